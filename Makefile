@@ -1,0 +1,40 @@
+# Each target makes the .venv that it needs; nothing else has to be installed beforehand but Python.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test bench lint wheel clean
+
+demo: .venv/.run            ## load, train, tune, export, serve on the embedded data; ends with a table
+	$(BIN)/occam demo --directory demo
+
+test: .venv/.test           ## every test; warnings are errors
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests
+
+bench: .venv/.test          ## the measured ratios of benchmarks/
+	$(BIN)/python -m benchmarks.epoch
+
+lint: .venv/.dev            ## ruff and pyright
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+
+wheel: .venv/.dev           ## build the wheel and try it outside the checkout
+	$(BIN)/python .ci/check_wheel.py
+
+clean:
+	rm -rf .venv build dist *.egg-info
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.run: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/.test: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+.venv/.dev: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@

@@ -1,0 +1,159 @@
+"""`BackupAndRestore`: after `kill -9`, training goes on as if nothing had happened."""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+__all__ = ["BackupAndRestore"]
+
+
+class BackupAndRestore(keras.callbacks.Callback):
+    """Saves the whole state of a training at the end of each epoch, and takes it up again.
+
+    The state is one file, replaced atomically, so that whenever the process is killed the file
+    holds one epoch whole: the model's variables (weights, statistics of normalization, states of
+    the random generators), the optimizer's, the history so far, whether training was stopped, and
+    the state of the callbacks that have one. Keras' callback of the same name keeps neither the
+    history nor any callback's state, so that a resumed early stopping forgets its best epoch.
+
+    Give it last in the list of callbacks, so that it saves what the others did in the epoch. A
+    callback has a state if it has the methods `get_state() -> dict` and `set_state(dict)`, of
+    values that are JSON or arrays or lists of arrays.
+
+    Args:
+        path: the file, named `*.npz`.
+        callbacks: those whose state is kept; the ones without a state are passed over.
+
+    Raises:
+        ValueError: the file belongs to another model or optimizer; the message names the first
+            difference.
+
+    Example: `epoch` is where to go on, also for a data stream that depends on the epoch.
+
+    >>> import tempfile, pathlib
+    >>> backup = BackupAndRestore(pathlib.Path(tempfile.mkdtemp()) / "state.npz")
+    >>> backup.epoch, backup.stopped
+    (0, False)
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        callbacks: Iterable[keras.callbacks.Callback] = (),
+    ):
+        super().__init__()
+        self.path = Path(path)
+        self.callbacks = [c for c in callbacks if hasattr(c, "get_state")]
+
+    @property
+    def epoch(self) -> int:
+        """The number of epochs that the saved state has behind it; 0 without one."""
+        return self._read()["epoch"] if self.path.exists() else 0
+
+    @property
+    def stopped(self) -> bool:
+        """Whether training was stopped (by a callback) at the end of the saved epoch."""
+        return self._read()["stopped"] if self.path.exists() else False
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """The history of the saved epochs."""
+        return self._read()["history"] if self.path.exists() else {}
+
+    def _read(self) -> dict[str, Any]:
+        with np.load(self.path, allow_pickle=False) as file:
+            return json.loads(str(file["state"]))
+
+    def on_train_begin(self, logs=None):
+        self.model.optimizer.build(self.model.trainable_variables)
+        if self.path.exists():
+            self._restore()
+
+    def _restore(self):
+        with np.load(self.path, allow_pickle=False) as file:
+            state = json.loads(str(file["state"]))
+            arrays = {name: file[name] for name in file.files if name != "state"}
+        self._check(state["variables"])
+        for index, variable in enumerate(self._variables()):
+            variable.assign(arrays[f"variable/{index}"])
+        for callback, packed in zip(self.callbacks, state["callbacks"], strict=True):
+            callback.set_state(_unpack(packed, arrays))
+        self.model.history.history = state["history"]
+        self.model.history.epoch = list(range(state["epoch"]))
+        self.model._initial_epoch = state["epoch"]
+
+    def _check(self, saved: list[list[Any]]):
+        ours = self._signature()
+        for was, now in zip(saved, ours, strict=False):
+            if was != now:
+                raise ValueError(
+                    f"{self.path} holds the state of another model: expected a variable "
+                    f"{now[0]} of shape {tuple(now[1])}. Received: {was[0]} of {tuple(was[1])}"
+                )
+        if len(saved) != len(ours):
+            raise ValueError(
+                f"{self.path} holds the state of another model: expected {len(ours)} variables. "
+                f"Received: {len(saved)}"
+            )
+
+    def on_epoch_end(self, epoch, logs=None):
+        arrays = {f"variable/{i}": np.asarray(v) for i, v in enumerate(self._variables())}
+        state = {
+            "epoch": epoch + 1,
+            "stopped": bool(self.model.stop_training),
+            "history": _floats(self.model.history.history),
+            "variables": self._signature(),
+            "callbacks": [
+                _pack(callback.get_state(), f"callback/{i}", arrays)
+                for i, callback in enumerate(self.callbacks)
+            ],
+        }
+        self._write({**arrays, "state": np.asarray(json.dumps(state))})
+
+    def _write(self, arrays: dict[str, np.ndarray]):
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.path.with_suffix(f".{os.getpid()}.tmp")
+        with temporary.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+        temporary.replace(self.path)
+
+    def _variables(self) -> list[Any]:
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def _signature(self) -> list[list[Any]]:
+        # A variable's last name is the same in every process; the layer's may carry a counter.
+        return [[v.path.rsplit("/", 1)[-1], list(v.shape)] for v in self.model.variables] + [
+            ["optimizer", list(v.shape)] for v in self.model.optimizer.variables
+        ]
+
+
+def _floats(history: dict[str, list[Any]]) -> dict[str, list[float]]:
+    return {name: [float(value) for value in values] for name, values in history.items()}
+
+
+def _pack(state: dict[str, Any], prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """`state` with its lists of arrays moved to `arrays`, and their count in their place."""
+    packed = {}
+    for name, value in state.items():
+        if isinstance(value, list) and value and isinstance(value[0], np.ndarray):
+            arrays.update({f"{prefix}/{name}/{i}": array for i, array in enumerate(value)})
+            packed[name] = {"arrays": f"{prefix}/{name}", "count": len(value)}
+        else:
+            packed[name] = value
+    return packed
+
+
+def _unpack(packed: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The inverse of `_pack`."""
+    return {
+        name: [arrays[f"{value['arrays']}/{i}"] for i in range(value["count"])]
+        if isinstance(value, dict) and "arrays" in value
+        else value
+        for name, value in packed.items()
+    }

@@ -1,0 +1,1 @@
+"""The `occam` command: one file a sub-command, nothing but glue."""

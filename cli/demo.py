@@ -1,0 +1,142 @@
+"""`occam demo`."""
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from .command import Command
+from .table import table
+
+if TYPE_CHECKING:
+    from ..exports import Export
+    from ..zoo import Data, Regularization, Run
+
+__all__ = ["Demo"]
+
+_EPOCHS = {"mlp": 100, "resnet1d": 20}
+_WITHOUT_KERAS = (
+    "import sys; sys.modules['keras'] = None; from occam.cli.main import main; main(sys.argv[1:])"
+)
+
+
+@dataclasses.dataclass(kw_only=True)
+class Demo(Command):
+    """The whole way on MNIST-1D: train, tune, export, serve, and one table of it.
+
+    Trains resnet1d and mlp without and with regularization, tunes the mlp's, exports the best
+    model (by validation accuracy) and predicts the test part in a process without Keras. A few
+    minutes on two cores; started again, it goes on where it was.
+    """
+
+    directory: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("demo")
+    """Where everything is written: data, runs, trials, SavedModel."""
+
+    def run(self) -> None:
+        """Does it all, and prints the table and the places."""
+        from ..zoo import load_data, preset
+
+        data = load_data("mnist1d", data_dir=self.directory / "data")
+        say = self._say
+        runs = {}
+        for model in ("resnet1d", "mlp"):
+            for tier in ("none", "medium"):
+                say(f"training {model}, regularization: {tier}")
+                runs[f"{model}-{tier}"] = self._train(model, tier, preset(model, tier), data)
+        say("tuning the mlp's regularization")
+        runs["mlp-tuned"] = self._train("mlp", "tuned", self._tune(data), data)
+        best = max(runs.values(), key=lambda run: run.result["validation"]["accuracy"])
+        say(f"exporting {best.directory}")
+        published = self._export(best)
+        say("predicting the test part in a process without Keras")
+        answer = self._predict(published, data)
+        print(_table(runs))
+        print(f"\nserved, without Keras:  {answer}")
+        print(f"runs:                   {self.directory / 'runs'}")
+        print(f"trials:                 {self.directory / 'trials'}")
+        print(f"TensorBoard:            tensorboard --logdir {self.directory}")
+        print(f"SavedModel:             {published.path}")
+
+    def _say(self, what: str) -> None:
+        print(f"{what} ...", file=sys.stderr, flush=True)
+
+    def _train(
+        self, model_name: str, name: str, regularization: "Regularization", data: "Data"
+    ) -> "Run":
+        from ..zoo import create_model, train
+
+        model = create_model(
+            model_name,
+            input_shape=data.input_shape,
+            num_classes=data.num_classes,
+            regularization=regularization,
+            seed=0,
+        )
+        return train(
+            model,
+            data,
+            epochs=_EPOCHS[model_name],
+            patience=None if name == "none" else 30,  # early stopping is regularization, too
+            log_dir=self.directory / "runs" / f"{model_name}-{name}",
+        )
+
+    def _tune(self, data: "Data") -> "Regularization":
+        from ..tuning import tune
+
+        found = tune(
+            "mlp",
+            data,
+            space=("l2", "dropout", "noise"),
+            base="medium",
+            max_trials=4,
+            seeds=2,
+            epochs=30,
+            directory=self.directory / "trials",
+        )
+        return found.regularization
+
+    def _export(self, run: "Run") -> "Export":
+        from ..exports import export
+
+        return export(
+            run.load_model(),
+            self.directory / "exports",
+            class_names=run.config["data"]["class_names"],
+            preprocessing=run.load_preprocessing(),
+        )
+
+    def _predict(self, published: "Export", data: "Data") -> str:
+        samples = self.directory / "mnist1d.npz"
+        data.save(samples)
+        command = ["predict", published.path.parent, samples]
+        arrays = ["--array", "x_test", "--labels", "y_test", "--version", str(published.version)]
+        done = subprocess.run(
+            [sys.executable, "-c", _WITHOUT_KERAS, *command, *arrays],
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            raise RuntimeError(f"The exported model did not answer: {done.stderr.strip()}")
+        return done.stdout.strip()
+
+
+def _table(runs: "dict[str, Run]") -> str:
+    head = ("model", "regularization", "train", "validation", "test", "gap", "seconds")
+    return table(head, [_row(name, run) for name, run in runs.items()])
+
+
+def _row(name: str, run: "Run") -> tuple[object, ...]:
+    model, tier = name.split("-")
+    result = run.result
+    accuracies = (result[part]["accuracy"] for part in ("train", "validation", "test"))
+    strengths = repr(run.regularization).removeprefix("Regularization")
+    return (
+        model,
+        f"{tier} {strengths}",
+        *accuracies,
+        result["gap"]["accuracy"],
+        f"{result['seconds']:.0f}",
+    )

@@ -1,0 +1,77 @@
+"""Groups of flags that several sub-commands share."""
+
+import dataclasses
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from ..zoo import Regularization
+
+if TYPE_CHECKING:
+    from ..zoo import Data
+
+__all__ = ["DataFlags", "ModelName", "RegularizationFlags", "Strengths", "Tier"]
+
+ModelName = Annotated[str, tyro.conf.arg(metavar="MODEL")]
+Tier = Literal["none", "light", "medium", "strong"]
+
+
+def _flag(about: str) -> Any:
+    hint = tyro.conf.arg(help=about, metavar="FLOAT", help_behavior_hint="(default: the tier's)")
+    return Annotated[float | None, hint]
+
+
+Strengths = dataclasses.make_dataclass(
+    "Strengths",
+    [(name, _flag(s.help), None) for name, s in Regularization.strengths().items()],
+    namespace={"__doc__": "Instead of the tier's strengths; 0 switches one off."},
+)
+
+
+@dataclasses.dataclass(kw_only=True)
+class RegularizationFlags:
+    """Which `Regularization`: a tier, and single strengths in its place."""
+
+    regularization: Tier = "medium"
+    """The model's tier of regularization."""
+
+    strengths: tyro.conf.OmitArgPrefixes[Strengths] = dataclasses.field(default_factory=Strengths)
+
+    def regularization_of(self, model: str) -> Regularization:
+        """The object that the flags mean for a model."""
+        from ..zoo import preset
+
+        given = {name: value for name, value in vars(self.strengths).items() if value is not None}
+        return preset(model, self.regularization).replace(**given)
+
+
+@dataclasses.dataclass(kw_only=True)
+class DataFlags:
+    """Which data, and how it is split and batched."""
+
+    data: Annotated[str, tyro.conf.arg(metavar="DATA")] = "mnist1d"
+    """mnist1d, digits, breast_cancer, any TensorFlow Datasets name, a .npz file with arrays x and
+    y, or a directory of class folders with images."""
+
+    data_dir: Annotated[
+        str | None,
+        tyro.conf.arg(
+            metavar="DIR",
+            help_behavior_hint="(default: $TFDS_DATA_DIR, or else ~/tensorflow_datasets)",
+        ),
+    ] = None
+    """Where data sets are looked for and prepared."""
+
+    batch_size: int = 100
+    """Samples in a batch."""
+
+    data_seed: int = 0
+    """Seed of the split between training and validation."""
+
+    def load(self) -> "Data":
+        """The data."""
+        from ..zoo import load_data
+
+        return load_data(
+            self.data, batch_size=self.batch_size, seed=self.data_seed, data_dir=self.data_dir
+        )

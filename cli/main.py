@@ -1,0 +1,70 @@
+"""The `occam` command."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Annotated
+
+import tyro
+
+from .command import Command
+from .data import Data
+from .demo import Demo
+from .export import Export
+from .models import Models
+from .predict import Predict
+from .quiet import import_tensorflow_quietly
+from .train import Train
+from .tune import Tune
+
+__all__ = ["main"]
+
+_COMMANDS = (Models, Data, Train, Tune, Export, Predict, Demo)
+
+_Command = Annotated[Models, tyro.conf.subcommand("models")]
+for _class in _COMMANDS[1:]:
+    _Command |= Annotated[_class, tyro.conf.subcommand(_class.__name__.lower())]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line, and exits: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+
+    Args:
+        arguments: what follows `occam`; those of the process by default.
+    """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments == ["--version"]:
+        print(f"occam {metadata.version('keras-occam')}")
+        sys.exit(0)
+    command = tyro.cli(
+        _Command,
+        prog="occam",
+        description="Keras models in which regularization is stated once, tuned, seen and shipped.",
+        args=arguments or ["--help"],
+        config=(tyro.conf.CascadeSubcommandArgs,),
+    )
+    sys.exit(_run(command))
+
+
+def _run(command: Command) -> int:
+    try:
+        if not command.debug:
+            import_tensorflow_quietly()
+        command.run()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("occam: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if command.debug:
+            traceback.print_exc()
+        else:
+            message = " ".join(str(error).split()) or type(error).__name__
+            print(f"occam: {message}", file=sys.stderr)
+        return 1
+    return 0

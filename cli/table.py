@@ -1,0 +1,31 @@
+"""Tables of plain text."""
+
+from collections.abc import Sequence
+
+__all__ = ["table"]
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Columns as wide as their widest cell; numbers to the right, the rest to the left.
+
+    >>> print(table(("model", "accuracy"), [("mlp", 0.75), ("resnet1d", 0.985)]))
+    model     accuracy
+    mlp          0.750
+    resnet1d     0.985
+    """
+    cells = [list(head), *([_cell(value) for value in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    right = [all(isinstance(v, int | float) for v in c) for c in zip(*rows, strict=True)]
+    right = right or [False] * len(head)
+    lines = [
+        "  ".join(
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(line, widths, right, strict=True)
+        ).rstrip()
+        for line in cells
+    ]
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,68 @@
+"""`occam train`."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from .command import Command
+from .flags import DataFlags, ModelName, RegularizationFlags
+
+__all__ = ["Train"]
+
+
+@dataclasses.dataclass(kw_only=True)
+class Train(Command, DataFlags, RegularizationFlags):
+    """Train a model and evaluate it.
+
+    Writes a run directory: config.json, history.csv, model.keras, result.json and TensorBoard
+    logs. Killed, and started again with the same arguments, it goes on where it was.
+    """
+
+    model: tyro.conf.Positional[ModelName]
+    """Name of the model; `occam models` lists them."""
+
+    log_dir: Annotated[Path, tyro.conf.arg(metavar="DIR")]
+    """Directory of the run: new, or that of the same run."""
+
+    epochs: int = 100
+    """Greatest number of passes over the training data."""
+
+    learning_rate: float = 5e-3
+    """Peak of the learning rate."""
+
+    patience: int | None = 30
+    """Epochs without a smaller validation data loss before stopping; None never stops early."""
+
+    seed: int = 0
+    """Seed of the weights, dropped units, noise and order of the samples."""
+
+    restart: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Delete the run that is in the directory, instead of going on with it."""
+
+    def run(self) -> None:
+        """Trains, and prints the figures."""
+        from .. import zoo
+
+        regularization = self.regularization_of(self.model)
+        data = self.load()
+        model = zoo.create_model(
+            self.model,
+            input_shape=data.input_shape,
+            num_classes=data.num_classes,
+            regularization=regularization,
+            seed=self.seed,
+        )
+        run = zoo.train(
+            model,
+            data,
+            epochs=self.epochs,
+            learning_rate=self.learning_rate,
+            patience=self.patience,
+            log_dir=self.log_dir,
+            seed=self.seed,
+            resume=not self.restart,
+        )
+        print(run)
+        print(f"run: {run.directory}")

@@ -1,0 +1,37 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from occam import exports
+from occam.exports.classifier import Classifier
+
+
+def test_another_backend_is_refused(small_model, monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(exports.ExportError, match=r"TensorFlow backend.* Received: jax\. Save"):
+        Classifier(small_model, None, None)
+
+
+def test_what_is_no_model_is_refused():
+    with pytest.raises(exports.ExportError, match=r"Expected a keras\.Model\. Received: Dense"):
+        Classifier(keras.layers.Dense(3), None, None)
+
+
+def test_a_preprocessing_layer_does_not_augment():
+    turn = keras.layers.RandomFlip()
+    model = keras.Sequential([keras.Input((8, 8, 1), name="x"), *_head()])
+    plain, turned = (Classifier(model, layer, None) for layer in (None, turn))
+    image = {"x": tf.random.stateless_uniform((16, 8, 8, 1), (1, 2))}
+    assert not np.array_equal(turn(image["x"]), image["x"])
+    np.testing.assert_array_equal(turned.probabilities(image), plain.probabilities(image))
+
+
+def _head():
+    return keras.layers.Flatten(), keras.layers.Dense(3)
+
+
+def test_the_variables_of_model_and_preprocessing_are_known(small_model):
+    normalize = keras.layers.Normalization()
+    normalize.build((None, 4))
+    paths = {variable.path for variable in Classifier(small_model, normalize, None).variables}
+    assert {"normalization/mean", "sequential/dense/kernel"} <= paths

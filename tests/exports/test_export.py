@@ -1,0 +1,184 @@
+import os
+import stat
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from occam import exports
+
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def test_the_export_answers_as_the_model_predicts(small_model, flowers, tmp_path):
+    published = exports.export(small_model, tmp_path, class_names=["iris", "rose", "lily"])
+    answer = exports.load(tmp_path).predict(flowers)
+    expected = softmax(small_model.predict(flowers, verbose=0))
+    np.testing.assert_allclose(answer["probabilities"], expected, rtol=1e-5)
+    np.testing.assert_array_equal(answer["class_id"], expected.argmax(axis=-1))
+    names = np.array(published.class_names)
+    np.testing.assert_array_equal(answer["label"], names[expected.argmax(axis=-1)])
+
+
+def test_the_signature_has_names_shapes_and_dtypes(small_model, tmp_path):
+    published = exports.export(small_model, tmp_path)
+    assert published.path == tmp_path / "1"
+    assert str(published) == (
+        f"version 1 in {tmp_path / '1'}\n"
+        "  input  flower: float32 (None, 4)\n"
+        "  output class_id: int64 (None,)\n"
+        "  output label: string (None,)\n"
+        "  output probabilities: float32 (None, 3)\n"
+        "  classes 0, 1, 2"
+    )
+    loaded = tf.saved_model.load(str(published.path))
+    assert list(loaded.signatures) == ["serving_default"]
+
+
+def test_exporting_and_serving_leave_the_model_as_it_was(small_model, flowers, tmp_path):
+    before = small_model.get_weights()
+    exports.export(small_model, tmp_path)
+    predictor = exports.load(tmp_path)
+    first, second = (predictor.predict(flowers)["probabilities"] for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    for old, new in zip(before, small_model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_augmentation_inside_the_model_is_off(tmp_path):
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 3), name="image"),
+            layers.RandomFlip(),
+            layers.RandomRotation(0.5),
+            layers.RandomErasing(1.0),
+            layers.Conv2D(4, 3),
+            layers.BatchNormalization(),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    exports.export(model, tmp_path)
+    images = np.random.default_rng(0).uniform(size=(6, 8, 8, 3)).astype("float32")
+    answer = exports.load(tmp_path).predict(images)
+    expected = model.predict(images)
+    np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-6)
+
+
+def test_only_the_weights_that_serving_reads_are_stored_and_each_once(small_model, tmp_path):
+    published = exports.export(small_model, tmp_path)
+    stored = [
+        np.prod(shape, dtype=int)
+        for name, shape in tf.train.list_variables(str(published.path / "variables/variables"))
+        if name.startswith("weights_by_path")
+    ]
+    read = [w for w in small_model.weights if "seed_generator" not in w.path]
+    assert sorted(stored) == sorted(np.prod(w.shape, dtype=int) for w in read)
+
+
+@pytest.mark.slow
+def test_two_processes_write_the_same_bytes(tmp_path):
+    script = (
+        "import keras, sys; from occam import exports; keras.utils.set_random_seed(0)\n"
+        "model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])\n"
+        "exports.export(model, sys.argv[1])"
+    )
+    command = [sys.executable, "-c", script]
+    processes = [subprocess.Popen([*command, str(tmp_path / name)]) for name in ("a", "b")]
+    assert [process.wait() for process in processes] == [0, 0]
+    for file in ("saved_model.pb", "variables/variables.data-00000-of-00001"):
+        first, second = ((tmp_path / name / "1" / file).read_bytes() for name in ("a", "b"))
+        assert first == second
+
+
+def test_each_export_is_a_new_version_that_others_may_read(small_model, tmp_path):
+    made = [exports.export(small_model, tmp_path / "model").version for _ in range(2)]
+    assert made == [1, 2]
+    umask = os.umask(0)
+    os.umask(umask)
+    mode = stat.S_IMODE((tmp_path / "model" / "1").stat().st_mode)
+    assert mode == 0o777 & ~umask
+
+
+@pytest.mark.parametrize("names", [["a", "b"], "abc"])
+def test_class_names_must_fit(small_model, tmp_path, names):
+    with pytest.raises(ValueError, match="Expected class_names with 3 names"):
+        exports.export(small_model, tmp_path, class_names=names)
+
+
+def test_a_keras_layer_as_preprocessing_is_stored_with_its_statistics(
+    small_model, flowers, tmp_path
+):
+    normalize = keras.layers.Normalization()
+    normalize.adapt(10 + 3 * flowers)
+    exports.export(small_model, tmp_path, preprocessing=normalize)
+    answer = exports.load(tmp_path).predict(10 + 3 * flowers)
+    expected = softmax(small_model.predict(normalize(10 + 3 * flowers), verbose=0))
+    np.testing.assert_allclose(answer["probabilities"], expected, rtol=1e-5)
+
+
+def test_a_keras_model_as_preprocessing_brings_its_own_inputs(tmp_path):
+    resize = keras.Sequential(
+        [
+            keras.Input((8, 8, 1), name="image", dtype="uint8"),
+            keras.layers.RandomContrast(0.9),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Resizing(2, 2),
+            keras.layers.Flatten(),
+        ]
+    )
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    published = exports.export(model, tmp_path, preprocessing=resize)
+    assert published.inputs["image"] == tf.TensorSpec((None, 8, 8, 1), tf.uint8, "image")
+
+
+def test_a_plain_function_as_preprocessing_starts_from_float32(tmp_path):
+    model = keras.Sequential(
+        [
+            keras.Input((3,), dtype="int32", name="tokens"),
+            keras.layers.Embedding(2, 4),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3),
+        ]
+    )
+    published = exports.export(model, tmp_path, preprocessing=lambda x: tf.cast(x > 0.5, tf.int32))
+    assert published.inputs["tokens"].dtype == tf.float32
+    answer = exports.load(tmp_path).predict([[0.9, 0.1, 0.7]])
+    expected = softmax(model.predict(np.array([[1, 0, 1]])))
+    np.testing.assert_allclose(answer["probabilities"], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_half_precision_answers_in_float32(policy, tmp_path):
+    layers = [
+        keras.layers.Dense(32, activation="relu", dtype=policy),
+        keras.layers.Dense(3, dtype=policy),
+    ]
+    exports.export(keras.Sequential([keras.Input((4,)), *layers]), tmp_path)
+    probabilities = exports.load(tmp_path).predict(np.ones((2, 4)))["probabilities"]
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities.sum(axis=-1), 1, atol=1e-6)
+
+
+def test_a_refused_export_publishes_nothing_and_keeps_what_was_there(small_model, tmp_path):
+    exports.export(small_model, tmp_path)
+
+    def noisy(x):
+        return x + tf.random.normal(tf.shape(x))
+
+    with pytest.raises(exports.ExportError, match=r"operation RandomStandardNormal .* random"):
+        exports.export(small_model, tmp_path, preprocessing=noisy)
+    assert os.listdir(tmp_path) == ["1"]
+
+
+def test_a_model_that_is_not_finite_is_refused(small_model, tmp_path):
+    small_model.layers[-1].bias.assign([np.nan] * 3)
+    with pytest.raises(exports.ExportError, match=r"each row with the sum .* sums from nan"):
+        exports.export(small_model, tmp_path)
+    assert os.listdir(tmp_path) == []

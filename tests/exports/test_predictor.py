@@ -1,0 +1,139 @@
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from occam import exports
+
+
+@pytest.fixture
+def directory(small_model, tmp_path):
+    exports.export(small_model, tmp_path, class_names=["iris", "rose", "Mädesüß"])
+    return tmp_path
+
+
+def test_answers_are_arrays_of_the_promised_types(directory, flowers):
+    answer = exports.load(directory).predict(flowers)
+    described = {name: (array.shape, array.dtype.kind) for name, array in answer.items()}
+    assert described == {
+        "class_id": ((5,), "i"),
+        "label": ((5,), "U"),
+        "probabilities": ((5, 3), "f"),
+    }
+    assert answer["class_id"].dtype == np.int64
+    assert answer["probabilities"].dtype == np.float32
+
+
+def test_a_label_may_be_any_unicode_text(directory, flowers):
+    predictor = exports.load(directory)
+    assert predictor.class_names == ("iris", "rose", "Mädesüß")
+    answer = predictor.predict(flowers)
+    assert answer["label"].tolist() == [predictor.class_names[i] for i in answer["class_id"]]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5, 100])
+def test_the_batch_size_changes_nothing(directory, flowers, batch_size):
+    predictor = exports.load(directory)
+    whole = predictor.predict(flowers)["probabilities"]
+    parts = predictor.predict(flowers, batch_size=batch_size)["probabilities"]
+    np.testing.assert_allclose(parts, whole, rtol=1e-6)
+
+
+def test_no_rows_give_no_answers(directory):
+    answer = exports.load(directory).predict(np.empty((0, 4)))
+    assert {name: array.shape for name, array in answer.items()} == {
+        "class_id": (0,),
+        "label": (0,),
+        "probabilities": (0, 3),
+    }
+
+
+def test_numbers_of_another_type_are_converted(directory, flowers):
+    predictor = exports.load(directory)
+    expected = predictor.predict(np.round(flowers))["class_id"]
+    for given in (np.round(flowers).astype("int64"), np.round(flowers).tolist()):
+        np.testing.assert_array_equal(predictor.predict(given)["class_id"], expected)
+
+
+def test_integers_are_judged_by_their_value(tmp_path):
+    model = keras.Sequential(
+        [
+            keras.Input((2,), name="pixels", dtype="uint8"),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Dense(3),
+        ]
+    )
+    exports.export(model, tmp_path)
+    predictor = exports.load(tmp_path)
+    assert predictor.predict([[0, 255]])["label"].shape == (1,)
+    with pytest.raises(TypeError, match=r"expected uint8 .* Received: int64 from -1 to 256"):
+        predictor.predict([[-1, 256]])
+    with pytest.raises(TypeError, match=r"expected uint8 .* Received: float64"):
+        predictor.predict([[0.5, 1.0]])
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "message"),
+    [
+        (np.ones(4), ValueError, r"'flower': expected the shape \(None, 4\) .* Received: \(4,\)"),
+        (np.ones((2, 5)), ValueError, r"Received: \(2, 5\)"),
+        ([["a"] * 4], TypeError, "'flower': expected float32 .* Received: <U1"),
+        (np.ones((1, 4), complex), TypeError, "Received: complex128"),
+        ({"tree": np.ones((1, 4))}, ValueError, r"inputs \['flower'\], .* Received: \['tree'\]"),
+    ],
+)
+def test_wrong_input_is_named(directory, x, error, message):
+    with pytest.raises(error, match=message):
+        exports.load(directory).predict(x)
+
+
+def test_a_batch_size_is_at_least_one(directory, flowers):
+    with pytest.raises(ValueError, match=r"Expected batch_size >= 1\. Received: 0"):
+        exports.load(directory).predict(flowers, batch_size=0)
+
+
+def test_any_version_can_be_loaded(directory, small_model):
+    exports.export(small_model, directory)
+    assert exports.load(directory).version == 2
+    assert exports.load(directory, version=1).class_names[0] == "iris"
+    with pytest.raises(FileNotFoundError, match=r"one of the versions \[1, 2\] in .* Received: 3"):
+        exports.load(directory, version=3)
+
+
+def test_a_directory_without_versions_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"Expected the directory of an export.*absent"):
+        exports.load(tmp_path / "absent")
+    (tmp_path / ".tmp-0123").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"Expected a version \(1, 2, .* Received: none"):
+        exports.load(tmp_path)
+
+
+def test_the_savedmodel_of_somebody_else_is_refused(tmp_path):
+    module = tf.Module()
+    served = tf.function(lambda: {"y": tf.constant(1.0)}, input_signature=[])
+    signatures = {"serving_default": served.get_concrete_function()}
+    tf.saved_model.save(module, str(tmp_path / "1"), signatures)
+    with pytest.raises(ValueError, match=r"that `export` wrote\. Received: another one, .*1$"):
+        exports.load(tmp_path)
+
+
+def test_it_says_what_it_is(directory):
+    assert repr(exports.load(directory)) == (
+        "Predictor(version=1, inputs=(flower: float32 (None, 4)), "
+        "classes=('iris', 'rose', 'Mädesüß'))"
+    )
+
+
+def test_it_works_where_keras_cannot_be_imported(directory):
+    script = (
+        "import sys; sys.modules['keras'] = None\n"
+        "from occam import exports\n"
+        "answer = exports.load(sys.argv[1]).predict([[0.0] * 4])\n"
+        "print(answer['probabilities'].shape, sorted(\n"
+        "    m for m in sys.modules if m.startswith(('keras.', 'occam.zoo', 'occam.callbacks'))))"
+    )
+    command = [sys.executable, "-c", script, str(directory)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.stdout == "(1, 3) []\n", result.stderr

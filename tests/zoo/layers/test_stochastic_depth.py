@@ -1,0 +1,55 @@
+import keras
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from occam.zoo.layers import StochasticDepth, linear_depth_rates
+
+BATCH = 20_000
+
+
+def test_contract(check_layer):
+    x = np.ones((8, 5, 3), "float32")
+    check_layer(StochasticDepth(0.3, seed=1), [x, 2 * x])
+
+
+@pytest.mark.parametrize("rank", [2, 3, 4])
+@pytest.mark.parametrize("rate", [0.0, 0.2, 0.9])
+def test_drops_whole_branches_at_the_rate_and_keeps_the_mean(rank, rate):
+    shape = (BATCH, *(2,) * (rank - 1))
+    shortcut, branch = np.full(shape, 3, "float32"), np.ones(shape, "float32")
+    out = np.asarray(StochasticDepth(rate, seed=2)([shortcut, branch], training=True)) - 3
+    out = out.reshape(BATCH, -1)
+    np.testing.assert_array_equal(out, np.broadcast_to(out[:, :1], out.shape))
+    dropped = out[:, 0] == 0
+    assert abs(dropped.mean() - rate) <= 4 * np.sqrt(rate * (1 - rate) / BATCH)
+    np.testing.assert_allclose(out[~dropped], 1 / (1 - rate), rtol=1e-5)
+
+
+def test_inference_is_exactly_the_sum():
+    x, y = np.random.default_rng(0).normal(size=(2, 16, 4, 4, 3)).astype("float32")
+    np.testing.assert_array_equal(StochasticDepth(0.5)([x, y]), x + y)
+
+
+def test_rate_can_be_changed():
+    layer = StochasticDepth(0.0, seed=3)
+    x = np.ones((1000, 1), "float32")
+    assert (np.asarray(layer([0 * x, x], training=True)) == 1).all()
+    layer.rate = 0.5
+    assert (np.asarray(layer([0 * x, x], training=True)) == 0).any()
+
+
+@pytest.mark.parametrize("shapes", [[(2, 3), (2, 4)], [(2, 3)], [(2, 3), (2, 3), (2, 3)]])
+def test_refuses_anything_but_two_tensors_of_one_shape(shapes):
+    with pytest.raises(ValueError, match=r"expects \[shortcut, branch\], two tensors of one shape"):
+        StochasticDepth(0.1)([keras.ops.ones(shape) for shape in shapes])
+
+
+@given(st.floats(0, 0.99), st.integers(1, 200))
+def test_linear_rates_rise_from_zero_to_exactly_the_final_one(final, blocks):
+    rates = linear_depth_rates(final, blocks)
+    assert len(rates) == blocks
+    assert rates[-1] == final
+    assert blocks == 1 or rates[0] == 0
+    assert list(rates) == sorted(rates)

@@ -1,0 +1,187 @@
+import keras
+import numpy as np
+import pytest
+
+from occam import zoo
+from occam.callbacks import weight_penalty
+from occam.zoo.models import TIERS, get_architecture
+
+SHAPES = {"mlp": (40, 1), "resnet1d": (40, 1), "resnet20": (16, 16, 3)}
+MODELS = zoo.list_models()
+
+
+def build(name, regularization=None, **kwargs):
+    """A model with 10 classes and seed 0."""
+    arguments = {"input_shape": SHAPES[name], "num_classes": 10, "seed": 0, **kwargs}
+    return zoo.create_model(name, regularization=regularization, **arguments)
+
+
+def features(name, n=4):
+    return np.random.default_rng(0).normal(size=(n, *SHAPES[name])).astype("float32")
+
+
+def everything(name):
+    """A `Regularization` with all that the model can honour."""
+    strengths = zoo.Regularization.strengths()
+    able = get_architecture(name).able
+    return zoo.Regularization(**{n: strengths[n].search[0] for n in able})
+
+
+def test_these_models_are_tested():
+    assert set(MODELS) == set(SHAPES)
+
+
+@pytest.mark.parametrize("name", MODELS)
+class TestEveryModel:
+    def test_the_penalty_is_the_sum_over_kernels_by_hand(self, name):
+        model = build(name, zoo.Regularization(l1=1e-3, l2=1e-2))
+        kernels = [np.asarray(v) for v in model.trainable_weights if v.path.endswith("/kernel")]
+        by_hand = sum(1e-3 * np.abs(k).sum() + 1e-2 * np.square(k).sum() for k in kernels)
+        assert len(kernels) == len(model.losses) > 1
+        assert float(sum(model.losses)) == pytest.approx(by_hand, rel=1e-5)
+
+    def test_the_activity_penalty_is_the_sum_over_hidden_activations_by_hand(self, name):
+        model = build(name, zoo.Regularization(activity_l1=1e-3, activity_l2=1e-2))
+        x = features(name)
+        model(x)
+        penalty = float(sum(model.losses))
+        hidden = [layer for layer in model.layers if isinstance(layer, keras.layers.Activation)]
+        outputs = keras.Model(model.input, [layer.output for layer in hidden])(x)
+        h = [np.asarray(o) for o in outputs]
+        by_hand = sum(1e-3 * np.abs(a).sum() + 1e-2 * np.square(a).sum() for a in h) / len(x)
+        assert len(hidden) > 1
+        assert penalty == pytest.approx(by_hand, rel=1e-4)
+
+    def test_max_norm_bounds_the_weights_into_each_unit(self, name):
+        model = build(name, zoo.Regularization(max_norm=0.1))
+        kernels = [v for v in model.trainable_weights if v.path.endswith("/kernel")]
+        for kernel in kernels:
+            bounded = np.asarray(kernel.constraint(kernel))
+            norms = np.sqrt(np.square(bounded).sum(axis=tuple(range(bounded.ndim - 1))))
+            assert norms.max() <= 0.1 + 1e-6
+
+    def test_inference_ignores_what_is_random(self, name):
+        x = features(name)
+        plain, full = build(name), build(name, everything(name))
+        kernels = [w for w in full.trainable_weights]
+        for ours, theirs in zip(plain.trainable_weights, kernels, strict=True):
+            ours.assign(theirs)
+        np.testing.assert_array_equal(plain(x, training=False), full(x, training=False))
+        assert not np.array_equal(full(x, training=True), full(x, training=True))
+
+    def test_a_gradient_reaches_every_weight(self, name):
+        model = build(name, everything(name))
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        before = [np.asarray(w) for w in model.trainable_weights]
+        model.fit(features(name, 32), np.arange(32) % 10, epochs=2, verbose=0)
+        changed = [
+            not np.array_equal(b, w) for b, w in zip(before, model.trainable_weights, strict=True)
+        ]
+        assert all(changed)
+
+    def test_survives_save_load_and_clone(self, name, tmp_path):
+        model = build(name, everything(name))
+        x = features(name)
+        expected = model.predict(x, verbose=0)
+        model.save(tmp_path / "model.keras")
+        loaded = keras.saving.load_model(tmp_path / "model.keras")
+        np.testing.assert_array_equal(loaded.predict(x, verbose=0), expected)
+        assert float(weight_penalty(loaded)) == float(weight_penalty(model)) > 0
+        clone = keras.models.clone_model(model)
+        clone.set_weights(model.get_weights())
+        np.testing.assert_array_equal(clone.predict(x, verbose=0), expected)
+
+    def test_logits_are_float32_in_mixed_precision(self, name):
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        try:
+            model = build(name, everything(name))
+        finally:
+            keras.config.set_dtype_policy("float32")
+        logits = model(features(name), training=True)
+        assert keras.backend.standardize_dtype(logits.dtype) == "float32"
+
+    def test_the_seed_decides_the_weights(self, name):
+        first, again, other = build(name), build(name), build(name, seed=1)
+        for a, b in zip(first.get_weights(), again.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+        kernels = zip(first.trainable_weights, other.trainable_weights, strict=True)
+        assert not any(np.array_equal(a, b) for a, b in kernels if a.path.endswith("/kernel"))
+
+    def test_each_random_layer_has_a_seed_of_its_own(self, name):
+        model = build(name, everything(name))
+        seeds = [layer.seed for layer in model.layers if hasattr(layer, "seed")]
+        assert len(set(seeds)) == len(seeds) > 1
+
+    def test_tiers_are_presets_from_none_to_strong(self, name):
+        amounts = [zoo.preset(name, tier).amount() for tier in TIERS]
+        assert amounts[0] == 0
+        assert amounts == sorted(set(amounts))
+        assert build(name, "medium").blueprint.regularization == zoo.preset(name, "medium")
+
+    def test_what_it_cannot_honour_is_an_error_that_lists_what_it_can(self, name):
+        able = get_architecture(name).able
+        for field in set(zoo.Regularization.strengths()) - set(able):
+            with pytest.raises(
+                ValueError, match=rf"{name!r} cannot honour {field}. It can honour: l1,"
+            ):
+                build(name, zoo.Regularization(**{field: 0.1}))
+
+
+def test_none_wires_nothing():
+    model = build("resnet1d")
+    assert model.losses == []
+    assert not any("dropout" in layer.name or "depth" in layer.name for layer in model.layers)
+
+
+def test_blueprint_rebuilds_the_model():
+    model = build("mlp", "light", units=(7,), seed=None)
+    blueprint = model.blueprint
+    assert blueprint.options == {"units": (7,)}
+    again = build("mlp", blueprint.regularization, units=(7,), seed=blueprint.seed)
+    for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_without_a_seed_keras_decides():
+    keras.utils.set_random_seed(3)
+    first = build("mlp", seed=None).get_weights()
+    keras.utils.set_random_seed(3)
+    again = build("mlp", seed=None).get_weights()
+    np.testing.assert_array_equal(first[0], again[0])
+    assert not np.array_equal(build("mlp", seed=None).get_weights()[0], first[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "resnet2"}, r"No model 'resnet2'. Did you mean 'resnet20'"),
+        ({"name": "xyz"}, r"No model 'xyz'. Registered: mlp, resnet1d, resnet20"),
+        ({"regularization": "heavy"}, r"tiers none, light, medium, strong. Received: 'heavy'"),
+        ({"num_classes": 1}, r"num_classes must be an integer >= 2. Received: 1"),
+        ({"input_shape": (40,)}, r"'resnet1d' takes an input_shape of 2 positive .*\(40,\)"),
+        ({"input_shape": (None, 1)}, r"positive integers .*\(None, 1\)"),
+        ({"units": (3,)}, r"has no option units. Its options: width, blocks, kernel_size"),
+    ],
+)
+def test_errors(change, message):
+    arguments = {"name": "resnet1d", "input_shape": (40, 1), "num_classes": 10, **change}
+    with pytest.raises(ValueError, match=message):
+        zoo.create_model(**arguments)
+
+
+def test_a_dict_is_no_regularization():
+    with pytest.raises(TypeError, match=r"must be an occam.zoo.Regularization, a tier's name"):
+        build("mlp", {"l2": 1e-3})
+
+
+def test_registering():
+    presets = {tier: zoo.Regularization() for tier in ("light", "medium", "strong")}
+    about = {"honours": ("l2",), "presets": presets, "ranks": (1,), "reference": "nobody, 2026, -"}
+    with pytest.raises(ValueError, match="'mlp' is registered already"):
+        zoo.register_model("mlp", **about)
+    with pytest.raises(ValueError, match="presets lack the tier medium, strong"):
+        zoo.register_model("new", **{**about, "presets": {"light": zoo.Regularization()}})
+    dropout = {**presets, "strong": zoo.Regularization(dropout=0.5)}
+    with pytest.raises(ValueError, match="'new' cannot honour dropout"):
+        zoo.register_model("new", **{**about, "presets": dropout})(lambda inputs, n, wiring: inputs)
+    assert "new" not in zoo.list_models()

@@ -1,0 +1,99 @@
+import dataclasses
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from occam.zoo import Regularization
+
+STRENGTHS = Regularization.strengths()
+
+
+def values():
+    """A strategy of the arguments of `Regularization`, each in its range."""
+    return st.fixed_dictionaries(
+        {},
+        optional={
+            name: st.floats(0, min(s.below, 1e6), exclude_max=True) for name, s in STRENGTHS.items()
+        },
+    )
+
+
+def test_everything_is_off_by_default():
+    assert Regularization().on() == {}
+    assert set(Regularization().to_dict()) == {
+        *("l1", "l2", "activity_l1", "activity_l2", "weight_decay", "max_norm"),
+        *("dropout", "stochastic_depth", "label_smoothing", "noise"),
+    }
+
+
+def test_repr_shows_what_is_on():
+    assert repr(Regularization(l2=1e-4, dropout=0.2)) == "Regularization(l2=0.0001, dropout=0.2)"
+    assert repr(Regularization()) == "Regularization()"
+
+
+@given(values())
+def test_json_round_trip_is_exact(given):
+    regularization = Regularization(**given)
+    assert Regularization.from_json(regularization.to_json()) == regularization
+    assert eval(repr(regularization)) is not None
+
+
+@pytest.mark.parametrize("name", STRENGTHS)
+@pytest.mark.parametrize("value", [-1e-9, math.nan, "0.1", None, True])
+def test_bad_values_name_field_range_and_value(name, value):
+    with pytest.raises(
+        ValueError, match=rf"Regularization\.{name} must be .*{name}.*0.*Received: "
+    ):
+        Regularization(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["dropout", "stochastic_depth", "label_smoothing"])
+def test_a_rate_of_one_is_out_of_range(name):
+    message = rf"Regularization\.{name} must be a finite number with 0 <= {name} < 1 .*{name}=1.0"
+    with pytest.raises(ValueError, match=message):
+        Regularization(**{name: 1.0})
+
+
+@pytest.mark.parametrize("name", STRENGTHS)
+def test_infinity_is_out_of_range(name):
+    with pytest.raises(ValueError, match=f"{name}=inf"):
+        Regularization(**{name: math.inf})
+
+
+def test_replace_and_unknown_fields():
+    assert Regularization(l2=1e-3).replace(l2=0, noise=0.1) == Regularization(noise=0.1)
+    with pytest.raises(ValueError, match=r"no field 'L2'. Its fields: l1, l2, "):
+        Regularization().replace(L2=1e-3)
+    with pytest.raises(ValueError, match="Expected a JSON object"):
+        Regularization.from_json("[1]")
+
+
+def test_is_immutable():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Regularization().l2 = 1.0  # type: ignore[misc]
+
+
+def test_parts_for_model_and_training_are_complementary():
+    full = Regularization(**{name: s.search[0] for name, s in STRENGTHS.items()})
+    model, training = full.only("model"), full.only("training")
+    assert set(training.on()) == {"weight_decay", "label_smoothing"}
+    assert {**model.on(), **training.on()} == full.on()
+
+
+def test_amount_counts_off_small_and_large():
+    low, high = STRENGTHS["l2"].search
+    assert Regularization().amount() == 0
+    assert Regularization(l2=low).amount() == pytest.approx(0.5)
+    assert Regularization(l2=math.sqrt(low * high)).amount() == pytest.approx(0.75)
+    assert Regularization(l2=high).amount() == pytest.approx(1.0)
+    assert Regularization(l2=high, dropout=0.6).amount(("l2",)) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("name", "strength"), STRENGTHS.items())
+def test_search_ranges_are_valid_and_referenced(name, strength):
+    low, high = strength.search
+    assert 0 < low < high < strength.below
+    Regularization(**{name: high})
+    assert strength.reference.count(",") >= 2

@@ -1,0 +1,49 @@
+"""The HParams dashboard of TensorBoard: what each trial tried, as effective values."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import tensorflow as tf
+from tensorboard.plugins.hparams import api as hp
+
+from ..zoo import Regularization
+
+__all__ = ["log_experiment", "log_trial"]
+
+
+def log_experiment(directory: str | os.PathLike[str], space: Sequence[str]) -> None:
+    """Writes, once for all trials, which fields are searched and which metric is judged.
+
+    Args:
+        directory: that of the search, which TensorBoard is pointed at.
+        space: the fields that are searched.
+    """
+    metric = hp.Metric("epoch_data_loss", group="validation", display_name="val_data_loss")
+    accuracy = hp.Metric("epoch_accuracy", group="validation", display_name="val_accuracy")
+    ranges = [hp.HParam(n, hp.RealInterval(0.0, _upper(n))) for n in space]
+    with tf.summary.create_file_writer(str(directory)).as_default():
+        hp.hparams_config(hparams=ranges, metrics=[metric, accuracy])
+
+
+def log_trial(
+    directory: str | os.PathLike[str],
+    regularization: Regularization,
+    space: Sequence[str],
+    trial: str,
+) -> None:
+    """Writes the values of one run; a field that is off is 0, so that no row lacks a value.
+
+    Args:
+        directory: the run's TensorBoard logs.
+        regularization: what the trial tried.
+        space: the fields that are searched.
+        trial: the trial's name, one for its runs on all seeds.
+    """
+    values = {name: getattr(regularization, name) for name in space}
+    with tf.summary.create_file_writer(str(Path(directory))).as_default():
+        hp.hparams(values, trial_id=trial)
+
+
+def _upper(name: str) -> float:
+    return Regularization.strengths()[name].search[1]

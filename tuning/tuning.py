@@ -1,0 +1,46 @@
+"""`Tuning`: what a search found."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..zoo import Regularization
+from .candidate import Candidate
+from .choice import choose
+
+__all__ = ["Tuning"]
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What `tune` returns.
+
+    Args:
+        candidates: all trials, in the order in which they ran.
+        space: the fields that were searched.
+        directory: where the trials and their TensorBoard logs are.
+    """
+
+    candidates: tuple[Candidate, ...]
+    space: tuple[str, ...]
+    directory: Path
+
+    @property
+    def chosen(self) -> Candidate:
+        """The candidate that the one-standard-error rule picks."""
+        return choose(self.candidates, self.space)
+
+    @property
+    def regularization(self) -> Regularization:
+        """The best `Regularization`: that of the chosen candidate."""
+        return self.chosen.regularization
+
+    def table(self) -> str:
+        """The candidates, best first; the chosen one is marked with an asterisk."""
+        chosen = self.chosen
+        head = f"  {'trial':>5}  {'val_data_loss':>15}  {'val_accuracy':>12}  regularization"
+        rows = [
+            f"{'*' if c is chosen else ' '} {c.trial:>5}  {c.loss:>6.4f} ± {c.loss_error:.4f}  "
+            f"{c.accuracy:>12.4f}  {c.regularization}"
+            for c in sorted(self.candidates, key=lambda c: c.loss)
+        ]
+        return "\n".join([head, *rows])

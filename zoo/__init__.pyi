@@ -1,0 +1,12 @@
+from . import layers as layers
+from . import optimizers as optimizers
+from .data import Data as Data
+from .data import load_data as load_data
+from .models import create_model as create_model
+from .models import list_models as list_models
+from .models import preset as preset
+from .models import register_model as register_model
+from .models import unregister_model as unregister_model
+from .regularization import Regularization as Regularization
+from .training import Run as Run
+from .training import train as train

@@ -1,0 +1,36 @@
+"""`mlp`: dense layers, the baseline of every table."""
+
+from typing import Any
+
+import keras
+
+from ..regularization import Regularization
+from .registry import register_model
+from .wiring import Wiring
+
+__all__ = ["mlp"]
+
+
+@register_model(
+    "mlp",
+    honours=("l1", "l2", "activity_l1", "activity_l2", "max_norm", "dropout", "noise"),
+    presets={
+        "light": Regularization(l2=1e-4, dropout=0.1, noise=0.2),
+        "medium": Regularization(l2=2e-4, dropout=0.3, noise=0.4, label_smoothing=0.1),
+        "strong": Regularization(l2=4e-4, dropout=0.4, noise=0.6, label_smoothing=0.1),
+    },
+    ranks=(1, 2, 3),
+    reference="Greydanus & Kobak, Scaling Down Deep Learning with MNIST-1D, 2020, "
+    "https://arxiv.org/abs/2011.14439",
+)
+def mlp(inputs: Any, num_classes: int, wiring: Wiring, *, units: tuple[int, ...] = (512, 512)):
+    """Flatten, then for each hidden layer `x <- dropout(relu(W x + b))`, then the logits.
+
+    `units=(100, 100)` is the MLP of the MNIST-1D paper, 15,210 parameters; the wider default leaves
+    more to regularize, and regularized it generalizes better.
+    """
+    x = keras.layers.Flatten()(wiring.noise(inputs))
+    for width in units:
+        x = keras.layers.Dense(width, **wiring.kernel())(x)
+        x = wiring.dropout(wiring.relu(x))
+    return wiring.head(x, num_classes)

@@ -1,0 +1,256 @@
+"""The names of the zoo: `register_model`, `create_model`, `list_models`, `preset`."""
+
+import difflib
+import inspect
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from ..regularization import Regularization
+from .blueprint import Blueprint
+from .wiring import Wiring
+
+__all__ = [
+    "TIERS",
+    "Architecture",
+    "create_model",
+    "get_architecture",
+    "list_models",
+    "preset",
+    "register_model",
+    "resolve",
+    "unregister_model",
+]
+
+TIERS = ("none", "light", "medium", "strong")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One registered model: how it is built and what it can honour.
+
+    Args:
+        name: the name that `create_model` knows it by.
+        build: `build(inputs, num_classes, wiring, **options) -> logits`, a chain of Keras layers.
+        honours: the fields of `Regularization` that its layers can honour.
+        presets: its tiers, `"light"`, `"medium"` and `"strong"`.
+        ranks: the ranks that its input shape may have, without the batch.
+        reference: authors, title, year, address.
+    """
+
+    name: str
+    build: Callable[..., Any]
+    honours: tuple[str, ...]
+    presets: Mapping[str, Regularization]
+    ranks: tuple[int, ...]
+    reference: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The architecture's own options and their defaults: widths, depths, ..."""
+        parameters = inspect.signature(self.build).parameters.values()
+        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+    @property
+    def able(self) -> tuple[str, ...]:
+        """All fields that it or its training can honour, in the order of their declaration."""
+        able = (*self.honours, *Regularization.names("training"))
+        return tuple(name for name in Regularization.strengths() if name in able)
+
+    def check(self, regularization: Regularization) -> None:
+        """Says which fields of `regularization` cannot be honoured, if any."""
+        if unable := [name for name in regularization.on() if name not in self.able]:
+            raise ValueError(
+                f"Model {self.name!r} cannot honour {', '.join(unable)}. "
+                f"It can honour: {', '.join(self.able)}. Received: {regularization}"
+            )
+
+
+_architectures: dict[str, Architecture] = {}
+
+
+def register_model(
+    name: str,
+    *,
+    honours: tuple[str, ...],
+    presets: Mapping[str, Regularization],
+    ranks: tuple[int, ...],
+    reference: str,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Registers `build(inputs, num_classes, wiring, **options) -> logits` under a name.
+
+    The function receives a Keras tensor, the number of classes and a `Wiring`, and returns the
+    logits; its keyword-only arguments become the options of `create_model(name, ...)`.
+
+    Args:
+        name: the name, not taken yet.
+        honours: the fields of `Regularization` that the architecture's layers can honour; those of
+            training (`weight_decay`, `label_smoothing`) need no mention.
+        presets: a `Regularization` for each of the tiers `"light"`, `"medium"`, `"strong"`.
+        ranks: the ranks that its input shape may have, without the batch.
+        reference: authors, title, year, address.
+
+    Raises:
+        ValueError: the name is taken, a tier is missing, or a preset asks for what the
+            architecture does not honour.
+
+    Example:
+
+    >>> from occam import zoo
+    >>> @zoo.register_model(
+    ...     "linear",
+    ...     honours=("l1", "l2"),
+    ...     presets={tier: zoo.Regularization(l2=1e-3) for tier in ("light", "medium", "strong")},
+    ...     ranks=(1,),
+    ...     reference="Cox, The Regression Analysis of Binary Sequences, 1958",
+    ... )
+    ... def linear(inputs, num_classes, wiring):
+    ...     return wiring.head(inputs, num_classes)
+    >>> zoo.create_model("linear", input_shape=(4,), num_classes=3).count_params()
+    15
+    >>> zoo.unregister_model("linear")
+    """
+    if name in _architectures:
+        raise ValueError(f"Model {name!r} is registered already; registering needs a new name.")
+    if missing := [tier for tier in TIERS[1:] if tier not in presets]:
+        raise ValueError(f"Model {name!r}: presets lack the tier {', '.join(missing)}.")
+
+    def register(build: Callable[..., Any]) -> Callable[..., Any]:
+        every = {"none": Regularization(), **presets}
+        architecture = Architecture(name, build, honours, every, ranks, reference)
+        for regularization in presets.values():
+            architecture.check(regularization)
+        _architectures[name] = architecture
+        return build
+
+    return register
+
+
+def unregister_model(name: str) -> None:
+    """Takes a name off the registry; an unknown one is an error."""
+    get_architecture(name)
+    del _architectures[name]
+
+
+def list_models() -> tuple[str, ...]:
+    """The names that `create_model` takes, in alphabetical order.
+
+    >>> "mlp" in list_models()
+    True
+    """
+    return tuple(sorted(_architectures))
+
+
+def get_architecture(name: str) -> Architecture:
+    """What is registered under `name`.
+
+    Raises:
+        ValueError: nothing is; the message lists the nearest names and all of them.
+    """
+    if name in _architectures:
+        return _architectures[name]
+    near = difflib.get_close_matches(str(name), _architectures)
+    hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
+    raise ValueError(f"No model {name!r}. {hint}Registered: {', '.join(list_models())}")
+
+
+def preset(name: str, tier: str) -> Regularization:
+    """The `Regularization` of one of a model's tiers: none, light, medium or strong.
+
+    Raises:
+        ValueError: no such model or tier; the message lists what there is.
+
+    >>> preset("mlp", "none")
+    Regularization()
+    """
+    presets = get_architecture(name).presets
+    if tier not in presets:
+        raise ValueError(
+            f"Model {name!r} has the regularization tiers {', '.join(presets)}. Received: {tier!r}"
+        )
+    return presets[tier]
+
+
+def resolve(regularization: Regularization | str | None, name: str) -> Regularization:
+    """The object that a `Regularization`, a tier's name of model `name`, or `None` (off) means."""
+    if regularization is None:
+        return Regularization()
+    if isinstance(regularization, Regularization):
+        return regularization
+    if isinstance(regularization, str):
+        return preset(name, regularization)
+    raise TypeError(
+        f"regularization must be an occam.zoo.Regularization, a tier's name ({', '.join(TIERS)}) "
+        f"or None. Received: {regularization!r}"
+    )
+
+
+def create_model(
+    name: str,
+    *,
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    regularization: Regularization | str | None = None,
+    seed: int | None = None,
+    **options: Any,
+) -> keras.Model:
+    """Builds a functional Keras model that returns logits, wired from one `Regularization`.
+
+    Args:
+        name: one of `list_models()`.
+        input_shape: shape of one sample, without the batch: `(features,)`, `(steps, channels)` or
+            `(height, width, channels)`, as far as the architecture takes it.
+        num_classes: number of logits, at least 2.
+        regularization: a `Regularization`, the name of one of the model's tiers, or `None` for
+            none.
+        seed: makes initial weights, dropped units and noise repeatable; `None` draws one.
+        **options: the architecture's own, such as `units` of `mlp`.
+
+    Returns:
+        A `keras.Model` from `(batch, *input_shape)` to logits `(batch, num_classes)`. It carries
+        these arguments as `model.blueprint`, where `zoo.train` finds its part of them.
+
+    Raises:
+        ValueError: an unknown name, tier or option, an input shape of another rank, fewer than two
+            classes, or a field of `regularization` that the architecture cannot honour.
+
+    >>> from occam import zoo
+    >>> model = zoo.create_model("mlp", input_shape=(40, 1), num_classes=10, regularization="light")
+    >>> model.output_shape
+    (None, 10)
+    """
+    architecture = get_architecture(name)
+    regularization = resolve(regularization, name)
+    architecture.check(regularization)
+    _check_arguments(architecture, input_shape, num_classes, options)
+    seed = random.getrandbits(31) if seed is None else seed  # set_random_seed covers `random`
+    inputs = keras.Input(input_shape, name="features")
+    wiring = Wiring(regularization, seed=seed)
+    logits = architecture.build(inputs, num_classes, wiring, **options)
+    model = keras.Model(inputs, logits, name=name)
+    model.blueprint = Blueprint(
+        name, tuple(input_shape), num_classes, regularization, seed, options
+    )
+    return model
+
+
+def _check_arguments(
+    architecture: Architecture, input_shape: Any, num_classes: Any, options: dict[str, Any]
+) -> None:
+    name, ranks = architecture.name, architecture.ranks
+    if len(input_shape) not in ranks or not all(isinstance(n, int) and n > 0 for n in input_shape):
+        expected = " or ".join(map(str, ranks))
+        raise ValueError(
+            f"Model {name!r} takes an input_shape of {expected} positive integers (without the "
+            f"batch). Received: input_shape={tuple(input_shape)}"
+        )
+    if not isinstance(num_classes, int) or num_classes < 2:
+        raise ValueError(f"num_classes must be an integer >= 2. Received: {num_classes!r}")
+    if unknown := sorted(set(options) - set(architecture.options)):
+        raise ValueError(
+            f"Model {name!r} has no option {', '.join(unknown)}. "
+            f"Its options: {', '.join(architecture.options) or 'none'}"
+        )

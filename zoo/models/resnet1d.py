@@ -1,0 +1,55 @@
+"""`resnet1d`: residual convolutions over a series."""
+
+from typing import Any
+
+import keras
+
+from ..regularization import Regularization
+from .registry import register_model
+from .wiring import Wiring
+
+__all__ = ["resnet1d"]
+
+
+@register_model(
+    "resnet1d",
+    honours=(
+        *("l1", "l2", "activity_l1", "activity_l2", "max_norm"),
+        *("dropout", "stochastic_depth", "noise"),
+    ),
+    presets={
+        "light": Regularization(noise=0.1, label_smoothing=0.05),
+        "medium": Regularization(noise=0.2, dropout=0.1, label_smoothing=0.1),
+        "strong": Regularization(
+            noise=0.3, dropout=0.2, stochastic_depth=0.2, label_smoothing=0.1, l2=1e-5
+        ),
+    },
+    ranks=(2,),
+    reference="Wang, Yan & Oates, Time Series Classification from Scratch, 2017, "
+    "https://arxiv.org/abs/1611.06455",
+)
+def resnet1d(
+    inputs: Any,
+    num_classes: int,
+    wiring: Wiring,
+    *,
+    width: int = 32,
+    blocks: int = 3,
+    kernel_size: int = 5,
+):
+    """A stem, `blocks` residual blocks `x <- relu(x + conv bn relu conv bn)`, mean, logits."""
+    x = _conv_bn(wiring.noise(inputs), width, kernel_size, wiring)
+    x = wiring.relu(x)
+    for rate in wiring.depth_rates(blocks):
+        branch = wiring.relu(_conv_bn(x, width, kernel_size, wiring))
+        branch = _conv_bn(branch, width, kernel_size, wiring)
+        x = wiring.relu(wiring.add(x, branch, rate))
+    x = keras.layers.GlobalAveragePooling1D()(x)
+    return wiring.head(wiring.dropout(x), num_classes)
+
+
+def _conv_bn(x: Any, filters: int, kernel_size: int, wiring: Wiring) -> Any:
+    x = keras.layers.Conv1D(
+        filters, kernel_size, padding="same", use_bias=False, **wiring.kernel(axes=2)
+    )(x)
+    return keras.layers.BatchNormalization()(x)

@@ -1,0 +1,6 @@
+"""Training: an engine that the tuner shares, and the run directory that it fills."""
+
+from .run import Run
+from .train import train
+
+__all__ = ["Run", "train"]

@@ -1,0 +1,68 @@
+"""`RunDirectory`: the files of a run, none of which is ever half-written."""
+
+import csv
+import os
+from typing import Any
+
+import keras
+
+from .work_directory import WorkDirectory
+
+__all__ = ["RunDirectory"]
+
+
+class RunDirectory(WorkDirectory):
+    """The files of a run; each is written beside its place and then moved into it.
+
+    `config.json` comes first, `state.npz` stands while training, `history.csv` and `tensorboard/`
+    grow with it, then `model.keras` and last `result.json`: a directory that has it holds a
+    finished run.
+
+    Args:
+        path: the directory, made by `open` if it is missing.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]):
+        super().__init__(path, arguments=("model", "data", "regularization", "training"))
+        self.state = self.path / "state.npz"
+        self.history = self.path / "history.csv"
+        self.tensorboard = self.path / "tensorboard"
+        self.model = self.path / "model.keras"
+        self.result = self.path / "result.json"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the directory holds a finished run."""
+        return self.result.exists()
+
+    def close(
+        self, model: keras.Model, history: dict[str, list[float]], result: dict[str, Any]
+    ) -> None:
+        """Writes what a finished run leaves: last the result, which marks it as finished."""
+        self.write_history(history)
+        self._write_model(model)
+        self.write_json(self.result, result)
+        self.state.unlink(missing_ok=True)
+
+    def _write_model(self, model: keras.Model) -> None:
+        temporary = self.model.with_suffix(".tmp.keras")
+        model.save(temporary)
+        temporary.replace(self.model)
+
+    def write_history(self, history: dict[str, list[float]]) -> None:
+        """Writes `history.csv`: a row an epoch, a column a name, as `keras.callbacks.CSVLogger`."""
+        names = sorted(history)
+        columns = [history[name] for name in names]
+        temporary = self.history.with_suffix(".tmp")
+        with temporary.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["epoch", *names])
+            writer.writerows([e, *row] for e, row in enumerate(zip(*columns, strict=True)))
+        temporary.replace(self.history)
+
+    def read_history(self) -> dict[str, list[float]]:
+        """Reads `history.csv`."""
+        with self.history.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        names = [name for name in rows[0] if name != "epoch"] if rows else []
+        return {name: [float(row[name]) for row in rows] for name in names}

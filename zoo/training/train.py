@@ -1,0 +1,136 @@
+"""`train`: compile and fit with the right callbacks, and write down what came of it."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from tqdm.keras import TqdmCallback
+
+from ...callbacks import BackupAndRestore, EarlyStopping, Stopwatch
+from ..data import Data
+from ..regularization import Regularization
+from . import engine
+from .configuration import check_arguments, configuration, regularization_of
+from .run import Run
+from .run_directory import RunDirectory
+
+__all__ = ["train"]
+
+
+def train(
+    model: keras.Model,
+    data: Data,
+    *,
+    regularization: Regularization | str | None = None,
+    epochs: int = 100,
+    learning_rate: float = 5e-3,
+    patience: int | None = 30,
+    log_dir: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    callbacks: Sequence[keras.callbacks.Callback] | None = None,
+    resume: bool = True,
+    verbose: int = 1,
+) -> Run:
+    """Trains a classifier and evaluates it, in inference mode, on all three parts of the data.
+
+    AdamW with warm-up and a cosine to 0; early stopping on the validation data loss, with the best
+    weights restored; the test part is read once, at the end. Killed at any moment and called again
+    with the same arguments, it goes on after the last finished epoch and ends with the same result.
+
+    Args:
+        model: a Keras model from `(batch, *data.input_shape)` to logits `(batch, num_classes)`.
+        data: from `zoo.load_data`.
+        regularization: what the model was created with is the default. For a model that
+            `create_model` did not build, only `weight_decay` and `label_smoothing` can be given.
+        epochs: the greatest number of passes over the training part; the cosine ends there.
+        learning_rate: its peak.
+        patience: epochs without a smaller validation data loss before it stops; `None` never
+            stops early and keeps the last weights.
+        log_dir: directory of the run (see `Run`), made if it is missing; `None` writes nothing.
+        seed: of the order of the samples.
+        callbacks: more Keras callbacks, called before ours. Batch hooks are called once an epoch
+            when the data fits in memory.
+        resume: go on with the run in `log_dir`, or return it if it is finished. With `False` a
+            run that is there is deleted.
+        verbose: 0 is silent, 1 shows a progress bar.
+
+    Returns:
+        A `Run`; the model holds the weights that were kept.
+
+    Raises:
+        ValueError: an argument out of range, a `regularization` that the model was not built with,
+            a model whose input or output does not fit the data, or a `log_dir` with a run made
+            with other arguments (the message names them).
+
+    Example:
+
+    >>> from occam import zoo
+    >>> data = zoo.load_data("digits")
+    >>> model = zoo.create_model(
+    ...     "mlp", input_shape=(8, 8, 1), num_classes=10, regularization="light", seed=0
+    ... )
+    >>> run = zoo.train(model, data, epochs=3, verbose=0)
+    >>> run.result["epochs"]
+    3
+    """
+    regularization = regularization_of(model, regularization)
+    training = {"epochs": epochs, "learning_rate": learning_rate, "patience": patience}
+    check_arguments(model, data, **training)
+    config = configuration(model, data, regularization, {**training, "seed": seed})
+    files = RunDirectory(log_dir) if log_dir is not None else None
+    if files:
+        files.open(config, resume=resume)
+        if files.finished:
+            return _reload(files, model)
+
+    engine.compile_model(model, data, regularization, epochs=epochs, learning_rate=learning_rate)
+    stopwatch = Stopwatch()
+    stopping = EarlyStopping(patience=patience) if patience else None
+    ours = [*(callbacks or ()), stopwatch, *([stopping] if stopping else [])]
+    bar = [TqdmCallback(verbose=0)] if verbose else []
+    history = _fit(model, data, [*ours, *bar], files, epochs=epochs, seed=seed)
+    ran = len(history["loss"])
+    result = {
+        **engine.figures(model, data),
+        "epochs": ran,
+        "best_epoch": stopping.best_epoch + 1 if stopping else ran,
+        "stopped_early": ran < epochs,
+        "seconds": round(stopwatch.seconds, 3),
+    }
+    if files:
+        files.close(model, history, result)
+    return Run(config, history, result, files.path if files else None)
+
+
+def _reload(files: RunDirectory, model: keras.Model) -> Run:
+    """The finished run in `files`, its weights put into `model`."""
+    run = Run.load(files.path)
+    model.set_weights(run.load_model().get_weights())
+    return run
+
+
+def _fit(
+    model: keras.Model,
+    data: Data,
+    callbacks: list[keras.callbacks.Callback],
+    files: RunDirectory | None,
+    *,
+    epochs: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Fits from where the directory's state stands, and logs into it."""
+    if files is None:
+        return engine.fit(model, data, epochs=epochs, seed=seed, callbacks=callbacks)
+    backup = BackupAndRestore(files.state, callbacks=callbacks)
+    if backup.epoch:
+        files.write_history(backup.history)
+    logs = [
+        keras.callbacks.CSVLogger(files.history, append=backup.epoch > 0),
+        keras.callbacks.TensorBoard(files.tensorboard, write_graph=False),
+    ]
+    first_epoch = epochs if backup.stopped else backup.epoch
+    callbacks = [*callbacks, *logs, backup]
+    return engine.fit(
+        model, data, epochs=epochs, seed=seed, first_epoch=first_epoch, callbacks=callbacks
+    )
