@@ -50,6 +50,7 @@ class BackupAndRestore(keras.callbacks.Callback):
         super().__init__()
         self.path = Path(path)
         self.callbacks = [c for c in callbacks if hasattr(c, "get_state")]
+        self._history: dict[str, list[float]] = {}
 
     @property
     def epoch(self) -> int:
@@ -72,6 +73,7 @@ class BackupAndRestore(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.model.optimizer.build(self.model.trainable_variables)
+        self._history = {}
         if self.path.exists():
             self._restore()
 
@@ -84,8 +86,8 @@ class BackupAndRestore(keras.callbacks.Callback):
             variable.assign(arrays[f"variable/{index}"])
         for callback, packed in zip(self.callbacks, state["callbacks"], strict=True):
             callback.set_state(_unpack(packed, arrays))
-        self.model.history.history = state["history"]
-        self.model.history.epoch = list(range(state["epoch"]))
+        self._history = state["history"]
+        self.model.history.history = {name: [*values] for name, values in self._history.items()}
         self.model._initial_epoch = state["epoch"]
 
     def _check(self, saved: list[list[Any]]):
@@ -102,12 +104,18 @@ class BackupAndRestore(keras.callbacks.Callback):
                 f"Received: {len(saved)}"
             )
 
+    def on_train_end(self, logs=None):
+        epochs = len(next(iter(self.model.history.history.values()), []))
+        self.model.history.epoch = list(range(epochs))  # Keras empties it after `on_train_begin`
+
     def on_epoch_end(self, epoch, logs=None):
+        for name, value in (logs or {}).items():  # Keras' History comes after all other callbacks
+            self._history.setdefault(name, []).append(float(value))
         arrays = {f"variable/{i}": np.asarray(v) for i, v in enumerate(self._variables())}
         state = {
             "epoch": epoch + 1,
             "stopped": bool(self.model.stop_training),
-            "history": _floats(self.model.history.history),
+            "history": self._history,
             "variables": self._signature(),
             "callbacks": [
                 _pack(callback.get_state(), f"callback/{i}", arrays)
@@ -131,10 +139,6 @@ class BackupAndRestore(keras.callbacks.Callback):
         return [[v.path.rsplit("/", 1)[-1], list(v.shape)] for v in self.model.variables] + [
             ["optimizer", list(v.shape)] for v in self.model.optimizer.variables
         ]
-
-
-def _floats(history: dict[str, list[Any]]) -> dict[str, list[float]]:
-    return {name: [float(value) for value in values] for name, values in history.items()}
 
 
 def _pack(state: dict[str, Any], prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:

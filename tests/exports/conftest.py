@@ -6,6 +6,7 @@ import pytest
 @pytest.fixture(autouse=True)
 def fresh_session():
     """The layers' automatic names and the traces of one test do not reach the next."""
+    keras.backend.clear_session()
     yield
     keras.backend.clear_session()
 

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+
 from occam import exports
 from occam.exports.classifier import Classifier
 

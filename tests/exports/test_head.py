@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
+
 from occam import exports
 from occam.exports.head import means_logits, output_units, probabilities
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+
 from occam import exports
 from occam.exports.inspection import check_purity
 

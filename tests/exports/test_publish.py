@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from occam import exports
 from occam.exports.publish import publish, staging, versions
 

@@ -1,6 +1,7 @@
 import keras
 import pytest
 import tensorflow as tf
+
 from occam import exports
 from occam.exports.servable import Servable
 

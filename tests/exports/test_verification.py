@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+
 from occam import exports
 from occam.exports.verification import check_same_answers
 

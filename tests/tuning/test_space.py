@@ -1,0 +1,46 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from occam.tuning.space import candidate_of, check_space, hyperparameters
+from occam.zoo import Regularization
+
+FIELDS = tuple(Regularization.strengths())
+
+
+@given(st.lists(st.sampled_from(FIELDS), min_size=1, unique=True), st.integers(1, 1000))
+def test_every_sample_is_a_candidate_in_its_search_ranges(space, seed):
+    values = {}
+    for parameter in hyperparameters(space).space:
+        values[parameter.name] = parameter.random_sample(seed)
+    regularization = candidate_of(values, space, Regularization())
+    for name in FIELDS:
+        value, (low, high) = getattr(regularization, name), Regularization.strengths()[name].search
+        on = name in space and values[f"{name} on"]
+        assert (low <= value <= high * (1 + 1e-9)) if on else value == 0
+
+
+def test_values_are_conditional_on_the_switch():
+    switch, value = hyperparameters(["l2"]).space
+    assert (switch.name, value.name) == ("l2 on", "l2")
+    assert value.conditions[0].name == "l2 on"
+    assert value.sampling == "log"
+
+
+def test_what_is_off_or_inactive_is_zero_and_the_rest_is_the_base():
+    base = Regularization(l2=1.0, dropout=0.1)
+    assert candidate_of({"l2 on": False, "l2": None}, ["l2"], base) == Regularization(dropout=0.1)
+    assert candidate_of({"l2 on": True, "l2": 0.5}, ["l2"], base).l2 == 0.5
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        (("l2", "depth"), "Cannot search depth. Fields that this model can honour: l2, noise"),
+        ((), r"at least one field, and each once. Received: \(\)"),
+        (("l2", "l2"), r"each once. Received: \('l2', 'l2'\)"),
+    ],
+)
+def test_errors(space, message):
+    with pytest.raises(ValueError, match=message):
+        check_space(space, ("l2", "noise"))

@@ -1,0 +1,131 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from occam import tuning, zoo
+
+ARGUMENTS = {"space": ["l2", "dropout"], "max_trials": 3, "epochs": 3, "units": (16,), "verbose": 0}
+
+
+@pytest.fixture(scope="module")
+def found(digits, tmp_path_factory):
+    """A finished search of three candidates with two seeds each."""
+    directory = tmp_path_factory.mktemp("tuning") / "search"
+    return tuning.tune("mlp", digits, directory=directory, **ARGUMENTS)
+
+
+def test_the_baseline_comes_first_and_the_others_differ(found):
+    tried = [c.regularization for c in found.candidates]
+    assert tried[0] == zoo.Regularization()
+    assert len(set(tried)) == 3
+    assert all(set(r.on()) <= {"l2", "dropout"} for r in tried)
+
+
+def test_the_choice_is_one_of_the_candidates_and_marked_in_the_table(found):
+    assert found.regularization in [c.regularization for c in found.candidates]
+    head, *rows = found.table().splitlines()
+    assert head.split() == ["trial", "val_data_loss", "val_accuracy", "regularization"]
+    assert len(rows) == 3
+    assert [repr(found.regularization) in row for row in rows if row.startswith("*")] == [True]
+
+
+def test_each_trial_has_a_directory_and_each_run_its_figures(found):
+    for candidate in found.candidates:
+        for seed, loss in enumerate(candidate.losses):
+            directory = found.directory / f"trial-{candidate.trial:03d}" / f"seed-{seed}"
+            assert json.loads((directory / "figures.json").read_text())["val_data_loss"] == loss
+            assert list(directory.rglob("events.out.tfevents*"))
+
+
+def test_hparams_are_effective_values_of_every_run(found):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams import plugin_data_pb2
+
+    for candidate in found.candidates:
+        directory = found.directory / f"trial-{candidate.trial:03d}" / "seed-1"
+        events = EventAccumulator(str(directory)).Reload()
+        content = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+        start = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info
+        values = {name: value.number_value for name, value in start.hparams.items()}
+        assert values == {n: getattr(candidate.regularization, n) for n in ("l2", "dropout")}
+        assert start.group_name == f"trial-{candidate.trial:03d}"
+
+
+def test_a_finished_search_is_read_back(found, digits, monkeypatch):
+    def never(*args, **kwargs):
+        raise AssertionError("a finished run was trained again")
+
+    monkeypatch.setattr("occam.zoo.training.engine.fit", never)
+    again = tuning.tune("mlp", digits, directory=found.directory, **ARGUMENTS)
+    assert again == found
+
+
+def test_the_test_part_is_not_looked_at(digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(type(digits), "test", property(lambda self: pytest.fail("test was read")))
+    arguments = {**ARGUMENTS, "max_trials": 1, "epochs": 1}
+    tuning.tune("mlp", digits, directory=tmp_path / "search", **arguments)
+
+
+def test_an_error_in_a_run_is_not_a_bad_candidate(digits, tmp_path, monkeypatch):
+    import keras_tuner
+
+    def broken(*args, **kwargs):
+        raise RuntimeError("no space left on device")
+
+    monkeypatch.setattr("occam.zoo.training.engine.fit", broken)
+    with pytest.raises(keras_tuner.errors.FatalError, match="Trial 0: no space left on device"):
+        tuning.tune("mlp", digits, directory=tmp_path / "search", **ARGUMENTS)
+
+
+def test_another_search_in_the_same_directory_is_refused(found, digits):
+    with pytest.raises(ValueError, match=r"other arguments \(search epochs 3, now 4\)"):
+        tuning.tune("mlp", digits, directory=found.directory, **{**ARGUMENTS, "epochs": 4})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"space": ["stochastic_depth"]}, "Cannot search stochastic_depth"),
+        ({"max_trials": 0}, "max_trials must be greater than 0. Received: max_trials=0"),
+        ({"seeds": 0}, "seeds must be greater than 0"),
+        ({"base": "heavy"}, "tiers none, light, medium, strong"),
+    ],
+)
+def test_errors(digits, tmp_path, change, message):
+    with pytest.raises(ValueError, match=message):
+        tuning.tune("mlp", digits, directory=tmp_path / "search", **{**ARGUMENTS, **change})
+    assert not (tmp_path / "search").exists()
+
+
+SCRIPT = """
+import sys
+from occam import tuning, zoo
+
+directory, data_dir = sys.argv[1:]
+data = zoo.load_data("digits", data_dir=data_dir)
+tuning.tune(
+    "mlp", data, directory=directory, space=["l2", "dropout"], max_trials=3, epochs=3,
+    units=(16,), verbose=0,
+)
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_search_goes_on_and_ends_like_the_whole_one(found, digits, data_dir, tmp_path):
+    directory = tmp_path / "search"
+    command = [sys.executable, "-c", SCRIPT, str(directory), str(data_dir)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    deadline = time.time() + 120
+    while not (directory / "trial-001" / "seed-0" / "figures.json").exists():
+        assert process.poll() is None
+        assert time.time() < deadline
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    again = tuning.tune("mlp", digits, directory=directory, **ARGUMENTS)
+    assert again.candidates == found.candidates

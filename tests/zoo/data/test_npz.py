@@ -1,0 +1,134 @@
+import re
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from occam.zoo.data import DataError, load_data
+from occam.zoo.data.npz import read_npz
+
+X, Y = np.arange(120.0).reshape(40, 3), np.arange(40) % 2
+
+
+@pytest.fixture
+def save(tmp_path):
+    def write(**arrays):
+        path = tmp_path / "some.npz"
+        np.savez(path, **arrays)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("shape", [(40, 3), (40, 6, 2), (40, 5, 4, 3)])
+def test_tables_series_and_images(save, shape, collect):
+    features = np.random.default_rng(0).normal(size=shape)
+    data = load_data(save(x=features, y=np.where(Y, "yes", "no")), batch_size=8)
+    assert (data.input_shape, data.class_names) == (shape[1:], ("no", "yes"))
+    assert data.sizes == {"train": 28, "validation": 4, "test": 8}
+    raw = np.concatenate([collect(data.raw(part))[0] for part in data.sizes])
+    np.testing.assert_array_equal(np.sort(raw, None), np.sort(features.astype("float32"), None))
+
+
+def test_a_test_part_of_its_own(save, collect):
+    path = save(x=X, y=Y * 5, x_test=-X[:3], y_test=np.array([5, 0, 5]))
+    data = load_data(path)
+    assert (data.class_names, data.sizes["test"]) == (("0", "5"), 3)
+    features, labels = collect(data.raw("test"))
+    np.testing.assert_array_equal(features, -X[:3])
+    assert labels.tolist() == [1, 0, 1]
+
+
+def with_value(value, position=(7, 1)):
+    features = X.copy()
+    features[position] = value
+    return features
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({}, "expected the arrays x and y, optionally x_test and y_test as well. Received: none"),
+        ({"x": X}, "optionally x_test and y_test as well. Received: x"),
+        ({"x": X, "y": Y, "x_test": X}, "as well. Received: x, x_test, y"),
+        ({"x": X, "y": Y, "extra": Y}, "as well. Received: extra, x, y"),
+        (
+            {"x": X, "y": Y[1:]},
+            "x and y must have equal lengths. Received: shapes (40, 3) and (39,)",
+        ),
+        ({"x": np.array(1.0), "y": Y}, "x and y must have equal lengths. Received: shapes ()"),
+        ({"x": X, "y": np.array(1)}, "y: labels must have shape (samples,). Received: ()"),
+        (
+            {"x": X, "y": Y, "x_test": X, "y_test": Y[1:]},
+            "x_test and y_test must have equal lengths",
+        ),
+        (
+            {"x": with_value(np.nan), "y": Y},
+            "x: features must be finite float32. Received: nan at [7, 1]",
+        ),
+        ({"x": with_value(-np.inf), "y": Y}, "Received: -inf at [7, 1]"),
+        (
+            {"x": with_value(1e39), "y": Y},
+            "features must be finite float32. Received: inf at [7, 1]",
+        ),
+        ({"x": X.astype(str), "y": Y}, "x: features must be real numbers. Received: <U32"),
+        ({"x": X * 1j, "y": Y}, "x: features must be real numbers. Received: complex128"),
+        ({"x": X[:, 0], "y": Y}, "nothing empty. Received: (40,)"),
+        ({"x": X.reshape(40, 3, 1, 1, 1), "y": Y}, "nothing empty. Received: (40, 3, 1, 1, 1)"),
+        ({"x": X[:, :0], "y": Y}, "nothing empty. Received: (40, 0)"),
+        ({"x": X, "y": Y * 0}, "y: labels need at least 2 classes. Received: [0]"),
+        ({"x": X, "y": Y / 2}, "y: labels must be integral. Received: 0.5 at 1"),
+        ({"x": X, "y": Y, "x_test": X, "y_test": Y + 1}, "y_test: labels must be classes of the"),
+        ({"x": X, "y": Y, "x_test": X[:, :2], "y_test": Y}, "x_test must have the shape of x but"),
+        ({"x": X[:4], "y": Y[:4]}, "both parts of a split need at least one sample for each"),
+    ],
+)
+def test_bad_arrays_name_the_file_and_the_array(save, arrays, message):
+    path = save(**arrays)
+    with pytest.raises(DataError, match=re.escape(message)) as caught:
+        load_data(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+@given(
+    x=hnp.arrays(
+        st.sampled_from(["float16", "float64", "int8", "uint16", "bool", "U3", "complex64"]),
+        hnp.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=6),
+    ),
+    y=hnp.arrays(
+        st.sampled_from(["float32", "int64", "uint8", "bool", "U2"]),
+        hnp.array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=6),
+    ),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_arrays_are_read_or_refused(save, x, y):
+    try:
+        source = read_npz(save(x=x, y=y))
+    except DataError:
+        return
+    assert source.train.size == len(x) == len(y)
+    assert set(source.train.labels) == set(range(len(source.class_names)))
+
+
+def test_files_that_are_no_archives(tmp_path):
+    with pytest.raises(DataError, match=r"none\.npz: no such file"):
+        load_data(tmp_path / "none.npz")
+    (tmp_path / "text.npz").write_text("hello")
+    with pytest.raises(DataError, match=r"text\.npz: not a readable \.npz file of plain arrays"):
+        load_data(tmp_path / "text.npz")
+
+
+def test_nothing_is_unpickled(tmp_path):
+    path = tmp_path / "pickled.npz"
+    np.savez(path, x=np.array([{}, {}], dtype=object), y=np.array([0, 1]))
+    with pytest.raises(DataError, match=r"not a readable \.npz file of plain arrays \(Object"):
+        load_data(path)
+
+
+def test_a_truncated_file(save):
+    path = save(x=X, y=Y)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(DataError, match=r"not a readable \.npz file"):
+        load_data(path)

@@ -1,0 +1,219 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from occam import zoo
+from occam.callbacks import weight_penalty
+
+
+@pytest.fixture(scope="module")
+def finished(digits, tmp_path_factory):
+    """A finished run of eight epochs, its model, and its directory."""
+    model = zoo.create_model(
+        "mlp",
+        input_shape=digits.input_shape,
+        num_classes=10,
+        regularization=zoo.Regularization(l2=1e-3, dropout=0.2, label_smoothing=0.1),
+        seed=0,
+        units=(32,),
+    )
+    log_dir = tmp_path_factory.mktemp("runs") / "mlp"
+    return zoo.train(model, digits, epochs=8, log_dir=log_dir, verbose=0), model
+
+
+def figures(run):
+    """The result as bytes, without the time it took."""
+    return json.dumps({k: v for k, v in run.result.items() if k != "seconds"}).encode()
+
+
+def test_it_learns(finished):
+    run, _ = finished
+    assert run.result["test"]["accuracy"] > 0.9
+    assert run.history["data_loss"][-1] < run.history["data_loss"][0] / 2
+
+
+def test_the_figures_are_those_of_the_model_in_inference_mode(finished, digits):
+    run, model = finished
+    for part, batches in (("validation", digits.validation), ("test", digits.test)):
+        x, y = map(np.concatenate, zip(*batches.as_numpy_iterator(), strict=True))
+        logits = np.asarray(model(x, training=False), "float64")
+        log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        data_loss = -log_p[np.arange(len(y)), y].mean()
+        smoothed = 0.9 * data_loss - 0.1 * log_p.mean()
+        result = run.result[part]
+        assert result["accuracy"] == pytest.approx((logits.argmax(axis=1) == y).mean())
+        assert result["data_loss"] == pytest.approx(data_loss, rel=1e-5)
+        assert result["loss"] == pytest.approx(smoothed + run.result["weight_penalty"], rel=1e-5)
+    assert run.result["weight_penalty"] == pytest.approx(float(weight_penalty(model)))
+
+
+def test_the_gap_is_test_against_train(finished):
+    result = finished[0].result
+    assert result["gap"] == {
+        "data_loss": result["test"]["data_loss"] - result["train"]["data_loss"],
+        "accuracy": result["train"]["accuracy"] - result["test"]["accuracy"],
+    }
+
+
+def test_the_best_weights_are_kept(finished):
+    run, _ = finished
+    history = run.history["val_data_loss"]
+    assert run.result["best_epoch"] == int(np.argmin(history)) + 1
+    assert run.result["validation"]["data_loss"] == pytest.approx(min(history), rel=1e-6)
+
+
+def test_the_directory_holds_it_all(finished):
+    run, _ = finished
+    names = {path.name for path in run.directory.iterdir()}
+    assert names == {"config.json", "history.csv", "model.keras", "result.json", "tensorboard"}
+    assert list((run.directory / "tensorboard").rglob("events.out.tfevents*"))
+    config = run.config
+    assert config["training"] == {"epochs": 8, "learning_rate": 5e-3, "patience": 30, "seed": 0}
+    assert config["model"]["options"] == {"units": (32,)}
+    assert config["data"]["name"] == "digits"
+    assert set(config["versions"]) > {"python", "keras", "tensorflow", "keras-occam"}
+
+
+def test_a_run_is_read_back_as_it_was(finished, digits):
+    run, model = finished
+    loaded = zoo.Run.load(run.directory)
+    assert loaded.result == run.result
+    assert loaded.history == {n: pytest.approx(v, rel=1e-6) for n, v in run.history.items()}
+    assert loaded.regularization == zoo.Regularization(l2=1e-3, dropout=0.2, label_smoothing=0.1)
+    x = next(iter(digits.raw("test")))[0]
+    preprocessed = loaded.load_preprocessing()(x)
+    np.testing.assert_array_equal(
+        loaded.load_model()(preprocessed), model(next(iter(digits.test))[0])
+    )
+
+
+def test_the_tensorboard_logs_agree_with_the_history(finished):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util import tensor_util
+
+    run, _ = finished
+    events = EventAccumulator(str(run.directory / "tensorboard" / "validation")).Reload()
+    logged = [
+        float(tensor_util.make_ndarray(e.tensor_proto)) for e in events.Tensors("epoch_data_loss")
+    ]
+    assert logged == pytest.approx(run.history["val_data_loss"], rel=1e-6)
+
+
+def test_a_finished_run_is_returned_and_not_run_again(finished, digits, mlp):
+    run, trained = finished
+    model = mlp(regularization=run.regularization)
+    again = zoo.train(model, digits, epochs=8, log_dir=run.directory, verbose=0)
+    assert again.result == run.result
+    for ours, theirs in zip(model.get_weights(), trained.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_same_seeds_give_the_same_bytes(digits, mlp):
+    first, again, other = (
+        figures(zoo.train(mlp(), digits, epochs=3, seed=seed, verbose=0)) for seed in (5, 5, 6)
+    )
+    assert first == again
+    assert first != other
+
+
+def test_early_stopping_stops(digits, mlp):
+    model = mlp()
+    run = zoo.train(model, digits, epochs=60, learning_rate=0.3, patience=2, verbose=0)
+    assert run.result["stopped_early"]
+    assert run.result["epochs"] == run.result["best_epoch"] + 2
+
+
+def test_without_patience_the_last_weights_are_kept(digits, mlp):
+    run = zoo.train(mlp(), digits, epochs=3, patience=None, verbose=0)
+    assert run.result["best_epoch"] == 3
+    last = run.history["val_data_loss"][-1]
+    assert run.result["validation"]["data_loss"] == pytest.approx(last, rel=1e-6)
+
+
+def test_callbacks_of_the_user_are_called(digits, mlp):
+    epochs = []
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: epochs.append(epoch))
+    zoo.train(mlp(), digits, epochs=3, callbacks=[callback], verbose=0)
+    assert epochs == [0, 1, 2]
+
+
+def test_the_progress_bar_goes_to_standard_error(digits, mlp, capsys):
+    zoo.train(mlp(), digits, epochs=2, verbose=1)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "2/2" in err
+    assert "val_data_loss" in err
+
+
+def test_a_model_of_ones_own(digits):
+    model = keras.Sequential(
+        [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]
+    )
+    regularization = zoo.Regularization(label_smoothing=0.1, weight_decay=0.1)
+    run = zoo.train(model, digits, regularization=regularization, epochs=2, verbose=0)
+    assert run.regularization == regularization
+    with pytest.raises(
+        ValueError, match=r"not built by zoo.create_model.* Received also: l2, dropo"
+    ):
+        zoo.train(model, digits, regularization=zoo.Regularization(l2=0.1, dropout=0.1), epochs=1)
+
+
+def test_training_may_change_only_its_own_part_of_the_regularization(digits, mlp):
+    model = mlp()
+    changed = model.blueprint.regularization.replace(label_smoothing=0.0)
+    assert (
+        zoo.train(model, digits, regularization=changed, epochs=1, verbose=0).regularization
+        == changed
+    )
+    with pytest.raises(ValueError, match=r"The model was built with Regularization\(l2=0.001"):
+        zoo.train(model, digits, regularization=changed.replace(l2=0.0), epochs=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"epochs": 0}, "epochs must be an integer >= 1. Received: 0"),
+        ({"learning_rate": 0.0}, "learning_rate must be a positive number. Received: 0.0"),
+        ({"patience": 0}, "patience must be an integer >= 1 or None. Received: 0"),
+        ({"regularization": "heavy"}, "tiers none, light, medium, strong. Received: 'heavy'"),
+    ],
+)
+def test_errors(digits, mlp, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        zoo.train(mlp(), digits, **{"epochs": 1, **arguments})
+
+
+def test_a_model_that_does_not_fit_the_data(digits):
+    model = zoo.create_model("mlp", input_shape=(8, 8, 1), num_classes=9)
+    message = r"needs a model with input .*\(None, 10\). Received: .*\(None, 9\)"
+    with pytest.raises(ValueError, match=message):
+        zoo.train(model, digits, epochs=1)
+
+
+def test_a_directory_with_another_run_is_refused(finished, digits, mlp):
+    run, _ = finished
+    message = r"other arguments \(.*training epochs 8, now 9.*\). Name another directory"
+    with pytest.raises(ValueError, match=message):
+        zoo.train(mlp(regularization=run.regularization), digits, epochs=9, log_dir=run.directory)
+
+
+def test_a_directory_with_something_else_is_refused(digits, mlp, tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(ValueError, match=r"a directory that holds 'thesis.tex'"):
+        zoo.train(mlp(), digits, epochs=1, log_dir=tmp_path)
+    with pytest.raises(ValueError, match=r"a directory that holds 'thesis.tex'"):
+        zoo.train(mlp(), digits, epochs=1, log_dir=tmp_path, resume=False)
+    assert (tmp_path / "thesis.tex").exists()
+
+
+def test_without_resume_the_run_is_made_anew(digits, mlp, tmp_path):
+    zoo.train(mlp(), digits, epochs=1, log_dir=tmp_path / "run", verbose=0)
+    run = zoo.train(mlp(), digits, epochs=2, log_dir=tmp_path / "run", resume=False, verbose=0)
+    assert run.result["epochs"] == 2
+
+
+def test_a_run_that_is_not_finished_cannot_be_loaded(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"holds no finished run: no result.json"):
+        zoo.Run.load(tmp_path)

@@ -1,0 +1,169 @@
+"""`Data`: the training, validation and test part of one data set."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from .report import describe
+from .split import Split, endless, one_epoch
+
+__all__ = ["Data"]
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Data that is split, preprocessed and batched; made by `load_data`.
+
+    Batches are pairs of features `(batch, *input_shape)` float32 and labels `(batch,)` int32. The
+    last batch of a pass may be smaller. `validation` serves early stopping and tuning; `test` is
+    read once, at the end.
+
+    Args:
+        arguments: as JSON values; `load_data(**arguments)` makes the same data again.
+        origin: where the data is from: a file, a directory or a builder and its version.
+        class_names: one name for each class, in the order of the labels.
+        preprocessing: the layer from raw features to those in `train`, `validation` and `test`.
+            It is applied there already; an export has to contain it.
+        raw_splits: the parts before preprocessing: `train`, `validation`, `test`.
+
+    Example:
+
+    >>> from occam import zoo
+    >>> data = zoo.load_data("digits", batch_size=64)
+    >>> data.input_shape, data.num_classes, data.sizes
+    ((8, 8, 1), 10, {'train': 1293, 'validation': 144, 'test': 360})
+    """
+
+    arguments: Mapping[str, Any]
+    origin: str
+    class_names: tuple[str, ...]
+    preprocessing: keras.layers.Normalization
+    raw_splits: Mapping[str, Split] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """As given to `load_data`."""
+        return self.arguments["name"]
+
+    @property
+    def batch_size(self) -> int:
+        """Examples in a batch."""
+        return self.arguments["batch_size"]
+
+    @property
+    def seed(self) -> int:
+        """Of the validation split and of the order of `train`."""
+        return self.arguments["seed"]
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one example."""
+        return self.raw_splits["train"].input_shape
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes."""
+        return len(self.class_names)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The number of examples in each part."""
+        return {name: split.size for name, split in self.raw_splits.items()}
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """The number of batches in one pass over the training part."""
+        return -(-self.sizes["train"] // self.batch_size)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the examples are held as arrays."""
+        return self.raw_splits["train"].in_memory
+
+    @cached_property
+    def train(self) -> tf.data.Dataset:
+        """The training part, shuffled anew at each iteration."""
+        return one_epoch(self._epoch(self.seed), self.steps_per_epoch)
+
+    @cached_property
+    def validation(self) -> tf.data.Dataset:
+        """The validation part, in a fixed order."""
+        return self._prepared["validation"].batches(self.batch_size)
+
+    @cached_property
+    def test(self) -> tf.data.Dataset:
+        """The test part, in a fixed order."""
+        return self._prepared["test"].batches(self.batch_size)
+
+    def epochs(self, first_epoch: int = 0, *, seed: int) -> tf.data.Dataset:
+        """Shuffled training batches, epoch after epoch, without end.
+
+        The order of epoch `e` depends on `seed` and `e` alone, so that a resumed run sees what
+        the uninterrupted one would have seen.
+
+        Args:
+            first_epoch: the epoch to begin with.
+            seed: of the order.
+        """
+        return endless(self._epoch(seed), first_epoch)
+
+    def raw(self, split: str) -> tf.data.Dataset:
+        """Batches of the part `split` before preprocessing, in a fixed order.
+
+        Args:
+            split: `"train"`, `"validation"` or `"test"`.
+
+        Raises:
+            ValueError: no such part.
+        """
+        if split not in self.raw_splits:
+            raise ValueError(f"split must be one of {[*self.raw_splits]}. Received: {split!r}")
+        return self.raw_splits[split].batches(self.batch_size)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the raw examples to a `.npz` file, which `load_data` reads.
+
+        Args:
+            path: of the file. Its arrays: `x` and `y`, training and validation; `x_test` and
+                `y_test`. Labels are the names of the classes.
+        """
+        arrays = {**self._arrays("train", "validation"), **self._arrays("test", suffix="_test")}
+        temporary = Path(path).with_suffix(".tmp.npz")
+        np.savez(temporary, **arrays)
+        temporary.replace(path)
+
+    def _arrays(self, *parts: str, suffix: str = "") -> dict[str, np.ndarray]:
+        batches = (batch for part in parts for batch in self.raw(part).as_numpy_iterator())
+        x, y = map(np.concatenate, zip(*batches, strict=True))
+        return {f"x{suffix}": x, f"y{suffix}": np.asarray(self.class_names)[y]}
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a run has to remember of its data, as JSON values."""
+        return {
+            **self.arguments,
+            "origin": self.origin,
+            "sizes": self.sizes,
+            "input_shape": list(self.input_shape),
+            "class_names": list(self.class_names),
+            "preprocessing": keras.saving.serialize_keras_object(self.preprocessing),
+        }
+
+    def describe(self) -> str:
+        """A plain-text table of all this, with the balance of the classes."""
+        return describe(self)
+
+    def _epoch(self, seed: int) -> Callable[[tf.Tensor], tf.data.Dataset]:
+        train = self._prepared["train"]
+        return lambda number: train.epoch(number, self.batch_size, seed=seed)
+
+    @cached_property
+    def _prepared(self) -> dict[str, Split]:
+        splits = self.raw_splits.items()
+        return {name: split.standardized(self.preprocessing) for name, split in splits}
