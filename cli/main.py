@@ -19,12 +19,12 @@ from .quiet import import_tensorflow_quietly
 from .train import Train
 from .tune import Tune
 
-__all__ = ["main"]
+__all__ = ["COMMANDS", "main"]
 
-_COMMANDS = (Models, Data, Train, Tune, Export, Predict, Demo)
+COMMANDS = (Models, Data, Train, Tune, Export, Predict, Demo)
 
 _Command = Annotated[Models, tyro.conf.subcommand("models")]
-for _class in _COMMANDS[1:]:
+for _class in COMMANDS[1:]:
     _Command |= Annotated[_class, tyro.conf.subcommand(_class.__name__.lower())]
 
 
@@ -55,7 +55,7 @@ def _run(command: Command) -> int:
         command.run()
         sys.stdout.flush()
     except KeyboardInterrupt:
-        print("occam: interrupted", file=sys.stderr)
+        print("\noccam: interrupted", file=sys.stderr)  # below a progress bar
         return 130
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -68,3 +68,7 @@ def _run(command: Command) -> int:
             print(f"occam: {message}", file=sys.stderr)
         return 1
     return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -88,7 +88,7 @@ def train(
     stopwatch = Stopwatch()
     stopping = EarlyStopping(patience=patience) if patience else None
     ours = [*(callbacks or ()), stopwatch, *([stopping] if stopping else [])]
-    bar = [TqdmCallback(verbose=0)] if verbose else []
+    bar = [TqdmCallback(epochs=epochs, verbose=0)] if verbose else []
     history = _fit(model, data, [*ours, *bar], files, epochs=epochs, seed=seed)
     ran = len(history["loss"])
     result = {

@@ -1,0 +1,180 @@
+"""The command line as a newcomer meets it: every process is a real one."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from occam.cli.main import COMMANDS
+from occam.zoo import Regularization
+
+ENVIRONMENT = {**os.environ, "COLUMNS": "80"}
+
+
+@pytest.fixture
+def occam(data_dir, tmp_path):
+    """Runs `occam` in a directory of its own."""
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "occam.cli.main", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={**ENVIRONMENT, "TFDS_DATA_DIR": str(data_dir)},
+            timeout=300,
+        )
+
+    return run
+
+
+def failed(done):
+    """The one line that a failure leaves on standard error."""
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("occam: ")
+    return line
+
+
+def test_help_names_every_command_and_fits_80_columns(occam):
+    done = occam("--help")
+    assert done.returncode == 0
+    for command in COMMANDS:
+        assert f"• {command.__name__.lower()}" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_without_arguments_it_shows_the_help(occam):
+    assert occam().stdout == occam("--help").stdout
+
+
+@pytest.mark.parametrize("command", [c.__name__.lower() for c in COMMANDS])
+def test_every_command_has_help_with_defaults(occam, command):
+    done = occam(command, "--help")
+    assert done.returncode == 0
+    assert "--debug" in done.stdout
+    assert "(default: " in done.stdout
+
+
+def test_flags_are_the_fields_of_the_regularization(occam):
+    help_text = occam("train", "--help").stdout
+    for name in Regularization.strengths():
+        assert f"--{name.replace('_', '-')} " in help_text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["trian"],
+        ["train"],
+        ["train", "mlp", "--log-dir", "x", "--l2", "much"],
+        ["data", "--seeed", "1"],
+    ],
+)
+def test_wrong_usage_exits_with_2_and_explains_on_standard_error(occam, arguments):
+    done = occam(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "--help" in done.stderr
+
+
+def test_version(occam):
+    assert occam("--version").stdout.startswith("occam 0.")
+
+
+def test_models(occam):
+    done = occam("models")
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [
+        *("model", "mlp", "resnet1d", "resnet20")
+    ]
+    assert done.stderr == ""
+    card = occam("models", "resnet1d").stdout
+    for fact in ("32,106", "width=32", "stochastic_depth", "Wang, Yan & Oates", "strong"):
+        assert fact in card
+
+
+def test_failures_are_one_line_on_standard_error(occam, tmp_path):
+    assert "Did you mean 'mlp'?" in failed(occam("models", "mpl"))
+    assert "missing.npz" in failed(occam("data", "missing.npz"))
+    assert "nowhere holds no finished run" in failed(occam("export", "nowhere", "exports"))
+    assert "nowhere, not found" in failed(occam("predict", "nowhere", "x.npz"))
+    assert "cannot honour stochastic_depth" in failed(
+        occam("train", "mlp", "--data", "digits", "--log-dir", "run", "--stochastic-depth", "0.1")
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_debug_shows_the_traceback(occam):
+    done = occam("models", "mpl", "--debug")
+    assert done.returncode == 1
+    assert "Traceback (most recent call last)" in done.stderr
+
+
+def test_a_closed_pipe_is_no_failure(data_dir):
+    command = f"{sys.executable} -m occam.cli.main models mlp | head -n 1"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("mlp:")
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_quietly_and_the_run_can_be_resumed(data_dir, tmp_path):
+    log_dir = tmp_path / "run"
+    command = [sys.executable, "-m", "occam.cli.main", "train", "mlp", "--data", "digits"]
+    command += ["--log-dir", str(log_dir), "--epochs", "500", "--patience", "500"]
+    environment = {**ENVIRONMENT, "TFDS_DATA_DIR": str(data_dir)}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    deadline = time.time() + 120
+    while not (log_dir / "state.npz").exists():
+        assert process.poll() is None
+        assert time.time() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "\noccam: interrupted\n" in error
+    assert "Traceback" not in error
+    assert (log_dir / "state.npz").exists()
+
+
+@pytest.mark.slow
+def test_the_whole_way_on_digits(occam, tmp_path):
+    described = occam("data", "digits", "--save", "digits.npz")
+    assert "(8, 8, 1)" in described.stdout, described.stderr
+
+    flags = ["--epochs", "15", "--l2", "0.001", "--regularization", "light"]
+    trained = occam("train", "mlp", "--data", "digits", "--log-dir", "run", *flags)
+    assert trained.stdout.startswith("accuracy: train "), trained.stderr
+    assert float(trained.stdout.split()[6].strip(";")) > 0.95
+    assert "15/15" in trained.stderr
+
+    space = ["--space", "l2", "dropout", "--max-trials", "2", "--epochs", "2"]
+    tuned = occam("tune", "mlp", "--data", "digits", "--directory", "search", *space)
+    assert "chosen: Regularization(" in tuned.stdout, tuned.stderr
+
+    exported = occam("export", "run", "exports")
+    assert "version 1 in exports/1" in exported.stdout, exported.stderr
+
+    arrays = ["digits.npz", "--array", "x_test"]
+    scored = occam("predict", "exports", *arrays, "--labels", "y_test")
+    assert float(scored.stdout.split()[1]) > 0.9, scored.stderr
+    answers = occam("predict", "exports", *arrays).stdout.splitlines()
+    assert answers[0] == "label,0,1,2,3,4,5,6,7,8,9"
+    assert len(answers) == 1 + 360
+    probabilities = np.array([line.split(",")[1:] for line in answers[1:]], float)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+    assert "has the arrays x, y, x_test, y_test. Received: 'z'" in failed(
+        occam("predict", "exports", "digits.npz", "--array", "z")
+    )
+    assert "holds a job with other arguments (training epochs 15, now 16)" in failed(
+        occam("train", "mlp", "--data", "digits", "--log-dir", "run", *flags, "--epochs", "16")
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {"digits.npz", "run", "search", "exports"}
