@@ -49,7 +49,7 @@ class BackupAndRestore(keras.callbacks.Callback):
     ):
         super().__init__()
         self.path = Path(path)
-        self.callbacks = [c for c in callbacks if hasattr(c, "get_state")]
+        self.callbacks: list[Any] = [c for c in callbacks if hasattr(c, "get_state")]
         self._history: dict[str, list[float]] = {}
 
     @property

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Demo"]
 
-_EPOCHS = {"mlp": 100, "resnet1d": 20}
+_EPOCHS = {"mlp": 60, "resnet1d": 20}
 _WITHOUT_KERAS = (
     "import sys; sys.modules['keras'] = None; from occam.cli.main import main; main(sys.argv[1:])"
 )
@@ -91,7 +91,7 @@ class Demo(Command):
             data,
             space=("l2", "dropout", "noise"),
             base="medium",
-            max_trials=4,
+            max_trials=5,
             seeds=2,
             epochs=30,
             directory=self.directory / "trials",

@@ -35,7 +35,9 @@ class RegularizationFlags:
     regularization: Tier = "medium"
     """The model's tier of regularization."""
 
-    strengths: tyro.conf.OmitArgPrefixes[Strengths] = dataclasses.field(default_factory=Strengths)
+    strengths: tyro.conf.OmitArgPrefixes[Strengths] = dataclasses.field(  # pyright: ignore[reportInvalidTypeForm]
+        default_factory=Strengths
+    )
 
     def regularization_of(self, model: str) -> Regularization:
         """The object that the flags mean for a model."""

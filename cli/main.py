@@ -5,7 +5,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import metadata
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -23,7 +23,7 @@ __all__ = ["COMMANDS", "main"]
 
 COMMANDS = (Models, Data, Train, Tune, Export, Predict, Demo)
 
-_Command = Annotated[Models, tyro.conf.subcommand("models")]
+_Command: Any = Annotated[Models, tyro.conf.subcommand("models")]
 for _class in COMMANDS[1:]:
     _Command |= Annotated[_class, tyro.conf.subcommand(_class.__name__.lower())]
 

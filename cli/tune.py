@@ -33,7 +33,7 @@ class Tune(Command, DataFlags):
     """The tier that gives the fields that are not searched."""
 
     max_trials: int = 20
-    """Number of candidates; the first has all searched fields off."""
+    """Number of candidates; the model's tiers are the first."""
 
     seeds: int = 2
     """Runs of each candidate."""

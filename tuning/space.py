@@ -7,7 +7,7 @@ import keras_tuner
 
 from ..zoo import Regularization
 
-__all__ = ["candidate_of", "check_space", "hyperparameters"]
+__all__ = ["candidate_of", "check_space", "hyperparameters", "values_of"]
 
 
 def check_space(space: Sequence[str], honoured: Sequence[str]) -> tuple[str, ...]:
@@ -59,3 +59,14 @@ def candidate_of(
     Regularization(dropout=0.1)
     """
     return base.replace(**{name: values[name] if values[f"{name} on"] else 0.0 for name in space})
+
+
+def values_of(regularization: Regularization, space: Sequence[str]) -> dict[str, Any]:
+    """The inverse of `candidate_of`: the values of the trial that tries `regularization`.
+
+    >>> values_of(Regularization(l2=1e-3), ["l2", "dropout"])
+    {'l2 on': True, 'dropout on': False, 'l2': 0.001}
+    """
+    strengths = {name: getattr(regularization, name) for name in space}
+    switches = {f"{name} on": strength > 0 for name, strength in strengths.items()}
+    return {**switches, **{name: strength for name, strength in strengths.items() if strength}}

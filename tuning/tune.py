@@ -39,7 +39,8 @@ def tune(
 
     Each candidate is trained from scratch on the same seeds and judged by the smallest validation
     data loss of each run (the penalty is not in it; the test part is not looked at). The first
-    candidate has all searched fields off. A search that is killed and called again goes on with
+    candidates are the model's tiers, beginning with none, as far as they differ in the searched
+    fields. A search that is killed and called again goes on with
     the first run that is not finished.
 
     Args:
@@ -82,7 +83,8 @@ def tune(
     Bergstra & Bengio, Random Search for Hyper-Parameter Optimization, 2012,
     https://jmlr.org/papers/v13/bergstra12a.html
     """
-    space = check_space(space, get_architecture(model_name).able)
+    architecture = get_architecture(model_name)
+    space = check_space(space, architecture.able)
     base = resolve(base, model_name)
     search = {"space": list(space), "max_trials": max_trials, "seeds": seeds, "epochs": epochs}
     _check_positive(max_trials=max_trials, seeds=seeds, epochs=epochs, learning_rate=learning_rate)
@@ -118,7 +120,13 @@ def tune(
             on_run=bar.update,
         )
         candidates = search_candidates(
-            runner, space=space, base=base, max_trials=max_trials, seed=seed, directory=files.path
+            runner,
+            space=space,
+            base=base,
+            known=list(architecture.presets.values()),
+            max_trials=max_trials,
+            seed=seed,
+            directory=files.path,
         )
     return Tuning(candidates, space, files.path)
 

@@ -11,20 +11,33 @@ from keras_tuner.engine import base_tuner
 
 from ..zoo import Regularization
 from .candidate import Candidate
-from .space import candidate_of, hyperparameters
+from .space import candidate_of, hyperparameters, values_of
 
 __all__ = ["search_candidates"]
 
 
-class BaselineFirstOracle(keras_tuner.oracles.RandomSearchOracle):
-    """Random search whose first trial is the baseline: everything that is searched is off."""
+class KnownFirstOracle(keras_tuner.oracles.RandomSearchOracle):
+    """Random search that begins with candidates which are known beforehand.
+
+    KerasTuner never tries the default values; here the first trials are what a user would take
+    without any search.
+
+    Args:
+        known: the values of the first trials; those that come twice are tried once.
+        **kwargs: those of `keras_tuner.oracles.RandomSearchOracle`.
+    """
+
+    def __init__(self, known: Sequence[dict[str, Any]], **kwargs: Any):
+        super().__init__(**kwargs)
+        self.known = list(known)
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """The values of a trial; called by KerasTuner."""
-        if self.trials:
-            return super().populate_space(trial_id)
-        values = {p.name: False for p in self.hyperparameters.space if not p.conditions}
-        return {"status": "RUNNING", "values": values}
+        while self.known:
+            values = self.known.pop(0)
+            if not self._duplicate(values):
+                return {"status": "RUNNING", "values": values}
+        return super().populate_space(trial_id)
 
 
 class PenaltyTuner(base_tuner.BaseTuner):
@@ -71,12 +84,24 @@ def search_candidates(
     *,
     space: Sequence[str],
     base: Regularization,
+    known: Sequence[Regularization],
     max_trials: int,
     seed: int,
     directory: os.PathLike[str],
 ) -> tuple[Candidate, ...]:
-    """Tries `max_trials` candidates, the same ones for the same seed, and returns them in order."""
-    oracle = BaselineFirstOracle(
+    """Tries candidates, the same ones for the same seed, and returns them in order.
+
+    Args:
+        evaluate: from a trial's number and its `Regularization` to its `Candidate`.
+        space: the fields that are searched.
+        base: gives the fields that are not.
+        known: whose values of the searched fields are tried first.
+        max_trials: number of candidates.
+        seed: of the random ones.
+        directory: for KerasTuner's files.
+    """
+    oracle = KnownFirstOracle(
+        known=[values_of(regularization, space) for regularization in known],
         objective=keras_tuner.Objective("val_data_loss", "min"),
         max_trials=max_trials,
         hyperparameters=hyperparameters(space),

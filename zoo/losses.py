@@ -1,5 +1,7 @@
 """`SparseCategoricalCrossentropy` with label smoothing, which Keras' own lacks."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -47,11 +49,11 @@ class SparseCategoricalCrossentropy(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def call(self, y_true, y_pred):
-        y_pred = ops.convert_to_tensor(y_pred)
-        classes = y_pred.shape[-1]
+        logits: Any = ops.convert_to_tensor(y_pred)
+        classes = logits.shape[-1]
         y_true = ops.reshape(ops.cast(y_true, "int32"), (-1,))
-        log_probabilities = ops.log_softmax(y_pred)
-        labels = ops.one_hot(y_true, classes, dtype=y_pred.dtype)
+        log_probabilities = ops.log_softmax(logits)
+        labels = ops.one_hot(y_true, classes, dtype=logits.dtype)
         smoothed = (1 - self.label_smoothing) * labels + self.label_smoothing / classes
         return -ops.sum(smoothed * log_probabilities, axis=-1)
 

@@ -19,11 +19,26 @@ def found(digits, tmp_path_factory):
     return tuning.tune("mlp", digits, directory=directory, **ARGUMENTS)
 
 
-def test_the_baseline_comes_first_and_the_others_differ(found):
+def test_the_tiers_come_first(found):
     tried = [c.regularization for c in found.candidates]
-    assert tried[0] == zoo.Regularization()
-    assert len(set(tried)) == 3
-    assert all(set(r.on()) <= {"l2", "dropout"} for r in tried)
+    tiers = [zoo.preset("mlp", tier) for tier in ("none", "light", "medium")]
+    assert tried == [zoo.Regularization(l2=tier.l2, dropout=tier.dropout) for tier in tiers]
+
+
+def test_random_candidates_follow_each_once(digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "occam.zoo.training.engine.fit",
+        lambda *args, callbacks, **kwargs: (
+            callbacks[0].on_train_begin() or {"val_data_loss": [1.0], "val_accuracy": [0.5]}
+        ),
+    )
+    arguments = {**ARGUMENTS, "space": ["noise"], "max_trials": 7, "seeds": 1}
+    tried = [
+        c.regularization
+        for c in tuning.tune("mlp", digits, directory=tmp_path / "search", **arguments).candidates
+    ]
+    assert len(set(tried)) == len(tried) == 7
+    assert all(set(r.on()) <= {"noise"} for r in tried)
 
 
 def test_the_choice_is_one_of_the_candidates_and_marked_in_the_table(found):

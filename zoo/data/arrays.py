@@ -7,8 +7,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from .split import in_fixed_order
-
 __all__ = ["ArraySplit"]
 
 CHUNK = 4096  # examples standardized at once: bounds the memory of the float32 copies
@@ -55,23 +53,20 @@ class ArraySplit:
 
     def batches(self, batch_size: int) -> tf.data.Dataset:
         """One pass in the fixed order."""
-        return in_fixed_order(self._pass(tf.range(self.size), batch_size))
+        # No gather and no reading ahead: setting those up costs each validation 20 ms.
+        return tf.data.Dataset.from_tensor_slices(self._tensors).batch(batch_size)
 
     def epoch(self, number: tf.Tensor, batch_size: int, *, seed: int) -> tf.data.Dataset:
         """One pass in the random order that belongs to `seed` and `number`."""
         key = tf.stack([tf.constant(seed, tf.int64), number])
         order = tf.argsort(tf.random.stateless_uniform([self.size], key, dtype=tf.float64))
-        return self._pass(order, batch_size)
+        features, labels = self._tensors
 
-    def _pass(self, order: tf.Tensor, batch_size: int) -> tf.data.Dataset:
         def batch(start):
-            return self._gather(order[start : start + batch_size])
+            rows = order[start : start + batch_size]
+            return tf.gather(features, rows), tf.gather(labels, rows)
 
         return tf.data.Dataset.range(0, self.size, batch_size).map(batch)
-
-    def _gather(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        features, labels = self._tensors
-        return tf.gather(features, rows), tf.gather(labels, rows)
 
     @cached_property
     def _tensors(self) -> tuple[tf.Tensor, tf.Tensor]:

@@ -59,7 +59,8 @@ class Run:
         """The trained model, compiled; it takes features as `Data` gives them, standardized."""
         if self.directory is None:
             raise ValueError("zoo.train wrote no model: it was called with log_dir=None.")
-        return keras.saving.load_model(RunDirectory(self.directory).model)
+        model: Any = keras.saving.load_model(RunDirectory(self.directory).model)
+        return model
 
     def load_preprocessing(self) -> keras.layers.Layer:
         """The layer from raw features to those that the model takes; an export contains both."""

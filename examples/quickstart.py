@@ -1,0 +1,29 @@
+"""From data to an answer of the exported model, as in the README; writes where it is run.
+
+    python examples/quickstart.py
+"""
+
+from occam import exports, tuning, zoo
+
+data = zoo.load_data("mnist1d")
+medium = zoo.preset("mlp", "medium")
+model = zoo.create_model(
+    "mlp",
+    input_shape=data.input_shape,
+    num_classes=data.num_classes,
+    regularization=medium.replace(dropout=0.2),
+    seed=0,
+)
+run = zoo.train(model, data, epochs=60, log_dir="runs/mlp")
+print(run)
+
+found = tuning.tune(
+    "mlp", data, space=["noise", "dropout"], max_trials=6, epochs=30, directory="trials"
+)
+print(found.table())
+
+published = exports.export(
+    model, "exports/mlp", class_names=data.class_names, preprocessing=data.preprocessing
+)
+answer = exports.load("exports/mlp").predict(next(iter(data.raw("test")))[0])
+print(answer["label"][:5], answer["probabilities"].shape)
