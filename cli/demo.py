@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Demo"]
 
-_EPOCHS = {"mlp": 60, "resnet1d": 20}
+_EPOCHS = {"mlp": 60, "resnet1d": 16}
 _WITHOUT_KERAS = (
     "import sys; sys.modules['keras'] = None; from occam.cli.main import main; main(sys.argv[1:])"
 )
@@ -93,7 +93,7 @@ class Demo(Command):
             base="medium",
             max_trials=5,
             seeds=2,
-            epochs=30,
+            epochs=_EPOCHS["mlp"],  # the best strengths depend on it
             directory=self.directory / "trials",
         )
         return found.regularization

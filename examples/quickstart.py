@@ -1,6 +1,6 @@
 """From data to an answer of the exported model, as in the README; writes where it is run.
 
-    python examples/quickstart.py
+python examples/quickstart.py
 """
 
 from occam import exports, tuning, zoo
@@ -18,7 +18,7 @@ run = zoo.train(model, data, epochs=60, log_dir="runs/mlp")
 print(run)
 
 found = tuning.tune(
-    "mlp", data, space=["noise", "dropout"], max_trials=6, epochs=30, directory="trials"
+    "mlp", data, space=["noise", "dropout"], max_trials=6, epochs=60, directory="trials"
 )
 print(found.table())
 

@@ -53,7 +53,8 @@ def tune(
             with TensorBoard logs; point TensorBoard at `directory` for the HParams dashboard.
         base: the fields that are not searched; a `Regularization`, a tier's name, or `None`: off.
         seeds: number of runs a candidate.
-        epochs: the greatest number of epochs of a run.
+        epochs: the greatest number of epochs of a run. Take that of the final training: the
+            longer it is, the more regularization is best.
         learning_rate: its peak.
         seed: of the search, and the first of the runs' seeds.
         resume: `False` deletes a search that is in `directory`.

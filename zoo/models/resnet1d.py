@@ -18,8 +18,8 @@ __all__ = ["resnet1d"]
         *("dropout", "stochastic_depth", "noise"),
     ),
     presets={
-        "light": Regularization(l2=1e-4),
-        "medium": Regularization(l2=3e-4, noise=0.05, label_smoothing=0.05),
+        "light": Regularization(noise=0.1, dropout=0.05),
+        "medium": Regularization(l2=3e-4, noise=0.1, dropout=0.05),
         "strong": Regularization(
             l2=1e-3, noise=0.1, label_smoothing=0.1, dropout=0.1, stochastic_depth=0.1
         ),
