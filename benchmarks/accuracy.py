@@ -10,8 +10,8 @@ import argparse
 from statistics import mean
 
 from occam import zoo
-from occam.cli.table import table
 from occam.tuning.choice import standard_error
+from occam.zoo.table import table
 
 EPOCHS = {"mlp": 100, "resnet1d": 30}
 

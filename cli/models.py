@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from ..zoo.table import table
 from .command import Command
-from .table import table
 
 if TYPE_CHECKING:
     from ..zoo.models import Architecture

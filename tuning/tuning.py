@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..zoo import Regularization
+from ..zoo.table import table
 from .candidate import Candidate
 from .choice import choose
 
@@ -37,10 +38,15 @@ class Tuning:
     def table(self) -> str:
         """The candidates, best first; the chosen one is marked with an asterisk."""
         chosen = self.chosen
-        head = f"  {'trial':>5}  {'val_data_loss':>15}  {'val_accuracy':>12}  regularization"
+        head = ("", "trial", "val_data_loss", "val_accuracy", "regularization")
         rows = [
-            f"{'*' if c is chosen else ' '} {c.trial:>5}  {c.loss:>6.4f} ± {c.loss_error:.4f}  "
-            f"{c.accuracy:>12.4f}  {c.regularization}"
+            (
+                "*" if c is chosen else "",
+                c.trial,
+                f"{c.loss:.4f} ± {c.loss_error:.4f}",
+                c.accuracy,
+                repr(c.regularization),
+            )
             for c in sorted(self.candidates, key=lambda c: c.loss)
         ]
-        return "\n".join([head, *rows])
+        return table(head, rows)

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from occam.zoo.optimizers import AdamW, cosine_with_warmup
+from occam.zoo.optimizers import AdamW, adamw, cosine_with_warmup
 
 
 @pytest.fixture
@@ -56,3 +56,41 @@ def test_cosine_starts_above_zero_peaks_and_ends_at_zero():
 def test_a_short_training_still_learns(steps):
     schedule = cosine_with_warmup(0.1, steps)
     assert all(float(schedule(step)) > 0 for step in range(steps))
+
+
+def test_patterns_and_rank_survive_save_and_load(model, tmp_path):
+    optimizer = AdamW(0.5, weight_decay=0.1, decay_min_rank=0, no_decay=["*/kernel"])
+    model.compile(optimizer, "mse")
+    optimizer.build(model.trainable_variables)
+    model.save(tmp_path / "model.keras")
+    for subject in (model, keras.saving.load_model(tmp_path / "model.keras")):
+        table = subject.optimizer.policy(subject.trainable_variables)
+        assert [line.split()[-1] for line in table.splitlines() if "/kernel" in line] == ["*/kernel"]
+        assert table.count("yes") == 3
+        weights = after_a_step_without_gradient(subject)
+        np.testing.assert_array_equal(weights["kernel"], 1)
+        np.testing.assert_allclose(weights["bias"], 1 - 0.5 * 0.1, rtol=1e-6)
+
+
+def test_embeddings_do_not_decay_by_default():
+    embedding = keras.layers.Embedding(5, 3)
+    embedding.build((None,))
+    assert not AdamW(weight_decay=0.1).decays(embedding.embeddings)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"decay_min_rank": -1}, "decay_min_rank must be >= 0. Received: -1"),
+        ({"no_decay": "bias"}, "no_decay must be a list of patterns. Received: 'bias'"),
+    ],
+)
+def test_errors(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        AdamW(**arguments)
+
+
+def test_adamw_is_the_two_together():
+    optimizer = adamw(0.3, 100, weight_decay=0.2)
+    assert optimizer.weight_decay == 0.2
+    assert float(optimizer.learning_rate) == pytest.approx(0.03)

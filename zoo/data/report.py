@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..table import table
+
 if TYPE_CHECKING:
     from .data import Data
 
@@ -22,16 +24,14 @@ def describe(data: Data) -> str:
         ("batches", f"{data.steps_per_epoch} of {data.batch_size} in an epoch"),
         ("inputs are", "standardized over the last axis, by the training part"),
     ]
-    return "\n".join([*(f"{name:<12}{value}" for name, value in head), "", *_table(data)])
+    return "\n".join([*(f"{name:<12}{value}" for name, value in head), "", _table(data)])
 
 
 def _residence(data: Data) -> str:
     return "in memory" if data.in_memory else "streamed from disk"
 
 
-def _table(data: Data) -> list[str]:
+def _table(data: Data) -> str:
     counts = [np.bincount(s.labels, minlength=data.num_classes) for s in data.raw_splits.values()]
     rows = [*zip(data.class_names, *counts, strict=True), ("all", *data.sizes.values())]
-    width = max(len("class"), *(len(str(row[0])) for row in rows)) + 2
-    head = f"{'class':<{width}}" + "".join(f"{name:>12}" for name in data.raw_splits)
-    return [head, *(f"{row[0]:<{width}}" + "".join(f"{n:>12}" for n in row[1:]) for row in rows)]
+    return table(("class", *data.raw_splits), [(row[0], *map(int, row[1:])) for row in rows])

@@ -9,7 +9,7 @@ import tensorflow as tf
 from ...callbacks import weight_penalty
 from ..data import Data
 from ..losses import SparseCategoricalCrossentropy
-from ..optimizers import AdamW, cosine_with_warmup
+from ..optimizers import adamw
 from ..regularization import Regularization
 
 __all__ = ["compile_model", "figures", "fit"]
@@ -33,10 +33,7 @@ def compile_model(
     """
     steps = data.steps_per_epoch
     model.compile(
-        optimizer=AdamW(
-            cosine_with_warmup(learning_rate, steps * epochs),
-            weight_decay=regularization.weight_decay,
-        ),
+        optimizer=adamw(learning_rate, steps * epochs, weight_decay=regularization.weight_decay),
         loss=SparseCategoricalCrossentropy(regularization.label_smoothing),
         metrics=[
             keras.metrics.SparseCategoricalCrossentropy("data_loss", from_logits=True),

@@ -73,10 +73,10 @@ def test_describe(data_dir):
         "batches     5 of 100 in an epoch",
         "inputs are  standardized over the last axis, by the training part",
         "",
-        "class             train  validation        test",
-        "malignant           153          17          42",
-        "benign              256          29          72",
-        "all                 409          46         114",
+        "class      train  validation  test",
+        "malignant    153          17    42",
+        "benign       256          29    72",
+        "all          409          46   114",
     ]
 
 
