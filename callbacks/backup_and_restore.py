@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,8 @@ class BackupAndRestore(keras.callbacks.Callback):
         callbacks: those whose state is kept; the ones without a state are passed over.
 
     Raises:
-        ValueError: the file belongs to another model or optimizer; the message names the first
-            difference.
+        ValueError: the file is none of ours, or belongs to another model, optimizer or list of
+            callbacks; the message names the first difference.
 
     Example: `epoch` is where to go on, also for a data stream that depends on the epoch.
 
@@ -68,30 +69,47 @@ class BackupAndRestore(keras.callbacks.Callback):
         return self._read()["history"] if self.path.exists() else {}
 
     def _read(self) -> dict[str, Any]:
-        with np.load(self.path, allow_pickle=False) as file:
-            return json.loads(str(file["state"]))
+        try:
+            with np.load(self.path, allow_pickle=False) as file:
+                return json.loads(str(file["state"]))
+        except (ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{self.path} is not a state that BackupAndRestore wrote.") from error
 
     def on_train_begin(self, logs=None):
-        self.model.optimizer.build(self.model.trainable_variables)
         self._history = {}
+        self.model._initial_epoch = None  # what an earlier `fit` that was resumed has left
         if self.path.exists():
             self._restore()
 
     def _restore(self):
+        if not self.model.built:
+            raise ValueError(
+                f"{self.path} can only be restored into a built model; give it an Input."
+            )
+        self.model.optimizer.build(self.model.trainable_variables)
+        state = self._read()
         with np.load(self.path, allow_pickle=False) as file:
-            state = json.loads(str(file["state"]))
             arrays = {name: file[name] for name in file.files if name != "state"}
-        self._check(state["variables"])
+        self._check(state)
         for index, variable in enumerate(self._variables()):
             variable.assign(arrays[f"variable/{index}"])
-        for callback, packed in zip(self.callbacks, state["callbacks"], strict=True):
+        for callback, (_, packed) in zip(self.callbacks, state["callbacks"], strict=True):
             callback.set_state(_unpack(packed, arrays))
         self._history = state["history"]
         self.model.history.history = {name: [*values] for name, values in self._history.items()}
-        self.model._initial_epoch = state["epoch"]
+        epochs = self.params["epochs"]  # of a stopped training no epoch is left
+        self.model._initial_epoch = epochs if state["stopped"] else state["epoch"]
 
-    def _check(self, saved: list[list[Any]]):
-        ours = self._signature()
+    def _check(self, state: dict[str, Any]):
+        saved, ours = [name for name, _ in state["callbacks"]], [*map(_name, self.callbacks)]
+        if saved != ours:
+            raise ValueError(
+                f"{self.path} holds the state of other callbacks: expected {ours}. "
+                f"Received: {saved}"
+            )
+        self._check_variables(state["variables"], self._signature())
+
+    def _check_variables(self, saved: list[list[Any]], ours: list[list[Any]]):
         for was, now in zip(saved, ours, strict=False):
             if was != now:
                 raise ValueError(
@@ -105,20 +123,21 @@ class BackupAndRestore(keras.callbacks.Callback):
             )
 
     def on_train_end(self, logs=None):
+        self.model._initial_epoch = None
         epochs = len(next(iter(self.model.history.history.values()), []))
         self.model.history.epoch = list(range(epochs))  # Keras empties it after `on_train_begin`
 
     def on_epoch_end(self, epoch, logs=None):
         for name, value in (logs or {}).items():  # Keras' History comes after all other callbacks
             self._history.setdefault(name, []).append(float(value))
-        arrays = {f"variable/{i}": np.asarray(v) for i, v in enumerate(self._variables())}
+        arrays = {f"variable/{i}": _array(v) for i, v in enumerate(self._variables())}
         state = {
             "epoch": epoch + 1,
             "stopped": bool(self.model.stop_training),
             "history": self._history,
             "variables": self._signature(),
             "callbacks": [
-                _pack(callback.get_state(), f"callback/{i}", arrays)
+                (_name(callback), _pack(callback.get_state(), f"callback/{i}", arrays))
                 for i, callback in enumerate(self.callbacks)
             ],
         }
@@ -126,7 +145,7 @@ class BackupAndRestore(keras.callbacks.Callback):
 
     def _write(self, arrays: dict[str, np.ndarray]):
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_suffix(f".{os.getpid()}.tmp")
+        temporary = self.path.with_suffix(".tmp")
         with temporary.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
         temporary.replace(self.path)
@@ -139,6 +158,15 @@ class BackupAndRestore(keras.callbacks.Callback):
         return [[v.path.rsplit("/", 1)[-1], list(v.shape)] for v in self.model.variables] + [
             ["optimizer", list(v.shape)] for v in self.model.optimizer.variables
         ]
+
+
+def _name(callback: keras.callbacks.Callback) -> str:
+    return type(callback).__name__
+
+
+def _array(variable: Any) -> np.ndarray:
+    array = np.asarray(variable)
+    return array.astype("float32") if array.dtype.name == "bfloat16" else array  # exact
 
 
 def _pack(state: dict[str, Any], prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:

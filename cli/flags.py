@@ -35,9 +35,8 @@ class RegularizationFlags:
     regularization: Tier = "medium"
     """The model's tier of regularization."""
 
-    strengths: tyro.conf.OmitArgPrefixes[Strengths] = dataclasses.field(  # pyright: ignore[reportInvalidTypeForm]
-        default_factory=Strengths
-    )
+    strengths: tyro.conf.OmitArgPrefixes[Any] = dataclasses.field(default_factory=Strengths)
+    """Instead of the tier's strengths; 0 switches one off."""
 
     def regularization_of(self, model: str) -> Regularization:
         """The object that the flags mean for a model."""
@@ -70,10 +69,24 @@ class DataFlags:
     data_seed: int = 0
     """Seed of the split between training and validation."""
 
+    validation_fraction: float = 0.1
+    """Share of the samples that are not for testing which is held out for validation."""
+
+    image_size: Annotated[
+        tuple[int, int] | None,
+        tyro.conf.arg(metavar="HEIGHT WIDTH", help_behavior_hint="(default: as they are)"),
+    ] = None
+    """Pixels to which images are resized."""
+
     def load(self) -> "Data":
         """The data."""
         from ..zoo import load_data
 
         return load_data(
-            self.data, batch_size=self.batch_size, seed=self.data_seed, data_dir=self.data_dir
+            self.data,
+            batch_size=self.batch_size,
+            seed=self.data_seed,
+            data_dir=self.data_dir,
+            validation_fraction=self.validation_fraction,
+            image_size=self.image_size,
         )

@@ -34,18 +34,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: what follows `occam`; those of the process by default.
     """
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        sys.exit(_run(_parse(sys.argv[1:] if arguments is None else list(arguments))))
+    except KeyboardInterrupt:
+        print("\noccam: interrupted", file=sys.stderr)  # below a progress bar
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(0)
+
+
+def _parse(arguments: list[str]) -> Command:
     if arguments == ["--version"]:
         print(f"occam {metadata.version('keras-occam')}")
         sys.exit(0)
-    command = tyro.cli(
+    return tyro.cli(
         _Command,
         prog="occam",
-        description="Keras models in which regularization is stated once, tuned, seen and shipped.",
-        args=arguments or ["--help"],
+        description=(
+            "Keras models in which regularization is stated once, tuned, seen and shipped.\n"
+            "`occam --version` prints the version."
+        ),
+        args=arguments,
         config=(tyro.conf.CascadeSubcommandArgs,),
     )
-    sys.exit(_run(command))
 
 
 def _run(command: Command) -> int:
@@ -53,13 +65,10 @@ def _run(command: Command) -> int:
         if not command.debug:
             import_tensorflow_quietly()
         command.run()
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        print("\noccam: interrupted", file=sys.stderr)  # below a progress bar
-        return 130
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        if sys.stdout:  # None where it was closed
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
     except Exception as error:
         if command.debug:
             traceback.print_exc()

@@ -32,12 +32,19 @@ class Models(Command):
             print(_card(models.get_architecture(self.model)))
             return
         architectures = map(models.get_architecture, models.list_models())
-        rows = [(a.name, _kinds(a), _parameters(a), a.reference) for a in architectures]
-        print(table(("model", "inputs", "parameters", "reference"), rows))
+        rows = [(a.name, _kinds(a), _parameters(a), _cited(a.reference)) for a in architectures]
+        print(table(("model", "inputs", "parameters", "from"), rows))
 
 
 def _kinds(architecture: "Architecture") -> str:
     return ", ".join(_KINDS[rank] for rank in architecture.ranks)
+
+
+def _cited(reference: str) -> str:
+    """Authors and year of a reference."""
+    years = (part.strip() for part in reference.split(",") if part.strip().isdigit())
+    authors = reference.split(" et al.")[0].split(",")[0]
+    return f"{authors}{' et al.' if ' et al.' in reference else ''} {next(years)}"
 
 
 def _parameters(architecture: "Architecture") -> str:
@@ -45,7 +52,7 @@ def _parameters(architecture: "Architecture") -> str:
 
     shape = _SHAPES[architecture.ranks[-1]]
     model = create_model(architecture.name, input_shape=shape, num_classes=10)
-    return f"{model.count_params():,} for {shape}"
+    return f"{model.count_params():,} at {shape}"
 
 
 def _card(architecture: "Architecture") -> str:

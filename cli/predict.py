@@ -3,6 +3,8 @@
 import csv
 import dataclasses
 import sys
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,21 +44,44 @@ class Predict(Command):
         predictor = exports.load(self.directory, self.version)
         answers = predictor.predict(self._read(self.array))
         if self.labels is not None:
-            labels = self._read(self.labels)
-            right = int((answers["label"] == labels.astype(str)).sum())
-            print(f"accuracy {right / len(labels):.4f} ({right} of {len(labels)})")
+            print(_score(answers["label"], self._names(self.labels, predictor.class_names)))
             return
         writer = csv.writer(sys.stdout)
         writer.writerow(["label", *predictor.class_names])
         for label, probabilities in zip(answers["label"], answers["probabilities"], strict=True):
             writer.writerow([label, *(f"{p:.6f}" for p in probabilities)])
 
+    def _names(self, array: str, class_names: Sequence[str]) -> "np.ndarray[Any, Any]":
+        """The labels in the file as names of classes."""
+        labels = self._read(array)
+        if labels.dtype.kind == "f" and (labels == labels.round()).all():
+            labels = labels.astype(int)
+        names = labels.astype(str)
+        if unknown := sorted(set(names.ravel()) - set(class_names)):
+            raise ValueError(
+                f"{self.samples}: labels must be among {', '.join(class_names)}. "
+                f"Received: {unknown[0]!r}"
+            )
+        return names
+
     def _read(self, name: str) -> "np.ndarray[Any, Any]":
         import numpy as np
 
-        with np.load(self.samples, allow_pickle=False) as file:
-            if name not in file.files:
-                raise ValueError(
-                    f"{self.samples} has the arrays {', '.join(file.files)}. Received: {name!r}"
-                )
-            return file[name]
+        try:
+            with self.samples.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+                if name in file.files:
+                    return file[name]
+                found = ", ".join(file.files)
+        except (ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{self.samples} must be a .npz file of arrays") from error
+        raise ValueError(f"{self.samples} has the arrays {found}. Received: {name!r}")
+
+
+def _score(answers: "np.ndarray[Any, Any]", labels: "np.ndarray[Any, Any]") -> str:
+    if answers.shape != labels.shape:
+        raise ValueError(
+            f"Expected a label for each of the {len(answers)} samples. "
+            f"Received: labels of shape {labels.shape}"
+        )
+    right = int((answers == labels).sum())
+    return f"accuracy {right / len(labels):.4f} ({right} of {len(labels)})"

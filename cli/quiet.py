@@ -25,6 +25,9 @@ def import_tensorflow_quietly() -> None:
 
 @contextlib.contextmanager
 def _no_stderr() -> Iterator[None]:
+    if sys.stderr is None:  # it was closed
+        yield
+        return
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -104,3 +104,19 @@ def test_what_the_zoo_exports_is_there():
         assert getattr(zoo, name) is not None
     with pytest.raises(AttributeError, match="nothing"):
         _ = zoo.nothing
+
+
+def test_the_readme_has_no_figure_left_out():
+    words = (ROOT / "README.md").read_text().split()
+    assert not [word for word in words if word.isupper() and "_" in word]
+
+
+def test_the_readme_shows_the_quickstart():
+    readme = (ROOT / "README.md").read_text()
+    code = readme.split("```python\n")[1].split("```")[0]
+    example = (ROOT / "examples" / "quickstart.py").read_text().split('"""\n', 1)[1]
+
+    def statements(text):
+        return [ast.dump(node) for node in ast.parse(text).body]
+
+    assert statements(code) == statements(example)

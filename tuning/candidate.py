@@ -1,5 +1,6 @@
 """`Candidate`: one trial of a search, and `CandidateRunner`, which tries it on every seed."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,9 +85,10 @@ class CandidateRunner:
         directory = self.files.path / trial / f"seed-{seed}"
         figures = directory / "figures.json"
         if not figures.exists():
-            log_trial(directory, regularization, self.space, trial)
+            shutil.rmtree(directory, ignore_errors=True)  # what a killed run has logged
             loss, accuracy = self._run(regularization, seed, directory)
             values = {"val_data_loss": loss, "val_accuracy": accuracy}
+            log_trial(directory, regularization, self.space, trial, values)
             self.files.write_json(figures, {**regularization.to_dict(), **values})
         self.on_run()
         values = self.files.read_json(figures)

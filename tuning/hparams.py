@@ -19,11 +19,10 @@ def log_experiment(directory: str | os.PathLike[str], space: Sequence[str]) -> N
         directory: that of the search, which TensorBoard is pointed at.
         space: the fields that are searched.
     """
-    metric = hp.Metric("epoch_data_loss", group="validation", display_name="val_data_loss")
-    accuracy = hp.Metric("epoch_accuracy", group="validation", display_name="val_accuracy")
+    metrics = [hp.Metric(name) for name in ("val_data_loss", "val_accuracy")]
     ranges = [hp.HParam(n, hp.RealInterval(0.0, _upper(n))) for n in space]
     with tf.summary.create_file_writer(str(directory)).as_default():
-        hp.hparams_config(hparams=ranges, metrics=[metric, accuracy])
+        hp.hparams_config(hparams=ranges, metrics=metrics)
 
 
 def log_trial(
@@ -31,6 +30,7 @@ def log_trial(
     regularization: Regularization,
     space: Sequence[str],
     trial: str,
+    judged: dict[str, float],
 ) -> None:
     """Writes the values of one run; a field that is off is 0, so that no row lacks a value.
 
@@ -39,10 +39,14 @@ def log_trial(
         regularization: what the trial tried.
         space: the fields that are searched.
         trial: the trial's name, one for its runs on all seeds.
+        judged: the metrics by which the search judges the run, those of its best epoch; the curves
+            beside them go on to the last.
     """
     values = {name: getattr(regularization, name) for name in space}
     with tf.summary.create_file_writer(str(Path(directory))).as_default():
         hp.hparams(values, trial_id=trial)
+        for name, value in judged.items():
+            tf.summary.scalar(name, value, step=0)
 
 
 def _upper(name: str) -> float:

@@ -20,6 +20,8 @@ def check_space(space: Sequence[str], honoured: Sequence[str]) -> tuple[str, ...
     Raises:
         ValueError: no field, a field twice, or one that is not honoured.
     """
+    if isinstance(space, str):
+        raise ValueError(f"space must be a list of fields. Received: {space!r}")
     if unable := [name for name in space if name not in honoured]:
         raise ValueError(
             f"Cannot search {', '.join(unable)}. "

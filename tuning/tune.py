@@ -1,5 +1,6 @@
 """`tune`: KerasTuner chooses the penalties, on the validation data loss."""
 
+import numbers
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -54,7 +55,8 @@ def tune(
         base: the fields that are not searched; a `Regularization`, a tier's name, or `None`: off.
         seeds: number of runs a candidate.
         epochs: the greatest number of epochs of a run. Take that of the final training: the
-            longer it is, the more regularization is best.
+            longer it is, the more regularization is best. A run stops early after a fifth of them
+            (but no less than 10) without a smaller validation data loss.
         learning_rate: its peak.
         seed: of the search, and the first of the runs' seeds.
         resume: `False` deletes a search that is in `directory`.
@@ -89,15 +91,13 @@ def tune(
     base = resolve(base, model_name)
     search = {"space": list(space), "max_trials": max_trials, "seeds": seeds, "epochs": epochs}
     _check_positive(max_trials=max_trials, seeds=seeds, epochs=epochs, learning_rate=learning_rate)
-    files = WorkDirectory(directory, arguments=("model", "data", "base", "search"))
+    architecture.check(base)
     config = {
         "model": {"name": model_name, **options},
         "data": data.to_dict(),
         "base": base.to_dict(),
         "search": {**search, "learning_rate": learning_rate, "seed": seed},
     }
-    files.open(config, resume=resume)
-    log_experiment(directory, space)
 
     def build(regularization: Regularization, run_seed: int) -> keras.Model:
         return create_model(
@@ -109,6 +109,17 @@ def tune(
             **options,
         )
 
+    build(base, seed)  # says what is wrong with the data's shape or the options
+    files = WorkDirectory(
+        directory,
+        job="search",
+        arguments=("model", "data", "base", "search"),
+        contents=("trial-*", ".keras_tuner", "events.out.tfevents.*"),
+    )
+    new = not files.config.exists() or not resume
+    files.open(config, resume=resume)
+    if new:
+        log_experiment(directory, space)
     with tqdm(total=max_trials * seeds, unit="run", disable=not verbose) as bar:
         runner = CandidateRunner(
             build=build,
@@ -134,5 +145,7 @@ def tune(
 
 def _check_positive(**counts: Any) -> None:
     for name, value in counts.items():
-        if not value > 0:
-            raise ValueError(f"{name} must be greater than 0. Received: {name}={value!r}")
+        kind = numbers.Real if name == "learning_rate" else numbers.Integral
+        if not isinstance(value, kind) or not value > 0:
+            what = "a number" if kind is numbers.Real else "an integer"
+            raise ValueError(f"{name} must be {what} greater than 0. Received: {name}={value!r}")

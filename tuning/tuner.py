@@ -74,7 +74,7 @@ class PenaltyTuner(base_tuner.BaseTuner):
         try:
             tried = self.evaluate(int(trial.trial_id), regularization)
         except Exception as error:  # KerasTuner would count it as a bad candidate and go on
-            raise keras_tuner.errors.FatalError(f"Trial {trial.trial_id}: {error}") from error
+            raise keras_tuner.errors.FatalError(str(error)) from error
         self.candidates.append(tried)
         return {"val_data_loss": tried.loss}
 
@@ -111,5 +111,8 @@ def search_candidates(
         tuner = PenaltyTuner(
             evaluate, space=space, base=base, oracle=oracle, directory=str(directory)
         )
-        tuner.search(verbose=0)
+        try:
+            tuner.search(verbose=0)
+        except keras_tuner.errors.FatalError as error:
+            raise (error.__cause__ or error) from None
     return tuple(tuner.candidates)

@@ -10,6 +10,9 @@ from .table import table
 
 __all__ = ["AdamW", "adamw", "cosine_with_warmup"]
 
+# By rank alone, the biases of multi-head attention and a scale over several axes would decay.
+NO_DECAY = ("*bias", "*gamma", "*beta", "*embedding*")
+
 
 @keras.saving.register_keras_serializable(package="occam")
 class AdamW(keras.optimizers.AdamW):
@@ -52,7 +55,7 @@ class AdamW(keras.optimizers.AdamW):
         weight_decay=0.004,
         *,
         decay_min_rank: int = 2,
-        no_decay: Sequence[str] = ("*embedding*",),
+        no_decay: Sequence[str] = NO_DECAY,
         **kwargs: Any,
     ):
         if decay_min_rank < 0:

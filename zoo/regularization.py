@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import numbers
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ class Strength:
         below: the value must be smaller than this (infinity: no upper bound); 0 is the lower bound.
         search: the smallest and the largest value that are worth trying when the field is on.
         scale: how `search` is divided, evenly in the value or in its logarithm.
+        stronger: whether a larger (`"up"`) or a smaller value (`"down"`) regularizes more.
         applies_to: who honours it: the `model` that is built, or its `training`.
         reference: authors, title, year, address.
     """
@@ -32,10 +34,11 @@ class Strength:
     scale: Literal["linear", "log"]
     applies_to: Literal["model", "training"]
     reference: str
+    stronger: Literal["up", "down"] = "up"
 
     def check(self, name: str, value: Any) -> float:
         """Returns `value` as a float, or says which field is wrong, its range, and what came."""
-        number = isinstance(value, int | float) and not isinstance(value, bool)
+        number = isinstance(value, numbers.Real) and not isinstance(value, bool)
         if not number or not 0 <= value < self.below:
             bound = f"0 <= {name} < {self.below:g}" if self.below < math.inf else f"{name} >= 0"
             raise ValueError(
@@ -45,7 +48,7 @@ class Strength:
         return float(value)
 
     def position(self, value: float) -> float:
-        """Where `value` lies in the search range: 0 is off, 1 its upper end, on the field's scale.
+        """Where `value` lies in the search range: 0 is off, 1 its strong end, on the field's scale.
 
         Anything that is on counts at least a half, so that "on, but small" is more than "off".
         """
@@ -57,7 +60,8 @@ class Strength:
             if self.scale == "log"
             else (value - low) / (high - low)
         )
-        return 0.5 + 0.5 * min(max(ratio, 0.0), 1.0)
+        ratio = min(max(ratio, 0.0), 1.0)
+        return 0.5 + 0.5 * (ratio if self.stronger == "up" else 1.0 - ratio)
 
 
 def _strength(**about: Any) -> Any:
@@ -148,6 +152,7 @@ class Regularization:
         below=math.inf,
         search=(0.5, 8.0),
         scale="log",
+        stronger="down",
         applies_to="model",
         reference="Srivastava et al., Dropout, 2014, section 5.1, "
         "https://jmlr.org/papers/v15/srivastava14a.html",
@@ -225,7 +230,8 @@ class Regularization:
         well; the scales are those of `Strength.search`.
         """
         strengths = self.strengths()
-        return sum(strengths[n].position(getattr(self, n)) for n in names or tuple(strengths))
+        names = tuple(strengths) if names is None else names
+        return sum(strengths[name].position(getattr(self, name)) for name in names)
 
     def to_dict(self) -> dict[str, float]:
         """All fields, by name."""

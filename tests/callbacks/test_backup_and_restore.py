@@ -114,3 +114,54 @@ def test_works_on_any_model_with_custom_variables(tmp_path):
     other = build()
     fit(other, 1, [BackupAndRestore(tmp_path / "state.npz")])
     np.testing.assert_array_equal(other.layers[2].seed_generator.state, state)
+
+
+def test_a_fit_after_a_resumed_one_trains_all_its_epochs(tmp_path):
+    path = tmp_path / "state.npz"
+    fit(build(), 3, [BackupAndRestore(path)])
+    model = build()
+    fit(model, 4, [BackupAndRestore(path)])
+    assert fit(model, 2, []).epoch == [0, 1]
+
+
+def test_a_model_that_is_built_by_fit(tmp_path):
+    path = tmp_path / "state.npz"
+
+    def unbuilt():
+        model = keras.Sequential([keras.layers.Dense(3)])
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        return model
+
+    fit(unbuilt(), 1, [BackupAndRestore(path)])
+    assert BackupAndRestore(path).epoch == 1
+
+
+def test_bfloat16_is_kept_exactly(tmp_path):
+    path = tmp_path / "state.npz"
+
+    def half():
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, dtype="bfloat16")])
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        return model
+
+    model, again = half(), half()
+    fit(model, 1, [BackupAndRestore(path)])
+    fit(again, 1, [BackupAndRestore(path)])
+    np.testing.assert_array_equal(
+        np.asarray(again.get_weights()[0], "float32"), np.asarray(model.get_weights()[0], "float32")
+    )
+
+
+def test_a_file_that_is_no_state(tmp_path):
+    (tmp_path / "state.npz").write_text("hello")
+    with pytest.raises(ValueError, match=r"state.npz is not a state that BackupAndRestore wrote"):
+        BackupAndRestore(tmp_path / "state.npz").epoch  # noqa: B018
+
+
+def test_the_state_of_other_callbacks_is_refused(tmp_path):
+    path = tmp_path / "state.npz"
+    fit(build(), 1, [BackupAndRestore(path, callbacks=[Stopwatch()])])
+    with pytest.raises(
+        ValueError, match=r"expected \['EarlyStopping'\]. Received: \['Stopwatch'\]"
+    ):
+        fit(build(), 2, [BackupAndRestore(path, callbacks=[EarlyStopping(monitor="loss")])])

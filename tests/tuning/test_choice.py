@@ -47,3 +47,8 @@ def test_a_candidate_that_diverged_on_one_seed_is_out(bad):
         ValueError, match=r"No candidate trained to a finite loss. Received: 1 cand"
     ):
         choose(candidates[:1], ["l2"])
+
+
+def test_a_smaller_norm_is_more_regularization():
+    candidates = [Tried(Regularization(max_norm=norm), (1.0, 1.0)) for norm in (0.0, 8.0, 0.5)]
+    assert choose(candidates, ["max_norm"]) is candidates[2]

@@ -65,7 +65,9 @@ def test_patterns_and_rank_survive_save_and_load(model, tmp_path):
     model.save(tmp_path / "model.keras")
     for subject in (model, keras.saving.load_model(tmp_path / "model.keras")):
         table = subject.optimizer.policy(subject.trainable_variables)
-        assert [line.split()[-1] for line in table.splitlines() if "/kernel" in line] == ["*/kernel"]
+        assert [line.split()[-1] for line in table.splitlines() if "/kernel" in line] == [
+            "*/kernel"
+        ]
         assert table.count("yes") == 3
         weights = after_a_step_without_gradient(subject)
         np.testing.assert_array_equal(weights["kernel"], 1)
@@ -94,3 +96,13 @@ def test_adamw_is_the_two_together():
     optimizer = adamw(0.3, 100, weight_decay=0.2)
     assert optimizer.weight_decay == 0.2
     assert float(optimizer.learning_rate) == pytest.approx(0.03)
+
+
+def test_biases_and_scales_of_higher_rank_do_not_decay_either():
+    x = keras.Input((4, 6))
+    y = keras.layers.MultiHeadAttention(2, 3)(x, x)
+    model = keras.Model(x, keras.layers.LayerNormalization(axis=[1, 2])(y))
+    optimizer = AdamW(weight_decay=0.1)
+    decaying = {v.path.rsplit("/", 1)[-1] for v in model.trainable_variables if optimizer.decays(v)}
+    assert decaying == {"kernel"}
+    assert any(len(v.shape) > 1 and v.path.endswith("bias") for v in model.trainable_variables)

@@ -131,9 +131,15 @@ class Data:
         """Writes the raw examples to a `.npz` file, which `load_data` reads.
 
         Args:
-            path: of the file. Its arrays: `x` and `y`, training and validation; `x_test` and
-                `y_test`. Labels are the names of the classes.
+            path: of the file, `*.npz`. Its arrays: `x` and `y`, training and validation; `x_test`
+                and `y_test`. Labels are the names of the classes, which `load_data` numbers in
+                their alphabetical order.
+
+        Raises:
+            ValueError: the path does not end in `.npz`.
         """
+        if Path(path).suffix != ".npz":
+            raise ValueError(f"Data is saved to a file *.npz. Received: {os.fspath(path)}")
         arrays = {**self._arrays("train", "validation"), **self._arrays("test", suffix="_test")}
         temporary = Path(path).with_suffix(".tmp.npz")
         np.savez(temporary, **arrays)

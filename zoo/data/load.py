@@ -93,6 +93,8 @@ def _read(
     image_size: tuple[int, int] | None,
     download: bool,
 ) -> Source:
+    if not os.fspath(name):
+        raise ValueError("name must be a data set, a .npz file or a directory. Received: ''")
     path = Path(name).expanduser()
     if path.suffix == ".npz":
         if image_size is not None:

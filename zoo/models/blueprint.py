@@ -32,6 +32,13 @@ class Blueprint:
     seed: int
     options: dict[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Blueprint":
+        """The inverse of `to_dict`, also after a way through JSON."""
+        regularization = Regularization.from_dict(values["regularization"])
+        changed = {"regularization": regularization, "input_shape": tuple(values["input_shape"])}
+        return cls(**{**values, **changed})
+
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON values."""
         return dataclasses.asdict(self)

@@ -2,8 +2,9 @@
 
 import difflib
 import inspect
+import numbers
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,8 +95,8 @@ def register_model(
         reference: authors, title, year, address.
 
     Raises:
-        ValueError: the name is taken, a tier is missing, or a preset asks for what the
-            architecture does not honour.
+        ValueError: another function has the name, `honours` has an unknown field, a tier is
+            missing, or a preset asks for what the architecture does not honour.
 
     Example:
 
@@ -113,12 +114,17 @@ def register_model(
     15
     >>> zoo.unregister_model("linear")
     """
-    if name in _architectures:
-        raise ValueError(f"Model {name!r} is registered already; registering needs a new name.")
+    if unknown := sorted(set(honours) - set(Regularization.names("model"))):
+        raise ValueError(
+            f"Model {name!r}: honours must be among {', '.join(Regularization.names('model'))}. "
+            f"Received: {', '.join(unknown)}"
+        )
     if missing := [tier for tier in TIERS[1:] if tier not in presets]:
         raise ValueError(f"Model {name!r}: presets lack the tier {', '.join(missing)}.")
 
     def register(build: Callable[..., Any]) -> Callable[..., Any]:
+        if name in _architectures and _origin(_architectures[name].build) != _origin(build):
+            raise ValueError(f"Model {name!r} is registered already; registering needs a new name.")
         every = {"none": Regularization(), **presets}
         architecture = Architecture(name, build, honours, every, ranks, reference)
         for regularization in presets.values():
@@ -127,6 +133,11 @@ def register_model(
         return build
 
     return register
+
+
+def _origin(function: Callable[..., Any]) -> tuple[str, str]:
+    """Tells a function that is defined again, in a notebook's cell, from another one."""
+    return function.__module__, function.__qualname__
 
 
 def unregister_model(name: str) -> None:
@@ -227,13 +238,13 @@ def create_model(
     architecture.check(regularization)
     _check_arguments(architecture, input_shape, num_classes, options)
     seed = random.getrandbits(31) if seed is None else seed  # set_random_seed covers `random`
+    input_shape, num_classes = tuple(map(int, input_shape)), int(num_classes)
     inputs = keras.Input(input_shape, name="features")
     wiring = Wiring(regularization, seed=seed)
     logits = architecture.build(inputs, num_classes, wiring, **options)
+    wiring.check()
     model = keras.Model(inputs, logits, name=name)
-    model.blueprint = Blueprint(
-        name, tuple(input_shape), num_classes, regularization, seed, options
-    )
+    model.blueprint = Blueprint(name, input_shape, num_classes, regularization, seed, options)
     return model
 
 
@@ -241,13 +252,15 @@ def _check_arguments(
     architecture: Architecture, input_shape: Any, num_classes: Any, options: dict[str, Any]
 ) -> None:
     name, ranks = architecture.name, architecture.ranks
-    if len(input_shape) not in ranks or not all(isinstance(n, int) and n > 0 for n in input_shape):
+    sizes = tuple(input_shape) if isinstance(input_shape, Iterable) else (None,)
+    positive = all(isinstance(n, numbers.Integral) and n > 0 for n in sizes)
+    if len(sizes) not in ranks or not positive:
         expected = " or ".join(map(str, ranks))
         raise ValueError(
             f"Model {name!r} takes an input_shape of {expected} positive integers (without the "
-            f"batch). Received: input_shape={tuple(input_shape)}"
+            f"batch). Received: input_shape={input_shape}"
         )
-    if not isinstance(num_classes, int) or num_classes < 2:
+    if not isinstance(num_classes, numbers.Integral) or num_classes < 2:
         raise ValueError(f"num_classes must be an integer >= 2. Received: {num_classes!r}")
     if unknown := sorted(set(options) - set(architecture.options)):
         raise ValueError(

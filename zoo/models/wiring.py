@@ -1,6 +1,7 @@
 """`Wiring`: one `Regularization` as the keyword arguments and layers of one model."""
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,7 +27,27 @@ class Wiring:
 
     def __init__(self, regularization: Regularization, *, seed: int):
         self.regularization = regularization
+        self.wired: set[str] = set()
         self._seeds = random.Random(seed)
+        self._names: Counter[str] = Counter()
+
+    def _strengths(self, *names: str) -> list[float]:
+        """The values of some fields, which are remembered as wired."""
+        self.wired.update(names)
+        return [getattr(self.regularization, name) for name in names]
+
+    def _drawing(self, kind: str) -> dict[str, Any]:
+        """The seed and the name of a layer that draws; its masks depend on both."""
+        self._names[kind] += 1
+        return {"seed": self.seed(), "name": f"{kind}_{self._names[kind]}"}
+
+    def check(self) -> None:
+        """Says which fields that are on no layer has taken, if any."""
+        if lost := [n for n in self.regularization.only("model").on() if n not in self.wired]:
+            raise ValueError(
+                f"The architecture wires no layer with {', '.join(lost)}. "
+                f"Received: {self.regularization}"
+            )
 
     def seed(self) -> int:
         """A new seed, another at each call."""
@@ -39,39 +60,40 @@ class Wiring:
             axes: number of the kernel's axes that lead into one unit: 1 for a dense layer, 2 for a
                 1-D and 3 for a 2-D convolution.
         """
-        r = self.regularization
-        limit = keras.constraints.MaxNorm(r.max_norm, axis=list(range(axes)))
+        l1, l2, max_norm = self._strengths("l1", "l2", "max_norm")
+        limit = keras.constraints.MaxNorm(max_norm, axis=list(range(axes)))
         return {
             "kernel_initializer": keras.initializers.HeNormal(seed=self.seed()),
-            "kernel_regularizer": _l1_l2(r.l1, r.l2),
-            "kernel_constraint": limit if r.max_norm else None,
+            "kernel_regularizer": _l1_l2(l1, l2),
+            "kernel_constraint": limit if max_norm else None,
         }
 
     def noise(self, x: Any) -> Any:
         """Gaussian noise on the inputs, in training."""
-        stddev = self.regularization.noise
-        return keras.layers.GaussianNoise(stddev, seed=self.seed())(x) if stddev else x
+        (stddev,) = self._strengths("noise")
+        return keras.layers.GaussianNoise(stddev, **self._drawing("noise"))(x) if stddev else x
 
     def relu(self, x: Any) -> Any:
         """A hidden activation with its penalty."""
-        r = self.regularization
-        penalty = _l1_l2(r.activity_l1, r.activity_l2)
+        penalty = _l1_l2(*self._strengths("activity_l1", "activity_l2"))
         return keras.layers.Activation("relu", activity_regularizer=penalty)(x)
 
     def dropout(self, x: Any) -> Any:
         """Dropout of hidden units, in training."""
-        rate = self.regularization.dropout
-        return layers.Dropout(rate, seed=self.seed())(x) if rate else x
+        (rate,) = self._strengths("dropout")
+        return layers.Dropout(rate, **self._drawing("dropout"))(x) if rate else x
 
     def depth_rates(self, blocks: int) -> Iterator[float]:
         """The stochastic-depth rates of a model's residual blocks, in their order."""
-        return iter(layers.linear_depth_rates(self.regularization.stochastic_depth, blocks))
+        (final,) = self._strengths("stochastic_depth")
+        return iter(layers.linear_depth_rates(final, blocks))
 
     def add(self, shortcut: Any, branch: Any, rate: float) -> Any:
         """The sum of a residual block; its branch is dropped at `rate` in training."""
         if not self.regularization.stochastic_depth:
             return keras.layers.Add()([shortcut, branch])
-        return layers.StochasticDepth(rate, seed=self.seed())([shortcut, branch])
+        layer = layers.StochasticDepth(rate, **self._drawing("stochastic_depth"))
+        return layer([shortcut, branch])
 
     def head(self, x: Any, num_classes: int) -> Any:
         """The logits, in float32 whatever the precision of the rest."""

@@ -1,10 +1,15 @@
 """What a training is asked to do: its arguments checked, resolved and written down."""
 
+import hashlib
+import json
 import math
+import numbers
 from typing import Any
 
 import keras
 
+from ...exports import ExportError
+from ...exports.head import means_logits
 from ..data import Data
 from ..models import blueprint_of, resolve
 from ..regularization import Regularization
@@ -43,21 +48,40 @@ def regularization_of(
 
 
 def check_arguments(
-    model: keras.Model, data: Data, *, epochs: Any, learning_rate: Any, patience: Any
+    model: keras.Model, data: Data, *, epochs: Any, learning_rate: Any, patience: Any, seed: Any
 ) -> None:
     """Says which argument of `train` is out of range, or does not fit the data."""
-    if not isinstance(epochs, int) or epochs < 1:
-        raise ValueError(f"epochs must be an integer >= 1. Received: {epochs!r}")
-    if not 0 < learning_rate < math.inf:
+    _check_integer("epochs", epochs, at_least=1)
+    _check_integer("seed", seed, at_least=0)
+    if patience is not None:
+        _check_integer("patience", patience, at_least=1, otherwise=" or None")
+    if not isinstance(learning_rate, numbers.Real) or not 0 < learning_rate < math.inf:
         raise ValueError(f"learning_rate must be a positive number. Received: {learning_rate!r}")
-    if patience is not None and (not isinstance(patience, int) or patience < 1):
-        raise ValueError(f"patience must be an integer >= 1 or None. Received: {patience!r}")
     expected = (None, *data.input_shape), (None, data.num_classes)
-    if (received := (model.input_shape, model.output_shape)) != expected:
+    received = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    if not model.built or received != expected:
         raise ValueError(
-            f"Data {data.name!r} needs a model with input and output shapes {expected[0]} and "
-            f"{expected[1]}. Received: {received[0]} and {received[1]}"
+            f"Data {data.name!r} needs a built model with input and output shapes {expected[0]} "
+            f"and {expected[1]}. Received: {received[0]} and {received[1]}"
         )
+    if _gives_probabilities(model, data.num_classes):
+        raise ValueError(
+            f"Model {model.name!r} must return logits: take the softmax out of its last layer. "
+            "Received: a last activation of softmax"
+        )
+
+
+def _check_integer(name: str, value: Any, *, at_least: int, otherwise: str = "") -> None:
+    integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not integer or value < at_least:
+        raise ValueError(f"{name} must be an integer >= {at_least}{otherwise}. Received: {value!r}")
+
+
+def _gives_probabilities(model: keras.Model, units: int) -> bool:
+    try:
+        return not means_logits(model, units)
+    except ExportError:  # it cannot be seen
+        return False
 
 
 def configuration(
@@ -65,14 +89,41 @@ def configuration(
 ) -> dict[str, Any]:
     """Everything needed to repeat a training, as JSON values."""
     blueprint = blueprint_of(model)
+    strengths = regularization.to_dict()
+    if blueprint is None:  # what else may be in the model is not ours to say
+        strengths = {name: strengths[name] for name in Regularization.names("training")}
     return {
-        "model": {
-            **(blueprint.to_dict() if blueprint else {"name": model.name}),
-            "parameters": model.count_params(),
-        },
+        "model": blueprint.to_dict() if blueprint else {"architecture": _digest(model)},
         "data": data.to_dict(),
-        "regularization": regularization.to_dict(),
+        "regularization": strengths,
         "training": training,
+        "parameters": model.count_params(),
         "versions": versions(),
         "git": git_state(),
     }
+
+
+def _digest(model: keras.Model) -> str:
+    """Tells architectures apart, but not the automatic names in them, which carry a counter."""
+    config = keras.saving.serialize_keras_object(model)
+    names: dict[str, str] = {}
+
+    def collect(value: Any) -> None:
+        if isinstance(value, dict):
+            if isinstance(name := value.get("name"), str):
+                names.setdefault(name, f"name {len(names)}")
+            value = list(value.values())
+        if isinstance(value, list | tuple):
+            for item in value:
+                collect(item)
+
+    def rename(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: rename(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [rename(item) for item in value]
+        return names.get(value, value) if isinstance(value, str) else value
+
+    config.pop("compile_config", None)
+    collect(config)
+    return hashlib.sha256(json.dumps(rename(config), sort_keys=True).encode()).hexdigest()[:16]

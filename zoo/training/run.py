@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from ..models import Blueprint
 from ..regularization import Regularization
 from .run_directory import RunDirectory
 
@@ -52,7 +53,10 @@ class Run:
 
     @property
     def regularization(self) -> Regularization:
-        """The `Regularization` that the run was made with."""
+        """The `Regularization` that the run was made with.
+
+        Of a model that `create_model` did not build, it is the part that training honours.
+        """
         return Regularization.from_dict(self.config["regularization"])
 
     def load_model(self) -> keras.Model:
@@ -60,6 +64,8 @@ class Run:
         if self.directory is None:
             raise ValueError("zoo.train wrote no model: it was called with log_dir=None.")
         model: Any = keras.saving.load_model(RunDirectory(self.directory).model)
+        if "name" in self.config["model"]:
+            model.blueprint = Blueprint.from_dict(self.config["model"])
         return model
 
     def load_preprocessing(self) -> keras.layers.Layer:

@@ -23,7 +23,15 @@ class RunDirectory(WorkDirectory):
     """
 
     def __init__(self, path: str | os.PathLike[str]):
-        super().__init__(path, arguments=("model", "data", "regularization", "training"))
+        super().__init__(
+            path,
+            job="training",
+            arguments=("model", "data", "regularization", "training"),
+            contents=(
+                *("state.npz", "history.csv", "tensorboard", "model.tmp.keras", "model.keras"),
+                "result.json",
+            ),
+        )
         self.state = self.path / "state.npz"
         self.history = self.path / "history.csv"
         self.tensorboard = self.path / "tensorboard"

@@ -1,5 +1,6 @@
 """`train`: compile and fit with the right callbacks, and write down what came of it."""
 
+import math
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -39,7 +40,8 @@ def train(
     with the same arguments, it goes on after the last finished epoch and ends with the same result.
 
     Args:
-        model: a Keras model from `(batch, *data.input_shape)` to logits `(batch, num_classes)`.
+        model: a Keras model from `(batch, *data.input_shape)` to logits `(batch, num_classes)`. To
+            be resumed by another process it has to be the same model: give `create_model` a seed.
         data: from `zoo.load_data`.
         regularization: what the model was created with is the default. For a model that
             `create_model` did not build, only `weight_decay` and `label_smoothing` can be given.
@@ -50,7 +52,8 @@ def train(
         log_dir: directory of the run (see `Run`), made if it is missing; `None` writes nothing.
         seed: of the order of the samples.
         callbacks: more Keras callbacks, called before ours. Batch hooks are called once an epoch
-            when the data fits in memory.
+            when the data fits in memory. Those that set the learning rate cannot be used: it
+            follows the cosine.
         resume: go on with the run in `log_dir`, or return it if it is finished. With `False` a
             run that is there is deleted.
         verbose: 0 is silent, 1 shows a progress bar.
@@ -59,6 +62,7 @@ def train(
         A `Run`; the model holds the weights that were kept.
 
     Raises:
+        FloatingPointError: the training diverged, and no epoch has finite weights to go back to.
         ValueError: an argument out of range, a `regularization` that the model was not built with,
             a model whose input or output does not fit the data, or a `log_dir` with a run made
             with other arguments (the message names them).
@@ -76,23 +80,30 @@ def train(
     """
     regularization = regularization_of(model, regularization)
     training = {"epochs": epochs, "learning_rate": learning_rate, "patience": patience}
-    check_arguments(model, data, **training)
-    config = configuration(model, data, regularization, {**training, "seed": seed})
+    check_arguments(model, data, **training, seed=seed)
+    training = {**training, "learning_rate": float(learning_rate), "seed": seed}
+    config = configuration(model, data, regularization, training)
     files = RunDirectory(log_dir) if log_dir is not None else None
     if files:
         files.open(config, resume=resume)
-        if files.finished:
-            return _reload(files, model)
-
     engine.compile_model(model, data, regularization, epochs=epochs, learning_rate=learning_rate)
+    if files and files.finished:
+        return _reload(files, model)
+
     stopwatch = Stopwatch()
     stopping = EarlyStopping(patience=patience) if patience else None
     ours = [*(callbacks or ()), stopwatch, *([stopping] if stopping else [])]
     bar = [TqdmCallback(epochs=epochs, verbose=0)] if verbose else []
     history = _fit(model, data, [*ours, *bar], files, epochs=epochs, seed=seed)
     ran = len(history["loss"])
+    figures = engine.figures(model, data)
+    if not math.isfinite(figures["train"]["data_loss"]):
+        raise FloatingPointError(
+            f"The training diverged: after {ran} epochs the data loss of the training part is "
+            f"{figures['train']['data_loss']}. Try a learning_rate below {learning_rate:g}."
+        )
     result = {
-        **engine.figures(model, data),
+        **figures,
         "epochs": ran,
         "best_epoch": stopping.best_epoch + 1 if stopping else ran,
         "stopped_early": ran < epochs,

@@ -177,10 +177,35 @@ def test_registering():
     presets = {tier: zoo.Regularization() for tier in ("light", "medium", "strong")}
     about = {"honours": ("l2",), "presets": presets, "ranks": (1,), "reference": "nobody, 2026, -"}
     with pytest.raises(ValueError, match="'mlp' is registered already"):
-        zoo.register_model("mlp", **about)
+        zoo.register_model("mlp", **about)(lambda inputs, num_classes, wiring: inputs)
     with pytest.raises(ValueError, match="presets lack the tier medium, strong"):
         zoo.register_model("new", **{**about, "presets": {"light": zoo.Regularization()}})
     dropout = {**presets, "strong": zoo.Regularization(dropout=0.5)}
     with pytest.raises(ValueError, match="'new' cannot honour dropout"):
         zoo.register_model("new", **{**about, "presets": dropout})(lambda inputs, n, wiring: inputs)
     assert "new" not in zoo.list_models()
+
+
+def test_an_architecture_that_forgets_a_penalty_is_found_out():
+    presets = {tier: zoo.Regularization() for tier in ("light", "medium", "strong")}
+    about = {"honours": ("l2",), "presets": presets, "ranks": (1,), "reference": "nobody, 2026, -"}
+
+    @zoo.register_model("forgetful", **about)
+    def forgetful(inputs, num_classes, wiring):
+        return keras.layers.Dense(num_classes)(inputs)
+
+    arguments = {"input_shape": (4,), "num_classes": 3}
+    zoo.create_model("forgetful", **arguments)
+    with pytest.raises(
+        ValueError, match=r"wires no layer with l2. Received: Regularization\(l2=0.1"
+    ):
+        zoo.create_model("forgetful", **arguments, regularization=zoo.Regularization(l2=0.1))
+    with pytest.raises(ValueError, match=r"honours must be among l1, l2.*Received: bogus"):
+        zoo.register_model("other", **{**about, "honours": ("l2", "bogus")})
+    zoo.unregister_model("forgetful")
+
+
+def test_numpy_numbers_are_numbers():
+    model = build("mlp", input_shape=(np.int64(4),), num_classes=np.int64(3))
+    assert model.output_shape == (None, 3)
+    assert zoo.Regularization(l2=np.float32(0.5)).l2 == 0.5

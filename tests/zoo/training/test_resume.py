@@ -10,16 +10,19 @@ import time
 import pytest
 
 SCRIPT = """
-import sys
+import os, signal, sys
 from occam import zoo
+from occam.zoo.training import engine
 
-log_dir, data_dir = sys.argv[1:]
+log_dir, data_dir, *die = sys.argv[1:]
+if die:  # between the last epoch and the result
+    engine.figures = lambda *args: os.kill(os.getpid(), signal.SIGKILL)
 data = zoo.load_data("digits", data_dir=data_dir)
 model = zoo.create_model(
     "mlp", input_shape=(8, 8, 1), num_classes=10, seed=0, units=(32,),
     regularization=zoo.Regularization(l2=1e-3, dropout=0.2, noise=0.1),
 )
-zoo.train(model, data, epochs=300, learning_rate=0.02, patience=40, log_dir=log_dir, verbose=0)
+zoo.train(model, data, epochs=200, learning_rate=0.02, patience=30, log_dir=log_dir, verbose=0)
 """
 
 
@@ -30,8 +33,8 @@ def start(tmp_path, digits, data_dir):
     script.write_text(SCRIPT)
     processes = []
 
-    def start(log_dir):
-        command = [sys.executable, str(script), str(log_dir), str(data_dir)]
+    def start(log_dir, *more):
+        command = [sys.executable, str(script), str(log_dir), str(data_dir), *more]
         processes.append(subprocess.Popen(command, stderr=subprocess.PIPE))
         return processes[-1]
 
@@ -68,6 +71,11 @@ def test_a_killed_training_ends_like_an_uninterrupted_one(start, tmp_path):
         assert not (broken / "result.json").exists()
     finish(start(broken))
 
+    compare(whole, broken)
+
+
+def compare(whole, broken):
+    """Both directories hold the same figures and the same history."""
     results = [json.loads((d / "result.json").read_text()) for d in (whole, broken)]
     for result in results:
         assert result.pop("seconds") > 0
@@ -75,3 +83,16 @@ def test_a_killed_training_ends_like_an_uninterrupted_one(start, tmp_path):
     assert json.dumps(results[0]) == json.dumps(results[1])
     histories = [(d / "history.csv").read_text() for d in (whole, broken)]
     assert histories[0] == histories[1]
+
+
+@pytest.mark.slow
+def test_killed_after_an_early_stop_no_epoch_is_added(start, tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    finish(start(whole))
+    process = start(broken, "die")
+    process.communicate(timeout=300)
+    assert process.returncode == -signal.SIGKILL
+    assert (broken / "state.npz").exists()
+    assert not (broken / "result.json").exists()
+    finish(start(broken))
+    compare(whole, broken)

@@ -72,6 +72,7 @@ def test_the_directory_holds_it_all(finished):
     config = run.config
     assert config["training"] == {"epochs": 8, "learning_rate": 5e-3, "patience": 30, "seed": 0}
     assert config["model"]["options"] == {"units": (32,)}
+    assert config["git"] is None or len(config["git"]["commit"]) == 40
     assert config["data"]["name"] == "digits"
     assert set(config["versions"]) > {"python", "keras", "tensorflow", "keras-occam"}
 
@@ -176,6 +177,9 @@ def test_training_may_change_only_its_own_part_of_the_regularization(digits, mlp
     [
         ({"epochs": 0}, "epochs must be an integer >= 1. Received: 0"),
         ({"learning_rate": 0.0}, "learning_rate must be a positive number. Received: 0.0"),
+        ({"epochs": True}, "epochs must be an integer >= 1. Received: True"),
+        ({"learning_rate": "fast"}, "learning_rate must be a positive number. Received: 'fast'"),
+        ({"seed": "a"}, "seed must be an integer >= 0. Received: 'a'"),
         ({"patience": 0}, "patience must be an integer >= 1 or None. Received: 0"),
         ({"regularization": "heavy"}, "tiers none, light, medium, strong. Received: 'heavy'"),
     ],
@@ -187,7 +191,7 @@ def test_errors(digits, mlp, arguments, message):
 
 def test_a_model_that_does_not_fit_the_data(digits):
     model = zoo.create_model("mlp", input_shape=(8, 8, 1), num_classes=9)
-    message = r"needs a model with input .*\(None, 10\). Received: .*\(None, 9\)"
+    message = r"needs a built model with input .*\(None, 10\). Received: .*\(None, 9\)"
     with pytest.raises(ValueError, match=message):
         zoo.train(model, digits, epochs=1)
 
@@ -206,6 +210,80 @@ def test_a_directory_with_something_else_is_refused(digits, mlp, tmp_path):
     with pytest.raises(ValueError, match=r"a directory that holds 'thesis.tex'"):
         zoo.train(mlp(), digits, epochs=1, log_dir=tmp_path, resume=False)
     assert (tmp_path / "thesis.tex").exists()
+
+
+def test_only_a_run_is_deleted_and_only_its_files(digits, mlp, tmp_path):
+    (tmp_path / "config.json").write_text('{"name": "a checkout of something else"}')
+    for resume in (True, False):
+        with pytest.raises(ValueError, match=r"one with a config.json that is not of a training"):
+            zoo.train(mlp(), digits, epochs=1, log_dir=tmp_path, resume=resume)
+    log_dir = tmp_path / "run"
+    zoo.train(mlp(), digits, epochs=1, log_dir=log_dir, verbose=0)
+    (log_dir / "notes.md").write_text("mine")
+    zoo.train(mlp(), digits, epochs=2, log_dir=log_dir, resume=False, verbose=0)
+    assert (log_dir / "notes.md").read_text() == "mine"
+
+
+def test_what_a_killed_process_left_half_written_is_no_obstacle(digits, mlp, tmp_path):
+    (tmp_path / "config.tmp").write_text("{")
+    assert zoo.train(mlp(), digits, epochs=1, log_dir=tmp_path, verbose=0).result["epochs"] == 1
+
+
+def own_model(activation="relu"):
+    """A model that `create_model` did not build, with automatic names."""
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(4, activation=activation),
+            keras.layers.Dense(10),
+        ]
+    )
+
+
+def test_a_model_of_ones_own_is_known_by_its_architecture(digits, tmp_path):
+    first = zoo.train(own_model(), digits, epochs=1, log_dir=tmp_path, verbose=0)
+    again = zoo.train(own_model(), digits, epochs=1, log_dir=tmp_path, verbose=0)
+    assert again.result == first.result
+    with pytest.raises(
+        ValueError, match=r"other arguments \(model architecture '\w+', now '\w+'\)"
+    ):
+        zoo.train(own_model("tanh"), digits, epochs=1, log_dir=tmp_path, verbose=0)
+
+
+def test_a_model_that_returns_probabilities_is_refused(digits):
+    model = keras.Sequential(
+        [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
+    )
+    with pytest.raises(ValueError, match=r"must return logits: take the softmax out of its last"):
+        zoo.train(model, digits, epochs=1)
+
+
+def test_a_model_that_is_not_built_is_refused(digits):
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(10)])
+    with pytest.raises(ValueError, match=r"needs a built model .* Received: None and None"):
+        zoo.train(model, digits, epochs=1)
+
+
+def test_a_loaded_model_keeps_its_regularization(finished, digits):
+    run, _ = finished
+    again = zoo.train(run.load_model(), digits, epochs=1, verbose=0)
+    assert again.regularization == run.regularization
+
+
+def test_a_diverged_training_is_an_error(digits, mlp):
+    with pytest.raises(
+        FloatingPointError, match=r"diverged: after \d+ epochs .* is (nan|inf).*below"
+    ):
+        zoo.train(mlp(), digits, epochs=3, learning_rate=1e30, patience=None, verbose=0)
+
+
+def test_a_finished_run_leaves_the_model_compiled(finished, digits, mlp):
+    run, _ = finished
+    model = mlp(regularization=run.regularization)
+    zoo.train(model, digits, epochs=8, log_dir=run.directory, verbose=0)
+    figures = model.evaluate(digits.test, return_dict=True, verbose=0)
+    assert figures["data_loss"] == run.result["test"]["data_loss"]
 
 
 def test_without_resume_the_run_is_made_anew(digits, mlp, tmp_path):
