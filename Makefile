@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench lint wheel clean
+.PHONY: demo test test-jax bench lint wheel clean
 
 demo: .venv/.run            ## load, train, tune, export, serve on the embedded data; ends with a table
 	$(BIN)/occam demo --directory demo
@@ -10,8 +10,13 @@ demo: .venv/.run            ## load, train, tune, export, serve on the embedded 
 test: .venv/.test           ## every test; warnings are errors
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests
 
+test-jax: .venv/.jax        ## layers, regularizers and what else is neutral, on the JAX backend
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 --dist loadfile tests/zoo/layers tests/zoo/regularizers
+
 bench: .venv/.test          ## the measured ratios of benchmarks/
 	$(BIN)/python -m benchmarks.epoch
+	$(BIN)/python -m benchmarks.stochastic_depth
+	$(BIN)/python -m benchmarks.augmentation
 
 lint: .venv/.dev            ## ruff and pyright
 	$(BIN)/ruff check
@@ -33,6 +38,10 @@ clean:
 
 .venv/.test: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+.venv/.jax: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[test,jax]'
 	touch $@
 
 .venv/.dev: pyproject.toml | .venv/bin/python

@@ -111,7 +111,7 @@ class BackupAndRestore(keras.callbacks.Callback):
 
     def _check_variables(self, saved: list[list[Any]], ours: list[list[Any]]):
         for was, now in zip(saved, ours, strict=False):
-            if was != now:
+            if was[1] != now[1]:
                 raise ValueError(
                     f"{self.path} holds the state of another model: expected a variable "
                     f"{now[0]} of shape {tuple(now[1])}. Received: {was[0]} of {tuple(was[1])}"
@@ -154,7 +154,7 @@ class BackupAndRestore(keras.callbacks.Callback):
         return [*self.model.variables, *self.model.optimizer.variables]
 
     def _signature(self) -> list[list[Any]]:
-        # A variable's last name is the same in every process; the layer's may carry a counter.
+        # Shapes tell; names, which may carry a counter, are for the message.
         return [[v.path.rsplit("/", 1)[-1], list(v.shape)] for v in self.model.variables] + [
             ["optimizer", list(v.shape)] for v in self.model.optimizer.variables
         ]
@@ -173,8 +173,9 @@ def _pack(state: dict[str, Any], prefix: str, arrays: dict[str, np.ndarray]) -> 
     """`state` with its lists of arrays moved to `arrays`, and their count in their place."""
     packed = {}
     for name, value in state.items():
-        if isinstance(value, list) and value and isinstance(value[0], np.ndarray):
-            arrays.update({f"{prefix}/{name}/{i}": array for i, array in enumerate(value)})
+        # `get_weights` gives scalar weights as NumPy scalars, which are no arrays.
+        if isinstance(value, list) and value and isinstance(value[0], np.ndarray | np.generic):
+            arrays.update({f"{prefix}/{name}/{i}": np.asarray(a) for i, a in enumerate(value)})
             packed[name] = {"arrays": f"{prefix}/{name}", "count": len(value)}
         else:
             packed[name] = value

@@ -1,5 +1,7 @@
+from . import augmentation as augmentation
 from . import layers as layers
 from . import optimizers as optimizers
+from . import regularizers as regularizers
 from .data import Data as Data
 from .data import load_data as load_data
 from .models import create_model as create_model

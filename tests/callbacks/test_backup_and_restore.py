@@ -78,6 +78,28 @@ def test_states_of_callbacks_are_kept(tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_a_first_weight_that_is_a_scalar(tmp_path):
+    path = tmp_path / "state.npz"
+
+    class Scaled(keras.layers.Layer):
+        def build(self, input_shape):
+            self.scale = self.add_weight(shape=(), initializer="ones")
+
+        def call(self, inputs):
+            return inputs * self.scale
+
+    def scaled():
+        model = keras.Sequential([keras.Input((4,)), Scaled(), keras.layers.Dense(3)])
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        return model
+
+    first, again = (EarlyStopping(monitor="loss", patience=9) for _ in range(2))
+    fit(scaled(), 1, [first, BackupAndRestore(path, callbacks=[first])])
+    fit(scaled(), 1, [again, BackupAndRestore(path, callbacks=[again])])
+    for ours, theirs in zip(again.best_weights, first.best_weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_a_stopped_training_is_known_as_stopped(tmp_path):
     backup = BackupAndRestore(tmp_path / "state.npz")
     stop = EarlyStopping(monitor="loss", patience=1, min_delta=100.0)

@@ -1,6 +1,24 @@
 """Layers that act in training only and whose strengths can be changed at any time."""
 
+from .concrete_dropout import ConcreteDropout
+from .depth_rates import depth_rates, linear_depth_rates
+from .drop_block import DropBlock
+from .drop_connect import DropConnect
 from .dropout import Dropout
-from .stochastic_depth import StochasticDepth, linear_depth_rates
+from .gaussian_noise import GaussianNoise
+from .residual_branch import ResidualBranch
+from .spatial_dropout import SpatialDropout
+from .stochastic_depth import StochasticDepth
 
-__all__ = ["Dropout", "StochasticDepth", "linear_depth_rates"]
+__all__ = [
+    "ConcreteDropout",
+    "DropBlock",
+    "DropConnect",
+    "Dropout",
+    "GaussianNoise",
+    "ResidualBranch",
+    "SpatialDropout",
+    "StochasticDepth",
+    "depth_rates",
+    "linear_depth_rates",
+]

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from .scalar_weight import ScalarWeight
+from .seeds import seed_generator
 
 __all__ = ["Dropout"]
 
@@ -21,7 +22,8 @@ class Dropout(keras.layers.Layer):
         rate: fraction of the inputs to drop, in [0, 1).
         noise_shape: shape of the mask, `None` entries as in the input; `(None, 1, None)` drops the
             same channels at all steps of a `(batch, steps, channels)` input. Default: the input's.
-        seed: integer seed of the masks; `None` draws one.
+        seed: integer seed of the masks, mixed with the layer's name, so that layers with one
+            seed draw differently; `None` draws one.
 
     Shapes: any, unchanged.
 
@@ -46,7 +48,7 @@ class Dropout(keras.layers.Layer):
         self.rate = rate
         self.noise_shape = noise_shape
         self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed_generator = seed_generator(self, seed)
         self.supports_masking = True
 
     def call(self, inputs, training=False):
@@ -57,11 +59,14 @@ class Dropout(keras.layers.Layer):
         return ops.where(keep, inputs * scale, ops.zeros_like(inputs))
 
     def _uniform(self, inputs):
-        shape = ops.shape(inputs)
-        if self.noise_shape is not None:
-            pairs = zip(self.noise_shape, shape, strict=True)
-            shape = tuple(whole if size is None else size for size, whole in pairs)
+        shape = self._mask_shape(ops.shape(inputs))
         return keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
+
+    def _mask_shape(self, inputs_shape):
+        if self.noise_shape is None:
+            return inputs_shape
+        pairs = zip(self.noise_shape, inputs_shape, strict=True)
+        return tuple(whole if size is None else size for size, whole in pairs)
 
     def compute_output_shape(self, input_shape):
         return input_shape

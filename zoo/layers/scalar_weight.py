@@ -43,7 +43,11 @@ class ScalarWeight:
         if weight is not None:
             weight.assign(value)
             return
-        weight = layer.add_weight(
+        setattr(layer, f"_{self.name}", self.make(layer, value))
+
+    def make(self, owner: Any, value: float) -> Any:
+        """A new scalar that holds `value`, where `owner` keeps its scalars."""
+        return owner.add_weight(
             name=self.name,
             shape=(),
             initializer=lambda shape, dtype: np.full(shape, value, dtype),
@@ -51,7 +55,6 @@ class ScalarWeight:
             autocast=False,
             trainable=False,
         )
-        setattr(layer, f"_{self.name}", weight)
 
     def check(self, layer: Any, value: Any) -> float:
         """Returns `value` as a float, or says which argument of which layer is wrong."""

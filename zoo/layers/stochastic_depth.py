@@ -4,8 +4,9 @@ import keras
 from keras import ops
 
 from .scalar_weight import ScalarWeight
+from .seeds import seed_generator
 
-__all__ = ["StochasticDepth", "linear_depth_rates"]
+__all__ = ["StochasticDepth", "sample_gate"]
 
 
 @keras.saving.register_keras_serializable(package="occam")
@@ -20,7 +21,7 @@ class StochasticDepth(keras.layers.Layer):
 
     Args:
         rate: probability of dropping the branch, in [0, 1); assignable at any time.
-        seed: integer seed of the draws; `None` draws one.
+        seed: integer seed of the draws, mixed with the layer's name; `None` draws one.
 
     Shapes: a list `[shortcut, branch]` of two tensors of one shape `(batch, ...)`; so is the sum.
 
@@ -44,7 +45,7 @@ class StochasticDepth(keras.layers.Layer):
         super().__init__(**kwargs)
         self.rate = rate
         self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed_generator = seed_generator(self, seed)
 
     def build(self, input_shape):
         pair = isinstance(input_shape, list | tuple) and len(input_shape) == 2
@@ -58,10 +59,7 @@ class StochasticDepth(keras.layers.Layer):
         shortcut, branch = inputs
         if not training:
             return shortcut + branch
-        one_per_sample = (ops.shape(branch)[0], *(1,) * (len(branch.shape) - 1))
-        uniform = keras.random.uniform(one_per_sample, dtype="float32", seed=self.seed_generator)
-        gate = ops.cast(uniform >= self._rate, "float32") / (1.0 - self._rate)
-        return shortcut + ops.cast(gate, branch.dtype) * branch
+        return shortcut + sample_gate(branch, self._rate, self.seed_generator) * branch
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]
@@ -70,16 +68,8 @@ class StochasticDepth(keras.layers.Layer):
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
 
 
-def linear_depth_rates(final: float, blocks: int) -> tuple[float, ...]:
-    """The drop rates of `blocks` residual blocks, rising evenly from 0 to exactly `final`.
-
-    Huang et al. count the input as block 0; here the first block is, so that it is always kept.
-
-    >>> linear_depth_rates(0.5, 3)
-    (0.0, 0.25, 0.5)
-    >>> linear_depth_rates(0.5, 1)
-    (0.5,)
-    """
-    if blocks == 1:
-        return (final,)
-    return tuple(final * (block / (blocks - 1)) for block in range(blocks))
+def sample_gate(branch, rate, seed):
+    """`b / (1 - rate)` of each sample, in the shape `(batch, 1, ...)` and precision of `branch`."""
+    one_per_sample = (ops.shape(branch)[0], *(1,) * (len(branch.shape) - 1))
+    uniform = keras.random.uniform(one_per_sample, dtype="float32", seed=seed)
+    return ops.cast(ops.cast(uniform >= rate, "float32") / (1.0 - rate), branch.dtype)

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from .. import layers
+from .. import layers, regularizers
 from ..regularization import Regularization
 
 __all__ = ["Wiring"]
@@ -71,7 +71,7 @@ class Wiring:
     def noise(self, x: Any) -> Any:
         """Gaussian noise on the inputs, in training."""
         (stddev,) = self._strengths("noise")
-        return keras.layers.GaussianNoise(stddev, **self._drawing("noise"))(x) if stddev else x
+        return layers.GaussianNoise(stddev, **self._drawing("noise"))(x) if stddev else x
 
     def relu(self, x: Any) -> Any:
         """A hidden activation with its penalty."""
@@ -109,4 +109,4 @@ class Wiring:
 
 
 def _l1_l2(l1: float, l2: float) -> keras.regularizers.Regularizer | None:
-    return keras.regularizers.L1L2(l1=l1, l2=l2) if l1 or l2 else None
+    return regularizers.L1L2(l1=l1, l2=l2) if l1 or l2 else None

@@ -105,7 +105,7 @@ def configuration(
 
 def _digest(model: keras.Model) -> str:
     """Tells architectures apart, but not the automatic names in them, which carry a counter."""
-    config = keras.saving.serialize_keras_object(model)
+    config: Any = keras.saving.serialize_keras_object(model)
     names: dict[str, str] = {}
 
     def collect(value: Any) -> None:

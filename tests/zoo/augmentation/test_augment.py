@@ -1,0 +1,53 @@
+import keras
+import numpy as np
+import pytest
+
+from occam.zoo.augmentation import FeatureNoise, Mix, augment
+
+
+def batches(count=20):
+    import tensorflow as tf
+
+    x = np.arange(4 * count * 6, dtype="float32").reshape(4 * count, 6, 1)
+    return tf.data.Dataset.from_tensor_slices((x, np.arange(4 * count) % 3)).batch(4)
+
+
+def arrays(dataset):
+    return [np.concatenate(parts) for parts in zip(*dataset.as_numpy_iterator(), strict=True)]
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("layer", [FeatureNoise(1.0), Mix(3, per="element")])
+def test_the_same_again_whatever_the_scheduler_does(layer):
+    first, *others = (arrays(augment(batches(), layer, seed=5)) for _ in range(3))
+    for other in others:
+        for one, two in zip(first, other, strict=True):
+            np.testing.assert_array_equal(one, two)
+    assert not np.array_equal(first[0], arrays(augment(batches(), layer, seed=6))[0])
+
+
+@pytest.mark.tensorflow
+def test_batches_and_epochs_differ_and_can_be_resumed():
+    layer = FeatureNoise(1.0)
+    x, y = arrays(augment(batches(5).repeat(2), layer, seed=5))
+    noise = (x - arrays(batches(5).repeat(2))[0]).reshape(10, -1)
+    correlations = np.corrcoef(noise)[~np.eye(10, dtype=bool)]
+    assert np.abs(correlations).max() < 0.95
+    np.testing.assert_array_equal(y, np.tile(np.arange(20) % 3, 2))
+    resumed, _ = arrays(augment(batches(5), layer, seed=5, start=5))
+    np.testing.assert_array_equal(resumed, x[20:])
+
+
+@pytest.mark.tensorflow
+def test_a_changed_strength_reaches_the_next_pass():
+    layer = FeatureNoise(0.0)
+    noisy = augment(batches(), layer, seed=1)
+    np.testing.assert_array_equal(arrays(noisy)[0], arrays(batches())[0])
+    layer.stddev = 1.0
+    assert not np.array_equal(arrays(noisy)[0], arrays(batches())[0])
+
+
+@pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="what is refused elsewhere")
+def test_another_backend_is_refused():
+    with pytest.raises(RuntimeError, match=r"Keras must run on TensorFlow. Received: .*=jax"):
+        augment(None, FeatureNoise(1.0), seed=1)

@@ -1,0 +1,42 @@
+"""What the base gives to every augmentation, seen through the simplest of them."""
+
+import numpy as np
+import pytest
+
+from occam.zoo.augmentation import FeatureNoise, Mix, RandomErasing
+from occam.zoo.augmentation.augmentation import Augmentation
+
+X = np.zeros((100, 100), "float32")
+
+
+def test_layers_of_one_seed_draw_differently():
+    one, other = (np.asarray(FeatureNoise(1.0, seed=1)(X, training=True)) for _ in range(2))
+    assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 4 / 100
+
+
+def test_a_given_seed_leaves_the_layers_own_draws_alone():
+    layer = FeatureNoise(1.0, seed=1, name="noise")
+    layer(X, training=True, seed=3)
+    layer(X, training=False)
+    first = FeatureNoise(1.0, seed=1, name="noise")(X, training=True)
+    np.testing.assert_array_equal(layer(X, training=True), first)
+
+
+def test_an_augmentation_defines_what_it_does():
+    with pytest.raises(NotImplementedError, match="Augmentation defines no `augment`"):
+        Augmentation()(X, training=True)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), "1", True, None])
+def test_a_probability_out_of_range_is_refused(value):
+    layer = RandomErasing(1)
+    with pytest.raises(ValueError, match=r"`probability` must be a number in \[0, 1\]. Received"):
+        layer.probability = value
+    assert layer.probability == 1
+
+
+def test_strengths_read_as_they_were_set():
+    mix = Mix(3, mixup_alpha=0.3)
+    mix.switch = 0.7
+    config = mix.get_config()
+    assert (config["mixup_alpha"], config["switch"], mix.epoch) == (0.3, 0.7, 0.0)

@@ -1,0 +1,80 @@
+import keras
+import numpy as np
+import pytest
+
+from occam.zoo.layers import DropConnect
+
+
+def ones(units=3, **options):
+    return keras.layers.Dense(units, kernel_initializer="ones", bias_initializer="ones", **options)
+
+
+def test_contract(check_layer):
+    check_layer(DropConnect(keras.layers.Dense(3), 0.3, seed=1), np.ones((8, 5, 3), "float32"))
+    convolution = keras.layers.Conv2D(3, 3, padding="same")
+    check_layer(DropConnect(convolution, 0.3, seed=1), np.ones((8, 6, 4, 3), "float32"))
+
+
+def test_a_changed_rate_is_live(check_live):
+    x = np.ones((16, 8), "float32")
+    check_live(DropConnect(ones(), 0.0), "rate", 0.5, x, lambda x: np.full((16, 3), 9.0))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (keras.layers.Dense(300, use_bias=False), (300,)),
+        (keras.layers.Conv1D(300, 1, use_bias=False), (1, 300)),
+        (keras.layers.Conv2D(300, 1, use_bias=False), (1, 1, 300)),
+    ],
+)
+@pytest.mark.parametrize("rate", [0.0, 0.2, 0.9])
+def test_the_share_of_dropped_connections_is_the_rate_and_the_mean_is_kept(layer, shape, rate):
+    layer = type(layer).from_config({**layer.get_config(), "kernel_initializer": "ones"})
+    wrapper = DropConnect(layer, rate, seed=2)
+    probes = np.eye(300, dtype="float32").reshape(300, *shape)  # one input at a time: the kernel
+    kernel = np.asarray(wrapper(probes, training=True)).reshape(300, 300)
+    # one mask serves the step, so each row of the kernel is seen by one probe
+    dropped = kernel == 0
+    assert abs(dropped.mean() - rate) <= 4 * np.sqrt(rate * (1 - rate) / dropped.size)
+    np.testing.assert_allclose(kernel[~dropped], 1 / (1 - rate), rtol=1e-5)
+
+
+def test_the_bias_is_thinned_too_and_the_weights_stay_as_they_are():
+    layer = ones(1000)
+    wrapper = DropConnect(layer, 0.5, seed=3)
+    assert set(np.unique(wrapper(np.zeros((1, 2), "float32"), training=True))) == {0, 2}
+    assert (np.asarray(layer.kernel) == 1).all()
+    assert (np.asarray(layer.bias) == 1).all()
+
+
+def test_inference_is_exactly_the_layer():
+    x = np.random.default_rng(0).normal(size=(4, 5)).astype("float32")
+    layer = keras.layers.Dense(3)
+    np.testing.assert_array_equal(DropConnect(layer, 0.5)(x), layer(x))
+
+
+def test_only_kept_connections_learn():
+    wrapper = DropConnect(ones(50, use_bias=False), 0.5, seed=4)
+    model = keras.Sequential([keras.Input((40,)), wrapper])
+    model.compile(keras.optimizers.SGD(1.0), "mse")
+    model.fit(np.ones((1, 40)), np.zeros((1, 50)), verbose=0)
+    unchanged = (np.asarray(wrapper.layer.kernel) == 1).mean()
+    assert abs(unchanged - 0.5) <= 4 * np.sqrt(0.25 / 2000)
+
+
+def test_the_penalty_is_on_the_whole_kernel_and_counted_once():
+    wrapper = DropConnect(ones(2, use_bias=False, kernel_regularizer="l2"), 0.5)
+    wrapper(np.ones((1, 3), "float32"), training=True)
+    assert [float(loss) for loss in wrapper.losses] == [pytest.approx(0.06)]
+
+
+def test_what_has_no_kernel_or_an_activity_regularizer_is_refused():
+    with pytest.raises(
+        ValueError, match=r"`layer` must be a Dense, EinsumDense or Conv layer. Rec"
+    ):
+        DropConnect(keras.layers.Flatten(), 0.5)
+    with pytest.raises(ValueError, match="give `activity_regularizer` to the wrapper"):
+        DropConnect(ones(activity_regularizer="l2"), 0.5)
+    with pytest.raises(ValueError, match=r"`rate` must be a number in \[0, 1\)"):
+        DropConnect(ones(), 1.0)

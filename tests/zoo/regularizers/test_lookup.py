@@ -1,0 +1,54 @@
+import keras
+import pytest
+
+from occam.zoo import regularizers
+from occam.zoo.regularizers import L1, L1L2, L2, GroupLasso, Hoyer, Orthogonal
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *[("l1", L1), ("L1", L1), ("l2", L2), ("l1_l2", L1L2), ("occam>L2", L2)],
+        *[("GroupLasso", GroupLasso), ("Hoyer", Hoyer), ("OrthogonalRegularizer", Orthogonal)],
+    ],
+)
+def test_a_name_gives_the_class_with_its_defaults(name, kind):
+    penalty = regularizers.get(name)
+    assert type(penalty) is kind
+    assert penalty.get_config() == kind().get_config()
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        (keras.regularizers.L2(0.25), L2(0.25)),
+        (keras.regularizers.L1(0.25), L1(0.25)),
+        (keras.regularizers.L1L2(0.25, 0.5), L1L2(0.25, 0.5)),
+        (keras.regularizers.OrthogonalRegularizer(0.25, "columns"), Orthogonal(0.25, "columns")),
+    ],
+)
+def test_keras_own_and_their_configs_are_translated(theirs, ours):
+    for identifier in (theirs, keras.regularizers.serialize(theirs)):
+        penalty = regularizers.get(identifier)
+        assert type(penalty) is type(ours)
+        assert penalty.get_config() == ours.get_config()
+
+
+def test_our_configs_come_back():
+    penalty = GroupLasso(0.3, axis=0)
+    restored = regularizers.get(keras.regularizers.serialize(penalty))
+    assert type(restored) is GroupLasso
+    assert restored.get_config() == penalty.get_config()
+
+
+def test_none_ours_and_any_callable_are_returned_as_they_are():
+    assert regularizers.get(None) is None
+    for identifier in (L2(0.1), lambda x: 0.0):
+        assert regularizers.get(identifier) is identifier
+
+
+def test_anything_else_is_refused():
+    with pytest.raises(ValueError, match=r"Unknown regularizer 'l3'. The known ones: GroupLasso, "):
+        regularizers.get("l3")
+    with pytest.raises(ValueError, match=r"a config or a callable. Received: 0.1 of type float"):
+        regularizers.get(0.1)

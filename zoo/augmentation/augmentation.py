@@ -1,0 +1,87 @@
+"""`Augmentation`: what all augmenting layers have in common."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from ..layers.seeds import seed_generator
+from .draws import Draws
+
+__all__ = ["Augmentation", "as_float", "as_type_of"]
+
+
+class Augmentation(keras.layers.Layer):
+    """Changes a batch at random in training; exactly the identity otherwise.
+
+    A subclass defines `augment(inputs, draws)`. The result has the shape and type of the inputs;
+    integers are computed in float32 and rounded.
+
+    Args:
+        seed: integer seed of the layer's own draws, mixed with its name, so that layers with one
+            seed draw differently; `None` draws one.
+
+    Call arguments:
+        inputs: a batch, its samples along the first axis.
+        training: augments if true; off by default.
+        seed: an integer, or two in a tensor of shape `(2,)`, from which all draws of this call
+            are derived; the layer's own counter is then neither read nor moved. Give one wherever
+            calls run in parallel; `zoo.augmentation.augment` does it for tf.data.
+    """
+
+    def __init__(self, seed=None, **kwargs):
+        # Inputs keep their type: the labels of a mixed batch must not become float16.
+        super().__init__(autocast=False, **kwargs)
+        self.seed = seed
+        self.seed_generator = seed_generator(self, seed)
+        self.supports_masking = True
+        self.built = True  # no weight depends on the shape of the inputs
+
+    def call(self, inputs, training=False, seed=None):
+        if not training:
+            return inputs
+        return self.augment(inputs, self.draws(seed))
+
+    def draws(self, seed: Any = None) -> Draws:
+        """The draws of one call: derived from `seed` if given, else from the layer's counter."""
+        return Draws(self.seed_generator.next() if seed is None else seed)
+
+    def augment(self, inputs: Any, draws: Draws) -> Any:
+        """The augmented batch."""
+        raise NotImplementedError(f"{type(self).__name__} defines no `augment`.")
+
+    def check_rank(self, inputs: Any, *ranks: int) -> None:
+        """Raises ValueError if `inputs` has none of these ranks."""
+        if len(inputs.shape) not in ranks:
+            shapes = " or ".join(f"{_SHAPES[rank]}" for rank in ranks)
+            raise ValueError(
+                f"{type(self).__name__} expects a batch of shape {shapes}. "
+                f"Received: shape {tuple(inputs.shape)}"
+            )
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "seed": self.seed}
+
+
+_SHAPES = {
+    2: "(batch, features)",
+    3: "(batch, steps, channels)",
+    4: "(batch, height, width, channels)",
+}
+
+
+def as_float(x: Any) -> Any:
+    """Floats as they are, integers as float32."""
+    return x if _is_float(x) else ops.cast(x, "float32")
+
+
+def as_type_of(x: Any, original: Any) -> Any:
+    """Floats in the type of `original`, rounded if that is an integer."""
+    return ops.cast(x if _is_float(original) else ops.round(x), original.dtype)
+
+
+def _is_float(x: Any) -> bool:
+    return "float" in keras.backend.standardize_dtype(x.dtype)

@@ -1,0 +1,55 @@
+"""`FeatureNoise`: tables, series or images with noise on each feature."""
+
+import keras
+from keras import ops
+
+from ..layers.scalar_weight import ScalarWeight
+from .augmentation import Augmentation, as_float, as_type_of
+
+__all__ = ["FeatureNoise"]
+
+
+@keras.saving.register_keras_serializable(package="occam")
+class FeatureNoise(Augmentation):
+    """Adds Gaussian noise in training; else the identity.
+
+        x' = x + stddev * z,    z standard normal for each feature of each sample
+
+    For small noise this is a penalty on the derivatives of the model by its inputs (Bishop).
+
+    Args:
+        stddev: of the noise, in the unit of the features: in standard deviations of each if they
+            are standardized, as `zoo.load_data`'s are. Assignable at any time.
+        seed: integer seed of the draws; `None` draws one.
+
+    Shapes: `(batch, features)`, `(batch, steps, channels)` or `(batch, height, width, channels)`,
+    unchanged.
+
+    Raises:
+        ValueError: `stddev` is negative, or the rank of the input is none of these.
+
+    Example:
+
+    >>> import numpy as np
+    >>> noisy = np.asarray(FeatureNoise(0.1, seed=1)(np.zeros((100, 100)), training=True))
+    >>> round(float(noisy.std()), 2)
+    0.1
+
+    Reference: Bishop, Training with Noise is Equivalent to Tikhonov Regularization, 1995,
+    https://doi.org/10.1162/neco.1995.7.1.108
+    """
+
+    stddev = ScalarWeight()
+
+    def __init__(self, stddev, seed=None, **kwargs):
+        super().__init__(seed=seed, **kwargs)
+        self.stddev = stddev
+
+    def augment(self, inputs, draws):
+        self.check_rank(inputs, 2, 3, 4)
+        x = as_float(inputs)
+        noise = self._stddev * draws.normal(ops.shape(x))
+        return as_type_of(x + ops.cast(noise, x.dtype), inputs)
+
+    def get_config(self):
+        return {**super().get_config(), "stddev": self.stddev}

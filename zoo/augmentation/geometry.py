@@ -1,0 +1,67 @@
+"""All geometric operations of a sample as one matrix and one warp."""
+
+import math
+from typing import Any
+
+from keras import ops
+
+from .operations import Drawn
+
+__all__ = ["GEOMETRIC", "transform", "warp"]
+
+GEOMETRIC = ("shear_x", "shear_y", "translate_x", "translate_y", "rotate")
+
+
+def transform(drawn: Drawn, height: Any, width: Any) -> Any:
+    """Where each pixel of the result is read in the image, `(batch, 3, 3)`.
+
+    With M_k the matrix of the k-th operation, `(x, y, 1)` of the result is read at
+    `C M_1 M_2 ... C^-1 (x, y, 1)`; C moves the origin to the image's centre. Columns are x.
+    """
+    steps = _steps(drawn, height, width)
+    product = steps[:, 0]
+    for k in range(1, steps.shape[1]):
+        product = product @ steps[:, k]
+    return _around_centre(product, height, width)
+
+
+def _steps(drawn: Drawn, height: Any, width: Any) -> Any:
+    """The matrix of each operation, `(batch, operations, 3, 3)`; the identity for all others."""
+    ranges = drawn.ranges
+    angle = math.radians(ranges.rotate) * drawn.signed("rotate")
+    cos, sin = ops.cos(angle), ops.sin(angle)
+    shear_x, shear_y = (ranges.shear * drawn.signed(f"shear_{axis}") for axis in "xy")
+    shift_x = ranges.shift(width) * drawn.signed("translate_x")
+    shift_y = ranges.shift(height) * drawn.signed("translate_y")
+    zero, one = ops.zeros_like(angle), ops.ones_like(angle)
+    # One operation a matrix: all summands but its own are 0.
+    rows = [[cos, shear_x - sin, shift_x], [shear_y + sin, cos, shift_y], [zero, zero, one]]
+    return ops.stack([ops.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def _around_centre(matrices: Any, height: Any, width: Any) -> Any:
+    middle = [(ops.cast(side, "float32") - 1.0) / 2.0 for side in (width, height)]
+    centre = ops.stack([*middle, ops.zeros_like(middle[0])])
+    moved = matrices[..., 2] + centre - ops.squeeze(matrices[..., :2] @ centre[:2, None], -1)
+    # The last row stays (0, 0, 1).
+    last = ops.concatenate([moved[..., :2], ops.ones_like(moved[..., :1])], axis=-1)
+    return ops.concatenate([matrices[..., :2], last[..., None]], axis=-1)
+
+
+def warp(images: Any, matrices: Any, fill: float) -> Any:
+    """Reads each image where its matrix says, bilinearly, and `fill` outside of it.
+
+    Args:
+        images: float32 `(batch, height, width, channels)`.
+        matrices: `(batch, 3, 3)`, from `transform`.
+        fill: value outside of the image.
+    """
+    eight = ops.reshape(matrices, (-1, 9))[:, :8]
+    return ops.image.affine_transform(
+        images,
+        eight,
+        interpolation="bilinear",
+        fill_mode="constant",
+        fill_value=fill,
+        data_format="channels_last",
+    )

@@ -1,0 +1,61 @@
+"""Labels of any usual form as rows of probabilities."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+__all__ = ["soft_labels"]
+
+
+def soft_labels(labels: Any, num_classes: int) -> Any:
+    """Labels as float32 probabilities of shape `(batch, num_classes)`.
+
+    Args:
+        labels: integers of shape `(batch,)` or `(batch, 1)`; or one-hot or soft labels of shape
+            `(batch, num_classes)`, integers or floats.
+        num_classes: the number of classes.
+
+    Raises:
+        ValueError: labels of another form, or an integer outside `[0, num_classes)`. In a traced
+            graph, where integers have no values yet, the row of such a label is NaN, and so is the
+            loss: it is never ignored.
+
+    Example:
+
+    >>> import numpy as np
+    >>> np.asarray(soft_labels(np.array([2, 0]), 3)).tolist()
+    [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    """
+    labels = ops.convert_to_tensor(labels)
+    if len(labels.shape) == 2 and labels.shape[1] == num_classes:
+        return ops.cast(labels, "float32")
+    integers = "int" in keras.backend.standardize_dtype(labels.dtype)
+    if not integers or len(labels.shape) > 2 or tuple(labels.shape[1:]) not in ((), (1,)):
+        raise ValueError(
+            f"Labels must be integers of shape (batch,), or one-hot or soft labels of shape "
+            f"(batch, {num_classes}). Received: {keras.backend.standardize_dtype(labels.dtype)} "
+            f"of shape {tuple(labels.shape)}"
+        )
+    return _one_hot(ops.reshape(labels, (-1,)), num_classes)
+
+
+def _one_hot(labels: Any, num_classes: int) -> Any:
+    _check_range(labels, num_classes)
+    labels = ops.cast(labels, "int32")
+    valid = ops.logical_and(labels >= 0, labels < num_classes)
+    rows = ops.one_hot(labels, num_classes, dtype="float32")
+    return ops.where(valid[:, None], rows, np.float32("nan"))
+
+
+def _check_range(labels: Any, num_classes: int) -> None:
+    try:
+        values = np.asarray(labels)
+    except (NotImplementedError, TypeError, ValueError):  # a traced tensor has no values
+        return
+    outside = values[(values < 0) | (values >= num_classes)]
+    if outside.size:
+        raise ValueError(
+            f"Integer labels must be in [0, {num_classes}). Received: {outside[0].item()}"
+        )

@@ -1,0 +1,67 @@
+"""`Pipeline`: augmentations one after the other, as one layer."""
+
+from collections.abc import Sequence
+
+import keras
+
+from .augmentation import Augmentation
+
+__all__ = ["Pipeline"]
+
+
+@keras.saving.register_keras_serializable(package="occam")
+class Pipeline(Augmentation):
+    """Applies layers in their order in training; else the identity.
+
+    All draws come from this layer's seed, an independent key for each layer: layers that were made
+    with the same seed, or none, do not draw the same.
+
+    Args:
+        layers: augmentations, none for the identity.
+        seed: integer seed of the draws; `None` draws one.
+
+    Shapes: as the layers take them, unchanged.
+
+    Raises:
+        ValueError: a layer is not an augmentation of this package: it would not take a seed.
+
+    Example: `print` shows what it does.
+
+    >>> from occam.zoo.augmentation import FeatureNoise, RandomShift1D
+    >>> print(Pipeline([RandomShift1D(4), FeatureNoise(0.1)], seed=1))
+    RandomShift1D(max_shift=4.0, fill_mode='nearest', fill_value=0.0)
+    FeatureNoise(stddev=0.1)
+    """
+
+    def __init__(self, layers: Sequence[Augmentation], seed=None, **kwargs):
+        super().__init__(seed=seed, **kwargs)
+        for layer in layers:
+            if not isinstance(layer, Augmentation):
+                raise ValueError(
+                    "Pipeline: `layers` must be layers of occam.zoo.augmentation. "
+                    f"Received: {layer!r}"
+                )
+        self.layers = list(layers)
+
+    def augment(self, inputs, draws):
+        for layer in self.layers:
+            inputs = layer(inputs, training=True, seed=draws.key())
+        return inputs
+
+    def __str__(self):
+        return "\n".join(map(_describe, self.layers)) or "none"
+
+    def get_config(self):
+        layers = [keras.saving.serialize_keras_object(layer) for layer in self.layers]
+        return {**super().get_config(), "layers": layers}
+
+    @classmethod
+    def from_config(cls, config):
+        layers = [keras.saving.deserialize_keras_object(layer) for layer in config["layers"]]
+        return cls(**{**config, "layers": layers})
+
+
+def _describe(layer: Augmentation) -> str:
+    common = {*keras.layers.Layer().get_config(), "seed"}
+    own = {name: value for name, value in layer.get_config().items() if name not in common}
+    return f"{type(layer).__name__}({', '.join(f'{k}={v!r}' for k, v in own.items())})"

@@ -1,0 +1,36 @@
+"""`KernelWrapper`: what the wrappers of a layer with a kernel have in common."""
+
+import keras
+
+__all__ = ["KernelWrapper"]
+
+KERNEL_LAYERS = (
+    keras.layers.Dense,
+    keras.layers.EinsumDense,
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
+)
+
+
+class KernelWrapper(keras.layers.Wrapper):
+    """Wraps one `Dense`, `EinsumDense` or `Conv` layer, in the layer's precision unless told.
+
+    Args:
+        layer: the layer, with a kernel.
+
+    Raises:
+        ValueError: `layer` is anything else.
+    """
+
+    def __init__(self, layer, **kwargs):
+        if not isinstance(layer, KERNEL_LAYERS):
+            raise ValueError(
+                f"{type(self).__name__}: `layer` must be a Dense, EinsumDense or Conv layer. "
+                f"Received: layer={layer!r}"
+            )
+        kwargs.setdefault("dtype", layer.dtype_policy)
+        super().__init__(layer, **kwargs)
+
+    def compute_output_shape(self, input_shape):
+        return self.layer.compute_output_shape(input_shape)
