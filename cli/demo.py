@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Demo"]
 
-_EPOCHS = {"mlp": 50, "resnet1d": 16}
+_EPOCHS = {"mlp": 40, "resnet1d": 16}
 _WITHOUT_KERAS = (
     "import sys; sys.modules['keras'] = None; from occam.cli.main import main; main(sys.argv[1:])"
 )
