@@ -116,9 +116,8 @@ def tune(
         arguments=("model", "data", "base", "search"),
         contents=("trial-*", ".keras_tuner", "events.out.tfevents.*"),
     )
-    new = not files.config.exists() or not resume
     files.open(config, resume=resume)
-    if new:
+    if not any(files.path.glob("events.out.tfevents.*")):
         log_experiment(directory, space)
     with tqdm(total=max_trials * seeds, unit="run", disable=not verbose) as bar:
         runner = CandidateRunner(

@@ -5,12 +5,15 @@ import signal
 import subprocess
 import sys
 import time
+from typing import get_args
 
 import numpy as np
 import pytest
 
+from occam.cli.flags import Tier
 from occam.cli.main import COMMANDS
 from occam.zoo import Regularization
+from occam.zoo.models import TIERS
 
 ENVIRONMENT = {**os.environ, "COLUMNS": "80"}
 
@@ -56,6 +59,10 @@ def test_every_command_has_help_with_defaults(occam, command):
     assert "--debug" in done.stdout
     assert "(default: " in done.stdout
     assert "pyright" not in done.stdout
+
+
+def test_the_tiers_are_those_of_the_zoo():
+    assert get_args(Tier) == TIERS
 
 
 def test_flags_are_the_fields_of_the_regularization(occam):

@@ -82,6 +82,7 @@ def test_a_finished_search_is_read_back(found, digits, monkeypatch):
     monkeypatch.setattr("occam.zoo.training.engine.fit", never)
     again = tuning.tune("mlp", digits, directory=found.directory, **ARGUMENTS)
     assert again == found
+    assert len(list(found.directory.glob("events.out.tfevents.*"))) == 1
 
 
 def test_the_test_part_is_not_looked_at(digits, tmp_path, monkeypatch):
