@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from ..zoo import Regularization
+from ..zoo.regularization import Choice, Strength
 
 if TYPE_CHECKING:
     from ..zoo import Data
@@ -16,15 +17,20 @@ ModelName = Annotated[str, tyro.conf.arg(metavar="MODEL")]
 Tier = Literal["none", "light", "medium", "strong"]
 
 
-def _flag(about: str) -> Any:
-    hint = tyro.conf.arg(help=about, metavar="FLOAT", help_behavior_hint="(default: the tier's)")
-    return Annotated[float | None, hint]
+def _flag(strength: Strength | Choice) -> Any:
+    about: dict[str, Any] = {"help": strength.help, "help_behavior_hint": "(default: the tier's)"}
+    if isinstance(strength, Choice):
+        words = (strength.off, *strength.options)
+        return Annotated[
+            Literal[words] | None, tyro.conf.arg(**about, metavar=f"{{{','.join(words)}}}")
+        ]
+    return Annotated[float | None, tyro.conf.arg(**about, metavar="FLOAT")]
 
 
 Strengths = dataclasses.make_dataclass(
     "Strengths",
-    [(name, _flag(s.help), None) for name, s in Regularization.strengths().items()],
-    namespace={"__doc__": "Instead of the tier's strengths; 0 switches one off."},
+    [(name, _flag(s), None) for name, s in Regularization.strengths().items()],
+    namespace={"__doc__": "Instead of the tier's; 0 or none switches one off."},
 )
 
 
@@ -36,7 +42,7 @@ class RegularizationFlags:
     """The model's tier of regularization."""
 
     strengths: tyro.conf.OmitArgPrefixes[Any] = dataclasses.field(default_factory=Strengths)
-    """Instead of the tier's strengths; 0 switches one off."""
+    """Instead of the tier's; 0 or none switches one off."""
 
     def regularization_of(self, model: str) -> Regularization:
         """The object that the flags mean for a model."""

@@ -100,11 +100,16 @@ class CandidateRunner:
         """One run: its smallest validation data loss, and the accuracy at that epoch."""
         model = self.build(regularization, seed)
         budget = {"epochs": self.epochs, "learning_rate": self.learning_rate}
-        engine.compile_model(model, self.data, regularization, **budget)
+        trainee = engine.compile_model(model, self.data, regularization, **budget)
         stopping = EarlyStopping(patience=max(10, self.epochs // 5), restore_best_weights=False)
         board = keras.callbacks.TensorBoard(directory, write_graph=False)
         history = engine.fit(
-            model, self.data, epochs=self.epochs, seed=seed, callbacks=[stopping, board]
+            trainee,
+            self.data,
+            regularization,
+            epochs=self.epochs,
+            seed=seed,
+            callbacks=[stopping, board],
         )
         best = stopping.best_epoch
         return history["val_data_loss"][best], history["val_accuracy"][best]

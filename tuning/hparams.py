@@ -7,7 +7,7 @@ from pathlib import Path
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hp
 
-from ..zoo import Regularization
+from ..zoo.regularization import Choice, Regularization
 
 __all__ = ["log_experiment", "log_trial"]
 
@@ -20,7 +20,7 @@ def log_experiment(directory: str | os.PathLike[str], space: Sequence[str]) -> N
         space: the fields that are searched.
     """
     metrics = [hp.Metric(name) for name in ("val_data_loss", "val_accuracy")]
-    ranges = [hp.HParam(n, hp.RealInterval(0.0, _upper(n))) for n in space]
+    ranges = [hp.HParam(name, _domain(name)) for name in space]
     with tf.summary.create_file_writer(str(directory)).as_default():
         hp.hparams_config(hparams=ranges, metrics=metrics)
 
@@ -32,7 +32,7 @@ def log_trial(
     trial: str,
     judged: dict[str, float],
 ) -> None:
-    """Writes the values of one run; a field that is off is 0, so that no row lacks a value.
+    """Writes the values of one run; what is off is 0 or "none", so that no row lacks one.
 
     Args:
         directory: the run's TensorBoard logs.
@@ -49,5 +49,8 @@ def log_trial(
             tf.summary.scalar(name, value, step=0)
 
 
-def _upper(name: str) -> float:
-    return Regularization.strengths()[name].search[1]
+def _domain(name: str) -> hp.RealInterval | hp.Discrete:
+    strength = Regularization.strengths()[name]
+    if isinstance(strength, Choice):
+        return hp.Discrete([strength.off, *strength.options])
+    return hp.RealInterval(strength.off, strength.search[1])

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras_tuner
 
-from ..zoo import Regularization
+from ..zoo.regularization import Choice, Regularization
 
 __all__ = ["candidate_of", "check_space", "hyperparameters", "values_of"]
 
@@ -45,22 +45,25 @@ def hyperparameters(space: Sequence[str]) -> keras_tuner.HyperParameters:
     hp = keras_tuner.HyperParameters()
     for name in space:
         strength = Regularization.strengths()[name]
-        low, high = strength.search
         hp.Boolean(f"{name} on")
         with hp.conditional_scope(f"{name} on", [True]):
-            hp.Float(name, low, high, sampling=strength.scale)
+            if isinstance(strength, Choice):
+                hp.Choice(name, list(strength.options))
+            else:
+                hp.Float(name, *strength.search, sampling=strength.scale)
     return hp
 
 
 def candidate_of(
     values: dict[str, Any], space: Sequence[str], base: Regularization
 ) -> Regularization:
-    """`base` with the fields of `space` as the values of a trial say; what is off is 0.
+    """`base` with the fields of `space` as the values of a trial say; what is off is off.
 
     >>> candidate_of({"l2 on": False}, ["l2"], Regularization(l2=1e-3, dropout=0.1))
     Regularization(dropout=0.1)
     """
-    return base.replace(**{name: values[name] if values[f"{name} on"] else 0.0 for name in space})
+    strengths = Regularization.strengths()
+    return base.replace(**{n: values[n] if values[f"{n} on"] else strengths[n].off for n in space})
 
 
 def values_of(regularization: Regularization, space: Sequence[str]) -> dict[str, Any]:
@@ -69,6 +72,5 @@ def values_of(regularization: Regularization, space: Sequence[str]) -> dict[str,
     >>> values_of(Regularization(l2=1e-3), ["l2", "dropout"])
     {'l2 on': True, 'dropout on': False, 'l2': 0.001}
     """
-    strengths = {name: getattr(regularization, name) for name in space}
-    switches = {f"{name} on": strength > 0 for name, strength in strengths.items()}
-    return {**switches, **{name: strength for name, strength in strengths.items() if strength}}
+    on = {name: value for name, value in regularization.on().items() if name in space}
+    return {**{f"{name} on": name in on for name in space}, **on}

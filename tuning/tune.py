@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from ..zoo import Data, Regularization, create_model
 from ..zoo.models import get_architecture, resolve
+from ..zoo.training.samples import check_samples
 from ..zoo.training.work_directory import WorkDirectory
 from .candidate import CandidateRunner
 from .hparams import log_experiment
@@ -92,6 +93,8 @@ def tune(
     search = {"space": list(space), "max_trials": max_trials, "seeds": seeds, "epochs": epochs}
     _check_positive(max_trials=max_trials, seeds=seeds, epochs=epochs, learning_rate=learning_rate)
     architecture.check(base)
+    strengths = Regularization.strengths()
+    check_samples(data, base.replace(**{name: strengths[name].weakest for name in space}))
     config = {
         "model": {"name": model_name, **options},
         "data": data.to_dict(),

@@ -1,5 +1,7 @@
 from . import augmentation as augmentation
 from . import layers as layers
+from . import losses as losses
+from . import metrics as metrics
 from . import optimizers as optimizers
 from . import regularizers as regularizers
 from .data import Data as Data
@@ -11,4 +13,5 @@ from .models import register_model as register_model
 from .models import unregister_model as unregister_model
 from .regularization import Regularization as Regularization
 from .training import Run as Run
+from .training import SharpnessAware as SharpnessAware
 from .training import train as train

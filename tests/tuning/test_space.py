@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from occam.tuning.space import candidate_of, check_space, hyperparameters
-from occam.zoo import Regularization
+from occam.zoo.regularization import Choice, Regularization
 
 FIELDS = tuple(Regularization.strengths())
 
@@ -15,9 +15,14 @@ def test_every_sample_is_a_candidate_in_its_search_ranges(space, seed):
         values[parameter.name] = parameter.random_sample(seed)
     regularization = candidate_of(values, space, Regularization())
     for name in FIELDS:
-        value, (low, high) = getattr(regularization, name), Regularization.strengths()[name].search
-        on = name in space and values[f"{name} on"]
-        assert (low <= value <= high * (1 + 1e-9)) if on else value == 0
+        value, strength = getattr(regularization, name), Regularization.strengths()[name]
+        if not (name in space and values[f"{name} on"]):
+            assert value == strength.off
+        elif isinstance(strength, Choice):
+            assert value in strength.options
+        else:
+            low, high = strength.search
+            assert low <= value <= high * (1 + 1e-9)
 
 
 def test_values_are_conditional_on_the_switch():

@@ -2,34 +2,57 @@ import keras
 import numpy as np
 import pytest
 
-from occam.zoo.losses import SparseCategoricalCrossentropy
+from occam.zoo.losses import CategoricalCrossentropy
+from occam.zoo.metrics import CategoricalAccuracy, DataLoss
 
-LOGITS = np.random.default_rng(0).normal(size=(64, 5)).astype("float32")
+RNG = np.random.default_rng(0)
+LOGITS = RNG.normal(size=(64, 5)).astype("float32")
 LABELS = np.arange(64) % 5
+ONE_HOT = np.eye(5, dtype="float32")[LABELS]
+SOFT = RNG.dirichlet(np.ones(5), size=64).astype("float32")
+FORMS = [LABELS, LABELS[:, None], LABELS.astype("float32"), ONE_HOT, ONE_HOT.astype("int32")]
 
 
-@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
-@pytest.mark.parametrize("labels", [LABELS, LABELS[:, None], LABELS.astype("float32")])
-def test_equals_keras_on_one_hot_labels(smoothing, labels):
-    theirs = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
-    expected = float(theirs(np.eye(5)[LABELS], LOGITS))
-    assert float(SparseCategoricalCrossentropy(smoothing)(labels, LOGITS)) == pytest.approx(
-        expected, rel=1e-6
-    )
+@pytest.mark.parametrize("labels", FORMS)
+def test_equals_keras_whatever_the_form_of_labels(labels):
+    expected = float(keras.losses.CategoricalCrossentropy(from_logits=True)(ONE_HOT, LOGITS))
+    assert float(CategoricalCrossentropy()(labels, LOGITS)) == pytest.approx(expected, rel=1e-6)
+    metric = DataLoss()
+    metric.update_state(labels, LOGITS)
+    assert float(metric.result()) == pytest.approx(expected, rel=1e-6)
+    theirs, ours = keras.metrics.CategoricalAccuracy(), CategoricalAccuracy()
+    theirs.update_state(ONE_HOT, LOGITS)
+    ours.update_state(labels, LOGITS)
+    assert float(ours.result()) == float(theirs.result()) > 0
 
 
-def test_survives_save_and_load(tmp_path):
+def test_equals_keras_on_soft_labels():
+    theirs = keras.losses.CategoricalCrossentropy(from_logits=True)
+    expected = float(theirs(SOFT, LOGITS))
+    assert float(CategoricalCrossentropy()(SOFT, LOGITS)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_trains_on_soft_and_validates_on_integer_labels_after_save_and_load(tmp_path):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5)])
-    model.compile(loss=SparseCategoricalCrossentropy(0.2))
-    x, y = LOGITS[:, :3], LABELS
-    model.fit(x, y, verbose=0)
+    model.compile("sgd", CategoricalCrossentropy(), metrics=[DataLoss(), CategoricalAccuracy()])
+    x = LOGITS[:, :3]
+    history = model.fit(x, SOFT, validation_data=(x, LABELS), verbose=0).history
+    assert history["val_loss"] == history["val_data_loss"]
     model.save(tmp_path / "m.keras")
     loaded = keras.saving.load_model(tmp_path / "m.keras")
-    assert loaded.loss.label_smoothing == 0.2
-    assert loaded.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+    assert loaded.evaluate(x, LABELS, verbose=0) == model.evaluate(x, LABELS, verbose=0)
 
 
-@pytest.mark.parametrize("smoothing", [-0.1, 1.0])
-def test_refuses_a_smoothing_out_of_range(smoothing):
-    with pytest.raises(ValueError, match=r"label_smoothing must be a number in \[0, 1\). Received"):
-        SparseCategoricalCrossentropy(smoothing)
+def test_metrics_come_back_from_their_configs():
+    for metric in (DataLoss(), CategoricalAccuracy("accuracy")):
+        again = type(metric).from_config(metric.get_config())
+        assert again.get_config() == metric.get_config()
+
+
+def test_labels_of_another_shape_or_class_are_refused():
+    with pytest.raises(
+        ValueError, match=r"soft labels of shape \(batch, 5\). Received: .*\(64, 4\)"
+    ):
+        CategoricalCrossentropy()(SOFT[:, :4], LOGITS)
+    with pytest.raises(ValueError, match=r"Integer labels must be in \[0, 5\). Received: 5"):
+        CategoricalCrossentropy()(LABELS + 1, LOGITS)

@@ -6,30 +6,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from occam.zoo import Regularization
+from occam.zoo.regularization import Choice, Strength
 
 STRENGTHS = Regularization.strengths()
 
 
+NUMBERS = {name: s for name, s in STRENGTHS.items() if isinstance(s, Strength)}
+CHOICES = {name: s for name, s in STRENGTHS.items() if isinstance(s, Choice)}
+
+
 def values():
     """A strategy of the arguments of `Regularization`, each in its range."""
-    return st.fixed_dictionaries(
-        {},
-        optional={
-            name: st.floats(0, min(s.below, 1e6), exclude_max=True) for name, s in STRENGTHS.items()
-        },
-    )
+    numbers = {
+        name: st.floats(0, min(s.below, 1e6), exclude_max=True) for name, s in NUMBERS.items()
+    }
+    words = {name: st.sampled_from((s.off, *s.options)) for name, s in CHOICES.items()}
+    return st.fixed_dictionaries({}, optional={**numbers, **words})
 
 
 def test_everything_is_off_by_default():
     assert Regularization().on() == {}
     assert set(Regularization().to_dict()) == {
-        *("l1", "l2", "activity_l1", "activity_l2", "weight_decay", "max_norm"),
-        *("dropout", "stochastic_depth", "label_smoothing", "noise"),
+        *("l1", "l2", "group_lasso", "orthogonal", "hoyer", "activity_l1", "activity_l2"),
+        *("weight_decay", "max_norm", "sam_rho"),
+        *("dropout", "spatial_dropout", "drop_block", "drop_connect", "stochastic_depth", "noise"),
+        *("augmentation", "mixup", "cutmix", "label_smoothing"),
     }
 
 
 def test_repr_shows_what_is_on():
     assert repr(Regularization(l2=1e-4, dropout=0.2)) == "Regularization(l2=0.0001, dropout=0.2)"
+    assert repr(Regularization(augmentation="light")) == "Regularization(augmentation='light')"
     assert repr(Regularization()) == "Regularization()"
 
 
@@ -37,10 +44,10 @@ def test_repr_shows_what_is_on():
 def test_json_round_trip_is_exact(given):
     regularization = Regularization(**given)
     assert Regularization.from_json(regularization.to_json()) == regularization
-    assert eval(repr(regularization)) is not None
+    assert all(f"{name}=" in repr(regularization) for name in regularization.on())
 
 
-@pytest.mark.parametrize("name", STRENGTHS)
+@pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("value", [-1e-9, math.nan, "0.1", None, True])
 def test_bad_values_name_field_range_and_value(name, value):
     with pytest.raises(
@@ -56,7 +63,16 @@ def test_a_rate_of_one_is_out_of_range(name):
         Regularization(**{name: 1.0})
 
 
-@pytest.mark.parametrize("name", STRENGTHS)
+@pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.parametrize("value", ["heavy", 1, None, True])
+def test_a_wrong_choice_names_field_options_and_value(name, value):
+    options = ", ".join(CHOICES[name].options)
+    message = rf"Regularization\.{name} must be one of {options}, or none .*Received: {name}="
+    with pytest.raises(ValueError, match=message):
+        Regularization(**{name: value})
+
+
+@pytest.mark.parametrize("name", NUMBERS)
 def test_infinity_is_out_of_range(name):
     with pytest.raises(ValueError, match=f"{name}=inf"):
         Regularization(**{name: math.inf})
@@ -76,9 +92,11 @@ def test_is_immutable():
 
 
 def test_parts_for_model_and_training_are_complementary():
-    full = Regularization(**{name: s.search[0] for name, s in STRENGTHS.items()})
+    full = Regularization(**{name: s.weakest for name, s in STRENGTHS.items()})
     model, training = full.only("model"), full.only("training")
-    assert set(training.on()) == {"weight_decay", "label_smoothing"}
+    assert set(training.on()) == {
+        *("weight_decay", "sam_rho", "augmentation", "mixup", "cutmix", "label_smoothing")
+    }
     assert {**model.on(), **training.on()} == full.on()
 
 
@@ -91,9 +109,16 @@ def test_amount_counts_off_small_and_large():
     assert Regularization(l2=high, dropout=0.6).amount(("l2",)) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize(("name", "strength"), STRENGTHS.items())
-def test_search_ranges_are_valid_and_referenced(name, strength):
+@pytest.mark.parametrize(("name", "strength"), NUMBERS.items())
+def test_search_ranges_are_valid(name, strength):
     low, high = strength.search
-    assert 0 < low < high < strength.below
+    assert 0 < low < strength.middle < high < strength.below
     Regularization(**{name: high})
+
+
+@pytest.mark.parametrize(("name", "strength"), STRENGTHS.items())
+def test_every_field_is_ordered_and_referenced(name, strength):
+    assert strength.position(strength.off) == 0
+    assert 0.5 == strength.position(strength.weakest) < strength.position(strength.middle) < 1
     assert strength.reference.count(",") >= 2
+    assert "https://" in strength.reference

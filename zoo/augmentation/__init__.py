@@ -3,6 +3,7 @@
 from .augment import augment
 from .cutmix import CutMix
 from .feature_noise import FeatureNoise
+from .label_smoothing import LabelSmoothing
 from .mix import Mix
 from .mixup import MixUp
 from .pipeline import Pipeline
@@ -18,6 +19,7 @@ __all__ = [
     "AUGMENTATIONS",
     "CutMix",
     "FeatureNoise",
+    "LabelSmoothing",
     "Mix",
     "MixUp",
     "Pipeline",

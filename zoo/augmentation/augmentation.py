@@ -27,7 +27,12 @@ class Augmentation(keras.layers.Layer):
         seed: an integer, or two in a tensor of shape `(2,)`, from which all draws of this call
             are derived; the layer's own counter is then neither read nor moved. Give one wherever
             calls run in parallel; `zoo.augmentation.augment` does it for tf.data.
+
+    Attributes:
+        takes_labels: whether inputs and outputs are pairs `(x, y)` of samples and labels.
     """
+
+    takes_labels = False
 
     def __init__(self, seed=None, **kwargs):
         # Inputs keep their type: the labels of a mixed batch must not become float16.

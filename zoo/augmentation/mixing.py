@@ -6,7 +6,7 @@ from keras import ops
 
 from .augmentation import Augmentation, as_float, as_type_of
 from .draws import Draws
-from .labels import soft_labels
+from .labels import check_classes, soft_labels
 
 __all__ = ["Mixing"]
 
@@ -32,18 +32,15 @@ class Mixing(Augmentation):
     see one form of labels. A batch of one sample is mixed with itself.
     """
 
+    takes_labels = True
+
     def __init__(self, num_classes, per="batch", seed=None, **kwargs):
         super().__init__(seed=seed, **kwargs)
-        if not isinstance(num_classes, int) or num_classes < 2:
-            raise ValueError(
-                f"{type(self).__name__}: `num_classes` must be an integer of at least 2. "
-                f"Received: num_classes={num_classes!r}"
-            )
         if per not in GROUPS:
             raise ValueError(
                 f"{type(self).__name__}: `per` must be one of {GROUPS}. Received: per={per!r}"
             )
-        self.num_classes = num_classes
+        self.num_classes = check_classes(self, num_classes)
         self.per = per
 
     def call(self, inputs, training=False, seed=None):

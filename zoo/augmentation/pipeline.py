@@ -1,9 +1,11 @@
 """`Pipeline`: augmentations one after the other, as one layer."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
+from ..calls import as_call
 from .augmentation import Augmentation
 
 __all__ = ["Pipeline"]
@@ -11,16 +13,17 @@ __all__ = ["Pipeline"]
 
 @keras.saving.register_keras_serializable(package="occam")
 class Pipeline(Augmentation):
-    """Applies layers in their order in training; else the identity.
+    """Applies layers in their order in training; otherwise leaves samples as they are.
 
     All draws come from this layer's seed, an independent key for each layer: layers that were made
     with the same seed, or none, do not draw the same.
 
     Args:
-        layers: augmentations, none for the identity.
+        layers: augmentations, none for the identity. If one of them takes labels, so does the
+            pipeline; the others change the samples of the pair.
         seed: integer seed of the draws; `None` draws one.
 
-    Shapes: as the layers take them, unchanged.
+    Shapes: as the layers take them.
 
     Raises:
         ValueError: a layer is not an augmentation of this package: it would not take a seed.
@@ -29,7 +32,7 @@ class Pipeline(Augmentation):
 
     >>> from occam.zoo.augmentation import FeatureNoise, RandomShift1D
     >>> print(Pipeline([RandomShift1D(4), FeatureNoise(0.1)], seed=1))
-    RandomShift1D(max_shift=4.0, fill_mode='nearest', fill_value=0.0)
+    RandomShift1D(max_shift=4, fill_mode='nearest', fill_value=0)
     FeatureNoise(stddev=0.1)
     """
 
@@ -42,10 +45,16 @@ class Pipeline(Augmentation):
                     f"Received: {layer!r}"
                 )
         self.layers = list(layers)
+        self.takes_labels = any(layer.takes_labels for layer in self.layers)
 
-    def augment(self, inputs, draws):
+    def call(self, inputs, training=False, seed=None):
+        draws = self.draws(seed) if training else None
         for layer in self.layers:
-            inputs = layer(inputs, training=True, seed=draws.key())
+            call: dict[str, Any] = {"training": True, "seed": draws.key()} if draws else {}
+            if layer.takes_labels or not self.takes_labels:
+                inputs = layer(inputs, **call)
+            else:
+                inputs = layer(inputs[0], **call), inputs[1]
         return inputs
 
     def __str__(self):
@@ -62,6 +71,4 @@ class Pipeline(Augmentation):
 
 
 def _describe(layer: Augmentation) -> str:
-    common = {*keras.layers.Layer().get_config(), "seed"}
-    own = {name: value for name, value in layer.get_config().items() if name not in common}
-    return f"{type(layer).__name__}({', '.join(f'{k}={v!r}' for k, v in own.items())})"
+    return str(layer) if isinstance(layer, Pipeline) else as_call(layer)

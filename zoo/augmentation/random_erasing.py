@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from .augmentation import Augmentation, as_float, as_type_of
@@ -26,7 +27,8 @@ class RandomErasing(Augmentation):
         probability: of erasing, in [0, 1], assignable at any time.
         area: smallest and largest share of the image, in (0, 1].
         aspect: smallest and largest ratio of height to width.
-        value_range: lowest and highest value of the pixels.
+        value_range: lowest and highest value of the pixels: a pair of numbers, or of sequences
+            with one number a channel.
         fill: what to erase with: "noise", uniform in `value_range` for each pixel and channel
             (the paper's best), or a number from 0, the lowest value, to 1, the highest.
         seed: integer seed of the draws; `None` draws one.
@@ -92,7 +94,7 @@ class RandomErasing(Augmentation):
         return tall, area / tall
 
     def _filling(self, x: Any, draws: Draws) -> Any:
-        low, high = self.value_range
+        low, high = (np.asarray(bound, "float32") for bound in self.value_range)
         if self.fill == "noise":
             return draws.uniform(ops.shape(x), low, high)
         return ops.convert_to_tensor(low + self.fill * (high - low), dtype="float32")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from ..regularization.samples import AUGMENTATIONS
 from .augmentation import Augmentation
 from .feature_noise import FeatureNoise
 from .pipeline import Pipeline
@@ -12,8 +13,6 @@ from .random_scale_1d import RandomScale1D
 from .random_shift_1d import RandomShift1D
 
 __all__ = ["AUGMENTATIONS", "resolve_augmentation"]
-
-AUGMENTATIONS = ("light", "medium", "strong")
 
 
 def resolve_augmentation(
@@ -41,7 +40,7 @@ def resolve_augmentation(
     Example:
 
     >>> print(resolve_augmentation("strong", (40, 1)))
-    RandomShift1D(max_shift=6.0, fill_mode='nearest', fill_value=0.0)
+    RandomShift1D(max_shift=6, fill_mode='nearest', fill_value=0)
     RandomScale1D(factor=0.3)
     FeatureNoise(stddev=0.3)
     """

@@ -88,6 +88,13 @@ class Data:
         return self.raw_splits["train"].in_memory
 
     @cached_property
+    def value_range(self) -> tuple[float, float]:
+        """The smallest and the largest feature of the training part, before preprocessing."""
+        batches = (x for x, _ in self.raw("train").as_numpy_iterator())
+        lows, highs = zip(*((x.min(), x.max()) for x in batches), strict=True)
+        return float(min(lows)), float(max(highs))
+
+    @cached_property
     def train(self) -> tf.data.Dataset:
         """The training part, shuffled anew at each iteration."""
         return one_epoch(self._epoch(self.seed), self.steps_per_epoch)

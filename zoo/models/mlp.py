@@ -6,14 +6,14 @@ import keras
 
 from ..regularization import Regularization
 from .registry import register_model
-from .wiring import Wiring
+from .wiring import ACTIVATIONS, KERNELS, Wiring
 
 __all__ = ["mlp"]
 
 
 @register_model(
     "mlp",
-    honours=("l1", "l2", "activity_l1", "activity_l2", "max_norm", "dropout", "noise"),
+    honours=(*KERNELS, *ACTIVATIONS, "drop_connect", "dropout", "noise"),
     presets={
         "light": Regularization(l2=1e-4, dropout=0.1, noise=0.2),
         "medium": Regularization(l2=2e-4, dropout=0.3, noise=0.4, label_smoothing=0.1),
@@ -31,6 +31,5 @@ def mlp(inputs: Any, num_classes: int, wiring: Wiring, *, units: tuple[int, ...]
     """
     x = keras.layers.Flatten()(wiring.noise(inputs))
     for width in units:
-        x = keras.layers.Dense(width, **wiring.kernel())(x)
-        x = wiring.dropout(wiring.relu(x))
+        x = wiring.dropout(wiring.relu(wiring.dense(x, width)))
     return wiring.head(x, num_classes)

@@ -61,6 +61,11 @@ class Architecture:
         able = (*self.honours, *Regularization.names("training"))
         return tuple(name for name in Regularization.strengths() if name in able)
 
+    @property
+    def unable(self) -> tuple[str, ...]:
+        """The fields that mean nothing here, such as stochastic depth without residual blocks."""
+        return tuple(name for name in Regularization.strengths() if name not in self.able)
+
     def check(self, regularization: Regularization) -> None:
         """Says which fields of `regularization` cannot be honoured, if any."""
         if unable := [name for name in regularization.on() if name not in self.able]:
@@ -89,7 +94,7 @@ def register_model(
     Args:
         name: the name, not taken yet.
         honours: the fields of `Regularization` that the architecture's layers can honour; those of
-            training (`weight_decay`, `label_smoothing`) need no mention.
+            training (`Regularization.names("training")`) need no mention.
         presets: a `Regularization` for each of the tiers `"light"`, `"medium"`, `"strong"`.
         ranks: the ranks that its input shape may have, without the batch.
         reference: authors, title, year, address.

@@ -6,7 +6,7 @@ import keras
 
 from ..regularization import Regularization
 from .registry import register_model
-from .wiring import Wiring
+from .wiring import ACTIVATIONS, KERNELS, MAPS, Wiring
 
 __all__ = ["resnet1d"]
 
@@ -14,8 +14,8 @@ __all__ = ["resnet1d"]
 @register_model(
     "resnet1d",
     honours=(
-        *("l1", "l2", "activity_l1", "activity_l2", "max_norm"),
-        *("dropout", "stochastic_depth", "noise"),
+        *(*KERNELS, *ACTIVATIONS, *MAPS),
+        *("drop_connect", "dropout", "stochastic_depth", "noise"),
     ),
     presets={
         "light": Regularization(noise=0.1, dropout=0.05),
@@ -43,13 +43,11 @@ def resnet1d(
     for rate in wiring.depth_rates(blocks):
         branch = wiring.relu(_conv_bn(x, width, kernel_size, wiring))
         branch = _conv_bn(branch, width, kernel_size, wiring)
-        x = wiring.relu(wiring.add(x, branch, rate))
+        x = wiring.drop_maps(wiring.relu(wiring.add(x, branch, rate)))
     x = keras.layers.GlobalAveragePooling1D()(x)
     return wiring.head(wiring.dropout(x), num_classes)
 
 
 def _conv_bn(x: Any, filters: int, kernel_size: int, wiring: Wiring) -> Any:
-    x = keras.layers.Conv1D(
-        filters, kernel_size, padding="same", use_bias=False, **wiring.kernel(axes=2)
-    )(x)
+    x = wiring.conv(x, filters, kernel_size, use_bias=False)
     return keras.layers.BatchNormalization()(x)

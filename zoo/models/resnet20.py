@@ -7,7 +7,7 @@ from keras import ops
 
 from ..regularization import Regularization
 from .registry import register_model
-from .wiring import Wiring
+from .wiring import ACTIVATIONS, KERNELS, MAPS, Wiring
 
 __all__ = ["resnet20"]
 
@@ -17,8 +17,8 @@ BLOCKS_PER_STAGE = 3  # n of the paper's 6n + 2 layers
 @register_model(
     "resnet20",
     honours=(
-        *("l1", "l2", "activity_l1", "activity_l2", "max_norm"),
-        *("dropout", "stochastic_depth", "noise"),
+        *(*KERNELS, *ACTIVATIONS, *MAPS),
+        *("drop_connect", "dropout", "stochastic_depth", "noise"),
     ),
     presets={
         "light": Regularization(l2=1e-5),
@@ -53,11 +53,9 @@ def _block(x: Any, filters: int, stride: int, rate: float, wiring: Wiring) -> An
     branch = _conv_bn(branch, filters, 1, wiring)
     if stride > 1:
         x = ops.pad(x[:, ::stride, ::stride, :], ((0, 0), (0, 0), (0, 0), (0, filters // 2)))
-    return wiring.relu(wiring.add(x, branch, rate))
+    return wiring.drop_maps(wiring.relu(wiring.add(x, branch, rate)))
 
 
 def _conv_bn(x: Any, filters: int, stride: int, wiring: Wiring) -> Any:
-    x = keras.layers.Conv2D(
-        filters, 3, strides=stride, padding="same", use_bias=False, **wiring.kernel(axes=3)
-    )(x)
+    x = wiring.conv(x, filters, 3, strides=stride, use_bias=False)
     return keras.layers.BatchNormalization()(x)

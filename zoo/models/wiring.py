@@ -1,4 +1,4 @@
-"""`Wiring`: one `Regularization` as the keyword arguments and layers of one model."""
+"""`Wiring`: one `Regularization` as the layers of one model."""
 
 import random
 from collections import Counter
@@ -10,15 +10,23 @@ import keras
 from .. import layers, regularizers
 from ..regularization import Regularization
 
-__all__ = ["Wiring"]
+__all__ = ["ACTIVATIONS", "KERNELS", "MAPS", "Wiring"]
+
+# What an architecture honours whose kernels, activations and feature maps come from here.
+KERNELS = ("l1", "l2", "group_lasso", "orthogonal", "hoyer", "max_norm")
+ACTIVATIONS = ("activity_l1", "activity_l2")
+MAPS = ("spatial_dropout", "drop_block")
+
+_CONVOLUTIONS = {3: keras.layers.Conv1D, 4: keras.layers.Conv2D}
+_LARGEST_BLOCK = 7  # Ghiasi et al. 2018, of the feature maps of a ResNet-50
 
 
 class Wiring:
     """Turns a `Regularization` into what an architecture is made of, so that none is forgotten.
 
-    An architecture takes its kernels' arguments, its activations, dropout and residual sums from
-    here and names no penalty itself. What is off adds no layer. Each random part gets a seed of
-    its own, drawn from the model's.
+    An architecture takes its kernels, activations, dropout and residual sums from here and names
+    no penalty itself. What is off adds no layer. Each random part gets a seed of its own, drawn
+    from the model's.
 
     Args:
         regularization: what to wire.
@@ -53,35 +61,88 @@ class Wiring:
         """A new seed, another at each call."""
         return self._seeds.getrandbits(31)
 
-    def kernel(self, axes: int = 1) -> dict[str, Any]:
+    # Kernels
+
+    def kernel(self, axes: int = 1, *, of: str = "kernel", initializer: Any = None) -> dict:
         """Initializer, penalty and constraint of a kernel, as keyword arguments of its layer.
 
         Args:
             axes: number of the kernel's axes that lead into one unit: 1 for a dense layer, 2 for a
                 1-D and 3 for a 2-D convolution.
+            of: what the layer calls it: "kernel", "depthwise", "recurrent".
+            initializer: He's by default, for units that are rectified.
         """
-        l1, l2, max_norm = self._strengths("l1", "l2", "max_norm")
+        (max_norm,) = self._strengths("max_norm")
         limit = keras.constraints.MaxNorm(max_norm, axis=list(range(axes)))
         return {
-            "kernel_initializer": keras.initializers.HeNormal(seed=self.seed()),
-            "kernel_regularizer": _l1_l2(l1, l2),
-            "kernel_constraint": limit if max_norm else None,
+            f"{of}_initializer": initializer or keras.initializers.HeNormal(seed=self.seed()),
+            f"{of}_regularizer": self.kernel_penalty(),
+            f"{of}_constraint": limit if max_norm else None,
         }
+
+    def kernel_penalty(self) -> keras.regularizers.Regularizer | None:
+        """The penalty on one kernel, the sum of those that are on."""
+        l1, l2, group, orthogonal, hoyer = self._strengths(
+            "l1", "l2", "group_lasso", "orthogonal", "hoyer"
+        )
+        terms = [
+            _l1_l2(l1, l2),
+            regularizers.GroupLasso(group) if group else None,
+            regularizers.Orthogonal(orthogonal, mode="columns") if orthogonal else None,
+            regularizers.Hoyer(hoyer) if hoyer else None,
+        ]
+        terms = [term for term in terms if term is not None]
+        return regularizers.Sum(terms) if len(terms) > 1 else next(iter(terms), None)
+
+    def dense(self, x: Any, units: int, **arguments: Any) -> Any:
+        """A hidden dense layer without activation; its connections are dropped in training."""
+        return self._connected(keras.layers.Dense(units, **{**self.kernel(), **arguments}))(x)
+
+    def conv(self, x: Any, filters: int, kernel_size: int, **arguments: Any) -> Any:
+        """A convolution over series or images, by the rank of `x`, likewise."""
+        rank = len(x.shape)
+        given = {"padding": "same", **self.kernel(axes=rank - 1), **arguments}
+        return self._connected(_CONVOLUTIONS[rank](filters, kernel_size, **given))(x)
+
+    def _connected(self, layer: keras.layers.Layer) -> keras.layers.Layer:
+        (rate,) = self._strengths("drop_connect")
+        if not rate:
+            return layer
+        return layers.DropConnect(layer, rate, **self._drawing("drop_connect"))
+
+    # Inputs, activations and sums
 
     def noise(self, x: Any) -> Any:
         """Gaussian noise on the inputs, in training."""
         (stddev,) = self._strengths("noise")
         return layers.GaussianNoise(stddev, **self._drawing("noise"))(x) if stddev else x
 
-    def relu(self, x: Any) -> Any:
+    def activation(self, x: Any, function: str) -> Any:
         """A hidden activation with its penalty."""
         penalty = _l1_l2(*self._strengths("activity_l1", "activity_l2"))
-        return keras.layers.Activation("relu", activity_regularizer=penalty)(x)
+        return keras.layers.Activation(function, activity_regularizer=penalty)(x)
+
+    def relu(self, x: Any) -> Any:
+        """`activation` with the rectifier."""
+        return self.activation(x, "relu")
 
     def dropout(self, x: Any) -> Any:
         """Dropout of hidden units, in training."""
         (rate,) = self._strengths("dropout")
         return layers.Dropout(rate, **self._drawing("dropout"))(x) if rate else x
+
+    def drop_maps(self, x: Any) -> Any:
+        """Whole channels, and blocks, of hidden feature maps dropped in training.
+
+        A block's side is a quarter of the shortest side of the map, and 7 at most.
+        """
+        channels, blocks = self._strengths("spatial_dropout", "drop_block")
+        if channels:
+            x = layers.SpatialDropout(channels, **self._drawing("spatial_dropout"))(x)
+        if blocks:
+            side = min(max(min(x.shape[1:-1]) // 4, 1), _LARGEST_BLOCK)
+            x = layers.DropBlock(blocks, side, **self._drawing("drop_block"))(x)
+        return x
 
     def depth_rates(self, blocks: int) -> Iterator[float]:
         """The stochastic-depth rates of a model's residual blocks, in their order."""
@@ -97,15 +158,9 @@ class Wiring:
 
     def head(self, x: Any, num_classes: int) -> Any:
         """The logits, in float32 whatever the precision of the rest."""
-        return keras.layers.Dense(
-            num_classes,
-            **{**self.kernel(), "kernel_initializer": self._glorot()},
-            dtype="float32",
-            name="logits",
-        )(x)
-
-    def _glorot(self) -> keras.initializers.Initializer:
-        return keras.initializers.GlorotUniform(seed=self.seed())
+        initializer = keras.initializers.GlorotUniform(seed=self.seed())
+        kernel = self.kernel(initializer=initializer)
+        return keras.layers.Dense(num_classes, **kernel, dtype="float32", name="logits")(x)
 
 
 def _l1_l2(l1: float, l2: float) -> keras.regularizers.Regularizer | None:

@@ -5,5 +5,6 @@ from .hoyer import Hoyer
 from .lookup import get
 from .norms import L1, L1L2, L2
 from .orthogonal import Orthogonal
+from .sum import Sum
 
-__all__ = ["L1", "L1L2", "L2", "GroupLasso", "Hoyer", "Orthogonal", "get"]
+__all__ = ["L1", "L1L2", "L2", "GroupLasso", "Hoyer", "Orthogonal", "Sum", "get"]

@@ -1,6 +1,7 @@
 """Training: an engine that the tuner shares, and the run directory that it fills."""
 
 from .run import Run
+from .sharpness_aware import SharpnessAware
 from .train import train
 
-__all__ = ["Run", "train"]
+__all__ = ["Run", "SharpnessAware", "train"]

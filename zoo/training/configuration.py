@@ -32,7 +32,7 @@ def regularization_of(
         if unmet := wanted.only("model").on():
             raise ValueError(
                 f"Model {model.name!r} was not built by zoo.create_model, so that training can "
-                f"give it only {' and '.join(Regularization.names('training'))}. "
+                f"give it only {', '.join(Regularization.names('training'))}. "
                 f"Received also: {', '.join(unmet)}"
             )
         return wanted
@@ -42,7 +42,7 @@ def regularization_of(
     if wanted.only("model") != blueprint.regularization.only("model"):
         raise ValueError(
             f"The model was built with {blueprint.regularization}; training can change only "
-            f"{' and '.join(Regularization.names('training'))} of it. Received: {wanted}"
+            f"{', '.join(Regularization.names('training'))} of it. Received: {wanted}"
         )
     return wanted
 

@@ -7,10 +7,14 @@ import keras
 import tensorflow as tf
 
 from ...callbacks import weight_penalty
+from ..augmentation import augment
 from ..data import Data
-from ..losses import SparseCategoricalCrossentropy
+from ..losses import CategoricalCrossentropy
+from ..metrics import CategoricalAccuracy, DataLoss
 from ..optimizers import adamw
 from ..regularization import Regularization
+from .samples import samples
+from .sharpness_aware import SharpnessAware
 
 __all__ = ["compile_model", "figures", "fit"]
 
@@ -24,24 +28,26 @@ def compile_model(
     *,
     epochs: int,
     learning_rate: float,
-) -> None:
-    """Compiles `model` with what of `regularization` belongs to training.
+) -> keras.Model:
+    """Compiles `model` with what of `regularization` belongs to training; returns what to fit.
 
-    `loss` is the smoothed cross-entropy plus the penalties, `data_loss` the plain cross-entropy.
-    An epoch of data in memory runs in one call (`steps_per_execution`), which takes a fraction of
-    the time of one call a step when the model is small.
+    `loss` is the cross-entropy plus the penalties, `data_loss` the cross-entropy alone. An epoch of
+    data in memory runs in one call (`steps_per_execution`), which takes a fraction of the time of
+    one call a step when the model is small. With `sam_rho`, what to fit is a `SharpnessAware` that
+    shares the layers and the optimizer of `model`; otherwise it is `model` itself.
     """
     steps = data.steps_per_epoch
-    model.compile(
-        optimizer=adamw(learning_rate, steps * epochs, weight_decay=regularization.weight_decay),
-        loss=SparseCategoricalCrossentropy(regularization.label_smoothing),
-        metrics=[
-            keras.metrics.SparseCategoricalCrossentropy("data_loss", from_logits=True),
-            keras.metrics.SparseCategoricalAccuracy("accuracy"),
-        ],
-        steps_per_execution=steps if data.in_memory else min(steps, _STREAMED_STEPS),
-        jit_compile=_jit_compile(),
-    )
+    optimizer = adamw(learning_rate, steps * epochs, weight_decay=regularization.weight_decay)
+    trainee = SharpnessAware(model, regularization.sam_rho) if regularization.sam_rho else model
+    for each in {id(model): model, id(trainee): trainee}.values():
+        each.compile(
+            optimizer=optimizer,
+            loss=CategoricalCrossentropy(),
+            metrics=[DataLoss(), CategoricalAccuracy("accuracy")],
+            steps_per_execution=steps if data.in_memory else min(steps, _STREAMED_STEPS),
+            jit_compile=_jit_compile(),
+        )
+    return trainee
 
 
 def _jit_compile() -> bool | str:
@@ -53,24 +59,31 @@ def _jit_compile() -> bool | str:
 def fit(
     model: keras.Model,
     data: Data,
+    regularization: Regularization,
     *,
     epochs: int,
     seed: int,
     first_epoch: int = 0,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, list[float]]:
-    """Trains a compiled model and returns its history.
+    """Trains what `compile_model` returned, and returns its history.
 
     Args:
         model: compiled by `compile_model`.
         data: its training part is shuffled anew each epoch; callbacks see its validation part.
+        regularization: what is done to the training part's samples and labels.
         epochs: the epoch before which to end.
-        seed: of the order of the training samples, which depends on it and on the epoch only.
+        seed: of the order of the training samples, and of what is done to them; both depend on it
+            and on the epoch only.
         first_epoch: the epoch with which to begin.
         callbacks: Keras callbacks; batch hooks are called once for all steps of an execution.
     """
+    batches = data.epochs(first_epoch, seed=seed)
+    if (layer := samples(data, regularization)).layers:
+        start = first_epoch * data.steps_per_epoch
+        batches = augment(batches, layer, seed=seed, start=start).prefetch(tf.data.AUTOTUNE)
     history = model.fit(
-        data.epochs(first_epoch, seed=seed),
+        batches,
         steps_per_epoch=data.steps_per_epoch,
         initial_epoch=first_epoch,
         epochs=epochs,

@@ -23,9 +23,9 @@ class Run:
             the data, the regularization, those of the training, the versions and the git state.
         history: for each logged name its value after each epoch.
         result: figures in inference mode, of the weights that were kept: `train`, `validation` and
-            `test` with `loss` (penalties and label smoothing included), `data_loss` and `accuracy`
-            each; `weight_penalty`; `gap` with `data_loss` (test - train) and `accuracy` (train -
-            test); `epochs`; `best_epoch` (from 1); `stopped_early`; `seconds`.
+            `test` with `loss` (penalties included), `data_loss` and `accuracy` each;
+            `weight_penalty`; `gap` with `data_loss` (test - train) and `accuracy` (train - test);
+            `epochs`; `best_epoch` (from 1); `stopped_early`; `seconds`.
         directory: where all this is, with the model and the TensorBoard logs, or `None`.
     """
 

@@ -15,6 +15,7 @@ from . import engine
 from .configuration import check_arguments, configuration, regularization_of
 from .run import Run
 from .run_directory import RunDirectory
+from .samples import check_samples
 
 __all__ = ["train"]
 
@@ -44,13 +45,14 @@ def train(
             be resumed by another process it has to be the same model: give `create_model` a seed.
         data: from `zoo.load_data`.
         regularization: what the model was created with is the default. For a model that
-            `create_model` did not build, only `weight_decay` and `label_smoothing` can be given.
+            `create_model` did not build, only what training honours can be given: `weight_decay`,
+            `sam_rho`, `augmentation`, `mixup`, `cutmix` and `label_smoothing`.
         epochs: the greatest number of passes over the training part; the cosine ends there.
         learning_rate: its peak.
         patience: epochs without a smaller validation data loss before it stops; `None` never
             stops early and keeps the last weights.
         log_dir: directory of the run (see `Run`), made if it is missing; `None` writes nothing.
-        seed: of the order of the samples.
+        seed: of the order of the samples, and of what is done to them.
         callbacks: more Keras callbacks, called before ours. Batch hooks are called once an epoch
             when the data fits in memory. Those that set the learning rate cannot be used: it
             follows the cosine.
@@ -81,12 +83,15 @@ def train(
     regularization = regularization_of(model, regularization)
     training = {"epochs": epochs, "learning_rate": learning_rate, "patience": patience}
     check_arguments(model, data, **training, seed=seed)
+    check_samples(data, regularization)
     training = {**training, "learning_rate": float(learning_rate), "seed": seed}
     config = configuration(model, data, regularization, training)
     files = RunDirectory(log_dir) if log_dir is not None else None
     if files:
         files.open(config, resume=resume)
-    engine.compile_model(model, data, regularization, epochs=epochs, learning_rate=learning_rate)
+    trainee = engine.compile_model(
+        model, data, regularization, epochs=epochs, learning_rate=learning_rate
+    )
     if files and files.finished:
         return _reload(files, model)
 
@@ -94,7 +99,7 @@ def train(
     stopping = EarlyStopping(patience=patience) if patience else None
     ours = [*(callbacks or ()), stopwatch, *([stopping] if stopping else [])]
     bar = [TqdmCallback(epochs=epochs, verbose=0)] if verbose else []
-    history = _fit(model, data, [*ours, *bar], files, epochs=epochs, seed=seed)
+    history = _fit(trainee, data, regularization, [*ours, *bar], files, epochs=epochs, seed=seed)
     ran = len(history["loss"])
     figures = engine.figures(model, data)
     if not math.isfinite(figures["train"]["data_loss"]):
@@ -124,6 +129,7 @@ def _reload(files: RunDirectory, model: keras.Model) -> Run:
 def _fit(
     model: keras.Model,
     data: Data,
+    regularization: Regularization,
     callbacks: list[keras.callbacks.Callback],
     files: RunDirectory | None,
     *,
@@ -132,7 +138,9 @@ def _fit(
 ) -> dict[str, Any]:
     """Fits from where the directory's state stands, and logs into it."""
     if files is None:
-        return engine.fit(model, data, epochs=epochs, seed=seed, callbacks=callbacks)
+        return engine.fit(
+            model, data, regularization, epochs=epochs, seed=seed, callbacks=callbacks
+        )
     backup = BackupAndRestore(files.state, callbacks=callbacks)
     if backup.epoch:
         files.write_history(backup.history)
@@ -143,5 +151,11 @@ def _fit(
     first_epoch = epochs if backup.stopped else backup.epoch
     callbacks = [*callbacks, *logs, backup]
     return engine.fit(
-        model, data, epochs=epochs, seed=seed, first_epoch=first_epoch, callbacks=callbacks
+        model,
+        data,
+        regularization,
+        epochs=epochs,
+        seed=seed,
+        first_epoch=first_epoch,
+        callbacks=callbacks,
     )

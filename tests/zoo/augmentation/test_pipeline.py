@@ -37,6 +37,6 @@ def test_other_layers_are_refused():
 def test_the_description_names_every_strength():
     pipeline = Pipeline([RandomShift1D(3), RandomScale1D(0.2)])
     assert str(pipeline).splitlines() == [
-        "RandomShift1D(max_shift=3.0, fill_mode='nearest', fill_value=0.0)",
+        "RandomShift1D(max_shift=3, fill_mode='nearest', fill_value=0)",
         "RandomScale1D(factor=0.2)",
     ]

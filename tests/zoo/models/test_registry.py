@@ -20,11 +20,32 @@ def features(name, n=4):
     return np.random.default_rng(0).normal(size=(n, *SHAPES[name])).astype("float32")
 
 
+def _group_norms(w):
+    units = w.reshape(-1, w.shape[-1])
+    return np.sqrt(len(units)) * np.linalg.norm(units, axis=0).sum()
+
+
+def _mean_cosine(w):
+    units = w.reshape(-1, w.shape[-1])
+    units = units / np.linalg.norm(units, axis=0)
+    cosines = np.abs(units.T @ units)
+    return cosines[~np.eye(len(cosines), dtype=bool)].mean()
+
+
+PENALTIES = {
+    "l1": lambda w: np.abs(w).sum(),
+    "l2": lambda w: np.square(w).sum(),
+    "group_lasso": _group_norms,
+    "orthogonal": _mean_cosine,
+    "hoyer": lambda w: np.abs(w).sum() ** 2 / np.square(w).sum(),
+}
+
+
 def everything(name):
     """A `Regularization` with all that the model can honour."""
     strengths = zoo.Regularization.strengths()
     able = get_architecture(name).able
-    return zoo.Regularization(**{n: strengths[n].search[0] for n in able})
+    return zoo.Regularization(**{n: strengths[n].weakest for n in able})
 
 
 def test_these_models_are_tested():
@@ -39,6 +60,14 @@ class TestEveryModel:
         by_hand = sum(1e-3 * np.abs(k).sum() + 1e-2 * np.square(k).sum() for k in kernels)
         assert len(kernels) == len(model.losses) > 1
         assert float(sum(model.losses)) == pytest.approx(by_hand, rel=1e-5)
+
+    @pytest.mark.parametrize("field", ["l1", "l2", "group_lasso", "orthogonal", "hoyer"])
+    def test_each_penalty_reaches_every_kernel_and_nothing_else(self, name, field):
+        model = build(name, zoo.Regularization(**{field: 0.01}))
+        kernels = [np.asarray(v) for v in model.trainable_weights if v.path.endswith("/kernel")]
+        by_hand = 0.01 * sum(map(PENALTIES[field], kernels))
+        assert len(model.losses) == len(kernels)
+        assert float(weight_penalty(model)) == pytest.approx(by_hand, rel=1e-4)
 
     def test_the_activity_penalty_is_the_sum_over_hidden_activations_by_hand(self, name):
         model = build(name, zoo.Regularization(activity_l1=1e-3, activity_l2=1e-2))

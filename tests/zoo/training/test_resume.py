@@ -20,7 +20,9 @@ if die:  # between the last epoch and the result
 data = zoo.load_data("digits", data_dir=data_dir)
 model = zoo.create_model(
     "mlp", input_shape=(8, 8, 1), num_classes=10, seed=0, units=(32,),
-    regularization=zoo.Regularization(l2=1e-3, dropout=0.2, noise=0.1),
+    regularization=zoo.Regularization(
+        l2=1e-3, dropout=0.2, noise=0.1, augmentation="light", mixup=0.2, sam_rho=0.02
+    ),
 )
 zoo.train(model, data, epochs=200, learning_rate=0.02, patience=30, log_dir=log_dir, verbose=0)
 """

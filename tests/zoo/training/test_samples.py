@@ -1,0 +1,100 @@
+"""What training sees in place of the samples: which layers, in which order, and only there."""
+
+import keras
+import numpy as np
+import pytest
+
+from occam import zoo
+from occam.zoo.augmentation import CutMix, LabelSmoothing, Mix, MixUp, Pipeline
+from occam.zoo.training import engine
+from occam.zoo.training.samples import samples
+
+
+def kinds(digits, **fields):
+    layers = samples(digits, zoo.Regularization(**fields)).layers
+    return [type(layer) for layer in layers]
+
+
+def test_the_layers_are_those_that_are_on_in_the_order_of_the_equation(digits):
+    assert kinds(digits, l2=1e-3, dropout=0.5) == []
+    assert kinds(digits, mixup=0.2) == [MixUp]
+    assert kinds(digits, cutmix=1.0) == [CutMix]
+    everything = {"label_smoothing": 0.1, "mixup": 0.2, "cutmix": 1.0, "augmentation": "light"}
+    assert kinds(digits, **everything) == [Pipeline, Mix, LabelSmoothing]
+
+
+def test_strengths_arrive(digits):
+    fields = {"mixup": 0.3, "cutmix": 0.7, "label_smoothing": 0.2}
+    mix, smoothing = samples(digits, zoo.Regularization(**fields)).layers
+    assert (mix.mixup_alpha, mix.cutmix_alpha, smoothing.epsilon) == (0.3, 0.7, 0.2)
+
+
+def test_augmented_images_stay_in_the_range_of_the_data(digits):
+    assert digits.value_range == (0, 16)
+    layer = samples(digits, zoo.Regularization(augmentation="strong"))
+    x = np.concatenate([x for x, _ in digits.validation.as_numpy_iterator()])
+    augmented = np.asarray(layer(x, training=True))
+    assert not np.array_equal(augmented, x)
+    low, high = (digits.preprocessing(np.full((1, 8, 8, 1), v)) for v in digits.value_range)
+    assert augmented.min() >= np.min(low) - 1e-5
+    assert augmented.max() <= np.max(high) + 1e-5
+
+
+def test_cutmix_of_a_table_is_refused_before_anything_is_done(data_dir, tmp_path):
+    table = zoo.load_data("breast_cancer", data_dir=data_dir)
+    model = zoo.create_model(
+        "mlp", input_shape=(30,), num_classes=2, regularization=zoo.Regularization(cutmix=1.0)
+    )
+    with pytest.raises(ValueError, match=r"cutmix needs series or images.*use mixup. .*cutmix=1"):
+        zoo.train(model, table, log_dir=tmp_path / "run", verbose=0)
+    assert not (tmp_path / "run").exists()
+
+
+class Seen(keras.layers.Layer):
+    """Keeps what a model is trained on."""
+
+    def __init__(self):
+        super().__init__()
+        self.batches = []
+
+    def call(self, inputs):
+        self.batches.append(np.asarray(inputs))
+        return inputs
+
+
+def test_training_sees_mixed_samples_and_evaluation_the_real_ones(digits):
+    regularization = zoo.Regularization(mixup=1.0, augmentation="strong")
+    seen = Seen()
+    model = keras.Sequential(
+        [keras.Input((8, 8, 1)), seen, keras.layers.Flatten(), keras.layers.Dense(10)]
+    )
+    arguments = {"epochs": 1, "learning_rate": 1e-3}
+    engine.compile_model(model, digits, regularization, **arguments)
+    model.run_eagerly = True
+    seen.batches.clear()
+    engine.fit(model, digits, regularization, epochs=1, seed=0)
+    real = {x.tobytes() for x, _ in digits.validation.as_numpy_iterator()}
+    (plain, _), *_ = digits.epochs(seed=0).take(1).as_numpy_iterator()
+    first, *_, last = (batch.tobytes() for batch in seen.batches)
+    assert first != plain.tobytes()
+    assert last in real
+
+
+def test_everything_at_once_trains_and_repeats(digits):
+    def history():
+        strengths = zoo.Regularization.strengths()
+        training = zoo.Regularization.names("training")
+        regularization = zoo.Regularization(**{n: strengths[n].weakest for n in training})
+        model = zoo.create_model(
+            "mlp",
+            input_shape=(8, 8, 1),
+            num_classes=10,
+            regularization=regularization.replace(drop_connect=0.1),
+            seed=0,
+            units=(32,),
+        )
+        run = zoo.train(model, digits, epochs=12, verbose=0)
+        assert run.result["test"]["accuracy"] > 0.8
+        return run.history
+
+    assert history() == history()

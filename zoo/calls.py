@@ -1,0 +1,31 @@
+"""`as_call`: a layer, penalty or constraint as the call that makes it."""
+
+from typing import Any
+
+__all__ = ["as_call"]
+
+# What every layer has, what follows from its place, and what is shown for itself.
+_LEFT_OUT = {"name", "trainable", "dtype", "seed", "num_classes", "layer", "branch"}
+
+
+def as_call(part: Any) -> str:
+    """The class's name and its own arguments; those that are `None` are left out.
+
+    Args:
+        part: anything with a `get_config`.
+
+    Example:
+
+    >>> from occam.zoo.layers import Dropout
+    >>> as_call(Dropout(0.5))
+    'Dropout(rate=0.5)'
+    """
+    arguments = part.get_config().items()
+    own = {name: v for name, v in arguments if name not in _LEFT_OUT and v is not None}
+    if "terms" in own:
+        return " + ".join(map(as_call, part.terms))
+    return f"{type(part).__name__}({', '.join(f'{n}={_value(v)}' for n, v in own.items())})"
+
+
+def _value(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else repr(value)
