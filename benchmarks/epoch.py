@@ -99,7 +99,7 @@ def plain_fit(model: keras.Model, data: zoo.Data, epochs: int, ours: list) -> No
 
 def engine_fit(model: keras.Model, data: zoo.Data, epochs: int, ours: list) -> None:
     compile_model(model, data, epochs)
-    engine.fit(model, data, epochs=epochs, seed=0, callbacks=ours)
+    engine.fit(model, data, zoo.Regularization(), epochs=epochs, seed=0, callbacks=ours)
 
 
 def arrays(batches) -> tuple[np.ndarray, ...]:

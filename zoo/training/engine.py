@@ -16,7 +16,7 @@ from ..regularization import Regularization
 from .samples import samples
 from .sharpness_aware import SharpnessAware
 
-__all__ = ["compile_model", "figures", "fit"]
+__all__ = ["compile_model", "figures", "fit", "training_batches"]
 
 _STREAMED_STEPS = 16  # steps in one call where the data does not fit in memory
 
@@ -78,12 +78,8 @@ def fit(
         first_epoch: the epoch with which to begin.
         callbacks: Keras callbacks; batch hooks are called once for all steps of an execution.
     """
-    batches = data.epochs(first_epoch, seed=seed)
-    if (layer := samples(data, regularization)).layers:
-        start = first_epoch * data.steps_per_epoch
-        batches = augment(batches, layer, seed=seed, start=start).prefetch(tf.data.AUTOTUNE)
     history = model.fit(
-        batches,
+        training_batches(data, regularization, seed=seed, first_epoch=first_epoch),
         steps_per_epoch=data.steps_per_epoch,
         initial_epoch=first_epoch,
         epochs=epochs,
@@ -93,6 +89,18 @@ def fit(
         verbose=0,
     )
     return history.history
+
+
+def training_batches(
+    data: Data, regularization: Regularization, *, seed: int, first_epoch: int = 0
+) -> tf.data.Dataset:
+    """Shuffled training batches without end, augmented, mixed and smoothed as asked for."""
+    batches = data.epochs(first_epoch, seed=seed)
+    layer = samples(data, regularization)
+    if not layer.layers:
+        return batches
+    start = first_epoch * data.steps_per_epoch
+    return augment(batches, layer, seed=seed, start=start).prefetch(tf.data.AUTOTUNE)
 
 
 def figures(model: keras.Model, data: Data) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Each method of regularization alone: trained, measured, drawn, and written to docs/methods.md."""
