@@ -1,8 +1,10 @@
 # Each target makes the .venv that it needs; nothing else has to be installed beforehand but Python.
 PYTHON ?= python3
 BIN := .venv/bin
+NEUTRAL := $(addprefix tests/zoo/, layers regularizers augmentation test_losses.py \
+	training/test_samples.py training/test_sharpness_aware.py)
 
-.PHONY: demo test test-jax bench lint wheel clean
+.PHONY: demo test test-jax bench methods lint wheel clean
 
 demo: .venv/.run            ## load, train, tune, export, serve on the embedded data; ends with a table
 	$(BIN)/occam demo --directory demo
@@ -11,12 +13,16 @@ test: .venv/.test           ## every test; warnings are errors
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests
 
 test-jax: .venv/.jax        ## layers, regularizers and what else is neutral, on the JAX backend
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 --dist loadfile tests/zoo/layers tests/zoo/regularizers
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 --dist loadfile $(NEUTRAL)
 
 bench: .venv/.test          ## the measured ratios of benchmarks/
 	$(BIN)/python -m benchmarks.epoch
 	$(BIN)/python -m benchmarks.stochastic_depth
 	$(BIN)/python -m benchmarks.augmentation
+	$(BIN)/python -m benchmarks.costs
+
+methods: .venv/.test        ## each method alone, measured, into docs/methods.md: an hour on 2 cores
+	$(BIN)/python -m benchmarks.methods
 
 lint: .venv/.dev            ## ruff and pyright
 	$(BIN)/ruff check

@@ -3,10 +3,13 @@
     python -m benchmarks.augmentation [--rounds 3] [--seconds 2] [--sides 224 32] [--num-ops 2]
 
 All get the same batches of random uint8 RGB images, in turn, in one process, from a tf.data map
-with parallel calls. A figure is the median over rounds, the ratio that of the pairs.
+with parallel calls. A figure is the median over rounds, the ratio that of the pairs. Where
+albumentations is installed (`pip install albumentations`) it is measured beside them, with the
+operations of RandAugment that it has.
 """
 
 import argparse
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from statistics import median
@@ -52,11 +55,36 @@ def candidates(num_ops: int) -> dict[str, Map]:
     }
     theirs = keras.layers.RandAugment(num_ops=num_ops)
     maps: dict[str, Map] = {"keras RandAugment": lambda data: parallel(data, theirs)}
+    with contextlib.suppress(ImportError):
+        maps["albumentations SomeOf"] = one_by_one(num_ops)
     for name, layer in ours.items():
         maps[name] = lambda data, layer=layer: augmentation.augment(
             data.map(lambda x: (x, 0)), layer, seed=0
         )
     return maps
+
+
+def one_by_one(num_ops: int) -> Map:
+    """albumentations, which takes images one by one, as operations of OpenCV."""
+    import albumentations as A  # pyright: ignore[reportMissingImports]
+
+    operations = [
+        *(A.Affine(shear={"x": (-17, 17)}, p=1), A.Affine(shear={"y": (-17, 17)}, p=1)),
+        *(A.Affine(translate_percent={"x": (-0.1, 0.1)}, p=1), A.Rotate((-27, 27), p=1)),
+        *(A.Affine(translate_percent={"y": (-0.1, 0.1)}, p=1), A.AutoContrast(p=1)),
+        *(A.Equalize(p=1), A.Posterize(p=1), A.Solarize(p=1), A.Sharpen(p=1)),
+        *(A.RandomBrightnessContrast(0.5, 0, p=1), A.RandomBrightnessContrast(0, 0.5, p=1)),
+        A.ColorJitter(0, 0, 0.5, 0, p=1),
+    ]
+    change = A.SomeOf(operations, n=num_ops, p=1.0)
+
+    def batch(images):
+        return np.stack([change(image=image)["image"] for image in images])
+
+    def mapped(images):
+        return tf.ensure_shape(tf.numpy_function(batch, [images], tf.uint8), images.shape)
+
+    return lambda data: data.map(mapped, tf.data.AUTOTUNE)
 
 
 def parallel(data: tf.data.Dataset, function: Callable) -> tf.data.Dataset:
