@@ -14,7 +14,7 @@ from .. import costs
 from .cards import CARDS
 from .document import document
 from .pictures import draw_all
-from .runs import jobs, run_all
+from .runs import measure
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--directory", type=Path, default=Path("build/methods"))
     arguments = parser.parse_args()
-    results = run_all(list(jobs(arguments.seeds)), arguments.directory, arguments.workers)
+    results = measure(arguments.seeds, arguments.directory, arguments.workers)
     ratios = arguments.directory / "costs.json"
     if not ratios.exists():
         measured = costs.measure(rounds=5, steps=10, batch=32)

@@ -2,18 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from statistics import mean
-from typing import Any
 
-from occam.tuning.choice import standard_error
 from occam.zoo import Regularization
 from occam.zoo.models import get_architecture
 
+from ..runs import figure
 from .cards import CARDS
-from .runs import EPOCHS, Job, value_of
+from .runs import EPOCHS, Results, value_of
 
 __all__ = ["document"]
-
-Results = Mapping[Job, Mapping[str, Any]]
 
 HEAD = """# Methods of regularization
 Every field of `zoo.Regularization` alone, measured. This page is written by `make methods`; nothing
@@ -31,7 +28,7 @@ may be the right one for yours.
 
 def document(results: Results, costs: Mapping[str, float]) -> str:
     """The whole page, in Markdown."""
-    seeds = len({job.seed for job in results})
+    seeds = len({alone.seed for alone in results})
     budget = " and ".join(f"{epochs} epochs of `{model}`" for model, epochs in EPOCHS.items())
     parts = [HEAD.format(seeds=seeds, budget=budget), *_tables(results)]
     parts += [_card(field, results, costs) for field in CARDS]
@@ -56,7 +53,7 @@ def _rows(model: str, results: Results) -> list[tuple[str, ...]]:
 def _row(model: str, field: str | None, results: Results) -> tuple[str, ...]:
     train, test = (_values(results, model, field, part) for part in ("train", "test"))
     gaps = [a - b for a, b in zip(train, test, strict=True)]
-    figures = (_figure(test), _difference(results, model, field), _figure(train), _figure(gaps))
+    figures = (figure(test), _difference(results, model, field), figure(train), figure(gaps))
     if field is None:
         return ("none", "", *figures)
     name = f"[{CARDS[field].title}](#{_anchor(CARDS[field].title)})"
@@ -69,7 +66,7 @@ def _difference(results: Results, model: str, field: str | None) -> str:
     pairs = zip(
         _values(results, model, field, "test"), _values(results, model, None, "test"), strict=True
     )
-    return _figure([ours - none for ours, none in pairs], sign="+")
+    return figure([ours - none for ours, none in pairs], sign="+")
 
 
 def _card(field: str, results: Results, costs: Mapping[str, float]) -> str:
@@ -105,11 +102,7 @@ def _card(field: str, results: Results, costs: Mapping[str, float]) -> str:
 
 
 def _values(results: Results, model: str, field: str | None, part: str) -> list[float]:
-    return [r[part] for job, r in results.items() if (job.model, job.field) == (model, field)]
-
-
-def _figure(values: list[float], sign: str = "") -> str:
-    return f"{mean(values):{sign}.3f} ± {standard_error(values):.3f}"
+    return [r[part] for alone, r in results.items() if alone[:2] == (model, field)]
 
 
 def _value(field: str) -> str:

@@ -1,6 +1,6 @@
 """A picture of each method: what it does to units, to samples, or to the weights of a model."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ import numpy as np
 from occam import zoo
 from occam.zoo import augmentation, layers
 
+from ..runs import EDGES
 from .cards import CARDS
-from .runs import EDGES, Job, value_of
+from .runs import Alone, Results, value_of
 
 matplotlib.use("agg")
 from matplotlib import pyplot as plt
@@ -22,7 +23,7 @@ __all__ = ["draw_all"]
 COLUMNS = 6
 
 
-def draw_all(directory: Path, results: Mapping[Job, Mapping[str, Any]]) -> None:
+def draw_all(directory: Path, results: Results) -> None:
     """Writes `<field>.png` for every method."""
     directory.mkdir(parents=True, exist_ok=True)
     for field in CARDS:
@@ -32,15 +33,15 @@ def draw_all(directory: Path, results: Mapping[Job, Mapping[str, Any]]) -> None:
         plt.close(figure)
 
 
-def weights(field: str, results: Mapping[Job, Mapping[str, Any]]) -> Any:
+def weights(field: str, results: Results) -> Any:
     """How large the weights of the kernels are after training, without and with the method."""
-    models = [model for model in ("mlp", "resnet1d") if Job(model, field, 0) in results]
+    models = [model for model in ("mlp", "resnet1d") if Alone(model, field, 0) in results]
     figure, axes = plt.subplots(
         1, len(models), figsize=(4 * len(models), 2.6), squeeze=False, layout="constrained"
     )
     for axis, model in zip(axes[0], models, strict=True):
         for name, label, color in ((None, "none", "0.6"), (field, field, "C0")):
-            counts = np.array(results[Job(model, name, 0)]["histogram"])
+            counts = np.array(results[Alone(model, name, 0)]["histogram"])
             axis.stairs(counts / counts.sum(), EDGES, label=label, color=color, fill=name is None)
         axis.set(xscale="log", title=model, xlabel="|weight|", ylabel="share of weights")
         axis.legend()

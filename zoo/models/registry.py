@@ -40,6 +40,7 @@ class Architecture:
         presets: its tiers, `"light"`, `"medium"` and `"strong"`.
         ranks: the ranks that its input shape may have, without the batch.
         reference: authors, title, year, address.
+        smallest: the least height and width, or number of steps, that it takes.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Architecture:
     presets: Mapping[str, Regularization]
     ranks: tuple[int, ...]
     reference: str
+    smallest: int = 1
 
     @property
     def options(self) -> dict[str, Any]:
@@ -85,6 +87,7 @@ def register_model(
     presets: Mapping[str, Regularization],
     ranks: tuple[int, ...],
     reference: str,
+    smallest: int = 1,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Registers `build(inputs, num_classes, wiring, **options) -> logits` under a name.
 
@@ -98,6 +101,7 @@ def register_model(
         presets: a `Regularization` for each of the tiers `"light"`, `"medium"`, `"strong"`.
         ranks: the ranks that its input shape may have, without the batch.
         reference: authors, title, year, address.
+        smallest: the least height and width, or number of steps, that it takes.
 
     Raises:
         ValueError: another function has the name, `honours` has an unknown field, a tier is
@@ -131,7 +135,7 @@ def register_model(
         if name in _architectures and _origin(_architectures[name].build) != _origin(build):
             raise ValueError(f"Model {name!r} is registered already; registering needs a new name.")
         every = {"none": Regularization(), **presets}
-        architecture = Architecture(name, build, honours, every, ranks, reference)
+        architecture = Architecture(name, build, honours, every, ranks, reference, smallest)
         for regularization in presets.values():
             architecture.check(regularization)
         _architectures[name] = architecture
@@ -264,6 +268,11 @@ def _check_arguments(
         raise ValueError(
             f"Model {name!r} takes an input_shape of {expected} positive integers (without the "
             f"batch). Received: input_shape={input_shape}"
+        )
+    if min(sizes[:-1], default=architecture.smallest) < architecture.smallest:
+        raise ValueError(
+            f"Model {name!r} takes at least {architecture.smallest} steps or pixels along each "
+            f"side. Received: input_shape={input_shape}"
         )
     if not isinstance(num_classes, numbers.Integral) or num_classes < 2:
         raise ValueError(f"num_classes must be an integer >= 2. Received: {num_classes!r}")

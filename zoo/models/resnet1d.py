@@ -6,7 +6,7 @@ import keras
 
 from ..regularization import Regularization
 from .registry import register_model
-from .wiring import ACTIVATIONS, KERNELS, MAPS, Wiring
+from .wiring import ACTIVATIONS, KERNELS, MAPS, Norm, Wiring
 
 __all__ = ["resnet1d"]
 
@@ -36,18 +36,18 @@ def resnet1d(
     width: int = 32,
     blocks: int = 3,
     kernel_size: int = 5,
+    norm: Norm = "batch",
 ):
-    """A stem, `blocks` residual blocks `x <- relu(x + conv bn relu conv bn)`, mean, logits."""
-    x = _conv_bn(wiring.noise(inputs), width, kernel_size, wiring)
+    """A stem, `blocks` residual blocks `x <- relu(x + conv norm relu conv norm)`, mean, logits."""
+    x = _conv_norm(wiring.noise(inputs), width, kernel_size, wiring, norm)
     x = wiring.relu(x)
     for rate in wiring.depth_rates(blocks):
-        branch = wiring.relu(_conv_bn(x, width, kernel_size, wiring))
-        branch = _conv_bn(branch, width, kernel_size, wiring)
+        branch = wiring.relu(_conv_norm(x, width, kernel_size, wiring, norm))
+        branch = _conv_norm(branch, width, kernel_size, wiring, norm)
         x = wiring.drop_maps(wiring.relu(wiring.add(x, branch, rate)))
     x = keras.layers.GlobalAveragePooling1D()(x)
     return wiring.head(wiring.dropout(x), num_classes)
 
 
-def _conv_bn(x: Any, filters: int, kernel_size: int, wiring: Wiring) -> Any:
-    x = wiring.conv(x, filters, kernel_size, use_bias=False)
-    return keras.layers.BatchNormalization()(x)
+def _conv_norm(x: Any, filters: int, kernel_size: int, wiring: Wiring, norm: Norm) -> Any:
+    return wiring.norm(wiring.conv(x, filters, kernel_size, use_bias=False), norm)

@@ -1,16 +1,19 @@
 """`Wiring`: one `Regularization` as the layers of one model."""
 
+import math
 import random
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
 from .. import layers, regularizers
 from ..regularization import Regularization
 
-__all__ = ["ACTIVATIONS", "KERNELS", "MAPS", "Wiring"]
+__all__ = ["ACTIVATIONS", "KERNELS", "MAPS", "Norm", "Wiring"]
+
+Norm = Literal["batch", "layer", "group"]
 
 # What an architecture honours whose kernels, activations and feature maps come from here.
 KERNELS = ("l1", "l2", "group_lasso", "orthogonal", "hoyer", "max_norm")
@@ -18,6 +21,7 @@ ACTIVATIONS = ("activity_l1", "activity_l2")
 MAPS = ("spatial_dropout", "drop_block")
 
 _CONVOLUTIONS = {3: keras.layers.Conv1D, 4: keras.layers.Conv2D}
+_LARGEST_GROUPS = 32  # Wu & He 2018
 _LARGEST_BLOCK = 7  # Ghiasi et al. 2018, of the feature maps of a ResNet-50
 
 
@@ -63,46 +67,56 @@ class Wiring:
 
     # Kernels
 
-    def kernel(self, axes: int = 1, *, of: str = "kernel", initializer: Any = None) -> dict:
+    def kernel(self, axes: int = 1, *, of: str = "kernel", init: str = "he") -> dict[str, Any]:
         """Initializer, penalty and constraint of a kernel, as keyword arguments of its layer.
 
         Args:
-            axes: number of the kernel's axes that lead into one unit: 1 for a dense layer, 2 for a
-                1-D and 3 for a 2-D convolution.
+            axes: number of the kernel's axes that lead into one unit, the first ones: 1 for a dense
+                layer, 2 for a 1-D and 3 for a 2-D convolution.
             of: what the layer calls it: "kernel", "depthwise", "recurrent".
-            initializer: He's by default, for units that are rectified.
+            init: "he" for units that are rectified, "glorot" for others, "orthogonal" for a
+                recurrence.
         """
         (max_norm,) = self._strengths("max_norm")
         limit = keras.constraints.MaxNorm(max_norm, axis=list(range(axes)))
         return {
-            f"{of}_initializer": initializer or keras.initializers.HeNormal(seed=self.seed()),
-            f"{of}_regularizer": self.kernel_penalty(),
+            f"{of}_initializer": _INITIALIZERS[init](seed=self.seed()),
+            f"{of}_regularizer": self.kernel_penalty(units=axes),
             f"{of}_constraint": limit if max_norm else None,
         }
 
-    def kernel_penalty(self) -> keras.regularizers.Regularizer | None:
-        """The penalty on one kernel, the sum of those that are on."""
+    def kernel_penalty(self, units: int = -1) -> keras.regularizers.Regularizer | None:
+        """The penalty on one kernel, the sum of those that are on.
+
+        Args:
+            units: the kernel's axis along which its units lie.
+        """
         l1, l2, group, orthogonal, hoyer = self._strengths(
             "l1", "l2", "group_lasso", "orthogonal", "hoyer"
         )
         terms = [
             _l1_l2(l1, l2),
-            regularizers.GroupLasso(group) if group else None,
+            regularizers.GroupLasso(group, axis=units) if group else None,
             regularizers.Orthogonal(orthogonal, mode="columns") if orthogonal else None,
             regularizers.Hoyer(hoyer) if hoyer else None,
         ]
         terms = [term for term in terms if term is not None]
         return regularizers.Sum(terms) if len(terms) > 1 else next(iter(terms), None)
 
-    def dense(self, x: Any, units: int, **arguments: Any) -> Any:
+    def dense(self, x: Any, units: int, *, init: str = "he", **arguments: Any) -> Any:
         """A hidden dense layer without activation; its connections are dropped in training."""
-        return self._connected(keras.layers.Dense(units, **{**self.kernel(), **arguments}))(x)
+        return self._connected(keras.layers.Dense(units, **self.kernel(init=init), **arguments))(x)
 
     def conv(self, x: Any, filters: int, kernel_size: int, **arguments: Any) -> Any:
         """A convolution over series or images, by the rank of `x`, likewise."""
         rank = len(x.shape)
         given = {"padding": "same", **self.kernel(axes=rank - 1), **arguments}
         return self._connected(_CONVOLUTIONS[rank](filters, kernel_size, **given))(x)
+
+    def depthwise(self, x: Any, kernel_size: int, **arguments: Any) -> Any:
+        """A convolution of each channel of images by itself."""
+        kernel = self.kernel(axes=2, of="depthwise", init="glorot")
+        return keras.layers.DepthwiseConv2D(kernel_size, padding="same", **kernel, **arguments)(x)
 
     def _connected(self, layer: keras.layers.Layer) -> keras.layers.Layer:
         (rate,) = self._strengths("drop_connect")
@@ -111,6 +125,18 @@ class Wiring:
         return layers.DropConnect(layer, rate, **self._drawing("drop_connect"))
 
     # Inputs, activations and sums
+
+    @staticmethod
+    def norm(x: Any, kind: Norm = "batch") -> Any:
+        """Normalization by the batch, by the sample, or by groups of at most 32 channels."""
+        if kind == "batch":
+            return keras.layers.BatchNormalization()(x)
+        if kind == "layer":
+            return keras.layers.LayerNormalization(epsilon=1e-6)(x)
+        if kind == "group":
+            groups = math.gcd(x.shape[-1], _LARGEST_GROUPS)
+            return keras.layers.GroupNormalization(groups)(x)
+        raise ValueError(f'norm must be "batch", "layer" or "group". Received: norm={kind!r}')
 
     def noise(self, x: Any) -> Any:
         """Gaussian noise on the inputs, in training."""
@@ -158,9 +184,15 @@ class Wiring:
 
     def head(self, x: Any, num_classes: int) -> Any:
         """The logits, in float32 whatever the precision of the rest."""
-        initializer = keras.initializers.GlorotUniform(seed=self.seed())
-        kernel = self.kernel(initializer=initializer)
+        kernel = self.kernel(init="glorot")
         return keras.layers.Dense(num_classes, **kernel, dtype="float32", name="logits")(x)
+
+
+_INITIALIZERS = {
+    "he": keras.initializers.HeNormal,
+    "glorot": keras.initializers.GlorotUniform,
+    "orthogonal": keras.initializers.Orthogonal,
+}
 
 
 def _l1_l2(l1: float, l2: float) -> keras.regularizers.Regularizer | None:

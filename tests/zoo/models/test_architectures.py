@@ -7,24 +7,70 @@ import pytest
 from occam import zoo
 from occam.zoo.layers import StochasticDepth
 
+# Trainable parameters: how they are known, and the paper's own words.
+COUNTS = [
+    # Greydanus & Kobak 2020, table 1 and the code beside it
+    ("mlp", (40, 1), 10, {"units": (100, 100)}, 15_210),
+    ("cnn1d", (40, 1), 10, {}, 5_210),
+    ("gru", (40, 1), 10, {}, 5_134),
+    # Bai et al. 2018, table 1, "70K": 2 (7 c + 1) 25 + 15 (7 25 + 1) 25 ... by hand, with 50 for
+    # each of 16 normalizations, 50 for the projection, 260 for the logits
+    ("tcn", (784, 1), 10, {"levels": 8, "kernel_size": 7}, 66_910),
+    # LeCun et al. 1998, by hand: 156 + 2416 + 48120 + 10164 + 850
+    ("lenet", (32, 32, 1), 10, {}, 61_706),
+    # He et al. 2015, table 6: 0.27 M, 0.46 M, 0.85 M, 1.7 M; option A, by hand
+    ("resnet20", (32, 32, 3), 10, {}, 269_722),
+    ("resnet32", (32, 32, 3), 10, {}, 464_154),
+    ("resnet56", (32, 32, 3), 10, {}, 853_018),
+    ("resnet110", (32, 32, 3), 10, {}, 1_727_962),
+    # Zagoruyko & Komodakis 2016, table 4: 2.7 M and 36.5 M
+    ("wide_resnet16_4", (32, 32, 3), 10, {}, 2_748_890),
+    ("wide_resnet28_10", (32, 32, 3), 10, {}, 36_479_194),
+    # `keras.applications.ConvNeXtTiny`, tested below; Liu et al. 2022, table 1: 29 M
+    ("convnext_tiny", (224, 224, 3), 1000, {}, 28_589_128),
+    # Touvron et al. 2021, table 1: 5.7 M; by hand
+    ("vit_tiny", (224, 224, 3), 1000, {"patch_size": 16}, 5_717_416),
+    # Tolstikhin et al. 2021, table 1: 18 M; by hand
+    ("mixer_s16", (224, 224, 3), 1000, {"patch_size": 16}, 18_528_264),
+    # Gorishniy et al. 2021 state no counts. By hand: 5952 + 2 (384 + 74112 + 73920) + 384 + 386
+    ("tabular_resnet", (30,), 2, {}, 303_554),
+    # By hand: 11520 + 192 + 3 (4 37056 + 148160) + 6 384 + 386
+    ("ft_transformer", (30,), 2, {}, 903_554),
+    ("resnet1d", (40, 1), 10, {}, 31_658),
+]
+
 
 def trainable(model):
     return sum(int(np.prod(w.shape)) for w in model.trainable_weights)
 
 
-def test_mlp_of_the_mnist1d_paper():
-    model = zoo.create_model("mlp", input_shape=(40, 1), num_classes=10, units=(100, 100))
-    assert trainable(model) == 15_210  # Greydanus & Kobak 2020, table 1
+def test_every_model_is_counted():
+    assert {count[0] for count in COUNTS} == set(zoo.list_models())
 
 
-def test_resnet20_of_he_et_al():
-    model = zoo.create_model("resnet20", input_shape=(32, 32, 3), num_classes=10)
+@pytest.mark.parametrize(("name", "shape", "classes", "options", "count"), COUNTS)
+def test_parameters(name, shape, classes, options, count):
+    model = zoo.create_model(name, input_shape=shape, num_classes=classes, **options)
+    assert trainable(model) == count
+
+
+@pytest.mark.slow
+def test_convnext_tiny_is_that_of_keras_applications():
+    theirs = keras.applications.ConvNeXtTiny(weights=None, include_preprocessing=False)
+    ours = zoo.create_model("convnext_tiny", input_shape=(224, 224, 3), num_classes=1000)
+    kernels = (
+        sorted(sorted(w.shape) for w in model.trainable_weights if len(w.shape) > 1)
+        for model in (theirs, ours)
+    )
+    assert next(kernels) == next(kernels)
+    assert trainable(ours) == trainable(theirs)
+
+
+@pytest.mark.parametrize("name", ["resnet20", "resnet110"])
+def test_resnets_have_as_many_layers_as_their_name_says(name):
+    model = zoo.create_model(name, input_shape=(32, 32, 3), num_classes=10)
     convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
-    assert len(convolutions) == 6 * 3 + 1  # 20 with the dense layer
-    # By hand, with option A: 432 + 6*2304 + 4608 + 5*9216 + 18432 + 5*36864 weights of the
-    # convolutions, 2*(7*16 + 6*32 + 6*64) of the normalizations, 650 of the logits.
-    assert trainable(model) == 269_722
-    assert round(trainable(model) / 1e6, 2) == 0.27  # He et al. 2015, table 6
+    assert len(convolutions) + 1 == int(name.removeprefix("resnet"))
 
 
 def test_resnet20_halves_twice_and_pads_its_shortcuts_with_zeros():
@@ -33,9 +79,48 @@ def test_resnet20_halves_twice_and_pads_its_shortcuts_with_zeros():
     assert sums == [(32, 32, 16)] * 3 + [(16, 16, 32)] * 3 + [(8, 8, 64)] * 3
 
 
-def test_resnet1d_has_about_32000_parameters():
-    model = zoo.create_model("resnet1d", input_shape=(40, 1), num_classes=10)
-    assert trainable(model) == 31_658
+def test_tcn_looks_back_and_never_ahead():
+    model = zoo.create_model("tcn", input_shape=(40, 1), num_classes=2, levels=2, kernel_size=3)
+    sees = 1 + 2 * (3 - 1) * (2**2 - 1)
+    x = np.random.default_rng(0).normal(size=(1, 40, 1)).astype("float32")
+    for back, changes in [(sees - 1, True), (sees, False)]:
+        other = x.copy()
+        other[0, -1 - back] += 100
+        assert np.array_equal(model(x), model(other)) != changes
+
+
+def test_wide_resnet_has_its_dropout_between_the_convolutions_of_a_block():
+    regularization = zoo.Regularization(dropout=0.3)
+    model = zoo.create_model(
+        "wide_resnet16_4",
+        input_shape=(32, 32, 3),
+        num_classes=10,
+        regularization=regularization,
+        width=4,
+    )
+    kinds = [type(layer).__name__ for layer in model.layers]
+    assert kinds.count("Dropout") == 6
+    for place in (i for i, kind in enumerate(kinds) if kind == "Dropout"):
+        assert (kinds[place - 1], kinds[place + 1]) == ("Activation", "Conv2D")
+
+
+def test_attention_is_that_of_keras():
+    from occam.zoo.models.blocks import self_attention
+    from occam.zoo.models.wiring import Wiring
+
+    inputs = keras.Input((5, 8))
+    wiring = Wiring(zoo.Regularization(), seed=0)
+    model = keras.Model(inputs, self_attention(inputs, 2, wiring))
+    theirs = keras.layers.MultiHeadAttention(2, 4)
+    x = np.random.default_rng(0).normal(size=(3, 5, 8)).astype("float32")
+    theirs.build(x.shape, x.shape)
+    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    dense.sort(key=lambda layer: int(layer.name.partition("_")[2] or 0))  # as they were made
+    weights = [weight for layer in dense for weight in layer.get_weights()]
+    theirs.set_weights([w.reshape(v.shape) for w, v in zip(weights, theirs.weights, strict=True)])
+    np.testing.assert_allclose(model(x), theirs(x, x), rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match=r"heads must divide the width 8. Received: heads=3"):
+        self_attention(inputs, 3, wiring)
 
 
 @pytest.mark.parametrize(

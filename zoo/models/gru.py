@@ -1,0 +1,45 @@
+"""`gru`: a bidirectional recurrence over a series."""
+
+from typing import Any
+
+import keras
+
+from ..regularization import Regularization
+from .registry import register_model
+from .wiring import ACTIVATIONS, KERNELS, Wiring
+
+__all__ = ["gru"]
+
+
+@register_model(
+    "gru",
+    honours=(*KERNELS, *ACTIVATIONS, "dropout", "noise"),
+    presets={
+        "light": Regularization(noise=0.1),
+        "medium": Regularization(noise=0.1, augmentation="light"),
+        "strong": Regularization(noise=0.1, dropout=0.1, augmentation="medium"),
+    },
+    ranks=(2,),
+    reference="Greydanus & Kobak, Scaling Down Deep Learning with MNIST-1D, 2020, "
+    "https://arxiv.org/abs/2011.14439",
+)
+def gru(inputs: Any, num_classes: int, wiring: Wiring, *, units: int = 6):
+    """A gated recurrent unit from each end, all their states, the logits.
+
+    5,134 parameters for series of 40 steps and 10 classes.
+    """
+    x = keras.layers.Bidirectional(
+        _direction(units, wiring), backward_layer=_direction(units, wiring, go_backwards=True)
+    )(wiring.noise(inputs))
+    x = wiring.activation(keras.layers.Flatten()(x), "linear")  # for its penalty
+    return wiring.head(wiring.dropout(x), num_classes)
+
+
+def _direction(units: int, wiring: Wiring, **arguments: Any) -> keras.layers.Layer:
+    return keras.layers.GRU(
+        units,
+        return_sequences=True,
+        **wiring.kernel(init="glorot"),
+        **wiring.kernel(of="recurrent", init="orthogonal"),
+        **arguments,
+    )

@@ -1,0 +1,42 @@
+"""`lenet`: LeNet-5, the convolutional network for handwritten digits."""
+
+from typing import Any
+
+import keras
+
+from ..regularization import Regularization
+from .registry import register_model
+from .wiring import ACTIVATIONS, KERNELS, MAPS, Wiring
+
+__all__ = ["lenet"]
+
+
+@register_model(
+    "lenet",
+    honours=(*KERNELS, *ACTIVATIONS, *MAPS, "drop_connect", "dropout", "noise"),
+    presets={
+        "light": Regularization(dropout=0.1),
+        "medium": Regularization(dropout=0.2, augmentation="light"),
+        "strong": Regularization(dropout=0.3, label_smoothing=0.1, augmentation="light"),
+    },
+    ranks=(3,),
+    smallest=16,
+    reference="LeCun et al., Gradient-Based Learning Applied to Document Recognition, 1998, "
+    "https://doi.org/10.1109/5.726791",
+)
+def lenet(inputs: Any, num_classes: int, wiring: Wiring, *, activation: str = "tanh"):
+    """Two convolutions, each with a mean over 2 x 2 pixels, and two dense layers, then the logits.
+
+    61,706 parameters for `(32, 32, 1)` and 10 classes; in the paper, not every map of the second
+    convolution sees every map of the first, the means have weights, and the output is a radial
+    basis: 60,000.
+    """
+    x = wiring.noise(inputs)
+    for filters in (6, 16):
+        x = wiring.conv(x, filters, 5, padding="valid")
+        x = wiring.drop_maps(wiring.activation(x, activation))
+        x = keras.layers.AveragePooling2D(2)(x)
+    x = keras.layers.Flatten()(x)
+    for units in (120, 84):
+        x = wiring.dropout(wiring.activation(wiring.dense(x, units), activation))
+    return wiring.head(x, num_classes)

@@ -1,0 +1,43 @@
+"""`tabular_resnet`: a residual network for tables."""
+
+from typing import Any
+
+from ..regularization import Regularization
+from .registry import register_model
+from .wiring import ACTIVATIONS, KERNELS, Norm, Wiring
+
+__all__ = ["tabular_resnet"]
+
+
+@register_model(
+    "tabular_resnet",
+    honours=(
+        *(*KERNELS, *ACTIVATIONS),
+        *("drop_connect", "dropout", "stochastic_depth", "noise"),
+    ),
+    presets={
+        "light": Regularization(weight_decay=0.01, dropout=0.1),
+        "medium": Regularization(weight_decay=0.01, dropout=0.3, noise=0.2),
+        "strong": Regularization(weight_decay=0.1, dropout=0.4, noise=0.4, mixup=0.2),
+    },
+    ranks=(1,),
+    reference="Gorishniy et al., Revisiting Deep Learning Models for Tabular Data, 2021, "
+    "section 3.2, https://arxiv.org/abs/2106.11959",
+)
+def tabular_resnet(
+    inputs: Any,
+    num_classes: int,
+    wiring: Wiring,
+    *,
+    width: int = 192,
+    hidden: int = 384,
+    blocks: int = 2,
+    norm: Norm = "batch",
+):
+    """`x <- x + dropout(W_2 dropout(relu(W_1 norm(x))))` in blocks, `relu(norm(x))`, logits."""
+    x = wiring.dense(wiring.noise(inputs), width)
+    for rate in wiring.depth_rates(blocks):
+        branch = wiring.dense(wiring.norm(x, norm), hidden)
+        branch = wiring.dense(wiring.dropout(wiring.relu(branch)), width)
+        x = wiring.add(x, wiring.dropout(branch), rate)
+    return wiring.head(wiring.relu(wiring.norm(x, norm)), num_classes)

@@ -1,0 +1,54 @@
+"""`tcn`: a temporal convolutional network, causal and dilated."""
+
+from typing import Any
+
+from ..regularization import Regularization
+from .registry import register_model
+from .wiring import ACTIVATIONS, KERNELS, MAPS, Norm, Wiring
+
+__all__ = ["tcn"]
+
+
+@register_model(
+    "tcn",
+    honours=(
+        *(*KERNELS, *ACTIVATIONS, *MAPS),
+        *("drop_connect", "dropout", "stochastic_depth", "noise"),
+    ),
+    presets={
+        "light": Regularization(noise=0.1),
+        "medium": Regularization(noise=0.1, augmentation="light"),
+        "strong": Regularization(noise=0.1, dropout=0.1, augmentation="medium"),
+    },
+    ranks=(2,),
+    reference="Bai, Kolter & Koltun, An Empirical Evaluation of Generic Convolutional and "
+    "Recurrent Networks for Sequence Modeling, 2018, https://arxiv.org/abs/1803.01271",
+)
+def tcn(
+    inputs: Any,
+    num_classes: int,
+    wiring: Wiring,
+    *,
+    width: int = 25,
+    levels: int = 4,
+    kernel_size: int = 5,
+    norm: Norm = "batch",
+):
+    """Residual blocks whose steps look back 1, 2, 4, ... steps, the last step's logits.
+
+    The last step sees `1 + 2 (kernel_size - 1) (2^levels - 1)` steps. With 8 levels and a kernel of
+    7 it is the paper's network for sequential MNIST; the paper normalizes the weights, which takes
+    as many parameters as normalizing the batch.
+    """
+    x = wiring.noise(inputs)
+    for level, rate in enumerate(wiring.depth_rates(levels)):
+        branch = x
+        for _ in range(2):
+            branch = wiring.conv(
+                branch, width, kernel_size, padding="causal", dilation_rate=2**level, use_bias=False
+            )
+            branch = wiring.dropout(wiring.relu(wiring.norm(branch, norm)))
+        if x.shape[-1] != width:
+            x = wiring.conv(x, width, 1)
+        x = wiring.drop_maps(wiring.relu(wiring.add(x, branch, rate)))
+    return wiring.head(x[:, -1], num_classes)
