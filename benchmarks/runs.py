@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import keras
 import numpy as np
 from tqdm import tqdm
 
@@ -79,6 +80,7 @@ def _run(job_and_directory: tuple[Job, Path]) -> None:
 
 
 def _train(job: Job) -> dict[str, Any]:
+    keras.backend.clear_session()
     data = zoo.load_data(job.data, image_size=job.image_size)
     model = zoo.create_model(
         job.model,

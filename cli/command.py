@@ -1,6 +1,7 @@
 """`Command`: what all sub-commands share."""
 
 import dataclasses
+from typing import ClassVar
 
 import tyro
 
@@ -13,11 +14,20 @@ class Command:
 
     A sub-command's file imports what is slow to import (TensorFlow, Keras) inside `run`, so that
     every `--help` answers at once.
+
+    Attributes:
+        failure: exit status of a failure; 2 where 1 is an answer.
     """
+
+    failure: ClassVar[int] = 1
 
     debug: tyro.conf.FlagCreatePairsOff[bool] = False
     """Show the whole traceback of a failure."""
 
-    def run(self) -> None:
-        """Does what the sub-command says; results go to standard output."""
+    def run(self) -> int | None:
+        """Does what the sub-command says; results go to standard output.
+
+        Returns:
+            The exit status; `None` is 0, done.
+        """
         raise NotImplementedError

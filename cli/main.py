@@ -13,6 +13,7 @@ from .command import Command
 from .data import Data
 from .demo import Demo
 from .export import Export
+from .lint import Lint
 from .models import Models
 from .predict import Predict
 from .quiet import import_tensorflow_quietly
@@ -21,7 +22,7 @@ from .tune import Tune
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = (Models, Data, Train, Tune, Export, Predict, Demo)
+COMMANDS = (Models, Data, Train, Tune, Lint, Export, Predict, Demo)
 
 _Command: Any = Annotated[Models, tyro.conf.subcommand("models")]
 for _class in COMMANDS[1:]:
@@ -30,6 +31,8 @@ for _class in COMMANDS[1:]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line, and exits: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+
+    `occam lint` exits with 1 if it found something, and with 2 if it failed.
 
     Args:
         arguments: what follows `occam`; those of the process by default.
@@ -64,7 +67,7 @@ def _run(command: Command) -> int:
     try:
         if not command.debug:
             import_tensorflow_quietly()
-        command.run()
+        status = command.run() or 0
         if sys.stdout:  # None where it was closed
             sys.stdout.flush()
     except BrokenPipeError:
@@ -75,8 +78,8 @@ def _run(command: Command) -> int:
         else:
             message = " ".join(str(error).split()) or type(error).__name__
             print(f"occam: {message}", file=sys.stderr)
-        return 1
-    return 0
+        return command.failure
+    return status
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@ from . import augmentation as augmentation
 from . import layers as layers
 from . import losses as losses
 from . import metrics as metrics
+from . import models as models
 from . import optimizers as optimizers
 from . import regularizers as regularizers
 from .data import Data as Data
 from .data import load_data as load_data
 from .models import create_model as create_model
 from .models import list_models as list_models
+from .models import list_weights as list_weights
 from .models import preset as preset
 from .models import register_model as register_model
 from .models import unregister_model as unregister_model

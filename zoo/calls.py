@@ -28,4 +28,6 @@ def as_call(part: Any) -> str:
 
 
 def _value(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else repr(value)
+    if isinstance(value, list | tuple):
+        return f"({', '.join(map(_value, value))})"
+    return f"{value:.3g}" if isinstance(value, float) else repr(value)

@@ -93,16 +93,24 @@ def test_version(occam):
 
 
 def test_models(occam):
-    done = occam("models")
-    assert [line.split()[0] for line in done.stdout.splitlines()] == [
-        *("model", "mlp", "resnet1d", "resnet20")
+    done = occam("models", "*resnet*0")
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == [
+        *("model", "resnet110", "resnet20", "wide_resnet28_10")
     ]
-    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert max(map(len, lines)) <= 100
     assert "He et al. 2015" in done.stdout
     assert done.stderr == ""
     card = occam("models", "resnet1d").stdout
-    for fact in ("32,106", "width=32", "stochastic_depth", "Wang, Yan & Oates", "strong"):
+    for fact in ("32,106", "width=32", "stochastic_depth", "Wang, Yan & Oates", "strong", "Conv1D"):
         assert fact in card
+    tier = occam("models", "mlp", "--regularization", "strong").stdout
+    for fact in ("Dropout(rate=0.2)", "augmentation, series", "RandomShift1D(max_shift=6"):
+        assert fact in tier
+    assert "show one model. Received: no MODEL" in failed(
+        occam("models", "--regularization", "light")
+    )
+    assert "No model is called like 'x*'" in failed(occam("models", "x*"))
 
 
 def test_failures_are_one_line_on_standard_error(occam, tmp_path):

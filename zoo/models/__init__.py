@@ -8,6 +8,7 @@ from .gru import gru as gru
 from .lenet import lenet as lenet
 from .mixer_s16 import mixer_s16 as mixer_s16
 from .mlp import mlp as mlp
+from .pretrained import Pretrained, list_weights, save_weights
 from .registry import (
     TIERS,
     Architecture,
@@ -34,12 +35,15 @@ __all__ = [
     "TIERS",
     "Architecture",
     "Blueprint",
+    "Pretrained",
     "blueprint_of",
     "create_model",
     "get_architecture",
     "list_models",
+    "list_weights",
     "preset",
     "register_model",
     "resolve",
+    "save_weights",
     "unregister_model",
 ]

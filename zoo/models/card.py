@@ -1,6 +1,10 @@
-"""What there is to say of a model of the zoo, and of one of its tiers, as plain text."""
+"""What there is to say of the models of the zoo, as plain text."""
 
+import json
+import shutil
+import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -9,31 +13,100 @@ from ..augmentation import resolve_augmentation
 from ..calls import as_call
 from ..regularization import Regularization
 from ..table import table
-from .registry import Architecture, create_model
+from .pretrained import list_weights
+from .registry import Architecture, create_model, get_architecture, list_models
 
-__all__ = ["KINDS", "SHAPES", "card", "regularizers_of", "tier_card"]
+__all__ = ["KINDS", "MEASURED", "SHAPES", "card", "regularizers_of", "summary", "tier_card"]
 
 SHAPES = {1: (30,), 2: (40, 1), 3: (32, 32, 3)}  # of a sample, for counting and drawing
 KINDS = {1: "table", 2: "series", 3: "image"}
+MEASURED = Path(__file__).parent / "measured.json"  # `python -m benchmarks.models --write`
+
+
+def summary(pattern: str = "*") -> str:
+    """A table of the models whose names match: size, inputs, weights, accuracy, paper."""
+    head = ("model", "inputs", "parameters", "weights", "best accuracy", "from")
+    rows = [_row(get_architecture(name)) for name in list_models(pattern)]
+    if not rows:
+        raise ValueError(f"No model is called like {pattern!r}. There are: {list_models()}")
+    return table(head, rows)
+
+
+def _row(architecture: Architecture) -> tuple[str, ...]:
+    a = architecture
+    kinds = " ".join(KINDS[rank] for rank in a.ranks) if len(a.ranks) < len(KINDS) else "any"
+    weights = " ".join(weights.data for weights in list_weights(a.name))
+    measured = _measured().get(a.name)
+    accuracy = f"{measured['accuracy']:.3f} {measured['data']}" if measured else ""
+    return (a.name, kinds, _size(_count(a)), weights, accuracy, _cited(a.reference))
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count:,}"
+
+
+def _count(architecture: Architecture) -> int:
+    shape = SHAPES[architecture.ranks[-1]]
+    return create_model(architecture.name, input_shape=shape, num_classes=10).count_params()
+
+
+def _measured() -> dict[str, dict[str, Any]]:
+    return json.loads(MEASURED.read_text()) if MEASURED.exists() else {}
+
+
+def _cited(reference: str) -> str:
+    """Authors and year of a reference."""
+    years = (part.strip() for part in reference.split(",") if part.strip().isdigit())
+    authors = reference.split(" et al.")[0].split(",")[0]
+    return f"{authors}{' et al.' if ' et al.' in reference else ''} {next(years)}"
 
 
 def card(architecture: Architecture) -> str:
-    """One model: its size, options, tiers, and the fields of `Regularization` it can honour."""
+    """One model: what it is made of, its tiers, and the fields of `Regularization` it honours."""
     a = architecture
-    options = ", ".join(f"{name}={value}" for name, value in a.options.items())
+    options = ", ".join(f"{name}={value!r}" for name, value in a.options.items())
     kinds = ", ".join(KINDS[rank] for rank in a.ranks)
-    shape = SHAPES[a.ranks[-1]]
-    count = create_model(a.name, input_shape=shape, num_classes=10).count_params()
-    return "\n".join(
-        [
-            f"{a.name}: {kinds}; {count:,} parameters at {shape} and 10 classes",
-            f"options: {options or 'none'}",
-            f"honours: {', '.join(a.able)}",
-            f"cannot honour: {', '.join(a.unable) or 'nothing'}",
-            f"from: {a.reference}",
-            "",
-            table(("tier", "regularization"), [(t, repr(p)) for t, p in a.presets.items()]),
-        ]
+    facts = [
+        f"{a.name}: {kinds}; {_count(a):,} parameters at {SHAPES[a.ranks[-1]]} and 10 classes",
+        f"options: {options or 'none'}",
+        f"honours: {', '.join(a.able)}",
+        f"cannot honour: {', '.join(a.unable) or 'nothing'}",
+        f"weights: {', '.join(map(_weights, list_weights(a.name))) or 'none'}",
+        f"measured: {_figures(_measured().get(a.name))}",
+        f"from: {a.reference}",
+    ]
+    tiers = [(tier, repr(preset)) for tier, preset in a.presets.items()]
+    wrapped = [textwrap.fill(f, 79, subsequent_indent="  ", break_on_hyphens=False) for f in facts]
+    return "\n".join([*wrapped, "", table(("tier", "regularization"), tiers), "", _drawing(a)])
+
+
+def _weights(weights: Any) -> str:
+    return f'"{weights.data}" (test accuracy {weights.accuracy:.3f}, by {weights.recipe})'
+
+
+def _figures(measured: dict[str, Any] | None) -> str:
+    if measured is None:
+        return "not yet"
+    return (
+        "test accuracy {accuracy:.3f} ± {standard_error:.3f} on {data}, mean of {seeds} seeds, "
+        "tier {tier}, {epochs} epochs".format(**measured)
+    )
+
+
+def _drawing(architecture: Architecture) -> str:
+    """The layers in their order, with the shapes of what they return; equal ones are counted."""
+    shape = SHAPES[architecture.ranks[-1]]
+    model = create_model(architecture.name, input_shape=shape, num_classes=10)
+    lines: list[list[Any]] = []
+    for layer in model.layers:
+        about = [type(layer).__name__, str(tuple(layer.output.shape[1:]))]
+        if lines and lines[-1][1:] == about:
+            lines[-1][0] += 1
+        else:
+            lines.append([1, *about])
+    names = [name if count == 1 else f"{count} x {name}" for count, name, _ in lines]
+    return table(
+        ("layer", "returns"), [(n, shape) for n, (_, _, shape) in zip(names, lines, strict=True)]
     )
 
 
@@ -45,9 +118,8 @@ def tier_card(architecture: Architecture, tier: str) -> str:
     )
     rows = list(regularizers_of(model))
     layers = table(("where", "what"), rows) if rows else "No layer regularizes."
-    return "\n".join(
-        [f"{a.name}, {tier}: {regularization}", "", layers, *_training(a, regularization)]
-    )
+    parts = [f"{a.name}, {tier}: {regularization}", "", layers, *_training(a, regularization)]
+    return "\n".join(parts).rstrip()
 
 
 def regularizers_of(model: keras.Model) -> Iterator[tuple[str, str]]:
@@ -61,16 +133,11 @@ def regularizers_of(model: keras.Model) -> Iterator[tuple[str, str]]:
         for weight in layer.trainable_weights:
             for part in (weight.regularizer, weight.constraint):
                 if part is not None:
-                    yield _path(layer, weight), as_call(part)
+                    yield f"{layer.name}/{weight.name}", as_call(part)
         if (penalty := getattr(layer, "activity_regularizer", None)) is not None:
             yield f"output of {layer.name}", as_call(penalty)
-        if type(layer).__module__.startswith("occam."):
+        if type(layer).__module__.startswith("occam.zoo.layers"):
             yield layer.name, as_call(layer)
-
-
-def _path(layer: keras.layers.Layer, weight: Any) -> str:
-    """A weight's path from its layer on, without the names of the models around."""
-    return f"{layer.name}/{weight.path.rsplit('/', 1)[-1]}"
 
 
 def _training(architecture: Architecture, regularization: Regularization) -> Iterator[str]:
@@ -78,7 +145,23 @@ def _training(architecture: Architecture, regularization: Regularization) -> Ite
     strengths = regularization.only("training").on()
     tier = strengths.pop("augmentation", None)
     for rank in architecture.ranks if tier else ():
-        yield f"\naugmentation of a {KINDS[rank]} {SHAPES[rank]}:"
+        yield f"\naugmentation, {KINDS[rank]} {SHAPES[rank]}:"
         pipeline = resolve_augmentation(str(tier), SHAPES[rank])
         yield from (f"  {line}" for line in str(pipeline).splitlines())
     yield from ["", *(f"{name}={value:g}" for name, value in strengths.items())]
+
+
+def draw(architecture: Architecture, path: Path) -> None:
+    """Writes the architecture as a picture, with graphviz.
+
+    Raises:
+        RuntimeError: graphviz or pydot is not installed.
+    """
+    if not shutil.which("dot"):
+        raise RuntimeError(
+            "A picture of a model needs graphviz: install its `dot` and `pip install pydot`. "
+            "Without it, the layers are printed."
+        )
+    shape = SHAPES[architecture.ranks[-1]]
+    model = create_model(architecture.name, input_shape=shape, num_classes=10)
+    keras.utils.plot_model(model, path, show_shapes=True, show_layer_names=False)

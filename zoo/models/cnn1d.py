@@ -15,7 +15,7 @@ __all__ = ["cnn1d"]
     "cnn1d",
     honours=(*KERNELS, *ACTIVATIONS, *MAPS, "drop_connect", "dropout", "noise"),
     presets={
-        "light": Regularization(noise=0.1),
+        "light": Regularization(augmentation="light"),
         "medium": Regularization(noise=0.1, augmentation="light"),
         "strong": Regularization(noise=0.1, dropout=0.1, augmentation="medium"),
     },

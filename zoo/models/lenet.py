@@ -15,9 +15,9 @@ __all__ = ["lenet"]
     "lenet",
     honours=(*KERNELS, *ACTIVATIONS, *MAPS, "drop_connect", "dropout", "noise"),
     presets={
-        "light": Regularization(dropout=0.1),
-        "medium": Regularization(dropout=0.2, augmentation="light"),
-        "strong": Regularization(dropout=0.3, label_smoothing=0.1, augmentation="light"),
+        "light": Regularization(augmentation="light"),
+        "medium": Regularization(label_smoothing=0.1, augmentation="light"),
+        "strong": Regularization(label_smoothing=0.1, dropout=0.1, augmentation="medium"),
     },
     ranks=(3,),
     smallest=16,

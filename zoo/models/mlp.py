@@ -15,9 +15,9 @@ __all__ = ["mlp"]
     "mlp",
     honours=(*KERNELS, *ACTIVATIONS, "drop_connect", "dropout", "noise"),
     presets={
-        "light": Regularization(l2=1e-4, dropout=0.1, noise=0.2),
-        "medium": Regularization(l2=2e-4, dropout=0.3, noise=0.4, label_smoothing=0.1),
-        "strong": Regularization(l2=4e-4, dropout=0.4, noise=0.6, label_smoothing=0.1),
+        "light": Regularization(dropout=0.1, augmentation="light"),
+        "medium": Regularization(dropout=0.1, label_smoothing=0.1, augmentation="medium"),
+        "strong": Regularization(dropout=0.2, label_smoothing=0.1, augmentation="strong"),
     },
     ranks=(1, 2, 3),
     reference="Greydanus & Kobak, Scaling Down Deep Learning with MNIST-1D, 2020, "

@@ -6,12 +6,14 @@ import numbers
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from typing import Any
 
 import keras
 
 from ..regularization import Regularization
 from .blueprint import Blueprint
+from .pretrained import load_weights
 from .wiring import Wiring
 
 __all__ = [
@@ -155,13 +157,16 @@ def unregister_model(name: str) -> None:
     del _architectures[name]
 
 
-def list_models() -> tuple[str, ...]:
+def list_models(pattern: str = "*") -> tuple[str, ...]:
     """The names that `create_model` takes, in alphabetical order.
 
-    >>> "mlp" in list_models()
-    True
+    Args:
+        pattern: which of them, as in `fnmatch`.
+
+    >>> list_models("resnet*")
+    ('resnet110', 'resnet1d', 'resnet20', 'resnet32', 'resnet56')
     """
-    return tuple(sorted(_architectures))
+    return tuple(name for name in sorted(_architectures) if fnmatch(name, pattern))
 
 
 def get_architecture(name: str) -> Architecture:
@@ -215,6 +220,7 @@ def create_model(
     num_classes: int,
     regularization: Regularization | str | None = None,
     seed: int | None = None,
+    weights: str | None = None,
     **options: Any,
 ) -> keras.Model:
     """Builds a functional Keras model that returns logits, wired from one `Regularization`.
@@ -227,6 +233,8 @@ def create_model(
         regularization: a `Regularization`, the name of one of the model's tiers, or `None` for
             none.
         seed: makes initial weights, dropped units and noise repeatable; `None` draws one.
+        weights: the data set of the weights to begin with, of those that `list_weights(name)` has,
+            for the input shape and options that they were made with; `None` draws new ones.
         **options: the architecture's own, such as `units` of `mlp`.
 
     Returns:
@@ -234,8 +242,8 @@ def create_model(
         these arguments as `model.blueprint`, where `zoo.train` finds its part of them.
 
     Raises:
-        ValueError: an unknown name, tier or option, an input shape of another rank, fewer than two
-            classes, or a field of `regularization` that the architecture cannot honour.
+        ValueError: an unknown name, tier, option or weights, an input shape of another rank, fewer
+            than two classes, or a field of `regularization` that the architecture cannot honour.
 
     >>> from occam import zoo
     >>> model = zoo.create_model("mlp", input_shape=(40, 1), num_classes=10, regularization="light")
@@ -254,6 +262,8 @@ def create_model(
     wiring.check()
     model = keras.Model(inputs, logits, name=name)
     model.blueprint = Blueprint(name, input_shape, num_classes, regularization, seed, options)
+    if weights is not None:
+        load_weights(model, name, weights)
     return model
 
 

@@ -17,10 +17,10 @@ _ABOUT: dict[str, Any] = {
         *("drop_connect", "dropout", "stochastic_depth", "noise"),
     ),
     "presets": {
-        "light": Regularization(l2=1e-5),
-        "medium": Regularization(l2=1e-4, label_smoothing=0.1, stochastic_depth=0.1),
+        "light": Regularization(augmentation="light"),
+        "medium": Regularization(label_smoothing=0.1, mixup=0.2, augmentation="light"),
         "strong": Regularization(
-            l2=1e-4, label_smoothing=0.1, stochastic_depth=0.2, dropout=0.2, noise=0.1
+            label_smoothing=0.1, mixup=0.2, augmentation="medium", stochastic_depth=0.1
         ),
     },
     "ranks": (3,),

@@ -16,7 +16,7 @@ __all__ = ["tcn"]
         *("drop_connect", "dropout", "stochastic_depth", "noise"),
     ),
     presets={
-        "light": Regularization(noise=0.1),
+        "light": Regularization(augmentation="light"),
         "medium": Regularization(noise=0.1, augmentation="light"),
         "strong": Regularization(noise=0.1, dropout=0.1, augmentation="medium"),
     },

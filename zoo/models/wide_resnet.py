@@ -16,9 +16,11 @@ _ABOUT: dict[str, Any] = {
         *("drop_connect", "dropout", "stochastic_depth", "noise"),
     ),
     "presets": {
-        "light": Regularization(l2=1e-5),
-        "medium": Regularization(l2=5e-5, dropout=0.1),
-        "strong": Regularization(l2=1e-4, dropout=0.3, label_smoothing=0.1),
+        "light": Regularization(augmentation="light"),
+        "medium": Regularization(label_smoothing=0.1, dropout=0.1, augmentation="light"),
+        "strong": Regularization(
+            label_smoothing=0.1, dropout=0.3, mixup=0.2, augmentation="medium"
+        ),
     },
     "ranks": (3,),
     "reference": "Zagoruyko & Komodakis, Wide Residual Networks, 2016, "

@@ -1,0 +1,125 @@
+"""Test accuracy of the zoo's models on the embedded data, over seeds, into `measured.json`.
+
+    python -m benchmarks.models [--seeds 5] [--workers 2] [--directory build/models] [--write]
+
+Each model without regularization and with one of its tiers, without early stopping. The test part
+is read once a run, at its end. With `--write` the best figure of each model goes into the package,
+where `occam models` shows it. Some 30 minutes on two cores.
+"""
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from occam import zoo
+from occam.tuning.choice import standard_error
+from occam.zoo.models.card import MEASURED
+from occam.zoo.table import table
+
+from .runs import Job, figure, run_all
+
+
+@dataclass(frozen=True, eq=False)  # told apart by identity: it holds dictionaries
+class Budget:
+    """How a model is trained on a data set, and with which of its tiers.
+
+    Args:
+        model: its name.
+        data: of the data set.
+        tiers: and the epochs of each, since augmented samples want more of them.
+        learning_rate: its peak.
+        options: the architecture's own.
+        image_size: pixels to which images are resized.
+    """
+
+    model: str
+    data: str
+    tiers: dict[str, int]
+    learning_rate: float = 5e-3
+    options: dict[str, Any] | None = None
+    image_size: tuple[int, int] | None = None
+
+
+BUDGETS = (
+    Budget("mlp", "mnist1d", {"none": 100, "strong": 400}),
+    Budget("cnn1d", "mnist1d", {"none": 60, "medium": 200}, learning_rate=1e-2),
+    Budget("gru", "mnist1d", {"none": 60, "medium": 100}, learning_rate=1e-2),
+    Budget("tcn", "mnist1d", {"none": 40, "medium": 80}),
+    Budget("resnet1d", "mnist1d", {"none": 30, "medium": 30}),
+    Budget("tabular_resnet", "breast_cancer", {"none": 40, "medium": 40}, learning_rate=2e-3),
+    Budget("ft_transformer", "breast_cancer", {"none": 20, "medium": 20}, learning_rate=5e-4),
+    Budget("lenet", "digits", {"none": 30, "medium": 40}, image_size=(16, 16)),
+    Budget("resnet20", "digits", {"none": 40, "medium": 40}),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--directory", type=Path, default=Path("build/models"))
+    parser.add_argument("--write", action="store_true", help="into the package")
+    arguments = parser.parse_args()
+    jobs = {
+        (budget, tier): [job(budget, tier, seed) for seed in range(arguments.seeds)]
+        for budget in BUDGETS
+        for tier in budget.tiers
+    }
+    todo = [each for group in jobs.values() for each in group]
+    results = run_all(todo, arguments.directory, arguments.workers)
+    tests = {key: [results[each]["test"] for each in group] for key, group in jobs.items()}
+    print(report(jobs, results))
+    if arguments.write:
+        MEASURED.write_text(json.dumps(best(tests, arguments.seeds), indent=2) + "\n")
+
+
+def job(budget: Budget, tier: str, seed: int) -> Job:
+    return Job(
+        name=f"{budget.model}-{budget.data}/{tier}-{seed}",
+        model=budget.model,
+        data=budget.data,
+        regularization=zoo.preset(budget.model, tier),
+        epochs=budget.tiers[tier],
+        seed=seed,
+        options=budget.options or {},
+        learning_rate=budget.learning_rate,
+        image_size=budget.image_size,
+    )
+
+
+def report(jobs, results) -> str:
+    rows = []
+    for (budget, tier), group in jobs.items():
+        parts = (
+            [results[each][part] for each in group] for part in ("train", "validation", "test")
+        )
+        seconds = mean(results[each]["seconds"] for each in group)
+        figures = (*map(figure, parts), f"{seconds:.0f}")
+        rows.append((budget.model, budget.data, tier, str(budget.tiers[tier]), *figures))
+    head = ("model", "data", "tier", "epochs", "train", "validation", "test", "seconds a run")
+    return table(head, rows)
+
+
+def best(tests, seeds: int) -> dict[str, dict[str, Any]]:
+    """The better tier of each model."""
+    measured: dict[str, dict[str, Any]] = {}
+    for (budget, tier), accuracies in tests.items():
+        about = {
+            "data": budget.data,
+            "tier": tier,
+            "epochs": budget.tiers[tier],
+            "seeds": seeds,
+            "accuracy": round(mean(accuracies), 4),
+            "standard_error": round(standard_error(accuracies), 4),
+        }
+        known = measured.get(budget.model)
+        if known is None or about["accuracy"] > known["accuracy"]:
+            measured[budget.model] = about
+    return measured
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""`occam lint`."""
+
+import dataclasses
+import json
+import textwrap
+import warnings
+import zipfile
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import tyro
+
+from .command import Command
+
+if TYPE_CHECKING:
+    from ..zoo import Finding
+
+__all__ = ["Lint"]
+
+_WIDTH = 80
+
+
+@dataclasses.dataclass(kw_only=True)
+class Lint(Command):
+    """Look for mistakes in the regularization of a saved Keras model.
+
+    Exit status: 0 nothing found, 1 something found, 2 wrong usage or a model that cannot be
+    loaded. Rules that need the callbacks of `fit` work from Python only: `occam.zoo.lint`.
+    """
+
+    failure: ClassVar[int] = 2
+
+    model: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="MODEL.keras")]]
+    """File of the model."""
+
+    format: Literal["text", "json"] = "text"
+    """json prints a list of objects with code, path, why and mend."""
+
+    ignore: Annotated[tuple[str, ...], tyro.conf.arg(metavar="CODE ...")] = ()
+    """Codes of rules to leave out."""
+
+    compiled: bool = True
+    """Load and look at the optimizer and the loss, too."""
+
+    batch_size: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Samples that a BatchNorm sees at once in training."""
+
+    targets: Literal["hard", "smoothed", "mixed", "distilled"] = "hard"
+    """What the labels in training are."""
+
+    for_export: tyro.conf.FlagCreatePairsOff[bool] = False
+    """model.export() will be called."""
+
+    expect_zeros: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Weights are to become exactly 0."""
+
+    def run(self) -> int:
+        """Prints the findings; returns 1 if there are any."""
+        from ..zoo import lint
+
+        findings = lint(
+            _load(self.model, compile=self.compiled),
+            compiled=self.compiled,
+            batch_size=self.batch_size,
+            targets=self.targets,
+            for_export=self.for_export,
+            expect_zeros=self.expect_zeros,
+            ignore=self.ignore,
+        )
+        if self.format == "json":
+            print(json.dumps([finding.to_dict() for finding in findings], indent=2))
+        else:
+            print(_text(findings))
+        return 1 if findings else 0
+
+
+def _load(path: Path, *, compile: bool) -> Any:
+    """The model, in safe mode; what Keras says at length of a failure is cut to its cause."""
+    import keras
+
+    from ..zoo import training  # noqa: F401  (registers all that our models are made of)
+
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not there, or is no file")
+    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is not a .keras file, as `model.save` writes it")
+    with warnings.catch_warnings():
+        # Of a model that was compiled and never trained; its state is not looked at.
+        warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+        try:
+            return keras.saving.load_model(path, compile=compile, safe_mode=True)
+        except Exception as error:
+            raise ValueError(f"{path} cannot be loaded: {_cause(error)}") from error
+
+
+def _cause(error: BaseException) -> str:
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    said = str(error)
+    if "Requested the deserialization of a" in said and "lambda" in said:
+        return (
+            "it has a Python lambda, which could run any code. If you trust it, load it yourself "
+            "and call occam.zoo.lint; if only the loss is a lambda, give --no-compiled"
+        )
+    if said.startswith("Could not locate"):
+        missing = said.split(".")[0].removeprefix("Could not locate ")
+        return f"it needs {missing}. Import that, load the model, and call occam.zoo.lint"
+    return said.split("Full object config")[0].strip() or type(error).__name__
+
+
+def _text(findings: "list[Finding]") -> str:
+    """Each kind of finding once, with all layers that it is about."""
+    paths: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for finding in findings:
+        paths[finding.code, finding.why, finding.mend].append(finding.path)
+    parts = [_part(*key, where) for key, where in paths.items()]
+    number = {0: "no findings", 1: "1 finding"}.get(len(findings), f"{len(findings)} findings")
+    return "\n".join([*parts, number])
+
+
+def _part(code: str, why: str, mend: str, where: list[str]) -> str:
+    lines = [
+        textwrap.fill(
+            text,
+            _WIDTH,
+            initial_indent=indent,
+            subsequent_indent="        ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for indent, text in ((f"{code}  ", ", ".join(where)), ("  why:  ", why), ("  mend: ", mend))
+    ]
+    return "\n".join([*lines, ""])

@@ -1,0 +1,83 @@
+"""The weights that ship: they give the accuracy that is stated, and refuse what does not fit."""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from occam import zoo
+from occam.zoo.models import pretrained
+
+WEIGHTS = zoo.list_weights()
+
+
+@pytest.fixture(scope="module")
+def test_part(data_dir):
+    """The test part of a data set."""
+
+    def arrays(name):
+        batches = zoo.load_data(name, data_dir=data_dir).test.as_numpy_iterator()
+        return tuple(map(np.concatenate, zip(*batches, strict=True)))
+
+    return arrays
+
+
+def create(weights, **changes):
+    arguments = {
+        "input_shape": weights.input_shape,
+        "num_classes": weights.num_classes,
+        "weights": weights.data,
+        **weights.options,
+        **changes,
+    }
+    return zoo.create_model(weights.model, **arguments)
+
+
+def test_at_least_three_models_ship_with_small_weights():
+    assert len({weights.model for weights in WEIGHTS}) >= 3
+    assert sum(weights.file.stat().st_size for weights in WEIGHTS) < 1e6
+
+
+@pytest.mark.parametrize("weights", WEIGHTS, ids=lambda w: f"{w.model}-{w.data}")
+def test_they_reproduce_their_accuracy(weights, test_part):
+    x, y = test_part(weights.data)
+    model = create(weights, regularization="medium", seed=5)
+    accuracy = (keras.ops.convert_to_numpy(model(x)).argmax(axis=1) == y).mean()
+    assert accuracy == pytest.approx(weights.accuracy, abs=1.5 / len(y))  # a sample may tip over
+
+
+def test_saved_and_loaded(tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrained, "DIRECTORY", tmp_path / "weights")
+    model = zoo.create_model("mlp", input_shape=(4,), num_classes=3, units=(5,), seed=1)
+    saved = zoo.models.save_weights(model, "mine", accuracy=0.51234, recipe="none.py")
+    assert zoo.list_weights("mlp") == (saved,)
+    assert saved.accuracy == 0.5123
+    again = create(saved, units=(5,))
+    for ours, theirs in zip(again.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    saved.file.write_bytes(saved.file.read_bytes() + b"!")
+    with pytest.raises(ValueError, match=r"is damaged: its SHA-256 is .* Expected: "):
+        create(saved, units=(5,))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"weights": "imagenet"}, "'cnn1d' has weights for: mnist1d. Received: .*'imagenet'"),
+        ({"num_classes": 3}, "'mnist1d' of model 'cnn1d' need num_classes=10. Received: .*=3"),
+        ({"input_shape": (50, 1)}, r"need input_shape=\(40, 1\). Received: .*\(50, 1\)"),
+        ({"width": 10}, r"need options=\{\}. Received: options=\{'width': 10\}"),
+    ],
+)
+def test_what_does_not_fit_is_refused(changes, message):
+    (weights,) = zoo.list_weights("cnn1d")
+    with pytest.raises(ValueError, match=message):
+        create(weights, **changes)
+
+
+def test_the_card_of_a_file_is_complete():
+    for weights in WEIGHTS:
+        assert json.dumps(dataclasses.asdict(weights))
+        assert len(weights.sha256) == 64
