@@ -30,7 +30,7 @@ def train(data: zoo.Data, epochs: int, seed: int) -> float:
     model = zoo.create_model("resnet20", input_shape=(8, 8, 1), num_classes=10, seed=seed)
     change = zoo.augmentation.Pipeline(
         [
-            zoo.augmentation.RandAugment(1, 5.0, value_range=standardized(data)),
+            zoo.augmentation.RandAugment(1, 5.0, value_range=data.standardized_range),
             zoo.augmentation.MixUp(10, REGULARIZATION.mixup),
             zoo.augmentation.LabelSmoothing(10, REGULARIZATION.label_smoothing),
         ],
@@ -52,12 +52,6 @@ def train(data: zoo.Data, epochs: int, seed: int) -> float:
         verbose=0,
     )
     return model.evaluate(data.test, return_dict=True, verbose=0)["accuracy"]
-
-
-def standardized(data: zoo.Data) -> list[list[float]]:
-    """The lowest and the highest value of a pixel, as the model sees it."""
-    mean, variance = (float(m) for m in (data.preprocessing.mean, data.preprocessing.variance))
-    return [[(value - mean) / variance**0.5] for value in data.value_range]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The command line as a newcomer meets it: every process is a real one."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -111,6 +112,14 @@ def test_models(occam):
         occam("models", "--regularization", "light")
     )
     assert "No model is called like 'x*'" in failed(occam("models", "x*"))
+
+
+def test_a_picture_of_a_model_needs_graphviz(occam, tmp_path):
+    done = occam("models", "cnn1d", "--png", "cnn1d.png")
+    if shutil.which("dot"):
+        assert (tmp_path / "cnn1d.png").stat().st_size > 10_000
+    else:
+        assert "needs the command `dot` of graphviz" in failed(done)
 
 
 def test_failures_are_one_line_on_standard_error(occam, tmp_path):

@@ -59,11 +59,11 @@ def test_cifar10_resnet110_on_random_images(run, tmp_path, monkeypatch):
         data_dir=builder.data_path, dataset_name=builder.name, filetype_suffix="tfrecord"
     )
     splits = [
-        tfds.core.SplitInfo(name=name, shard_lengths=[40], num_bytes=1, filename_template=template)
+        tfds.core.SplitInfo(name=name, shard_lengths=[200], num_bytes=1, filename_template=template)
         for name in ("train", "test")
     ]
     builder.info.set_splits(tfds.core.SplitDict(splits))
     builder.data_path.mkdir(parents=True)
     builder.info.write_to_directory(builder.data_path)
-    with tfds.testing.mock_data(40, data_dir=str(tmp_path)):
+    with tfds.testing.mock_data(200, data_dir=str(tmp_path)):
         assert "test error " in run("cifar10_resnet110.py", "--epochs", "1")

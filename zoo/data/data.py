@@ -95,6 +95,15 @@ class Data:
         return float(min(lows)), float(max(highs))
 
     @cached_property
+    def standardized_range(self) -> list[list[float]]:
+        """`value_range` after preprocessing: the lowest and the highest value of each channel."""
+        mean, variance = (
+            np.reshape(moment, -1)
+            for moment in (self.preprocessing.mean, self.preprocessing.variance)
+        )
+        return [((bound - mean) / np.sqrt(variance)).tolist() for bound in self.value_range]
+
+    @cached_property
     def train(self) -> tf.data.Dataset:
         """The training part, shuffled anew at each iteration."""
         return one_epoch(self._epoch(self.seed), self.steps_per_epoch)

@@ -155,12 +155,12 @@ def draw(architecture: Architecture, path: Path) -> None:
     """Writes the architecture as a picture, with graphviz.
 
     Raises:
-        RuntimeError: graphviz or pydot is not installed.
+        RuntimeError: graphviz is not installed.
     """
     if not shutil.which("dot"):
         raise RuntimeError(
-            "A picture of a model needs graphviz: install its `dot` and `pip install pydot`. "
-            "Without it, the layers are printed."
+            "A picture of a model needs the command `dot` of graphviz, which was not found. "
+            "Without --png the layers are printed."
         )
     shape = SHAPES[architecture.ranks[-1]]
     model = create_model(architecture.name, input_shape=shape, num_classes=10)

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from ..augmentation import CutMix, LabelSmoothing, Mix, MixUp, Pipeline, resolve_augmentation
 from ..augmentation.augmentation import Augmentation
 from ..data import Data
@@ -48,16 +46,8 @@ def _augmentation(data: Data, tier: str) -> Augmentation | None:
     if tier == "none":
         return None
     image = len(data.input_shape) == 3
-    given: dict[str, Any] = {"value_range": _standardized_range(data)} if image else {}
+    given: dict[str, Any] = {"value_range": data.standardized_range} if image else {}
     return resolve_augmentation(tier, data.input_shape, seed=0, **given)
-
-
-def _standardized_range(data: Data) -> list[list[float]]:
-    """The lowest and the highest value of a pixel after preprocessing, for each channel."""
-    mean, variance = (
-        np.reshape(moment, -1) for moment in (data.preprocessing.mean, data.preprocessing.variance)
-    )
-    return [((bound - mean) / np.sqrt(variance)).tolist() for bound in data.value_range]
 
 
 def _mixing(data: Data, regularization: Regularization) -> Augmentation | None:
