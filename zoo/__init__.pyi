@@ -7,6 +7,8 @@ from . import optimizers as optimizers
 from . import regularizers as regularizers
 from .data import Data as Data
 from .data import load_data as load_data
+from .linting import Finding as Finding
+from .linting import lint as lint
 from .models import create_model as create_model
 from .models import list_models as list_models
 from .models import list_weights as list_weights

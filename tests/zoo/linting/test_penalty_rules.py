@@ -1,0 +1,176 @@
+"""OCC103 to OCC106: penalties on the wrong variables or outputs, or of the wrong kind."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from occam import zoo
+from occam.zoo import regularizers
+
+
+def sequential(*inner):
+    return keras.Sequential([keras.Input((4,)), *inner])
+
+
+@pytest.mark.parametrize(
+    ("layer", "variable"),
+    [
+        (layers.Dense(3, bias_regularizer="l2", name="x"), "bias"),
+        (layers.BatchNormalization(gamma_regularizer="l2", name="x"), "gamma"),
+        (layers.LayerNormalization(beta_regularizer="l1", name="x"), "beta"),
+        (layers.GroupNormalization(2, gamma_regularizer="l1", name="x"), "gamma"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_penalties_on_biases_and_normalization(paths, layer, variable):
+    model = sequential(layer)
+    assert paths("OCC103", model) == ["x"]
+    assert f"`{variable}`" in zoo.lint(model)[0].why
+
+
+def test_penalties_on_kernels_are_none_of_it(paths):
+    dense = layers.Dense(3, kernel_regularizer="l2")
+    model = sequential(dense, layers.BatchNormalization(), layers.PReLU(alpha_regularizer="l2"))
+    assert paths("OCC103", model) == []
+
+
+def test_within_a_recurrent_layer(paths):
+    lstm = layers.LSTM(2, bias_regularizer="l2", name="lstm")
+    model = keras.Sequential([keras.Input((5, 3)), lstm])
+    assert paths("OCC103", model) == ["lstm/lstm_cell"]
+
+
+def test_a_penalty_on_a_frozen_layer_is_not_in_the_loss(paths):
+    frozen = layers.Dense(3, kernel_regularizer="l2", bias_regularizer="l2", name="frozen")
+    model = sequential(frozen, layers.Dense(2, kernel_regularizer="l2"))
+    frozen.trainable = False
+    assert len(model.losses) == 1  # the harm: that of the other layer
+    assert paths("OCC104", model) == ["frozen", "frozen"]  # kernel and bias
+    assert paths("OCC103", model) == []  # it does not act
+    frozen.trainable = True
+    assert paths("OCC104", model) == []
+
+
+def test_a_frozen_model_and_a_frozen_variable(paths):
+    dense = layers.Dense(3, kernel_regularizer="l2", name="dense")
+    model = sequential(dense)
+    dense.kernel.trainable = False
+    assert model.losses == []
+    assert paths("OCC104", model) == ["dense"]
+    dense.kernel.trainable = True
+    assert paths("OCC104", model) == []
+    model.trainable = False
+    assert model.losses == []
+    assert paths("OCC104", model) == ["dense"]
+
+
+def test_lora_freezes_a_kernel_and_penalizes_its_factors(paths):
+    dense = layers.Dense(3, kernel_regularizer="l2")
+    model = sequential(dense)
+    dense.enable_lora(2)
+    assert paths("OCC104", model) == []
+
+
+def logits(activation=None, penalty="l2"):
+    return layers.Dense(3, activation, activity_regularizer=penalty, name="logits")
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "categorical_crossentropy",
+        keras.losses.BinaryCrossentropy(from_logits=True),
+        keras.losses.CategoricalFocalCrossentropy(from_logits=True),
+        zoo.losses.CategoricalCrossentropy(),
+    ],
+    ids=lambda loss: loss if isinstance(loss, str) else type(loss).__name__,
+)
+def test_activity_regularizers_on_logits_by_the_loss(paths, loss):
+    model = sequential(layers.Dense(5, "relu", activity_regularizer="l2"), logits())
+    model.compile("sgd", loss)
+    assert paths("OCC105", model) == ["logits"]
+    assert paths("OCC105", model, compiled=False) == []  # nothing says that they are logits
+
+
+def test_activity_regularizers_on_logits_by_what_follows(paths):
+    assert paths("OCC105", sequential(logits(), layers.Softmax())) == ["logits"]
+    model = sequential(logits(), layers.Dropout(0.1), layers.Activation("sigmoid"))
+    assert paths("OCC105", model) == ["logits"]
+    inputs = keras.Input((4,))
+    nested = keras.Model(inputs, sequential(logits(), layers.Softmax())(inputs))
+    assert paths("OCC105", nested) == ["sequential_2/logits"]
+
+
+def test_activity_regularizers_elsewhere(paths):
+    regression = sequential(logits())
+    regression.compile("sgd", "mse")
+    assert paths("OCC105", regression) == []
+    hidden = sequential(layers.Dense(5, activity_regularizer="l2"), layers.Dense(3))
+    hidden.compile("sgd", "categorical_crossentropy")
+    assert paths("OCC105", hidden) == []
+    assert paths("OCC105", sequential(logits("softmax"))) == []  # probabilities
+
+
+def test_activity_regularizers_of_several_outputs(paths):
+    inputs = keras.Input((4,))
+    outputs = {
+        name: layers.Dense(2, activity_regularizer="l2", name=name)(inputs) for name in ("a", "b")
+    }
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", {"a": "mse", "b": "categorical_crossentropy"})
+    assert paths("OCC105", model) == ["b"]
+
+
+L1 = [
+    keras.regularizers.L1(0.1),
+    keras.regularizers.L1L2(0.1, 0.0),
+    regularizers.L1(0.1),
+    regularizers.GroupLasso(0.1),
+    regularizers.Sum([regularizers.L2(0.1), regularizers.L1L2(l1=0.1)]),
+]
+
+
+@pytest.mark.parametrize("penalty", L1, ids=lambda penalty: type(penalty).__name__)
+def test_l1_where_zeros_are_expected(paths, penalty):
+    model = sequential(layers.Dense(3, kernel_regularizer=penalty, name="dense"))
+    assert paths("OCC106", model, expect_zeros=True) == ["dense"]
+    assert paths("OCC106", model) == []
+
+
+def test_l1_by_gradient_makes_no_zero_and_a_proximal_step_does(paths, fit):
+    class ProximalStep(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            kernel = np.asarray(self.model.layers[0].kernel)
+            shrunk = np.sign(kernel) * np.maximum(np.abs(kernel) - 0.05, 0)
+            self.model.layers[0].kernel.assign(shrunk)
+
+    def model():
+        model = sequential(layers.Dense(3, kernel_regularizer=keras.regularizers.L1(0.5)))
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+        return model
+
+    def zeros(model):
+        return int((model.get_weights()[0] == 0).sum())
+
+    plain, proximal = model(), model()
+    fit(plain, steps=30)
+    fit(proximal, steps=30, callbacks=[ProximalStep()])
+    assert zeros(plain) == 0  # the harm
+    assert zeros(proximal) > 0
+    assert paths("OCC106", plain, expect_zeros=True) == ["dense"]
+    assert paths("OCC106", proximal, expect_zeros=True, callbacks=[ProximalStep()]) == []
+
+
+def test_an_optimizer_with_a_proximal_step(paths):
+    model = sequential(layers.Dense(3, kernel_regularizer="l1"))
+    model.compile(keras.optimizers.Ftrl(l1_regularization_strength=0.1), "mse")
+    assert paths("OCC106", model, expect_zeros=True) == []
+    model.compile(keras.optimizers.Ftrl(), "mse")
+    assert paths("OCC106", model, expect_zeros=True) == ["dense"]
+
+
+@pytest.mark.parametrize("penalty", ["l2", keras.regularizers.L1L2(0.0, 0.1), regularizers.L1(0.0)])
+def test_no_l1_no_finding(paths, penalty):
+    model = sequential(layers.Dense(3, kernel_regularizer=penalty))
+    assert paths("OCC106", model, expect_zeros=True) == []

@@ -1,0 +1,95 @@
+"""Dropout and noise: at the wrong place, too much, or twice the same."""
+
+from collections.abc import Iterator
+
+import keras
+
+from .kinds import drop_rates, drops, keeps_places, passes_on, random_kind, seed_generators
+from .rule import Found, rule
+from .training import Training
+from .view import Place, View
+
+__all__ = []
+
+_MUCH = 0.8
+
+
+@rule("OCC401", "two stochastic layers with one seed")
+def one_seed(view: View, training: Training) -> Iterator[Found]:
+    """Layers that draw the same numbers: the same units drop, an image flips when it turns.
+
+    The layers of this package mix a seed with their names, and draw differently.
+    """
+    first: dict[tuple[str, int], tuple[int, str]] = {}
+    for place in view.places:
+        for generator in seed_generators(place.layer):
+            seed = generator.get_config()["seed"]
+            if seed is None or _inherits(place, seed):
+                continue
+            key = random_kind(place.layer), seed
+            other, path = first.setdefault(key, (id(generator), place.path))
+            if other != id(generator):
+                yield (
+                    place.path,
+                    f"it draws the same random numbers as `{path}`: both have seed {seed}.",
+                    "Give each layer a seed of its own, or none.",
+                )
+
+
+def _inherits(place: Place, seed: int) -> bool:
+    """Whether the layer got its seed from the one that holds it, and draws for that one."""
+    return place.parent is not None and getattr(place.parent.layer, "seed", None) == seed
+
+
+@rule("OCC402", "dropout directly before BatchNorm")
+def dropout_before_batch_norm(view: View, training: Training) -> Iterator[Found]:
+    """Dropout raises the variance that BatchNorm learns in training, and not that at inference.
+
+    Activations and layers that only change the shape may stand between them. Reference: Li et al.,
+    Understanding the Disharmony between Dropout and Batch Normalization by Variance Shift, 2019,
+    https://arxiv.org/abs/1801.05134
+    """
+    for call in view.graph.calls():
+        batch_norm = isinstance(call.layer, keras.layers.BatchNormalization)
+        if not batch_norm or not call.layer.trainable:
+            continue
+        for source in view.before(call, through=keeps_places):
+            if drops(source.layer):
+                yield (
+                    source.path,
+                    f"`{call.path}` learns the variance of its inputs with units dropped, which "
+                    "is another than that at inference.",
+                    "Put the dropout behind the last BatchNorm, or use LayerNormalization.",
+                )
+
+
+@rule("OCC403", "dropout after the last layer")
+def dropout_after_last_layer(view: View, training: Training) -> Iterator[Found]:
+    """Dropout of the outputs, or of the logits before a softmax."""
+    for output in view.graph.outputs():
+        behind = view.before(output, passes_on) if passes_on(output.layer) else ()
+        for call in (output, *behind):
+            if drops(call.layer):
+                yield (
+                    call.path,
+                    "it drops the model's own outputs: the loss sees zeros in place of logits.",
+                    "Put it before the last layer with weights.",
+                )
+
+
+@rule("OCC404", f"a rate of {_MUCH} or more")
+def high_rate(view: View, training: Training) -> Iterator[Found]:
+    """Rates at which little is left to learn from; often a rate to keep, taken for one to drop."""
+    for place in view.places:
+        for name, rate in drop_rates(place.layer).items():
+            if rate >= _MUCH:
+                yield (
+                    place.path,
+                    f"`{name}` is {rate:g}: in training {1 - rate:.0%} are left, and the variance "
+                    f"{_grows(rate)}.",
+                    f"Use 0.5 or less; if {rate:g} are to be kept, the rate is {1 - rate:.2g}.",
+                )
+
+
+def _grows(rate: float) -> str:
+    return f"grows {1 / (1 - rate):.3g}-fold" if rate < 1 else "is that of zeros"

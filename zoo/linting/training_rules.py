@@ -1,0 +1,77 @@
+"""How the model is trained: labels, patience and batch size."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from .rule import Found, rule
+from .training import Training
+from .view import View
+
+__all__ = []
+
+_SMALL = 8  # Wu & He 2018, figure 1
+
+_SOFT = {
+    "smoothed": "have been smoothed already",
+    "mixed": "are shares of two classes already",
+    "distilled": "are a teacher's probabilities already",
+}
+
+
+@rule("OCC501", "label smoothing of targets that are soft already")
+def smoothed_twice(view: View, training: Training) -> Iterator[Found]:
+    """A loss with `label_smoothing` and soft labels (needs `targets` and `compiled`)."""
+    if training.targets == "hard":
+        return
+    for loss in view.losses:
+        smoothing = _label_smoothing(loss)
+        if smoothing:
+            yield (
+                view.model.name,
+                f"the loss smooths labels by {smoothing:g} that {_SOFT[training.targets]}, in "
+                "evaluate too.",
+                "Leave out the loss's `label_smoothing`.",
+            )
+
+
+def _label_smoothing(loss: Any) -> float:
+    value = getattr(loss, "label_smoothing", 0.0)
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+@rule("OCC502", "stop patience <= learning-rate patience")
+def stops_before_the_rate_falls(view: View, training: Training) -> Iterator[Found]:
+    """Early stopping that leaves a falling learning rate no epoch (needs `callbacks`)."""
+    stops, falls = (
+        [c for c in training.callbacks if isinstance(c, kind)]
+        for kind in (keras.callbacks.EarlyStopping, keras.callbacks.ReduceLROnPlateau)
+    )
+    for stop in stops:
+        for fall in falls:
+            if stop.patience <= fall.patience:
+                yield (
+                    view.model.name,
+                    f"when nothing improves, training stops after {stop.patience} epochs, and the "
+                    f"learning rate falls after {fall.patience}: it never trains with less.",
+                    "Give early stopping at least twice the patience of the learning rate.",
+                )
+
+
+@rule("OCC503", f"BatchNorm with batches of fewer than {_SMALL}")
+def small_batch(view: View, training: Training) -> Iterator[Found]:
+    """Statistics of a handful of samples (needs `batch_size`).
+
+    Reference: Wu & He, Group Normalization, 2018, https://arxiv.org/abs/1803.08494
+    """
+    if training.batch_size is None or training.batch_size >= _SMALL:
+        return
+    for place in view.places:
+        if isinstance(place.layer, keras.layers.BatchNormalization) and place.layer.trainable:
+            yield (
+                place.path,
+                f"mean and variance of {training.batch_size} samples are too noisy to train with, "
+                "and far from those used at inference.",
+                "Use GroupNormalization or LayerNormalization, or freeze it.",
+            )
