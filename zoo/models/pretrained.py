@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 __all__ = ["Pretrained", "list_weights", "load_weights", "save_weights"]
 
 DIRECTORY = Path(__file__).parent / "weights"
+_RANDOM = "occam.zoo.layers"
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Pretrained:
     @property
     def file(self) -> Path:
         """Where the weights are."""
-        return DIRECTORY / f"{self.model}-{self.data}.weights.h5"
+        return DIRECTORY / f"{self.model}-{self.data}.npz"
 
 
 def list_weights(model: str | None = None) -> tuple[Pretrained, ...]:
@@ -87,7 +89,10 @@ def load_weights(model: keras.Model, name: str, data: str) -> None:
             f"{weights.file} is damaged: its SHA-256 is {_digest(weights.file)}. "
             f"Expected: {weights.sha256}"
         )
-    model.load_weights(weights.file)
+    variables = _named_weights(model)
+    with np.load(weights.file, allow_pickle=False) as arrays:
+        for key in sorted({*arrays.files, *variables}):
+            variables[key].assign(arrays[key])
 
 
 def save_weights(model: keras.Model, data: str, *, accuracy: float, recipe: str) -> Pretrained:
@@ -106,16 +111,47 @@ def save_weights(model: keras.Model, data: str, *, accuracy: float, recipe: str)
         "data": data,
         "input_shape": blueprint.input_shape,
         "num_classes": blueprint.num_classes,
-        "options": blueprint.options,
+        "options": json.loads(json.dumps(blueprint.options)),
         "accuracy": round(float(accuracy), 4),
         "recipe": recipe,
     }
     file = Pretrained(**about, sha256="").file
-    model.save_weights(file)
+    np.savez(file, **{name: np.asarray(v) for name, v in _named_weights(model).items()})
     weights = Pretrained(**about, sha256=_digest(file))
     path = DIRECTORY / f"{weights.model}-{data}.json"
     path.write_text(json.dumps(asdict(weights), indent=2) + "\n")
     return weights
+
+
+def _named_weights(model: keras.Model) -> dict[str, Any]:
+    """The weights of an architecture, by names that do not depend on its regularization.
+
+    Layers that drop or add noise are passed over. The others are numbered class by class in the
+    order in which they were made; Keras numbers their names through the whole process.
+    """
+    by_class: dict[str, list[Any]] = {}
+    for layer in model._flatten_layers(include_self=False, recursive=True):
+        if layer._trainable_variables and not type(layer).__module__.startswith(_RANDOM):
+            by_class.setdefault(type(layer).__name__, []).append(layer)
+    return {
+        f"{kind}/{number}/{weight.name}": weight
+        for kind, layers in by_class.items()
+        for number, layer in enumerate(sorted(layers, key=_made))
+        for weight in (*layer._trainable_variables, *_statistics(layer))
+    }
+
+
+def _made(layer: keras.layers.Layer) -> tuple[bool, int, str]:
+    """Sorts layers of a class as they were made; those with a name of their own come last."""
+    suffix = layer.name.rpartition("_")[2]
+    number = int(suffix) if suffix.isdigit() else 0
+    base = layer.name.removesuffix(f"_{number}").replace("_", "")
+    return (base != type(layer).__name__.lower(), number, layer.name)
+
+
+def _statistics(layer: keras.layers.Layer) -> list[Any]:
+    """The moving averages of a normalization."""
+    return [v for v in layer._non_trainable_variables if v.name.startswith("moving_")]
 
 
 def _digest(file: Path) -> str:

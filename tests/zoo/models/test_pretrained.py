@@ -28,11 +28,12 @@ def create(weights, **changes):
     arguments = {
         "input_shape": weights.input_shape,
         "num_classes": weights.num_classes,
-        "weights": weights.data,
+        "data": weights.data,
         **weights.options,
         **changes,
     }
-    return zoo.create_model(weights.model, **arguments)
+    data = arguments.pop("data")
+    return zoo.create_model(weights.model, weights=data, **arguments)
 
 
 def test_at_least_three_models_ship_with_small_weights():
@@ -65,7 +66,7 @@ def test_saved_and_loaded(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"weights": "imagenet"}, "'cnn1d' has weights for: mnist1d. Received: .*'imagenet'"),
+        ({"data": "imagenet"}, "'cnn1d' has weights for: mnist1d. Received: .*'imagenet'"),
         ({"num_classes": 3}, "'mnist1d' of model 'cnn1d' need num_classes=10. Received: .*=3"),
         ({"input_shape": (50, 1)}, r"need input_shape=\(40, 1\). Received: .*\(50, 1\)"),
         ({"width": 10}, r"need options=\{\}. Received: options=\{'width': 10\}"),
@@ -75,6 +76,27 @@ def test_what_does_not_fit_is_refused(changes, message):
     (weights,) = zoo.list_weights("cnn1d")
     with pytest.raises(ValueError, match=message):
         create(weights, **changes)
+
+
+@pytest.mark.parametrize("name", ["resnet20", "wide_resnet16_4", "gru", "convnext_tiny"])
+def test_whatever_the_regularization_the_same_weights(name, tmp_path, monkeypatch):
+    """Layers that drop stand between the others and change their order in the model."""
+    monkeypatch.setattr(pretrained, "DIRECTORY", tmp_path)
+    small = {"convnext_tiny": {"depths": (1, 1, 1, 1), "widths": (4, 4, 8, 8), "patch_size": 2}}
+    options = {"gru": {"units": 3}, **small}.get(name, {"width": 4})
+    shape = (40, 1) if name == "gru" else (16, 16, 3)
+    arguments = {"input_shape": shape, "num_classes": 3, **options}
+    model = zoo.create_model(name, **arguments, seed=1)
+    zoo.models.save_weights(model, "mine", accuracy=0.5, recipe="none.py")
+    full = {"dropout": 0.1, "noise": 0.1, "l2": 1e-3}
+    if name != "gru":
+        full |= {"stochastic_depth": 0.2, "drop_connect": 0.1, "spatial_dropout": 0.1}
+    regularization = zoo.Regularization(**full)
+    again = zoo.create_model(
+        name, **arguments, regularization=regularization, weights="mine", seed=2
+    )
+    x = np.random.default_rng(0).normal(size=(2, *shape)).astype("float32")
+    np.testing.assert_array_equal(again(x), model(x))
 
 
 def test_the_card_of_a_file_is_complete():
