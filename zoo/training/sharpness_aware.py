@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from ..layers.scalar_weight import ScalarWeight
@@ -26,19 +27,25 @@ class SharpnessAware(keras.Model):
     weights themselves are never moved there and back. Loss and metrics are those at w.
 
     A step computes two gradients one after the other and takes about twice the time. Everything
-    else of `compile` and `fit` works as it does for the model; `tf.distribute` was not tried.
+    else of `compile` and `fit` works as it does for the model: callbacks find its layers, and what
+    `ModelCheckpoint` writes loads again as a `SharpnessAware`, with the model in its `model`. With
+    gradient accumulation each step goes uphill on its own batch. `rho` is one of `variables`, but
+    not of those of the model. `tf.distribute` is out of scope.
 
     Args:
-        model: any Keras model with Keras' own training step.
-        rho: distance uphill, >= 0, assignable at any time. The papers have 0.05 for SAM and 0.5 to
-            1 for ASAM.
+        model: a built Keras model, subclassed or not, with Keras' own training step.
+        rho: distance uphill, >= 0, assignable at any time; nothing is traced again. With 0 a step
+            is the plain one to the bit (unless a layer assigns its trainable weights in its call,
+            as `SpectralNormalization` does). The papers have 0.05 for SAM and 0.5 to 1 for ASAM.
         adaptive: ASAM instead of SAM.
         eta: added to |w|, so that weights near 0 move, too; ASAM only.
+        name: of the wrapper.
 
     Raises:
-        ValueError: `rho` or `eta` is not a finite number >= 0, or `model` has a training step of
-            its own, which would be lost.
-        RuntimeError: Keras runs on neither TensorFlow nor JAX.
+        ValueError: `rho` or `eta` is not a finite number >= 0, `adaptive` is no bool, or `model` is
+            not built or has a training step or loss of its own, which would be lost.
+        RuntimeError: Keras runs on neither TensorFlow nor JAX, or, in training, the model was made
+            in a `tf.distribute` strategy of several replicas.
 
     Example:
 
@@ -58,54 +65,79 @@ class SharpnessAware(keras.Model):
 
     rho = ScalarWeight()
 
-    def __init__(self, model, rho=0.05, adaptive=False, eta=0.01, **kwargs):
-        super().__init__(**kwargs)
-        if keras.backend.backend() not in ("tensorflow", "jax"):
-            raise RuntimeError(
-                "SharpnessAware has a training step for TensorFlow and one for JAX. "
-                f"Received: KERAS_BACKEND={keras.backend.backend()}"
-            )
-        _check(model, eta)
+    def __init__(self, model, rho=0.05, adaptive=False, eta=0.01, name=None):
+        _check(model, adaptive, eta)
+        # In its precision, so that half-precision losses are scaled; inputs are its to cast.
+        super().__init__(name=name, dtype=model.dtype_policy, autocast=False)
         self.model = model
         self.rho = rho
-        self.adaptive = bool(adaptive)
+        self.adaptive = adaptive
         self.eta = float(eta)
         self.output_names = getattr(model, "output_names", None)  # keys of losses and metrics
-        self.built = model.built
+        self._call_has_training_arg = model._call_has_training_arg  # read by Keras' own steps
+        self.built = True
 
-    def build(self, input_shape):
-        if not self.model.built:
-            self.model.build(input_shape)
+    @property
+    def layers(self):
+        return self.model.layers
 
-    def call(self, inputs, training=False):
+    @property
+    def inputs(self):
+        return self.model.inputs
+
+    @property
+    def outputs(self):
+        return self.model.outputs
+
+    @property
+    def input_shape(self):
+        return self.model.input_shape
+
+    @property
+    def output_shape(self):
+        return self.model.output_shape
+
+    def call(self, inputs, training=None):
         return self.model(inputs, training=training)
 
     def compute_output_shape(self, input_shape):
         return self.model.compute_output_shape(input_shape)
 
     def train_step(self, *arguments):
+        if not self.trainable_variables:
+            return super().train_step(*arguments)  # which warns of it
         jax = keras.backend.backend() == "jax"
         return self._jax_step(*arguments) if jax else self._tensorflow_step(*arguments)
 
     def _tensorflow_step(self, data):
         import tensorflow as tf
 
+        if (replicas := self.distribute_strategy.num_replicas_in_sync) > 1:
+            raise RuntimeError(
+                "SharpnessAware trains on one replica; tf.distribute is out of its scope. "
+                f"Received: a strategy with {replicas} replicas"
+            )
         batch = keras.utils.unpack_x_y_sample_weight(data)
         x, y, sample_weight = batch
-        weights = self.trainable_variables
-        before = [tf.identity(v.value) for v in self.non_trainable_variables]
+        weights, others = self.trainable_variables, self.non_trainable_variables
+        given = {"training": True} if self._call_has_training_arg else {}
+        before = [tf.identity(v.value) for v in others]
         with tf.GradientTape() as tape:
-            y_pred = self(x, training=True)
+            y_pred = self(x, **given)
             loss = self._loss(batch, y_pred)
             scaled = self.optimizer.scale_loss(loss)
-        self._loss_tracker.update_state(loss, sample_weight=tf.shape(tf.nest.flatten(x)[0])[0])
-        points = self._uphill(weights, tape.gradient(scaled, weights))
+        present = next(part for part in keras.tree.flatten(x) if part is not None)
+        self._loss_tracker.update_state(loss, sample_weight=tf.shape(present)[0])
+        gradients = tape.gradient(scaled, weights)
+        # An embedding's gradient is a sparse one.
+        points = self._uphill(
+            weights, [g if g is None else tf.convert_to_tensor(g) for g in gradients]
+        )
         with tf.GradientTape() as tape:
             tape.watch(points)
-            state = [*zip(weights, points, strict=True)]
-            state += zip(self.non_trainable_variables, before, strict=True)
+            state = [*zip(weights, points, strict=True), *zip(others, before, strict=True)]
             with keras.StatelessScope(state, collect_losses=True):  # its updates are discarded
-                scaled = self.optimizer.scale_loss(self._loss(batch, self(x, training=True)))
+                scaled = self.optimizer.scale_loss(self._loss(batch, self(x, **given)))
         gradients = tape.gradient(scaled, points)
         self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
@@ -185,14 +217,35 @@ def uphill(weights: Any, gradients: Any, rho: Any, *, eta: float | None = None) 
     ]
 
 
-def _check(model: keras.Model, eta: Any) -> None:
+_OWN_METHODS = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
+
+
+def _check(model: Any, adaptive: Any, eta: Any) -> None:
+    if keras.backend.backend() not in ("tensorflow", "jax"):
+        raise RuntimeError(
+            "SharpnessAware has a training step for TensorFlow and one for JAX. "
+            f"Received: KERAS_BACKEND={keras.backend.backend()}"
+        )
     if not isinstance(model, keras.Model):
         raise ValueError(f"SharpnessAware: `model` must be a keras.Model. Received: {model!r}")
-    for method in ("train_step", "compute_loss"):
+    if not model.built:
+        raise ValueError(
+            "SharpnessAware: `model` must be built, so that its weights are known: call it on a "
+            f"batch first, or begin it with a keras.Input. Received: model={model.name!r}"
+        )
+    for method in _OWN_METHODS:
         if getattr(type(model), method) is not getattr(keras.Model, method):
             raise ValueError(
-                f"SharpnessAware replaces the training step, and {type(model).__name__} defines "
-                f"its own `{method}`, which would be lost. Received: model={model.name!r}"
+                f"SharpnessAware uses Keras' own training step, and {type(model).__name__} defines "
+                f"its own `{method}`, which would be lost: give it a model without one. "
+                f"Received: model={model.name!r}"
             )
-    if not isinstance(eta, int | float) or not 0 <= eta < float("inf"):
-        raise ValueError(f"SharpnessAware: `eta` must be a number >= 0. Received: eta={eta!r}")
+    if not isinstance(adaptive, bool):
+        raise ValueError(
+            f"SharpnessAware: `adaptive` must be a bool. Received: adaptive={adaptive!r}"
+        )
+    number = isinstance(eta, int | float | np.number) and not isinstance(eta, bool)
+    if not number or not 0 <= eta < float("inf"):
+        raise ValueError(
+            f"SharpnessAware: `eta` must be a finite number >= 0. Received: eta={eta!r}"
+        )
