@@ -37,7 +37,10 @@ class Lint(Command):
     format: Literal["text", "json"] = "text"
     """json prints a list of objects with code, path, why and mend."""
 
-    ignore: Annotated[tuple[str, ...], tyro.conf.arg(metavar="CODE ...")] = ()
+    ignore: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(metavar="CODE ...", help_behavior_hint="(default: none)"),
+    ] = ()
     """Codes of rules to leave out."""
 
     compiled: bool = True
@@ -97,11 +100,12 @@ def _load(path: Path, *, compile: bool) -> Any:
 def _cause(error: BaseException) -> str:
     while inner := error.__cause__ or error.__context__:
         error = inner
-    said = str(error)
+    said = str(error).strip('"')
     if "Requested the deserialization of a" in said and "lambda" in said:
+        hint = "" if "`Lambda` layer" in said else ", or give --no-compiled if only the loss is one"
         return (
             "it has a Python lambda, which could run any code. If you trust it, load it yourself "
-            "and call occam.zoo.lint; if only the loss is a lambda, give --no-compiled"
+            f"and call occam.zoo.lint{hint}"
         )
     if said.startswith("Could not locate"):
         missing = said.split(".")[0].removeprefix("Could not locate ")

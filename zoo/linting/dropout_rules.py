@@ -57,8 +57,8 @@ def dropout_before_batch_norm(view: View, training: Training) -> Iterator[Found]
             if drops(source.layer):
                 yield (
                     source.path,
-                    f"`{call.path}` learns the variance of its inputs with units dropped, which "
-                    "is another than that at inference.",
+                    "the BatchNorm behind it learns the variance of its inputs with units dropped, "
+                    "which is another than that at inference.",
                     "Put the dropout behind the last BatchNorm, or use LayerNormalization.",
                 )
 
@@ -87,7 +87,7 @@ def high_rate(view: View, training: Training) -> Iterator[Found]:
                     place.path,
                     f"`{name}` is {rate:g}: in training {1 - rate:.0%} are left, and the variance "
                     f"{_grows(rate)}.",
-                    f"Use 0.5 or less; if {rate:g} are to be kept, the rate is {1 - rate:.2g}.",
+                    f"Use 0.5 or less; if {rate:g} is to be kept, the rate is {1 - rate:.2g}.",
                 )
 
 

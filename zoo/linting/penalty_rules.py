@@ -9,7 +9,7 @@ from .kinds import is_normalization, passes_on
 from .rule import Found, rule
 from .strengths import as_text, l1_strength
 from .training import Training
-from .view import Place, View
+from .view import View
 
 __all__ = []
 
@@ -26,27 +26,37 @@ _NONLINEAR = (
 @rule("OCC103", "a penalty on a bias or on normalization")
 def penalty_on_bias_or_normalization(view: View, training: Training) -> Iterator[Found]:
     """A penalty where there is no complexity to pay for: biases, scales and offsets."""
-    for place, variable in _penalized(view):
-        bias, normalization = "bias" in variable.name, is_normalization(place.layer)
-        if view.trains(variable) and (bias or normalization):
+
+    def acting(variable: Any) -> Any:
+        acts = variable.regularizer is not None and view.trains(variable)
+        return acts and (as_text(variable.regularizer), "bias" in variable.name)
+
+    for place, names, (penalty, bias) in view.variables(acting):
+        if bias or is_normalization(place.layer):
             yield (
                 place.path,
-                f"{as_text(variable.regularizer)} pulls `{variable.name}` towards 0, "
-                + "which makes the model no simpler: "
-                + ("the next layer scales back." if normalization else "it shifts outputs only."),
-                f"Make the layer without the penalty on `{variable.name}`.",
+                f"{penalty} pulls {names} towards 0, which makes the model no simpler: "
+                + ("it shifts outputs only." if bias else "the next layer scales back."),
+                f"Make the layer without the penalty on {names}.",
             )
 
 
 @rule("OCC104", "a penalty on a frozen variable")
 def penalty_on_frozen(view: View, training: Training) -> Iterator[Found]:
-    """A penalty that Keras leaves out of the loss, because its variable is not trained."""
-    for place, variable in _penalized(view):
-        if not view.trains(variable) and not getattr(place.layer, "lora_enabled", False):
+    """A penalty that Keras leaves out of the loss, because its variable is not trained.
+
+    LoRA freezes a kernel and penalizes its two factors instead: that is as it should be.
+    """
+
+    def left_out(variable: Any) -> Any:
+        idle = variable.regularizer is not None and not view.trains(variable)
+        return idle and as_text(variable.regularizer)
+
+    for place, names, penalty in view.variables(left_out):
+        if not getattr(place.layer, "lora_enabled", False):
             yield (
                 place.path,
-                f"`{variable.name}` is frozen, so that its penalty {as_text(variable.regularizer)} "
-                "is not in the loss.",
+                f"the penalty {penalty} of the frozen {names} is not in the loss.",
                 "Set `trainable = True` and compile again, or take the regularizer away.",
             )
 
@@ -77,21 +87,17 @@ def l1_without_proximal_step(view: View, training: Training) -> Iterator[Found]:
     """Gradient steps on |W| jump over 0 and never stay there (needs `expect_zeros`)."""
     if not training.expect_zeros or _has_proximal_step(view, training):
         return
-    for place, variable in _penalized(view):
-        if view.trains(variable) and l1_strength(variable.regularizer):
-            yield (
-                place.path,
-                f"{as_text(variable.regularizer)} with a gradient step leaves weights of "
-                f"`{variable.name}` near 0, and none at exactly 0.",
-                "Add a proximal step after the update to the callbacks.",
-            )
 
+    def sparse(variable: Any) -> Any:
+        trained = view.trains(variable) and l1_strength(variable.regularizer)
+        return trained and as_text(variable.regularizer)
 
-def _penalized(view: View) -> Iterator[tuple[Place, Any]]:
-    for place in view.owners:
-        for variable in place.variables:
-            if variable.regularizer is not None:
-                yield place, variable
+    for place, names, penalty in view.variables(sparse):
+        yield (
+            place.path,
+            f"{penalty} with a gradient step leaves weights of {names} near 0, none at 0.",
+            "Add a proximal step after the update to the callbacks.",
+        )
 
 
 def _is_crossentropy(loss: Any) -> bool:

@@ -1,6 +1,6 @@
 """`View`: a model as the rules see it, layer by layer, read only."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -54,6 +54,17 @@ class View:
     def owners(self) -> tuple[Place, ...]:
         """The model itself under its name, then all places: whatever can own a variable."""
         return (Place(self.model.name, self.model), *self.places)
+
+    def variables(self, key: Callable[[Any], Any]) -> Iterator[tuple[Place, str, Any]]:
+        """The variables for which `key` says something, those of one layer that agree together.
+
+        Yields their place, their names as they are printed, and what `key` said, if it is true.
+        """
+        for place in self.owners:
+            names: dict[Any, list[str]] = {}
+            for variable in place.variables:
+                names.setdefault(key(variable), []).append(f"`{variable.name}`")
+            yield from ((place, " and ".join(n), said) for said, n in names.items() if said)
 
     def within(self, layer: Any) -> list[Any]:
         """`layer` and all that it holds, at any depth."""
