@@ -5,6 +5,7 @@ from . import metrics as metrics
 from . import models as models
 from . import optimizers as optimizers
 from . import regularizers as regularizers
+from . import training as training
 from .data import Data as Data
 from .data import load_data as load_data
 from .linting import Finding as Finding
@@ -16,6 +17,9 @@ from .models import preset as preset
 from .models import register_model as register_model
 from .models import unregister_model as unregister_model
 from .regularization import Regularization as Regularization
+from .surgery import SurgeryReport as SurgeryReport
+from .surgery import regularize as regularize
+from .surgery import strip as strip
 from .training import Run as Run
 from .training import SharpnessAware as SharpnessAware
 from .training import train as train

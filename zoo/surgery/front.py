@@ -1,0 +1,59 @@
+"""`front`: what is done to batches `(x, y)` before they reach a model."""
+
+from typing import Any
+
+import keras
+
+from ..augmentation import CutMix, LabelSmoothing, Mix, MixUp, Pipeline
+from ..augmentation.augmentation import Augmentation
+from ..regularization import Regularization
+from .ledger import Ledger
+
+__all__ = ["FRONT", "front"]
+
+FRONT = ("mixup", "cutmix", "label_smoothing")
+
+
+def front(
+    model: keras.Model, regularization: Regularization, seed: int, ledger: Ledger
+) -> Pipeline | None:
+    """The layer over `(x, y)` that mixes samples and smooths labels; `None` if nothing is asked.
+
+    Both need the labels, and so cannot be inside of a model that is to be served.
+
+    Args:
+        model: from which the number of classes is taken.
+        regularization: of which `FRONT` counts.
+        seed: of the draws.
+        ledger: where it is written down.
+    """
+    asked = [name for name in FRONT if getattr(regularization, name)]
+    if not asked:
+        return None
+    shape = getattr(model, "output_shape", None)
+    if not isinstance(shape, tuple) or len(shape) != 2 or not isinstance(shape[-1], int):
+        why = f"it needs one output of (batch, classes); that of the model is {shape}"
+        for name in asked:
+            ledger.refuse((name,), "front", "", None, why)
+        return None
+    layers = _layers(regularization, shape[-1])
+    for layer in layers:
+        fields = ("label_smoothing",) if isinstance(layer, LabelSmoothing) else _mixed(asked)
+        ledger.done(fields, "front", "before the model", layer)
+    return Pipeline(layers, seed=seed, name="front")
+
+
+def _mixed(asked: list[str]) -> tuple[str, ...]:
+    return tuple(name for name in asked if name != "label_smoothing")
+
+
+def _layers(regularization: Regularization, classes: int) -> list[Augmentation]:
+    mixup, cutmix = regularization.mixup, regularization.cutmix
+    mixing: Any = None
+    if mixup and cutmix:
+        mixing = Mix(classes, mixup_alpha=mixup, cutmix_alpha=cutmix)
+    elif mixup or cutmix:
+        mixing = MixUp(classes, mixup) if mixup else CutMix(classes, cutmix)
+    smoothing = regularization.label_smoothing
+    layers = [mixing, LabelSmoothing(classes, smoothing) if smoothing else None]
+    return [layer for layer in layers if layer is not None]

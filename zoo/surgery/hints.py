@@ -1,0 +1,42 @@
+"""`hint`: why a request may have changed nothing in a model, and what to do."""
+
+import keras
+
+from ..regularization import Regularization
+from .graph import Graph
+
+__all__ = ["hint"]
+
+_NO_KERNEL = "It has no kernel whose layer takes a regularizer."
+_NO_ACTIVATION = "It has no hidden layer with an activation."
+_NO_CONVOLUTION = (
+    "It has no hidden convolution with an activation after it: name layers in rules, "
+    'for example {{"conv*": {{"{name}": 0.1}}}}.'
+)
+_HINTS = {
+    "activity_l1": _NO_ACTIVATION,
+    "activity_l2": _NO_ACTIVATION,
+    "spatial_dropout": _NO_CONVOLUTION,
+    "drop_block": _NO_CONVOLUTION,
+    "stochastic_depth": "It has no residual sum: an Add of two tensors of one shape, one of which "
+    "goes into the computation of the other.",
+    "drop_connect": "It has no hidden Dense, EinsumDense or Conv layer.",
+    "dropout": "It has no head: no last layer with units, and no global pooling at the end.",
+}
+
+
+def hint(name: str, model: keras.Model, graph: Graph | None) -> str:
+    """What there is to say of a field of `Regularization` that changes nothing.
+
+    Args:
+        name: of the field.
+        model: the original.
+        graph: its graph; `None` if it is subclassed.
+    """
+    if graph is None and name in Regularization.names("model"):
+        return (
+            f"{type(model).__name__} is subclassed, and what it calls inside cannot be seen or "
+            "changed: build it of the same layers as a functional model, or give its constructor "
+            "(and get_config) an argument kernel_regularizer that it passes on to its layers."
+        )
+    return _HINTS.get(name, _NO_KERNEL).format(name=name)

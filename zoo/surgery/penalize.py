@@ -1,0 +1,319 @@
+"""`Penalize`: penalties, activity penalties and constraints, written into the configs of layers."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from ..regularization import Regularization
+from ..regularizers import L1L2
+from .copier import Copier, config_of
+from .edits import Edits
+from .graph import Graph, Located
+from .kernels import PENALTIES, UNKNOWN, Asked, asked_of, is_kernel, limit_of, weight_of
+from .ledger import Ledger
+from .parts import ACTIVITY, Part, is_normalization, parts_of
+from .places import heads
+from .report import Kind, Penalty
+from .roles import core, is_activation, rectifies
+from .rules import Rule, Skip
+
+__all__ = ["Penalize"]
+
+_KINDS: dict[str, Kind] = {"regularizer": "penalty", "constraint": "constraint"}
+_ON_ACTIVATIONS = ("activity_l1", "activity_l2")
+
+
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """What was written into a config, to be found again in the layer that was made of it."""
+
+    asked: tuple[str, ...]
+    part: Part
+    kind: str  # "regularizer" or "constraint"
+    slot: str
+    value: Any
+
+
+class Penalize:
+    """Plans penalties and constraints, and finds them again in the model that was made.
+
+    Args:
+        located: the layers that are called.
+        regularization: what is asked of all kernels and activations.
+        rules: what is asked of some layers.
+        skip: what is left alone.
+        edits: where configs are put.
+        ledger: where it is written down.
+    """
+
+    def __init__(
+        self,
+        located: Sequence[Located],
+        regularization: Regularization,
+        rules: tuple[Rule, ...],
+        skip: Skip,
+        edits: Edits,
+        ledger: Ledger,
+    ):
+        self.regularization, self.rules, self.skip = regularization, rules, skip
+        self.edits, self.ledger = edits, ledger
+        self._on_activations = L1L2(regularization.activity_l1, regularization.activity_l2)
+        self._given: list[_Given] = []
+        self._penalties: dict[Any, Any] = {}
+        self._activities: list[tuple[tuple[str, ...], Located, Any]] = []
+        self._decided: set[int] = set()  # weights that an argument of their layer stands for
+        self._parts = [part for place in located for part in self._parts_of(place)]
+        self._located = list(located)
+
+    def _parts_of(self, place: Located) -> list[Part]:
+        paths, around = tuple(place.paths), tuple(place.around)
+        config = self.edits.configs.setdefault(
+            id(place.layer), config_of(place.layer, place.paths[0])
+        )
+        return list(parts_of(place.layer, paths, config, around))
+
+    def check(self, rule: Rule, graph: Graph | None) -> None:
+        """Notes what a rule asks for, and says if it means nothing in this model.
+
+        Raises:
+            ValueError: it matches no layer; the message lists the nearest names.
+        """
+        models = [inner.model for inner in graph.walk()][1:] if graph else []
+        paths = graph.paths() if graph else {}
+        met = [p for p in self._parts if any(rule.covers(p, slot) for slot in ("", *p.slots))]
+        if not met and not any(rule.means(model, paths[id(model)]) for model in models):
+            names = [part.path for part in self._parts]
+            near = difflib.get_close_matches(rule.name, names, 3, 0.4) or names[:5]
+            raise ValueError(
+                f"{rule.asked_as()[0]} matches no layer. The nearest of {len(names)} paths: "
+                f"{', '.join(near)}"
+            )
+        for request in rule.requests:
+            self.ledger.want(request, self._hint(rule, met))
+
+    def _hint(self, rule: Rule, met: list[Part]) -> str:
+        if all(self.skip.part(part) for part in met):
+            return "What it matches is left out by skip."
+        earlier = self.rules[: self.rules.index(rule)]
+        if all(any(other.covers(part) for other in earlier) for part in met):
+            return "Rules before it match the same layers, and the first counts."
+        names = sorted({slot for part in met for slot in part.slots})
+        skipped = "; bias and normalization are skipped unless they are named or skip is empty"
+        return f"The layers that it matches have the weights {', '.join(names) or 'none'}{skipped}."
+
+    # Planning
+
+    def plan(self, graph: Graph | None) -> None:
+        """Writes all that is asked of weights and outputs into configs."""
+        for part in self._parts:
+            if not self.skip.part(part):
+                for slot in part.slots:
+                    self._weight(part, slot)
+        ends = _ends(graph) if graph else set()
+        for place in self._located:
+            self._activity(place, ends)
+        for operation, path in _bare_activations(graph):
+            if asked := self._on(_ON_ACTIVATIONS):
+                why = "it is an operation and no layer: use keras.layers.Activation"
+                if id(operation) not in ends:
+                    self.ledger.refuse(asked, path, ACTIVITY, None, why)
+
+    def _on(self, names: Sequence[str]) -> tuple[str, ...]:
+        return tuple(name for name in names if name in self.regularization.on())
+
+    def rule_for(self, part: Part, slot: str = "") -> Rule | None:
+        """The first rule about a layer or one of its weights."""
+        return next((rule for rule in self.rules if rule.covers(part, slot)), None)
+
+    def _weight(self, part: Part, slot: str) -> None:
+        known = weight_of(part, slot)
+        one = isinstance(known, keras.Variable)
+        self._decided |= set(map(id, [known] if one else part.layer.weights))
+        rule = self.rule_for(part, slot)
+        if rule and rule.nothing:
+            return
+        skipped = self.skip.slot(part, slot)
+        word, penalty = rule.penalty(part, slot) if rule else ("", None)
+        if penalty is not None and (word or not skipped):
+            self._give(rule.asked_as(word), part, "regularizer", slot, penalty)
+        elif not skipped and slot not in ("embeddings", "alpha"):
+            asked = asked_of(self.regularization, part, slot)
+            fields = tuple(asked.taken.on())
+            self._give(fields, part, "regularizer", slot, self._penalty(asked))
+            for name, why in asked.refused.items():
+                self.ledger.refuse((name,), part.path, slot, None, why)
+        if is_kernel(part, slot):
+            self._constraint(rule, part, slot)
+
+    def _penalty(self, asked: Asked) -> Any:
+        """The same for all kernels that are asked the same; in the model each gets its own."""
+        key = (asked.taken, asked.units)
+        if key not in self._penalties:
+            self._penalties[key] = asked.penalty()
+        return self._penalties[key]
+
+    def _constraint(self, rule: Rule | None, part: Part, slot: str) -> None:
+        if rule and rule.constraint is not None:
+            self._give(rule.asked_as("constraint"), part, "constraint", slot, rule.constraint)
+            return
+        by_rule = bool(rule and rule.max_norm)
+        asked = rule.asked_as("max_norm") if by_rule else ("max_norm",)
+        if not (max_norm := rule.max_norm if by_rule else self.regularization.max_norm):
+            return
+        if (limit := limit_of(max_norm, part, slot)) is None:
+            self.ledger.refuse(asked, part.path, slot, None, UNKNOWN)
+        else:
+            self._give(asked, part, "constraint", slot, limit)
+
+    def _give(self, asked: tuple[str, ...], part: Part, kind: str, slot: str, value: Any) -> None:
+        if value is None:
+            return
+        name = f"{slot}_{kind}"
+        why = _objection(part, slot)
+        if name not in part.config:
+            why = f"{type(part.layer).__name__} takes no {name}"
+        if why:
+            self.ledger.refuse(asked, part.path, slot, value, why)
+            return
+        part.config[name] = keras.saving.serialize_keras_object(value)
+        self._given.append(_Given(asked, part, kind, slot, value))
+
+    def _activity(self, place: Located, ends: set[int]) -> None:
+        layer, paths = place.layer, tuple(place.paths)
+        rule = next((rule for rule in self.rules if rule.means(layer, paths)), None)
+        if self.skip.layer(layer, paths) or (rule and rule.nothing):
+            return
+        asked = self._on(_ON_ACTIVATIONS)
+        if rule and rule.activity is not None:
+            asked, penalty = rule.asked_as(ACTIVITY), rule.activity
+        elif asked and rectifies(core(layer)) and id(layer) not in ends:
+            penalty = self._on_activations
+        else:
+            return
+        config = self.edits.configs[id(layer)]
+        config["activity_regularizer"] = keras.saving.serialize_keras_object(penalty)
+        self._activities.append((asked, place, penalty))
+
+    # What came of it
+
+    def find(self, copier: Copier, model: keras.Model) -> tuple[Penalty, ...]:
+        """Writes down what was planned, as it is in the model that was made.
+
+        Raises:
+            ValueError: a layer took a penalty and gave it to no weight.
+        """
+        trainable = {id(weight) for weight in model.trainable_weights}
+        new = set()
+        for given in self._given:
+            owner, kind = given.part.owner, _KINDS[given.kind]
+            for weight in self._taken(given, copier):
+                frozen = "" if id(weight) in trainable else "frozen"
+                name = weight_name(owner, weight)
+                self.ledger.done(
+                    given.asked, copier.path(owner), name, given.value, kind=kind, why=frozen
+                )
+                new |= {id(weight)} if kind == "penalty" else set()
+        for asked, place, penalty in self._activities:
+            if not _has_activity(copier.layer(place.layer)):
+                raise _not_taken(place.layer, place.paths[0], "activity_regularizer", "its outputs")
+            self.ledger.done(asked, place.paths[0], "outputs", penalty, kind=ACTIVITY)
+        self._find_uncovered(copier)
+        return tuple(
+            Penalty(path, weight_name(made, weight), weight, id(weight) in new)
+            for _, made, path in copier.pairs
+            for weight in made.weights
+            if weight.regularizer is not None
+        )
+
+    def _taken(self, given: _Given, copier: Copier) -> list[Any]:
+        layer = given.part.same_in(copier.plain_copy(given.part.owner))
+        name = f"{given.slot}_{given.kind}"
+        value = getattr(layer, name, None) or getattr(layer, f"_{name}", None)
+        found = [w for w in layer.weights if value and getattr(w, given.kind) is value]
+        if not found:
+            raise _not_taken(layer, given.part.path, name, "add_weight")
+        return found
+
+    def _find_uncovered(self, copier: Copier) -> None:
+        """Refuses, by name, what is asked of kernels whose layer has no argument for it."""
+        asked_of = {id(place.layer): self._asked_of_all(place) for place in self._located}
+        for original, made, path in copier.pairs:
+            if (asked := asked_of.get(id(original))) is None:
+                continue
+            originals = dict(zip(map(id, made.weights), original.weights, strict=True))
+            for weight in _kernels_without(made):
+                if id(originals[id(weight)]) not in self._decided:
+                    why = f"{type(original).__name__} takes no regularizer for it"
+                    self.ledger.refuse(asked, path, weight_name(original, weight), None, why)
+
+    def _asked_of_all(self, place: Located) -> tuple[str, ...] | None:
+        """What is asked of all kernels of a layer; `None` for nothing."""
+        part = Part(place.layer, tuple(place.paths), {}, place.layer, (), tuple(place.around))
+        if self.skip.part(part):
+            return None
+        rule = self.rule_for(part)
+        if rule and (rule.nothing or rule.every or "kernel" in rule.weights):
+            return None if rule.nothing else rule.asked_as("" if rule.every else "kernel")
+        return self._on(PENALTIES) or None
+
+
+def weight_name(layer: Any, weight: Any) -> str:
+    """The name of a weight after those of the layers inside of `layer`: `query/kernel`."""
+    names = weight.path.split("/")
+    inside = [i for i, name in enumerate(names[:-1]) if name == layer.name]
+    return "/".join(names[inside[-1] + 1 :] if inside else names)
+
+
+def _objection(part: Part, slot: str) -> str:
+    """Why the kernel of a layer cannot have a penalty; empty if it can."""
+    if not is_kernel(part, slot) and slot != "embeddings":
+        return ""
+    if getattr(part.layer, "quantization_mode", None):
+        return "it is quantized, and its kernel not trained: regularize before quantize()"
+    if getattr(part.layer, "lora_enabled", False):
+        return "with LoRA, Keras puts it on A and B instead: regularize before enable_lora()"
+    return ""
+
+
+def _not_taken(layer: Any, path: str, name: str, where: str) -> ValueError:
+    return ValueError(
+        f"Layer {path!r} ({type(layer).__name__}) takes {name} and does not use it: let it pass it "
+        f"on to {where}, or leave the layer out with skip."
+    )
+
+
+def _has_activity(layer: Any) -> bool:
+    return any(each.activity_regularizer is not None for each in layer._flatten_layers())
+
+
+def _kernels_without(layer: Any) -> list[Any]:
+    """The weights of a layer that look like kernels and have no penalty."""
+    return [
+        weight
+        for each in layer._flatten_layers()
+        if not is_normalization(each)
+        for weight in each._trainable_variables
+        if len(weight.shape) > 1
+        and weight.regularizer is None
+        and not any(word in weight.name for word in ("bias", "embedding", "gamma", "beta"))
+    ]
+
+
+def _ends(graph: Graph) -> set[int]:
+    """The identities of what makes the outputs of a model: its heads, and what follows them."""
+    ends = set()
+    for head in heads(graph):
+        ends |= {id(call.operation) for call in (head.call, *head.tail) if call}
+    return ends
+
+
+def _bare_activations(graph: Graph | None) -> list[tuple[Any, str]]:
+    return [
+        (call.operation, call.path)
+        for each in (graph.walk() if graph else ())
+        for call in each.calls
+        if not isinstance(call.operation, keras.layers.Layer) and is_activation(call.operation)
+    ]

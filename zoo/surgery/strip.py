@@ -1,0 +1,180 @@
+"""`strip`: a copy of any Keras model without what acts in training only."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from .. import layers
+from ..augmentation.augmentation import Augmentation
+from ..layers.kernel_wrapper import KernelWrapper
+from .copier import Copier, config_of
+from .edits import Edits
+from .graph import Call, Graph, is_graph
+from .parts import parts_of
+from .preparation import prepared
+from .roles import core, is_sample_dropout
+
+__all__ = ["is_training_only", "strip"]
+
+_NOISE = (
+    keras.layers.ActivityRegularization,
+    keras.layers.AlphaDropout,
+    keras.layers.Dropout,
+    keras.layers.GaussianDropout,
+    keras.layers.GaussianNoise,
+    keras.layers.SpatialDropout1D,
+    keras.layers.SpatialDropout2D,
+    keras.layers.SpatialDropout3D,
+    layers.DropBlock,
+    layers.Dropout,
+    layers.GaussianNoise,
+    Augmentation,
+)
+_RATES = ("dropout", "recurrent_dropout")  # of recurrent layers and attention
+
+
+def strip(model: keras.Model) -> keras.Model:
+    """Copies a model with its weights, without its penalties, constraints, dropout and noise.
+
+    The inverse of `regularize`, for a model that is to be regularized otherwise, or served: layers
+    that act in training only are left out, those of Keras (dropout, noise, random augmentation) and
+    those of `occam.zoo` alike; `StochasticDepth` and `ResidualBranch` become the sums, and
+    `DropConnect` and `ConcreteDropout` the layers, that they are at inference; all regularizers and
+    constraints are taken off, and the drop rates inside of recurrent and attention layers are 0.
+    What the copy computes at inference is bit by bit the same; the original is not changed, and
+    the copy is not compiled.
+
+    Args:
+        model: any functional, sequential or nested model; a subclassed one as far as its config
+            says what is to be taken off.
+
+    Raises:
+        ValueError: a layer cannot be made from its config, or something of the kind is left inside
+            of a layer whose config does not show it; the message names the layer.
+
+    Example:
+
+    >>> from occam import zoo
+    >>> model = zoo.create_model(
+    ...     "mlp", input_shape=(8,), num_classes=3, regularization="strong", units=(16,)
+    ... )
+    >>> [type(layer).__name__ for layer in zoo.strip(model).layers[1:]]
+    ['Flatten', 'Dense', 'Activation', 'Dense']
+    """
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model must be a keras.Model. Received: {model!r}")
+    original, edits = prepared(model), Edits()
+    copier = Copier(edits, keep=False)
+    if not is_graph(original):
+        edits.configs[id(original)] = _bare_config(original, original.name)
+        made = copier.opaque(original)
+    else:
+        graph = Graph(original)
+        for each in reversed(list(graph.walk())):  # inner models first
+            for call in each.calls:
+                _plan(each, call, edits)
+        made = copier.model(graph)
+    _check(made)
+    return made
+
+
+def is_training_only(layer: Any) -> bool:
+    """Whether a layer is the identity at inference, and is there for training."""
+    if isinstance(layer, keras.layers.TimeDistributed):
+        return is_training_only(core(layer))
+    if isinstance(layer, keras.layers.Pipeline):
+        return all(map(is_training_only, layer.layers))
+    return isinstance(layer, _NOISE) or is_sample_dropout(layer) or _augments(layer)
+
+
+def _augments(layer: Any) -> bool:
+    """Whether it is a random augmentation of Keras; a random crop changes the size, and stays."""
+    kind = type(layer)
+    if not kind.__module__.startswith("keras.src.layers.preprocessing.image_preprocessing"):
+        return False
+    name = kind.__name__
+    mixes = name in ("AugMix", "RandAugment", "MixUp", "CutMix")
+    return (name.startswith("Random") or mixes) and name != "RandomCrop"
+
+
+def _plan(graph: Graph, call: Call, edits: Edits) -> None:
+    operation = call.operation
+    if inner := graph.inner.get(id(operation)):
+        if all(id(each.operation) in edits.removed for each in inner.calls):
+            edits.removed.add(id(operation))  # a model of augmentation and nothing else
+    elif not isinstance(operation, keras.layers.Layer):
+        return
+    elif is_training_only(operation):
+        _leave_out(graph, call, edits)
+    elif isinstance(operation, layers.StochasticDepth | layers.ResidualBranch):
+        edits.rewired[id(call.node)] = _sum_of(operation, graph, edits)
+    elif isinstance(operation, KernelWrapper):
+        held = operation.layer
+        named = held.name == operation.name or held.name not in graph.names
+        edits.configs[id(held)] = _bare_config(held, call.path)
+        edits.configs[id(held)]["name"] = held.name if named else operation.name
+        edits.swapped[id(operation)] = lambda copier: copier.layer(held)
+    else:
+        edits.configs[id(operation)] = _bare_config(operation, call.path)
+
+
+def _leave_out(graph: Graph, call: Call, edits: Edits) -> None:
+    operation = call.operation
+    if call.outputs[0].dtype == call.inputs[0].dtype:
+        edits.removed.add(id(operation))
+    else:  # an augmentation that makes floats of integers
+        name, dtype = operation.name, operation.dtype_policy
+        edits.swapped[id(operation)] = lambda copier: keras.layers.Rescaling(
+            1.0, name=name, dtype=dtype
+        )
+
+
+def _sum_of(operation: Any, graph: Graph, edits: Edits) -> Callable[..., Any]:
+    """What is called in place of a sum that drops its branch."""
+    name, branch = operation.name, list(getattr(operation, "branch", ()))
+    for held in branch:
+        config = _bare_config(held, f"{graph.join(name)}/{held.name}")
+        edits.configs[id(held)] = {**config, "name": f"{name}_{held.name}"}
+    add = keras.layers.Add(name=name, dtype=operation.dtype_policy)
+
+    def call(copier: Copier, inputs: Any, **_: Any) -> Any:
+        shortcut, x = inputs if isinstance(inputs, list | tuple) else (inputs, inputs)
+        for held in branch:
+            x = copier.layer(held)(x)
+        return add([shortcut, x])
+
+    return call
+
+
+def _bare_config(layer: Any, path: str) -> dict[str, Any]:
+    config = config_of(layer, path)
+    for part in parts_of(layer, (path,), config):
+        own = part.config
+        for slot in (*part.slots, "activity"):
+            for name in (f"{slot}_regularizer", f"{slot}_constraint"):
+                if own.get(name) is not None:
+                    own[name] = None
+        for name in _RATES:
+            if isinstance(own.get(name), float) and type(part.layer).__module__.startswith("keras"):
+                own[name] = 0.0
+    return config
+
+
+def _check(model: keras.Model) -> None:
+    """Raises ValueError if something that acts in training only is left."""
+    for layer in model._flatten_layers():
+        drops = is_training_only(layer) and getattr(layer, "rate", 1) != 0
+        if drops or layer.activity_regularizer is not None:
+            raise ValueError(_left(layer.path or layer.name, type(layer).__name__))
+    for weight in model.weights:
+        for part in (weight.regularizer, weight.constraint):
+            if part is not None:
+                raise ValueError(_left(weight.path, type(part).__name__))
+
+
+def _left(path: str, what: str) -> str:
+    return (
+        f"{path!r} cannot be stripped of {what}, which lies inside of a layer whose config does "
+        "not show it: give that layer's constructor (and get_config) an argument for it."
+    )
