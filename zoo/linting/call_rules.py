@@ -7,6 +7,7 @@ import keras
 
 from .kinds import (
     is_foreign,
+    reads_training,
     responds_to_training,
     seed_generators,
     training_default,
@@ -23,19 +24,24 @@ def call_without_training(view: View, training: Training) -> Iterator[Found]:
     """A subclassed model that `fit` cannot tell that it is training.
 
     Keras' training step passes `training=True` only to a model whose `call` takes it. Layers within
-    need no such argument: Keras hands the value on to what they hold.
+    need no such argument: Keras hands the value on to what they hold. But on JAX it does not hand
+    it on from the outermost model, whose `call` has to do it.
     """
     model = view.model
+    if is_foreign(model, "train_step") or not is_foreign(model, "call"):
+        return
     takes = "training" in model._call_signature.parameters
-    if takes or is_foreign(model, "train_step") or not is_foreign(model, "call"):
+    on_jax = keras.backend.backend() == "jax"
+    if takes and (not on_jax or reads_training(model)):
         return
     responding = [p.path for p in view.places if responds_to_training(p.layer)]
     if responding:
+        missing = "does not use its" if takes else "has no"
         yield (
             model.name,
-            f"its `call` has no argument `training`, so that `fit` runs {_list(responding)} in "
+            f"its `call` {missing} argument `training`, so that `fit` runs {_list(responding)} in "
             "inference mode.",
-            "Define `call(self, inputs, training=None)`; the layers within get it by themselves.",
+            "Define `call(self, inputs, training=None)`, and hand `training` on to the layers.",
         )
 
 

@@ -1,5 +1,6 @@
 """What a layer is, as far as rules tell layers apart."""
 
+import dis
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ __all__ = [
     "keeps_places",
     "passes_on",
     "random_kind",
+    "reads_training",
     "responds_to_training",
     "seed_generators",
     "training_default",
@@ -114,6 +116,13 @@ def training_default(layer: Any) -> Any:
     """The default of `training` in the layer's `call`; `None` if it takes no such argument."""
     parameter = layer._call_signature.parameters.get("training")
     return None if parameter is None or parameter.default is parameter.empty else parameter.default
+
+
+def reads_training(layer: Any) -> bool:
+    """Whether the code of the layer's `call` does something with the argument `training`."""
+    loads = (i for i in dis.get_instructions(type(layer).call) if i.opname.startswith("LOAD"))
+    names = (i.argval if isinstance(i.argval, tuple) else (i.argval,) for i in loads)
+    return any("training" in several for several in names)
 
 
 def responds_to_training(layer: Any) -> bool:
