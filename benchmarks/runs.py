@@ -49,12 +49,19 @@ class Job:
 
 def run_all(jobs: Sequence[Job], directory: Path, workers: int) -> dict[Job, dict[str, Any]]:
     """The result of each job; one that is in `directory` already is read, not run again."""
-    missing = [(job, directory) for job in jobs if not _path(job, directory).exists()]
+    missing = [(job, directory) for job in jobs if _read(job, directory) is None]
     if missing:
         context = multiprocessing.get_context("spawn")
         with context.Pool(workers, _single_thread) as pool:
             list(tqdm(pool.imap_unordered(_run, missing), total=len(missing), unit="run"))
-    return {job: json.loads(_path(job, directory).read_text()) for job in jobs}
+    return {job: _read(job, directory) or {} for job in jobs}
+
+
+def _read(job: Job, directory: Path) -> dict[str, Any] | None:
+    """The result of a job, if there is one and it is of just this job."""
+    path = _path(job, directory)
+    result = json.loads(path.read_text()) if path.exists() else {}
+    return result if result.get("job") == repr(job) else None
 
 
 def _path(job: Job, directory: Path) -> Path:
@@ -71,7 +78,7 @@ def _single_thread() -> None:
 
 def _run(job_and_directory: tuple[Job, Path]) -> None:
     job, directory = job_and_directory
-    result = _train(job)
+    result = {"job": repr(job), **_train(job)}
     path = _path(job, directory)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")

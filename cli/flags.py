@@ -17,19 +17,24 @@ ModelName = Annotated[str, tyro.conf.arg(metavar="MODEL")]
 Tier = Literal["none", "light", "medium", "strong"]
 
 
+_OF_TIER = "tier"  # the word that leaves a choice to the tier
+
+
+def _default(strength: Strength | Choice) -> str | None:
+    return _OF_TIER if isinstance(strength, Choice) else None
+
+
 def _flag(strength: Strength | Choice) -> Any:
     about: dict[str, Any] = {"help": strength.help, "help_behavior_hint": "(default: the tier's)"}
     if isinstance(strength, Choice):
-        words = (strength.off, *strength.options)
-        return Annotated[
-            Literal[words] | None, tyro.conf.arg(**about, metavar=f"{{{','.join(words)}}}")
-        ]
+        words = (_OF_TIER, strength.off, *strength.options)
+        return Annotated[Literal[words], tyro.conf.arg(help=strength.help)]
     return Annotated[float | None, tyro.conf.arg(**about, metavar="FLOAT")]
 
 
 Strengths = dataclasses.make_dataclass(
     "Strengths",
-    [(name, _flag(s), None) for name, s in Regularization.strengths().items()],
+    [(name, _flag(s), _default(s)) for name, s in Regularization.strengths().items()],
     namespace={"__doc__": "Instead of the tier's; 0 or none switches one off."},
 )
 
@@ -48,7 +53,7 @@ class RegularizationFlags:
         """The object that the flags mean for a model."""
         from ..zoo import preset
 
-        given = {name: value for name, value in vars(self.strengths).items() if value is not None}
+        given = {n: v for n, v in vars(self.strengths).items() if v not in (None, _OF_TIER)}
         return preset(model, self.regularization).replace(**given)
 
 

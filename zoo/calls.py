@@ -5,14 +5,16 @@ from typing import Any
 __all__ = ["as_call"]
 
 # What every layer has, what follows from its place, and what is shown for itself.
-_LEFT_OUT = {"name", "trainable", "dtype", "seed", "num_classes", "layer", "branch"}
+_LEFT_OUT = {
+    *("name", "trainable", "dtype", "seed", "num_classes", "layer", "branch", "value_range")
+}
 
 
 def as_call(part: Any) -> str:
     """The class's name and its own arguments; those that are `None` are left out.
 
     Args:
-        part: anything with a `get_config`.
+        part: anything with a `get_config`; a function is shown by its name.
 
     Example:
 
@@ -20,6 +22,8 @@ def as_call(part: Any) -> str:
     >>> as_call(Dropout(0.5))
     'Dropout(rate=0.5)'
     """
+    if not hasattr(part, "get_config"):
+        return getattr(part, "__name__", repr(part))
     arguments = part.get_config().items()
     own = {name: v for name, v in arguments if name not in _LEFT_OUT and v is not None}
     if "terms" in own:

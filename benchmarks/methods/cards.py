@@ -98,7 +98,7 @@ CARDS = {
         "zoo.SharpnessAware",
         "W <- optimizer(grad L(W + e)),  e = rho * g / |g|_2,  g = grad L(W)",
         "Overparameterized models that reach a training loss of zero; noisy labels.",
-        "Two gradients a step, so twice the time. A large rho keeps the model from fitting at all.",
+        "Two gradients a step, one after the other. A large rho keeps the model from fitting.",
     ),
     "dropout": Card(
         "Dropout",
@@ -120,7 +120,8 @@ CARDS = {
         "zoo.layers.DropBlock",
         "y = x * m * count(m) / sum(m),  m = 0 in blocks of side b at random places",
         "Large feature maps; raise the rate during training.",
-        "On maps of a few pixels, a block is the map.",
+        "Blocks of the zoo's models have a quarter of the shortest side, at most 7: on maps of "
+        "less than 8 pixels or steps that is one, as in dropout.",
     ),
     "drop_connect": Card(
         "DropConnect",

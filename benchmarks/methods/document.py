@@ -13,8 +13,10 @@ from .runs import EPOCHS, Results, value_of
 __all__ = ["document"]
 
 HEAD = """# Methods of regularization
-Every field of `zoo.Regularization` alone, measured. This page is written by `make methods`; nothing
-in it is typed by hand.
+Every field of `zoo.Regularization` alone, measured. This page is written by `make methods`; no
+figure in it is typed by hand. What is no field has no card: `ConcreteDropout`, ASAM
+(`zoo.SharpnessAware` with `adaptive=True`), `TrivialAugment` and `TimeWarp` are described where
+they are defined, and not measured.
 
 Each model is trained on mnist1d without any regularization and with one field on, in the middle of
 its search range, not tuned; {seeds} seeds each, {budget}, AdamW with a cosine,

@@ -21,7 +21,9 @@ from sklearn.preprocessing import StandardScaler
 
 from occam import zoo
 
-REGULARIZATION = zoo.Regularization(dropout=0.3, noise=0.3, mixup=0.2, label_smoothing=0.1)
+REGULARIZATION = zoo.Regularization(
+    dropout=0.3, noise=0.3, mixup=0.2, label_smoothing=0.1, weight_decay=0.01
+)
 BATCH, LEARNING_RATE = 64, 2e-3
 
 
@@ -56,7 +58,9 @@ def train(x, y, x_test, y_test, regularization: zoo.Regularization, epochs: int)
     )
     steps = -(-len(x) // BATCH)
     model.compile(
-        zoo.optimizers.adamw(LEARNING_RATE, epochs * steps, weight_decay=0.01),
+        zoo.optimizers.adamw(
+            LEARNING_RATE, epochs * steps, weight_decay=regularization.weight_decay
+        ),
         zoo.losses.CategoricalCrossentropy(),
         metrics=[zoo.metrics.CategoricalAccuracy("accuracy")],
         jit_compile=False,

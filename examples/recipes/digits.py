@@ -27,15 +27,14 @@ def main() -> None:
 
 
 def train(data: zoo.Data, epochs: int, seed: int) -> float:
-    model = zoo.create_model("resnet20", input_shape=(8, 8, 1), num_classes=10, seed=seed)
-    change = zoo.augmentation.Pipeline(
-        [
-            zoo.augmentation.RandAugment(1, 5.0, value_range=data.standardized_range),
-            zoo.augmentation.MixUp(10, REGULARIZATION.mixup),
-            zoo.augmentation.LabelSmoothing(10, REGULARIZATION.label_smoothing),
-        ],
-        seed=0,
+    model = zoo.create_model(
+        "resnet20",
+        input_shape=data.input_shape,
+        num_classes=data.num_classes,
+        regularization=REGULARIZATION,
+        seed=seed,
     )
+    change = zoo.training.samples(data, REGULARIZATION)  # augments, mixes and smooths
     model.compile(
         zoo.optimizers.adamw(LEARNING_RATE, epochs * data.steps_per_epoch),
         zoo.losses.CategoricalCrossentropy(),

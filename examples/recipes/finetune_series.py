@@ -46,8 +46,8 @@ def train(weights, learning_rate, labelled, validation, test, epochs: int) -> fl
     steps = -(-len(labelled[0]) // 50)
     model.compile(
         zoo.optimizers.adamw(learning_rate, epochs * steps),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
+        zoo.losses.CategoricalCrossentropy(),
+        metrics=[zoo.metrics.DataLoss(), zoo.metrics.CategoricalAccuracy("accuracy")],
         jit_compile=False,
     )
     model.fit(
@@ -55,7 +55,7 @@ def train(weights, learning_rate, labelled, validation, test, epochs: int) -> fl
         batch_size=50,
         epochs=epochs,
         validation_data=validation,
-        callbacks=[EarlyStopping("val_accuracy", patience=20, mode="max")],
+        callbacks=[EarlyStopping("val_data_loss", patience=20)],
         verbose=0,
     )
     return model.evaluate(*test, return_dict=True, verbose=0)["accuracy"]

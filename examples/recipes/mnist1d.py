@@ -9,8 +9,6 @@ Expected: test accuracy as in `python -c "from occam import zoo; print(zoo.list_
 
 import argparse
 
-import keras
-
 from occam import zoo
 from occam.callbacks import EarlyStopping
 
@@ -41,8 +39,8 @@ def main() -> None:
     shifts_and_scales = zoo.augmentation.resolve_augmentation("light", data.input_shape, seed=0)
     model.compile(
         zoo.optimizers.adamw(0.01, epochs * data.steps_per_epoch, weight_decay=0.01),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
+        zoo.losses.CategoricalCrossentropy(),
+        metrics=[zoo.metrics.DataLoss(), zoo.metrics.CategoricalAccuracy("accuracy")],
         steps_per_execution=data.steps_per_epoch,
         jit_compile=False,
     )
@@ -51,7 +49,7 @@ def main() -> None:
         epochs=epochs,
         steps_per_epoch=data.steps_per_epoch,
         validation_data=data.validation,
-        callbacks=[EarlyStopping("val_accuracy", patience=epochs, mode="max")],
+        callbacks=[EarlyStopping("val_data_loss", patience=epochs)],
         shuffle=False,
         verbose=2,
     )

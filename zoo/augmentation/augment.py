@@ -31,6 +31,7 @@ def augment(dataset: Any, layer: Augmentation, *, seed: int, start: int = 0) -> 
         A dataset of batches in the same order.
 
     Raises:
+        ValueError: the dataset's elements are no pairs.
         RuntimeError: Keras runs on neither TensorFlow nor JAX.
 
     Example:
@@ -47,6 +48,10 @@ def augment(dataset: Any, layer: Augmentation, *, seed: int, start: int = 0) -> 
         raise RuntimeError(
             "augment runs Keras layers over tf.data, for which Keras must run on TensorFlow or "
             f"JAX. Received: KERAS_BACKEND={backend}"
+        )
+    if not isinstance(dataset.element_spec, tuple) or len(dataset.element_spec) != 2:
+        raise ValueError(
+            f"augment takes a dataset of batches (x, y). Received: {dataset.element_spec}"
         )
     return (_mapped if backend == "tensorflow" else _generated)(dataset, layer, seed, start)
 

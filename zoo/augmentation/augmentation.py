@@ -30,9 +30,11 @@ class Augmentation(keras.layers.Layer):
 
     Attributes:
         takes_labels: whether inputs and outputs are pairs `(x, y)` of samples and labels.
+        num_classes: where it does, the number of classes.
     """
 
     takes_labels = False
+    num_classes: int
 
     def __init__(self, seed=None, **kwargs):
         # Inputs keep their type: the labels of a mixed batch must not become float16.
@@ -67,6 +69,12 @@ class Augmentation(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return input_shape
 
+    def compute_output_spec(self, inputs, training=False, seed=None):
+        if not self.takes_labels:
+            return _like(inputs)
+        x, y = inputs
+        return _like(x), keras.KerasTensor((y.shape[0], self.num_classes), dtype="float32")
+
     def get_config(self):
         return {**super().get_config(), "seed": self.seed}
 
@@ -76,6 +84,10 @@ _SHAPES = {
     3: "(batch, steps, channels)",
     4: "(batch, height, width, channels)",
 }
+
+
+def _like(x: Any) -> keras.KerasTensor:
+    return keras.KerasTensor(x.shape, dtype=x.dtype)
 
 
 def as_float(x: Any) -> Any:

@@ -38,7 +38,7 @@ class FusedAugmentation(Augmentation):
 
     Args:
         value_range: lowest and highest value of the pixels: a pair of numbers, or of sequences
-            with one number a channel where channels are standardized.
+            with one number a channel where channels are standardized. Values outside are clipped.
         fill: what comes in from outside of the image, from 0, the lowest value, to 1, the highest.
         seed: integer seed of the draws; `None` draws one.
     """
@@ -67,6 +67,7 @@ class FusedAugmentation(Augmentation):
         self.check_rank(inputs, 4)
         drawn = self.draw(ops.shape(inputs)[0], draws)
         levels = (ops.cast(inputs, "float32") - self._low) * self._scale
+        levels = ops.clip(levels, 0.0, 255.0)  # a look-up table has no more
         levels = operate(levels, drawn, 255 * self.fill)
         return as_type_of(levels / self._scale + self._low, inputs)
 

@@ -42,8 +42,8 @@ class LabelSmoothing(Augmentation):
     takes_labels = True
     epsilon = ScalarWeight(below=1.0)
 
-    def __init__(self, num_classes, epsilon=0.1, seed=None, **kwargs):
-        super().__init__(seed=seed, **kwargs)
+    def __init__(self, num_classes, epsilon=0.1, **kwargs):
+        super().__init__(**kwargs)
         self.num_classes = check_classes(self, num_classes)
         self.epsilon = epsilon
 

@@ -1,5 +1,6 @@
 """Labels of any usual form as rows of probabilities."""
 
+import numbers
 from typing import Any
 
 import keras
@@ -11,12 +12,12 @@ __all__ = ["check_classes", "soft_labels"]
 
 def check_classes(layer: keras.layers.Layer, num_classes: Any) -> int:
     """Returns the number of classes of a layer that takes labels, or says what is wrong with it."""
-    if not isinstance(num_classes, int) or num_classes < 2:
+    if not isinstance(num_classes, numbers.Integral) or num_classes < 2:
         raise ValueError(
             f"{type(layer).__name__}: `num_classes` must be an integer of at least 2. "
             f"Received: num_classes={num_classes!r}"
         )
-    return num_classes
+    return int(num_classes)
 
 
 def soft_labels(labels: Any, num_classes: int) -> Any:

@@ -45,7 +45,10 @@ class Pipeline(Augmentation):
                     f"Received: {layer!r}"
                 )
         self.layers = list(layers)
-        self.takes_labels = any(layer.takes_labels for layer in self.layers)
+        mixing = [layer for layer in self.layers if layer.takes_labels]
+        self.takes_labels = bool(mixing)
+        if mixing:
+            self.num_classes = mixing[0].num_classes
 
     def call(self, inputs, training=False, seed=None):
         draws = self.draws(seed) if training else None

@@ -61,7 +61,7 @@ def _table(tier: int, input_shape: tuple[int, ...], value_range: Any) -> list[Au
 
 def _series(tier: int, input_shape: tuple[int, ...], value_range: Any) -> list[Augmentation]:
     return [
-        RandomShift1D(int(input_shape[0] * (0.05, 0.1, 0.15)[tier])),
+        RandomShift1D(max(1, int(input_shape[0] * (0.05, 0.1, 0.15)[tier]))),
         RandomScale1D((0.1, 0.2, 0.3)[tier]),
         FeatureNoise((0.1, 0.2, 0.3)[tier]),
     ]

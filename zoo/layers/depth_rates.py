@@ -61,6 +61,8 @@ def linear_depth_rates(final: float, blocks: int) -> tuple[float, ...]:
     >>> linear_depth_rates(0.5, 1)
     (0.5,)
     """
+    if not 0 <= final < 1:
+        raise ValueError(f"depth_rates: `final` must be in [0, 1). Received: final={final!r}")
     if blocks == 1:
         return (final,)
     return tuple(final * (block / (blocks - 1)) for block in range(blocks))

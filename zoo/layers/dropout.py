@@ -65,6 +65,11 @@ class Dropout(keras.layers.Layer):
     def _mask_shape(self, inputs_shape):
         if self.noise_shape is None:
             return inputs_shape
+        if len(self.noise_shape) != len(inputs_shape):
+            raise ValueError(
+                f"{type(self).__name__}: `noise_shape` must have as many entries as the input has "
+                f"axes, {len(inputs_shape)}. Received: noise_shape={self.noise_shape!r}"
+            )
         pairs = zip(self.noise_shape, inputs_shape, strict=True)
         return tuple(whole if size is None else size for size, whole in pairs)
 

@@ -33,9 +33,8 @@ class ScalarWeight:
         if layer is None:
             return self
         weight = np.asarray(getattr(layer, f"_{self.name}"), dtype="float32")
-        return float(
-            str(weight)
-        )  # the shortest decimal that is this float32: 0.1, not 0.10000000149
+        # The shortest decimal that is this float32: 0.1, not 0.10000000149.
+        return float(str(weight))
 
     def __set__(self, layer: Any, value: float):
         value = self.check(layer, value)

@@ -1,6 +1,7 @@
 """`seed_generator`: the random numbers of a layer, its own even where seeds are alike."""
 
 import hashlib
+import numbers
 from typing import Any
 
 import keras
@@ -29,9 +30,9 @@ def seed_generator(layer: keras.layers.Layer, seed: Any) -> keras.random.SeedGen
     """
     if seed is None:
         return keras.random.SeedGenerator()
-    if not isinstance(seed, int) or isinstance(seed, bool):
+    if not isinstance(seed, numbers.Integral) or isinstance(seed, bool):
         raise ValueError(
             f"{type(layer).__name__}: `seed` must be an integer or None. Received: seed={seed!r}"
         )
-    digest = hashlib.sha256(f"{seed} {layer.name}".encode()).digest()
+    digest = hashlib.sha256(f"{int(seed)} {layer.name}".encode()).digest()
     return keras.random.SeedGenerator(int.from_bytes(digest[:4]) >> 1)

@@ -11,7 +11,7 @@ __all__ = ["Blueprint", "blueprint_of"]
 
 @dataclass(frozen=True)
 class Blueprint:
-    """The arguments of `create_model`, resolved: the same blueprint gives the same weights.
+    """The arguments of `create_model`, resolved: the same blueprint gives the same model.
 
     `create_model` leaves it on the model, where `zoo.train` reads it; it is not part of the saved
     `.keras` file.
@@ -22,7 +22,8 @@ class Blueprint:
         num_classes: number of logits.
         regularization: the object, a tier's name resolved.
         seed: the seed of the weights, dropped units and noise.
-        options: the architecture's own options that were given.
+        options: all of the architecture's own options.
+        weights: the data set of the shipped weights that it began with, if it did.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Blueprint:
     regularization: Regularization
     seed: int
     options: dict[str, Any] = field(default_factory=dict)
+    weights: str | None = None
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Blueprint":

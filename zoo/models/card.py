@@ -28,7 +28,9 @@ def summary(pattern: str = "*") -> str:
     head = ("model", "inputs", "parameters", "weights", "best accuracy", "from")
     rows = [_row(get_architecture(name)) for name in list_models(pattern)]
     if not rows:
-        raise ValueError(f"No model is called like {pattern!r}. There are: {list_models()}")
+        raise ValueError(
+            f"No model is called like {pattern!r}. There are: {', '.join(list_models())}"
+        )
     return table(head, rows)
 
 
@@ -55,10 +57,12 @@ def _measured() -> dict[str, dict[str, Any]]:
 
 
 def _cited(reference: str) -> str:
-    """Authors and year of a reference."""
-    years = (part.strip() for part in reference.split(",") if part.strip().isdigit())
-    authors = reference.split(" et al.")[0].split(",")[0]
-    return f"{authors}{' et al.' if ' et al.' in reference else ''} {next(years)}"
+    """Authors and year of a reference, as they are cited in a text."""
+    years = [part.strip() for part in reference.split(",") if part.strip().isdigit()]
+    first, *more = reference.split(" & ")[0].split(",")[0].split(" et al.")
+    several = more or "," in reference.split(" & ")[0]
+    pair = reference.split(",")[0] if " & " in reference.split(",")[0] else first
+    return " ".join([f"{first} et al." if several else pair, *years[:1]])
 
 
 def card(architecture: Architecture) -> str:
@@ -118,8 +122,8 @@ def tier_card(architecture: Architecture, tier: str) -> str:
     )
     rows = list(regularizers_of(model))
     layers = table(("where", "what"), rows) if rows else "No layer regularizes."
-    parts = [f"{a.name}, {tier}: {regularization}", "", layers, *_training(a, regularization)]
-    return "\n".join(parts).rstrip()
+    head = textwrap.fill(f"{a.name}, {tier}: {regularization}", 79, subsequent_indent="  ")
+    return "\n".join([head, "", layers, *_training(a, regularization)]).rstrip()
 
 
 def regularizers_of(model: keras.Model) -> Iterator[tuple[str, str]]:
@@ -147,7 +151,8 @@ def _training(architecture: Architecture, regularization: Regularization) -> Ite
     for rank in architecture.ranks if tier else ():
         yield f"\naugmentation, {KINDS[rank]} {SHAPES[rank]}:"
         pipeline = resolve_augmentation(str(tier), SHAPES[rank])
-        yield from (f"  {line}" for line in str(pipeline).splitlines())
+        for line in str(pipeline).splitlines():
+            yield textwrap.fill(line, 79, initial_indent="  ", subsequent_indent="    ")
     yield from ["", *(f"{name}={value:g}" for name, value in strengths.items())]
 
 

@@ -20,6 +20,7 @@ __all__ = ["cnn1d"]
         "strong": Regularization(noise=0.1, dropout=0.1, augmentation="medium"),
     },
     ranks=(2,),
+    smallest=6,
     reference="Greydanus & Kobak, Scaling Down Deep Learning with MNIST-1D, 2020, "
     "https://arxiv.org/abs/2011.14439",
 )

@@ -7,17 +7,14 @@ import keras
 from ..regularization import Regularization
 from .blocks import LayerScale, patches
 from .registry import register_model
-from .wiring import ACTIVATIONS, KERNELS, MAPS, Norm, Wiring
+from .wiring import ACTIVATIONS, KERNELS, MAPS, RESIDUAL, Norm, Wiring
 
 __all__ = ["convnext_tiny"]
 
 
 @register_model(
     "convnext_tiny",
-    honours=(
-        *(*KERNELS, *ACTIVATIONS, *MAPS),
-        *("drop_connect", "dropout", "stochastic_depth", "noise"),
-    ),
+    honours=(*KERNELS, *ACTIVATIONS, *MAPS, *RESIDUAL),
     presets={
         "light": Regularization(weight_decay=0.05),
         "medium": Regularization(weight_decay=0.05, stochastic_depth=0.1, label_smoothing=0.1),

@@ -7,17 +7,14 @@ from keras import ops
 from ..regularization import Regularization
 from .blocks import ClassToken, FeatureTokenizer, self_attention
 from .registry import register_model
-from .wiring import ACTIVATIONS, KERNELS, Wiring
+from .wiring import ACTIVATIONS, KERNELS, RESIDUAL, Wiring
 
 __all__ = ["ft_transformer"]
 
 
 @register_model(
     "ft_transformer",
-    honours=(
-        *(*KERNELS, *ACTIVATIONS),
-        *("drop_connect", "dropout", "stochastic_depth", "noise"),
-    ),
+    honours=(*KERNELS, *ACTIVATIONS, *RESIDUAL),
     presets={
         "light": Regularization(weight_decay=0.01, dropout=0.1),
         "medium": Regularization(weight_decay=0.01, dropout=0.2, noise=0.1),

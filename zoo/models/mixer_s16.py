@@ -7,17 +7,14 @@ import keras
 from ..regularization import Regularization
 from .blocks import patches
 from .registry import register_model
-from .wiring import ACTIVATIONS, KERNELS, Wiring
+from .wiring import ACTIVATIONS, KERNELS, RESIDUAL, Wiring
 
 __all__ = ["mixer_s16"]
 
 
 @register_model(
     "mixer_s16",
-    honours=(
-        *(*KERNELS, *ACTIVATIONS),
-        *("drop_connect", "dropout", "stochastic_depth", "noise"),
-    ),
+    honours=(*KERNELS, *ACTIVATIONS, *RESIDUAL),
     presets={
         "light": Regularization(weight_decay=0.05),
         "medium": Regularization(weight_decay=0.05, stochastic_depth=0.1, label_smoothing=0.1),

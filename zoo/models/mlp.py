@@ -29,6 +29,8 @@ def mlp(inputs: Any, num_classes: int, wiring: Wiring, *, units: tuple[int, ...]
     `units=(100, 100)` is the MLP of the MNIST-1D paper, 15,210 parameters; the wider default leaves
     more to regularize, and regularized it generalizes better.
     """
+    if not isinstance(units, tuple | list):
+        raise ValueError(f"mlp: units must be the widths of its layers. Received: units={units!r}")
     x = keras.layers.Flatten()(wiring.noise(inputs))
     for width in units:
         x = wiring.dropout(wiring.relu(wiring.dense(x, width)))

@@ -79,7 +79,7 @@ def load_weights(model: keras.Model, name: str, data: str) -> None:
     weights, blueprint = known[data], model.blueprint
     for field in ("input_shape", "num_classes", "options"):
         expected, received = getattr(weights, field), getattr(blueprint, field)
-        if json.dumps(expected) != json.dumps(received):
+        if _json(expected) != _json(received):
             raise ValueError(
                 f"The weights {data!r} of model {name!r} need {field}={expected}. "
                 f"Received: {field}={received}"
@@ -152,6 +152,10 @@ def _made(layer: keras.layers.Layer) -> tuple[bool, int, str]:
 def _statistics(layer: keras.layers.Layer) -> list[Any]:
     """The moving averages of a normalization."""
     return [v for v in layer._non_trainable_variables if v.name.startswith("moving_")]
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def _digest(file: Path) -> str:

@@ -261,7 +261,10 @@ def create_model(
     logits = architecture.build(inputs, num_classes, wiring, **options)
     wiring.check()
     model = keras.Model(inputs, logits, name=name)
-    model.blueprint = Blueprint(name, input_shape, num_classes, regularization, seed, options)
+    options = {**architecture.options, **options}
+    model.blueprint = Blueprint(
+        name, input_shape, num_classes, regularization, seed, options, weights
+    )
     if weights is not None:
         load_weights(model, name, weights)
     return model

@@ -7,15 +7,12 @@ from keras import ops
 
 from ..regularization import Regularization
 from .registry import register_model
-from .wiring import ACTIVATIONS, KERNELS, MAPS, Norm, Wiring
+from .wiring import ACTIVATIONS, KERNELS, MAPS, RESIDUAL, Norm, Wiring
 
 __all__ = ["resnet20", "resnet32", "resnet56", "resnet110"]
 
 _ABOUT: dict[str, Any] = {
-    "honours": (
-        *(*KERNELS, *ACTIVATIONS, *MAPS),
-        *("drop_connect", "dropout", "stochastic_depth", "noise"),
-    ),
+    "honours": (*KERNELS, *ACTIVATIONS, *MAPS, *RESIDUAL),
     "presets": {
         "light": Regularization(augmentation="light"),
         "medium": Regularization(label_smoothing=0.1, mixup=0.2, augmentation="light"),

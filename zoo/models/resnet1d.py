@@ -6,17 +6,14 @@ import keras
 
 from ..regularization import Regularization
 from .registry import register_model
-from .wiring import ACTIVATIONS, KERNELS, MAPS, Norm, Wiring
+from .wiring import ACTIVATIONS, KERNELS, MAPS, RESIDUAL, Norm, Wiring
 
 __all__ = ["resnet1d"]
 
 
 @register_model(
     "resnet1d",
-    honours=(
-        *(*KERNELS, *ACTIVATIONS, *MAPS),
-        *("drop_connect", "dropout", "stochastic_depth", "noise"),
-    ),
+    honours=(*KERNELS, *ACTIVATIONS, *MAPS, *RESIDUAL),
     presets={
         "light": Regularization(noise=0.1, dropout=0.05),
         "medium": Regularization(l2=3e-4, noise=0.1, dropout=0.05),

@@ -4,17 +4,14 @@ from typing import Any
 
 from ..regularization import Regularization
 from .registry import register_model
-from .wiring import ACTIVATIONS, KERNELS, Norm, Wiring
+from .wiring import ACTIVATIONS, KERNELS, RESIDUAL, Norm, Wiring
 
 __all__ = ["tabular_resnet"]
 
 
 @register_model(
     "tabular_resnet",
-    honours=(
-        *(*KERNELS, *ACTIVATIONS),
-        *("drop_connect", "dropout", "stochastic_depth", "noise"),
-    ),
+    honours=(*KERNELS, *ACTIVATIONS, *RESIDUAL),
     presets={
         "light": Regularization(weight_decay=0.01, dropout=0.1),
         "medium": Regularization(weight_decay=0.01, dropout=0.3, noise=0.2),

@@ -4,17 +4,14 @@ from typing import Any
 
 from ..regularization import Regularization
 from .registry import register_model
-from .wiring import ACTIVATIONS, KERNELS, MAPS, Norm, Wiring
+from .wiring import ACTIVATIONS, KERNELS, MAPS, RESIDUAL, Norm, Wiring
 
 __all__ = ["tcn"]
 
 
 @register_model(
     "tcn",
-    honours=(
-        *(*KERNELS, *ACTIVATIONS, *MAPS),
-        *("drop_connect", "dropout", "stochastic_depth", "noise"),
-    ),
+    honours=(*KERNELS, *ACTIVATIONS, *MAPS, *RESIDUAL),
     presets={
         "light": Regularization(augmentation="light"),
         "medium": Regularization(noise=0.1, augmentation="light"),

@@ -7,17 +7,14 @@ import keras
 from ..regularization import Regularization
 from .blocks import ClassToken, PositionEmbedding, patches, self_attention
 from .registry import register_model
-from .wiring import ACTIVATIONS, KERNELS, Wiring
+from .wiring import ACTIVATIONS, KERNELS, RESIDUAL, Wiring
 
 __all__ = ["vit_tiny"]
 
 
 @register_model(
     "vit_tiny",
-    honours=(
-        *(*KERNELS, *ACTIVATIONS),
-        *("drop_connect", "dropout", "stochastic_depth", "noise"),
-    ),
+    honours=(*KERNELS, *ACTIVATIONS, *RESIDUAL),
     presets={
         "light": Regularization(weight_decay=0.05),
         "medium": Regularization(weight_decay=0.05, stochastic_depth=0.1, label_smoothing=0.1),

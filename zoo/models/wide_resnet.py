@@ -6,15 +6,12 @@ import keras
 
 from ..regularization import Regularization
 from .registry import register_model
-from .wiring import ACTIVATIONS, KERNELS, MAPS, Norm, Wiring
+from .wiring import ACTIVATIONS, KERNELS, MAPS, RESIDUAL, Norm, Wiring
 
 __all__ = ["wide_resnet16_4", "wide_resnet28_10"]
 
 _ABOUT: dict[str, Any] = {
-    "honours": (
-        *(*KERNELS, *ACTIVATIONS, *MAPS),
-        *("drop_connect", "dropout", "stochastic_depth", "noise"),
-    ),
+    "honours": (*KERNELS, *ACTIVATIONS, *MAPS, *RESIDUAL),
     "presets": {
         "light": Regularization(augmentation="light"),
         "medium": Regularization(label_smoothing=0.1, dropout=0.1, augmentation="light"),
@@ -33,7 +30,7 @@ def wide_resnet16_4(
     inputs: Any, num_classes: int, wiring: Wiring, *, width: int = 16, norm: Norm = "batch"
 ):
     """16 layers, 4 times as wide: 2.7 M parameters for `(32, 32, 3)` and 10 classes."""
-    return _wide_resnet(inputs, num_classes, wiring, blocks=2, width=4 * width, norm=norm)
+    return _wide_resnet(inputs, num_classes, wiring, blocks=2, factor=4, width=width, norm=norm)
 
 
 @register_model("wide_resnet28_10", **_ABOUT)
@@ -41,23 +38,29 @@ def wide_resnet28_10(
     inputs: Any, num_classes: int, wiring: Wiring, *, width: int = 16, norm: Norm = "batch"
 ):
     """28 layers, 10 times as wide: 36.5 M parameters."""
-    return _wide_resnet(inputs, num_classes, wiring, blocks=4, width=10 * width, norm=norm)
+    return _wide_resnet(inputs, num_classes, wiring, blocks=4, factor=10, width=width, norm=norm)
 
 
 def _wide_resnet(
-    inputs: Any, num_classes: int, wiring: Wiring, *, blocks: int, width: int, norm: Norm
+    inputs: Any,
+    num_classes: int,
+    wiring: Wiring,
+    *,
+    blocks: int,
+    factor: int,
+    width: int,
+    norm: Norm,
 ) -> Any:
-    """A stem, three stages of `blocks` blocks with `width`, 2 and 4 times as many filters, logits.
+    """A stem of `width` filters, and three stages of `blocks` blocks, the logits.
 
-    The stem has 16 filters in the paper's networks: `width` over the factor of the name.
+    The stages have `factor` times `width` filters, and 2 and 4 times as many.
     """
-    factor = {2: 4, 4: 10}[blocks]
-    x = _conv(wiring.noise(inputs), width // factor, 3, 1, wiring)
+    x = _conv(wiring.noise(inputs), width, 3, 1, wiring)
     rates = wiring.depth_rates(3 * blocks)
     for stage in range(3):
         for block in range(blocks):
             stride = 2 if stage > 0 and block == 0 else 1
-            x = _block(x, width * 2**stage, stride, next(rates), wiring, norm)
+            x = _block(x, factor * width * 2**stage, stride, next(rates), wiring, norm)
     x = wiring.relu(wiring.norm(x, norm))
     return wiring.head(keras.layers.GlobalAveragePooling2D()(x), num_classes)
 

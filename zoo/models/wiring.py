@@ -11,7 +11,7 @@ import keras
 from .. import layers, regularizers
 from ..regularization import Regularization
 
-__all__ = ["ACTIVATIONS", "KERNELS", "MAPS", "Norm", "Wiring"]
+__all__ = ["ACTIVATIONS", "KERNELS", "MAPS", "RESIDUAL", "Norm", "Wiring"]
 
 Norm = Literal["batch", "layer", "group"]
 
@@ -19,6 +19,7 @@ Norm = Literal["batch", "layer", "group"]
 KERNELS = ("l1", "l2", "group_lasso", "orthogonal", "hoyer", "max_norm")
 ACTIVATIONS = ("activity_l1", "activity_l2")
 MAPS = ("spatial_dropout", "drop_block")
+RESIDUAL = ("drop_connect", "dropout", "stochastic_depth", "noise")
 
 _CONVOLUTIONS = {3: keras.layers.Conv1D, 4: keras.layers.Conv2D}
 _LARGEST_GROUPS = 32  # Wu & He 2018
@@ -172,12 +173,12 @@ class Wiring:
 
     def depth_rates(self, blocks: int) -> Iterator[float]:
         """The stochastic-depth rates of a model's residual blocks, in their order."""
-        (final,) = self._strengths("stochastic_depth")
-        return iter(layers.linear_depth_rates(final, blocks))
+        return iter(layers.linear_depth_rates(self.regularization.stochastic_depth, blocks))
 
     def add(self, shortcut: Any, branch: Any, rate: float) -> Any:
         """The sum of a residual block; its branch is dropped at `rate` in training."""
-        if not self.regularization.stochastic_depth:
+        (final,) = self._strengths("stochastic_depth")
+        if not final:
             return keras.layers.Add()([shortcut, branch])
         layer = layers.StochasticDepth(rate, **self._drawing("stochastic_depth"))
         return layer([shortcut, branch])

@@ -31,7 +31,7 @@ class Noise:
         "2015, https://arxiv.org/abs/1411.4280",
     ).field()
     drop_block: float = Strength(
-        help="fraction of hidden feature maps dropped in blocks in training",
+        help="fraction of hidden feature maps dropped in blocks of a quarter of their side",
         symbol="1 - p",
         below=1.0,
         search=(0.02, 0.3),

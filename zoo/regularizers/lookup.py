@@ -16,6 +16,7 @@ KERAS_NAMES = {
     "l1": L1,
     "l2": L2,
     "l1_l2": L1L2,
+    "l1l2": L1L2,
     "OrthogonalRegularizer": Orthogonal,
     "orthogonal_regularizer": Orthogonal,
 }
@@ -41,6 +42,8 @@ def get(identifier: Any) -> Any:
     >>> type(get(keras.regularizers.OrthogonalRegularizer(0.1))).__name__
     'Orthogonal'
     """
+    if isinstance(identifier, type) and issubclass(identifier, keras.regularizers.Regularizer):
+        identifier = identifier()  # as Keras does
     if identifier is None or type(identifier) in CLASSES.values():
         return identifier
     if isinstance(identifier, str):

@@ -34,9 +34,11 @@ class Sum(keras.regularizers.Regularizer):
     """
 
     def __init__(self, terms: Sequence[Any]):
+        if not isinstance(terms, list | tuple) or not terms or None in terms:
+            raise ValueError(
+                f"Sum: `terms` must be a list of regularizers, one or more. Received: {terms!r}"
+            )
         self.terms = [get(term) for term in terms]
-        if not self.terms or None in self.terms:
-            raise ValueError(f"Sum: `terms` must be regularizers, one or more. Received: {terms!r}")
 
     def __call__(self, x: Any) -> Any:
         return sum(term(x) for term in self.terms)

@@ -55,6 +55,12 @@ def test_cardinality_and_partial_batches_stay():
     assert augment(short.repeat(), Mix(3), seed=1).cardinality() == tf.data.INFINITE_CARDINALITY
 
 
+def test_only_pairs_of_samples_and_labels():
+    triples = batches(1).map(lambda x, y: (x, y, y))
+    with pytest.raises(ValueError, match=r"takes a dataset of batches \(x, y\). Received: "):
+        augment(triples, FeatureNoise(1.0), seed=1)
+
+
 def test_another_backend_is_refused(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     with pytest.raises(RuntimeError, match=r"TensorFlow or JAX. Received: KERAS_BACKEND=torch"):

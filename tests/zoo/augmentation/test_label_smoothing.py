@@ -27,6 +27,17 @@ def test_acts_in_training_only_and_is_live():
     np.testing.assert_array_equal(layer((X, Y), training=True)[1], np.eye(3)[Y])
 
 
+def test_symbolic_outputs_are_what_comes_out():
+    x, y = keras.Input((6, 1), dtype="uint8"), keras.Input((), dtype="int32")
+    for layer in (LabelSmoothing(3), MixUp(3), Pipeline([RandomShift1D(2), MixUp(3)])):
+        samples, labels = layer((x, y))
+        assert (samples.shape, samples.dtype) == ((None, 6, 1), "uint8")
+        assert (labels.shape, labels.dtype) == ((None, 3), "float32")
+        model = keras.Model([x, y], [samples, labels])
+        real = model([X.astype("uint8"), Y])
+        assert [tuple(part.shape) for part in real] == [(4, 6, 1), (4, 3)]
+
+
 def test_comes_back_from_its_config():
     layer = LabelSmoothing(3, 0.3)
     assert LabelSmoothing.from_config(layer.get_config()).get_config() == layer.get_config()

@@ -69,7 +69,7 @@ def test_saved_and_loaded(tmp_path, monkeypatch):
         ({"data": "imagenet"}, "'cnn1d' has weights for: mnist1d. Received: .*'imagenet'"),
         ({"num_classes": 3}, "'mnist1d' of model 'cnn1d' need num_classes=10. Received: .*=3"),
         ({"input_shape": (50, 1)}, r"need input_shape=\(40, 1\). Received: .*\(50, 1\)"),
-        ({"width": 10}, r"need options=\{\}. Received: options=\{'width': 10\}"),
+        ({"width": 10}, r"need options=\{'width': 25\}. Received: options=\{'width': 10\}"),
     ],
 )
 def test_what_does_not_fit_is_refused(changes, message):
@@ -97,6 +97,14 @@ def test_whatever_the_regularization_the_same_weights(name, tmp_path, monkeypatc
     )
     x = np.random.default_rng(0).normal(size=(2, *shape)).astype("float32")
     np.testing.assert_array_equal(again(x), model(x))
+
+
+def test_an_option_may_be_spelled_out_and_the_blueprint_knows_the_weights():
+    (weights,) = zoo.list_weights("cnn1d")
+    model = create(weights, width=25)
+    assert model.blueprint.weights == "mnist1d"
+    assert type(model.blueprint).from_dict(model.blueprint.to_dict()) == model.blueprint
+    assert zoo.create_model("cnn1d", input_shape=(40, 1), num_classes=10).blueprint.weights is None
 
 
 def test_the_card_of_a_file_is_complete():

@@ -213,6 +213,11 @@ def test_an_unknown_normalization_is_refused():
         build("resnet1d", norm="instance")
 
 
+def test_stochastic_depth_without_a_residual_block_is_found_out():
+    with pytest.raises(ValueError, match="wires no layer with stochastic_depth"):
+        build("resnet1d", zoo.Regularization(stochastic_depth=0.2), blocks=0)
+
+
 def test_none_wires_nothing():
     model = build("resnet1d")
     assert model.losses == []

@@ -8,7 +8,16 @@ from occam.zoo.regularizers import L1, L1L2, L2, GroupLasso, Hoyer, Orthogonal
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        *[("l1", L1), ("L1", L1), ("l2", L2), ("l1_l2", L1L2), ("occam>L2", L2)],
+        *[
+            ("l1", L1),
+            ("L1", L1),
+            ("l2", L2),
+            ("l1_l2", L1L2),
+            ("l1l2", L1L2),
+            ("occam>L2", L2),
+            (L2, L2),
+            (keras.regularizers.L2, L2),
+        ],
         *[("GroupLasso", GroupLasso), ("Hoyer", Hoyer), ("OrthogonalRegularizer", Orthogonal)],
     ],
 )

@@ -24,7 +24,9 @@ def test_survives_save_and_load(tmp_path):
     assert [type(t) for t in loaded.layers[0].kernel_regularizer.terms] == [L1, GroupLasso]
 
 
-@pytest.mark.parametrize("terms", [[], [None], ["l2", None]])
+@pytest.mark.parametrize("terms", [[], [None], ["l2", None], 5, "l2"])
 def test_refuses_what_is_no_regularizer(terms):
-    with pytest.raises(ValueError, match=r"`terms` must be regularizers, one or more. Received: "):
+    with pytest.raises(
+        ValueError, match=r"`terms` must be a list of regularizers, one or more. Received: "
+    ):
         Sum(terms)
