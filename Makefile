@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 NEUTRAL := $(addprefix tests/zoo/, layers regularizers augmentation test_losses.py \
-	training/test_samples.py training/test_sharpness_aware.py)
+	training/test_samples.py training/test_sharpness_aware.py \
+	linting/test_call_rules.py linting/test_decay_rules.py)
 
 .PHONY: demo test test-jax bench methods lint wheel clean
 
