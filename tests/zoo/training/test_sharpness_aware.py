@@ -60,7 +60,7 @@ def subclassed():
 def two_outputs():
     keras.utils.set_random_seed(4)
     inputs = keras.Input((3,))
-    return keras.Model(inputs, {name: keras.layers.Dense(1, name=name)(inputs) for name in "ab"})
+    return keras.Model(inputs, [keras.layers.Dense(1, name=name)(inputs) for name in "ab"])
 
 
 def embedding():
@@ -167,7 +167,7 @@ def test_three_steps_are_those_of_moving_the_weights_there_and_back(eta):
     ("build", "x", "y"),
     [
         (network, X, Y),
-        (two_outputs, X, {"a": Y, "b": Y}),
+        (two_outputs, X, [Y, Y]),
         (subclassed, {"absent": None, "x": X}, Y),
         (embedding, RNG.integers(0, 10, (16, 4)), RNG.normal(size=(16, 4, 1))),
         (large_inputs, 1e5 * X, Y),
@@ -310,7 +310,7 @@ def test_half_precision_with_loss_scaling():
 def test_two_outputs_and_sample_weights():
     trainer = SharpnessAware(two_outputs())
     trainer.compile("sgd", {"a": "mse", "b": "mae"}, loss_weights={"a": 1.0, "b": 0.5})
-    targets, weights = {"a": Y, "b": Y}, {"a": np.ones(16), "b": np.zeros(16)}
+    targets, weights = [Y, Y], [np.ones(16), np.zeros(16)]
     before = trainer.model.get_layer("b").get_weights()[0]
     trainer.fit(X, targets, sample_weight=weights, verbose=0)
     np.testing.assert_array_equal(trainer.model.get_layer("b").get_weights()[0], before)
