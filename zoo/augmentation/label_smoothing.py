@@ -32,8 +32,8 @@ class LabelSmoothing(Augmentation):
 
     >>> import numpy as np
     >>> _, y = LabelSmoothing(4, 0.2)((np.zeros((1, 3)), np.array([2])), training=True)
-    >>> np.round(np.asarray(y), 3).tolist()
-    [[0.05, 0.05, 0.85, 0.05]]
+    >>> [round(float(share), 3) for share in y[0]]
+    [0.05, 0.05, 0.85, 0.05]
 
     Reference: Szegedy et al., Rethinking the Inception Architecture for Computer Vision, 2016,
     section 7, https://arxiv.org/abs/1512.00567
