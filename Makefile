@@ -19,6 +19,7 @@ test-jax: .venv/.jax        ## layers, regularizers and what else is neutral, on
 bench: .venv/.test          ## the measured ratios of benchmarks/
 	$(BIN)/python -m benchmarks.epoch
 	$(BIN)/python -m benchmarks.stochastic_depth
+	$(BIN)/python -m benchmarks.sam
 	$(BIN)/python -m benchmarks.augmentation
 	$(BIN)/python -m benchmarks.costs
 
