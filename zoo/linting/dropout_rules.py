@@ -20,25 +20,29 @@ def one_seed(view: View, training: Training) -> Iterator[Found]:
 
     The layers of this package mix a seed with their names, and draw differently.
     """
-    first: dict[tuple[str, int], tuple[int, str]] = {}
+    seen: set[int] = set()  # a generator that two layers share gives each other numbers
+    first: dict[tuple[str, int], Place] = {}
     for place in view.places:
         for generator in seed_generators(place.layer):
             seed = generator.get_config()["seed"]
-            if seed is None or _inherits(place, seed):
+            if seed is None or id(generator) in seen:
                 continue
-            key = random_kind(place.layer), seed
-            other, path = first.setdefault(key, (id(generator), place.path))
-            if other != id(generator):
+            seen.add(id(generator))
+            owner = _owner(place, seed)
+            other = first.setdefault((random_kind(place.layer), seed), owner)
+            if other != owner:
                 yield (
-                    place.path,
-                    f"it draws the same random numbers as `{path}`: both have seed {seed}.",
+                    owner.path,
+                    f"it draws the same random numbers as `{other.path}`: both have seed {seed}.",
                     "Give each layer a seed of its own, or none.",
                 )
 
 
-def _inherits(place: Place, seed: int) -> bool:
-    """Whether the layer got its seed from the one that holds it, and draws for that one."""
-    return place.parent is not None and getattr(place.parent.layer, "seed", None) == seed
+def _owner(place: Place, seed: int) -> Place:
+    """The outermost layer that has the seed: it gave it to those within, which draw for it."""
+    while place.parent is not None and getattr(place.parent.layer, "seed", None) == seed:
+        place = place.parent
+    return place
 
 
 @rule("OCC402", "dropout directly before BatchNorm")

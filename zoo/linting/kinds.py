@@ -39,6 +39,7 @@ _WITH_DROPOUT_INSIDE = (
     keras.layers.SimpleRNNCell,
     keras.layers.LSTMCell,
     keras.layers.GRUCell,
+    type(keras.layers.ConvLSTM1D(1, 1).cell),  # Keras exports no name for it
     keras.layers.Attention,
     keras.layers.AdditiveAttention,
 )
@@ -61,6 +62,13 @@ _ELEMENTWISE = (
     keras.layers.Reshape,
     keras.layers.Permute,
 )
+# Of `keras.ops`, called on the tensors of a functional model; Keras exports no names for them.
+_ELEMENTWISE_OPERATIONS = {
+    *("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Celu", "Gelu", "Silu", "HardSilu"),
+    *("Sigmoid", "HardSigmoid", "LogSigmoid", "Softplus", "Softsign", "Tanh"),
+    *("Softmax", "LogSoftmax"),
+    *("Cast", "ExpandDims", "Reshape", "Squeeze", "Transpose"),
+}
 
 
 def drops(layer: Any) -> bool:
@@ -80,13 +88,17 @@ def drop_rates(layer: Any) -> dict[str, float]:
 
 
 def is_normalization(layer: Any) -> bool:
-    """Whether it is a normalization layer, Keras' or one that is called so."""
-    return isinstance(layer, _NORMALIZATION) or "Norm" in type(layer).__name__
+    """Whether it is a normalization layer: Keras', or one that is called so and has no kernel."""
+    if isinstance(layer, _NORMALIZATION):
+        return True
+    return "Norm" in type(layer).__name__ and all(len(w.shape) < 2 for w in layer.weights)
 
 
 def keeps_places(layer: Any) -> bool:
     """Whether it changes each value by itself, or only the shape."""
-    return isinstance(layer, _ELEMENTWISE)
+    if isinstance(layer, keras.layers.Layer):
+        return isinstance(layer, _ELEMENTWISE)
+    return type(layer).__name__ in _ELEMENTWISE_OPERATIONS
 
 
 def passes_on(layer: Any) -> bool:
@@ -101,7 +113,9 @@ def is_foreign(layer: Any, method: str) -> bool:
 
 
 def seed_generators(layer: Any) -> Iterator[keras.random.SeedGenerator]:
-    """The generators that a layer draws from itself."""
+    """The generators that a layer draws from itself; a cell that drops nothing has one, too."""
+    if isinstance(layer, _WITH_DROPOUT_INSIDE) and not any(drop_rates(layer).values()):
+        return
     for value in vars(layer).values():
         if isinstance(value, keras.random.SeedGenerator):
             yield value

@@ -106,8 +106,9 @@ def _is_crossentropy(loss: Any) -> bool:
 
 
 def _gives_probabilities(layer: Any) -> bool:
-    activation = getattr(layer, "activation", None)
-    return isinstance(layer, keras.layers.Softmax) or activation in _PROBABILITIES
+    if getattr(layer, "activation", None) in _PROBABILITIES:
+        return True
+    return type(layer).__name__ in ("Softmax", "Sigmoid")  # a layer, or an operation of keras.ops
 
 
 def _is_linear(layer: Any) -> bool:

@@ -1,5 +1,6 @@
 """How the model is trained: labels, patience and batch size."""
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,23 +38,25 @@ def smoothed_twice(view: View, training: Training) -> Iterator[Found]:
 
 
 def _label_smoothing(loss: Any) -> float:
-    value = getattr(loss, "label_smoothing", 0.0)
+    if isinstance(loss, functools.partial):
+        value = loss.keywords.get("label_smoothing", 0.0)
+    else:
+        value = getattr(loss, "label_smoothing", 0.0)
     return float(value) if isinstance(value, int | float) else 0.0
 
 
 @rule("OCC502", "stop patience <= learning-rate patience")
 def stops_before_the_rate_falls(view: View, training: Training) -> Iterator[Found]:
     """Early stopping that leaves a falling learning rate no epoch (needs `callbacks`)."""
-    stops, falls = (
-        [c for c in training.callbacks if isinstance(c, kind)]
-        for kind in (keras.callbacks.EarlyStopping, keras.callbacks.ReduceLROnPlateau)
-    )
+    stops = [c for c in training.callbacks if isinstance(c, keras.callbacks.EarlyStopping)]
+    falls = [c for c in training.callbacks if isinstance(c, keras.callbacks.ReduceLROnPlateau)]
     for stop in stops:
+        waits = stop.start_from_epoch + stop.patience
         for fall in falls:
-            if stop.patience <= fall.patience:
+            if waits <= fall.patience:
                 yield (
                     view.model.name,
-                    f"when nothing improves, training stops after {stop.patience} epochs, and the "
+                    f"when nothing improves, training stops after {waits} epochs, and the "
                     f"learning rate falls after {fall.patience}: it never trains with less.",
                     "Give early stopping at least twice the patience of the learning rate.",
                 )

@@ -114,8 +114,9 @@ class View:
         """The calls that make the model's outputs, each with its loss, `None` if it has none."""
         calls = self.graph.outputs()
         given = self.model.loss if self.compiled else None
-        if isinstance(given, dict):
-            given = [given.get(name) for name in self.model.output_names]
+        if isinstance(given, dict):  # a sequential model has no names: one loss for its one output
+            names = getattr(self.model, "output_names", None) or given
+            given = [given.get(name) for name in names]
         several = isinstance(given, list | tuple) and len(given) == len(calls)
         yield from zip(calls, given if several else [given] * len(calls), strict=True)
 

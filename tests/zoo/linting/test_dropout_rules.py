@@ -49,6 +49,37 @@ def test_layers_that_draw_differently(paths, inner):
     assert paths("OCC401", sequential(*inner)) == []
 
 
+def test_recurrent_layers_that_drop_nothing(paths):
+    inner = [
+        layers.LSTM(2, seed=1, return_sequences=True),
+        layers.Bidirectional(layers.GRU(2, seed=1)),
+    ]
+    assert paths("OCC401", sequential(*inner, shape=(5, 3))) == []
+
+
+def test_layers_that_draw_through_layers_within_them(paths):
+    first, second = (layers.MultiHeadAttention(2, 2, dropout=0.1, seed=1, name=n) for n in "ab")
+    tokens = keras.Input((5, 4))
+    x = first(tokens, tokens)
+    assert paths("OCC401", keras.Model(tokens, second(x, x))) == ["b"]
+    augment = [layers.RandAugment(seed=1, name="a"), layers.RandomFlip(seed=1, name="b")]
+    assert paths("OCC401", sequential(*augment, shape=(8, 8, 3))) == ["b"]
+
+
+def test_a_generator_that_two_layers_share(paths):
+    class Noisy(layers.Layer):
+        def __init__(self, generator, **kwargs):
+            super().__init__(**kwargs)
+            self.generator = generator
+
+        def call(self, inputs, training=False):
+            return inputs
+
+    generator = keras.random.SeedGenerator(1)
+    inner = [Noisy(generator), Noisy(generator), layers.Dropout(0.1, seed=1, name="drop")]
+    assert paths("OCC401", sequential(*inner)) == ["drop"]
+
+
 def test_a_layer_that_is_shared_or_draws_for_the_one_that_holds_it(paths):
     shared, inputs = layers.Dropout(0.5, seed=1), keras.Input((8,))
     model = keras.Model(inputs, shared(layers.Dense(8)(shared(inputs))))
@@ -112,6 +143,15 @@ def test_across_the_border_of_a_nested_model(paths):
     assert paths("OCC402", keras.Model(inputs, front(back(inputs)))) == []
 
 
+def test_operations_between(paths):
+    inputs = keras.Input((8,))
+    x = layers.Dropout(0.1, name="drop")(layers.Dense(8)(inputs))
+    norm = layers.BatchNormalization()
+    assert paths("OCC402", keras.Model(inputs, norm(keras.ops.relu(x)))) == ["drop"]
+    assert paths("OCC402", keras.Model(inputs, norm(keras.ops.matmul(x, np.eye(8))))) == []
+    assert paths("OCC403", keras.Model(inputs, keras.ops.softmax(x))) == ["drop"]
+
+
 def test_one_branch_of_two(paths):
     inputs = keras.Input((8,))
     dropped = layers.Dropout(0.1, name="drop")(inputs)
@@ -169,6 +209,9 @@ def test_high_rates_within_layers(paths):
     tokens = keras.Input((5, 4))
     attention = layers.MultiHeadAttention(2, 2, dropout=0.9, name="mha")
     assert paths("OCC404", keras.Model(tokens, attention(tokens, tokens))) == ["mha/dropout"]
+    steps = layers.ConvLSTM1D(2, 3, dropout=0.9, name="steps")
+    found = paths("OCC404", sequential(steps, shape=(5, 8, 1)))
+    assert found == [f"steps/{steps.cell.name}"]
     two = ours.StochasticDepth(0.85, name="depth")([tokens, layers.Dense(4)(tokens)])
     assert paths("OCC404", keras.Model(tokens, two)) == ["depth"]
 

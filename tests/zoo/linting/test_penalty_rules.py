@@ -29,6 +29,25 @@ def test_penalties_on_biases_and_normalization(paths, layer, variable):
     assert f"`{variable}`" in zoo.lint(model)[0].why
 
 
+def test_a_layer_of_another_make_is_normalization_by_its_name_unless_it_has_a_kernel(paths):
+    class ScaleNorm(layers.Layer):
+        def build(self, input_shape):
+            self.g = self.add_weight(shape=self.shape(input_shape), regularizer="l2", name="g")
+
+        def shape(self, input_shape):
+            return ()
+
+        def call(self, inputs):
+            return inputs
+
+    class ConvNormAct(ScaleNorm):
+        def shape(self, input_shape):
+            return (input_shape[-1], 3)
+
+    assert paths("OCC103", sequential(ScaleNorm(name="scale"))) == ["scale"]
+    assert paths("OCC103", sequential(ConvNormAct())) == []
+
+
 def test_penalties_on_kernels_are_none_of_it(paths):
     dense = layers.Dense(3, kernel_regularizer="l2")
     model = sequential(dense, layers.BatchNormalization(), layers.PReLU(alpha_regularizer="l2"))
@@ -103,6 +122,12 @@ def test_activity_regularizers_on_logits_by_what_follows(paths):
     assert paths("OCC105", nested) == ["sequential_2/logits"]
 
 
+def test_activity_regularizers_on_logits_before_an_operation(paths):
+    inputs = keras.Input((4,))
+    assert paths("OCC105", keras.Model(inputs, keras.ops.softmax(logits()(inputs)))) == ["logits"]
+    assert paths("OCC105", keras.Model(inputs, keras.ops.tanh(logits()(inputs)))) == []
+
+
 def test_activity_regularizers_elsewhere(paths):
     regression = sequential(logits())
     regression.compile("sgd", "mse")
@@ -121,6 +146,9 @@ def test_activity_regularizers_of_several_outputs(paths):
     model = keras.Model(inputs, outputs)
     model.compile("sgd", {"a": "mse", "b": "categorical_crossentropy"})
     assert paths("OCC105", model) == ["b"]
+    one = sequential(logits())  # without names of outputs
+    one.compile("sgd", {"logits": "categorical_crossentropy"})
+    assert paths("OCC105", one) == ["logits"]
 
 
 L1 = [

@@ -1,5 +1,7 @@
 """OCC501 to OCC503: labels, patience and batch size."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -19,7 +21,11 @@ SMOOTHING = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
 
 @pytest.mark.parametrize("targets", ["smoothed", "mixed", "distilled"])
 @pytest.mark.parametrize(
-    "loss", [SMOOTHING, [SMOOTHING], keras.losses.BinaryCrossentropy(label_smoothing=0.1)]
+    "loss",
+    [
+        *(SMOOTHING, [SMOOTHING], keras.losses.BinaryCrossentropy(label_smoothing=0.1)),
+        functools.partial(keras.losses.categorical_crossentropy, label_smoothing=0.1),
+    ],
 )
 def test_labels_that_are_smoothed_twice(paths, targets, loss):
     model = classifier(loss)
@@ -57,11 +63,14 @@ class Stalled(keras.callbacks.Callback):
         logs["val_loss"] = 1.0
 
 
-@pytest.mark.parametrize(("stop", "fall", "lowered"), [(2, 3, 0), (3, 3, 0), (4, 3, 1)])
-def test_patience(paths, stop, fall, lowered):
+@pytest.mark.parametrize(
+    ("stop", "start", "fall", "lowered"),
+    [(2, 0, 3, 0), (3, 0, 3, 0), (4, 0, 3, 1), (2, 1, 3, 0), (2, 2, 3, 1)],
+)
+def test_patience(paths, stop, start, fall, lowered):
     model = keras.Sequential([keras.Input((4,)), layers.Dense(1)], name="mine")
     model.compile(keras.optimizers.SGD(0.1), "mse")
-    stopping = keras.callbacks.EarlyStopping(patience=stop)
+    stopping = keras.callbacks.EarlyStopping(patience=stop, start_from_epoch=start)
     plateau = keras.callbacks.ReduceLROnPlateau(patience=fall)
     found = paths("OCC502", model, callbacks=[stopping, plateau])
     assert found == (["mine"] if lowered == 0 else [])
