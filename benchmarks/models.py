@@ -50,8 +50,6 @@ BUDGETS = (
     Budget("gru", "mnist1d", {"none": 60, "medium": 80}, learning_rate=1e-2),
     Budget("tabular_resnet", "breast_cancer", {"none": 40, "medium": 40}, learning_rate=2e-3),
     Budget("resnet20", "digits", {"medium": 30}),
-    Budget("tcn", "mnist1d", {"none": 30, "medium": 50}),
-    Budget("lenet", "digits", {"medium": 40}, image_size=(16, 16)),
 )
 
 

@@ -4,7 +4,8 @@ Paper:    Gorishniy et al., Revisiting Deep Learning Models for Tabular Data, 20
           https://arxiv.org/abs/2106.11959 (the model)
 Command:  python examples/recipes/breast_cancer.py [--folds 5]
 Cost:     2 minutes on two cores
-Expected: EXPECTED
+Expected: mean accuracy of 5 folds, ± their standard deviation: logistic regression 0.979 ± 0.016,
+          the network without regularization 0.972 ± 0.011, regularized 0.977 ± 0.008
 """
 
 import argparse

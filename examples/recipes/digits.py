@@ -4,7 +4,7 @@ Paper:    He et al., Deep Residual Learning for Image Recognition, 2015,
           https://arxiv.org/abs/1512.03385 (the model)
 Command:  python examples/recipes/digits.py [--seeds 1]
 Cost:     2 minutes a seed on two cores
-Expected: EXPECTED
+Expected: test accuracy 0.994 (seed 0, 360 samples)
 """
 
 import argparse

@@ -6,7 +6,7 @@ Paper:    Li, Grandvalet & Davoine, Explicit Inductive Bias for Transfer Learnin
           Convolutional Networks, 2018, https://arxiv.org/abs/1802.01483 (why to stay close)
 Command:  python examples/recipes/finetune_series.py [--labelled 200]
 Cost:     1 minute on two cores
-Expected: EXPECTED
+Expected: test accuracy 0.886 from scratch, 0.923 fine-tuned
 """
 
 import argparse
