@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Lint"]
 
 _WIDTH = 80
+_SHOWN = 8  # layers of one kind of finding; json has them all
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -114,7 +115,7 @@ def _cause(error: BaseException) -> str:
 
 
 def _text(findings: "list[Finding]") -> str:
-    """Each kind of finding once, with all layers that it is about."""
+    """Each kind of finding once, with the first layers that it is about."""
     paths: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for finding in findings:
         paths[finding.code, finding.why, finding.mend].append(finding.path)
@@ -133,6 +134,11 @@ def _part(code: str, why: str, mend: str, where: list[str]) -> str:
             break_long_words=False,
             break_on_hyphens=False,
         )
-        for indent, text in ((f"{code}  ", ", ".join(where)), ("  why:  ", why), ("  mend: ", mend))
+        for indent, text in ((f"{code}  ", _names(where)), ("  why:  ", why), ("  mend: ", mend))
     ]
     return "\n".join([*lines, ""])
+
+
+def _names(where: list[str]) -> str:
+    more = f" and {len(where) - _SHOWN} more" if len(where) > _SHOWN else ""
+    return ", ".join(where[:_SHOWN]) + more

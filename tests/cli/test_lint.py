@@ -68,6 +68,14 @@ def test_findings_are_grouped_and_fit_80_columns(lint):
     assert "\n  mend: " in out
 
 
+def test_many_layers_are_counted(lint):
+    norms = [layers.BatchNormalization(name=f"norm_{n}") for n in range(10)]
+    keras.Sequential([keras.Input((4,)), *norms]).save("many.keras")
+    out = lint("many.keras", "--batch-size", "4")[1]
+    assert "norm_6, norm_7 and 2 more why: " in " ".join(out.split())
+    assert out.endswith("\n10 findings\n")
+
+
 def test_json_is_the_list_of_findings(lint):
     model = wrong()
     model.save("wrong.keras")
