@@ -39,7 +39,6 @@ _WITH_DROPOUT_INSIDE = (
     keras.layers.SimpleRNNCell,
     keras.layers.LSTMCell,
     keras.layers.GRUCell,
-    type(keras.layers.ConvLSTM1D(1, 1).cell),  # Keras exports no name for it
     keras.layers.Attention,
     keras.layers.AdditiveAttention,
 )
@@ -80,11 +79,16 @@ def drop_rates(layer: Any) -> dict[str, float]:
     """The layer's rates of dropping by the names of its arguments; none for most layers."""
     if isinstance(layer, _DROPOUT + _OTHERS_WITH_A_RATE):
         return {"rate": float(layer.rate)}
-    if isinstance(layer, _WITH_DROPOUT_INSIDE):
+    if _drops_inside(layer):
         own = vars(layer)
         names = (name for name in ("dropout", "recurrent_dropout") if name in own)
         return {name: float(own[name]) for name in names}
     return {}
+
+
+def _drops_inside(layer: Any) -> bool:
+    # Keras exports no name for the cell of ConvLSTM1D and its kin.
+    return isinstance(layer, _WITH_DROPOUT_INSIDE) or type(layer).__name__ == "ConvLSTMCell"
 
 
 def is_normalization(layer: Any) -> bool:
@@ -114,7 +118,7 @@ def is_foreign(layer: Any, method: str) -> bool:
 
 def seed_generators(layer: Any) -> Iterator[keras.random.SeedGenerator]:
     """The generators that a layer draws from itself; a cell that drops nothing has one, too."""
-    if isinstance(layer, _WITH_DROPOUT_INSIDE) and not any(drop_rates(layer).values()):
+    if _drops_inside(layer) and not any(drop_rates(layer).values()):
         return
     for value in vars(layer).values():
         if isinstance(value, keras.random.SeedGenerator):

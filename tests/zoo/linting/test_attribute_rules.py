@@ -62,6 +62,23 @@ def test_attention_hands_its_penalty_on(paths):
     assert paths("OCC101", model) == ["mha"]
 
 
+def test_a_kernel_of_another_name(paths):
+    layer = layers.DepthwiseConv1D(2)
+    model = keras.Sequential([keras.Input((5, 3)), layer])
+    layer.depthwise_regularizer = keras.regularizers.L2(0.5)
+    assert paths("OCC101", model) == [layer.name]
+    assert "`kernel`, built before, has no penalty" in zoo.lint(model)[0].why
+
+
+def test_activity_regularizers_are_read_at_each_call(paths):
+    dense = layers.Dense(3)
+    model = sequential(dense, layers.Dense(2))
+    dense.activity_regularizer = keras.regularizers.L2(0.5)
+    model(keras.ops.ones((1, 4)))
+    assert len(model.losses) == 1
+    assert paths("OCC101", model) == []
+
+
 def test_another_penalty_than_the_variable_has(paths):
     dense = layers.Dense(3, kernel_regularizer=keras.regularizers.L2(0.5), name="dense")
     model = sequential(dense)

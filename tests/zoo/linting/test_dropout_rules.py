@@ -152,6 +152,13 @@ def test_operations_between(paths):
     assert paths("OCC403", keras.Model(inputs, keras.ops.softmax(x))) == ["drop"]
 
 
+def test_before_two_at_once_it_is_found_once(paths):
+    inputs = keras.Input((8,))
+    dropped = layers.Dropout(0.1, name="drop")(inputs)
+    outputs = [layers.BatchNormalization()(dropped) for _ in range(2)]
+    assert paths("OCC402", keras.Model(inputs, outputs)) == ["drop"]
+
+
 def test_one_branch_of_two(paths):
     inputs = keras.Input((8,))
     dropped = layers.Dropout(0.1, name="drop")(inputs)

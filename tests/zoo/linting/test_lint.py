@@ -100,14 +100,14 @@ def test_a_code_is_taken_once():
         rule("OCC101", "another")(lambda view, training: [])
 
 
-def test_a_layer_that_two_models_share_is_found_once():
+def test_a_model_made_of_the_calls_of_another():
     inputs = keras.Input((4,))
     hidden = layers.BatchNormalization()(layers.Dropout(0.1, name="drop")(inputs))
     trunk = keras.Model(inputs, hidden, name="trunk")
-    model = keras.Model(inputs, layers.Dense(2)(trunk(layers.Dense(4)(inputs))))
-    assert [f.path for f in zoo.lint(model)] == ["trunk/drop"]
-    whole = keras.Model(inputs, layers.Dense(2)(trunk.output))  # the calls of `trunk` are its own
-    assert [f.path for f in zoo.lint(whole)] == ["drop"]
+    around = keras.Model(inputs, layers.Dense(2)(trunk(layers.Dense(4)(inputs))))
+    assert [f.path for f in zoo.lint(around)] == ["trunk/drop"]
+    longer = keras.Model(inputs, layers.Dense(2)(trunk.output))
+    assert [f.path for f in zoo.lint(longer)] == ["drop"]
 
 
 @pytest.mark.slow
