@@ -133,7 +133,7 @@ def test_models_of_the_zoo_are_clean_at_every_tier(name):
         assert zoo.lint(model, **EVERYTHING) == []
 
 
-# Measured once on all 40, which takes three minutes: not one has a finding, with the top or without
+# Measured once on all 40, which takes two minutes: not one has a finding, with the top or without
 # it. These are small ones of six families.
 APPLICATIONS = [
     *("ConvNeXtTiny", "EfficientNetB0", "EfficientNetV2B0"),
