@@ -4,8 +4,9 @@
 
 Random images of 32 x 32 pixels; each field in the middle of its search range. In each round the
 plain model and the regularized one train the same number of steps, in turn and in one process; a
-figure is the median over the rounds of the ratio of their times. Mixing and augmentation run in
-tf.data beside the step, and are in the ratio.
+figure is the median over the rounds of the ratio of their processor times, which other work on the
+machine changes little. Mixing and augmentation run in tf.data beside the step, and are in the
+ratio.
 """
 
 import argparse
@@ -85,11 +86,11 @@ class Trainee:
         self.epoch()
 
     def epoch(self) -> float:
-        """Seconds of an epoch of training, without validation."""
-        start = time.perf_counter()
+        """Processor seconds of an epoch of training, on all threads, without validation."""
+        start = time.process_time()
         for _ in range(self.data.steps_per_epoch):
             self.model.train_on_batch(*next(self.batches))
-        return time.perf_counter() - start
+        return time.process_time() - start
 
 
 def _row(pair: tuple[str, float]) -> tuple[str, str, str]:

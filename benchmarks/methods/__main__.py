@@ -28,7 +28,7 @@ def main() -> None:
     results = measure(arguments.seeds, arguments.directory, arguments.workers)
     ratios = arguments.directory / "costs.json"
     if not ratios.exists():
-        measured = costs.measure(rounds=5, steps=5, batch=32)
+        measured = costs.measure(rounds=5, steps=4, batch=32)
         ratios.write_text(json.dumps(measured, indent=2))
     draw_all(DOCS / "images" / "methods", results)
     (DOCS / "methods.md").write_text(document(results, json.loads(ratios.read_text())))

@@ -43,7 +43,12 @@ def weights(field: str, results: Results) -> Any:
         for name, label, color in ((None, "none", "0.6"), (field, field, "C0")):
             counts = np.array(results[Alone(model, name, 0)]["histogram"])
             axis.stairs(counts / counts.sum(), EDGES, label=label, color=color, fill=name is None)
-        axis.set(xscale="log", title=model, xlabel="|weight|", ylabel="share of weights")
+        axis.set(
+            xscale="log",
+            title=model,
+            xlabel="|weight|; all below at the left edge",
+            ylabel="share of weights",
+        )
         axis.legend()
     return figure
 
@@ -56,7 +61,11 @@ def kept(layer: keras.layers.Layer, shape: tuple[int, ...]) -> np.ndarray:
 def maps(values: np.ndarray, titles: list[str], xlabel: str, ylabel: str) -> Any:
     """A row of maps in gray, white where nothing is left."""
     figure, axes = plt.subplots(
-        1, len(values), figsize=(2.2 * len(values), 2.5), squeeze=False, layout="constrained"
+        1,
+        len(values),
+        figsize=(max(2.2 * len(values), 4), 2.5),
+        squeeze=False,
+        layout="constrained",
     )
     for axis, value, title in zip(axes[0], values, titles, strict=True):
         axis.imshow(value, cmap="Greys", vmin=0, vmax=max(values.max(), 1e-9), aspect="auto")
