@@ -22,9 +22,9 @@ Each model is trained on mnist1d without any regularization and with one field o
 its search range, not tuned; {seeds} seeds each, {budget},
 AdamW with a cosine, no early stopping. Test accuracy and gap (train - test accuracy) are means
 ± standard errors over the seeds; a difference is the mean over the seeds of the difference to no
-regularization with the same seed. The cost is the processor time of a training step of `resnet20` with the method against
-one without (`python -m benchmarks.costs`). One value and one small data set: a method that does
-nothing here may be the right one for yours.
+regularization with the same seed. The cost is the processor time of a training step of `resnet20`
+with the method against one without (`python -m benchmarks.costs`). One value and one small data
+set: a method that does nothing here may be the right one for yours.
 """
 
 
