@@ -55,6 +55,11 @@ class Copier:
         """The copy of a layer from its config, also where something was put around it."""
         return self._plain[id(layer)]
 
+    @property
+    def originals(self) -> dict[int, Any]:
+        """The weights of the original, by the identity of their copies."""
+        return self._transfer.originals
+
     def _replaced(self, graph: Graph) -> list[Any]:
         """The layers of which there is no copy: they are left out, or others are called."""
         edits = self.edits
@@ -79,6 +84,8 @@ class Copier:
             setattr(layer, name, initializer)
         for original, made, path in self.pairs:
             self._transfer(original, made, path)
+            if (rate := self.edits.rates.get(id(original))) is not None:
+                made.rate = rate
 
     def layer(self, operation: Any) -> Any:
         """The copy of what is called, made when it is first asked for."""
@@ -200,12 +207,27 @@ def copy_of(operation: Any, path: str, config: dict[str, Any] | None = None) -> 
         ValueError: there is no such config, or it makes no layer.
     """
     config = config_of(operation, path) if config is None else config
+    _put_off_building(type(operation).__module__, config)
     try:
         if type(operation) is keras.layers.Lambda:
             return _copy_of_lambda(operation, config)
         return type(operation).from_config(config)
     except Exception as error:  # of a layer of anyone's
         raise _not_copied(operation, path, error) from error
+
+
+def _put_off_building(module: str, config: dict[str, Any]) -> None:
+    """Lets a layer of Keras or of ours build what it holds, instead of its deserialization.
+
+    Else the weights of an LSTM in a Bidirectional are called as if it stood alone.
+    """
+    if module.split(".")[0] not in ("keras", "occam"):
+        return
+    for value in config.values():
+        for described in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(described, dict) and isinstance(described.get("config"), dict):
+                described.pop("build_config", None)
+                _put_off_building(str(described.get("module")), described["config"])
 
 
 def _not_copied(operation: Any, path: str, error: Exception) -> ValueError:

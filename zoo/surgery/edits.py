@@ -22,6 +22,7 @@ class Edits:
         after: layers to put after a tensor, by its identity.
         swapped: what makes the layer that takes the place of another, by the identity of the one.
         rewired: what is called in place of a call, by the identity of its node.
+        rates: of copies of layers that draw, by the identity of the original.
         removed: identities of layers that are left out; what they got is passed on.
         input_shape: of the only input, without the batch; `None` leaves it.
     """
@@ -31,6 +32,7 @@ class Edits:
     after: dict[int, list[keras.layers.Layer]] = field(default_factory=dict)
     swapped: dict[int, Callable[[Any], Any]] = field(default_factory=dict)
     rewired: dict[int, Callable[..., Any]] = field(default_factory=dict)
+    rates: dict[int, float] = field(default_factory=dict)
     removed: set[int] = field(default_factory=set)
     input_shape: tuple[int, ...] | None = None
     _names: dict[int, set[str]] = field(default_factory=dict)

@@ -243,9 +243,8 @@ class Penalize:
         for original, made, path in copier.pairs:
             if (asked := asked_of.get(id(original))) is None:
                 continue
-            originals = dict(zip(map(id, made.weights), original.weights, strict=True))
             for weight in _kernels_without(made):
-                if id(originals[id(weight)]) not in self._decided:
+                if id(copier.originals[id(weight)]) not in self._decided:
                     why = f"{type(original).__name__} takes no regularizer for it"
                     self.ledger.refuse(asked, path, weight_name(original, weight), None, why)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from ..augmentation.augmentation import Augmentation
 from .graph import Call, Graph
 from .roles import (
     convolves,
@@ -17,7 +18,7 @@ from .roles import (
     rectifies,
 )
 
-__all__ = ["Head", "activated_convolutions", "first_of_data", "heads", "is_real"]
+__all__ = ["Head", "activated_convolutions", "first_of_data", "heads"]
 
 _HEADS = (keras.layers.Dense, keras.layers.EinsumDense)
 _POOLINGS = (
@@ -36,7 +37,7 @@ _AFTER_HEADS = (
     keras.layers.Identity,
     keras.layers.Rescaling,
 )
-_PREPROCESSING = (keras.layers.Rescaling, keras.layers.Normalization)
+_PREPROCESSING = (keras.layers.Rescaling, keras.layers.Normalization, Augmentation)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +59,12 @@ class Head:
 
     @property
     def dropout(self) -> Call | None:
-        """The call of a dropout layer that stands before it already, if any."""
-        before = self.graph.maker(self.call.inputs[0]) if self.call else None
-        return before if before and is_plain_dropout(before.operation) else None
+        """The call of a dropout layer that is there already: before it, or after a pooling."""
+        if self.kind == "pooling":
+            near = next(iter(self.tail), None)
+        else:
+            near = self.graph.maker(self.call.inputs[0]) if self.call else None
+        return near if near and is_plain_dropout(near.operation) else None
 
 
 def heads(graph: Graph) -> list[Head]:
@@ -124,14 +128,9 @@ def _activated(graph: Graph, call: Call) -> Any:
 
 
 def first_of_data(graph: Graph, tensor: Any) -> Any:
-    """What an input has become after the scaling and standardizing at the start of a model."""
+    """What an input has become after augmentation, scaling and standardizing at the start."""
     users = graph.users(tensor)
     while len(users) == 1 and isinstance(users[0].operation, _PREPROCESSING):
         tensor = users[0].outputs[0]
         users = graph.users(tensor)
     return tensor
-
-
-def is_real(tensor: Any) -> bool:
-    """Whether a tensor holds floating-point numbers."""
-    return "float" in keras.backend.standardize_dtype(tensor.dtype)

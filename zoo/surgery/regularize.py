@@ -12,9 +12,10 @@ from .edits import Edits, Seeds
 from .front import front
 from .graph import Graph, Located, is_graph
 from .hints import hint
-from .insert import Insert
+from .insert import insert
 from .ledger import Ledger
 from .penalize import Penalize
+from .placer import Placer
 from .preparation import prepared
 from .report import SurgeryReport
 from .rules import Skip, parse_rules
@@ -118,7 +119,8 @@ def regularize(
         penalize.check(rule, graph)
     penalize.plan(graph)
     if graph:
-        Insert(graph, wanted, parsed, skipping, edits, seeds, ledger).plan(value_range)
+        placer = Placer(graph, skipping, edits, seeds, ledger)
+        insert(placer, wanted, parsed, value_range)
     copier = Copier(edits)
     made = copier.model(graph) if graph else copier.opaque(original)
     penalties = penalize.find(copier, made)

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from ..layers import StochasticDepth
+from ..layers import ResidualBranch, StochasticDepth
 from .graph import Call, Graph
 from .roles import is_norm, is_weightless
 
@@ -36,12 +36,14 @@ def residual_sums(graph: Graph) -> Iterator[ResidualSum]:
     A sum `a + b` of two tensors of one shape is residual if `a` goes into the computation of `b`:
     `a` is the shortcut, then, and `b` the branch. So it is if not `a` itself does, but something
     that `a` is made of by layers without weights (pooling, padding) or by one layer with weights
-    and its normalization: a projection shortcut.
+    and its normalization: a projection shortcut. Layers that are residual sums by their class,
+    `StochasticDepth` and `ResidualBranch`, count as well.
     """
     ancestors = _Ancestors(graph)
     for call in graph.calls:
-        if isinstance(call.operation, StochasticDepth):
-            yield ResidualSum(graph, call, *call.inputs)
+        if isinstance(call.operation, StochasticDepth | ResidualBranch):
+            shortcut, branch = call.inputs[0], call.inputs[-1]
+            yield ResidualSum(graph, call, shortcut, branch)
         elif _is_sum(call):
             one, other = call.inputs
             ways = {0: ancestors.way(one, other), 1: ancestors.way(other, one)}

@@ -76,9 +76,9 @@ class Rule:
     @property
     def requests(self) -> tuple[str, ...]:
         """All that the rule asks for, as it is called."""
-        given = {"": self.every, ACTIVITY: self.activity, **self.weights, **self.inserted}
+        given = {"": self.every, ACTIVITY: self.activity, **self.weights}
         given |= {"constraint": self.constraint, "max_norm": self.max_norm}
-        words = [word for word, value in given.items() if value]
+        words = [*self.inserted, *(word for word, value in given.items() if value)]
         return tuple(name for word in words for name in self.asked_as(word))
 
 

@@ -31,7 +31,7 @@ _NOISE = (
     layers.GaussianNoise,
     Augmentation,
 )
-_RATES = ("dropout", "recurrent_dropout")  # of recurrent layers and attention
+_ATTENTION = (keras.layers.GroupQueryAttention, keras.layers.MultiHeadAttention)
 
 
 def strip(model: keras.Model) -> keras.Model:
@@ -41,9 +41,11 @@ def strip(model: keras.Model) -> keras.Model:
     that act in training only are left out, those of Keras (dropout, noise, random augmentation) and
     those of `occam.zoo` alike; `StochasticDepth` and `ResidualBranch` become the sums, and
     `DropConnect` and `ConcreteDropout` the layers, that they are at inference; all regularizers and
-    constraints are taken off, and the drop rates inside of recurrent and attention layers are 0.
-    What the copy computes at inference is bit by bit the same; the original is not changed, and
-    the copy is not compiled.
+    constraints are taken off. What the copy computes at inference is bit by bit the same; the
+    original is not changed, and the copy is not compiled.
+
+    The drop rates of recurrent and attention layers, which are arguments of theirs and no layers,
+    stay: with a rate of 0 Keras computes such a layer in another order, and the last bits differ.
 
     Args:
         model: any functional, sequential or nested model; a subclassed one as far as its config
@@ -155,22 +157,25 @@ def _bare_config(layer: Any, path: str) -> dict[str, Any]:
             for name in (f"{slot}_regularizer", f"{slot}_constraint"):
                 if own.get(name) is not None:
                     own[name] = None
-        for name in _RATES:
-            if isinstance(own.get(name), float) and type(part.layer).__module__.startswith("keras"):
-                own[name] = 0.0
     return config
 
 
 def _check(model: keras.Model) -> None:
     """Raises ValueError if something that acts in training only is left."""
+    inside = {id(one) for la in model._flatten_layers() for one in _inside_of_attention(la)}
     for layer in model._flatten_layers():
-        drops = is_training_only(layer) and getattr(layer, "rate", 1) != 0
+        drops = is_training_only(layer) and id(layer) not in inside
         if drops or layer.activity_regularizer is not None:
             raise ValueError(_left(layer.path or layer.name, type(layer).__name__))
     for weight in model.weights:
         for part in (weight.regularizer, weight.constraint):
             if part is not None:
                 raise ValueError(_left(weight.path, type(part).__name__))
+
+
+def _inside_of_attention(layer: Any) -> list[Any]:
+    is_attention = isinstance(layer, _ATTENTION)
+    return layer._flatten_layers(include_self=False) if is_attention else []
 
 
 def _left(path: str, what: str) -> str:

@@ -1,5 +1,6 @@
 """`transfer`: the state of a layer into its copy, bit by bit."""
 
+import functools
 import tempfile
 from typing import Any
 
@@ -7,6 +8,9 @@ import keras
 import numpy as np
 
 __all__ = ["Transfer"]
+
+
+_PLAIN = (bool, int, float, str, tuple)
 
 
 class Transfer:
@@ -18,6 +22,7 @@ class Transfer:
 
     def __init__(self, *, keep: bool):
         self.keep = keep
+        self.originals: dict[int, Any] = {}  # weights, by the identity of their copies
         self._copies: dict[int, Any] = {}
 
     def __call__(self, original: Any, copy: Any, path: str) -> None:
@@ -27,7 +32,7 @@ class Transfer:
             ValueError: the copy, made from the config of the original, has other weights, shares
                 them otherwise, or lacks a penalty of the original; the message says what to do.
         """
-        originals, copies = original.weights, copy.weights
+        originals, copies = original.weights, _ordered(copy.weights, original.weights)
         if [_form(w) for w in originals] != [_form(w) for w in copies]:
             raise ValueError(
                 f"Layer {path!r} ({type(original).__name__}) cannot be copied: made from its "
@@ -37,9 +42,11 @@ class Transfer:
             )
         for old, new in zip(originals, copies, strict=True):
             self._check(old, new, path)
+            self.originals[id(new)] = old
             new.assign(np.array(keras.ops.convert_to_numpy(old)))
             if new.trainable != old.trainable:
                 new.trainable = old.trainable
+        _compare_attributes(original, copy, path)
         _finish(original, copy)
 
     def _check(self, old: Any, new: Any, path: str) -> None:
@@ -55,6 +62,38 @@ class Transfer:
                     f"not have, and that would be lost. Take {old.name}.{what} away and ask for it "
                     "with rules."
                 )
+
+
+def _ordered(weights: list[Any], like: list[Any]) -> list[Any]:
+    """The weights in the order of others, by their names; as they are if names do not tell."""
+    names = [weight.name for weight in like]
+    by_name = {weight.name: weight for weight in weights}
+    return [by_name[n] for n in names] if sorted(by_name) == sorted(names) else weights
+
+
+def _compare_attributes(original: Any, copy: Any, path: str) -> None:
+    """Raises ValueError if a layer of someone's own has another number or word than its copy.
+
+    Its weights are the same, but what its get_config forgets has its default value in the copy,
+    which then computes something else.
+    """
+    for old, new in zip(original._flatten_layers(), copy._flatten_layers(), strict=True):
+        if type(old).__module__.split(".")[0] in ("keras", "occam"):
+            continue
+        for name, value in vars(old).items():
+            own = not name.startswith("_") and name not in _of_all() and isinstance(value, _PLAIN)
+            if own and vars(new).get(name) != value:
+                raise ValueError(
+                    f"Layer {path!r} ({type(old).__name__}) cannot be copied from its config: "
+                    f"{name} is {value!r}, and in the copy {vars(new).get(name)!r}. Let its "
+                    f"get_config have {name}, or what it follows from."
+                )
+
+
+@functools.cache
+def _of_all() -> set[str]:
+    """The attributes of every layer and model: its name, whether it is built, ..."""
+    return set(vars(keras.Model()))
 
 
 def _form(weight: Any) -> tuple[str, tuple[int, ...], str]:

@@ -117,8 +117,8 @@ def recurrent():
     x = layers.Embedding(9, 4, mask_zero=True, name="embedding")(tokens)
     x = layers.Bidirectional(layers.LSTM(3, return_sequences=True, name="lstm"), name="both")(x)
     x = layers.TimeDistributed(layers.Dense(4, activation="relu", name="dense"), name="each")(x)
-    cells = layers.StackedRNNCells([layers.GRUCell(3, name="one"), layers.LSTMCell(4, name="two")])
-    x = layers.RNN(cells, name="stack")(x)
+    cells = [layers.GRUCell(3, name="one"), layers.LSTMCell(4, name="two")]
+    x = layers.RNN(layers.StackedRNNCells(cells, name="cells"), name="stack")(x)
     return keras.Model(tokens, layers.Dense(3, name="head")(x))
 
 

@@ -37,8 +37,8 @@ def test_names_and_frozen_layers_stay(model, l2):
         for each in (model, regularized)
     ]
     assert described[1] == described[0]
-    weights = [[w.path.split("/")[-1] for w in m.trainable_weights] for m in (model, regularized)]
-    assert weights[1] == weights[0]
+    paths = [[weight.path for weight in m.trainable_weights] for m in (model, regularized)]
+    assert paths[1] == paths[0]
 
 
 def test_each_kernel_is_penalized_once_as_by_hand(model, l2, check):
@@ -319,16 +319,6 @@ def test_layers_with_lora_are_refused_by_name(models, check):
         zoo.regularize(model, rules={"hidden": L2(STRENGTH)})
 
 
-def test_quantized_layers_are_refused_by_name(models, check):
-    model = models.sequential()
-    model.get_layer("hidden").quantize("int8")
-    regularized, report = zoo.regularize(model, zoo.Regularization(l2=STRENGTH))
-    check.assert_copy(model, regularized)
-    assert [(c.layer, c.why) for c in report.refused] == [
-        ("hidden", "it is quantized, and its kernel not trained: regularize before quantize()")
-    ]
-
-
 def test_attention_that_is_quantized_inside_is_an_error(models):
     model = models.attention()
     for layer in model.get_layer("mha")._flatten_layers(include_self=False):
@@ -436,3 +426,37 @@ def test_state_beside_the_weights(check):
         check.values(regularized.get_layer("standardized").weights),
         check.values(standardized.weights),
     )
+
+
+def test_what_a_config_forgets_is_named():
+    class Scaled(layers.Layer):
+        def __init__(self, factor=1.0, **kwargs):
+            super().__init__(**kwargs)
+            self.factor = factor
+
+        def call(self, inputs):
+            return self.factor * inputs
+
+        def get_config(self):
+            return super().get_config()
+
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, layers.Dense(2)(Scaled(3.0, name="scaled")(inputs)))
+    message = r"'scaled' \(Scaled\) cannot be copied .*: factor is 3.0, and in the copy 1.0"
+    with pytest.raises(ValueError, match=message):
+        zoo.regularize(model, zoo.Regularization(l2=STRENGTH))
+
+
+@pytest.mark.parametrize("mode", ["int8", "float8", "int4"])
+def test_quantized_layers_are_copied_and_refused_by_name(models, check, mode):
+    model = models.sequential()
+    model.get_layer("hidden").quantize(mode)
+    regularized, report = zoo.regularize(model, zoo.Regularization(l2=STRENGTH))
+    assert [(c.layer, c.why) for c in report.refused] == [
+        ("hidden", "it is quantized, and its kernel not trained: regularize before quantize()")
+    ]
+    values = {weight.path: check.values([weight])[0] for weight in model.weights}
+    for weight in regularized.weights:
+        np.testing.assert_array_equal(check.values([weight])[0], values[weight.path])
+    x = check.example(model)
+    check.assert_same(check.outputs(regularized, x), check.outputs(model, x))

@@ -79,10 +79,10 @@ def test_weights_by_name(models):
                 *(("kernel", "l2=0.1"), ("recurrent_kernel", "l2=0.3"), ("bias", "l1=0.2"))
             ]
         },
-        "stack/one/kernel": "l2=0.4",
-        "stack/one/recurrent_kernel": "l2=0.3",
-        "stack/two/kernel": "l2=0.4",
-        "stack/two/recurrent_kernel": "l2=0.3",
+        "stack/cells/one/kernel": "l2=0.4",
+        "stack/cells/one/recurrent_kernel": "l2=0.3",
+        "stack/cells/two/kernel": "l2=0.4",
+        "stack/cells/two/recurrent_kernel": "l2=0.3",
         "head/bias": "l2=0.6",
     }
 
@@ -220,3 +220,14 @@ def test_a_layer_that_is_called_twice_gets_one_dropout(models, check):
     names = [layer.name for layer in model.layers if isinstance(layer, Dropout)]
     assert sorted(names) == ["inner_dropout", "shared_dropout"]
     assert len(report.applied) == 2
+
+
+def test_layers_of_a_model_in_a_wrapper(check):
+    inner = keras.Sequential(
+        [keras.Input((4,)), layers.Dense(3, name="fc1"), layers.Dense(2, name="fc2")], name="inner"
+    )
+    inputs = keras.Input((5, 4), name="x")
+    model = keras.Model(inputs, layers.TimeDistributed(inner, name="each")(inputs))
+    regularized, report = zoo.regularize(model, rules={"each/inner/fc2": L2(0.1)})
+    assert penalties(report) == {"each/inner/fc2/kernel": "l2=0.1"}
+    check.assert_copy(model, regularized)

@@ -1,0 +1,80 @@
+"""Which sums are residual, and which of their inputs is the shortcut."""
+
+import keras
+import pytest
+from keras import layers, ops
+
+from occam.zoo.layers import StochasticDepth
+from occam.zoo.surgery.graph import Graph
+from occam.zoo.surgery.residuals import residual_sums
+
+
+def found(make, shape=(8, 8, 4)):
+    """The sums in a model of one input, and whether the first of their inputs is the shortcut."""
+    inputs = keras.Input(shape)
+    graph = Graph(keras.Model(inputs, make(inputs)))
+    return [one.call.inputs[0] is one.shortcut for one in residual_sums(graph)]
+
+
+def conv(x, strides=1, filters=4):
+    return layers.Conv2D(filters, 3, strides=strides, padding="same")(x)
+
+
+def test_an_input_that_goes_into_the_other():
+    assert found(lambda x: layers.Add()([x, conv(x)])) == [True]
+    assert found(lambda x: layers.Add()([conv(conv(x)), x])) == [False]
+    assert found(lambda x: x + conv(x)) == [True]
+    assert found(lambda x: ops.add(conv(x), x)) == [False]
+
+
+def test_projections_and_what_has_no_weights():
+    def projected(x):
+        branch = conv(layers.ReLU()(conv(x, 2, 8)), filters=8)
+        shortcut = layers.BatchNormalization()(layers.Conv2D(8, 1, strides=2)(x))
+        return layers.Add()([shortcut, branch])
+
+    def padded(x):
+        shortcut = ops.pad(x[:, ::2, ::2], ((0, 0), (0, 0), (0, 0), (0, 4)))
+        return layers.Add()([conv(conv(x), 2, 8), shortcut])
+
+    def pooled(x):
+        return layers.MaxPooling2D()(x) + conv(conv(x), 2)
+
+    assert found(projected) == [True]
+    assert found(padded) == [False]
+    assert found(pooled) == [True]
+
+
+def test_in_their_order():
+    def two(x):
+        x = layers.Add()([x, conv(x)])
+        return layers.Add()([conv(x), x])
+
+    assert found(two) == [True, False]
+
+
+def test_a_layer_that_is_one():
+    assert found(lambda x: StochasticDepth(0.1)([x, conv(x)])) == [True]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: layers.Add()([conv(x), conv(x)]),  # two branches, neither a shortcut
+        lambda x: layers.Add()([conv(conv(x)), conv(conv(x))]),
+        lambda x: layers.Add()([x, x]),
+        lambda x: layers.Add()([x, conv(x), conv(conv(x))]),  # three
+        lambda x: x + 1.0,
+        lambda x: x + layers.GlobalAveragePooling2D(keepdims=True)(x),  # broadcast
+        lambda x: layers.Multiply()([x, conv(x)]),
+        lambda x: x + ops.ones((8, 8, 4)),
+    ],
+)
+def test_other_sums(make):
+    assert found(make) == []
+
+
+def test_two_inputs_have_nothing_in_common():
+    one, other = keras.Input((3,)), keras.Input((3,))
+    model = keras.Model([one, other], layers.Add()([layers.Dense(3)(one), other]))
+    assert list(residual_sums(Graph(model))) == []
