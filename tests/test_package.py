@@ -93,7 +93,7 @@ def test_a_script_with_its_own_callbacks_beside_it(tmp_path):
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": ""},
     )
-    assert done.stdout.strip() == "mine my animals EarlyStopping mlp", done.stderr
+    assert done.stdout.strip() == "mine my animals EarlyStopping cnn1d", done.stderr
 
 
 def test_what_the_zoo_exports_is_there():
