@@ -155,7 +155,7 @@ def test_ctrl_c_ends_quietly_and_the_run_can_be_resumed(data_dir, tmp_path):
     command += ["--log-dir", str(log_dir), "--epochs", "500", "--patience", "500"]
     environment = {**ENVIRONMENT, "TFDS_DATA_DIR": str(data_dir)}
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
-    deadline = time.time() + 120
+    deadline = time.time() + 300
     while not (log_dir / "state.npz").exists():
         assert process.poll() is None
         assert time.time() < deadline
