@@ -28,15 +28,17 @@ class SharpnessAware(keras.Model):
 
     A step computes two gradients one after the other and takes about twice the time. Everything
     else of `compile` and `fit` works as it does for the model: callbacks find its layers, and what
-    `ModelCheckpoint` writes loads again as a `SharpnessAware`, with the model in its `model`. With
+    `ModelCheckpoint` writes loads again as a `SharpnessAware`, with the model in its `model` (with
+    `save_weights_only`, into a `SharpnessAware` of such a model, by its `load_weights`). With
     gradient accumulation each step goes uphill on its own batch. `rho` is one of `variables`, but
     not of those of the model. `tf.distribute` is out of scope.
 
     Args:
         model: a built Keras model, subclassed or not, with Keras' own training step.
         rho: distance uphill, >= 0, assignable at any time; nothing is traced again. With 0 a step
-            is the plain one to the bit (unless a layer assigns its trainable weights in its call,
-            as `SpectralNormalization` does). The papers have 0.05 for SAM and 0.5 to 1 for ASAM.
+            is the plain one, to the bit unless TensorFlow's graph optimizer reorders its sums (or
+            a layer assigns its trainable weights in its call, as `SpectralNormalization` does). The
+            papers have 0.05 for SAM and 0.5 to 1 for ASAM.
         adaptive: ASAM instead of SAM.
         eta: added to |w|, so that weights near 0 move, too; ASAM only.
         name: of the wrapper.
@@ -119,7 +121,8 @@ class SharpnessAware(keras.Model):
             )
         batch = keras.utils.unpack_x_y_sample_weight(data)
         x, y, sample_weight = batch
-        weights, others = self.trainable_variables, self.non_trainable_variables
+        weights = self.trainable_variables
+        others = [*self.non_trainable_variables, *_recurrent_states(self.model)]
         given = {"training": True} if self._call_has_training_arg else {}
         before = [tf.identity(v.value) for v in others]
         with tf.GradientTape() as tape:
@@ -215,6 +218,12 @@ def uphill(weights: Any, gradients: Any, rho: Any, *, eta: float | None = None) 
     return [
         w + ops.cast(step * s, w.dtype) * t for w, s, t in zip(weights, scaled, scales, strict=True)
     ]
+
+
+def _recurrent_states(model: keras.Model) -> list[Any]:
+    """What stateful recurrent layers keep between batches, which Keras lists among no variables."""
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.RNN)]
+    return [s for layer in layers if layer.stateful for s in keras.tree.flatten(layer.states)]
 
 
 _OWN_METHODS = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")

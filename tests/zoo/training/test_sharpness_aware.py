@@ -69,6 +69,13 @@ def embedding():
     return keras.Sequential([keras.Input((4,), dtype="int32"), *layers])
 
 
+def stateful():
+    """Recurrent layers that go on from batch to batch, with states that are no `variables`."""
+    keras.utils.set_random_seed(8)
+    recurrent = keras.layers.Bidirectional(keras.layers.SimpleRNN(2, stateful=True, unroll=True))
+    return keras.Sequential([keras.Input((3, 2), batch_size=4), recurrent, keras.layers.Dense(1)])
+
+
 @contextlib.contextmanager
 def half_precision():
     keras.config.set_dtype_policy("mixed_float16")
@@ -171,6 +178,7 @@ def test_three_steps_are_those_of_moving_the_weights_there_and_back(eta):
         (subclassed, {"absent": None, "x": X}, Y),
         (embedding, RNG.integers(0, 10, (16, 4)), RNG.normal(size=(16, 4, 1))),
         (large_inputs, 1e5 * X, Y),
+        (stateful, RNG.normal(size=(16, 3, 2)), Y),
     ],
 )
 def test_a_distance_of_0_is_the_plain_step_to_the_bit(build, x, y):
@@ -363,6 +371,15 @@ def test_what_model_checkpoint_writes_goes_on_as_before(tmp_path, build, x):
     for each in (trainer, loaded):
         each.fit(x, Y, shuffle=False, verbose=0)
     assert_equal(loaded.weights, trainer.weights)
+
+
+def test_weights_alone_load_into_another_one(tmp_path):
+    trainer, other = SharpnessAware(network(), 0.1), SharpnessAware(network(), 0.2)
+    trainer.model.set_weights([w + 1 for w in trainer.model.get_weights()])
+    trainer.save_weights(tmp_path / "last.weights.h5")
+    other.load_weights(tmp_path / "last.weights.h5")
+    assert other.rho == 0.1
+    assert_equal(other.model.weights, trainer.model.weights)
 
 
 def test_callbacks_find_the_layers_of_the_model():
