@@ -1,10 +1,11 @@
 """`draw`: the report of a surgery as a picture."""
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 if TYPE_CHECKING:
     from .report import SurgeryReport, TableRow
@@ -12,6 +13,15 @@ if TYPE_CHECKING:
 __all__ = ["draw"]
 
 _LARGEST = 40  # penalties that are drawn one by one; the rest is one bar
+_ASKED, _KEPT, _REST = "C0", "C1", "0.75"
+_MEANINGS = {_ASKED: "asked for", _KEPT: "kept from the original"}
+
+
+class _Bar(NamedTuple):
+    name: str
+    percent: float
+    color: str
+    label: str
 
 
 def draw(report: "SurgeryReport", path: str | os.PathLike[str]) -> None:
@@ -21,50 +31,44 @@ def draw(report: "SurgeryReport", path: str | os.PathLike[str]) -> None:
         report: of which the penalties are drawn as they are at present.
         path: of the picture, whose suffix says the format.
     """
-    rows = sorted(report.rows(), key=lambda row: -row.share)
-    shown, rest = rows[:_LARGEST], rows[_LARGEST:]
-    bars = [(f"{row.layer}/{row.variable}", 100 * row.share, _color(row)) for row in shown]
-    if rest:
-        share = 100 * sum(row.share for row in rest)
-        bars.append((f"{len(rest)} more", share, "0.75"))
+    rows = report.rows()
+    active = sorted((row for row in rows if row.share), key=lambda row: -row.share)
+    bars = [_bar(row) for row in active[:_LARGEST]]
+    if rest := active[_LARGEST:]:
+        percent = 100 * sum(row.share for row in rest)
+        bars.append(_Bar(f"{len(rest)} more", percent, _REST, f"{percent:.1f}%"))
     figure = Figure(figsize=(8, 1.4 + 0.22 * max(len(bars), 3)), layout="constrained")
     FigureCanvasAgg(figure)
     axis = figure.add_subplot()
-    _bars(axis, bars)
-    total = sum(row.value for row in rows)
-    axis.set_title(
-        f"{report.model.name}: {len(report.applied)} of {report.requested} changes applied, "
-        f"{len(report.inactive)} inactive, {len(report.refused)} refused\n"
-        f"total penalty {total:.4g}",
-        fontsize=10,
-        loc="left",
-    )
-    _legend(axis, shown)
+    _draw_bars(axis, bars)
+    axis.set_title(_title(report, rows), fontsize=10, loc="left")
     figure.savefig(path, dpi=100)
 
 
-def _bars(axis: Any, bars: list[tuple[str, float, str]]) -> None:
-    names, shares, colors = zip(*bars, strict=True) if bars else ((), (), ())
-    places = range(len(bars))
-    axis.barh(places, shares, color=colors, height=0.7)
-    axis.set_yticks(places, names, fontsize=7)
-    axis.invert_yaxis()
-    axis.margins(y=0.01)
+def _bar(row: "TableRow") -> _Bar:
+    percent = 100 * row.share
+    label = ", ".join(filter(None, (f"{percent:.1f}%  {row.penalty}", row.strength)))
+    color = _KEPT if row.state == "kept" else _ASKED
+    return _Bar(f"{row.layer}/{row.variable}", percent, color, label)
+
+
+def _title(report: "SurgeryReport", rows: list["TableRow"]) -> str:
+    counts = f"{report.model.name}: {report.requested} requested, {len(report.applied)} applied"
+    frozen = sum(row.state.startswith("inactive") for row in rows)
+    shown = f"total penalty {sum(row.value for row in rows):.4g}" if rows else "no penalty"
+    more = f"; {frozen} more on frozen weights cost 0" if frozen else ""
+    return f"{counts}, {len(report.refused)} refused\n{shown}{more}"
+
+
+def _draw_bars(axis: Any, bars: list[_Bar]) -> None:
+    places, widest = range(len(bars)), max((bar.percent for bar in bars), default=100)
+    colors = [bar.color for bar in bars]
+    drawn = axis.barh(places, [bar.percent for bar in bars], color=colors, height=0.7)
+    axis.bar_label(drawn, [bar.label for bar in bars], fontsize=7, padding=3)
+    axis.set_yticks(places, [bar.name for bar in bars], fontsize=7)
+    axis.set(xlim=(0, 1.4 * widest), ylim=(max(len(bars), 1) - 0.4, -0.6))
     axis.set_xlabel("share of the total penalty in %")
     axis.spines[["top", "right"]].set_visible(False)
-
-
-def _color(row: "TableRow") -> str:
-    if row.state.startswith("inactive"):
-        return "0.75"
-    return "C1" if row.state == "kept" else "C0"
-
-
-def _legend(axis: Any, rows: list["TableRow"]) -> None:
-    names = {"C0": "asked for", "C1": "kept from the original", "0.75": "frozen"}
-    from matplotlib.patches import Patch
-
-    used = [color for color in names if any(_color(row) == color for row in rows)]
-    if len(used) > 1:
-        handles = [Patch(color=color, label=names[color]) for color in used]
+    if len(used := [color for color in _MEANINGS if color in colors]) > 1:
+        handles = [Patch(color=color, label=_MEANINGS[color]) for color in used]
         axis.legend(handles=handles, loc="lower right", fontsize=8, frameon=False)
