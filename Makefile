@@ -21,6 +21,7 @@ bench: .venv/.test          ## the measured ratios of benchmarks/
 	$(BIN)/python -m benchmarks.stochastic_depth
 	$(BIN)/python -m benchmarks.sam
 	$(BIN)/python -m benchmarks.augmentation
+	$(BIN)/python -m benchmarks.surgery
 	$(BIN)/python -m benchmarks.costs
 
 methods: .venv/.test        ## each method alone, measured, into docs/methods.md: an hour on 2 cores
