@@ -15,6 +15,8 @@ test: .venv/.test           ## every test; warnings are errors
 
 test-jax: .venv/.jax        ## layers, regularizers and what else is neutral, on the JAX backend
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 --dist loadfile $(NEUTRAL)
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 tests/zoo/models/test_registry.py \
+		-k "gradient_reaches or inference_ignores"
 
 bench: .venv/.test          ## the measured ratios of benchmarks/
 	$(BIN)/python -m benchmarks.epoch

@@ -49,7 +49,43 @@ BUDGETS = (
     Budget("resnet1d", "mnist1d", {"none": 30, "medium": 30}),
     Budget("gru", "mnist1d", {"none": 60, "medium": 80}, learning_rate=1e-2),
     Budget("tabular_resnet", "breast_cancer", {"none": 40, "medium": 40}, learning_rate=2e-3),
+    Budget("ft_transformer", "breast_cancer", {"none": 20, "medium": 20}, learning_rate=5e-4),
     Budget("resnet20", "digits", {"medium": 30}),
+    Budget("tcn", "mnist1d", {"none": 30, "medium": 50}),
+    Budget("lenet", "digits", {"none": 30, "medium": 40}, image_size=(16, 16)),
+    Budget("wide_resnet16_4", "digits", {"none": 20, "medium": 30}, options={"width": 4}),
+    Budget(
+        "convnext_tiny",
+        "digits",
+        {"none": 30, "medium": 40},
+        learning_rate=2e-3,
+        options={
+            "patch_size": 1,
+            "depths": (1, 1, 2, 1),
+            "widths": (16, 32, 64, 64),
+            "layer_scale": 0.1,
+        },
+    ),
+    Budget(
+        "vit_tiny",
+        "digits",
+        {"none": 30, "medium": 60},
+        learning_rate=2e-3,
+        options={"patch_size": 2, "width": 48, "depth": 4, "heads": 3},
+    ),
+    Budget(
+        "mixer_s16",
+        "digits",
+        {"none": 30, "medium": 60},
+        learning_rate=2e-3,
+        options={
+            "patch_size": 2,
+            "width": 64,
+            "depth": 4,
+            "tokens_units": 32,
+            "channels_units": 128,
+        },
+    ),
 )
 
 
