@@ -70,7 +70,7 @@ def seconds(way: Callable, data: zoo.Data, units: tuple[int, ...], epochs: int) 
 
 
 def the_same_callbacks(directory: Path) -> list:
-    stopping = callbacks.EarlyStopping(patience=1000)
+    stopping = callbacks.EarlyStopping(patience=1000, verbose=0)
     return [
         stopping,
         keras.callbacks.CSVLogger(directory / "history.csv"),

@@ -101,7 +101,8 @@ class CandidateRunner:
         model = self.build(regularization, seed)
         budget = {"epochs": self.epochs, "learning_rate": self.learning_rate}
         trainee = engine.compile_model(model, self.data, regularization, **budget)
-        stopping = EarlyStopping(patience=max(10, self.epochs // 5), restore_best_weights=False)
+        patience = max(10, self.epochs // 5)
+        stopping = EarlyStopping(patience=patience, verbose=0, restore_best_weights=False)
         board = keras.callbacks.TensorBoard(directory, write_graph=False)
         history = engine.fit(
             trainee,

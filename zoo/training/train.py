@@ -96,7 +96,7 @@ def train(
         return _reload(files, model)
 
     stopwatch = Stopwatch()
-    stopping = EarlyStopping(patience=patience) if patience else None
+    stopping = EarlyStopping(patience=patience, verbose=0) if patience else None
     ours = [*(callbacks or ()), stopwatch, *([stopping] if stopping else [])]
     bar = [TqdmCallback(epochs=epochs, verbose=0)] if verbose else []
     history = _fit(trainee, data, regularization, [*ours, *bar], files, epochs=epochs, seed=seed)

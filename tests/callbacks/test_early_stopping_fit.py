@@ -1,0 +1,184 @@
+"""`EarlyStopping` in a real `fit`: averaged weights, validation, copies."""
+
+import copy
+
+import keras
+import numpy as np
+import pytest
+
+from occam.callbacks import EarlyStopping
+
+X, Y = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
+MOMENTUM = 0.5
+
+
+class Scripted(keras.callbacks.Callback):
+    """Logs a given curve, and notes the weights at the end of each epoch; stands first."""
+
+    def __init__(self, values):
+        super().__init__()
+        self.values = values
+
+    def on_train_begin(self, logs=None):
+        self.weights = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["score_loss"] = self.values[epoch]
+        self.weights.append([w.copy() for w in self.model.get_weights()])
+
+
+def build(optimizer="sgd"):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(optimizer, "mse", jit_compile=False)
+    return model
+
+
+def fit(model, values, callbacks, **kwargs):
+    """One step an epoch; returns the weights at the end of each epoch."""
+    script = Scripted(values)
+    model.fit(
+        X,
+        Y,
+        epochs=len(values),
+        verbose=0,
+        validation_data=(X, Y),
+        **kwargs,
+        callbacks=[script, *callbacks],
+    )
+    return script.weights
+
+
+def same(model, weights):
+    for ours, theirs in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+def averages(weights):
+    """The moving averages of the weights of one step an epoch; the first is the first weights."""
+    result = [weights[0]]
+    for each in weights[1:]:
+        pairs = zip(result[-1], each, strict=True)
+        result.append([MOMENTUM * average + (1 - MOMENTUM) * w for average, w in pairs])
+    return result
+
+
+STOPPED, ENDED = [3.0, 2.0, 1.0, 2.0, 2.0, 2.0, 2.0], [3.0, 2.0, 1.0, 2.0]
+AT_THE_END = [4.0, 3.0, 2.0, 1.0]
+CURVES = {"stopped": STOPPED, "ended": ENDED, "best at the end": AT_THE_END}
+
+
+@pytest.mark.parametrize("values", CURVES.values(), ids=CURVES)
+def test_the_best_weights_come_back(values):
+    model = build()
+    stopping = EarlyStopping("score_loss", patience=2, verbose=0)
+    weights = fit(model, values, [stopping])
+    assert stopping.best_epoch == np.argmin(values)
+    assert len(weights) == min(len(values), stopping.best_epoch + 3)
+    same(model, weights[stopping.best_epoch])
+
+
+@pytest.mark.parametrize("values", CURVES.values(), ids=CURVES)
+@pytest.mark.parametrize(
+    "swap", ["none", "before", "before, in epochs", "after", "after, in epochs"]
+)
+def test_with_averaging_the_averages_of_the_best_epoch_come_back(swap, values):
+    model = build(keras.optimizers.SGD(0.05, use_ema=True, ema_momentum=MOMENTUM))
+    stopping = EarlyStopping("score_loss", patience=2, verbose=0)
+    swapping = keras.callbacks.SwapEMAWeights(swap_on_epoch="epochs" in swap)
+    order = {"none": [stopping], "befo": [swapping, stopping], "afte": [stopping, swapping]}
+    weights = fit(model, values, order[swap[:4]])
+    expected = averages(weights)[stopping.best_epoch]
+    assert not np.allclose(expected[0], weights[stopping.best_epoch][0], rtol=1e-3)
+    same(model, expected)
+    same(model, stopping.best_weights)
+
+
+def test_without_restoring_the_optimizer_has_its_way():
+    model = build(keras.optimizers.SGD(0.05, use_ema=True, ema_momentum=MOMENTUM))
+    weights = fit(model, ENDED, [EarlyStopping("score_loss", 9, restore_best_weights=False)])
+    same(model, averages(weights)[-1])
+
+
+def test_averages_of_several_optimizers():
+    several = keras.optimizers.MultiOptimizer(
+        lambda variable: averaging if "kernel" in variable.path else plain
+    )
+    averaging = keras.optimizers.SGD(0.05, use_ema=True, ema_momentum=MOMENTUM)
+    plain = keras.optimizers.SGD(0.05)
+    model = build(several)
+    weights = fit(model, STOPPED, [EarlyStopping("score_loss", patience=2, verbose=0)])
+    same(model, [averages(weights)[2][0], weights[2][1]])
+
+
+def test_a_stop_by_another_callback_leaves_the_best_weights_too():
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 3
+
+    model = build()
+    stopping = EarlyStopping("score_loss", patience=9, verbose=0)
+    weights = fit(model, STOPPED, [Stop(), stopping])
+    assert (len(weights), stopping.stop_reason, stopping.wasted_epochs) == (4, None, 1)
+    same(model, weights[2])
+
+
+def test_a_real_nan():
+    class Poison(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                self.model.set_weights([w * np.nan for w in self.model.get_weights()])
+
+    model = build()
+    stopping = EarlyStopping(patience=9, verbose=0)
+    weights = fit(model, [0.0] * 9, [Poison(), stopping])
+    assert len(weights) == 5
+    assert stopping.stop_reason == "val_loss or a weight was NaN or infinite for 3 epochs"
+    same(model, weights[1])
+
+
+def test_validation_in_every_other_epoch():
+    model = build(keras.optimizers.SGD(0.0))
+    stopping = EarlyStopping("val_loss", patience=2, start_from_epoch=1, verbose=0)
+    weights = fit(model, [0.0] * 20, [stopping], validation_freq=2)
+    assert (len(weights), stopping.best_epoch) == (6, 1)
+
+
+def test_the_directions_of_metrics_are_found():
+    model = build()
+    model.compile("sgd", "mse", metrics=["mae", keras.metrics.R2Score(name="r2")])
+    stopping = EarlyStopping(["val_r2", "val_mae"], patience=9, verbose=0)
+    y = np.arange(4.0)[:, None]
+    model.fit(X, y, validation_data=(X, y), epochs=1, verbose=0, callbacks=[stopping])
+    assert stopping.monitor_op is keras.ops.greater
+    assert [w.mode for w in stopping._panel.watched] == ["max", "min"]
+
+
+@pytest.mark.parametrize("penalized", [True, False])
+def test_the_warning_of_penalties_in_the_loss(penalized):
+    model = build()
+    if penalized:
+        model.layers[0].kernel_regularizer = keras.regularizers.L2(0.1)
+        model = keras.models.clone_model(model)
+        model.compile("sgd", "mse", jit_compile=False)
+    stopping = EarlyStopping(patience=9, verbose=0)
+    if penalized:
+        with pytest.warns(UserWarning, match="val_loss, which contains the penalties"):
+            fit(model, [0.0], [stopping])
+    else:
+        fit(model, [0.0], [stopping])
+    assert stopping.monitor == "val_loss"
+
+
+def test_a_copy_works_before_and_after_a_fit():
+    original = EarlyStopping("score_loss", patience=2, verbose=0, smooth="median:1")
+    first = copy.deepcopy(original)
+    weights = fit(build(), STOPPED, [first])
+    second = copy.deepcopy(first)
+    assert second.best_epoch == 2
+    for callback in (second, original, first):  # `first` a second time
+        model = build()
+        again = fit(model, STOPPED, [callback])
+        assert (callback.best_epoch, callback.stopped_epoch) == (2, 4)
+        same(model, again[2])
+        assert len(again) == len(weights)
