@@ -2,7 +2,16 @@
 
 from .backup_and_restore import BackupAndRestore
 from .early_stopping import EarlyStopping
+from .gradient_norms import GradientNorms
 from .penalty import weight_penalty
+from .sharpness_probe import SharpnessProbe
 from .stopwatch import Stopwatch
 
-__all__ = ["BackupAndRestore", "EarlyStopping", "Stopwatch", "weight_penalty"]
+__all__ = [
+    "BackupAndRestore",
+    "EarlyStopping",
+    "GradientNorms",
+    "SharpnessProbe",
+    "Stopwatch",
+    "weight_penalty",
+]

@@ -1,0 +1,104 @@
+"""`GradientNorms`: how hard the data and the penalties pull at each layer."""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from .gradients import losses, value_and_gradients
+from .probe import Probe
+
+__all__ = ["GradientNorms"]
+
+
+class GradientNorms(Probe):
+    """Logs the norms of the gradients of the data loss and of the penalty, layer by layer.
+
+        gradient_norm/<layer>          = |grad_w data_loss|           w: the layer's weights
+        gradient_ratio/<layer>         = |grad_w data_loss| / |w|
+        penalty_gradient_norm/<layer>  = |grad_w penalty|
+        penalty_gradient_ratio/<layer> = |grad_w penalty| / |w|
+
+    and the same over all layers, without the name of one: `gradient_norm` etc. A layer is named by
+    its path; a weight that several layers share is counted once, for the first of them. The two
+    penalty norms are logged if the model has penalties. At a minimum of the loss the two gradients
+    of each layer are opposite and equal in norm: where the penalty's is the larger one, the
+    penalty is what still moves the weights.
+
+    The gradients are taken on given data, in inference mode, at the weights that the epoch ends
+    with: without the noise of batches, dropout and augmentation. The data loss is the compiled one,
+    with the label smoothing that it may have. The training is not changed by it.
+
+    Price: one forward and two backward passes over `data` (one without penalties), and the
+    compilation of these, once a `fit`. Some hundred samples are enough.
+
+    Args:
+        data: `(x, y)` or `(x, y, sample_weight)`, arrays or structures of arrays; one batch, used
+            whole.
+        every: epochs from one measurement to the next; between them the last values are logged.
+
+    Raises:
+        ValueError: `data` or `every` is none of that; or, when training begins, the model is not
+            compiled with a loss or computes it in a method of its own.
+        RuntimeError: Keras runs on neither TensorFlow nor JAX.
+
+    Attributes:
+        values: what was last measured, by name; a ratio is infinite for a layer of zeros that the
+            loss pulls at, and 0 for one that it does not.
+
+    Example: y = 2 x, from w = 0 with the mean squared error; its gradient is -4.
+
+    >>> import numpy as np
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(
+    ...     1, use_bias=False, kernel_initializer="zeros", name="linear")])
+    >>> model.compile(keras.optimizers.SGD(0.0), "mse")
+    >>> x = np.ones((4, 1))
+    >>> history = model.fit(x, 2 * x, verbose=0, callbacks=[GradientNorms((x, 2 * x))]).history
+    >>> [name for name in history if "linear" in name][0][:14], history["gradient_norm"]
+    ('gradient_norm/', [4.0])
+    """
+
+    def measure(self):
+        layers = _weights_of_layers(self.model)
+        weights, *gradients = [
+            [float(square) for square in each]
+            for each in self.call(self._squares, self.loss_scale())
+        ]
+        values = {}
+        for part, squares in zip(("", "penalty_"), gradients, strict=False):
+            for name, indices in layers.items():
+                norm, size = (
+                    math.sqrt(sum(each[i] for i in indices)) for each in (squares, weights)
+                )
+                values[f"{part}gradient_norm{name}"] = norm
+                values[f"{part}gradient_ratio{name}"] = _ratio(norm, size)
+        return values
+
+    def _squares(self, weights: Any, others: Any, batch: Any, scale: Any) -> list[list[Any]]:
+        """The squared norms of the weights, and of the gradients of each part of the loss."""
+        _, gradients = value_and_gradients(
+            lambda weights: losses(self.model, weights, others, batch), weights, scale
+        )
+        return [
+            [ops.sum(ops.square(ops.cast(a, "float32"))) for a in each]
+            for each in (weights, *gradients)
+        ]
+
+
+def _weights_of_layers(model: keras.Model) -> dict[str, list[int]]:
+    """Where in `model.trainable_variables` the weights of each layer are, and of all: `""`."""
+    places = {id(v): i for i, v in enumerate(model.trainable_variables)}
+    layers: dict[str, list[int]] = {"": [*places.values()]}
+    for layer in model._flatten_layers():
+        held = {id(v) for each in layer._flatten_layers(include_self=False) for v in each.variables}
+        own = [id(v) for v in layer.trainable_variables if id(v) in places and id(v) not in held]
+        if own:
+            layers.setdefault(f"/{layer.path}", []).extend(places.pop(v) for v in own)
+    return layers
+
+
+def _ratio(norm: float, size: float) -> float:
+    if size == 0:
+        return math.inf if norm > 0 else 0.0
+    return norm / size

@@ -1,0 +1,178 @@
+"""`SharpnessProbe`: how much the data loss rises when the weights are moved a little."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from .gradients import losses, value_and_gradients
+from .probe import Probe
+
+__all__ = ["SharpnessProbe"]
+
+_TINY = 1e-18  # its square is still a float32
+
+
+class SharpnessProbe(Probe):
+    """Logs the rise of the data loss at random and at worst-case perturbations of the weights.
+
+        sharpness/random = mean over directions d of  L(w + d) - L(w)
+        sharpness/worst  = max over d of              L(w + d) - L(w)
+        |d_f| <= rho |w_f|  for each filter f of each kernel
+
+    A filter is a slice of a kernel along its last axis, which for a dense layer and a convolution
+    is what one output unit has; a kernel is a trainable weight of rank 2 or more. Biases and the
+    weights of normalization stay. A perturbation that is measured against its filter is one of
+    the function: a ReLU network whose filters are scaled up and down by the same factor has the
+    same sharpness, which an absolute distance would not show (Dinh et al. 2017). Keskar et al.
+    take the worst case in a box of half-width rho (|w_i| + 1), whose 1 is absolute, and divide the
+    rise by 1 + L(w); this is the rise itself, in units of the loss, and the region is that of the
+    filter-normalized directions of Li et al.
+
+    Random directions are Gaussian and have the full length in each filter. The worst case begins
+    at the worst of them (at w itself the gradient of a trained model is about 0) and goes `steps`
+    times to the point of the region that is farthest up the gradient,
+
+        d_f <- rho |w_f| g_f / |g_f|,    g = grad L(w + d),
+
+    projected gradient ascent with a step so long that only its direction counts: exact for a linear
+    loss, never downwards for a convex one. The largest rise on the way is logged; it is a lower
+    bound of the true maximum, at least 0 and at least that of each random direction.
+
+    All of it is on given data, in inference mode, at the weights that the epoch ends with. The data
+    loss is the compiled one, with the label smoothing that it may have and without the penalty.
+    The weights are not moved: L is evaluated at copies of them. Each measurement takes the same
+    directions, so that a curve over the epochs shows the model and not the draw.
+
+    Price: 2 + `directions` + `steps` forward and `steps` backward passes over `data`, and the
+    compilation of these, once a `fit`. Some hundred samples are enough.
+
+    Args:
+        data: `(x, y)` or `(x, y, sample_weight)`, arrays or structures of arrays; one batch, used
+            whole.
+        rho: the relative size of the perturbation, > 0.
+        directions: random directions, >= 1.
+        steps: steps to the worst case, >= 1.
+        seed: of the directions.
+        every: epochs from one measurement to the next; between them the last values are logged.
+
+    Raises:
+        ValueError: an argument is none of that; or, when training begins, the model is not
+            compiled with a loss or computes it in a method of its own; or, when it is measured,
+            it has no trainable kernel.
+        RuntimeError: Keras runs on neither TensorFlow nor JAX.
+
+    Attributes:
+        values: what was last measured, by name.
+
+    Example: the loss (w - 1)^2 at its minimum, w = 1, rises by rho^2.
+
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(
+    ...     1, use_bias=False, kernel_initializer="ones")])
+    >>> model.compile(keras.optimizers.SGD(0.0), "mse")
+    >>> one = np.ones((1, 1))
+    >>> history = model.fit(
+    ...     one, one, verbose=0, callbacks=[SharpnessProbe((one, one), rho=0.5)]).history
+    >>> history["sharpness/random"], history["sharpness/worst"]
+    ([0.25], [0.25])
+
+    Reference: Keskar et al., On Large-Batch Training for Deep Learning: Generalization Gap and
+    Sharp Minima, 2017, https://arxiv.org/abs/1609.04836; Li et al., Visualizing the Loss Landscape
+    of Neural Nets, 2018, https://arxiv.org/abs/1712.09913; Dinh et al., Sharp Minima Can Generalize
+    For Deep Nets, 2017, https://arxiv.org/abs/1703.04933
+    """
+
+    def __init__(
+        self,
+        data: tuple[Any, ...],
+        *,
+        rho: float = 0.01,
+        directions: int = 3,
+        steps: int = 5,
+        seed: int = 0,
+        every: int = 1,
+    ):
+        super().__init__(data, every=every)
+        if isinstance(rho, bool) or not isinstance(rho, int | float) or not 0 < rho < np.inf:
+            raise ValueError(f"SharpnessProbe: `rho` must be a number > 0. Received: rho={rho!r}")
+        for name, value, least in (
+            ("directions", directions, 1),
+            ("steps", steps, 1),
+            ("seed", seed, 0),
+        ):
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise ValueError(
+                    f"SharpnessProbe: `{name}` must be an integer >= {least}. "
+                    f"Received: {name}={value!r}"
+                )
+        self.rho = float(rho)
+        self.directions = directions
+        self.steps = steps
+        self.seed = seed
+
+    def measure(self):
+        if not any(map(_is_kernel, self.model.trainable_variables)):
+            raise ValueError(
+                "SharpnessProbe perturbs trainable weights of rank 2 or more, and the model has "
+                f"none. Received: model={self.model.name!r}"
+            )
+        generator = keras.random.SeedGenerator(self.seed)
+        shapes = [v.shape for v in self.model.trainable_variables]
+        drawn = [
+            [keras.random.normal(shape, seed=generator) for shape in shapes]
+            for _ in range(self.directions)
+        ]
+        here = self._rise([ops.zeros(shape) for shape in shapes], 0.0)
+        rises = [self._rise(direction, here) for direction in drawn]
+        climbed = self._climb(drawn[int(np.argmax(rises))], here)
+        return {
+            "sharpness/random": float(np.mean(rises)),
+            "sharpness/worst": float(np.max([0.0, *rises, *climbed])),
+        }
+
+    def _rise(self, direction: list[Any], here: float) -> float:
+        return float(self.call(self._loss, direction, self.rho)) - here
+
+    def _climb(self, direction: list[Any], here: float) -> list[float]:
+        """The rises on the way to the worst case."""
+        rises = []
+        for _ in range(self.steps):
+            loss, direction = self.call(self._uphill, direction, self.rho, self.loss_scale())
+            rises.append(float(loss) - here)
+        return [*rises, self._rise(direction, here)]
+
+    def _loss(self, weights: Any, others: Any, batch: Any, direction: Any, rho: Any) -> Any:
+        points = _perturbed(weights, direction, rho)
+        return losses(self.model, points, others, batch)[0]
+
+    def _uphill(
+        self, weights: Any, others: Any, batch: Any, direction: Any, rho: Any, scale: Any
+    ) -> tuple[Any, list[Any]]:
+        """The loss at a perturbation, and the direction of its gradient there."""
+        points = _perturbed(weights, direction, rho)
+        (loss,), (gradient,) = value_and_gradients(
+            lambda points: losses(self.model, points, others, batch)[:1], points, scale
+        )
+        return loss, gradient
+
+
+def _perturbed(weights: list[Any], direction: list[Any], rho: Any) -> list[Any]:
+    """w + d, where d has the direction's and in each filter the length rho |w_f|, or is 0."""
+    return [
+        w + ops.cast(rho * _norm(w) * d / ops.maximum(_norm(d), _TINY), w.dtype)
+        if _is_kernel(w)
+        else w
+        for w, d in zip(weights, direction, strict=True)
+    ]
+
+
+def _norm(kernel: Any) -> Any:
+    """Of each filter, along the last axis."""
+    kernel = ops.cast(kernel, "float32")
+    axes = tuple(range(len(kernel.shape) - 1))
+    return ops.sqrt(ops.sum(ops.square(kernel), axis=axes, keepdims=True))
+
+
+def _is_kernel(weight: Any) -> bool:
+    return len(weight.shape) >= 2
