@@ -4,6 +4,7 @@ from .backup_and_restore import BackupAndRestore
 from .early_stopping import EarlyStopping
 from .gradient_norms import GradientNorms
 from .penalty import weight_penalty
+from .proximal_penalty import ProximalPenalty
 from .sharpness_probe import SharpnessProbe
 from .stopwatch import Stopwatch
 
@@ -11,6 +12,7 @@ __all__ = [
     "BackupAndRestore",
     "EarlyStopping",
     "GradientNorms",
+    "ProximalPenalty",
     "SharpnessProbe",
     "Stopwatch",
     "weight_penalty",

@@ -1,0 +1,82 @@
+"""`ProximalStep`: the part of `ProximalPenalty` that is in the graph of the training step."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from .kernels import Kernel
+from .shrinkage import block_soft_threshold, soft_threshold
+from .training_hook import TrainingHook, optimizer_of
+
+__all__ = ["ProximalStep"]
+
+
+class ProximalStep(TrainingHook):
+    """Thresholds kernels after each update of the optimizer.
+
+    Args:
+        model: compiled.
+        kernels: those that are thresholded.
+        groups: "outputs" or "inputs".
+        masked: whether the support can be fixed; it then is part of the graph.
+
+    Attributes:
+        l1: a scalar variable, the strength on single weights.
+        group_lasso: likewise, on groups.
+        masks: variables of the kernels' shapes: where they are false a weight is zero.
+    """
+
+    order = 0  # before an average sees the weights
+
+    def __init__(self, model: keras.Model, kernels: list[Kernel], groups: str, *, masked: bool):
+        self.optimizer = model.optimizer
+        self.kernels = kernels
+        self.watched = [kernel.variable for kernel in kernels]
+        self.axes = [kernel.groups(groups) for kernel in kernels]
+        self.l1, self.group_lasso = (
+            keras.Variable(0.0, dtype="float32", trainable=False, name=name)
+            for name in ("l1", "group_lasso")
+        )
+        self.masks = [
+            keras.Variable(np.ones(v.shape), dtype="bool", trainable=False, name="support")
+            for v in (self.watched if masked else [])
+        ]
+        self.state = [self.l1, self.group_lasso, *self.masks]
+
+    def check_groups(self) -> None:
+        """Raises a ValueError that names the kernels whose groups are not known."""
+        pairs = zip(self.kernels, self.axes, strict=True)
+        if unknown := [kernel.variable.path for kernel, axes in pairs if axes is None]:
+            raise ValueError(
+                "ProximalPenalty: the units of these kernels are not known: leave their layers out "
+                f"with `exclude`, or penalize them by `l1` alone. Received: {', '.join(unknown)}"
+            )
+
+    def fix_support(self) -> None:
+        """Lets the weights that are zero now stay so."""
+        for variable, mask in zip(self.watched, self.masks, strict=True):
+            mask.assign(ops.convert_to_numpy(variable) != 0)
+
+    def after_update(self, variable, value):
+        index = next(i for i, v in enumerate(self.watched) if v is variable)
+        dtype = "float64" if variable.dtype == "float64" else "float32"
+        rate = ops.cast(self._learning_rate(variable), dtype)
+        w = ops.cast(value, dtype)
+        w = soft_threshold(w, rate * ops.cast(self.l1, dtype))
+        if (axes := self.axes[index]) is not None:
+            w = block_soft_threshold(w, rate * ops.cast(self.group_lasso, dtype), axes)
+        if self.masks:
+            w = ops.where(ops.convert_to_tensor(self.masks[index]), w, 0.0)
+        return ops.cast(w, variable.dtype)
+
+    def _learning_rate(self, variable: Any) -> Any:
+        """That of the update that has just happened; 0 if gradients were only accumulated."""
+        optimizer = optimizer_of(self.optimizer, variable)
+        rate = ops.convert_to_tensor(optimizer.learning_rate)
+        if steps := optimizer.gradient_accumulation_steps:
+            # Counted after the constraints are applied, hence the 1.
+            updated = (ops.convert_to_tensor(optimizer._iterations) + 1) % steps == 0
+            rate = ops.where(updated, rate, ops.zeros_like(rate))
+        return rate
