@@ -3,17 +3,21 @@
 from .backup_and_restore import BackupAndRestore
 from .early_stopping import EarlyStopping
 from .gradient_norms import GradientNorms
+from .ledger import LossLedger
 from .penalty import weight_penalty
 from .proximal_penalty import ProximalPenalty
 from .sharpness_probe import SharpnessProbe
 from .stopwatch import Stopwatch
+from .tensorboard import TensorBoard
 
 __all__ = [
     "BackupAndRestore",
     "EarlyStopping",
     "GradientNorms",
+    "LossLedger",
     "ProximalPenalty",
     "SharpnessProbe",
     "Stopwatch",
+    "TensorBoard",
     "weight_penalty",
 ]

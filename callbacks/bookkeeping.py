@@ -1,0 +1,148 @@
+"""`Bookkeeping`: splits the loss of a model's steps where it is computed, inside the graph."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from .label_smoothing import smooths, unsmoothed
+from .swapped import swapped
+
+__all__ = ["Accounts", "Bookkeeping"]
+
+_PLACE = "_occam_bookkeeping"
+
+
+class Accounts(keras.metrics.Metric):
+    """The averages of the parts of the loss, over samples as Keras averages the loss itself.
+
+    A label smoothing is an account of its own in test steps only, and only if there is one: which
+    of both a step is, is known where it is traced.
+    """
+
+    def __init__(self):
+        super().__init__(name="ledger")
+        self.data_loss = keras.metrics.Mean("data_loss")
+        self.penalty = keras.metrics.Mean("penalty")
+        self.smoothing = keras.metrics.Mean("smoothing")
+        self.smooths = False
+
+    def update_state(self, data_loss, penalty, smoothing, size):
+        self.data_loss.update_state(data_loss, sample_weight=size)
+        self.penalty.update_state(penalty, sample_weight=size)
+        self.smooths = smoothing is not None
+        if self.smooths:
+            self.smoothing.update_state(smoothing, sample_weight=size)
+
+    def result(self):
+        means = [self.data_loss, self.penalty, *([self.smoothing] if self.smooths else [])]
+        return {mean.name: mean.result() for mean in means}
+
+
+class Bookkeeping:
+    """Books the parts of every loss that a model's training and test steps compute.
+
+    While it is open, `model.compute_loss` is this object, which calls the model's own and books
+    what went into it, and the model has a metric more, the `Accounts`: so their state is carried
+    through compiled steps on every backend, and `fit` and `evaluate` log them like any metric.
+
+    The steps that were traced with it are kept while it is closed, and used again if the model was
+    neither compiled nor its step remade in between: nothing is traced twice.
+
+    Args:
+        model: compiled.
+    """
+
+    def __init__(self, model: keras.Model):
+        self.model = model
+        self.accounts = Accounts()
+        self.is_open = False
+        self._own = self._plain = (None, None)  # the functions of training and test steps
+        self._compiled = None
+
+    @classmethod
+    def of(cls, model: keras.Model) -> "Bookkeeping":
+        """That of `model`, made at the first call."""
+        if _PLACE not in model.__dict__:
+            model.__dict__[_PLACE] = cls(model)  # past Keras' tracking of attributes
+        return model.__dict__[_PLACE]
+
+    def open(self) -> None:
+        """Begins to book, in a `fit` that has not begun its first step."""
+        self.close()  # what a `fit` that raised has left open
+        model = self.model
+        plain = (model.train_function, model.test_function)
+        known = self._compiled is model._loss_tracker and self._plain[0] is plain[0]
+        self._plain, self._compiled = plain, model._loss_tracker
+        self._compute_loss = model.compute_loss
+        self._shadowed = {n: f for n, f in model.__dict__.items() if n == "compute_loss"}
+        model.__dict__["compute_loss"] = self
+        model._metrics.append(self.accounts)
+        self.is_open = True
+        model.train_function, model.test_function = self._own if known else (None, None)
+        model.make_train_function()
+
+    def close(self) -> None:
+        """Leaves the model as it was; does nothing if it is closed."""
+        if not self.is_open:
+            return
+        model, self.is_open = self.model, False
+        del model.__dict__["compute_loss"]
+        model.__dict__.update(self._shadowed)
+        model._metrics[:] = [m for m in model._metrics if m is not self.accounts]
+        recompiled = self._compiled is not model._loss_tracker
+        self._own = (None, None) if recompiled else (model.train_function, model.test_function)
+        model.train_function, model.test_function = (None, None) if recompiled else self._plain
+
+    def __call__(self, x=None, y=None, y_pred=None, sample_weight=None, **training):
+        """`model.compute_loss`, booked."""
+        testing = not training.get("training", True)
+        own = type(self.model).compute_loss is not keras.Model.compute_loss
+        book = self._book_own if own else self._book
+        total, parts = book(
+            lambda: self._compute_loss(x, y, y_pred, sample_weight, **training), testing
+        )
+        first = next(part for part in keras.tree.flatten([x, y_pred]) if part is not None)
+        self.accounts.update_state(*parts, ops.shape(first)[0])
+        return total
+
+    def _book_own(self, compute, testing):
+        """Of a `compute_loss` of the model's own, what is in `model.losses` is the penalty."""
+        total = compute()
+        penalty = _sum(self.model._aggregate_additional_loss(loss) for loss in self.model.losses)
+        return total, (total - penalty, penalty, None)
+
+    def _book(self, compute, testing):
+        """Of Keras' `compute_loss`, the very tensors that it adds up."""
+        compiled, aggregate = self.model._compile_loss, self.model._aggregate_additional_loss
+        losses, penalties = [], []
+        clean = [] if testing and smooths(compiled) else None
+
+        def data_loss(*arguments):
+            with unsmoothed(compiled, clean):
+                return _noted(losses, compiled(*arguments))
+
+        def penalty(loss):
+            return _noted(penalties, aggregate(loss))
+
+        recorders = {"_aggregate_additional_loss": penalty}
+        if compiled is not None:
+            recorders["_compile_loss"] = data_loss
+        with swapped(self.model, **recorders):
+            total = compute()
+        loss = _sum(losses)
+        if clean is None:
+            return total, (loss, _sum(penalties), None)
+        return total, (_sum(clean), _sum(penalties), loss - _sum(clean))
+
+
+def _noted(notes: list[Any], value: Any) -> Any:
+    if value is not None:  # the loss of a model whose outputs have none
+        notes.append(value)
+    return value
+
+
+def _sum(values: Any) -> Any:
+    # Activity penalties of half-precision layers are of their precision.
+    values = (ops.cast(value, keras.config.floatx()) for value in values)
+    return sum(values, start=ops.zeros(()))

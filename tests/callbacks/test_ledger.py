@@ -1,0 +1,454 @@
+import copy
+import pickle
+import types
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, losses
+
+from occam import zoo
+from occam.callbacks import LossLedger, weight_penalty
+from occam.callbacks.layer_penalties import layer_penalties
+from occam.zoo.training.engine import compile_model, fit
+
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(50, 4)).astype("float32")
+LABELS = np.arange(50) % 3
+Y = np.eye(3, dtype="float32")[LABELS]
+WEIGHTS = RANDOM.uniform(0.1, 2.0, 50).astype("float32")
+PENALTIES = {"kernel_regularizer": "l2", "activity_regularizer": "l1"}
+
+
+def body(**penalties):
+    return [
+        layers.Dense(8, "relu", **penalties),
+        layers.Dropout(0.3, seed=1),
+        layers.Dense(3, kernel_regularizer="l1", activation="softmax"),
+    ]
+
+
+def sequential():
+    return keras.Sequential([keras.Input((4,)), *body(**PENALTIES)])
+
+
+def functional():
+    inputs = keras.Input((4,))
+    shared = layers.Dense(4, kernel_regularizer="l2")  # counted once
+    inner = keras.Sequential([keras.Input((4,)), *body(**PENALTIES)], name="inner")
+    return keras.Model(inputs, inner(shared(shared(inputs))))
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.parts = body(**PENALTIES)
+
+    def call(self, inputs, training=False):
+        for layer in self.parts:
+            inputs = layer(inputs, training=training) if "drop" in layer.name else layer(inputs)
+        return inputs
+
+
+class Own(Subclassed):
+    """Has a loss of its own, as Keras' documentation shows one."""
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return keras.ops.mean(keras.ops.square(y_pred - y)) + sum(self.losses)
+
+
+def cross_entropy(model, x=X, y=Y, weights=1.0):
+    """The mean over samples, in inference mode."""
+    outputs = np.asarray(model.predict(x, verbose=0))
+    return float(np.mean(weights * -np.log(np.sum(outputs * y, axis=1))))
+
+
+def compiled(make=sequential, loss="categorical_crossentropy", **arguments):
+    keras.utils.set_random_seed(0)
+    model = make()
+    model.compile(arguments.pop("optimizer", "adam"), loss, **arguments)
+    return model
+
+
+def train(model, *callbacks, epochs=2, y=Y, **arguments):
+    arguments = {"validation_data": (X, y), "epochs": epochs, "verbose": 0, **arguments}
+    return model.fit(X, y, callbacks=list(callbacks), shuffle=False, **arguments).history
+
+
+def assert_balanced(history, tolerance=1e-6):
+    get = {name: np.array(values) for name, values in history.items()}
+    np.testing.assert_allclose(get["loss"], get["data_loss"] + get["penalty"], rtol=tolerance)
+    smoothing = get.get("val_smoothing", 0.0)
+    parts = get["val_data_loss"] + get["val_penalty"] + smoothing
+    np.testing.assert_allclose(get["val_loss"], parts, rtol=tolerance)
+
+
+@pytest.mark.parametrize("make", [sequential, functional, Subclassed])
+def test_the_parts_add_up_and_nothing_else_changes(make):
+    plain = train(compiled(make))
+    model = compiled(make)
+    history = train(model, LossLedger())
+    assert_balanced(history)
+    assert min(history["penalty"]) > 0.1
+    for name in plain:
+        assert history[name] == plain[name]  # to the bit
+    assert set(model.evaluate(X, Y, verbose=0, return_dict=True)) == {"loss"}
+
+
+def test_the_validation_data_loss_is_the_cross_entropy_alone():
+    model = compiled()
+    history = train(model, LossLedger())
+    np.testing.assert_allclose(history["val_data_loss"][-1], cross_entropy(model), rtol=1e-5)
+    activity = 0.01 * np.abs(model.layers[0](X)).sum(axis=1)
+    sizes = np.diff([0, 32, 50])  # Keras divides an activity penalty by the size of the batch
+    batches = [part.mean() for part in np.split(activity, [32])]
+    expected = float(weight_penalty(model)) + np.average(batches, weights=sizes)
+    np.testing.assert_allclose(history["val_penalty"][-1], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"steps_per_execution": 3},
+        {"run_eagerly": True},
+        {"optimizer": keras.optimizers.Adam(gradient_accumulation_steps=2)},
+        {"jit_compile": True},
+    ],
+    ids=str,
+)
+def test_ways_to_run(arguments):
+    if "optimizer" in arguments:
+        arguments = {"optimizer": type(o := arguments["optimizer"]).from_config(o.get_config())}
+    assert_balanced(train(compiled(**arguments), LossLedger()))
+
+
+def test_sample_weights():
+    model = compiled()
+    history = train(
+        model, LossLedger(), sample_weight=WEIGHTS, validation_data=(X, Y, WEIGHTS), batch_size=7
+    )
+    assert_balanced(history)
+    own = cross_entropy(model, weights=WEIGHTS)
+    np.testing.assert_allclose(history["val_data_loss"][-1], own, rtol=1e-5)
+
+
+def test_mixed_precision_with_a_scaled_loss():
+    def half():
+        inputs = keras.Input((4,))
+        hidden = layers.Dense(8, kernel_regularizer="l2", dtype="mixed_float16")(inputs)
+        return keras.Model(inputs, layers.Dense(3, activation="softmax")(hidden))
+
+    scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam())
+    assert_balanced(train(compiled(half, optimizer=scaled), LossLedger()))
+
+
+def two_outputs():
+    inputs = keras.Input((4,))
+    hidden = layers.Dense(8, kernel_regularizer="l2")(inputs)
+    a = layers.Dense(3, "softmax", name="a")(hidden)
+    b = layers.Dense(1, name="b", kernel_regularizer="l1")(hidden)
+    return keras.Model(inputs, {"a": a, "b": b})
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_several_outputs(smoothing):
+    loss = {"a": losses.CategoricalCrossentropy(label_smoothing=smoothing), "b": "mse"}
+    weights = {"a": 0.5, "b": 2.0}
+    y = {"a": Y, "b": X[:, :1]}
+    plain = train(compiled(two_outputs, loss, loss_weights=weights), y=y)
+    model = compiled(two_outputs, loss, loss_weights=weights)
+    history = train(model, LossLedger(), y=y)
+    assert_balanced(history)
+    assert {name: history[name] for name in plain} == plain  # also the losses of each output
+    outputs = model.predict(X, verbose=0)
+    a = -np.mean(np.log(np.sum(outputs["a"] * Y, axis=1)))
+    b = np.mean((outputs["b"] - y["b"]) ** 2)
+    np.testing.assert_allclose(history["val_data_loss"][-1], 0.5 * a + 2.0 * b, rtol=1e-5)
+    assert ("val_smoothing" in history) == bool(smoothing)
+
+
+def test_label_smoothing_is_kept_out_of_validation_and_clean_losses():
+    model = compiled(loss=losses.CategoricalCrossentropy(label_smoothing=0.3))
+    history = train(model, LossLedger((X, Y)))
+    assert_balanced(history)
+    assert "smoothing" not in history
+    own = cross_entropy(model)
+    np.testing.assert_allclose(history["val_data_loss"][-1], own, rtol=1e-5)
+    np.testing.assert_allclose(history["clean_loss"][-1], own, rtol=1e-5)
+    assert abs(history["val_smoothing"][-1]) > 1e-3
+
+
+def test_a_compute_loss_of_its_own():
+    model = compiled(Own)
+    history = train(model, LossLedger())
+    assert_balanced(history)
+    own = np.mean((model.predict(X, verbose=0) - Y) ** 2)
+    np.testing.assert_allclose(history["val_data_loss"][-1], own, rtol=1e-4)
+
+
+def test_losses_by_add_loss_alone():
+    class Penalized(layers.Layer):
+        def call(self, inputs):
+            self.add_loss(0.5 * keras.ops.mean(inputs**2))
+            return inputs
+
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, Penalized()(layers.Dense(2)(inputs)))
+    model.compile("sgd")
+    history = model.fit(X, epochs=1, callbacks=[LossLedger()], verbose=0).history
+    assert history["data_loss"] == [0.0]
+    assert history["penalty"] == history["loss"]
+
+
+def test_sharpness_aware_training():
+    model = sequential()
+    trainer = zoo.SharpnessAware(model, rho=0.05)
+    trainer.compile("adam", "categorical_crossentropy", steps_per_execution=2)
+    history = train(trainer, LossLedger())
+    assert_balanced(history)
+    assert all(f"penalty/{path}" in history for path in layer_penalties(model))
+
+
+def test_a_metric_of_the_same_name_is_not_logged_twice():
+    def data_loss(y_true, y_pred):
+        return keras.losses.categorical_crossentropy(y_true, y_pred)
+
+    history = train(compiled(metrics=[data_loss, "accuracy"]), LossLedger())
+    assert_balanced(history)
+    names = {"loss", "data_loss", "penalty", "accuracy"}
+    assert {n for n in history if "/" not in n} == names | {f"val_{n}" for n in names}
+
+
+@pytest.fixture(scope="module")
+def mnist1d(data_dir):
+    return zoo.load_data("mnist1d", data_dir=data_dir)
+
+
+def test_mnist1d_proves_it_each_epoch(mnist1d):
+    regularization = zoo.Regularization(l2=1e-4, l1=1e-5, dropout=0.2, activity_l2=1e-4)
+    model = zoo.create_model(
+        "mlp",
+        input_shape=mnist1d.input_shape,
+        num_classes=mnist1d.num_classes,
+        regularization=regularization,
+    )
+    compile_model(model, mnist1d, regularization, epochs=3, learning_rate=1e-3)
+    ledger = LossLedger(mnist1d.epochs(seed=0).take(mnist1d.steps_per_epoch), fraction=0.25)
+    history = fit(model, mnist1d, regularization, epochs=3, seed=0, callbacks=[ledger])
+    assert_balanced(history)
+    assert len(history["loss"]) == 3
+    assert min(history["penalty"]) > 1e-3
+    gap = np.subtract(history["val_data_loss"], history["clean_loss"])
+    np.testing.assert_allclose(history["gap_loss"], gap)
+    np.testing.assert_allclose(
+        history["gap_accuracy"], np.subtract(history["clean_accuracy"], history["val_accuracy"])
+    )
+
+
+def test_penalties_of_layers():
+    model = compiled(functional)
+    history = train(model, LossLedger(), epochs=1)
+    costs = {n: v[0] for n, v in history.items() if n.startswith("penalty/")}
+    assert set(costs) == {f"penalty/{layer.path}" for layer in penalized(model)}
+    assert len(costs) == 3
+    np.testing.assert_allclose(sum(costs.values()), float(weight_penalty(model)), rtol=1e-6)
+
+
+def penalized(model):
+    found = [layer for layer in model._flatten_layers() if isinstance(layer, layers.Dense)]
+    return [layer for layer in found if layer.kernel_regularizer is not None]
+
+
+def test_a_frozen_layer_has_no_penalty():
+    model = sequential()
+    model.layers[0].trainable = False
+    assert set(layer_penalties(model)) == {model.layers[2].path}
+
+
+def test_clean_is_the_inference_mode_on_a_share_of_the_samples():
+    model = compiled(metrics=["accuracy"])
+    history = train(model, LossLedger((X, Y), fraction=0.3, batch_size=5))
+    part = np.arange(15) * 50 // 15
+    own = cross_entropy(model, X[part], Y[part])
+    np.testing.assert_allclose(history["clean_loss"][-1], own, rtol=1e-5)
+    right = model.predict(X[part], verbose=0).argmax(1) == LABELS[part]
+    np.testing.assert_allclose(history["clean_accuracy"][-1], np.mean(right))
+
+
+def test_clean_as_a_number_is_a_share_of_what_fit_trains_on():
+    model = compiled()
+    arguments = {"validation_data": None, "validation_split": 0.2}
+    history = train(model, LossLedger(1.0), sample_weight=WEIGHTS, **arguments)
+    own = cross_entropy(model, X[:40], Y[:40], WEIGHTS[:40])
+    np.testing.assert_allclose(history["clean_loss"][-1], own, rtol=1e-5)
+    np.testing.assert_allclose(
+        history["gap_loss"], np.subtract(history["val_data_loss"], history["clean_loss"])
+    )
+
+
+def test_without_validation_there_is_no_gap():
+    history = train(compiled(), LossLedger(0.5), validation_data=None)
+    assert {n for n in history if "/" not in n} == {"loss", "data_loss", "penalty", "clean_loss"}
+
+
+def test_a_model_that_was_fitted_before_and_is_fitted_after_without():
+    model = compiled()
+    plain = set(train(model))
+    ledger = LossLedger()
+    assert_balanced(train(model, ledger))
+    assert set(train(model)) == plain
+    assert_balanced(train(model, ledger))
+
+
+class Traced(layers.Layer):
+    """Counts how often it is traced in training."""
+
+    traces = 0
+
+    def call(self, inputs, training=False):
+        self.traces += bool(training)
+        return inputs
+
+
+def test_steps_are_traced_once_for_all_fits_with_a_ledger():
+    traced = Traced()
+    model = compiled(lambda: keras.Sequential([keras.Input((4,)), traced, *body(**PENALTIES)]))
+    train(model, LossLedger(), batch_size=25)
+    before = traced.traces
+    train(model, LossLedger(), batch_size=25)
+    assert traced.traces == before
+    train(model, batch_size=25)
+    train(model, LossLedger(), batch_size=25)
+    assert traced.traces == before + 1  # the one without
+    model.compile("sgd", "mse")
+    history = train(model, LossLedger(), batch_size=25)
+    own = np.mean((model.predict(X, verbose=0) - Y) ** 2)
+    np.testing.assert_allclose(history["val_data_loss"][-1], own, rtol=1e-5)
+
+
+class Crash(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        raise RuntimeError("crash")
+
+
+@pytest.mark.parametrize("recompile", [False, True])
+def test_after_an_exception(recompile):
+    model, ledger = compiled(), LossLedger()
+    with pytest.raises(RuntimeError, match="crash"):
+        train(model, ledger, Crash())
+    if recompile:
+        model.compile("adam", "categorical_crossentropy")
+    assert_balanced(train(model, LossLedger()))  # another ledger puts things right
+    with pytest.raises(RuntimeError, match="crash"):
+        train(model, ledger, Crash())
+    ledger.close()
+    ledger.close()
+    assert "compute_loss" not in vars(model)
+    assert set(model.evaluate(X, Y, verbose=0, return_dict=True)) == {"loss"}
+    assert set(train(model)) == {"loss", "val_loss"}
+
+
+def test_two_ledgers_in_one_fit():
+    model = compiled()
+    assert_balanced(train(model, LossLedger(), LossLedger()))
+    assert set(train(model)) == {"loss", "val_loss"}
+
+
+def test_models_are_saved_loaded_and_copied_as_ever(tmp_path):
+    model = compiled(functional)
+    within = tmp_path / "within.keras"
+    checkpoint = keras.callbacks.ModelCheckpoint(within, save_freq="epoch")
+    train(model, LossLedger(), checkpoint)
+    model.save(tmp_path / "after.keras")
+    again = [keras.models.load_model(path) for path in (within, tmp_path / "after.keras")]
+    again += [
+        copy.deepcopy(model),
+        pickle.loads(pickle.dumps(model)),
+        keras.models.clone_model(model),
+    ]
+    again[-1].set_weights(model.get_weights())
+    expected = model.predict(X, verbose=0)
+    for each in again:
+        np.testing.assert_array_equal(each.predict(X, verbose=0), expected)
+    assert set(train(again[0])) == {"loss", "val_loss"}
+
+
+def test_a_copy_shares_the_data_and_not_the_model():
+    ledger = LossLedger((X, Y))
+    history = train(compiled(), ledger)
+    twin = copy.deepcopy(ledger)
+    assert twin.model is None
+    assert twin.clean[0] is X
+    assert train(compiled(), twin)["gap_loss"] == history["gap_loss"]
+
+
+def test_the_progress_bar_is_readable(capsys):
+    train(compiled(functional, metrics=["accuracy"]), LossLedger(0.5), verbose=2, epochs=1)
+    line = capsys.readouterr().out
+    assert line.count(" loss: ") == 1
+    for name in ("data_loss", "penalty", "val_data_loss", "val_penalty", "gap_loss"):
+        assert line.count(f" {name}: ") == 1
+    assert "/dense" not in line
+    assert "clean" not in line
+    train(compiled(), LossLedger(), epochs=1)
+    assert capsys.readouterr().out == ""
+
+
+def test_values_are_seen_by_callbacks_that_follow():
+    seen = {}
+
+    class Look(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.update(logs or {})
+
+    history = train(compiled(), LossLedger(0.5), Look(), epochs=1)
+    assert seen == {name: values[-1] for name, values in history.items()}
+    assert all(type(value) is float for value in seen.values())
+
+
+def test_a_training_step_that_bypasses_the_loss():
+    class Bypass(keras.Model):
+        def train_step(self, *arguments):
+            logs = {"loss": keras.ops.ones(())}
+            return (logs, arguments[0]) if len(arguments) > 1 else logs
+
+    inputs = keras.Input((4,))
+    model = Bypass(inputs, layers.Dense(3)(inputs))
+    model.compile("sgd", "mse")
+    message = "parts of the loss do not add up .* Received: a Bypass with loss=1.0, data_loss=None"
+    with pytest.raises(RuntimeError, match=message):
+        train(model, LossLedger())
+
+
+def test_replicas_are_refused():
+    ledger = LossLedger()
+    strategy = types.SimpleNamespace(num_replicas_in_sync=2)
+    ledger.set_model(types.SimpleNamespace(distribute_strategy=strategy))
+    with pytest.raises(RuntimeError, match="Received: a strategy with 2 replicas"):
+        ledger.on_train_begin()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"clean": 0.0}, r"`clean` must be in \(0, 1\]. Received: clean=0.0"),
+        ({"clean": True}, "Received: clean=True"),
+        ({"clean": (X, Y), "fraction": 1.5}, r"`fraction` must be in \(0, 1\]"),
+        ({"fraction": 0.5}, r"`clean` gives, as \(x, y\) or a dataset. Received: fraction=0.5"),
+        ({"clean": 0.5, "fraction": 0.5}, "Received: fraction=0.5, clean=0.5"),
+        ({"clean": object(), "fraction": 0.5}, "known, finite size. Received: fraction=0.5"),
+    ],
+)
+def test_refused_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        LossLedger(**arguments)
+
+
+def test_a_share_of_a_stream_is_refused():
+    import tensorflow as tf
+
+    data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(10)
+    with pytest.raises(ValueError, match="known, finite size"):
+        LossLedger(data.repeat(), fraction=0.5)
+    with pytest.raises(ValueError, match=r"this one was given none.* Received: clean=0\.5"):
+        compiled().fit(data, callbacks=[LossLedger(0.5)], shuffle=False, verbose=0)
