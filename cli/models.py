@@ -16,7 +16,8 @@ __all__ = ["Models"]
 class Models(Command):
     """List the models, or show one: its layers and options, its tiers, or what a tier does in it.
 
-    MODEL may be a pattern such as "resnet*": then those models are listed.
+    MODEL may be a pattern such as "resnet*": then those models are listed. The models of
+    keras.applications are listed by "applications/*", and have that prefix everywhere.
     """
 
     model: tyro.conf.Positional[Annotated[str | None, tyro.conf.arg(metavar="MODEL")]] = None
@@ -41,6 +42,8 @@ class Models(Command):
             raise ValueError("--regularization and --png show one model. Received: no MODEL")
         if pattern:
             print(card.summary(self.model or "*"))
+            if self.model is None:
+                print('\nModels of keras.applications: occam models "applications/*"')
             return
         architecture = get_architecture(self.model or "")
         if self.png:

@@ -1,5 +1,6 @@
 """Models by name: plain functional Keras models, one architecture a file."""
 
+from .architecture import TIERS, Architecture
 from .blueprint import Blueprint, blueprint_of
 from .cnn1d import cnn1d as cnn1d
 from .convnext_tiny import convnext_tiny as convnext_tiny
@@ -10,8 +11,6 @@ from .mixer_s16 import mixer_s16 as mixer_s16
 from .mlp import mlp as mlp
 from .pretrained import Pretrained, list_weights, save_weights
 from .registry import (
-    TIERS,
-    Architecture,
     create_model,
     get_architecture,
     list_models,

@@ -16,11 +16,21 @@ from ..table import table
 from .pretrained import list_weights
 from .registry import Architecture, create_model, get_architecture, list_models
 
-__all__ = ["KINDS", "MEASURED", "SHAPES", "card", "regularizers_of", "summary", "tier_card"]
+__all__ = [
+    "COUNTS",
+    "KINDS",
+    "MEASURED",
+    "card",
+    "count_params",
+    "regularizers_of",
+    "summary",
+    "tier_card",
+]
 
 SHAPES = {1: (30,), 2: (40, 1), 3: (32, 32, 3)}  # of a sample, for counting and drawing
 KINDS = {1: "table", 2: "series", 3: "image"}
 MEASURED = Path(__file__).parent / "measured.json"  # `python -m benchmarks.models --write`
+COUNTS = Path(__file__).parent / "parameters.json"  # `python -m benchmarks.counts`
 
 
 def summary(pattern: str = "*") -> str:
@@ -38,7 +48,7 @@ def _row(architecture: Architecture) -> tuple[str, ...]:
     a = architecture
     kinds = " ".join(KINDS[rank] for rank in a.ranks) if len(a.ranks) < len(KINDS) else "any"
     weights = " ".join(weights.data for weights in list_weights(a.name))
-    measured = _measured().get(a.name)
+    measured = _read(MEASURED).get(a.name)
     accuracy = f"{measured['accuracy']:.3f} {measured['data']}" if measured else ""
     return (a.name, kinds, _size(_count(a)), weights, accuracy, _cited(a.reference))
 
@@ -48,12 +58,27 @@ def _size(count: int) -> str:
 
 
 def _count(architecture: Architecture) -> int:
-    shape = SHAPES[architecture.ranks[-1]]
-    return create_model(architecture.name, input_shape=shape, num_classes=10).count_params()
+    known = _read(COUNTS).get(architecture.name)
+    return count_params(architecture) if known is None else known
 
 
-def _measured() -> dict[str, dict[str, Any]]:
-    return json.loads(MEASURED.read_text()) if MEASURED.exists() else {}
+def count_params(architecture: Architecture) -> int:
+    """The number of weights at the shape in `SHAPES` and 10 classes, of a model that it builds."""
+    return _model(architecture).count_params()
+
+
+def _model(architecture: Architecture, **arguments: Any) -> keras.Model:
+    shape = _shape(architecture)
+    return create_model(architecture.name, input_shape=shape, num_classes=10, **arguments)
+
+
+def _shape(architecture: Architecture) -> tuple[int, ...]:
+    *sizes, channels = SHAPES[architecture.ranks[-1]]
+    return (*(max(size, architecture.smallest) for size in sizes), channels)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def _cited(reference: str) -> str:
@@ -71,12 +96,12 @@ def card(architecture: Architecture) -> str:
     options = ", ".join(f"{name}={value!r}" for name, value in a.options.items())
     kinds = ", ".join(KINDS[rank] for rank in a.ranks)
     facts = [
-        f"{a.name}: {kinds}; {_count(a):,} parameters at {SHAPES[a.ranks[-1]]} and 10 classes",
+        f"{a.name}: {kinds}; {_count(a):,} parameters at {_shape(a)} and 10 classes",
         f"options: {options or 'none'}",
         f"honours: {', '.join(a.able)}",
         f"cannot honour: {', '.join(a.unable) or 'nothing'}",
         f"weights: {', '.join(map(_weights, list_weights(a.name))) or 'none'}",
-        f"measured: {_figures(_measured().get(a.name))}",
+        f"measured: {_figures(_read(MEASURED).get(a.name))}",
         f"from: {a.reference}",
     ]
     tiers = [(tier, repr(preset)) for tier, preset in a.presets.items()]
@@ -99,8 +124,7 @@ def _figures(measured: dict[str, Any] | None) -> str:
 
 def _drawing(architecture: Architecture) -> str:
     """The layers in their order, with the shapes of what they return; equal ones are counted."""
-    shape = SHAPES[architecture.ranks[-1]]
-    model = create_model(architecture.name, input_shape=shape, num_classes=10)
+    model = _model(architecture)
     lines: list[list[Any]] = []
     for layer in model.layers:
         about = [type(layer).__name__, str(tuple(layer.output.shape[1:]))]
@@ -117,9 +141,7 @@ def _drawing(architecture: Architecture) -> str:
 def tier_card(architecture: Architecture, tier: str) -> str:
     """What a tier does: in the model's layers, and to the samples that it is trained on."""
     a, regularization = architecture, architecture.presets[tier]
-    model = create_model(
-        a.name, input_shape=SHAPES[a.ranks[-1]], num_classes=10, regularization=regularization
-    )
+    model = _model(a, regularization=regularization)
     rows = list(regularizers_of(model))
     layers = table(("where", "what"), rows) if rows else "No layer regularizes."
     head = textwrap.fill(f"{a.name}, {tier}: {regularization}", 79, subsequent_indent="  ")
@@ -167,6 +189,5 @@ def draw(architecture: Architecture, path: Path) -> None:
             "A picture of a model needs the command `dot` of graphviz, which was not found. "
             "Without --png the layers are printed."
         )
-    shape = SHAPES[architecture.ranks[-1]]
-    model = create_model(architecture.name, input_shape=shape, num_classes=10)
+    model = _model(architecture)
     keras.utils.plot_model(model, path, show_shapes=True, show_layer_names=False)

@@ -1,24 +1,20 @@
 """The names of the zoo: `register_model`, `create_model`, `list_models`, `preset`."""
 
 import difflib
-import inspect
 import numbers
 import random
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import Any
 
 import keras
 
 from ..regularization import Regularization
+from .applications import APPLICATIONS, application
+from .architecture import TIERS, Architecture
 from .blueprint import Blueprint
-from .pretrained import load_weights
-from .wiring import Wiring
 
 __all__ = [
-    "TIERS",
-    "Architecture",
     "create_model",
     "get_architecture",
     "list_models",
@@ -27,57 +23,6 @@ __all__ = [
     "resolve",
     "unregister_model",
 ]
-
-TIERS = ("none", "light", "medium", "strong")
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """One registered model: how it is built and what it can honour.
-
-    Args:
-        name: the name that `create_model` knows it by.
-        build: `build(inputs, num_classes, wiring, **options) -> logits`, a chain of Keras layers.
-        honours: the fields of `Regularization` that its layers can honour.
-        presets: its tiers, `"light"`, `"medium"` and `"strong"`.
-        ranks: the ranks that its input shape may have, without the batch.
-        reference: authors, title, year, address.
-        smallest: the least height and width, or number of steps, that it takes.
-    """
-
-    name: str
-    build: Callable[..., Any]
-    honours: tuple[str, ...]
-    presets: Mapping[str, Regularization]
-    ranks: tuple[int, ...]
-    reference: str
-    smallest: int = 1
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """The architecture's own options and their defaults: widths, depths, ..."""
-        parameters = inspect.signature(self.build).parameters.values()
-        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
-
-    @property
-    def able(self) -> tuple[str, ...]:
-        """All fields that it or its training can honour, in the order of their declaration."""
-        able = (*self.honours, *Regularization.names("training"))
-        return tuple(name for name in Regularization.strengths() if name in able)
-
-    @property
-    def unable(self) -> tuple[str, ...]:
-        """The fields that mean nothing here, such as stochastic depth without residual blocks."""
-        return tuple(name for name in Regularization.strengths() if name not in self.able)
-
-    def check(self, regularization: Regularization) -> None:
-        """Says which fields of `regularization` cannot be honoured, if any."""
-        if unable := [name for name in regularization.on() if name not in self.able]:
-            raise ValueError(
-                f"Model {self.name!r} cannot honour {', '.join(unable)}. "
-                f"It can honour: {', '.join(self.able)}. Received: {regularization}"
-            )
-
 
 _architectures: dict[str, Architecture] = {}
 
@@ -161,12 +106,14 @@ def list_models(pattern: str = "*") -> tuple[str, ...]:
     """The names that `create_model` takes, in alphabetical order.
 
     Args:
-        pattern: which of them, as in `fnmatch`.
+        pattern: which of them, as in `fnmatch`. The models of `keras.applications` are listed by
+            patterns that begin with their prefix: `"applications/*"`.
 
     >>> list_models("resnet*")
     ('resnet110', 'resnet1d', 'resnet20', 'resnet32', 'resnet56')
     """
-    return tuple(name for name in sorted(_architectures) if fnmatch(name, pattern))
+    names = APPLICATIONS if pattern.startswith("applications/") else sorted(_architectures)
+    return tuple(name for name in names if fnmatch(name, pattern))
 
 
 def get_architecture(name: str) -> Architecture:
@@ -177,7 +124,9 @@ def get_architecture(name: str) -> Architecture:
     """
     if name in _architectures:
         return _architectures[name]
-    near = difflib.get_close_matches(str(name), _architectures)
+    if name in APPLICATIONS:
+        return application(name)
+    near = difflib.get_close_matches(str(name), (*_architectures, *APPLICATIONS))
     hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
     raise ValueError(f"No model {name!r}. {hint}Registered: {', '.join(list_models())}")
 
@@ -226,7 +175,9 @@ def create_model(
     """Builds a functional Keras model that returns logits, wired from one `Regularization`.
 
     Args:
-        name: one of `list_models()`.
+        name: one of `list_models()`, or `"applications/ResNet50V2"` and so on for a model of
+            `keras.applications`: its backbone, global average pooling and a new head, regularized
+            by `zoo.regularize`.
         input_shape: shape of one sample, without the batch: `(features,)`, `(steps, channels)` or
             `(height, width, channels)`, as far as the architecture takes it.
         num_classes: number of logits, at least 2.
@@ -234,7 +185,9 @@ def create_model(
             none.
         seed: makes initial weights, dropped units and noise repeatable; `None` draws one.
         weights: the data set of the weights to begin with, of those that `list_weights(name)` has,
-            for the input shape and options that they were made with; `None` draws new ones.
+            for the input shape and options that they were made with; for a model of
+            `keras.applications` `"imagenet"`, which downloads them, or a file of Keras' weights
+            of the backbone; `None` draws new ones.
         **options: the architecture's own, such as `units` of `mlp`.
 
     Returns:
@@ -255,19 +208,16 @@ def create_model(
     architecture.check(regularization)
     _check_arguments(architecture, input_shape, num_classes, options)
     seed = random.getrandbits(31) if seed is None else seed  # set_random_seed covers `random`
-    input_shape, num_classes = tuple(map(int, input_shape)), int(num_classes)
-    inputs = keras.Input(input_shape, name="features")
-    wiring = Wiring(regularization, seed=seed)
-    logits = architecture.build(inputs, num_classes, wiring, **options)
-    wiring.check()
-    model = keras.Model(inputs, logits, name=name)
-    options = {**architecture.options, **options}
-    model.blueprint = Blueprint(
-        name, input_shape, num_classes, regularization, seed, options, weights
+    blueprint = Blueprint(
+        name=name,
+        input_shape=tuple(map(int, input_shape)),
+        num_classes=int(num_classes),
+        regularization=regularization,
+        seed=seed,
+        options={**architecture.options, **options},
+        weights=weights,
     )
-    if weights is not None:
-        load_weights(model, name, weights)
-    return model
+    return architecture.create(blueprint)
 
 
 def _check_arguments(

@@ -1,0 +1,194 @@
+"""`applications/<Name>`: the models of `keras.applications`, regularized by `zoo.regularize`."""
+
+import functools
+import inspect
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from ..regularization import Regularization
+from .architecture import Architecture
+from .blueprint import Blueprint
+from .wiring import ACTIVATIONS, KERNELS, MAPS
+
+__all__ = ["APPLICATIONS", "application"]
+
+_PREFIX = "applications/"
+APPLICATIONS = tuple(_PREFIX + name for name in dir(keras.applications) if name[0].isupper())
+
+# Mean and standard deviation of ImageNet's pixels in [0, 255], red, green and blue.
+_MEAN, _STDDEV = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+
+# One set for all: these strengths mean the same in each of them.
+_PRESETS = {
+    "none": Regularization(),
+    "light": Regularization(l2=1e-5, dropout=0.1),
+    "medium": Regularization(l2=1e-4, dropout=0.3, label_smoothing=0.1),
+    "strong": Regularization(l2=3e-4, dropout=0.5, label_smoothing=0.1, augmentation="light"),
+}
+
+
+@dataclass(frozen=True)
+class _Family:
+    """What is known of the models of one module of `keras.applications`."""
+
+    reference: str
+    smallest: int = 32
+    residual: bool = True  # whether it has sums that surgery knows for residual
+
+
+_FAMILIES = {
+    "convnext": _Family(
+        "Liu et al., A ConvNet for the 2020s, 2022, https://arxiv.org/abs/2201.03545"
+    ),
+    "densenet": _Family(
+        "Huang et al., Densely Connected Convolutional Networks, 2017, "
+        "https://arxiv.org/abs/1608.06993",
+        residual=False,
+    ),
+    "efficientnet": _Family(
+        "Tan & Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, "
+        "2019, https://arxiv.org/abs/1905.11946"
+    ),
+    "efficientnet_v2": _Family(
+        "Tan & Le, EfficientNetV2: Smaller Models and Faster Training, 2021, "
+        "https://arxiv.org/abs/2104.00298"
+    ),
+    "inception_resnet_v2": _Family(
+        "Szegedy et al., Inception-v4, Inception-ResNet and the Impact of Residual Connections "
+        "on Learning, 2016, https://arxiv.org/abs/1602.07261",
+        smallest=75,
+        residual=False,  # its sums are inside of a layer of its own
+    ),
+    "inception_v3": _Family(
+        "Szegedy et al., Rethinking the Inception Architecture for Computer Vision, 2016, "
+        "https://arxiv.org/abs/1512.00567",
+        smallest=75,
+        residual=False,
+    ),
+    "mobilenet": _Family(
+        "Howard et al., MobileNets: Efficient Convolutional Neural Networks for Mobile Vision "
+        "Applications, 2017, https://arxiv.org/abs/1704.04861",
+        residual=False,
+    ),
+    "mobilenet_v2": _Family(
+        "Sandler et al., MobileNetV2: Inverted Residuals and Linear Bottlenecks, 2018, "
+        "https://arxiv.org/abs/1801.04381"
+    ),
+    "mobilenet_v3": _Family(
+        "Howard et al., Searching for MobileNetV3, 2019, https://arxiv.org/abs/1905.02244"
+    ),
+    "nasnet": _Family(
+        "Zoph et al., Learning Transferable Architectures for Scalable Image Recognition, 2018, "
+        "https://arxiv.org/abs/1707.07012"
+    ),
+    "resnet": _Family(
+        "He et al., Deep Residual Learning for Image Recognition, 2016, "
+        "https://arxiv.org/abs/1512.03385"
+    ),
+    "resnet_v2": _Family(
+        "He et al., Identity Mappings in Deep Residual Networks, 2016, "
+        "https://arxiv.org/abs/1603.05027"
+    ),
+    "vgg16": (
+        _vgg := _Family(
+            "Simonyan & Zisserman, Very Deep Convolutional Networks for Large-Scale Image "
+            "Recognition, 2015, https://arxiv.org/abs/1409.1556",
+            residual=False,
+        )
+    ),
+    "vgg19": _vgg,
+    "xception": _Family(
+        "Chollet, Xception: Deep Learning with Depthwise Separable Convolutions, 2017, "
+        "https://arxiv.org/abs/1610.02357",
+        smallest=71,
+    ),
+}
+
+
+class Application(Architecture):
+    """A backbone of `keras.applications` with global average pooling and a head of its own.
+
+    `build` is Keras' constructor. What in it drops at random (EfficientNet's and ConvNeXt's
+    stochastic depth) is taken out first, so that one `Regularization` says all that there is.
+    """
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Those of Keras' constructor that change the backbone, and `pixels`.
+
+        With `pixels=False`, inputs are standardized, as `zoo.load_data` gives them, and taken for
+        standardized by ImageNet's statistics; with `True` they are pixels in [0, 255].
+        """
+        parameters = inspect.signature(self.build).parameters
+        names = [n for n in ("alpha", "depth_multiplier", "minimalistic") if n in parameters]
+        return {"pixels": False, **{name: parameters[name].default for name in names}}
+
+    def create(self, blueprint: Blueprint) -> keras.Model:
+        """Builds the plain model, with pretrained weights if asked for, and regularizes it."""
+        from ..surgery import regularize, strip  # which are built on the models
+
+        if blueprint.input_shape[-1] != 3:
+            raise ValueError(
+                f"Model {self.name!r} takes images of 3 channels. "
+                f"Received: input_shape={blueprint.input_shape}"
+            )
+        with _draws_from(blueprint.seed):
+            model = strip(self._plain(blueprint))
+            wanted = blueprint.regularization.only("model")
+            if wanted.on():
+                model, _ = regularize(model, wanted, seed=random.getrandbits(31))
+        model.blueprint = blueprint
+        return model
+
+    def _plain(self, blueprint: Blueprint) -> keras.Model:
+        options = dict(blueprint.options)
+        x = inputs = keras.Input(blueprint.input_shape, name="features")
+        if not options.pop("pixels"):
+            x = keras.layers.Rescaling(_STDDEV, offset=_MEAN, name="pixels")(x)
+        backbone = self.build(
+            include_top=False,
+            weights=blueprint.weights,
+            input_tensor=_module(self.build).preprocess_input(x),
+            pooling="avg",
+            **options,
+        )
+        head = keras.layers.Dense(blueprint.num_classes, dtype="float32", name="logits")
+        name = self.name.removeprefix(_PREFIX).lower()
+        return keras.Model(inputs, head(backbone.output), name=name)
+
+
+@functools.cache
+def application(name: str) -> Application:
+    """What there is under one of the names in `APPLICATIONS`."""
+    build = getattr(keras.applications, name.removeprefix(_PREFIX))
+    family = _FAMILIES[_module(build).__name__.rpartition(".")[2]]
+    honours = (*KERNELS, *ACTIVATIONS, *MAPS, "drop_connect", "dropout", "noise")
+    return Application(
+        name,
+        build,
+        (*honours, "stochastic_depth") if family.residual else honours,
+        _PRESETS,
+        ranks=(3,),
+        reference=family.reference,
+        smallest=family.smallest,
+    )
+
+
+def _module(build: Callable[..., Any]) -> Any:
+    return inspect.getmodule(build)
+
+
+@contextmanager
+def _draws_from(seed: int) -> Iterator[None]:
+    """Keras' initializers without a seed take theirs from `random`, here from a known state."""
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
