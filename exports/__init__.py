@@ -3,8 +3,20 @@
 Importing this package, and `load`, need TensorFlow only; `export` needs Keras as well.
 """
 
+from .compaction import Compaction, LayerChange, Refusal, fold_batch_norm, shrink
 from .errors import ExportError
 from .export import Export, export
 from .predictor import Predictor, load
 
-__all__ = ["Export", "ExportError", "Predictor", "export", "load"]
+__all__ = [
+    "Compaction",
+    "Export",
+    "ExportError",
+    "LayerChange",
+    "Predictor",
+    "Refusal",
+    "export",
+    "fold_batch_norm",
+    "load",
+    "shrink",
+]

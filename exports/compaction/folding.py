@@ -1,0 +1,155 @@
+"""`Folding`: finds the kernel that a batch normalization can become part of."""
+
+import keras
+import numpy as np
+
+from .elementwise import is_identity
+from .graph import Graph, Step, Value
+from .kernels import Kernel, kernel_of, numbers
+from .links import link_of
+from .rebuild import rebuild
+from .report import Compaction, LayerChange, Refusal, weights_of
+from .wrappers import unwrap
+
+__all__ = ["Folding"]
+
+_LINEAR = (
+    keras.layers.Flatten,
+    keras.layers.GlobalAveragePooling1D,
+    keras.layers.GlobalAveragePooling2D,
+    keras.layers.GlobalAveragePooling3D,
+)
+
+
+class Folding:
+    """The work of `fold_batch_norm` on one model.
+
+    Args:
+        model: a functional or Sequential model.
+    """
+
+    def __init__(self, model: keras.Model):
+        self.graph = Graph(model)
+        unwrap(self.graph)
+        self.kernels: dict[int, Kernel] = {}
+        self.folded: list[tuple[Step, Step]] = []  # the normalization, and where it went
+        self.refused: list[Refusal] = []
+        for step in list(self.graph.steps):
+            if type(step.operation) is keras.layers.BatchNormalization:
+                self._fold(step)
+
+    def model(self) -> tuple[keras.Model, Compaction]:
+        """The folded model, and what was done."""
+        changes = {key: kernel.change() for key, kernel in self.kernels.items()}
+        smaller, copies = rebuild(self.graph, changes, {})
+        described = []
+        for norm, into in self.folded:
+            described.append(
+                LayerChange(
+                    norm.path,
+                    norm.kind,
+                    f"into {into.path} ({into.kind})",
+                    weights_of(norm.operation)[0],
+                    weights_of(copies[id(into.operation)])[0] - weights_of(into.operation)[0],
+                )
+            )
+        before, after = weights_of(self.graph.model), weights_of(smaller)
+        return smaller, Compaction(
+            tuple(described), tuple(self.refused), before[0], after[0], before[1], after[1]
+        )
+
+    def _fold(self, step: Step) -> None:
+        why = self._unfit(step) or self._into_before(step)
+        if why and not self._unfit(step):
+            after = self._into_after(step)
+            why = after and f"{why}, and {after}"
+        if why:
+            channels = step.inputs[0].shape[-1] or 0
+            self.refused.append(Refusal(step.path, step.kind, channels, why))
+
+    def _unfit(self, step: Step) -> str | None:
+        if why := self.graph.shared.get(id(step.operation)):
+            return why
+        last = step.operation.axis in (-1, len(step.inputs[0].shape) - 1)
+        return None if last else "normalizes another axis than the last"
+
+    def _into_before(self, step: Step) -> str | None:
+        """Folds into the kernel before; or says why not."""
+        makers = self.graph.makers()
+        value, maker = step.inputs[0], makers.get(step.inputs[0])
+        while maker and is_identity(maker) and self._only_read_once(value):
+            value = maker.inputs[0]
+            maker = makers.get(value)
+        if maker is None:
+            return "comes after an input"
+        name = f"{maker.path} ({maker.kind})"
+        if not self._only_read_once(value):
+            return f"{name} before it is read by others, too"
+        kernel = self._kernel(maker)
+        if isinstance(kernel, str):
+            return f"{name} before it {kernel}"
+        if maker.operation.activation is not keras.activations.linear:
+            return f"{name} before it has an activation"
+        scale, shift = _affine(step.operation)
+        kernel.scale_units(scale)
+        kernel.bias = kernel.bias * scale + shift
+        self._done(step, maker, kernel)
+        return None
+
+    def _into_after(self, step: Step) -> str | None:
+        """Folds into the kernel after; or says why not."""
+        scale, shift = _affine(step.operation)
+        value = step.outputs[0]
+        while True:
+            if not self._only_read_once(value):
+                return "what it returns is read by several, or is an output"
+            (reader,) = self.graph.users(value)
+            source = self._passes(reader)
+            if source is None:
+                break
+            scale, shift, value = scale[source], shift[source], reader.outputs[0]
+        name = f"{reader.path} ({reader.kind})"
+        kernel = self._kernel(reader)
+        if isinstance(kernel, str):
+            return f"{name} after it {kernel}"
+        if kernel.grouped:
+            return f"{name} after it is a grouped convolution"
+        if kernel.sees_padding and shift.any():
+            return f"{name} after it pads its input with zeros"
+        kernel.add_constants(shift)
+        kernel.scale_channels(scale)
+        self._done(step, reader, kernel)
+        return None
+
+    def _passes(self, step: Step) -> np.ndarray | None:
+        """The channel that each of the output comes from, if a step lets `s x + t` through."""
+        if is_identity(step):
+            return np.arange(step.outputs[0].channels)
+        link = link_of(step) if type(step.operation) in _LINEAR else None
+        return link.sources[0] if link else None
+
+    def _only_read_once(self, value: Value) -> bool:
+        reads = sum(step.inputs.count(value) for step in self.graph.steps)
+        return reads == 1 and value not in self.graph.outputs
+
+    def _kernel(self, step: Step) -> Kernel | str:
+        if why := self.graph.shared.get(id(step.operation)):
+            return why
+        key = id(step.operation)
+        kernel = self.kernels.get(key) or kernel_of(step.operation)
+        return "has no kernel that it could become part of" if kernel is None else kernel
+
+    def _done(self, norm: Step, into: Step, kernel: Kernel) -> None:
+        self.kernels[id(into.operation)] = kernel
+        self.folded.append((norm, into))
+        self.graph.remove(norm)
+
+
+def _affine(layer: keras.layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
+    """The `s` and `t` of `s x + t`, which a batch normalization is in inference."""
+    mean, variance = numbers(layer.moving_mean), numbers(layer.moving_variance)
+    scale = 1 / np.sqrt(variance + layer.epsilon)
+    if layer.gamma is not None:
+        scale = scale * numbers(layer.gamma)
+    beta = numbers(layer.beta) if layer.beta is not None else 0.0
+    return scale, beta - mean * scale

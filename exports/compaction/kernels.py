@@ -1,0 +1,237 @@
+"""`Kernel`: the weights between the channels of a layer's input and its units, as arrays."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+
+__all__ = ["Change", "DepthwiseKernel", "Kernel", "kernel_of", "numbers"]
+
+_LAYERS = keras.layers
+
+
+@dataclass
+class Change:
+    """What is to be different in the copy of a layer.
+
+    Args:
+        config: entries of its config.
+        weights: arrays by the name of the weight; empty to keep all.
+    """
+
+    config: dict[str, Any] = field(default_factory=dict)
+    weights: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+class Kernel:
+    """The kernel of a dense layer or a convolution, and its bias, to be changed in place.
+
+        y[u] = activation(bias[u] + sum_k sum_c weights[k, c, u] x_k[c])
+
+    Args:
+        layer: of Keras, built.
+
+    Shapes: `weights` is `(taps, channels, units)`, a tap a place of the window, one for a dense
+    layer; `bias` is `(units,)`, zeros if the layer has none.
+    """
+
+    names = ("kernel",)
+
+    def __init__(self, layer: Any):
+        self.layer = layer
+        self.bias = numbers(layer.bias) if layer.bias is not None else np.zeros(self._units())
+        self._read()
+
+    def _units(self) -> int:
+        return getattr(self.layer, "units", None) or self.layer.filters
+
+    def _read(self) -> None:
+        kernel = numbers(self.layer.kernel)
+        if self.transposed:
+            kernel = np.swapaxes(kernel, -1, -2)
+        self._window = kernel.shape[:-2]
+        self.weights = kernel.reshape(-1, *kernel.shape[-2:])
+
+    @property
+    def transposed(self) -> bool:
+        """Whether it is a transposed convolution."""
+        return type(self.layer) in _TRANSPOSED
+
+    @property
+    def grouped(self) -> bool:
+        """Whether a unit sees some of the channels only."""
+        return getattr(self.layer, "groups", 1) > 1
+
+    @property
+    def sees_padding(self) -> bool:
+        """Whether a unit at the border sees zeros where others see the input."""
+        if isinstance(self.layer, _LAYERS.Dense):
+            return False
+        ones = all(size == 1 for size in self.layer.kernel_size)
+        return self.transposed or not (ones or self.layer.padding == "valid")
+
+    def unit_sizes(self) -> np.ndarray:
+        """The largest weight into each unit, `(units,)`."""
+        return np.abs(self.weights).max(axis=(0, 1))
+
+    def channel_sizes(self) -> np.ndarray:
+        """The largest weight out of each channel, `(channels,)`."""
+        return np.abs(self.weights).max(axis=(0, 2))
+
+    def clear_units(self, which: np.ndarray) -> None:
+        """Sets the weights into units to 0."""
+        self.weights[:, :, which] = 0
+
+    def clear_channels(self, which: np.ndarray) -> None:
+        """Sets the weights out of channels to 0."""
+        self.weights[:, which] = 0
+
+    def add_constants(self, constants: np.ndarray) -> None:
+        """Adds to the bias what channels of constant values, `(channels,)`, add to each unit."""
+        self.bias = self.bias + np.einsum("c,kcu->u", constants, self.weights)
+
+    def scale_units(self, scale: np.ndarray) -> None:
+        """Multiplies all weights into each unit, but not the bias."""
+        self.weights = self.weights * scale
+
+    def scale_channels(self, scale: np.ndarray) -> None:
+        """Multiplies all weights out of each channel."""
+        self.weights = self.weights * scale[:, None]
+
+    def change(self, channels: np.ndarray | None = None, units: np.ndarray | None = None) -> Change:
+        """The layer with these arrays, and only with some channels and units, boolean masks."""
+        kernel = self.weights
+        kernel = kernel if channels is None else kernel[:, channels]
+        kernel = kernel if units is None else kernel[:, :, units]
+        count = kernel.shape[-1]
+        kernel = kernel.reshape(*self._window, *kernel.shape[1:])
+        if self.transposed:
+            kernel = np.swapaxes(kernel, -1, -2)
+        key = "units" if isinstance(self.layer, _LAYERS.Dense) else "filters"
+        return self._with_bias(Change({key: count}, {"kernel": kernel}), units)
+
+    def _with_bias(self, change: Change, units: np.ndarray | None) -> Change:
+        bias = self.bias if units is None else self.bias[units]
+        if self.layer.use_bias or bias.any():
+            change.config["use_bias"] = True
+            change.weights["bias"] = bias
+        # Nothing is drawn that is overwritten at once, nor a constant of another shape refused.
+        change.config |= {f"{name}_initializer": "zeros" for name in (*self.names, "bias")}
+        return change
+
+
+class SeparableKernel(Kernel):
+    """The two kernels of a separable convolution: a depthwise and a pointwise one.
+
+        y[u] = activation(bias[u] + sum_k sum_c sum_m depthwise[k, c, m] weights[c, m, u] x_k[c])
+
+    Shapes: `depthwise` is `(taps, channels, multiplier)`, `weights` is
+    `(channels, multiplier, units)`.
+    """
+
+    names = ("depthwise", "pointwise")
+
+    def _read(self) -> None:
+        depthwise, pointwise = map(
+            numbers, (self.layer.depthwise_kernel, self.layer.pointwise_kernel)
+        )
+        self._window, self._ones = depthwise.shape[:-2], pointwise.shape[:-2]
+        self.depthwise = depthwise.reshape(-1, *depthwise.shape[-2:])
+        self.weights = pointwise.reshape(*depthwise.shape[-2:], -1)
+
+    def _through(self) -> np.ndarray:
+        """The largest depthwise weight of each channel in between, `(channels, multiplier)`."""
+        return np.abs(self.depthwise).max(axis=0)
+
+    def unit_sizes(self) -> np.ndarray:
+        return np.minimum(np.abs(self.weights), self._through()[..., None]).max(axis=(0, 1))
+
+    def channel_sizes(self) -> np.ndarray:
+        return np.minimum(np.abs(self.weights).max(axis=2), self._through()).max(axis=1)
+
+    def clear_channels(self, which: np.ndarray) -> None:
+        self.depthwise[:, which] = 0
+        self.weights[which] = 0
+
+    def add_constants(self, constants: np.ndarray) -> None:
+        added = np.einsum("c,kcm,cmu->u", constants, self.depthwise, self.weights)
+        self.bias = self.bias + added
+
+    def scale_channels(self, scale: np.ndarray) -> None:
+        self.depthwise = self.depthwise * scale[:, None]
+
+    def change(self, channels: np.ndarray | None = None, units: np.ndarray | None = None) -> Change:
+        depthwise = self.depthwise if channels is None else self.depthwise[:, channels]
+        pointwise = self.weights if channels is None else self.weights[channels]
+        pointwise = pointwise if units is None else pointwise[:, :, units]
+        count = pointwise.shape[-1]
+        weights = {
+            "depthwise_kernel": depthwise.reshape(*self._window, *depthwise.shape[1:]),
+            "pointwise_kernel": pointwise.reshape(*self._ones, -1, count),
+        }
+        return self._with_bias(Change({"filters": count}, weights), units)
+
+
+class DepthwiseKernel(Kernel):
+    """The kernel of a depthwise convolution: unit `c * multiplier + m` sees channel `c` only.
+
+        y[c, m] = activation(bias[c, m] + sum_k weights[k, c, m] x_k[c])
+
+    Shapes: `weights` is `(taps, channels, multiplier)`.
+    """
+
+    names = ("depthwise",)
+
+    def _units(self) -> int:
+        *_, channels, multiplier = self.layer.kernel.shape
+        return channels * multiplier
+
+    def _read(self) -> None:
+        super()._read()
+        self.multiplier = self.weights.shape[-1]
+
+    def unit_sizes(self) -> np.ndarray:
+        return np.abs(self.weights).max(axis=0).reshape(-1)
+
+    def add_constants(self, constants: np.ndarray) -> None:
+        self.bias = self.bias + np.einsum("c,kcm->cm", constants, self.weights).reshape(-1)
+
+    def scale_units(self, scale: np.ndarray) -> None:
+        self.weights = self.weights * scale.reshape(-1, self.multiplier)
+
+    def change(self, channels: np.ndarray | None = None, units: np.ndarray | None = None) -> Change:
+        kernel = self.weights if channels is None else self.weights[:, channels]
+        kernel = kernel.reshape(*self._window, *kernel.shape[1:])
+        return self._with_bias(Change({}, {"kernel": kernel}), units)
+
+
+_TRANSPOSED = (_LAYERS.Conv1DTranspose, _LAYERS.Conv2DTranspose, _LAYERS.Conv3DTranspose)
+_KERNELS: dict[type, type[Kernel]] = {
+    **dict.fromkeys((_LAYERS.Dense, _LAYERS.Conv1D, _LAYERS.Conv2D, _LAYERS.Conv3D), Kernel),
+    **dict.fromkeys(_TRANSPOSED, Kernel),
+    **dict.fromkeys((_LAYERS.SeparableConv1D, _LAYERS.SeparableConv2D), SeparableKernel),
+    **dict.fromkeys((_LAYERS.DepthwiseConv1D, _LAYERS.DepthwiseConv2D), DepthwiseKernel),
+}
+
+
+def kernel_of(layer: Any) -> Kernel | str | None:
+    """The kernel of a layer of Keras, why it must not be changed, or `None` if it has none.
+
+    A subclass may compute something else, and counts as a layer without.
+    """
+    made_by = _KERNELS.get(type(layer))
+    if made_by is None:
+        return None
+    if layer.quantization_mode is not None:
+        return "is quantized"
+    if getattr(layer, "lora_enabled", False):
+        return "has LoRA weights"
+    if getattr(layer, "data_format", "channels_last") != "channels_last":
+        return "has its channels first"
+    return made_by(layer)
+
+
+def numbers(weight: Any) -> np.ndarray:
+    """A copy of a weight in float64."""
+    return np.array(keras.ops.convert_to_numpy(weight), "float64")

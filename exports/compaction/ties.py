@@ -1,0 +1,87 @@
+"""`Ties`: the channels of a model that can only go together."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .elementwise import is_elementwise
+from .graph import Graph, Step, Value
+from .kernels import Kernel
+from .links import Link
+
+__all__ = ["Ties"]
+
+
+class Ties:
+    """All channels of a model's values, in groups that stay or go as one.
+
+    The channel of a sum is tied to those that are added, that of a flattened map to its places.
+
+    Args:
+        graph: the model.
+        roles: its steps, with what they are to channels: a text says why they have to stay.
+
+    Attributes:
+        labels: value to the number of the group of each channel.
+        pinned: number of a group to why it has to stay, for those that have to.
+    """
+
+    def __init__(self, graph: Graph, roles: Sequence[tuple[Step, Kernel | Link | str]]):
+        values = dict.fromkeys([*graph.inputs, *(v for s in graph.steps for v in s.outputs)])
+        self.count, self._atoms = 0, {}
+        for value in values:
+            self._atoms[value] = np.arange(self.count, self.count + value.channels)
+            self.count += value.channels
+        groups = _groups(self.count, self._pairs(roles))
+        self.labels = {value: groups[atoms] for value, atoms in self._atoms.items()}
+        self.pinned: dict[int, str] = {}
+        self._pin(graph, roles)
+
+    def _pairs(self, roles: Sequence[tuple[Step, Kernel | Link | str]]) -> np.ndarray:
+        pairs = [np.empty((2, 0), int)]
+        for step, role in roles:
+            for value, source in zip(step.inputs, getattr(role, "sources", ()), strict=False):
+                if source is not None:
+                    tied = source >= 0
+                    output = self._atoms[step.outputs[0]]
+                    pairs.append(np.stack([self._atoms[value][source[tied]], output[tied]]))
+        return np.concatenate(pairs, axis=1)
+
+    def _pin(self, graph: Graph, roles: Sequence[tuple[Step, Kernel | Link | str]]) -> None:
+        for value in graph.outputs:
+            self._stay(value, "is an output of the model")
+        for value in graph.inputs:
+            self._stay(value, "is tied to an input of the model")
+        for step, role in roles:
+            name = f"{step.path} ({step.kind})"
+            if isinstance(role, str):
+                for value in step.inputs:
+                    self._stay(value, f"is read by {name}, which {role}")
+                for value in step.outputs:
+                    self._stay(value, f"is tied to {name}, which {role}")
+            elif isinstance(role, Kernel):
+                if not is_elementwise(step.operation.activation):
+                    self._stay(step.outputs[0], f"goes into the activation of {name}")
+            else:
+                pairs = zip(step.inputs, role.sources, strict=True)
+                for value in (value for value, source in pairs if source is None):
+                    self._stay(value, f"is read by {name}, which spreads it over channels")
+
+    def _stay(self, value: Value, why: str) -> None:
+        for group in np.unique(self.labels[value]):
+            self.pinned.setdefault(int(group), why)
+
+
+def _groups(count: int, pairs: np.ndarray) -> np.ndarray:
+    """The smallest member of the group of each of `count` things, of which pairs are tied."""
+    left, right = pairs
+    groups = np.arange(count)
+    while True:
+        low = np.minimum(groups[left], groups[right])
+        new = groups.copy()
+        np.minimum.at(new, left, low)
+        np.minimum.at(new, right, low)
+        new = new[new]
+        if np.array_equal(new, groups):
+            return groups
+        groups = new

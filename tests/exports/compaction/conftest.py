@@ -1,0 +1,72 @@
+import keras
+import numpy as np
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def fresh_session():
+    """As for all exports, but without a garbage collection, which takes longer than most tests."""
+    keras.backend.clear_session(free_memory=False)
+    yield
+    keras.backend.clear_session(free_memory=False)
+
+
+@pytest.fixture
+def give_weights():
+    """Gives the layers of a model random weights, as if trained, and some units none at all."""
+
+    def give(model, dead=0.0, seed=0):
+        generator = np.random.default_rng(seed)
+        for layer in model._flatten_layers():
+            for weight in (*layer._trainable_variables, *layer._non_trainable_variables):
+                if len(weight.shape) and keras.backend.is_float_dtype(weight.dtype):
+                    weight.assign(_drawn(weight, dead, generator))
+
+    return give
+
+
+def _drawn(weight, dead, generator):
+    shape, name = tuple(weight.shape), weight.name
+    if name.endswith("variance"):
+        return generator.uniform(0.1, 2, shape)
+    values = generator.normal(size=shape)
+    if name.endswith("kernel"):
+        values *= np.sqrt(2 / np.prod(shape[:-1]))
+        units = generator.random(shape[-1]) < dead
+        values[..., units] = 0
+    if name == "gamma":
+        values = np.where(generator.random(shape) < dead / 2, 0, values)
+    if name == "beta":  # so that relu makes a 0 of some dead channels
+        values = np.where(generator.random(shape) < 0.5, -abs(values), values)
+    return values
+
+
+@pytest.fixture
+def same_answers():
+    """Checks that two models answer alike, relative to the largest answer."""
+
+    def check(model, other, rtol=1e-5, seed=1):
+        generator = np.random.default_rng(seed)
+        shapes = [tensor.shape for tensor in model.inputs]
+        inputs = [generator.normal(size=(3, *shape[1:])).astype("float32") for shape in shapes]
+        answers = [one(inputs if len(inputs) > 1 else inputs[0]) for one in (model, other)]
+        pairs = zip(*map(keras.tree.flatten, answers), strict=True)
+        for expected, received in pairs:
+            expected, received = map(keras.ops.convert_to_numpy, (expected, received))
+            scale = max(np.abs(expected).max(), 1e-3)
+            np.testing.assert_allclose(received, expected, rtol=0, atol=rtol * scale)
+
+    return check
+
+
+@pytest.fixture
+def set_weights():
+    """Sets the weights of a layer that is named, by their names."""
+
+    def assign(model, name, **arrays):
+        layer = model.get_layer(name)
+        for weight in layer.weights:
+            if weight.name in arrays:
+                weight.assign(np.asarray(arrays[weight.name], "float32"))
+
+    return assign
