@@ -49,14 +49,17 @@ def same_answers():
         generator = np.random.default_rng(seed)
         shapes = [tensor.shape for tensor in model.inputs]
         inputs = [generator.normal(size=(3, *shape[1:])).astype("float32") for shape in shapes]
-        answers = [one(inputs if len(inputs) > 1 else inputs[0]) for one in (model, other)]
-        pairs = zip(*map(keras.tree.flatten, answers), strict=True)
-        for expected, received in pairs:
-            expected, received = map(keras.ops.convert_to_numpy, (expected, received))
+        given = inputs if len(inputs) > 1 else inputs[0]
+        for expected, received in zip(_answers(model, given), _answers(other, given), strict=True):
             scale = max(np.abs(expected).max(), 1e-3)
             np.testing.assert_allclose(received, expected, rtol=0, atol=rtol * scale)
 
     return check
+
+
+def _answers(model, inputs) -> list[np.ndarray]:
+    answers = keras.tree.flatten(model(inputs))
+    return [np.array(keras.ops.convert_to_numpy(answer)) for answer in answers]
 
 
 @pytest.fixture

@@ -9,14 +9,18 @@ from occam import exports, zoo
 
 
 def weights(model, name):
-    return {w.name: ops.convert_to_numpy(w) for w in model.get_layer(name).weights}
+    return {w.name: as_array(w) for w in model.get_layer(name).weights}
+
+
+def as_array(weight) -> np.ndarray:
+    return np.array(ops.convert_to_numpy(weight))
 
 
 def kill(model, name, units, bias=0.0):
     """Takes the weights of units away and leaves them a bias."""
     layer = model.get_layer(name)
     for weight in layer.weights:
-        array = np.array(ops.convert_to_numpy(weight))
+        array = as_array(weight)
         if weight.name.endswith("kernel"):
             array[..., units] = 0
         if weight.name == "bias":
@@ -467,7 +471,7 @@ def test_dropout_noise_and_depth_of_the_training_stay_in_place(give_weights, sam
     model = keras.Model(inputs, layers.Dense(2)(x))
     give_weights(model)
     for layer in (model.get_layer("first").layer, model.get_layer("second")):
-        kernel = np.array(ops.convert_to_numpy(layer.kernel))
+        kernel = as_array(layer.kernel)
         kernel[..., 1] = 0
         layer.kernel.assign(kernel)
         layer.bias.assign([0, 0, 0, 0])
