@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from .board import Board
 from .command import Command
 from .data import Data
 from .demo import Demo
@@ -22,7 +23,7 @@ from .tune import Tune
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = (Models, Data, Train, Tune, Lint, Export, Predict, Demo)
+COMMANDS = (Models, Data, Train, Tune, Lint, Export, Predict, Board, Demo)
 
 _Command: Any = Annotated[Models, tyro.conf.subcommand("models")]
 for _class in COMMANDS[1:]:

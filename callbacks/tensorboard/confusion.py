@@ -1,0 +1,41 @@
+"""The confusion matrix, as counts and as a picture."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .figure import new_figure
+
+__all__ = ["confusion", "confusion_matrix"]
+
+_WRITTEN = 20  # classes up to which the numbers are legible
+
+
+def confusion_matrix(y: np.ndarray, guess: np.ndarray, classes: int) -> np.ndarray:
+    """Counts `(true class, answered class)`.
+
+    >>> confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
+    [[1, 1], [0, 1]]
+    """
+    return np.bincount(y * classes + guess, minlength=classes**2).reshape(classes, classes)
+
+
+def confusion(y: np.ndarray, p: np.ndarray, class_names: Sequence[str]) -> Any:
+    """A figure of the counts, colored by their share of the true class."""
+    counts = confusion_matrix(y, p.argmax(1), p.shape[1])
+    share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    size = min(3 + 0.4 * len(counts), 9)
+    figure = new_figure(size + 1, size)
+    axes = figure.subplots()
+    picture = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(picture, ax=axes, label="share of the true class")
+    axes.set(xlabel="answered", ylabel="true", title=f"{counts.trace()} of {len(y)} are right")
+    if len(counts) <= _WRITTEN:
+        ticks = range(len(counts))
+        axes.set_xticks(ticks, class_names, rotation=90 if max(map(len, class_names)) > 3 else 0)
+        axes.set_yticks(ticks, class_names)
+        for (row, column), count in np.ndenumerate(counts):
+            color = "white" if share[row, column] > 0.5 else "black"
+            axes.text(column, row, str(count), ha="center", va="center", color=color, fontsize=7)
+    return figure

@@ -1,0 +1,49 @@
+"""The picture of the validation samples that a classifier gets wrong or is unsure of."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .figure import draw_sample, new_figure
+
+__all__ = ["entropy", "mistakes"]
+
+_COLUMNS = 8
+
+
+def entropy(p: np.ndarray) -> np.ndarray:
+    """The entropy of each row, `-sum_k p_k log p_k`, in nats.
+
+    >>> entropy(np.array([[1.0, 0.0], [0.5, 0.5]])).round(3).tolist()
+    [0.0, 0.693]
+    """
+    return -(p * np.log(np.where(p > 0, p, 1.0))).sum(1) + 0.0
+
+
+def mistakes(x: np.ndarray, y: np.ndarray, p: np.ndarray, class_names: Sequence[str]) -> Any:
+    """A figure of two rows: the surest of the wrong answers, and the least sure answers.
+
+    Args:
+        x: samples.
+        y: their classes `(samples,)`.
+        p: the probabilities `(samples, classes)` that the model gave them.
+        class_names: of the classes.
+    """
+    guess, sure = p.argmax(1), p.max(1)
+    wrong = np.flatnonzero(guess != y)
+    rows = {
+        f"misclassified ({len(wrong)} of {len(y)}), surest first": wrong[np.argsort(-sure[wrong])],
+        "most uncertain (entropy)": np.argsort(-entropy(p), kind="stable"),
+    }
+    figure = new_figure(1.3 * _COLUMNS, 4.2)
+    for part, (title, order) in zip(figure.subfigures(2, 1), rows.items(), strict=True):
+        part.suptitle(title if len(order) else "no sample is misclassified", fontsize=9)
+        places = part.subplots(1, _COLUMNS)
+        for place, index in zip(places, order[:_COLUMNS].tolist(), strict=False):
+            draw_sample(place, x[index])
+            true, said = class_names[int(y[index])], class_names[int(guess[index])]
+            place.set_title(f"{true}, said {said}\n{sure[index]:.2f}", fontsize=7)
+        for place in part.axes[len(order) :]:
+            place.set_axis_off()
+    return figure

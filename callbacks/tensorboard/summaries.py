@@ -1,0 +1,59 @@
+"""TensorBoard's summaries of one value each, made without TensorFlow."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from tensorboard.plugins.histogram.summary_v2 import histogram_pb
+from tensorboard.plugins.image import metadata as image_metadata
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+from tensorboard.plugins.text.summary_v2 import text_pb
+from tensorboard.util import tensor_util
+
+from .protos import Summary, SummaryMetadata
+
+__all__ = ["histogram", "image", "keras_graph", "scalar", "tensor", "text"]
+
+
+def scalar(tag: str, value: Any) -> Summary:
+    """A number.
+
+    >>> scalar("loss/total", 2.5).value[0].tag
+    'loss/total'
+    """
+    return scalar_pb(tag, float(value))
+
+
+def histogram(tag: str, values: Any) -> Summary:
+    """The distribution of the finite ones among some numbers.
+
+    TensorBoard's own function fails on NaN, and with it a training that has just diverged.
+    """
+    values = np.asarray(values, "float64").ravel()
+    return histogram_pb(tag, values[np.isfinite(values)])
+
+
+def text(tag: str, markdown: str) -> Summary:
+    """A text in Markdown."""
+    return text_pb(tag, markdown)
+
+
+def image(tag: str, png: bytes, size: tuple[int, int]) -> Summary:
+    """A picture of `size` (width, height) in pixels."""
+    metadata = image_metadata.create_summary_metadata(display_name=None, description=None)
+    return tensor(tag, [str(size[0]).encode(), str(size[1]).encode(), png], metadata)
+
+
+def keras_graph(json: str) -> Summary:
+    """A model's configuration, which the Graphs tab shows as its conceptual graph."""
+    metadata = SummaryMetadata()
+    metadata.plugin_data.plugin_name = "graph_keras_model"
+    metadata.plugin_data.content = b"1"
+    return tensor("keras", json.encode(), metadata)
+
+
+def tensor(tag: str, value: bytes | Sequence[bytes] | Any, metadata: SummaryMetadata) -> Summary:
+    """A value with the metadata that say which of TensorBoard's plugins it is for."""
+    summary = Summary()
+    summary.value.add(tag=tag, metadata=metadata, tensor=tensor_util.make_tensor_proto(value))
+    return summary
