@@ -141,6 +141,7 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
             start_from_epoch=start_from_epoch,
         )
         self.nan_patience = nan_patience
+        self.criterion = criterion
         self._reset()
 
     def _reset(self):

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from occam.callbacks import EarlyStopping
+from occam.callbacks import EarlyStopping, LossLedger
 
-X, Y = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
+X, Y = np.ones((4, 2), "float32"), np.full((4, 1), 10, "float32")
 MOMENTUM = 0.5
 
 
@@ -83,7 +83,7 @@ def test_the_best_weights_come_back(values):
     "swap", ["none", "before", "before, in epochs", "after", "after, in epochs"]
 )
 def test_with_averaging_the_averages_of_the_best_epoch_come_back(swap, values):
-    model = build(keras.optimizers.SGD(0.05, use_ema=True, ema_momentum=MOMENTUM))
+    model = build(keras.optimizers.SGD(0.01, use_ema=True, ema_momentum=MOMENTUM))
     stopping = EarlyStopping("score_loss", patience=2, verbose=0)
     swapping = keras.callbacks.SwapEMAWeights(swap_on_epoch="epochs" in swap)
     order = {"none": [stopping], "befo": [swapping, stopping], "afte": [stopping, swapping]}
@@ -95,7 +95,7 @@ def test_with_averaging_the_averages_of_the_best_epoch_come_back(swap, values):
 
 
 def test_without_restoring_the_optimizer_has_its_way():
-    model = build(keras.optimizers.SGD(0.05, use_ema=True, ema_momentum=MOMENTUM))
+    model = build(keras.optimizers.SGD(0.01, use_ema=True, ema_momentum=MOMENTUM))
     weights = fit(model, ENDED, [EarlyStopping("score_loss", 9, restore_best_weights=False)])
     same(model, averages(weights)[-1])
 
@@ -104,8 +104,8 @@ def test_averages_of_several_optimizers():
     several = keras.optimizers.MultiOptimizer(
         lambda variable: averaging if "kernel" in variable.path else plain
     )
-    averaging = keras.optimizers.SGD(0.05, use_ema=True, ema_momentum=MOMENTUM)
-    plain = keras.optimizers.SGD(0.05)
+    averaging = keras.optimizers.SGD(0.01, use_ema=True, ema_momentum=MOMENTUM)
+    plain = keras.optimizers.SGD(0.01)
     model = build(several)
     weights = fit(model, STOPPED, [EarlyStopping("score_loss", patience=2, verbose=0)])
     same(model, [averages(weights)[2][0], weights[2][1]])
@@ -168,6 +168,19 @@ def test_the_warning_of_penalties_in_the_loss(penalized):
     else:
         fit(model, [0.0], [stopping])
     assert stopping.monitor == "val_loss"
+
+
+def test_after_the_ledger_the_default_monitor_is_the_data_loss():
+    model = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L2(0.1))]
+    )
+    model.compile("sgd", "mse", jit_compile=False)
+    stopping = EarlyStopping(patience=9)
+    history = model.fit(
+        X, Y, epochs=2, verbose=0, validation_data=(X, Y), callbacks=[LossLedger(), stopping]
+    ).history
+    assert stopping.monitor == "val_data_loss"
+    assert stopping.best_value == min(history["val_data_loss"]) < min(history["val_loss"])
 
 
 def test_a_copy_works_before_and_after_a_fit():

@@ -14,7 +14,6 @@ from occam.callbacks import BackupAndRestore, EarlyStopping
 
 OPTIONS = {
     "patience": {"patience": 4, "smooth": "median:3"},
-    "gl": {"criterion": "gl", "alpha": 0.5},
     "ema": {"patience": 4},
 }
 
@@ -63,7 +62,7 @@ def train(path, option, *more):
 def test_a_killed_training_stops_as_if_it_had_not_been(option, tmp_path):
     whole, curve, weights = train(tmp_path / "whole.npz", option)
     assert 3 < whole.stopped_epoch < 59
-    # Before and after the best epoch; once is enough for the others.
+    # Before and after the best epoch; with the averages once is enough.
     for epoch in (1, whole.stopped_epoch) if option == "patience" else (whole.best_epoch + 1,):
         killed = subprocess.run(
             [sys.executable, __file__, str(tmp_path / "state.npz"), option, str(epoch)],

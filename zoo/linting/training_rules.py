@@ -51,6 +51,8 @@ def stops_before_the_rate_falls(view: View, training: Training) -> Iterator[Foun
     stops = [c for c in training.callbacks if isinstance(c, keras.callbacks.EarlyStopping)]
     falls = [c for c in training.callbacks if isinstance(c, keras.callbacks.ReduceLROnPlateau)]
     for stop in stops:
+        if getattr(stop, "criterion", "patience") != "patience":  # ours may not count epochs
+            continue
         waits = stop.start_from_epoch + stop.patience
         for fall in falls:
             if waits <= fall.patience:

@@ -88,6 +88,8 @@ def test_patience_of_our_early_stopping_and_of_one_alone(paths):
     ours = callbacks.EarlyStopping(patience=5)
     plateau = keras.callbacks.ReduceLROnPlateau(patience=5)
     assert paths("OCC502", model, callbacks=[ours, plateau]) == ["mine"]
+    other = callbacks.EarlyStopping(criterion="gl")  # which has no patience
+    assert paths("OCC502", model, callbacks=[other, plateau]) == []
     assert paths("OCC502", model, callbacks=[ours]) == []
     assert paths("OCC502", model, callbacks=[plateau]) == []
     assert paths("OCC502", model) == []
