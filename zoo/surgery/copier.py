@@ -170,7 +170,11 @@ class Copier:
             return tree.flatten((args, kwargs))[0]
         for layer in self.edits.before.get(id(call.node), ()):
             args, kwargs = _first_through(layer, args, kwargs)
-        return self.layer(call.operation)(*args, **kwargs)
+        layer = self.layer(call.operation)
+        try:
+            return layer(*args, **kwargs)
+        except Exception as error:  # of a layer of anyone's
+            raise _not_called(call, error) from error
 
     def _input(self, graph: Graph, tensor: Any) -> keras.layers.InputLayer:
         original = tensor._keras_history.operation
@@ -207,34 +211,67 @@ def copy_of(operation: Any, path: str, config: dict[str, Any] | None = None) -> 
         ValueError: there is no such config, or it makes no layer.
     """
     config = config_of(operation, path) if config is None else config
-    _put_off_building(type(operation).__module__, config)
+    if _is_known(type(operation).__module__) or _builds(operation):
+        _put_off_building(config)
+    said = set(config)
     try:
         if type(operation) is keras.layers.Lambda:
             return _copy_of_lambda(operation, config)
-        return type(operation).from_config(config)
+        made = type(operation).from_config(config)
     except Exception as error:  # of a layer of anyone's
         raise _not_copied(operation, path, error) from error
+    _complete(made, operation, said)
+    return made
 
 
-def _put_off_building(module: str, config: dict[str, Any]) -> None:
-    """Lets a layer of Keras or of ours build what it holds, instead of its deserialization.
+def _complete(made: Any, operation: Any, said: set[str]) -> None:
+    """What every layer has, where a get_config of someone's own does not say it."""
+    if "name" not in said:
+        made.name = operation.name
+    if isinstance(operation, keras.layers.Layer):
+        if "trainable" not in said:
+            made.trainable = operation.trainable
+        if "dtype" not in said:
+            made.dtype_policy = operation.dtype_policy
 
-    Else the weights of an LSTM in a Bidirectional are called as if it stood alone.
+
+def _is_known(module: str) -> bool:
+    return module.split(".")[0] in ("keras", "occam")
+
+
+def _builds(operation: Any) -> bool:
+    """Whether the class of a layer has a `build` of its own, for what it holds."""
+    return type(operation).build is not keras.layers.Layer.build
+
+
+def _put_off_building(config: dict[str, Any]) -> None:
+    """Lets a layer build what it holds, instead of its deserialization.
+
+    Else the weights of an LSTM in a Bidirectional are called as if it stood alone, and a layer of
+    someone's own would build what is built.
     """
-    if module.split(".")[0] not in ("keras", "occam"):
-        return
     for value in config.values():
         for described in value if isinstance(value, list | tuple) else [value]:
             if isinstance(described, dict) and isinstance(described.get("config"), dict):
                 described.pop("build_config", None)
-                _put_off_building(str(described.get("module")), described["config"])
+                if _is_known(str(described.get("module"))):
+                    _put_off_building(described["config"])
 
 
 def _not_copied(operation: Any, path: str, error: Exception) -> ValueError:
     return ValueError(
-        f"Layer {path!r} ({type(operation).__name__}) cannot be copied from its config: {error} "
-        "Give its class a get_config with all arguments of its constructor, and a from_config "
-        "where one of them is an object."
+        f"Layer {path!r} ({type(operation).__name__}) cannot be copied from its config. Give its "
+        "class a get_config with all arguments of its constructor, a constructor that hands "
+        "**kwargs on to that of its base class, and a from_config where an argument is an object. "
+        f"Keras says: {error}"
+    )
+
+
+def _not_called(call: Call, error: Exception) -> ValueError:
+    return ValueError(
+        f"Layer {call.path!r} ({type(call.operation).__name__}), made anew from its config, cannot "
+        "be called as it was in the original. Let its get_config say all that its call depends on. "
+        f"Keras says: {error}"
     )
 
 

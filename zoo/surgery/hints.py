@@ -1,11 +1,10 @@
-"""`hint`: why a request may have changed nothing in a model, and what to do."""
+"""`hint`, `subclassed`: why a request may have changed nothing in a model, and what to do."""
 
 import keras
 
-from ..regularization import Regularization
-from .graph import Graph
+from .kernels import PENALTIES
 
-__all__ = ["hint"]
+__all__ = ["hint", "subclassed"]
 
 _NO_KERNEL = "It has no kernel whose layer takes a regularizer."
 _NO_ACTIVATION = "It has no hidden layer with an activation."
@@ -25,18 +24,17 @@ _HINTS = {
 }
 
 
-def hint(name: str, model: keras.Model, graph: Graph | None) -> str:
-    """What there is to say of a field of `Regularization` that changes nothing.
+def hint(name: str) -> str:
+    """Why a field of `Regularization` may have found no place."""
+    if name in (*PENALTIES, "max_norm"):
+        return _NO_KERNEL
+    return _HINTS.get(name, "").format(name=name)
 
-    Args:
-        name: of the field.
-        model: the original.
-        graph: its graph; `None` if it is subclassed.
-    """
-    if graph is None and name in Regularization.names("model"):
-        return (
-            f"{type(model).__name__} is subclassed, and what it calls inside cannot be seen or "
-            "changed: build it of the same layers as a functional model, or give its constructor "
-            "(and get_config) an argument kernel_regularizer that it passes on to its layers."
-        )
-    return _HINTS.get(name, _NO_KERNEL).format(name=name)
+
+def subclassed(model: keras.Model) -> str:
+    """What to do with a model whose inside cannot be seen or changed."""
+    return (
+        f"{type(model).__name__} is subclassed, and what it calls inside cannot be seen or "
+        "changed: build it of the same layers as a functional model, or give its constructor "
+        "(and get_config) an argument kernel_regularizer that it passes on to its layers."
+    )

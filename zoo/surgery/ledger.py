@@ -16,20 +16,17 @@ class Ledger:
 
     def __init__(self):
         self.changes: list[Change] = []
-        self._wanted: dict[str, str] = {}
+        self._wanted: dict[str, tuple[str, str]] = {}
 
-    def want(self, request: str, hint: str = "") -> None:
-        """Notes that a request must be met somewhere; the hint is part of the error if it is not.
+    def want(self, request: str, hint: str = "", cause: str = "") -> None:
+        """Notes that a request must be met somewhere, and what to say if it is not.
 
         Args:
             request: a field of `Regularization`, or a rule.
-            hint: what else there is to say.
+            hint: why there was nothing to refuse, either.
+            cause: what there is to say in any case.
         """
-        self._wanted[request] = hint
-
-    def hint(self, request: str, hint: str) -> None:
-        """What else there is to say of a request, unless something is known already."""
-        self._wanted[request] = self._wanted.get(request) or hint
+        self._wanted[request] = (hint, cause)
 
     def done(
         self,
@@ -60,5 +57,6 @@ class Ledger:
         refused = [str(c) for c in self.changes if c.state == "refused" and request in c.asked]
         more = f" and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
         reasons = f" Refused: {'; '.join(refused[:_SHOWN])}{more}." if refused else ""
-        hint = f" {self._wanted[request]}" if self._wanted[request] else ""
-        return f"{request} changes nothing in this model.{reasons}{hint}"
+        hint, cause = self._wanted[request]
+        said = filter(None, ("" if refused else hint, cause))
+        return " ".join([f"{request} changes nothing in this model.{reasons}", *said])

@@ -12,6 +12,7 @@ from ..regularizers import L1L2
 from .copier import Copier, config_of
 from .edits import Edits
 from .graph import Graph, Located
+from .hints import subclassed
 from .kernels import PENALTIES, UNKNOWN, Asked, asked_of, is_kernel, limit_of, weight_of
 from .ledger import Ledger
 from .parts import ACTIVITY, Part, is_normalization, parts_of
@@ -89,7 +90,7 @@ class Penalize:
             near = difflib.get_close_matches(rule.name, names, 3, 0.4) or names[:5]
             raise ValueError(
                 f"{rule.asked_as()[0]} matches no layer. The nearest of {len(names)} paths: "
-                f"{', '.join(near)}"
+                f"{', '.join(near)}" + ("" if graph else f". {subclassed(self._parts[0].layer)}")
             )
         for request in rule.requests:
             self.ledger.want(request, self._hint(rule, met))
@@ -137,7 +138,7 @@ class Penalize:
             return
         skipped = self.skip.slot(part, slot)
         word, penalty = rule.penalty(part, slot) if rule else ("", None)
-        if penalty is not None and (word or not skipped):
+        if penalty is not None and (word or not skipped or rule.names(slot)):
             self._give(rule.asked_as(word), part, "regularizer", slot, penalty)
         elif not skipped and slot not in ("embeddings", "alpha"):
             asked = asked_of(self.regularization, part, slot)
@@ -217,9 +218,13 @@ class Penalize:
                 )
                 new |= {id(weight)} if kind == "penalty" else set()
         for asked, place, penalty in self._activities:
-            if not _has_activity(copier.layer(place.layer)):
-                raise _not_taken(place.layer, place.paths[0], "activity_regularizer", "its outputs")
-            self.ledger.done(asked, place.paths[0], "outputs", penalty, kind=ACTIVITY)
+            path = place.paths[0]
+            if _has_activity(copier.layer(place.layer)):
+                self.ledger.done(asked, path, "outputs", penalty, kind=ACTIVITY)
+            else:
+                why = f"{type(place.layer).__name__} takes activity_regularizer and does not use it"
+                self.ledger.refuse(asked, path, "outputs", penalty, why)
+        _check_activities(copier)
         self._find_uncovered(copier)
         return tuple(
             Penalty(path, weight_name(made, weight), weight, id(weight) in new)
@@ -282,6 +287,18 @@ def _not_taken(layer: Any, path: str, name: str, where: str) -> ValueError:
         f"Layer {path!r} ({type(layer).__name__}) takes {name} and does not use it: let it pass it "
         f"on to {where}, or leave the layer out with skip."
     )
+
+
+def _check_activities(copier: Copier) -> None:
+    """Raises ValueError if a penalty on outputs, which the original has, is lost."""
+    for original, _, path in copier.pairs:
+        if _has_activity(original) and not _has_activity(copier.layer(original)):
+            raise ValueError(
+                f"Layer {path!r} ({type(original).__name__}) has an activity_regularizer that its "
+                "config or its constructor does not keep, and that would be lost. Take "
+                f"{original.name}.activity_regularizer away, and put a layer "
+                "keras.layers.ActivityRegularization after it."
+            )
 
 
 def _has_activity(layer: Any) -> bool:

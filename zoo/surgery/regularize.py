@@ -11,7 +11,7 @@ from .copier import Copier
 from .edits import Edits, Seeds
 from .front import front
 from .graph import Graph, Located, is_graph
-from .hints import hint
+from .hints import hint, subclassed
 from .insert import insert
 from .ledger import Ledger
 from .penalize import Penalize
@@ -113,8 +113,11 @@ def regularize(
     located = graph.layers() if graph else [Located(original, [original.name], [])]
     ledger = Ledger()
     penalize = Penalize(located, wanted, parsed, skipping, edits, ledger)
+    inside = Regularization.names("model")
     for name in wanted.on():
-        ledger.want(name, hint(name, original, graph))
+        closed = graph is None and name in inside
+        said = ("", subclassed(original)) if closed else (hint(name), "")
+        ledger.want(name, *said)
     for rule in parsed:
         penalize.check(rule, graph)
     penalize.plan(graph)

@@ -61,6 +61,10 @@ class Rule:
         """Whether the rule is about a layer itself, not about one that it lies in."""
         return matches_layer(self.pattern, layer, paths)
 
+    def names(self, slot: str) -> bool:
+        """Whether the pattern itself ends with the name of a weight: `head/bias`."""
+        return isinstance(self.pattern, str) and self.pattern.endswith(f"/{slot}")
+
     def penalty(self, part: Part, slot: str) -> tuple[str, Any]:
         """What is asked of a weight, and by which word; an empty word and `None` for nothing."""
         if slot in self.weights:

@@ -1,16 +1,14 @@
 """`transfer`: the state of a layer into its copy, bit by bit."""
 
-import functools
 import tempfile
 from typing import Any
 
 import keras
 import numpy as np
 
+from .attributes import compare_attributes
+
 __all__ = ["Transfer"]
-
-
-_PLAIN = (bool, int, float, str, tuple)
 
 
 class Transfer:
@@ -46,8 +44,8 @@ class Transfer:
             new.assign(np.array(keras.ops.convert_to_numpy(old)))
             if new.trainable != old.trainable:
                 new.trainable = old.trainable
-        _compare_attributes(original, copy, path)
         _finish(original, copy)
+        compare_attributes(original, copy, path)
 
     def _check(self, old: Any, new: Any, path: str) -> None:
         if self._copies.setdefault(id(old), new) is not new:
@@ -71,31 +69,6 @@ def _ordered(weights: list[Any], like: list[Any]) -> list[Any]:
     return [by_name[n] for n in names] if sorted(by_name) == sorted(names) else weights
 
 
-def _compare_attributes(original: Any, copy: Any, path: str) -> None:
-    """Raises ValueError if a layer of someone's own has another number or word than its copy.
-
-    Its weights are the same, but what its get_config forgets has its default value in the copy,
-    which then computes something else.
-    """
-    for old, new in zip(original._flatten_layers(), copy._flatten_layers(), strict=True):
-        if type(old).__module__.split(".")[0] in ("keras", "occam"):
-            continue
-        for name, value in vars(old).items():
-            own = not name.startswith("_") and name not in _of_all() and isinstance(value, _PLAIN)
-            if own and vars(new).get(name) != value:
-                raise ValueError(
-                    f"Layer {path!r} ({type(old).__name__}) cannot be copied from its config: "
-                    f"{name} is {value!r}, and in the copy {vars(new).get(name)!r}. Let its "
-                    f"get_config have {name}, or what it follows from."
-                )
-
-
-@functools.cache
-def _of_all() -> set[str]:
-    """The attributes of every layer and model: its name, whether it is built, ..."""
-    return set(vars(keras.Model()))
-
-
 def _form(weight: Any) -> tuple[str, tuple[int, ...], str]:
     name = "" if weight.name.startswith("variable") else weight.name  # Keras numbers these
     return name, tuple(weight.shape), str(weight.dtype)
@@ -111,6 +84,9 @@ def _finish(original: Any, copy: Any) -> None:
     for old, new in pairs:
         if isinstance(new, keras.layers.Normalization):
             new.finalize_state()
+        if getattr(old, "stateful", False):  # a recurrent layer, whose states are no weights
+            for state, like in zip(*map(keras.tree.flatten, (new.states, old.states)), strict=True):
+                state.assign(like)
         if hasattr(old, "save_assets") and hasattr(new, "load_assets"):
             with tempfile.TemporaryDirectory() as directory:
                 old.save_assets(directory)

@@ -298,8 +298,12 @@ def test_a_subclassed_model_without_an_argument_for_it():
     message = "l2 changes nothing.*dense.*/kernel: l2: Closed takes no regularizer.*is subclassed"
     with pytest.raises(ValueError, match=message):
         zoo.regularize(model, zoo.Regularization(l2=STRENGTH))
-    with pytest.raises(ValueError, match=r"dropout changes nothing.*Closed is subclassed"):
+    with pytest.raises(ValueError, match=r"dropout changes nothing in this model. Closed is subcl"):
         zoo.regularize(model, zoo.Regularization(dropout=0.1))
+    with pytest.raises(
+        ValueError, match=r"rules\['dense'\] matches no layer.*Closed is subclassed"
+    ):
+        zoo.regularize(model, rules={"dense": L2(STRENGTH)})
 
 
 def test_layers_with_lora_are_refused_by_name(models, check):
@@ -365,7 +369,7 @@ def test_layers_that_their_config_does_not_make_are_named():
 
     inputs = keras.Input((3,))
     model = keras.Model(inputs, layers.Dense(2)(Bare(np.eye(3, dtype="float32"))(inputs)))
-    message = r"Layer 'bare' \(Bare\) cannot be copied from its config.*Give its class a get_config"
+    message = r"Layer 'bare' \(Bare\) cannot be copied from its config. Give its class a get_config"
     with pytest.raises(ValueError, match=f"(?s){message}"):
         zoo.regularize(model, zoo.Regularization(l2=STRENGTH))
 
@@ -428,23 +432,45 @@ def test_state_beside_the_weights(check):
     )
 
 
-def test_what_a_config_forgets_is_named():
-    class Scaled(layers.Layer):
-        def __init__(self, factor=1.0, **kwargs):
-            super().__init__(**kwargs)
-            self.factor = factor
+def test_the_states_of_a_recurrent_layer(check):
+    inputs = keras.Input(batch_shape=(2, 4, 3))
+    outputs = layers.LSTM(3, stateful=True, name="lstm")(inputs)
+    model = keras.Model(inputs, layers.Dense(2, name="head")(outputs))
+    x = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
+    model(x)
+    regularized, _ = zoo.regularize(model, zoo.Regularization(l2=STRENGTH))
+    check.assert_same(check.outputs(regularized, x), check.outputs(model, x))
 
-        def call(self, inputs):
-            return self.factor * inputs
 
-        def get_config(self):
-            return super().get_config()
-
-    inputs = keras.Input((3,))
-    model = keras.Model(inputs, layers.Dense(2)(Scaled(3.0, name="scaled")(inputs)))
-    message = r"'scaled' \(Scaled\) cannot be copied .*: factor is 3.0, and in the copy 1.0"
-    with pytest.raises(ValueError, match=message):
+def test_a_layer_of_keras_that_forgets_the_penalty_on_its_outputs_is_refused_by_name():
+    """Of Keras' recurrent layers SimpleRNN alone does so."""
+    inputs = keras.Input((4, 3))
+    x = layers.GRU(3, return_sequences=True, name="gru")(inputs)
+    x = layers.LSTM(3, return_sequences=True, name="lstm")(x)
+    x = layers.SimpleRNN(3, name="simple")(x)
+    model = keras.Model(inputs, layers.Dense(2, name="head")(x))
+    _, report = zoo.regularize(model, zoo.Regularization(activity_l2=STRENGTH))
+    assert [change.layer for change in report.applied] == ["gru", "lstm"]
+    (refused,) = report.refused
+    assert (refused.layer, refused.what) == ("simple", "outputs")
+    assert refused.why == "SimpleRNN takes activity_regularizer and does not use it"
+    model.get_layer("simple").activity_regularizer = keras.regularizers.L2(STRENGTH)
+    with pytest.raises(
+        ValueError, match=r"'simple' \(SimpleRNN\) has an activity_regularizer.*lost"
+    ):
         zoo.regularize(model, zoo.Regularization(l2=STRENGTH))
+
+
+def test_what_was_refused_says_why_and_nothing_else(models):
+    model = models.sequential()
+    for layer in model.layers:
+        layer.quantize("int8")
+    with pytest.raises(ValueError, match=r"Refused: hidden kernel.*quantize\(\)") as caught:
+        zoo.regularize(model, zoo.Regularization(l2=STRENGTH))
+    assert "It has no kernel" not in str(caught.value)
+    with pytest.raises(ValueError, match=r"mixup changes nothing.*needs one output") as caught:
+        zoo.regularize(models.several(), zoo.Regularization(mixup=0.2))
+    assert "kernel" not in str(caught.value)
 
 
 @pytest.mark.parametrize("mode", ["int8", "float8", "int4"])

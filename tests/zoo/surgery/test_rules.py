@@ -66,9 +66,6 @@ def test_weights_by_name(models):
         layers.Embedding: L2(0.5),
         "head/bias": L2(0.6),
     }
-    with pytest.raises(ValueError, match=r"rules\['head/bias'\] changes .* are skipped unless"):
-        zoo.regularize(models.recurrent(), rules=rules)
-    rules["head/bias"] = {"bias": L2(0.6)}
     _, report = zoo.regularize(models.recurrent(), rules=rules)
     assert penalties(report) == {
         "embedding/embeddings": "l2=0.5",
@@ -85,6 +82,14 @@ def test_weights_by_name(models):
         "stack/cells/two/recurrent_kernel": "l2=0.3",
         "head/bias": "l2=0.6",
     }
+
+
+def test_a_bias_is_skipped_unless_the_pattern_or_the_dictionary_names_it(models):
+    for rules in ({"head/bias": L2(0.6)}, {"head": {"bias": L2(0.6)}}):
+        _, report = zoo.regularize(models.recurrent(), rules=rules)
+        assert penalties(report) == {"head/bias": "l2=0.6"}
+    with pytest.raises(ValueError, match=r"rules\['head/b\*'\] changes .* are skipped unless"):
+        zoo.regularize(models.recurrent(), rules={"head/b*": L2(0.6)})
 
 
 def test_inside_of_attention(models):

@@ -1,0 +1,128 @@
+"""Layers of someone's own are copied as far as their config allows, and named where it does not."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from occam import zoo
+from occam.zoo.regularizers import L2
+
+STRENGTH = 0.01
+
+
+def with_head(*inner):
+    return keras.Sequential([keras.Input((3,)), *inner, layers.Dense(2, name="head")])
+
+
+def functional(layer):
+    inputs = keras.Input((3,))
+    return keras.Model(inputs, layers.Dense(2, name="head")(layer(inputs)))
+
+
+class Terse(layers.Layer):
+    """Its config says nothing of what every layer has."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(name="kernel", shape=(input_shape[-1], self.units))
+
+    def call(self, inputs):
+        return inputs @ self.kernel
+
+    def get_config(self):
+        return {"units": self.units}
+
+
+@pytest.mark.parametrize("make", [with_head, functional])
+def test_name_precision_and_frozenness_stay_where_the_config_is_terse(make, check):
+    layer = Terse(4, name="own", dtype="mixed_float16", trainable=False)
+    model = make(layer)
+    regularized, _ = zoo.regularize(model, rules={"head": L2(STRENGTH)})
+    copy = regularized.get_layer("own")
+    assert (copy.dtype_policy.name, copy.trainable) == ("mixed_float16", False)
+    check.assert_copy(model, regularized, np.ones((2, 3), "float32"))
+
+
+def test_a_layer_without_get_config_keeps_its_name():
+    class Unsaid(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+
+        def call(self, inputs):
+            return inputs
+
+    regularized, _ = zoo.regularize(with_head(Unsaid(name="own")), rules={"head": L2(STRENGTH)})
+    assert [layer.name for layer in regularized.layers] == ["own", "head"]
+
+
+def test_a_penalty_on_outputs_is_not_lost_silently():
+    layer = Terse(4, name="own", activity_regularizer="l2")
+    message = r"'own' \(Terse\) has an activity_regularizer that its config .* be lost"
+    with pytest.raises(ValueError, match=message):
+        zoo.regularize(with_head(layer), rules={"head": L2(STRENGTH)})
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Holding(layers.Layer):
+    """Builds what it holds, whether it is built or not."""
+
+    def __init__(self, inner, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = inner
+
+    def build(self, input_shape):
+        self.inner.build(input_shape)
+
+    def call(self, inputs):
+        return self.inner(inputs)
+
+    def get_config(self):
+        inner = keras.saving.serialize_keras_object(self.inner)
+        return {**super().get_config(), "inner": inner}
+
+    @classmethod
+    def from_config(cls, config):
+        inner = keras.saving.deserialize_keras_object(config.pop("inner"))
+        return cls(inner, **config)
+
+
+@pytest.mark.parametrize("make", [with_head, functional])
+def test_a_layer_that_builds_what_it_holds(make, check):
+    model = make(Holding(layers.Dense(4, name="inner"), name="own"))
+    regularized, _ = zoo.regularize(model, rules={"own/inner": L2(STRENGTH)})
+    check.assert_copy(model, regularized, np.ones((2, 3), "float32"))
+    squares = (check.values([model.get_layer("own").inner.kernel])[0] ** 2).sum()
+    assert check.total(regularized) == pytest.approx(STRENGTH * squares, rel=1e-5)
+    check.assert_copy(model, zoo.strip(regularized), np.ones((2, 3), "float32"))
+
+
+def test_a_constructor_without_kwargs():
+    class Strict(layers.Layer):
+        def __init__(self):
+            super().__init__()
+
+        def call(self, inputs):
+            return inputs
+
+    message = r"'strict\w*' \(Strict\) cannot be copied.* hands \*\*kwargs on .*'trainable'"
+    with pytest.raises(ValueError, match=f"(?s){message}"):
+        zoo.regularize(with_head(Strict()), rules={"head": L2(STRENGTH)})
+
+
+def test_a_copy_that_cannot_be_called_is_named():
+    class Wide(Terse):
+        def call(self, inputs):
+            if self.units != 4:
+                raise RuntimeError("4 units are needed")
+            return super().call(inputs)
+
+        def get_config(self):
+            return {"units": 5}
+
+    message = r"'own' \(Wide\), made anew from its config, cannot be called .*4 units are needed"
+    with pytest.raises(ValueError, match=f"(?s){message}"):
+        zoo.regularize(functional(Wide(4, name="own")), rules={"head": L2(STRENGTH)})
