@@ -1,6 +1,7 @@
 """Callbacks for any Keras model: they know nothing of the zoo."""
 
 from .backup_and_restore import BackupAndRestore
+from .diagnosis import Diagnosis, Verdict, baseline_loss, diagnose
 from .early_stopping import EarlyStopping
 from .gradient_norms import GradientNorms
 from .ledger import LossLedger
@@ -12,6 +13,7 @@ from .tensorboard import TensorBoard
 
 __all__ = [
     "BackupAndRestore",
+    "Diagnosis",
     "EarlyStopping",
     "GradientNorms",
     "LossLedger",
@@ -19,5 +21,8 @@ __all__ = [
     "SharpnessProbe",
     "Stopwatch",
     "TensorBoard",
+    "Verdict",
+    "baseline_loss",
+    "diagnose",
     "weight_penalty",
 ]
