@@ -74,12 +74,14 @@ class Bookkeeping:
         plain = (model.train_function, model.test_function)
         known = self._compiled is model._loss_tracker and self._plain[0] is plain[0]
         self._plain, self._compiled = plain, model._loss_tracker
+        if not known:  # let go of it: while it lives, JAX takes the step made below for the same
+            self._own = (None, None)
         self._compute_loss = model.compute_loss
         self._shadowed = {n: f for n, f in model.__dict__.items() if n == "compute_loss"}
         model.__dict__["compute_loss"] = self
         model._metrics.append(self.accounts)
         self.is_open = True
-        model.train_function, model.test_function = self._own if known else (None, None)
+        model.train_function, model.test_function = self._own
         model.make_train_function()
 
     def close(self) -> None:

@@ -1,0 +1,105 @@
+"""Functions of the number of an epoch or step, from 0, for `callbacks.Schedule`."""
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+__all__ = ["cosine", "early_dropout", "late_dropout", "linear", "points", "step"]
+
+
+def points(pairs: Sequence[tuple[float, float]]) -> Callable[[float], float]:
+    """Straight lines through the points `(time, value)`; level before the first and after the last.
+
+    Raises:
+        ValueError: there are none, or the times do not rise.
+
+    >>> [points([(1, 0.0), (3, 0.4)])(time) for time in range(5)]
+    [0.0, 0.0, 0.2, 0.4, 0.4]
+    """
+    pairs = [(float(time), float(value)) for time, value in pairs]
+    times = [time for time, _ in pairs]
+    if not pairs or times != sorted(set(times)):
+        raise ValueError(f"A schedule's points need times that rise. Received: {pairs}")
+    return partial(_points, pairs)
+
+
+def _points(pairs, time):
+    if time <= pairs[0][0]:
+        return pairs[0][1]
+    for (left, start), (right, end) in itertools.pairwise(pairs):
+        if time <= right:
+            share = (time - left) / (right - left)
+            return (1.0 - share) * start + share * end  # exact at both ends
+    return pairs[-1][1]
+
+
+def linear(start: float, end: float, count: int) -> Callable[[float], float]:
+    """From `start` in the first of `count` epochs (or steps) to `end` in the last; `end` then.
+
+    >>> [linear(0.0, 0.5, 3)(epoch) for epoch in range(4)]
+    [0.0, 0.25, 0.5, 0.5]
+    """
+    return points([(0, start), (_last(count), end)])
+
+
+def cosine(start: float, end: float, count: int) -> Callable[[float], float]:
+    """As `linear`, along half a cosine: slow at both ends.
+
+        end + (start - end) (1 + cos(pi time / (count - 1))) / 2
+
+    >>> [round(cosine(0.0, 0.5, 5)(epoch), 3) for epoch in range(6)]
+    [0.0, 0.073, 0.25, 0.427, 0.5, 0.5]
+
+    Reference: Loshchilov & Hutter, SGDR, 2017, https://arxiv.org/abs/1608.03983
+    """
+    return partial(_cosine, float(start), float(end), _last(count))
+
+
+def _cosine(start, end, last, time):
+    return end + (start - end) * (1.0 + math.cos(math.pi * min(time / last, 1.0))) / 2.0
+
+
+def step(start: float, changes: Mapping[int, float]) -> Callable[[float], float]:
+    """`start`, and from each of the times in `changes` on the value that it maps to.
+
+    >>> [step(0.1, {2: 0.3, 4: 0.0})(epoch) for epoch in range(5)]
+    [0.1, 0.1, 0.3, 0.3, 0.0]
+    """
+    return partial(_step, float(start), sorted(changes.items()))
+
+
+def _step(start, changes, time):
+    return next((float(value) for at, value in reversed(changes) if time >= at), start)
+
+
+def early_dropout(rate: float, count: int, *, constant: bool = False) -> Callable[[float], float]:
+    """Dropout in the first `count` epochs (or steps) only, against underfitting.
+
+    The rate falls linearly to 0, as the paper prefers, or is `constant` and then 0.
+
+    >>> [early_dropout(0.4, 3)(epoch) for epoch in range(5)]
+    [0.4, 0.2, 0.0, 0.0, 0.0]
+    >>> [early_dropout(0.4, 3, constant=True)(epoch) for epoch in range(5)]
+    [0.4, 0.4, 0.4, 0.0, 0.0]
+
+    Reference: Liu et al., Dropout Reduces Underfitting, 2023, https://arxiv.org/abs/2303.01500
+    """
+    return step(rate, {count: 0.0}) if constant else linear(rate, 0.0, count)
+
+
+def late_dropout(rate: float, start: int) -> Callable[[float], float]:
+    """No dropout before epoch (or step) `start`, and `rate` from then on, against overfitting.
+
+    >>> [late_dropout(0.4, 2)(epoch) for epoch in range(4)]
+    [0.0, 0.0, 0.4, 0.4]
+
+    Reference: Liu et al., Dropout Reduces Underfitting, 2023, https://arxiv.org/abs/2303.01500
+    """
+    return step(0.0, {start: rate})
+
+
+def _last(count: int) -> int:
+    if count < 2:
+        raise ValueError(f"A schedule's `count` must be at least 2. Received: count={count!r}")
+    return count - 1
