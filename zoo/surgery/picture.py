@@ -42,7 +42,7 @@ def draw(report: "SurgeryReport", path: str | os.PathLike[str]) -> None:
     axis = figure.add_subplot()
     _draw_bars(axis, bars)
     axis.set_title(_title(report, rows), fontsize=10, loc="left")
-    figure.savefig(path, dpi=100)
+    figure.savefig(path, dpi=100, bbox_inches="tight", pad_inches=0.1)  # with all of the labels
 
 
 def _bar(row: "TableRow") -> _Bar:

@@ -10,6 +10,7 @@ import keras
 
 from ..augmentation import Pipeline
 from ..table import table
+from .layout import lay_out
 
 __all__ = ["Change", "Kind", "Penalty", "SurgeryReport", "TableRow", "described"]
 
@@ -141,10 +142,13 @@ class SurgeryReport:
         rows = self.rows()
         if not rows:
             return "No weight has a penalty."
-        head = ("layer", "variable", "penalty", "strength", "share", "state")
-        cells = [(*row[:4], f"{100 * row.share:5.1f}%", row.state) for row in rows]
+        terms = [_terms(penalty.variable.regularizer) for penalty in self.penalties]
+        cells = [
+            (row.layer, row.variable, *of, f"{100 * row.share:5.1f}%", row.state)
+            for row, of in zip(rows, terms, strict=True)
+        ]
         total = sum(row.value for row in rows)
-        return f"{table(head, cells)}\ntotal penalty: {total:.6g}"
+        return f"{lay_out(cells)}\ntotal penalty: {total:.6g}"
 
     def plot(self, path: str | os.PathLike[str]) -> None:
         """Writes the shares of the penalties as a picture, in the format of the path's suffix."""
@@ -186,16 +190,20 @@ def described(regularizer: Any) -> tuple[str, str]:
     >>> described(Sum([L1L2(l2=0.001), Orthogonal(0.1)]))
     ('L1L2 + Orthogonal', 'l2=0.001, factor=0.1')
     """
+    names, strengths = _terms(regularizer)
+    return " + ".join(names), ", ".join(filter(None, strengths))
+
+
+def _terms(regularizer: Any) -> tuple[list[str], list[str]]:
+    """The names of the terms of a penalty, and the strengths of each."""
     terms = getattr(regularizer, "terms", [regularizer])
-    names = " + ".join(_name(term) for term in terms)
-    configs = [term.get_config() for term in terms if hasattr(term, "get_config")]
-    strengths = [
-        f"{name}={value:g}"
-        for config in configs
-        for name, value in config.items()
-        if isinstance(value, float) and value
-    ]
-    return names, ", ".join(strengths)
+    configs = [term.get_config() if hasattr(term, "get_config") else {} for term in terms]
+    return list(map(_name, terms)), list(map(_strengths, configs))
+
+
+def _strengths(config: dict[str, Any]) -> str:
+    given = ((name, value) for name, value in config.items() if isinstance(value, float) and value)
+    return ", ".join(f"{name}={value:g}" for name, value in given)
 
 
 def _name(term: Any) -> str:

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from keras import layers
 from PIL import Image
 
 from occam import zoo
@@ -45,6 +46,26 @@ def test_table(report):
     assert last == f"total penalty: {total:.6g}"
 
 
+def test_the_table_fits_80_columns():
+    name = "convnext_tiny_stage_2_block_8_depthwise_convolution"
+    inputs = keras.Input((4, 3), name="x")
+    x = layers.RNN([layers.LSTMCell(3, name="one_long_name")], name="recurrent")(inputs)
+    inner = keras.Model(inputs, layers.Dense(3, name=name)(x), name="a_backbone_with_a_long_name")
+    model = keras.Model(inputs, layers.Dense(2, name="head")(inner(inputs)))
+    regularization = zoo.Regularization(l1=1e-5, l2=1e-4, hoyer=1e-3)
+    lines = zoo.regularize(model, regularization)[1].table().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[0].split() == ["layer", "variable", "penalty", "strength", "share"]
+    assert lines[-3].split()[:5] == ["head", "kernel", "L1L2", "l1=1e-05,", "l2=0.0001"]
+    assert lines[-2].split() == ["Hoyer", "factor=0.001"]
+    assert "".join(line[:19].strip() for line in lines).count(f"{inner.name}/{name}") == 1
+
+    inner.trainable = False
+    lines = zoo.regularize(model, rules={"*": L2(1e-4)})[1].table().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert sum("  inactive: frozen" in line for line in lines) == 3
+
+
 def test_it_is_live(report):
     report.model.get_layer("head").kernel.assign(np.zeros((4, 3)))
     assert report.rows()[0].share == 1
@@ -76,6 +97,15 @@ def test_plot(models, tmp_path, regularization):
     report = zoo.regularize(models.convolutional(), zoo.Regularization(**regularization))[1]
     report.plot(tmp_path / "report.png")
     pixels = np.asarray(Image.open(tmp_path / "report.png").convert("RGB"))
-    assert pixels.shape[1] == 800
+    assert (pixels[:, [0, -1]] == 255).all()  # nothing is cut off
     blue = (pixels == (31, 119, 180)).all(axis=-1).sum()
     assert (blue > 1000) == ("l2" in regularization)
+
+
+def test_long_labels_are_not_cut_off(tmp_path):
+    name = "convnext_tiny_stage_2_block_8_depthwise_convolution"
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name=name)])
+    everything = zoo.Regularization(l1=1e-5, l2=1e-4, group_lasso=1e-3, hoyer=1e-3)
+    zoo.regularize(model, everything)[1].plot(tmp_path / "report.png")
+    pixels = np.asarray(Image.open(tmp_path / "report.png").convert("RGB"))
+    assert (pixels[:, [0, -1]] == 255).all()
