@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import textwrap
 import warnings
 import zipfile
@@ -73,10 +74,17 @@ class Lint(Command):
             ignore=self.ignore,
         )
         if self.format == "json":
-            print(json.dumps([finding.to_dict() for finding in findings], indent=2))
+            _write(json.dumps([finding.to_dict() for finding in findings], indent=2))
         else:
-            print(_text(findings))
+            _write(_text(findings))
         return 1 if findings else 0
+
+
+def _write(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # `| head` has seen enough; the exit status is to tell all the same
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _load(path: Path, *, compile: bool) -> Any:

@@ -84,6 +84,16 @@ def test_json_is_the_list_of_findings(lint):
     assert json.loads(out) == [finding.to_dict() for finding in zoo.lint(model)]
 
 
+def test_a_closed_pipe_does_not_hide_what_was_found(tmp_path):
+    wrong().save(tmp_path / "wrong.keras")
+    # No reader is left when the findings are written.
+    command = f"{sys.executable} -m occam.cli.main lint wrong.keras > >(true)"
+    done = subprocess.run(
+        ["bash", "-c", f"{command}; exit $?"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 def test_flags(lint):
     wrong().save("wrong.keras")
     assert "1 finding\n" in lint("wrong.keras", "--no-compiled")[1]
