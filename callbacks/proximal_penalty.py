@@ -17,7 +17,7 @@ __all__ = ["ProximalPenalty"]
 
 
 class _Strength:
-    """A float attribute, checked, and handed on to the training step that is running."""
+    """A checked float attribute, in a scalar variable of which the name begins with `_`."""
 
     def __set_name__(self, owner: type, name: str):
         self.name = name
@@ -33,7 +33,8 @@ class _Strength:
                 f"Received: {self.name}={value!r}"
             )
         vars(callback)[self.name] = float(value)
-        callback._hand_on()
+        getattr(callback, f"_{self.name}").assign(value)
+        callback._check_groups()
 
 
 class ProximalPenalty(keras.callbacks.Callback):
@@ -125,6 +126,7 @@ class ProximalPenalty(keras.callbacks.Callback):
             )
         self._step: ProximalStep | None = None
         self._debiasing = False
+        self._l1, self._group_lasso = _scalar("l1"), _scalar("group_lasso")
         self.groups = groups
         self.l1 = 0.0 if l1 is None else l1
         self.group_lasso = 0.0 if group_lasso is None else group_lasso
@@ -141,26 +143,20 @@ class ProximalPenalty(keras.callbacks.Callback):
         kernels = select_kernels(self.model, self.layers, self.exclude)
         _refuse_other_penalties(kernels)
         self._debiasing = False
-        self._step = ProximalStep(
-            self.model, kernels, self.groups, masked=self.debias_from is not None
-        )
-        self._hand_on()
+        strengths, masked = (self._l1, self._group_lasso), self.debias_from is not None
+        self._step = ProximalStep(self.model, kernels, self.groups, strengths, masked=masked)
+        self._check_groups()
         install(self.model, self._step)
 
-    def _hand_on(self) -> None:
-        if self._step is not None:
-            if self.group_lasso > 0:
-                self._step.check_groups()
-            on = not self._debiasing
-            self._step.l1.assign(self.l1 * on)
-            self._step.group_lasso.assign(self.group_lasso * on)
+    def _check_groups(self) -> None:
+        if self._step is not None and self.group_lasso > 0:
+            self._step.check_groups()
 
     def on_epoch_begin(self, epoch, logs=None):
         due = self.debias_from is not None and epoch >= self.debias_from
         if due and not self._debiasing and self._step is not None:
             self._step.fix_support()
             self._debiasing = True
-            self._hand_on()
 
     def on_epoch_end(self, epoch, logs=None):
         if logs is not None and self._step is not None:
@@ -183,15 +179,24 @@ class ProximalPenalty(keras.callbacks.Callback):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """The inverse of `get_state`, within `fit`."""
-        self._debiasing = state["debiasing"]
         self.l1, self.group_lasso = state["l1"], state["group_lasso"]
-        masks = [] if self._step is None else self._step.masks
-        for mask, value in zip(masks, state["masks"], strict=True):
-            mask.assign(value)
+        self._debiasing = state["debiasing"]
+        if self._step is not None and self._debiasing:
+            self._step.fix_support(state["masks"])
 
     def __getstate__(self):
         # A copy, as KerasTuner makes of callbacks, belongs to no training.
-        return {**vars(self), "_model": None, "_step": None}
+        variables = {"_l1": None, "_group_lasso": None}
+        return {**vars(self), **variables, "_model": None, "_step": None, "_debiasing": False}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self._l1, self._group_lasso = _scalar("l1"), _scalar("group_lasso")
+        self.l1, self.group_lasso = state["l1"], state["group_lasso"]
+
+
+def _scalar(name: str) -> keras.Variable:
+    return keras.Variable(0.0, dtype="float32", trainable=False, name=name)
 
 
 def _sparsity(kernels: list[Kernel]) -> dict[str, float]:

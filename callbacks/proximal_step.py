@@ -20,30 +20,35 @@ class ProximalStep(TrainingHook):
         model: compiled.
         kernels: those that are thresholded.
         groups: "outputs" or "inputs".
+        strengths: scalar variables, of L1 and of group lasso.
         masked: whether the support can be fixed; it then is part of the graph.
 
     Attributes:
-        l1: a scalar variable, the strength on single weights.
-        group_lasso: likewise, on groups.
         masks: variables of the kernels' shapes: where they are false a weight is zero.
     """
 
     order = 0  # before an average sees the weights
 
-    def __init__(self, model: keras.Model, kernels: list[Kernel], groups: str, *, masked: bool):
+    def __init__(
+        self,
+        model: keras.Model,
+        kernels: list[Kernel],
+        groups: str,
+        strengths: tuple[Any, Any],
+        *,
+        masked: bool,
+    ):
         self.optimizer = model.optimizer
         self.kernels = kernels
         self.watched = [kernel.variable for kernel in kernels]
         self.axes = [kernel.groups(groups) for kernel in kernels]
-        self.l1, self.group_lasso = (
-            keras.Variable(0.0, dtype="float32", trainable=False, name=name)
-            for name in ("l1", "group_lasso")
-        )
+        self.l1, self.group_lasso = strengths
+        self.on = keras.Variable(1.0, dtype="float32", trainable=False, name="on")
         self.masks = [
             keras.Variable(np.ones(v.shape), dtype="bool", trainable=False, name="support")
             for v in (self.watched if masked else [])
         ]
-        self.state = [self.l1, self.group_lasso, *self.masks]
+        self.state = [self.on, self.l1, self.group_lasso, *self.masks]
 
     def check_groups(self) -> None:
         """Raises a ValueError that names the kernels whose groups are not known."""
@@ -54,15 +59,17 @@ class ProximalStep(TrainingHook):
                 f"with `exclude`, or penalize them by `l1` alone. Received: {', '.join(unknown)}"
             )
 
-    def fix_support(self) -> None:
-        """Lets the weights that are zero now stay so."""
-        for variable, mask in zip(self.watched, self.masks, strict=True):
-            mask.assign(ops.convert_to_numpy(variable) != 0)
+    def fix_support(self, masks: list[Any] | None = None) -> None:
+        """Puts the penalty off, and lets the weights stay zero that are so now, or in `masks`."""
+        self.on.assign(0.0)
+        given = [ops.convert_to_numpy(v) != 0 for v in self.watched] if masks is None else masks
+        for mask, value in zip(self.masks, given, strict=True):
+            mask.assign(value)
 
     def after_update(self, variable, value):
         index = next(i for i, v in enumerate(self.watched) if v is variable)
         dtype = "float64" if variable.dtype == "float64" else "float32"
-        rate = ops.cast(self._learning_rate(variable), dtype)
+        rate = ops.cast(self._learning_rate(variable), dtype) * ops.cast(self.on, dtype)
         w = ops.cast(value, dtype)
         w = soft_threshold(w, rate * ops.cast(self.l1, dtype))
         if (axes := self.axes[index]) is not None:

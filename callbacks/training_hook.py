@@ -94,15 +94,28 @@ class _Hooks:
     def __init__(self, model: keras.Model):
         self.model = model
         self.hooks: list[TrainingHook] = []
+        self.begun = self._training()
 
     def __call__(self, force: bool = False) -> Any:
-        if force:
-            return self.make()
-        self.leave()  # a new `fit`: an exception has ended the one that the hooks were for
-        return self.model.make_train_function()
+        model = self.model
+        # Another training, or asked for what is there, as trainings do: an exception has ended the
+        # one that the hooks were for. A callback that makes the function anew takes it off first.
+        known = model.train_function is not None and not force
+        if known or any(
+            new is not old for new, old in zip(self._training(), self.begun, strict=True)
+        ):
+            self.leave()
+            return model.make_train_function(force)
+        return self.make()
+
+    def _training(self) -> tuple[Any, Any]:
+        """What `compile` and what `fit` makes anew; objects that equal themselves only."""
+        return self.model._loss_tracker, getattr(self.model, "history", None)
 
     def leave(self) -> None:
-        self.model.__dict__.pop(_MAKE, None)
+        if self.model.__dict__.get(_MAKE) is self:
+            del self.model.__dict__[_MAKE]
+        self.hooks = []
         self.model.train_function = None
 
     def make(self) -> None:
@@ -115,8 +128,19 @@ class _Hooks:
         # In `__dict__`, past the tracking of attributes, which is for layers and variables.
         with self._in_place(), _set(model.__dict__, "train_step", train_step):
             type(model).make_train_function(model, force=True)
-        if keras.backend.backend() == "jax":
-            model.train_function = self._with_state(model.train_function)
+        model.train_function = self._guarded(model.train_function)
+
+    def _guarded(self, function: Any) -> Any:
+        step = self._with_state(function) if keras.backend.backend() == "jax" else function
+
+        def train_function(*arguments: Any) -> Any:
+            if self.model.__dict__.get(_MAKE) is not self:  # put back by someone, later
+                self.model.make_train_function(force=True)
+                function: Any = self.model.train_function
+                return function(*arguments)
+            return step(*arguments)
+
+        return train_function
 
     @contextmanager
     def _in_place(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import brentq
 from sklearn.linear_model import Lasso, LinearRegression, MultiTaskLasso
 
-from occam.callbacks import BackupAndRestore, ProximalPenalty
+from occam.callbacks import BackupAndRestore, ProximalPenalty, Schedule
 from occam.zoo.regularizers import GroupLasso
 
 RANDOM = np.random.default_rng(0)
@@ -166,6 +166,15 @@ class Traced(keras.layers.Layer):
         return inputs
 
 
+def test_a_schedule_reaches_the_strength():
+    penalty = ProximalPenalty(l1=0.0)
+    values = [0.0, 100.0, 0.0]
+    schedule = Schedule(penalty, values.__getitem__, attribute="l1")
+    logs = fit(linear(), schedule, penalty).history
+    assert [s == 1 for s in logs["sparsity"]] == [False, True, False]
+    assert logs["rates/l1"] == values
+
+
 class Strengths(keras.callbacks.Callback):
     def __init__(self, penalty, values):
         super().__init__()
@@ -245,6 +254,41 @@ def test_an_exception_leaves_no_penalty_in_the_next_training(where, how):
     for model in (plain, penalized):
         model.set_weights([np.ones((FEATURES, 1)), np.zeros(1)])
         _ = fit(model) if how == "fit" else model.train_on_batch(X, Y)
+    np.testing.assert_array_equal(kernel(plain), kernel(penalized))
+
+
+class Remakes(keras.callbacks.Callback):
+    """Has the training function made anew, and at the end puts back the one that it found."""
+
+    def on_train_begin(self, logs=None):
+        self.found = self.model.train_function
+        self.model.train_function = None
+        self.model.make_train_function()
+
+    def on_train_end(self, logs=None):
+        self.model.train_function = self.found
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_other_callbacks_may_make_the_training_function_anew(first):
+    plain, penalized = linear(), linear()
+    ours = [Remakes(), ProximalPenalty(l1=1.0)]
+    fit(penalized, *(ours if first else ours[::-1]))
+    assert (kernel(penalized) == 0).any()
+    for model in (plain, penalized):
+        model.set_weights([np.ones((FEATURES, 1)), np.zeros(1)])
+        fit(model)
+    np.testing.assert_array_equal(kernel(plain), kernel(penalized))
+
+
+def test_compiling_after_an_exception_leaves_no_penalty():
+    plain, penalized = linear(), linear()
+    with pytest.raises(RuntimeError, match="crash"):
+        fit(penalized, ProximalPenalty(l1=1.0), Crash(1))
+    for model in (plain, penalized):
+        model.set_weights([np.ones((FEATURES, 1)), np.zeros(1)])
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+        model.train_on_batch(X, Y)
     np.testing.assert_array_equal(kernel(plain), kernel(penalized))
 
 
@@ -386,9 +430,7 @@ def test_groups_that_are_not_known_are_refused():
     model.compile("sgd", "mse")
     penalty = ProximalPenalty(group_lasso=0.1)
     x, y = np.zeros((2, 4, 2)), np.zeros((2, 1))
-    with pytest.raises(
-        ValueError, match=r"kernels are not known.* \S+gru_cell/kernel"
-    ):
+    with pytest.raises(ValueError, match=r"kernels are not known.* \S+gru_cell/kernel"):
         model.fit(x, y, verbose=0, callbacks=[penalty])
     model.fit(x, y, verbose=0, callbacks=[ProximalPenalty(group_lasso=0.1, exclude=["gru*"])])
     model.fit(x, y, verbose=0, callbacks=[ProximalPenalty(l1=0.1)])

@@ -1,0 +1,142 @@
+"""`reestimate_batch_norm`: the statistics of BatchNorm for the weights that a model has now."""
+
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+__all__ = ["batch_norm_layers", "check_data", "reestimate_batch_norm"]
+
+
+def batch_norm_layers(model: keras.Model) -> list[Any]:
+    """The BatchNorm layers of a model whose statistics move in training, nested ones included."""
+    kind = keras.layers.BatchNormalization
+    return [x for x in model._flatten_layers() if isinstance(x, kind) and x.built and x.trainable]
+
+
+def reestimate_batch_norm(model: keras.Model, data: Any, *, batch_size: int = 256) -> None:
+    """Sets moving mean and variance of each BatchNorm to those of its inputs over the whole data.
+
+        mean = E[m_b],    variance = E[v_b + (m_b - mean)^2],
+
+    over batches b weighted by their sizes, with mean m_b and variance v_b of a batch: exactly the
+    moments of the data, unlike the mean of the v_b, however the data is batched. Everything but
+    BatchNorm works as in inference: no dropout, no augmentation. Behind another BatchNorm the
+    inputs are those that its batch statistics give, as in training. Frozen layers keep theirs.
+
+    Args:
+        model: built.
+        data: arrays `x`, or a data set, a `PyDataset` or a list of batches, `x` or `(x, y, ...)`.
+        batch_size: for arrays.
+
+    Raises:
+        ValueError: there is no batch in the data.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.BatchNormalization()])
+    >>> reestimate_batch_norm(model, np.array([[1.0], [2.0], [6.0]]), batch_size=2)
+    >>> [round(float(np.ravel(value)[0]), 5) for value in model.get_weights()[2:]]
+    [3.0, 4.66667]
+
+    Reference: Wu & Johnson, Rethinking "Batch" in BatchNorm, 2021,
+    https://arxiv.org/abs/2105.07576
+    """
+    if not (layers := batch_norm_layers(model)):
+        return
+    records = [_Record(layer) for layer in layers]
+    batches = 0
+    with _recording(records):
+        for batch in _batches(data, batch_size):
+            x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
+            model(x, training=False)
+            batches += 1
+    if not batches:
+        raise ValueError("The data for the statistics of BatchNorm gave no batch.")
+    for record in records:
+        record.settle()
+
+
+def check_data(data: Any) -> Any:
+    """Returns `data`, or says why it cannot be gone through once each epoch.
+
+    Raises:
+        ValueError: it can be iterated only once, or without end.
+    """
+    if isinstance(data, Iterator):
+        raise ValueError(
+            "data: expected something that can be gone through again each epoch: arrays, a data "
+            f"set, or a list of batches. Received: {type(data).__name__}"
+        )
+    if hasattr(data, "cardinality") and int(data.cardinality()) == -1:
+        raise ValueError(
+            "data: expected a data set with an end, such as `dataset.take(100)`. Received: one "
+            "that repeats for ever"
+        )
+    return data
+
+
+def _batches(data: Any, batch_size: int) -> Iterable[Any]:
+    if isinstance(data, keras.utils.PyDataset):
+        return (data[i] for i in range(len(data)))
+    parts = keras.tree.flatten(data) if isinstance(data, dict) else [data]
+    if not all(hasattr(part, "shape") for part in parts):
+        return data
+    starts = range(0, parts[0].shape[0], batch_size)
+    return (
+        keras.tree.map_structure(lambda a, i=start: a[i : i + batch_size], data) for start in starts
+    )
+
+
+class _Record:
+    """The moments of a layer's inputs, batch by batch."""
+
+    def __init__(self, layer: Any):
+        self.layer = layer
+        self.moments: list[tuple[float, np.ndarray, np.ndarray]] = []
+
+    def call(self, inputs, training=None, mask=None):
+        """`layer.call`, in training, with the statistics of this batch alone."""
+        layer = self.layer
+        momentum, layer.momentum = layer.momentum, 0.0
+        try:
+            outputs = type(layer).call(layer, inputs, training=True, mask=mask)
+        finally:
+            layer.momentum = momentum
+        if (size := _positions(inputs, mask, layer.axis)) > 0:
+            self.moments.append((size, _array(layer.moving_mean), _array(layer.moving_variance)))
+        return outputs
+
+    def settle(self) -> None:
+        if not self.moments:
+            return
+        sizes, means, variances = (np.array(each) for each in zip(*self.moments, strict=True))
+        mean = np.average(means, 0, sizes)
+        self.layer.moving_mean.assign(mean)
+        self.layer.moving_variance.assign(np.average(variances + (means - mean) ** 2, 0, sizes))
+
+
+def _positions(inputs: Any, mask: Any, axis: int) -> float:
+    """How many values of a channel are in a batch, up to a constant factor."""
+    if mask is not None:
+        return float(ops.sum(ops.cast(mask, "int32")))
+    return math.prod(inputs.shape) / inputs.shape[axis]
+
+
+@contextmanager
+def _recording(records: list[_Record]) -> Iterator[None]:
+    for record in records:
+        record.layer.__dict__["call"] = record.call
+    try:
+        yield
+    finally:
+        for record in records:
+            del record.layer.__dict__["call"]
+
+
+def _array(variable: Any) -> np.ndarray:
+    return np.array(ops.convert_to_numpy(variable), "float64")

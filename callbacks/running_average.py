@@ -1,0 +1,97 @@
+"""`RunningAverage`: an exponential average of weights, in the graph of the training step."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from .training_hook import TrainingHook, optimizer_of
+from .weight_copies import assign, copies
+
+__all__ = ["RunningAverage"]
+
+
+class RunningAverage(TrainingHook):
+    """Follows variables of a model after each update of the optimizer.
+
+        a <- a + (1 - d) * (w - a),    d = min(decay, (1 + t) / (10 + t)) in the t-th update, from 0
+
+    or `d = decay` without warm-up. Steps that are no updates, of gradient accumulation or of loss
+    scaling, are none here either. Averages are kept in float32 or better: in half precision they
+    would stand still.
+
+    Args:
+        model: compiled.
+        variables: of the model.
+        decay: in [0, 1).
+        warmup: whether `d` grows from 0.1.
+
+    Attributes:
+        averages: variables, in the order of `variables`.
+        count: a variable, the number of updates in the averages.
+    """
+
+    order = 1  # after what changes the weights once more
+
+    def __init__(self, model: keras.Model, variables: list[Any], decay: float, warmup: bool):
+        self.watched = []  # an average is of all that happens in a step
+        self.model = model
+        self.variables = variables
+        self.decay = decay
+        self.warmup = warmup
+        self.averages = [
+            keras.Variable(
+                np.zeros(v.shape), dtype=_precise(v.dtype), trainable=False, name="average"
+            )
+            for v in variables
+        ]
+        self.count, self._seen = (
+            keras.Variable(0, dtype="int32", trainable=False, name=name)
+            for name in ("updates", "seen")
+        )
+        self.state = [self.count, self._seen, *self.averages]
+
+    def begin(self) -> None:
+        """Starts anew from the weights as they are."""
+        assign(self.averages, copies(self.variables))
+        self.count.assign(0)
+
+    def resume(self) -> None:
+        """Takes the optimizer's count of updates as it is now, after whatever was restored."""
+        self._seen.assign(int(self._updates()))
+
+    def values(self) -> list[np.ndarray]:
+        """The averages as arrays."""
+        return copies(self.averages)
+
+    def get_state(self) -> dict[str, Any]:
+        """What it takes to go on."""
+        return {"count": int(self.count), "averages": self.values()}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """The inverse of `get_state`."""
+        self.count.assign(state["count"])
+        assign(self.averages, state["averages"])
+
+    def _updates(self) -> Any:
+        iterations = optimizer_of(self.model.optimizer).iterations
+        return ops.cast(ops.convert_to_tensor(iterations), "int32")
+
+    def after_step(self):
+        updates = self._updates()
+        updated = ops.convert_to_tensor(self._seen) != updates
+        t = ops.cast(ops.convert_to_tensor(self.count), "float32")
+        # 1 - d, without the rounding of d
+        step = ops.maximum(1 - self.decay, 9 / (10 + t)) if self.warmup else 1 - self.decay
+        step = ops.where(updated, step, 0.0)
+        for average, variable in zip(self.averages, self.variables, strict=True):
+            value = ops.cast(ops.convert_to_tensor(variable), average.dtype)
+            moved = value - ops.convert_to_tensor(average)
+            average.assign_add(ops.cast(step, average.dtype) * moved)
+        self.count.assign_add(ops.cast(updated, "int32"))
+        self._seen.assign(updates)
+
+
+def _precise(dtype: str) -> str:
+    return "float64" if dtype == "float64" else "float32"
