@@ -1,6 +1,7 @@
 """Any Keras model as a checked, versioned SavedModel, and the predictor that answers from it.
 
-Importing this package, and `load`, need TensorFlow only; `export` needs Keras as well.
+Importing this package, and `load`, need TensorFlow only; what writes or changes a model needs Keras
+as well.
 """
 
 from .compaction import Compaction, LayerChange, Refusal, fold_batch_norm, shrink

@@ -460,6 +460,22 @@ def test_inner_models_are_laid_out_flat(give_weights, same_answers):
     same_answers(model, smaller)
 
 
+def test_an_inner_model_that_is_called_twice_keeps_its_units(give_weights, same_answers):
+    tower = keras.Sequential(
+        [keras.Input((3,)), layers.Dense(4, name="inside"), layers.ReLU()], name="tower"
+    )
+    inputs = [keras.Input((3,), name="a"), keras.Input((3,), name="b")]
+    x = layers.Concatenate()([tower(one) for one in inputs])
+    model = keras.Model(inputs, layers.Dense(2)(layers.Dense(5, name="own")(x)))
+    give_weights(model)
+    kill(tower, "inside", [1])
+    kill(model, "own", [1], bias=1)
+    smaller, _ = exports.shrink(model)
+    assert smaller.get_layer("inside").units == 4
+    assert smaller.get_layer("own").units == 4
+    same_answers(model, smaller)
+
+
 def test_dropout_noise_and_depth_of_the_training_stay_in_place(give_weights, same_answers):
     inputs = keras.Input((6, 3))
     x = zoo.layers.GaussianNoise(0.1)(inputs)
