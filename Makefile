@@ -5,7 +5,7 @@ NEUTRAL := $(addprefix tests/zoo/, layers regularizers augmentation test_losses.
 	training/test_samples.py training/test_sharpness_aware.py \
 	linting/test_call_rules.py linting/test_decay_rules.py)
 
-.PHONY: demo test test-jax bench methods lint wheel clean
+.PHONY: demo test test-jax bench methods screenshots lint wheel clean
 
 demo: .venv/.run            ## load, train, tune, export, serve on the embedded data; ends with a table
 	$(BIN)/occam demo --directory demo
@@ -28,6 +28,9 @@ bench: .venv/.test          ## the measured ratios of benchmarks/
 
 methods: .venv/.test        ## each method alone, measured, into docs/methods.md: an hour on 2 cores
 	$(BIN)/python -m benchmarks.methods
+
+screenshots: .venv/.test    ## TensorBoard's dashboards, into docs/images/tensorboard; needs chromium
+	$(BIN)/python -m docs.screenshots
 
 lint: .venv/.dev            ## ruff and pyright
 	$(BIN)/ruff check

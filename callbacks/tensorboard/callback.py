@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import keras
 
+from ..penalty import weight_penalty
 from . import summaries
 from .card import card
 from .embeddings import Embeddings
@@ -33,8 +34,8 @@ class TensorBoard(keras.callbacks.TensorBoard):
     Takes the arguments of `keras.callbacks.TensorBoard` and differs from it in that
 
     - scalars come in groups, with training, validation and clean data as curves of one chart (see
-      `names.grouped`), and the Custom Scalars dashboard has a layout, whose first chart is a band
-      from the data loss to the total loss; `names="keras"` keeps Keras' names, and no layout;
+      `names.grouped`), and the Custom Scalars dashboard has a layout, with a band from the data
+      loss to the total loss; `names="keras"` keeps Keras' names, and no layout;
     - everything that callbacks before it put into `logs` is shown (`LossLedger`, ...), the norms of
       the weights, and a text card of the model;
     - an integer `update_freq` loses no epoch;
@@ -228,6 +229,9 @@ class TensorBoard(keras.callbacks.TensorBoard):
             runs[run][tag] = value
         if self.names == "grouped":
             runs["train"] |= {f"weights/norm/{p}": n for p, n in norms(self.model).items()}
+            if "clean_loss" in values:  # so that the band has all its values in every run
+                total = float(values["clean_loss"]) + float(weight_penalty(self.model))
+                runs["clean"].setdefault("loss/total", total)
         known = len(self._tags)
         self._tags.update(dict.fromkeys((run, tag) for run in RUNS for tag in runs[run]))
         for run, tags in runs.items():

@@ -25,8 +25,8 @@ def confusion(y: np.ndarray, p: np.ndarray, class_names: Sequence[str]) -> Any:
     """A figure of the counts, colored by their share of the true class."""
     counts = confusion_matrix(y, p.argmax(1), p.shape[1])
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    size = min(3 + 0.4 * len(counts), 9)
-    figure = new_figure(size + 1, size)
+    size = min(2 + 0.2 * len(counts), 9)
+    figure = new_figure(size + 0.5, size)
     axes = figure.subplots()
     picture = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(picture, ax=axes, label="share of the true class")

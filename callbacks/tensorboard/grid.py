@@ -29,7 +29,7 @@ def grid(
     rows = [samples.x[i : i + _COLUMNS] for i in range(0, min(len(samples), 32), _COLUMNS)]
     if augmentation is not None:
         rows = [few.x, *(_augmented(augmentation, few.x, draw) for draw in range(_DRAWS))]
-    figure = new_figure(1.2 * len(rows[0]), 1.3 * len(rows))
+    figure = new_figure(0.6 * len(rows[0]) + 0.2, 0.7 * len(rows))
     axes = figure.subplots(len(rows), len(rows[0]), squeeze=False)
     for row, line in enumerate(axes):
         for column, place in enumerate(line):

@@ -37,7 +37,7 @@ _BAND = ("loss/data", "loss/data", "loss/total")  # value, lower, upper
 def layout(tags: Iterable[str]) -> Summary:
     """A summary that lays out the charts of those tags that are logged, so that none is empty.
 
-    The first chart is a band from the data loss to the total loss: its height is the penalty.
+    One chart is a band from the data loss to the total loss: its height is the penalty.
 
     >>> summary = layout(["loss/total", "loss/data", "penalty/total"])
     >>> charts(summary.value[0].tensor.string_val[0])

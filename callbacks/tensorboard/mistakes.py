@@ -9,7 +9,7 @@ from .figure import draw_sample, new_figure
 
 __all__ = ["entropy", "mistakes"]
 
-_COLUMNS = 8
+_COLUMNS = 6
 
 
 def entropy(p: np.ndarray) -> np.ndarray:
@@ -36,14 +36,14 @@ def mistakes(x: np.ndarray, y: np.ndarray, p: np.ndarray, class_names: Sequence[
         f"misclassified ({len(wrong)} of {len(y)}), surest first": wrong[np.argsort(-sure[wrong])],
         "most uncertain (entropy)": np.argsort(-entropy(p), kind="stable"),
     }
-    figure = new_figure(1.3 * _COLUMNS, 4.2)
+    figure = new_figure(0.9 * _COLUMNS, 3.4)
     for part, (title, order) in zip(figure.subfigures(2, 1), rows.items(), strict=True):
         part.suptitle(title if len(order) else "no sample is misclassified", fontsize=9)
         places = part.subplots(1, _COLUMNS)
         for place, index in zip(places, order[:_COLUMNS].tolist(), strict=False):
             draw_sample(place, x[index])
             true, said = class_names[int(y[index])], class_names[int(guess[index])]
-            place.set_title(f"{true}, said {said}\n{sure[index]:.2f}", fontsize=7)
+            place.set_title(f"{true}, said {said}:\n{sure[index]:.2f}", fontsize=7)
         for place in part.axes[len(order) :]:
             place.set_axis_off()
     return figure

@@ -43,7 +43,7 @@ def calibration_error(y: np.ndarray, p: np.ndarray) -> float:
 def reliability(y: np.ndarray, p: np.ndarray) -> Any:
     """A figure of accuracy over confidence, with the number of samples in each bin below."""
     count, accuracy, _ = _bins(y, p)
-    figure = new_figure(5, 5.5)
+    figure = new_figure(4, 4)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     middle = (np.arange(_BINS) + 0.5) / _BINS
     held = count > 0

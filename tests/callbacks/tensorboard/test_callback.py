@@ -19,7 +19,7 @@ from tensorboard.plugins.graph import keras_util
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
-from occam.callbacks import TensorBoard
+from occam.callbacks import TensorBoard, weight_penalty
 from occam.callbacks.tensorboard import HParams, Interval, read_scalars
 from occam.callbacks.tensorboard.layout import charts
 from occam.callbacks.tensorboard.names import grouped
@@ -96,6 +96,8 @@ def test_the_events_are_the_history(run):
             logged = [float(row[name]) for row in rows]
             assert list(scalars[of][tag]) == list(range(EPOCHS)), name
             np.testing.assert_allclose(list(scalars[of][tag].values()), logged, rtol=1e-6)
+    clean = scalars["clean"]["loss/total"][EPOCHS - 1]
+    assert clean == pytest.approx(0.5 + float(weight_penalty(run[1])), rel=1e-6)
     for step in range(EPOCHS):
         train = {tag: curve.get(step) for tag, curve in scalars["train"].items()}
         assert train["loss/total"] == pytest.approx(train["loss/data"] + train["penalty/total"])
@@ -431,7 +433,7 @@ def test_keras_names_are_those_of_keras(arrays, make_model, tmp_path):
 OF_KERAS = """
 import functools, sys, pytest
 from keras.src import callbacks
-from occam.callbacks import TensorBoard
+from occam.callbacks import TensorBoard, weight_penalty
 callbacks.TensorBoard = functools.partial(TensorBoard, names="keras")
 from keras.src.callbacks import tensorboard_test
 arguments = ["-q", "-c", "/dev/null", "-p", "no:cacheprovider", "--rootdir", sys.argv[1]]

@@ -216,7 +216,7 @@ def test_mistakes_come_surest_first(answers):
     wrong = np.flatnonzero(p.argmax(1) != y)
     surest = wrong[p.max(1)[wrong].argmax()]
     true, said = "abcd"[y[surest]], "abcd"[p.argmax(1)[surest]]
-    assert titles[0] == f"{true}, said {said}\n{p[surest].max():.2f}"
+    assert titles[0] == f"{true}, said {said}:\n{p[surest].max():.2f}"
     assert f"({len(wrong)} of 300)" in figure.subfigs[0]._suptitle.get_text()
     right = mistakes(np.zeros((1, 5)), np.array([0]), np.array([[1.0, 0.0]]), "ab")
     assert right.subfigs[0]._suptitle.get_text() == "no sample is misclassified"

@@ -1,0 +1,99 @@
+"""`occam board`: every process is a real one."""
+
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from occam import zoo
+from occam.callbacks.tensorboard.event_file import EventFile
+from occam.callbacks.tensorboard.summaries import scalar
+
+OCCAM = [sys.executable, "-m", "occam.cli.main", "board"]
+
+
+def board(*arguments):
+    return subprocess.run(
+        [*OCCAM, *map(str, arguments)], capture_output=True, text=True, timeout=300
+    )
+
+
+def failed(done):
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    return line
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("logs")
+    for run in ("train", "validation"):
+        EventFile(directory / "run" / run).add(0, scalar("loss/data", 1.0), scalar("loss/total", 2))
+    return directory
+
+
+def test_what_is_wrong_with_a_directory_is_one_line(tmp_path, logs):
+    assert "nowhere is not there" in failed(board(tmp_path / "nowhere"))
+    assert "holds no TensorBoard logs" in failed(board(tmp_path))
+    assert "--png needs a file named *.png" in failed(board(logs, "--png", tmp_path / "a.pdf"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_serves_on_loopback_until_it_is_interrupted(logs):
+    process = subprocess.Popen(
+        [*OCCAM, str(logs), "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        address, *rest = process.stdout.readline().split(" ", 1)
+        assert address.startswith("http://127.0.0.1:")
+        assert rest == [f"shows {logs}; Ctrl-C stops it\n"]
+        with urllib.request.urlopen(f"{address}data/logdir") as answer:
+            assert str(logs) in answer.read().decode()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, out, err) == (0, "", "")
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_port_that_is_taken_is_one_line(logs):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        line = failed(board(logs, "--port", taken.getsockname()[1]))
+    assert "port" in line
+
+
+def pixels(path):
+    return np.asarray(Image.open(io.BytesIO(path.read_bytes())).convert("RGB"))
+
+
+def test_png_draws_a_run(logs, tmp_path):
+    done = board(logs, "--png", tmp_path / "run.png")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(np.unique(pixels(tmp_path / "run.png").reshape(-1, 3), axis=0)) > 20
+
+
+def test_png_draws_a_run_of_the_zoo(digits, tmp_path):
+    keras.utils.set_random_seed(0)
+    model = zoo.create_model(
+        "mlp", input_shape=(8, 8, 1), num_classes=10, regularization="medium", seed=0
+    )
+    zoo.train(model, digits, epochs=2, verbose=0, log_dir=tmp_path / "run")
+    done = board(tmp_path / "run", "--png", tmp_path / "run.png")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert pixels(tmp_path / "run.png").std() > 10
+    assert os.path.getsize(tmp_path / "run.png") > 10_000
