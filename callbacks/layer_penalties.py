@@ -17,10 +17,10 @@ def layer_penalties(model: keras.Model) -> dict[str, float]:
     however deep it is nested; together they are `weight_penalty(model)`. Layers of equal paths,
     which models made of other models may have, share one entry.
 
-    >>> layer = keras.layers.Dense(1, kernel_regularizer="l2", kernel_initializer="ones")
-    >>> costs = layer_penalties(keras.Sequential([keras.Input((3,)), layer], name="model"))
+    >>> head = keras.layers.Dense(1, "linear", True, "ones", kernel_regularizer="l2", name="head")
+    >>> costs = layer_penalties(keras.Sequential([keras.Input((3,)), head], name="model"))
     >>> {path: round(cost, 6) for path, cost in costs.items()}
-    {'model/dense': 0.03}
+    {'model/head': 0.03}
     """
     counted = {id(w): w for w in model.trainable_weights if w.regularizer is not None}
     costs: dict[str, list[Any]] = {}
