@@ -121,7 +121,7 @@ class _Hooks:
     def make(self) -> None:
         model, step = self.model, self.model.train_step
 
-        def train_step(*arguments: Any) -> Any:  # a new function, so that JAX traces it anew
+        def train_step(*arguments: Any) -> Any:
             with self._in_place():
                 return self._and_after(step(*arguments))
 
