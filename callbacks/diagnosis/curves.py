@@ -212,11 +212,20 @@ def _last(history: Mapping[str, Sequence[Any]], name: str) -> float | None:
     return float(finite[-1]) if finite else None
 
 
+def _before_last(history: Mapping[str, Sequence[Any]], name: str) -> float | None:
+    """The value at the beginning of the last epoch, if it is finite.
+
+    The data loss of an epoch is of samples that were last learned from an epoch ago: without
+    dropout and augmentation it is about the clean loss before the epoch, and not that after it.
+    """
+    values = [float(v) for v in history.get(name, ())[-2:] if v is not None]
+    return values[0] if len(values) == 2 and math.isfinite(values[0]) else None
+
+
 def _shares(history: Mapping[str, Sequence[Any]]) -> tuple[float | None, float | None]:
     """Of the training loss at the end: all of regularization, and the penalty alone."""
-    loss, data, clean, penalty = (
-        _last(history, name) for name in ("loss", "data_loss", "clean_loss", "penalty")
-    )
+    loss, data, penalty = (_last(history, name) for name in ("loss", "data_loss", "penalty"))
+    clean = _before_last(history, "clean_loss")
     if penalty is None and loss is not None and data is not None:
         penalty = loss - data
     if data is None or penalty is None:
@@ -224,6 +233,6 @@ def _shares(history: Mapping[str, Sequence[Any]]) -> tuple[float | None, float |
     total = data + penalty
     if not (total > 0 and math.isfinite(total)):
         return None, None
-    noise = max(0.0, data - clean) if clean is not None else 0.0
+    noise = max(0.0, data - clean) if clean is not None and math.isfinite(data - clean) else 0.0
     every, alone = (min(1.0, max(0.0, part / total)) for part in (penalty + noise, penalty))
     return every, alone

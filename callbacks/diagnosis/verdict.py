@@ -1,6 +1,8 @@
 """`Verdict`: what is the matter with a training, why, and what to change."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 __all__ = ["Verdict"]
 
@@ -31,6 +33,17 @@ class Verdict:
     evidence: tuple[str, ...]
     advice: tuple[str, ...]
     best_epoch: int | None
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Verdict":
+        """The inverse of `to_dict`."""
+        lists = {name: tuple(values[name]) for name in ("evidence", "advice")}
+        return cls(**{**values, **lists})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON values."""
+        lists = {"evidence": [*self.evidence], "advice": [*self.advice]}
+        return {**dataclasses.asdict(self), **lists}
 
     def __str__(self) -> str:
         evidence = (f"  {line}" for line in self.evidence)

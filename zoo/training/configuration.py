@@ -48,7 +48,14 @@ def regularization_of(
 
 
 def check_arguments(
-    model: keras.Model, data: Data, *, epochs: Any, learning_rate: Any, patience: Any, seed: Any
+    model: keras.Model,
+    data: Data,
+    *,
+    epochs: Any,
+    learning_rate: Any,
+    patience: Any,
+    clean: Any,
+    seed: Any,
 ) -> None:
     """Says which argument of `train` is out of range, or does not fit the data."""
     _check_integer("epochs", epochs, at_least=1)
@@ -57,6 +64,8 @@ def check_arguments(
         _check_integer("patience", patience, at_least=1, otherwise=" or None")
     if not isinstance(learning_rate, numbers.Real) or not 0 < learning_rate < math.inf:
         raise ValueError(f"learning_rate must be a positive number. Received: {learning_rate!r}")
+    if not isinstance(clean, numbers.Real) or not 0 <= clean <= 1:
+        raise ValueError(f"clean must be a fraction in [0, 1]. Received: {clean!r}")
     expected = (None, *data.input_shape), (None, data.num_classes)
     received = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
     if not model.built or received != expected:

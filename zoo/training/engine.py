@@ -1,5 +1,6 @@
 """Compile, fit and evaluate: the part that `zoo.train` and the tuner share."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from ..regularization import Regularization
 from .samples import samples
 from .sharpness_aware import SharpnessAware
 
-__all__ = ["compile_model", "figures", "fit", "training_batches"]
+__all__ = ["clean_batches", "compile_model", "figures", "fit", "training_batches"]
 
 _STREAMED_STEPS = 16  # steps in one call where the data does not fit in memory
 
@@ -101,6 +102,12 @@ def training_batches(
         return batches
     start = first_epoch * data.steps_per_epoch
     return augment(batches, layer, seed=seed, start=start).prefetch(tf.data.AUTOTUNE)
+
+
+def clean_batches(data: Data, fraction: float) -> tf.data.Dataset:
+    """Batches of a fraction of the training part, always the same ones, as they are."""
+    batches = math.ceil(fraction * data.steps_per_epoch)
+    return data.epochs(seed=0).take(batches).cache()
 
 
 def figures(model: keras.Model, data: Data) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from ...callbacks import Verdict
 from ..models import Blueprint
 from ..regularization import Regularization
 from .run_directory import RunDirectory
@@ -25,7 +26,7 @@ class Run:
         result: figures in inference mode, of the weights that were kept: `train`, `validation` and
             `test` with `loss` (penalties included), `data_loss` and `accuracy` each;
             `weight_penalty`; `gap` with `data_loss` (test - train) and `accuracy` (train - test);
-            `epochs`; `best_epoch` (from 1); `stopped_early`; `seconds`.
+            `epochs`; `best_epoch` (from 1); `stopped_early`; `verdict`; `seconds`.
         directory: where all this is, with the model and the TensorBoard logs, or `None`.
     """
 
@@ -58,6 +59,11 @@ class Run:
         Of a model that `create_model` did not build, it is the part that training honours.
         """
         return Regularization.from_dict(self.config["regularization"])
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the training was like, up to the weights that were kept, and what to change."""
+        return Verdict.from_dict(self.result["verdict"])
 
     def load_model(self) -> keras.Model:
         """The trained model, compiled; it takes features as `Data` gives them, standardized."""

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from tqdm.keras import TqdmCallback
 
-from ...callbacks import BackupAndRestore, EarlyStopping, Stopwatch
+from ...callbacks import BackupAndRestore, EarlyStopping, LossLedger, Stopwatch, TensorBoard
 from ..data import Data
 from ..regularization import Regularization
 from . import engine
@@ -16,6 +16,7 @@ from .configuration import check_arguments, configuration, regularization_of
 from .run import Run
 from .run_directory import RunDirectory
 from .samples import check_samples
+from .verdict import verdict
 
 __all__ = ["train"]
 
@@ -28,6 +29,7 @@ def train(
     epochs: int = 100,
     learning_rate: float = 5e-3,
     patience: int | None = 30,
+    clean: float = 0.2,
     log_dir: str | os.PathLike[str] | None = None,
     seed: int = 0,
     callbacks: Sequence[keras.callbacks.Callback] | None = None,
@@ -51,11 +53,14 @@ def train(
         learning_rate: its peak.
         patience: epochs without a smaller validation data loss before it stops; `None` never
             stops early and keeps the last weights.
+        clean: fraction of the training part on which the model is judged in inference mode after
+            each epoch, without augmentation, for the gap between training and validation
+            (`clean_loss`, `gap_loss`, ...) and the verdict; 0 for none, which saves time.
         log_dir: directory of the run (see `Run`), made if it is missing; `None` writes nothing.
         seed: of the order of the samples, and of what is done to them.
-        callbacks: more Keras callbacks, called before ours. Batch hooks are called once an epoch
-            when the data fits in memory. Those that set the learning rate cannot be used: it
-            follows the cosine.
+        callbacks: more Keras callbacks, called after a `LossLedger`, whose figures they see, and
+            before our others. Batch hooks are called once an epoch when the data fits in memory.
+            Those that set the learning rate cannot be used: it follows the cosine.
         resume: go on with the run in `log_dir`, or return it if it is finished. With `False` a
             run that is there is deleted.
         verbose: 0 is silent, 1 shows a progress bar.
@@ -82,9 +87,9 @@ def train(
     """
     regularization = regularization_of(model, regularization)
     training = {"epochs": epochs, "learning_rate": learning_rate, "patience": patience}
-    check_arguments(model, data, **training, seed=seed)
+    check_arguments(model, data, **training, clean=clean, seed=seed)
     check_samples(data, regularization)
-    training = {**training, "learning_rate": float(learning_rate), "seed": seed}
+    training = {**training, "learning_rate": float(learning_rate), "clean": clean, "seed": seed}
     config = configuration(model, data, regularization, training)
     files = RunDirectory(log_dir) if log_dir is not None else None
     if files:
@@ -97,7 +102,8 @@ def train(
 
     stopwatch = Stopwatch()
     stopping = EarlyStopping(patience=patience, verbose=0) if patience else None
-    ours = [*(callbacks or ()), stopwatch, *([stopping] if stopping else [])]
+    ledger = LossLedger(engine.clean_batches(data, clean) if clean else None)
+    ours = [ledger, *(callbacks or ()), stopwatch, *([stopping] if stopping else [])]
     bar = [TqdmCallback(epochs=epochs, verbose=0)] if verbose else []
     history = _fit(trainee, data, regularization, [*ours, *bar], files, epochs=epochs, seed=seed)
     ran = len(history["loss"])
@@ -107,11 +113,13 @@ def train(
             f"The training diverged: after {ran} epochs the data loss of the training part is "
             f"{figures['train']['data_loss']}. Try a learning_rate below {learning_rate:g}."
         )
+    kept = stopping.best_epoch + 1 if stopping else ran
     result = {
         **figures,
         "epochs": ran,
-        "best_epoch": stopping.best_epoch + 1 if stopping else ran,
+        "best_epoch": kept,
         "stopped_early": ran < epochs,
+        "verdict": verdict(history, data, epochs=kept).to_dict(),
         "seconds": round(stopwatch.seconds, 3),
     }
     if files:
@@ -146,7 +154,7 @@ def _fit(
         files.write_history(backup.history)
     logs = [
         keras.callbacks.CSVLogger(files.history, append=backup.epoch > 0),
-        keras.callbacks.TensorBoard(files.tensorboard, write_graph=False),
+        TensorBoard(files.tensorboard, write_graph=False, card={"Regularization": regularization}),
     ]
     first_epoch = epochs if backup.stopped else backup.epoch
     callbacks = [*callbacks, *logs, backup]
