@@ -1,6 +1,7 @@
 """A Keras model together with what leads to its inputs and what its outputs mean."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -8,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from .errors import ExportError
-from .head import means_logits, output_units, probabilities
+from .head import logits, means_logits, output_units, probabilities
 from .inputs import Inputs
 
 __all__ = ["Classifier"]
@@ -21,9 +22,19 @@ class Classifier:
         model: any Keras model with one output of shape `(batch, classes)` or `(batch, 1)`.
         preprocessing: from raw inputs to the model's, or None.
         from_logits: whether the outputs are logits; None: as the last activation says.
+        class_names: one a class; None: "0", "1", ...
+        temperature: by which the logits are divided.
+
+    Attributes:
+        model: the model.
+        inputs: the raw features that it starts from.
+        units: the size of the last axis of the model's output.
+        class_names: the name of each class, by class id.
 
     Raises:
         ExportError: the model is not such a classifier, or Keras runs on another backend.
+        ValueError: `class_names` does not fit the number of classes, or `temperature` is not
+            positive.
     """
 
     def __init__(
@@ -31,35 +42,47 @@ class Classifier:
         model: keras.Model,
         preprocessing: Callable[[Any], Any] | None,
         from_logits: bool | None,
+        class_names: Sequence[str] | None = None,
+        temperature: float = 1.0,
     ):
         _check_backend()
         _check_model(model)
-        self._model = model
+        self.model = model
         self._preprocessing = preprocessing
         inputs = Inputs.of(model)
         self.inputs = _raw_inputs(inputs, preprocessing)
-        units = output_units(model, inputs.structure)
-        self.classes = max(units, 2)
-        self._from_logits = means_logits(model, units) if from_logits is None else from_logits
+        self.units = output_units(model, inputs.structure)
+        self.class_names = _class_names(class_names, max(self.units, 2))
+        self._temperature = _positive(temperature)
+        self._from_logits = means_logits(model, self.units) if from_logits is None else from_logits
 
     @property
     def variables(self) -> list[Any]:
         """The Keras variables of the model and of its preprocessing."""
-        layers = (self._model, self._preprocessing)
+        layers = (self.model, self._preprocessing)
         return [v for layer in layers if isinstance(layer, keras.Layer) for v in layer.variables]
 
     def probabilities(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """`(n, classes)` float32 from raw features by name; what is traced."""
-        outputs = self._model(self._prepared(features), training=False)
-        return probabilities(outputs, self._from_logits)
+        return self.probabilities_of(self.model(self.prepared(features), training=False))
+
+    def logits(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """`(n, classes)` float32, of which the softmax are the probabilities."""
+        outputs = self.model(self.prepared(features), training=False)
+        return logits(outputs, self._from_logits, self._temperature)
+
+    def probabilities_of(self, outputs: tf.Tensor) -> tf.Tensor:
+        """`(n, classes)` float32 from what the model returned."""
+        return probabilities(outputs, self._from_logits, self._temperature)
 
     def predict(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
         """The same by way of `model.predict`; what the written model is compared with."""
-        prepared = self._prepared({name: tf.constant(x) for name, x in features.items()})
-        outputs = self._model.predict(prepared, verbose=0)  # pyright: ignore[reportArgumentType]
-        return probabilities(tf.constant(outputs), self._from_logits).numpy()
+        prepared = self.prepared({name: tf.constant(x) for name, x in features.items()})
+        outputs = self.model.predict(prepared, verbose=0)  # pyright: ignore[reportArgumentType]
+        return self.probabilities_of(tf.constant(outputs)).numpy()
 
-    def _prepared(self, features: Mapping[str, tf.Tensor]) -> Any:
+    def prepared(self, features: Mapping[str, tf.Tensor]) -> Any:
+        """The model's inputs, nested as it takes them, from raw features by name."""
         raw = self.inputs.nest(features)
         if self._preprocessing is None:
             return raw
@@ -89,3 +112,17 @@ def _check_backend() -> None:
 def _check_model(model: Any) -> None:
     if not isinstance(model, keras.Model):
         raise ExportError(f"Expected a keras.Model. Received: {type(model).__name__}")
+
+
+def _class_names(names: Sequence[str] | None, classes: int) -> tuple[str, ...]:
+    if names is None:
+        return tuple(map(str, range(classes)))
+    if isinstance(names, str) or len(names) != classes:
+        raise ValueError(f"Expected class_names with {classes} names. Received: {names!r}")
+    return tuple(map(str, names))
+
+
+def _positive(temperature: float) -> float:
+    if not 0 < temperature < math.inf:
+        raise ValueError(f"Expected a temperature > 0. Received: temperature={temperature!r}")
+    return float(temperature)

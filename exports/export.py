@@ -1,21 +1,27 @@
 """`export`: a Keras classifier becomes a checked, versioned SavedModel, or nothing is published."""
 
+import functools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from .compaction import Compaction, fold_batch_norm, shrink
 from .inspection import check_purity
 from .predictor import open_version
 from .publish import publish, staging
-from .servable import Servable
+from .servable import Servable, Traceable
+from .signatures import Signature, choose
+from .specs import SignatureSpecs
 from .verification import check_same_answers
 
 if TYPE_CHECKING:
     import keras
+
+    from .classifier import Classifier
 
 __all__ = ["Export", "export"]
 
@@ -27,21 +33,33 @@ class Export:
     Args:
         path: the SavedModel, `<directory>/<version>`.
         version: its number.
-        inputs: input name to `tf.TensorSpec` of shape `(None, ...)`.
-        outputs: output name to `tf.TensorSpec`.
         class_names: the name of each class, by class id.
+        signatures: what goes into each signature and comes out, by its name.
+        compactions: the reports of what was made smaller before, by `"shrink"` and `"fold"`.
     """
 
     path: Path
     version: int
-    inputs: Mapping[str, tf.TensorSpec]
-    outputs: Mapping[str, tf.TensorSpec]
     class_names: tuple[str, ...]
+    signatures: Mapping[str, SignatureSpecs]
+    compactions: Mapping[str, Compaction]
+
+    @property
+    def inputs(self) -> Mapping[str, tf.TensorSpec]:
+        """Input name of `serving_default` to `tf.TensorSpec` of shape `(None, ...)`."""
+        return self.signatures["serving_default"].inputs
+
+    @property
+    def outputs(self) -> Mapping[str, tf.TensorSpec]:
+        """Output name of `serving_default` to `tf.TensorSpec`."""
+        return self.signatures["serving_default"].outputs
 
     def __str__(self) -> str:
         lines = [f"version {self.version} in {self.path}"]
-        for title, specs in (("input ", self.inputs), ("output", self.outputs)):
-            lines += [f"  {title} {n}: {s.dtype.name} {s.shape}" for n, s in specs.items()]
+        for name, specs in self.signatures.items():
+            lines += [f"  {name}", *(f"    {line}" for line in str(specs).splitlines())]
+        for name, report in self.compactions.items():
+            lines.append(f"  {name}: {report.bytes_before:,} bytes to {report.bytes_after:,}")
         return "\n".join([*lines, f"  classes {', '.join(self.class_names)}"])
 
 
@@ -52,15 +70,19 @@ def export(
     class_names: Sequence[str] | None = None,
     preprocessing: Callable[[Any], Any] | None = None,
     from_logits: bool | None = None,
+    signatures: Sequence[str | Signature] = ("serving_default",),
+    temperature: float = 1.0,
+    fold: bool = False,
+    shrink: bool = False,
 ) -> Export:
     """Publishes a classifier for serving, as `<directory>/<version>`, the next free version.
 
-    The SavedModel has one signature, `serving_default`, from the model's inputs by name to
+    The SavedModel has the signature `serving_default`, from the model's inputs by name to
     `probabilities` (float32, `(n, classes)`), `class_id` (int64, `(n,)`) and `label` (string,
-    `(n,)`). It runs in inference mode for good: its graph is searched for operations that draw
-    random numbers, change a variable or call Python. Reloaded, it must answer as `model.predict`
-    does. Only then it appears, complete, in one step; `load` or a server that polls the directory
-    sees the version before until that moment.
+    `(n,)`), and those that are asked for besides. It runs in inference mode for good: its graph is
+    searched for operations that draw random numbers, change a variable or call Python. Reloaded, it
+    must answer as `model.predict` does. Only then it appears, complete, in one step; `load` or a
+    server that polls the directory sees the version before until that moment.
 
     Args:
         model: any Keras model with one output of shape `(batch, classes)`, or `(batch, 1)` for two
@@ -72,11 +94,18 @@ def export(
             model's names and shapes, unless it is a Keras model, whose own inputs count.
         from_logits: whether the outputs are logits rather than probabilities; by default what the
             last activation says (linear, or softmax or sigmoid).
+        signatures: what can be asked besides `serving_default`: `"logits"`, `"embedding"`,
+            `"image_bytes"`, `"classify"`, `"uncertainty"`, or `exports.Embedding(layer)`,
+            `exports.ImageBytes(max_pixels)`, `exports.Uncertainty(samples)`.
+        temperature: by which all logits are divided, as `fit_temperature` finds it.
+        fold: whether batch normalization becomes part of the kernels, by `fold_batch_norm`.
+        shrink: whether dead units are removed, by `shrink`.
 
     Raises:
-        ExportError: the model is no such classifier, its graph is not pure, or the written model
-            answers differently. Nothing was published.
-        ValueError: `class_names` does not fit the number of classes.
+        ExportError: the model is no such classifier, or not one for a signature, its graph is not
+            pure, or the written model answers differently. Nothing was published.
+        ValueError: `class_names` does not fit the number of classes, a signature is unknown,
+            `temperature` is not positive, or the model is not one to fold or shrink.
 
     Example:
 
@@ -93,11 +122,12 @@ def export(
     """
     from .classifier import Classifier  # here, since only a writer needs Keras
 
-    classifier = Classifier(model, preprocessing, from_logits)
-    names = _class_names(class_names, classifier.classes)
-    servable = Servable(
-        classifier.probabilities, classifier.inputs.specs, names, classifier.variables
-    )
+    chosen = choose(signatures)
+    _check_compaction(chosen, fold, shrink)
+    classifier = Classifier(model, preprocessing, from_logits, class_names, temperature)
+    served, compactions = _compacted(model, fold, shrink)
+    smaller = Classifier(served, preprocessing, from_logits, class_names, temperature)
+    servable = _servable(smaller, chosen.values())
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     with staging(directory) as staged:
@@ -106,12 +136,36 @@ def export(
         written = open_version(staged)
         check_same_answers(written, classifier.predict, servable.precision)
         path = publish(staged)
-    return Export(path, int(path.name), written.inputs, written.outputs, written.class_names)
+    return Export(path, int(path.name), written.class_names, written.specs, compactions)
 
 
-def _class_names(names: Sequence[str] | None, classes: int) -> tuple[str, ...]:
-    if names is None:
-        return tuple(map(str, range(classes)))
-    if isinstance(names, str) or len(names) != classes:
-        raise ValueError(f"Expected class_names with {classes} names. Received: {names!r}")
-    return tuple(map(str, names))
+def _check_compaction(signatures: Mapping[str, Signature], fold: bool, without_dead: bool) -> None:
+    if (fold or without_dead) and "uncertainty" in signatures:
+        raise ValueError(
+            "Expected fold=False and shrink=False with the signature 'uncertainty': both move "
+            "constants past layers that drop, after which other things are dropped than in "
+            f"training. Received: fold={fold}, shrink={without_dead}"
+        )
+
+
+def _compacted(
+    model: "keras.Model", fold: bool, without_dead: bool
+) -> tuple["keras.Model", dict[str, Compaction]]:
+    reports = {}
+    if without_dead:
+        model, reports["shrink"] = shrink(model)
+    if fold:
+        model, reports["fold"] = fold_batch_norm(model)
+    return model, reports
+
+
+def _servable(classifier: "Classifier", signatures: Iterable[Signature]) -> Servable:
+    traceables = {
+        signature.name: Traceable(
+            functools.partial(signature.answer, classifier),
+            signature.inputs(classifier),
+            signature.method,
+        )
+        for signature in signatures
+    }
+    return Servable(traceables, classifier.class_names, classifier.variables)

@@ -3,11 +3,14 @@
 from typing import Any, Literal
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from .errors import ExportError
 
-__all__ = ["means_logits", "output_units", "probabilities"]
+__all__ = ["logits", "means_logits", "output_units", "probabilities"]
+
+_TINY = float(np.finfo("float32").tiny)
 
 Meaning = Literal["softmax", "sigmoid", "linear"]
 _MEANINGS: dict[Any, Meaning] = {
@@ -70,18 +73,36 @@ def means_logits(model: keras.Model, units: int) -> bool:
     )
 
 
-def probabilities(outputs: tf.Tensor, from_logits: bool) -> tf.Tensor:
+def probabilities(outputs: tf.Tensor, from_logits: bool, temperature: float = 1.0) -> tf.Tensor:
     """`(n, classes)` float32 probabilities from outputs of shape `(n, units)`.
 
     One unit stands for two classes: `(1 - p, p)`. The outputs are cast before the softmax, so that
     a model in half precision gives probabilities in float32.
     """
+    if temperature != 1.0:
+        return tf.nn.softmax(logits(outputs, from_logits, temperature))
     outputs = tf.cast(outputs, tf.float32)
     if outputs.shape[-1] == 1:
         both = [-outputs, outputs] if from_logits else [1 - outputs, outputs]
         outputs = tf.concat(both, axis=-1)
         return tf.sigmoid(outputs) if from_logits else outputs
     return tf.nn.softmax(outputs) if from_logits else outputs
+
+
+def logits(outputs: tf.Tensor, from_logits: bool, temperature: float = 1.0) -> tf.Tensor:
+    """`(n, classes)` float32 numbers whose softmax are the probabilities.
+
+    Of a model that gives probabilities it is their logarithm, that of 0 taken at float32's smallest
+    normal number. One unit stands for two classes: `(0, z)`, or `(log(1 - p), log(p))`.
+    """
+    outputs = tf.cast(outputs, tf.float32)
+    if not from_logits:
+        both = outputs.shape[-1] == 1
+        outputs = tf.concat([1 - outputs, outputs], axis=-1) if both else outputs
+        outputs = tf.math.log(tf.maximum(outputs, _TINY))
+    elif outputs.shape[-1] == 1:
+        outputs = tf.concat([tf.zeros_like(outputs), outputs], axis=-1)
+    return outputs if temperature == 1.0 else outputs / temperature
 
 
 def _last_operation(model: keras.Model) -> Any:

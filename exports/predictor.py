@@ -10,8 +10,11 @@ import tensorflow as tf
 
 from .publish import versions
 from .servable import SIGNATURE
+from .specs import SignatureSpecs
 
 __all__ = ["Predictor", "load", "open_version"]
+
+_ROWS = 256  # at once: a matter of memory
 
 
 class Predictor:
@@ -20,21 +23,24 @@ class Predictor:
     Attributes:
         version: the number of the version that answers; None before it was published.
         class_names: the name of each class, by class id.
-        inputs: input name to `tf.TensorSpec`, of shape `(None, ...)`: any number of rows.
-        outputs: output name to `tf.TensorSpec`.
+        signatures: the names of what can be asked, `serving_default` first.
+        specs: what goes into each signature and comes out, by its name.
+        inputs: input name of `serving_default` to `tf.TensorSpec`, of shape `(None, ...)`: any
+            number of rows.
+        outputs: output name of `serving_default` to `tf.TensorSpec`.
     """
 
     def __init__(self, model: Any, version: int | None):
-        self._model = model  # keeps the variables alive: the signature holds them only weakly
-        self._signature = model.signatures[SIGNATURE]
+        self._model = model  # keeps the variables alive: a signature holds them only weakly
         self.version = version
         self.class_names = tuple(name.decode() for name in model.class_names().numpy())
-        self.inputs: dict[str, tf.TensorSpec] = self._signature.structured_input_signature[1]
-        self.outputs: dict[str, tf.TensorSpec] = dict(
-            sorted(self._signature.structured_outputs.items())
-        )
+        others = sorted(set(model.signatures) - {SIGNATURE})
+        self.specs = {name: _specs(model.signatures[name]) for name in (SIGNATURE, *others)}
+        self.signatures = tuple(self.specs)
+        self.inputs = self.specs[SIGNATURE].inputs
+        self.outputs = self.specs[SIGNATURE].outputs
 
-    def predict(self, x: Any, *, batch_size: int = 256) -> dict[str, np.ndarray]:
+    def predict(self, x: Any, *, batch_size: int = _ROWS) -> dict[str, np.ndarray]:
         """The answer for each row of `x`.
 
         Args:
@@ -50,32 +56,48 @@ class Predictor:
             ValueError: a wrong shape, an input missing or unknown, or unequal numbers of rows.
             TypeError: what the input's dtype cannot hold: text, fractions or too large integers.
         """
-        features = self._features(x)
+        given = x if isinstance(x, Mapping) else dict.fromkeys(list(self.inputs)[:1], x)
+        received = sorted(given) if isinstance(x, Mapping) else type(x).__name__
+        features = _features(self.inputs, given, received)
+        return self._answer(SIGNATURE, features, _positive(batch_size))
+
+    def call(self, signature: str, /, **features: Any) -> dict[str, np.ndarray]:
+        """The answer of any signature for each row of `features`.
+
+        Args:
+            signature: one of `signatures`.
+            **features: the inputs of the signature by name, arrays of shape `(n, ...)`; files and
+                serialized examples as bytes.
+
+        Returns:
+            The outputs by name, arrays of shape `(n, ...)`; strings as `str`.
+
+        Raises:
+            ValueError: no such signature, or as in `predict`.
+            TypeError: as in `predict`.
+            tf.errors.InvalidArgumentError: bytes that are not what they should be.
+        """
+        if signature not in self.specs:
+            raise ValueError(
+                f"Expected one of the signatures {list(self.signatures)}. Received: {signature!r}"
+            )
+        given = _features(self.specs[signature].inputs, features, sorted(features))
+        return self._answer(signature, given, _ROWS)
+
+    def _answer(
+        self, signature: str, features: Mapping[str, np.ndarray], batch_size: int
+    ) -> dict[str, np.ndarray]:
+        function = self._model.signatures[signature]
         rows = len(next(iter(features.values())))
-        starts = range(0, max(rows, 1), _positive(batch_size))
+        starts = range(0, max(rows, 1), batch_size)
         batches = [
-            self._signature(**{n: tf.constant(a[i : i + batch_size]) for n, a in features.items()})
+            function(**{n: _tensor(a[i : i + batch_size]) for n, a in features.items()})
             for i in starts
         ]
-        answer = {
-            name: np.concatenate([batch[name].numpy() for batch in batches])
-            for name in self.outputs
+        return {
+            name: _text(np.concatenate([batch[name].numpy() for batch in batches]))
+            for name in self.specs[signature].outputs
         }
-        answer["label"] = np.char.decode(answer["label"].astype(bytes), "utf-8")
-        return answer
-
-    def _features(self, x: Any) -> dict[str, np.ndarray]:
-        given = x if isinstance(x, Mapping) else dict.fromkeys(list(self.inputs)[:1], x)
-        if given.keys() != self.inputs.keys():
-            raise ValueError(
-                f"Expected the inputs {sorted(self.inputs)}, as a dict by name. "
-                f"Received: {sorted(given) if isinstance(x, Mapping) else type(x).__name__}"
-            )
-        features = {name: _checked(spec, given[name]) for name, spec in self.inputs.items()}
-        rows = {name: len(array) for name, array in features.items()}
-        if len(set(rows.values())) > 1:
-            raise ValueError(f"Expected the same number of rows in each input. Received: {rows}")
-        return features
 
     def __repr__(self) -> str:
         inputs = ", ".join(f"{s.name}: {s.dtype.name} {s.shape}" for s in self.inputs.values())
@@ -129,8 +151,38 @@ def open_version(path: Path, version: int | None = None) -> Predictor:
     return Predictor(model, version)
 
 
+def _specs(signature: Any) -> SignatureSpecs:
+    inputs = signature.structured_input_signature[1]
+    return SignatureSpecs(inputs, dict(sorted(signature.structured_outputs.items())))
+
+
+def _features(
+    specs: Mapping[str, tf.TensorSpec], given: Mapping[str, Any], received: Any
+) -> dict[str, np.ndarray]:
+    """The arrays in `given` as the inputs expect them, or what was expected and what came."""
+    if given.keys() != specs.keys():
+        raise ValueError(
+            f"Expected the inputs {sorted(specs)}, as a dict by name. Received: {received}"
+        )
+    features = {name: _checked(spec, given[name]) for name, spec in specs.items()}
+    rows = {name: len(array) for name, array in features.items()}
+    if len(set(rows.values())) > 1:
+        raise ValueError(f"Expected the same number of rows in each input. Received: {rows}")
+    return features
+
+
+def _tensor(array: np.ndarray) -> tf.Tensor:
+    return tf.constant(array, tf.string if array.dtype == object else None, array.shape)
+
+
+def _text(array: np.ndarray) -> np.ndarray:
+    return np.char.decode(array.astype(bytes), "utf-8") if array.dtype == object else array
+
+
 def _checked(spec: tf.TensorSpec, value: Any) -> np.ndarray:
     """`value` as an array of the spec's dtype and shape, or what was expected and what came."""
+    if spec.dtype == tf.string:
+        return _checked_shape(spec, _strings(spec, value))
     array = np.asarray(value)
     dtype = np.dtype(spec.dtype.as_numpy_dtype)
     if not _converts(array, dtype):
@@ -138,12 +190,26 @@ def _checked(spec: tf.TensorSpec, value: Any) -> np.ndarray:
             f"Input {spec.name!r}: expected {spec.dtype.name} or what converts to it. "
             f"Received: {array.dtype}{_range(array)}"
         )
+    return _checked_shape(spec, array).astype(dtype, copy=False)
+
+
+def _strings(spec: tf.TensorSpec, value: Any) -> np.ndarray:
+    """`value` as an array of objects: NumPy's own bytes would lose zeros at their ends."""
+    array = np.array(value, dtype=object)
+    if other := next((s for s in array.flat if not isinstance(s, bytes | str)), None):
+        raise TypeError(
+            f"Input {spec.name!r}: expected bytes or str. Received: {type(other).__name__}"
+        )
+    return array
+
+
+def _checked_shape(spec: tf.TensorSpec, array: np.ndarray) -> np.ndarray:
     if not spec.shape.is_compatible_with(array.shape):
         raise ValueError(
             f"Input {spec.name!r}: expected the shape {spec.shape} (None: any). "
             f"Received: {array.shape}"
         )
-    return array.astype(dtype, copy=False)
+    return array
 
 
 def _converts(array: np.ndarray, dtype: np.dtype) -> bool:

@@ -1,69 +1,87 @@
-"""The object that is written: one traced function and the weights that it reads, each once."""
+"""The object that is written: traced functions and the weights that they read, each once."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from .errors import ExportError
 
-__all__ = ["SIGNATURE", "Servable"]
+__all__ = ["SIGNATURE", "Servable", "Traceable"]
 
 SIGNATURE = "serving_default"
+PREDICT = "tensorflow/serving/predict"
+
+
+class Traceable(NamedTuple):
+    """A function to be traced as a signature.
+
+    Args:
+        function: from features by name to answers by name.
+        specs: feature name to `tf.TensorSpec` of shape `(None, ...)`.
+        method: what TensorFlow Serving calls such a signature.
+    """
+
+    function: Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]
+    specs: Mapping[str, tf.TensorSpec]
+    method: str = PREDICT
 
 
 class Servable(tf.Module):
-    """One signature, from named features to the answer, and nothing of the training.
+    """Signatures, from named features to named answers, and nothing of the training.
 
     `keras.Model.export` writes every weight twice and leaves layers in training mode; a plain
-    module around a traced function does neither, and is read back without Keras.
+    module around traced functions does neither, and is read back without Keras. A weight that
+    several signatures read is stored once.
 
     Args:
-        probabilities: from features by name to `(n, classes)` float32 probabilities.
-        specs: name to `tf.TensorSpec` of shape `(None, ...)`.
+        signatures: what to trace, by name; `serving_default` among it.
         class_names: one string a class.
         variables: the Keras variables whose paths name the stored weights.
     """
 
     def __init__(
         self,
-        probabilities: Callable[[Mapping[str, tf.Tensor]], tf.Tensor],
-        specs: Mapping[str, tf.TensorSpec],
+        signatures: Mapping[str, Traceable],
         class_names: Sequence[str],
         variables: Iterable[Any],
     ):
         super().__init__()
-
-        def serve(features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            return _answer(probabilities(features), class_names)
-
-        # autograph=False, as in `model.predict`: the graph is what Keras' own tracing gives.
-        function = tf.function(serve, input_signature=[dict(specs)], autograph=False)
-        self.signature = function.get_concrete_function()
-        _check_captures(self.signature.graph)
-        self.weights_by_path = _by_path(self.signature.graph.variables, variables)
+        self._methods = tuple((name, traceable.method) for name, traceable in signatures.items())
+        self.functions = {name: _traced(traceable) for name, traceable in signatures.items()}
+        read = {
+            id(variable): variable
+            for signature in self.functions.values()
+            for variable in signature.graph.variables
+        }
+        self.weights_by_path = _by_path(read.values(), variables)
         self.class_names = tf.function(lambda: tf.constant(class_names), input_signature=[])
 
     @property
     def precision(self) -> str:
-        """The shortest float dtype in which the graph computes: `"float32"`, `"bfloat16"`, ..."""
-        tensors = (t for op in self.signature.graph.get_operations() for t in op.outputs)
+        """The shortest float dtype in which `serving_default` computes: `"float32"`, ..."""
+        operations = self.functions[SIGNATURE].graph.get_operations()
+        tensors = (tensor for operation in operations for tensor in operation.outputs)
         dtypes = {tensor.dtype for tensor in tensors if tensor.dtype.is_floating}
         return min(dtypes, key=lambda dtype: dtype.size).name
 
     def save(self, path: str) -> None:
         """Writes the SavedModel into the directory `path`."""
-        tf.saved_model.save(self, path, signatures={SIGNATURE: self.signature})
+        tf.saved_model.save(self, path, signatures=dict(self.functions))
+        _set_methods(Path(path, "saved_model.pb"), dict(self._methods))
 
 
-def _answer(probabilities: tf.Tensor, class_names: Sequence[str]) -> dict[str, tf.Tensor]:
-    class_id = tf.argmax(probabilities, axis=-1, output_type=tf.int64)
-    return {
-        "probabilities": probabilities,
-        "class_id": class_id,
-        "label": tf.gather(tf.constant(class_names), class_id),
-    }
+def _traced(traceable: Traceable) -> Any:
+    # autograph=False, as in `model.predict`: the graph is what Keras' own tracing gives.
+    function = tf.function(
+        traceable.function, input_signature=[dict(traceable.specs)], autograph=False
+    )
+    traced = function.get_concrete_function()
+    _check_captures(traced.graph)
+    return traced
 
 
 def _check_captures(graph: Any) -> None:
@@ -88,3 +106,14 @@ def _by_path(read: Iterable[tf.Variable], variables: Iterable[Any]) -> dict[str,
         seen[path] += 1
         weights[path if seen[path] == 1 else f"{path}_{seen[path]}"] = variable
     return weights
+
+
+def _set_methods(path: Path, methods: Mapping[str, str]) -> None:
+    """Names the method of signatures that are not for Predict, which is what TensorFlow writes."""
+    changed = {name: method for name, method in methods.items() if method != PREDICT}
+    if not changed:
+        return
+    saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    for name, method in changed.items():
+        saved.meta_graphs[0].signature_def[name].method_name = method
+    path.write_bytes(saved.SerializeToString(deterministic=True))

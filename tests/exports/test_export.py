@@ -31,10 +31,11 @@ def test_the_signature_has_names_shapes_and_dtypes(small_model, tmp_path):
     assert published.path == tmp_path / "1"
     assert str(published) == (
         f"version 1 in {tmp_path / '1'}\n"
-        "  input  flower: float32 (None, 4)\n"
-        "  output class_id: int64 (None,)\n"
-        "  output label: string (None,)\n"
-        "  output probabilities: float32 (None, 3)\n"
+        "  serving_default\n"
+        "    input  flower: float32 (None, 4)\n"
+        "    output class_id: int64 (None,)\n"
+        "    output label: string (None,)\n"
+        "    output probabilities: float32 (None, 3)\n"
         "  classes 0, 1, 2"
     )
     loaded = tf.saved_model.load(str(published.path))

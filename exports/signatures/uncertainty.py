@@ -1,0 +1,104 @@
+"""`uncertainty`: how sure the model is, by Monte Carlo dropout."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import tensorflow as tf
+
+from ..errors import ExportError
+from .signature import Signature
+
+if TYPE_CHECKING:
+    from ..classifier import Classifier
+
+__all__ = ["Uncertainty"]
+
+
+class Uncertainty(Signature):
+    """From the model's inputs to mean and spread of T answers with dropout left on.
+
+    For p_t the probabilities of the t-th of T passes, H[p] = - sum_c p_c log p_c in nats,
+
+        mean = 1/T sum_t p_t                    standard_deviation = sqrt(1/T sum_t (p_t - mean)^2)
+        predictive_entropy = H[mean]            mutual_information = H[mean] - 1/T sum_t H[p_t]
+
+    The entropy is large where the answer is uncertain for any reason, the mutual information where
+    the passes contradict each other: for what the model has not learned. A row's answer depends on
+    its features and its seed and on nothing else: the same ones give the same answer in any batch,
+    in any process. Give the rows of a request different seeds; those with equal ones are asked of
+    the same T thinned networks. Only layers that drop are random, recurrent and attention dropout
+    and stochastic depth included; noise and augmentation are off and batch normalization is as in
+    inference. What lies before the first of them is computed once, the rest T times for each row.
+
+    Inputs: the model's, and `seed`, int64 `(n,)`.
+    Answers: `mean` and `standard_deviation`, float32 `(n, classes)`; `predictive_entropy` and
+    `mutual_information`, float32 `(n,)`.
+
+    Args:
+        samples: T, fixed in the graph.
+
+    Raises:
+        ValueError: `samples` is not an integer >= 2.
+
+    Reference: Gal & Ghahramani, Dropout as a Bayesian Approximation: Representing Model Uncertainty
+        in Deep Learning, 2016, https://arxiv.org/abs/1506.02142; the mutual information: Houlsby et
+        al., Bayesian Active Learning for Classification and Preference Learning, 2011,
+        https://arxiv.org/abs/1112.5745
+    """
+
+    name = "uncertainty"
+
+    def __init__(self, samples: int = 16):
+        if not (isinstance(samples, int) and samples >= 2):
+            raise ValueError(f"samples must be an integer >= 2. Received: samples={samples!r}")
+        self.samples = samples
+
+    def inputs(self, classifier: "Classifier") -> Mapping[str, tf.TensorSpec]:
+        """The model's, and the seeds."""
+        from .dropping import drops  # here, since only a writer needs Keras
+
+        specs = classifier.inputs.specs
+        if "seed" in specs:
+            raise ExportError(
+                "The signature 'uncertainty' adds an input 'seed'. Received: a model with an input "
+                "of that name"
+            )
+        if not drops(classifier.model):
+            raise ExportError(
+                "The signature 'uncertainty' expects a model with dropout, or another layer that "
+                f"drops in training, at a rate above 0. Received: {classifier.model.name!r} "
+                "without one"
+            )
+        return {**specs, "seed": tf.TensorSpec((None,), tf.int64, "seed")}
+
+    def answer(
+        self, classifier: "Classifier", features: Mapping[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        """The answers by name."""
+        from .sampling import sample  # here, since only a writer needs Keras
+
+        features = dict(features)
+        seeds = features.pop("seed")
+        inputs = classifier.prepared(features)
+        outputs = sample(classifier.model, inputs, seeds, self.samples, classifier.units)
+        passes = classifier.probabilities_of(outputs)
+        passes = tf.reshape(passes, (-1, self.samples, passes.shape[-1]))
+        return _moments(passes)
+
+
+def _moments(passes: tf.Tensor) -> dict[str, tf.Tensor]:
+    """The answers from `(n, T, classes)` probabilities."""
+    mean = tf.reduce_mean(passes, axis=1)
+    entropy = _entropy(mean)
+    information = entropy - tf.reduce_mean(_entropy(passes), axis=1)
+    return {
+        "mean": mean,
+        "standard_deviation": tf.math.reduce_std(passes, axis=1),
+        "predictive_entropy": entropy,
+        # Jensen's inequality; rounding may take it below.
+        "mutual_information": tf.maximum(information, 0.0),
+    }
+
+
+def _entropy(probabilities: tf.Tensor) -> tf.Tensor:
+    return -tf.reduce_sum(tf.math.xlogy(probabilities, probabilities), axis=-1)
