@@ -11,20 +11,8 @@ from .kernels import Change, DepthwiseKernel, kernel_of, numbers
 
 __all__ = ["Link", "link_of"]
 
-_SELECTING = frozenset(
-    [
-        "ExpandDims",
-        "Flatten",
-        "GetItem",
-        "Max",
-        "Mean",
-        "Pad",
-        "Permute",
-        "Reshape",
-        "Squeeze",
-        "Transpose",
-    ]
-)
+_MOVING = ("ExpandDims", "Flatten", "GetItem", "Pad", "Permute", "Reshape", "Squeeze", "Transpose")
+_SELECTING = frozenset((*_MOVING, "Max", "Mean"))
 
 
 class Link:

@@ -102,9 +102,9 @@ class Removal:
             going = gone[channels]
             constant = known.get(step.inputs[0])
             if constant is not None and going.any():
-                moved = np.where(going, np.nan_to_num(constant), 0)
-                kernel.add_constants(moved)
-                if moved.any():
+                before = kernel.bias
+                kernel.add_constants(np.where(going, np.nan_to_num(constant), 0))
+                if not np.array_equal(kernel.bias, before):
                     self.touched.add(id(step.operation))
             kernel.clear_channels(going)
             kernel.clear_units(gone[units])
