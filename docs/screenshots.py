@@ -8,7 +8,6 @@ without the pictures. Some 60 seconds on 2 cores.
 import contextlib
 import io
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -33,7 +32,7 @@ function walk(node, visit) {
     if (child.nodeType !== 1 || ['STYLE', 'SCRIPT', 'TEMPLATE'].includes(child.tagName)) continue;
     visit(child);
     if (child.shadowRoot) walk(child.shadowRoot, visit);
-    if (child.contentDocument) walk(child.contentDocument.body, visit);
+    if (child.contentDocument?.body) walk(child.contentDocument.body, visit);
     walk(child, visit);
   }
 }
@@ -111,21 +110,19 @@ def _model(l2: float | None, dropout: float | None) -> Any:
 
 @contextlib.contextmanager
 def serve(directory: Path) -> Iterator[str]:
-    """The address of `occam board` on a directory; stopped, as by Ctrl-C, at the end."""
+    """The address of `occam board` on a directory; it is stopped at the end."""
     command = [sys.executable, "-m", "occam.cli.main", "board", str(directory), "--port", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        line = process.stdout.readline() if process.stdout else ""
-        if not line.startswith("http://127.0.0.1:"):
-            raise RuntimeError(f"occam board failed: {process.communicate()[1]}")
-        yield line.split()[0]
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-        if process.returncode or errors:
-            raise RuntimeError(f"occam board ended with {process.returncode}: {errors}")
-    finally:
-        process.kill()
-        process.communicate()
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            if not line.startswith("http://127.0.0.1:"):
+                raise RuntimeError(f"occam board failed: {process.communicate()[1]}")
+            yield line.split()[0]
+        finally:
+            process.terminate()
+            process.communicate()
 
 
 def chromium() -> tuple[str, str] | None:

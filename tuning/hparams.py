@@ -2,11 +2,10 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
-import tensorflow as tf
-from tensorboard.plugins.hparams import api as hp
-
+from ..callbacks.tensorboard import HParams, Interval
+from ..callbacks.tensorboard.event_file import EventFile
+from ..callbacks.tensorboard.summaries import scalar
 from ..zoo.regularization import Choice, Regularization
 
 __all__ = ["log_experiment", "log_trial"]
@@ -19,10 +18,9 @@ def log_experiment(directory: str | os.PathLike[str], space: Sequence[str]) -> N
         directory: that of the search, which TensorBoard is pointed at.
         space: the fields that are searched.
     """
-    metrics = [hp.Metric(name) for name in ("val_data_loss", "val_accuracy")]
-    ranges = [hp.HParam(name, _domain(name)) for name in space]
-    with tf.summary.create_file_writer(str(directory)).as_default():
-        hp.hparams_config(hparams=ranges, metrics=metrics)
+    metrics = [("", name) for name in ("val_data_loss", "val_accuracy")]
+    hparams = HParams({}, {name: _range(name) for name in space})
+    EventFile(directory).add(0, hparams.experiment(metrics))
 
 
 def log_trial(
@@ -43,14 +41,13 @@ def log_trial(
             beside them go on to the last.
     """
     values = {name: getattr(regularization, name) for name in space}
-    with tf.summary.create_file_writer(str(Path(directory))).as_default():
-        hp.hparams(values, trial_id=trial)
-        for name, value in judged.items():
-            tf.summary.scalar(name, value, step=0)
+    hparams = HParams(values, {name: _range(name) for name in space}, trial)
+    figures = (scalar(name, value) for name, value in judged.items())
+    EventFile(directory).add(0, hparams.row(), *figures)
 
 
-def _domain(name: str) -> hp.RealInterval | hp.Discrete:
+def _range(name: str) -> Interval | Sequence[str]:
     strength = Regularization.strengths()[name]
     if isinstance(strength, Choice):
-        return hp.Discrete([strength.off, *strength.options])
-    return hp.RealInterval(strength.off, strength.search[1])
+        return (strength.off, *strength.options)
+    return Interval(*strength.search, log=strength.scale == "log", off=strength.off)

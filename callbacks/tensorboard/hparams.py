@@ -123,14 +123,14 @@ class HParams:
         """The configuration that all compared runs share.
 
         Args:
-            metrics: a run below the trial's own and a tag, for each metric to show.
+            metrics: a run below the trial's own, or "" for that one, and a tag, for each to show.
         """
         columns: list[hp.HParam] = []
         for name in self._names():
             span = self.ranges.get(name)
             numeric = isinstance(span, Interval)
             columns += span.columns(name) if numeric else [hp.HParam(name, _domain(span))]
-        shown = [hp.Metric(tag, group=run, display_name=f"{tag} ({run})") for run, tag in metrics]
+        shown = [hp.Metric(tag, group=run, display_name=_title(run, tag)) for run, tag in metrics]
         return hparams_config_pb(columns, shown)
 
     def row(self) -> Summary:
@@ -142,6 +142,10 @@ class HParams:
         """Says that the run is finished."""
         # TensorBoard makes it as a message of TensorFlow's own copy of the class.
         return Summary.FromString(session_end_pb(STATUS_SUCCESS).SerializeToString())
+
+
+def _title(run: str, tag: str) -> str:
+    return f"{tag} ({run})" if run else tag
 
 
 def _effective(name: str, value: Any, span: Interval | Sequence[Value] | None) -> Value:

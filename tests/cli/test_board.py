@@ -19,6 +19,12 @@ from occam.callbacks.tensorboard.summaries import scalar
 
 OCCAM = [sys.executable, "-m", "occam.cli.main", "board"]
 
+# A shell's background job, and so all that it starts, ignores interrupts.
+HEEDFUL = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from occam.cli.main import main; main()"
+)
+
 
 def board(*arguments):
     return subprocess.run(
@@ -50,7 +56,7 @@ def test_what_is_wrong_with_a_directory_is_one_line(tmp_path, logs):
 
 def test_it_serves_on_loopback_until_it_is_interrupted(logs):
     process = subprocess.Popen(
-        [*OCCAM, str(logs), "--port", "0"],
+        [sys.executable, "-c", HEEDFUL, "board", str(logs), "--port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import signal
 import subprocess
@@ -69,7 +70,10 @@ def test_hparams_are_effective_values_of_every_run(found):
         content = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
         start = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info
         values = {name: value.number_value for name, value in start.hparams.items()}
+        logarithm = values.pop("log10_l2")  # off is a decade below the range
         assert values == {n: getattr(candidate.regularization, n) for n in ("l2", "dropout")}
+        low = zoo.Regularization.strengths()["l2"].search[0]
+        assert logarithm == pytest.approx(math.log10(values["l2"] or low / 10))
         assert start.group_name == f"trial-{candidate.trial:03d}"
         (judged,) = events.Tensors("val_data_loss")
         value = tensor_util.make_ndarray(judged.tensor_proto)
