@@ -18,12 +18,13 @@ from .lint import Lint
 from .models import Models
 from .predict import Predict
 from .quiet import import_tensorflow_quietly
+from .serve import Serve
 from .train import Train
 from .tune import Tune
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = (Models, Data, Train, Tune, Lint, Export, Predict, Board, Demo)
+COMMANDS = (Models, Data, Train, Tune, Lint, Export, Predict, Serve, Board, Demo)
 
 _Command: Any = Annotated[Models, tyro.conf.subcommand("models")]
 for _class in COMMANDS[1:]:

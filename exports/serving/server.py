@@ -1,0 +1,258 @@
+"""`Server`: the versions of a directory behind TensorFlow Serving's REST API."""
+
+import asyncio
+import contextlib
+import logging
+import math
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import json_output
+from .api import Api
+from .errors import RequestError
+from .metrics import Metrics
+from .repository import Repository
+from .target import Target
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+__all__ = ["Server"]
+
+_LOG = logging.getLogger(__name__)
+_METRICS = ("/metrics", "/monitoring/prometheus/metrics")  # the second: TensorFlow Serving's
+_THREADS = 4  # for JSON and graphs; TensorFlow has threads of its own
+
+
+class Server:
+    """Serves a directory of versions, for trying out and for smoke tests.
+
+    The newest version answers, the labeled ones when they are asked for; new ones are picked up,
+    and old ones stay until their requests are answered. Requests that wait at the same time are
+    computed together, never those of two versions. Besides the API it has `/metrics`.
+
+    Args:
+        directory: the parent of the versions.
+        name: what the model is called in URLs; None: the directory's name.
+        host: the address to listen on; only this machine reaches the default.
+        port: 0 is any free one.
+        blessed: whether versions without a blessing are refused.
+        max_bytes: of a request's body; a larger one gets 413.
+        timeout: seconds for a body to arrive (408) and for an answer to be computed (504).
+        concurrency: requests that are read or answered at the same time; the next gets 429.
+        batch_rows: rows of several requests that are computed together, at most.
+        poll: seconds between two looks at the directory.
+        grace: seconds that requests in flight have left when it stops.
+
+    Attributes:
+        name: the model's name.
+        port: where it listens, once it is started.
+
+    Raises:
+        ImportError: the extra `serve` is not installed.
+        FileNotFoundError: no such directory, or (from `start`) no version in it that can be served.
+        ValueError: a limit that is not positive.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        host: str = "127.0.0.1",
+        port: int = 8501,
+        blessed: bool = True,
+        max_bytes: int = 16 * 2**20,
+        timeout: float = 30.0,
+        concurrency: int = 64,
+        batch_rows: int = 64,
+        poll: float = 1.0,
+        grace: float = 10.0,
+    ):
+        _check_extra()
+        _check_positive(
+            max_bytes=max_bytes,
+            timeout=timeout,
+            concurrency=concurrency,
+            batch_rows=batch_rows,
+            poll=poll,
+            grace=grace,
+        )
+        self.name = name or Path(directory).resolve().name
+        self.host, self.port = host, port
+        self._repository = Repository(directory, self.name, blessed=blessed)
+        self._max_bytes, self._timeout, self._grace = max_bytes, timeout, grace
+        self._concurrency, self._poll = concurrency, poll
+        self._metrics = Metrics()
+        self._pool = ThreadPoolExecutor(_THREADS, "occam-serving")
+        self._api = Api(self._repository, self._pool, self._metrics, batch_rows)
+        self._in_flight = 0
+
+    @property
+    def url(self) -> str:
+        """The URL of the model."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}/v1/models/{self.name}"
+
+    @property
+    def versions(self) -> list[int]:
+        """The numbers of the versions that are served."""
+        return self._repository.versions
+
+    async def start(self) -> None:
+        """Loads what is there, and listens."""
+        from aiohttp import web
+
+        await asyncio.to_thread(self._repository.refresh)
+        if not self._repository.versions:
+            await self._close_pool()
+            raise FileNotFoundError(self._nothing())
+        app = web.Application(client_max_size=self._max_bytes)
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=self._grace)
+        await self._runner.setup()
+        try:
+            site = web.TCPSite(self._runner, self.host, self.port)
+            await site.start()
+        except OSError:
+            await self._runner.cleanup()
+            await self._close_pool()
+            raise
+        self.port = self._runner.addresses[0][1]
+        self._watcher = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        """Listens no more, answers what is in flight, and lets go of the versions."""
+        self._watcher.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._watcher
+        await self._runner.cleanup()
+        await self._close_pool()
+
+    def run(self, started: Any = None) -> None:
+        """Serves until SIGTERM or Ctrl-C.
+
+        Args:
+            started: is called without arguments as soon as it listens.
+        """
+        asyncio.run(self._until_signal(started))
+
+    async def _until_signal(self, started: Any) -> None:
+        loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+        await self.start()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopped.set)
+        if started:
+            started()
+        await stopped.wait()
+        await self.stop()
+
+    async def _close_pool(self) -> None:
+        await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(self._poll)
+            refresh = asyncio.create_task(asyncio.to_thread(self._repository.refresh))
+            try:
+                await asyncio.shield(refresh)
+            except asyncio.CancelledError:
+                await refresh  # no thread is left behind with TensorFlow in it
+                raise
+            except Exception:
+                _LOG.exception("looking for versions failed")
+
+    def _nothing(self) -> str:
+        reasons = [
+            f"{status.version}: {status.error}"
+            for status in self._repository.seen()
+            if status.error
+        ]
+        why = "; ".join(reasons) or "none there"
+        return f"Expected a version to serve in {self._repository.directory}. Received: {why}"
+
+    async def _handle(self, request: "web.Request") -> "web.Response":
+        from aiohttp import web
+
+        path = request.raw_path.partition("?")[0]
+        if path in _METRICS and request.method == "GET":
+            text = self._metrics.text(self._repository.versions)
+            return web.Response(body=text, content_type="text/plain", charset="utf-8")
+        started = time.perf_counter()
+        method, status, body = await self._answer(request, path)
+        self._metrics.count(method, status)
+        self._metrics.seconds.observe(time.perf_counter() - started)
+        return web.Response(body=body, status=status, content_type="application/json")
+
+    async def _answer(self, request: "web.Request", path: str) -> tuple[str, int, bytes]:
+        """The method that was asked for, the HTTP status and the body."""
+        method = "unknown"
+        try:
+            if not path.lower().startswith("/v1/"):
+                raise RequestError(404, f"Expected a path under /v1/models. Received: {path[:200]}")
+            target = Target.parse(request.method, path)
+            method = target.method
+            return method, 200, await self._admitted(request, target)
+        except RequestError as error:
+            return method, error.status, _error(error.message)
+        except Exception as error:
+            _LOG.exception("%s %s failed", request.method, path)
+            return method, 500, _error(f"{type(error).__name__}: {error}")
+
+    async def _admitted(self, request: "web.Request", target: Target) -> bytes:
+        if self._in_flight >= self._concurrency:
+            raise RequestError(
+                429, f"Expected at most {self._concurrency} requests at a time. Received: one more"
+            )
+        self._in_flight += 1
+        self._metrics.in_flight.set(self._in_flight)
+        try:
+            body = await self._body(request)
+            return await self._in_time(504, "computed", self._api.answer(target, body))
+        finally:
+            self._in_flight -= 1
+            self._metrics.in_flight.set(self._in_flight)
+
+    async def _body(self, request: "web.Request") -> bytes:
+        from aiohttp import ClientPayloadError, web
+
+        too_large = RequestError(413, f"Expected a body of at most {self._max_bytes} bytes.")
+        if (request.content_length or 0) > self._max_bytes:
+            raise too_large
+        try:
+            return await self._in_time(408, "received", request.read())
+        except web.HTTPRequestEntityTooLarge:
+            raise too_large from None
+        except (web.RequestPayloadError, ClientPayloadError) as error:
+            raise RequestError(400, f"Malformed body: {error}") from None
+
+    async def _in_time(self, status: int, what: str, work: Any) -> Any:
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await work
+        except TimeoutError:
+            raise RequestError(status, f"Not {what} within {self._timeout:g} seconds") from None
+
+
+def _error(message: str) -> bytes:
+    return json_output.dumps({"error": message})
+
+
+def _check_extra() -> None:
+    try:
+        import aiohttp  # noqa: F401
+        import prometheus_client  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f"Serving needs the extra 'serve': pip install 'keras-occam[serve]' ({error})"
+        ) from error
+
+
+def _check_positive(**limits: float) -> None:
+    for name, value in limits.items():
+        if not (value > 0 and math.isfinite(value)):
+            raise ValueError(f"{name} must be positive. Received: {name}={value}")

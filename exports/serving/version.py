@@ -1,0 +1,108 @@
+"""`Version`: one loaded SavedModel, and what can be asked of it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf import json_format
+from tensorflow.core.protobuf import saved_model_pb2
+
+from .batcher import Batcher
+from .errors import RequestError
+
+__all__ = ["SignatureInfo", "Version"]
+
+
+class SignatureInfo(NamedTuple):
+    """What goes into a signature and comes out.
+
+    Args:
+        inputs: input name to `tf.TensorSpec`.
+        outputs: output name to `tf.TensorSpec`.
+        method: `tensorflow/serving/predict`, `/classify` or `/regress`.
+    """
+
+    inputs: Mapping[str, tf.TensorSpec]
+    outputs: Mapping[str, tf.TensorSpec]
+    method: str
+
+    @property
+    def takes_rows(self) -> bool:
+        """Whether each input and output has any number of rows: then requests can be joined."""
+        specs = (*self.inputs.values(), *self.outputs.values())
+        return all(spec.shape.rank and spec.shape[0] is None for spec in specs)
+
+
+class Version:
+    """A loaded version. Requests that hold it are answered, whatever happens to its directory.
+
+    Args:
+        path: the directory of the SavedModel.
+        number: the version.
+
+    Attributes:
+        number: the version.
+        signatures: `SignatureInfo` by signature name.
+        metadata: the `SignatureDef`s as TensorFlow Serving writes them in JSON.
+        batchers: by signature name, what joins its requests: never those of two versions.
+    """
+
+    def __init__(self, path: Path, number: int):
+        self.number = number
+        self.batchers: dict[str, Batcher] = {}
+        definitions = _definitions(path)
+        self._model: Any = tf.saved_model.load(str(path))  # keeps the variables alive
+        self.signatures = {
+            name: SignatureInfo(
+                function.structured_input_signature[1],
+                function.structured_outputs,
+                definitions[name].method_name,
+            )
+            for name, function in self._model.signatures.items()
+        }
+        self.metadata = {
+            name: json_format.MessageToDict(
+                definition,
+                preserving_proto_field_name=True,
+                always_print_fields_with_no_presence=True,
+            )
+            for name, definition in definitions.items()
+        }
+
+    def signature(self, name: str) -> SignatureInfo:
+        """The signature of that name.
+
+        Raises:
+            RequestError: 400, there is none; the message lists those there are.
+        """
+        if name not in self.signatures:
+            raise RequestError(
+                400,
+                f'Serving signature name: "{name[:100]}" not found in signature def. '
+                f"Expected one of {sorted(self.signatures)}",
+            )
+        return self.signatures[name]
+
+    def run(self, signature: str, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The answers of a signature by output name.
+
+        Raises:
+            RequestError: TensorFlow refused the values; its code says which status.
+        """
+        tensors = {name: _tensor(array) for name, array in features.items()}
+        try:
+            outputs = self._model.signatures[signature](**tensors)
+            return {name: output.numpy() for name, output in sorted(outputs.items())}
+        except tf.errors.OpError as error:
+            raise RequestError.of(error) from error
+
+
+def _definitions(path: Path) -> dict[str, Any]:
+    saved = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
+    return dict(saved.meta_graphs[0].signature_def)
+
+
+def _tensor(array: np.ndarray) -> tf.Tensor:
+    return tf.constant(array, tf.string if array.dtype == object else None, array.shape)

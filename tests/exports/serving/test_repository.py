@@ -1,0 +1,174 @@
+"""Which versions are served, as the directory changes."""
+
+import json
+import shutil
+
+import pytest
+import requests
+
+from occam.exports.serving import Repository
+from occam.exports.serving.errors import RequestError
+
+from .conftest import Model
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """Three SavedModels with the offsets 1, 2 and 3."""
+    root = tmp_path_factory.mktemp("saved")
+    for offset in (1, 2, 3):
+        Model(offset).save(root / f"{offset}")
+    return root
+
+
+@pytest.fixture
+def directory(tmp_path):
+    directory = tmp_path / "model"
+    directory.mkdir()
+    return directory
+
+
+def publish(saved, directory, offset, version=None):
+    staged = directory / ".tmp"
+    shutil.copytree(saved / str(offset), staged)
+    staged.rename(directory / str(version or offset))
+
+
+def label(directory, **labels):
+    (directory / "new").write_text(json.dumps(labels))
+    (directory / "new").rename(directory / "labels.json")
+
+
+def states(repository):
+    return {status.version: status.state for status in repository.seen()}
+
+
+def answer(version):
+    import numpy as np
+
+    (y,) = version.run("serving_default", {"x": np.zeros(1, "float32")})["y"]
+    return y
+
+
+def test_the_newest_version_and_the_labeled_ones_are_served(saved, directory):
+    repository = Repository(directory, "m", blessed=False)
+    repository.refresh()
+    with pytest.raises(RequestError, match=r"not found for request: Latest\(m\)"):
+        repository.get()
+    publish(saved, directory, 1)
+    repository.refresh()
+    assert answer(repository.get()) == 1
+    held = repository.get()
+    publish(saved, directory, 2)
+    repository.refresh()
+    assert repository.versions == [2]
+    assert states(repository) == {2: "AVAILABLE", 1: "END"}
+    assert answer(held) == 1, "what a request holds is answered"
+    label(directory, stable=1, canary=2)
+    repository.refresh()
+    assert repository.versions == [1, 2]
+    assert answer(repository.get(label="stable")) == 1
+    assert answer(repository.get(version=1)) == 1
+    assert [status.version for status in repository.statuses(label="stable")] == [1]
+    label(directory, stable=2)
+    repository.refresh()
+    assert repository.versions == [2]
+    with pytest.raises(RequestError, match="label: canary"):
+        repository.get(label="canary")
+    with pytest.raises(RequestError, match=r"Specific\(m, 1\)"):
+        repository.get(version=1)
+
+
+def test_a_version_that_goes_hands_over_to_the_one_before(saved, directory):
+    repository = Repository(directory, "m", blessed=False)
+    publish(saved, directory, 1)
+    publish(saved, directory, 2)
+    repository.refresh()
+    assert repository.versions == [2]
+    shutil.rmtree(directory / "2")
+    repository.refresh()
+    assert answer(repository.get()) == 1
+    publish(saved, directory, 3, version=1 + 1)
+    repository.refresh()
+    assert answer(repository.get()) == 3, "the number is the same, the files are not"
+    shutil.rmtree(directory)
+    repository.refresh()
+    assert answer(repository.get()) == 3, "nothing to replace it with"
+
+
+def test_what_cannot_be_served_leaves_the_version_before(saved, directory, caplog):
+    publish(saved, directory, 1)
+    publish(saved, directory, 2)
+    (directory / "2" / "saved_model.pb").write_bytes(b"\xff")
+    publish(saved, directory, 3)
+    (directory / "3" / "variables" / "link").symlink_to("/etc/passwd")
+    (directory / "4").symlink_to(saved / "1")
+    (directory / "5").mkdir()
+    for name in ("x", "-1", "..", "1.5", "\u0663"):
+        (directory / name).mkdir(exist_ok=True)
+    repository = Repository(directory, "m", blessed=False)
+    repository.refresh()
+    assert answer(repository.get()) == 1
+    assert states(repository) == {5: "END", 4: "END", 3: "END", 2: "END", 1: "AVAILABLE"}
+    errors = {status.version: status.error for status in repository.seen()}
+    assert "Received: the link 3/variables/link" in errors[3]
+    assert "Received: the link 4" in errors[4]
+    caplog.clear()
+    repository.refresh()
+    assert caplog.records == [], "nothing is tried again"
+    shutil.copytree(saved / "2", directory / "5", dirs_exist_ok=True)
+    repository.refresh()
+    assert answer(repository.get()) == 2, "it is complete now"
+
+
+def test_a_version_needs_its_blessing(saved, directory):
+    publish(saved, directory, 1)
+    (directory / "1" / "blessing.json").unlink()
+    repository = Repository(directory, "m")
+    repository.refresh()
+    assert repository.versions == []
+    (status,) = repository.seen()
+    assert "bless" in status.error
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"stable": "1"}', '{"stable": true}', "\xff"])
+def test_labels_that_are_none_leave_those_before(saved, directory, text, caplog):
+    publish(saved, directory, 1)
+    label(directory, stable=1)
+    repository = Repository(directory, "m", blessed=False)
+    repository.refresh()
+    (directory / "labels.json").write_text(text, "latin-1")
+    repository.refresh()
+    assert repository.get(label="stable") is repository.get()
+    assert "is not a JSON object from labels to versions" in caplog.text
+
+
+def test_a_label_of_a_version_that_is_not_there(saved, directory):
+    publish(saved, directory, 1)
+    label(directory, stable=7)
+    repository = Repository(directory, "m", blessed=False)
+    repository.refresh()
+    with pytest.raises(RequestError, match=r"Specific\(m, 7\)"):
+        repository.get(label="stable")
+
+
+def test_the_directory_must_be_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere, not found"):
+        Repository(tmp_path / "nowhere", "m")
+
+
+def test_labels_over_http(saved, directory):
+    from .conftest import serving
+
+    publish(saved, directory, 1)
+    publish(saved, directory, 2)
+    label(directory, stable=1)
+    with serving(directory) as server:
+        body = '{"instances": [0.0]}'
+        stable = requests.post(f"{server.url}/labels/stable:predict", data=body, timeout=60)
+        latest = requests.post(f"{server.url}:predict", data=body, timeout=60)
+        status = requests.get(f"{server.url}/labels/stable", timeout=60).json()
+        metadata = requests.get(f"{server.url}/labels/stable/metadata", timeout=60).json()
+    assert (stable.json(), latest.json()) == ({"predictions": [1.0]}, {"predictions": [2.0]})
+    assert [s["version"] for s in status["model_version_status"]] == ["1"]
+    assert metadata["model_spec"]["version"] == "1"
