@@ -27,7 +27,7 @@ def scalar(tag: str, value: Any) -> Summary:
 def histogram(tag: str, values: Any) -> Summary:
     """The distribution of the finite ones among some numbers.
 
-    TensorBoard's own function fails on NaN, and with it a training that has just diverged.
+    Of one NaN or infinity TensorBoard's own function warns, and makes bins that have no bounds.
     """
     values = np.asarray(values, "float64").ravel()
     return histogram_pb(tag, values[np.isfinite(values)])

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix as sklearn_confusion
 from sklearn.metrics import precision_score, recall_score
@@ -52,6 +52,7 @@ def test_where_a_logged_value_goes(name, place):
     assert grouped(name) == place
 
 
+@settings(deadline=None)
 @given(st.lists(st.from_regex(r"(val_|clean_|gap_)?[a-z]{1,6}(_loss)?(/[a-z]+)?", fullmatch=True)))
 def test_no_name_is_without_a_group(names):
     for name in names:
