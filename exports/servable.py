@@ -97,11 +97,16 @@ def _check_captures(graph: Any) -> None:
 
 
 def _by_path(read: Iterable[tf.Variable], variables: Iterable[Any]) -> dict[str, tf.Variable]:
-    """The variables that a graph reads; two layers of one name in nested models get a number."""
+    """The variables that graphs read; two layers of one name in nested models get a number.
+
+    They are in the order of the model, then by name: a graph lists those that are read in a loop in
+    another order each time.
+    """
     paths = {id(variable.value): variable.path for variable in variables}
+    places = {key: place for place, key in enumerate(paths)}
     seen: Counter[str] = Counter()
     weights = {}
-    for variable in read:
+    for variable in sorted(read, key=lambda v: (places.get(id(v), len(places)), v.name)):
         path = paths.get(id(variable), variable.name)
         seen[path] += 1
         weights[path if seen[path] == 1 else f"{path}_{seen[path]}"] = variable
