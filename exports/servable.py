@@ -72,6 +72,8 @@ class Servable(tf.Module):
         """Writes the SavedModel into the directory `path`."""
         tf.saved_model.save(self, path, signatures=dict(self.functions))
         _set_methods(Path(path, "saved_model.pb"), dict(self._methods))
+        # It holds a random number, and sums of what was just changed; nothing needs it.
+        Path(path, "fingerprint.pb").unlink(missing_ok=True)
 
 
 def _traced(traceable: Traceable) -> Any:

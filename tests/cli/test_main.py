@@ -183,8 +183,10 @@ def test_the_whole_way_on_digits(occam, tmp_path):
     tuned = occam("tune", "mlp", "--data", "digits", "--directory", "search", *space)
     assert "chosen: Regularization(" in tuned.stdout, tuned.stderr
 
-    exported = occam("export", "run", "exports")
+    flags = ["--signatures", "logits", "classify", "--fold", "--shrink"]
+    exported = occam("export", "run", "exports", *flags)
     assert "version 1 in exports/1" in exported.stdout, exported.stderr
+    assert "  classify\n    input  inputs: string (None,)" in exported.stdout
 
     arrays = ["digits.npz", "--array", "x_test"]
     scored = occam("predict", "exports", *arrays, "--labels", "y_test")

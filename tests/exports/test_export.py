@@ -88,15 +88,19 @@ def test_only_the_weights_that_serving_reads_are_stored_and_each_once(small_mode
 def test_two_processes_write_the_same_bytes(tmp_path):
     script = (
         "import keras, sys; from occam import exports; keras.utils.set_random_seed(0)\n"
-        "model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])\n"
-        "exports.export(model, sys.argv[1])"
+        "layers = [keras.layers.Flatten(), keras.layers.Dense(5), keras.layers.Dropout(0.5)]\n"
+        "layers = [keras.Input((4, 4, 3)), *layers, keras.layers.Dense(3)]\n"
+        "names = ('logits', 'embedding', 'image_bytes', 'classify', 'uncertainty')\n"
+        "exports.export(keras.Sequential(layers), sys.argv[1], signatures=names)"
     )
     command = [sys.executable, "-c", script]
     processes = [subprocess.Popen([*command, str(tmp_path / name)]) for name in ("a", "b")]
     assert [process.wait() for process in processes] == [0, 0]
-    for file in ("saved_model.pb", "variables/variables.data-00000-of-00001"):
+    variables = ("variables/variables.index", "variables/variables.data-00000-of-00001")
+    for file in ("saved_model.pb", *variables):
         first, second = ((tmp_path / name / "1" / file).read_bytes() for name in ("a", "b"))
         assert first == second
+    assert not list(tmp_path.rglob("fingerprint.pb"))  # with a random number in it
 
 
 def test_each_export_is_a_new_version_that_others_may_read(small_model, tmp_path):
