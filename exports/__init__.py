@@ -4,20 +4,28 @@ Importing this package, and `load`, need TensorFlow only; what writes or changes
 as well.
 """
 
+from .blessing import Blessing
 from .calibration_error import expected_calibration_error
+from .checks import Checks
 from .compaction import Compaction, LayerChange, Refusal, fold_batch_norm, shrink
 from .errors import ExportError
 from .export import Export, export
+from .gates import GateResult
 from .predictor import Predictor, load
+from .publishing import Version, labels, listing, models_config, promote, prune, rollback
 from .signatures import Embedding, ImageBytes, Signature, Uncertainty
 from .specs import SignatureSpecs
 from .temperature import fit_temperature
+from .verify import verify
 
 __all__ = [
+    "Blessing",
+    "Checks",
     "Compaction",
     "Embedding",
     "Export",
     "ExportError",
+    "GateResult",
     "ImageBytes",
     "LayerChange",
     "Predictor",
@@ -25,10 +33,18 @@ __all__ = [
     "Signature",
     "SignatureSpecs",
     "Uncertainty",
+    "Version",
     "expected_calibration_error",
     "export",
     "fit_temperature",
     "fold_batch_norm",
+    "labels",
+    "listing",
     "load",
+    "models_config",
+    "promote",
+    "prune",
+    "rollback",
     "shrink",
+    "verify",
 ]

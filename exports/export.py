@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from .blessing import bless
+from .card import check_card, write_card
+from .checks import Checks
 from .compaction import Compaction, fold_batch_norm, shrink
-from .inspection import check_purity
-from .predictor import open_version
-from .publish import publish, staging
+from .gates import Candidate
+from .predictor import Predictor, open_version
+from .publishing import labels, listing, prune, publish, staging
 from .servable import Servable, Traceable
 from .signatures import Signature, choose
 from .specs import SignatureSpecs
-from .verification import check_same_answers
 
 if TYPE_CHECKING:
     import keras
@@ -74,6 +76,9 @@ def export(
     temperature: float = 1.0,
     fold: bool = False,
     shrink: bool = False,
+    checks: Checks = Checks(),  # noqa: B008
+    card: Mapping[str, Any] | None = None,
+    keep: int | None = None,
 ) -> Export:
     """Publishes a classifier for serving, as `<directory>/<version>`, the next free version.
 
@@ -81,8 +86,9 @@ def export(
     `probabilities` (float32, `(n, classes)`), `class_id` (int64, `(n,)`) and `label` (string,
     `(n,)`), and those that are asked for besides. It runs in inference mode for good: its graph is
     searched for operations that draw random numbers, change a variable or call Python. Reloaded, it
-    must answer as `model.predict` does. Only then it appears, complete, in one step; `load` or a
-    server that polls the directory sees the version before until that moment.
+    must answer as `model.predict` does, the same in batches of any size and in a process without
+    Keras; `blessing.json` tells what was found. Only then it appears, complete, in one step; `load`
+    or a server that polls the directory sees the version before until that moment.
 
     Args:
         model: any Keras model with one output of shape `(batch, classes)`, or `(batch, 1)` for two
@@ -100,10 +106,15 @@ def export(
         temperature: by which all logits are divided, as `fit_temperature` finds it.
         fold: whether batch normalization becomes part of the kernels, by `fold_batch_norm`.
         shrink: whether dead units are removed, by `shrink`.
+        checks: data to be judged by, and another SavedModel to be as fast as.
+        card: what is known of the model, JSON values by name, for `README.md` and `export.json`;
+            `license`, `datasets`, `tags` and the like go into the header of the model card.
+        keep: how many of the newest versions are left in the directory, besides those that have a
+            label; None: all.
 
     Raises:
-        ExportError: the model is no such classifier, or not one for a signature, its graph is not
-            pure, or the written model answers differently. Nothing was published.
+        ExportError: the model is no such classifier, or not one for a signature, or the written
+            model does not pass a gate, which the message names. Nothing was published.
         ValueError: `class_names` does not fit the number of classes, a signature is unknown,
             `temperature` is not positive, or the model is not one to fold or shrink.
 
@@ -124,6 +135,8 @@ def export(
 
     chosen = choose(signatures)
     _check_compaction(chosen, fold, shrink)
+    check_card(card or {})
+    _check_keep(keep)
     classifier = Classifier(model, preprocessing, from_logits, class_names, temperature)
     served, compactions = _compacted(model, fold, shrink)
     smaller = Classifier(served, preprocessing, from_logits, class_names, temperature)
@@ -132,11 +145,46 @@ def export(
     directory.mkdir(parents=True, exist_ok=True)
     with staging(directory) as staged:
         servable.save(str(staged))
-        check_purity(staged)
         written = open_version(staged)
-        check_same_answers(written, classifier.predict, servable.precision)
+        blessing = bless(_candidate(staged, written, classifier, servable, checks))
+        write_card(staged, written, blessing, card or {})
         path = publish(staged)
+    if keep is not None:
+        prune(directory, keep)
     return Export(path, int(path.name), written.class_names, written.specs, compactions)
+
+
+def _candidate(
+    staged: Path,
+    written: Predictor,
+    classifier: "Classifier",
+    servable: Servable,
+    checks: Checks,
+) -> Candidate:
+    weights = servable.weights_by_path.values()
+    return Candidate(
+        staged,
+        written,
+        classifier.predict,
+        servable.precision,
+        classifier.class_names,
+        sum(weight.dtype.size * weight.shape.num_elements() for weight in weights),
+        checks.data,
+        None if checks.data is None else _live(staged.parent, written),
+        checks.allowed_drop,
+        None if checks.plain is None else Path(checks.plain),
+        checks.latency_ratio,
+    )
+
+
+def _live(directory: Path, written: Predictor) -> Path | None:
+    """The blessed version that is served now, if it takes the same inputs."""
+    blessed = {v.version: v for v in listing(directory) if v.blessing is not None}
+    latest = blessed.get(max(blessed, default=0))
+    live = blessed.get(labels(directory).get("stable", 0), latest)
+    if live is None or live.signatures["serving_default"].inputs.keys() != written.inputs.keys():
+        return None
+    return live.path
 
 
 def _check_compaction(signatures: Mapping[str, Signature], fold: bool, without_dead: bool) -> None:
@@ -146,6 +194,11 @@ def _check_compaction(signatures: Mapping[str, Signature], fold: bool, without_d
             "constants past layers that drop, after which other things are dropped than in "
             f"training. Received: fold={fold}, shrink={without_dead}"
         )
+
+
+def _check_keep(keep: int | None) -> None:
+    if keep is not None and keep < 1:
+        raise ValueError(f"keep must be None or an integer >= 1. Received: keep={keep!r}")
 
 
 def _compacted(

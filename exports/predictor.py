@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from .publish import versions
+from .errors import ExportError
 from .servable import SIGNATURE
 from .specs import SignatureSpecs
 
@@ -104,16 +104,28 @@ class Predictor:
         return f"Predictor(version={self.version}, inputs=({inputs}), classes={self.class_names})"
 
 
-def load(directory: str | os.PathLike[str], version: int | None = None) -> Predictor:
+def load(
+    directory: str | os.PathLike[str],
+    version: int | None = None,
+    *,
+    label: str | None = None,
+    verify: bool = False,
+    blessed: bool = True,
+) -> Predictor:
     """Loads an exported model; Keras is neither needed nor imported for it.
 
     Args:
         directory: where `export` published, the parent of the versions.
         version: which one; the latest by default.
+        label: the version that has this label, instead of a number.
+        verify: whether the checksums of all files are compared with the blessing's before.
+        blessed: whether a version without a valid `blessing.json` is refused.
 
     Raises:
         FileNotFoundError: no such directory, no version in it, or not the one that was asked for;
             the message lists those that exist.
+        ExportError: the version has no valid blessing; a file was added or removed, or with
+            `verify` changed; or no version has the label.
         ValueError: the SavedModel there was not written by `export`.
 
     Example:
@@ -127,18 +139,44 @@ def load(directory: str | os.PathLike[str], version: int | None = None) -> Predi
     >>> predictor.predict([[0.0, 0.0]])["label"]
     array(['ant'], dtype='<U3')
     """
+    from .publishing import labels, versions  # here, since the gates ask predictors
+
     root = Path(directory)
     if not root.is_dir():
         raise FileNotFoundError(f"Expected the directory of an export. Received: {root}, not found")
     found = versions(root)
     if not found:
         raise FileNotFoundError(f"Expected a version (1, 2, ...) in {root}. Received: none there")
+    if label is not None:
+        version = _labelled(labels(root), label, version)
     chosen = found[-1] if version is None else version
     if chosen not in found:
         raise FileNotFoundError(
             f"Expected one of the versions {found} in {root}. Received: {chosen}"
         )
+    if blessed or verify:
+        _check_blessing(root / str(chosen), verify)
     return open_version(root / str(chosen), chosen)
+
+
+def _labelled(labels: Mapping[str, int], label: str, version: int | None) -> int:
+    if version is not None:
+        raise ValueError(
+            f"Expected a version or a label. Received: version={version!r}, label={label!r}"
+        )
+    if label not in labels:
+        raise ExportError(f"Expected one of the labels {sorted(labels)}. Received: {label!r}")
+    return labels[label]
+
+
+def _check_blessing(path: Path, contents: bool) -> None:
+    from .blessing import Blessing  # here, since the gates ask predictors
+
+    blessing = Blessing.read(path)
+    if contents:
+        blessing.check_contents(path)
+    else:
+        blessing.check_names(path)
 
 
 def open_version(path: Path, version: int | None = None) -> Predictor:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from occam import exports
-from occam.exports.publish import publish, staging, versions
+from occam.exports.publishing import publish, staging, versions
 
 
 def write(staged, text="complete"):
@@ -62,7 +62,7 @@ def test_a_name_that_was_taken_in_between_is_passed_over(tmp_path, monkeypatch):
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "theirs").touch()
     (tmp_path / "2").touch()
-    monkeypatch.setattr("occam.exports.publish.versions", lambda directory: [])
+    monkeypatch.setattr("occam.exports.publishing.publish.versions", lambda directory: [])
     with staging(tmp_path) as staged:
         write(staged)
         assert publish(staged) == tmp_path / "3"
@@ -115,6 +115,9 @@ def test_kill_9_leaves_whole_versions_only(tmp_path, small_model, flowers):
     leftovers = list(directory.glob(".tmp-*"))
     assert len(leftovers) == 1
     whole = {
+        "README.md",
+        "blessing.json",
+        "export.json",
         "fingerprint.pb",
         "saved_model.pb",
         "variables.data-00000-of-00001",

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["publish", "staging", "versions"]
+from .locking import PREFIX, locked
 
-_PREFIX = ".tmp-"
+__all__ = ["publish", "staging", "versions"]
 
 
 def versions(directory: Path) -> list[int]:
@@ -73,7 +73,7 @@ def _fsync(path: Path) -> None:
 
 def _create_locked(directory: Path) -> tuple[Path, int]:
     while True:
-        path = directory / f"{_PREFIX}{uuid.uuid4().hex}"
+        path = directory / f"{PREFIX}{uuid.uuid4().hex}"
         path.mkdir()  # not `tempfile.mkdtemp`, whose mode 0700 would keep a server's user out
         with suppress(FileNotFoundError):
             lock = os.open(path, os.O_RDONLY)
@@ -85,15 +85,23 @@ def _create_locked(directory: Path) -> tuple[Path, int]:
 
 
 def _remove_leftovers(directory: Path) -> None:
-    for path in directory.glob(f"{_PREFIX}*"):
-        try:
-            lock = os.open(path, os.O_RDONLY)
-        except FileNotFoundError:
-            continue  # its owner has just published it
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(path)
-        except OSError:
-            continue  # its owner lives, or this file system cannot tell: leave it
-        finally:
-            os.close(lock)
+    with locked(directory):  # so that a file is nobody's any more
+        for path in directory.glob(f"{PREFIX}*"):
+            if path.is_symlink() or path.is_file():
+                path.unlink(missing_ok=True)
+            else:
+                _remove_leftover(path)
+
+
+def _remove_leftover(path: Path) -> None:
+    try:
+        lock = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return  # its owner has just published it
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(path)
+    except OSError:
+        return  # its owner lives, or this file system cannot tell: leave it
+    finally:
+        os.close(lock)

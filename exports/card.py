@@ -1,0 +1,134 @@
+"""The card of a version: `README.md` for people, `export.json` for programs."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .blessing import Blessing
+from .predictor import Predictor
+from .specs import SignatureSpecs
+
+__all__ = ["check_card", "write_card"]
+
+# What the header of a model card may say, in the order it is written; the rest goes into tables.
+_HEADER = (
+    "license",
+    "language",
+    "library_name",
+    "tags",
+    "datasets",
+    "metrics",
+    "base_model",
+    "pipeline_tag",
+    "model-index",
+)
+_FORMAT = 1
+
+
+def check_card(card: Mapping[str, Any]) -> None:
+    """Refuses figures that are no JSON.
+
+    Raises:
+        ValueError: as said.
+    """
+    if not all(isinstance(key, str) for key in card):
+        raise ValueError(f"card must have names as keys. Received: {list(card)}")
+    try:
+        json.dumps(card, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"card must hold JSON values. Received: {error}") from error
+
+
+def write_card(
+    path: Path, predictor: Predictor, blessing: Blessing, card: Mapping[str, Any]
+) -> None:
+    """Writes `README.md` and `export.json` beside a SavedModel.
+
+    The README begins with the header that model cards have on the Hugging Face Hub, in YAML, as far
+    as `card` has its keys (`license`, `datasets`, `metrics`, `tags`, ...). What else is in `card`
+    becomes a table.
+
+    Args:
+        path: the directory of the SavedModel.
+        predictor: it, reloaded.
+        blessing: its checksums and what the gates found.
+        card: whatever is known of the model, JSON values by name.
+
+    Raises:
+        ValueError: `card` holds what JSON cannot.
+    """
+    check_card(card)
+    signatures = {name: _specs(specs) for name, specs in predictor.specs.items()}
+    content = {
+        "format": _FORMAT,
+        "class_names": list(predictor.class_names),
+        "signatures": signatures,
+        "card": dict(card),
+        **{key: value for key, value in blessing.to_dict().items() if key != "format"},
+    }
+    text = json.dumps(content, indent=2, default=float)
+    (path / "export.json").write_text(text + "\n", "utf-8")
+    (path / "README.md").write_text(_readme(predictor, blessing, card), "utf-8")
+
+
+def _specs(specs: SignatureSpecs) -> dict[str, Any]:
+    pairs = (("inputs", specs.inputs), ("outputs", specs.outputs))
+    return {
+        title: {
+            name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
+            for name, spec in of.items()
+        }
+        for title, of in pairs
+    }
+
+
+def _readme(predictor: Predictor, blessing: Blessing, card: Mapping[str, Any]) -> str:
+    figures = {key: value for key, value in card.items() if key not in _HEADER}
+    specs = [
+        (f"`{name}`", kind, f"`{tensor.name}`", tensor.dtype.name, str(tensor.shape.as_list()))
+        for name, of in predictor.specs.items()
+        for kind, tensors in (("input", of.inputs), ("output", of.outputs))
+        for tensor in tensors.values()
+    ]
+    gates = [(gate.name, gate.detail) for gate in blessing.gates]
+    parts = [
+        _header(card),
+        f"# {figures.pop('name', 'Exported classifier')}",
+        f"Classes: {', '.join(predictor.class_names)}.",
+        *(["## Figures", _table(("what", "value"), _flat(figures))] if figures else []),
+        "## Signatures",
+        _table(("signature", "", "name", "dtype", "shape"), specs),
+        "## Gates",
+        _table(("gate", "what it found"), gates),
+        "## Versions",
+        _table(("package", "version"), sorted(blessing.versions.items())),
+        "The checksums are in `blessing.json`, all of this for programs in `export.json`.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _header(card: Mapping[str, Any]) -> str:
+    """YAML: each value as JSON, which is YAML as well."""
+    given = {"library_name": "keras", "tags": ["occam"], **card}
+    lines = [f"{key}: {json.dumps(given[key])}" for key in _HEADER if key in given]
+    return "\n".join(["---", *lines, "---"])
+
+
+def _flat(figures: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    rows = []
+    for key, value in figures.items():
+        if isinstance(value, Mapping):
+            rows += _flat(value, f"{prefix}{key}/")
+        else:
+            rows.append((f"{prefix}{key}", value if isinstance(value, str) else json.dumps(value)))
+    return rows
+
+
+def _table(head: tuple[str, ...], rows: list[Any]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+
+
+def _cell(text: Any) -> str:
+    return " ".join(str(text).replace("|", "\\|").split())

@@ -1,0 +1,45 @@
+"""`Candidate`: a written model that is not published yet, and what it is judged by."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..predictor import Predictor
+
+__all__ = ["Candidate", "Features"]
+
+Features = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A SavedModel that wants to be served. What is None is not known, and not looked at.
+
+    Args:
+        path: its directory.
+        predictor: it, reloaded from there.
+        expected: from features by name to the `(n, classes)` probabilities of the Keras model.
+        precision: the shortest float dtype in which it computes: `"float32"`, `"bfloat16"`, ...
+        class_names: the names that the classes should have, by class id.
+        weight_bytes: of the model's weights.
+        data: features by name and labels `(n,)`, class ids or class names, to be judged by.
+        live: the version that is served now.
+        allowed_drop: how much lower the accuracy on `data` may be than the model's or `live`'s.
+        plain: a SavedModel of the same inputs, to be compared with in speed.
+        latency_ratio: how many times as long as `plain` one row may take.
+    """
+
+    path: Path
+    predictor: Predictor
+    expected: Callable[[Features], np.ndarray] | None = None
+    precision: str = "float32"
+    class_names: tuple[str, ...] | None = None
+    weight_bytes: int | None = None
+    data: tuple[Features, Any] | None = None
+    live: Path | None = None
+    allowed_drop: float = 0.01
+    plain: Path | None = None
+    latency_ratio: float = 1.5

@@ -1,0 +1,57 @@
+"""Gate `size`: is it as large as its weights, and not larger?"""
+
+import os
+from pathlib import Path
+
+import tensorflow as tf
+
+from .candidate import Candidate
+from .result import GateResult
+
+__all__ = ["check"]
+
+NAME = "size"
+_SHARE = 1.01  # the checkpoint's index, and what aligns its blocks
+_GRAPH = 2**21  # of a signature: what 1,000 layers take
+
+
+def check(candidate: Candidate) -> GateResult:
+    """Fails a weight that was written twice, or into the graph, as a constant.
+
+    The stored variables may hold as many bytes as the model's, and the graph and everything else 2
+    MiB a signature.
+    """
+    stored = _stored(candidate.path)
+    files = sum(
+        Path(parent, name).stat().st_size
+        for parent, _, names in os.walk(candidate.path)
+        for name in names
+    )
+    allowed = int(_SHARE * stored) + _GRAPH * len(candidate.predictor.signatures)
+    figures = {"bytes": files, "variable_bytes": stored}
+    if candidate.weight_bytes is not None and stored > candidate.weight_bytes:
+        detail = (
+            f"Expected at most {candidate.weight_bytes:,} bytes of variables, as the model has. "
+            f"Received: {stored:,}"
+        )
+        return GateResult(NAME, False, detail, figures)
+    if files > allowed:
+        detail = (
+            f"Expected at most {allowed:,} bytes for {stored:,} bytes of variables. Received: "
+            f"{files:,}; is there a large constant in the graph?"
+        )
+        return GateResult(NAME, False, detail, figures)
+    detail = f"{files:,} bytes, of which {stored:,} are variables"
+    return GateResult(NAME, True, detail, figures)
+
+
+def _stored(path: Path) -> int:
+    if not (path / "variables" / "variables.index").exists():
+        return 0
+    reader = tf.train.load_checkpoint(str(path / "variables" / "variables"))
+    shapes, dtypes = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
+    return sum(
+        tf.TensorShape(shape).num_elements() * dtypes[name].size
+        for name, shape in shapes.items()
+        if dtypes[name] != tf.string
+    )

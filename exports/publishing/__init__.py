@@ -1,0 +1,19 @@
+"""How versions appear in a directory, which ones have a label, and which ones go."""
+
+from .keep import prune
+from .labels import labels, models_config, promote, rollback
+from .listing import Version, listing
+from .publish import publish, staging, versions
+
+__all__ = [
+    "Version",
+    "labels",
+    "listing",
+    "models_config",
+    "promote",
+    "prune",
+    "publish",
+    "rollback",
+    "staging",
+    "versions",
+]

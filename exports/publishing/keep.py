@@ -1,0 +1,45 @@
+"""`prune`: old versions go."""
+
+import fcntl
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+from .labels import earlier, labels
+from .locking import PREFIX, locked
+from .publish import versions
+
+__all__ = ["prune"]
+
+
+def prune(directory: str | os.PathLike[str], keep: int) -> list[int]:
+    """Removes all but the `keep` newest versions, and returns those that are gone.
+
+    Never one that has a label, nor the one that `rollback` would give it to. A version disappears
+    in one step, by a new name, before its files do.
+
+    Raises:
+        ValueError: `keep` is not an integer >= 1.
+    """
+    if not (isinstance(keep, int) and keep >= 1):
+        raise ValueError(f"keep must be an integer >= 1. Received: keep={keep!r}")
+    directory = Path(directory)
+    with locked(directory):
+        needed = set(labels(directory).values())
+        needed |= {stack[-1] for stack in earlier(directory).values() if stack}
+        gone = [version for version in versions(directory)[:-keep] if version not in needed]
+        for version in gone:
+            _remove(directory / str(version))
+    return gone
+
+
+def _remove(path: Path) -> None:
+    hidden = path.parent / f"{PREFIX}{uuid.uuid4().hex}"
+    lock = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH)  # who cleans up at the same time leaves it to us
+        path.rename(hidden)
+        shutil.rmtree(hidden)
+    finally:
+        os.close(lock)

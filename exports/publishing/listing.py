@@ -1,0 +1,96 @@
+"""`listing`: what lies in a directory of versions, without loading any."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import saved_model_pb2
+
+from ..blessing import Blessing
+from ..errors import ExportError
+from ..specs import SignatureSpecs
+from .labels import labels
+from .publish import versions
+
+__all__ = ["Version", "listing"]
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version, as far as it can be seen without loading it.
+
+    Args:
+        version: its number.
+        path: of the SavedModel.
+        labels: that it has.
+        blessing: None where there is no valid one.
+        problem: why there is none; of the contents nothing was read.
+        bytes: of all its files.
+        signatures: what goes into each signature and comes out, by its name.
+    """
+
+    version: int
+    path: Path
+    labels: tuple[str, ...]
+    blessing: Blessing | None
+    problem: str | None
+    bytes: int
+    signatures: dict[str, SignatureSpecs]
+
+
+def listing(directory: str | os.PathLike[str]) -> list[Version]:
+    """The versions of a directory, ascending.
+
+    Raises:
+        FileNotFoundError: there is no such directory.
+    """
+    directory = Path(directory)
+    if not directory.is_dir():
+        raise FileNotFoundError(
+            f"Expected the directory of an export. Received: {directory}, not found"
+        )
+    given = labels(directory)
+    return [
+        _version(directory / str(number), [label for label, v in given.items() if v == number])
+        for number in versions(directory)
+    ]
+
+
+def _version(path: Path, given: list[str]) -> Version:
+    blessing, problem, signatures = None, None, {}
+    try:
+        blessing = Blessing.read(path)
+        blessing.check_names(path)
+        signatures = _signatures(path)
+    except ExportError as error:
+        blessing, problem = None, str(error)
+    except (OSError, DecodeError, IndexError) as error:
+        blessing, problem = None, f"Expected a SavedModel. Received: {error}"
+    return Version(
+        int(path.name), path, tuple(sorted(given)), blessing, problem, _bytes(path), signatures
+    )
+
+
+def _bytes(path: Path) -> int:
+    return sum(
+        Path(parent, name).lstat().st_size for parent, _, names in os.walk(path) for name in names
+    )
+
+
+def _signatures(path: Path) -> dict[str, SignatureSpecs]:
+    saved = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
+    return {
+        name: SignatureSpecs(_specs(definition.inputs), _specs(definition.outputs))
+        for name, definition in sorted(saved.meta_graphs[0].signature_def.items())
+        if not name.startswith("__")
+    }
+
+
+def _specs(infos: Any) -> dict[str, tf.TensorSpec]:
+    return {
+        name: tf.TensorSpec(tf.TensorShape(info.tensor_shape), tf.dtypes.as_dtype(info.dtype), name)
+        for name, info in sorted(infos.items())
+    }

@@ -1,0 +1,57 @@
+"""`verify`: is a published version still what was blessed?"""
+
+import os
+from pathlib import Path
+
+import tensorflow as tf
+
+from .blessing import Blessing
+from .errors import ExportError
+from .gates import Candidate, GateResult, run_gates
+from .predictor import open_version
+
+__all__ = ["verify"]
+
+
+def verify(directory: str | os.PathLike[str], version: int) -> tuple[GateResult, ...]:
+    """Judges a published version once more, by its checksums and by every gate that needs no model.
+
+    Keras is not needed for it. The checksums come first: nothing is loaded of which a byte was
+    changed.
+
+    Args:
+        directory: the parent of the versions.
+        version: its number.
+
+    Returns:
+        What the gates found, `checksums` first.
+
+    Raises:
+        FileNotFoundError: there is no such version.
+        ExportError: it has no valid blessing, a file was changed, removed or added, there is a
+            link, or a gate is not passed; the message begins with `gate` and its name.
+
+    Example:
+
+    >>> import keras, tempfile
+    >>> from occam import exports
+    >>> model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])
+    >>> directory = tempfile.mkdtemp()
+    >>> published = exports.export(model, directory)
+    >>> [result.name for result in exports.verify(directory, published.version)][:3]
+    ['checksums', 'purity', 'determinism']
+    """
+    path = Path(directory, str(version))
+    if not path.is_dir():
+        raise FileNotFoundError(
+            f"Expected a version in {directory}. Received: {version}, not there"
+        )
+    blessing = Blessing.read(path)
+    blessing.check_contents(path)
+    same = GateResult("checksums", True, f"{len(blessing.files)} files are as they were blessed")
+    try:
+        predictor = open_version(path)
+    except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
+        message = f"gate loading: Expected what TensorFlow loads. Received: {error}"
+        raise ExportError(message) from error
+    return (same, *run_gates(Candidate(path, predictor, precision=blessing.precision)))

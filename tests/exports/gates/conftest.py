@@ -1,0 +1,61 @@
+from types import SimpleNamespace
+
+import pytest
+import tensorflow as tf
+
+from occam.exports.gates import Candidate
+from occam.exports.predictor import open_version
+
+CLASSES = ("ant", "bee", "cat")
+
+
+class Module(tf.Module):
+    """Three classes by a kernel of (2, 3), and a counter for those that count."""
+
+    def __init__(self):
+        super().__init__()
+        self.kernel = tf.Variable([[1.0, 0.0, -1.0], [0.0, 1.0, 0.5]])
+        self.counter = tf.Variable(0.0)
+        self.class_names = tf.function(lambda: tf.constant(CLASSES), input_signature=[])
+
+    def answer(self, x, names=CLASSES):
+        probabilities = tf.nn.softmax(x @ self.kernel)
+        class_id = tf.argmax(probabilities, axis=-1)
+        return {
+            "probabilities": probabilities,
+            "class_id": class_id,
+            "label": tf.gather(tf.constant(names), class_id),
+        }
+
+
+def written(path, function=Module.answer, others=None, **known):
+    """Writes a SavedModel, of which `function` answers, and returns it as a candidate."""
+    module = Module()
+    spec = {"x": tf.TensorSpec((None, 2), tf.float32, "x")}
+    functions = {"serving_default": (lambda m, f: function(m, f["x"]), spec), **(others or {})}
+    signatures = {name: traced(module, *pair) for name, pair in functions.items()}
+    module.functions = signatures
+    tf.saved_model.save(module, str(path), signatures)
+    return Candidate(path, open_version(path), **known)
+
+
+def traced(module, function, specs):
+    answer = tf.function(lambda features: function(module, features), input_signature=[specs])
+    return answer.get_concrete_function()
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a candidate for one test."""
+    return lambda *args, name="1", **known: written(tmp_path / name, *args, **known)
+
+
+@pytest.fixture(scope="session")
+def good(tmp_path_factory):
+    """A candidate that passes every gate, for all tests: not to be changed."""
+    return written(tmp_path_factory.mktemp("good") / "1")
+
+
+@pytest.fixture
+def module():
+    return SimpleNamespace(answer=Module.answer, classes=CLASSES)

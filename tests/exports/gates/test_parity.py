@@ -1,0 +1,63 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from occam.exports.gates import parity
+
+
+def judged(candidate, expected, **fields):
+    return parity.check(dataclasses.replace(candidate, expected=expected, **fields))
+
+
+def right(candidate):
+    return lambda features: candidate.predictor.predict(features)["probabilities"]
+
+
+def test_without_a_model_there_is_nothing_to_compare(good):
+    assert parity.check(good) is None
+
+
+def test_the_same_answers_pass(good):
+    result = judged(good, right(good))
+    assert result.passed
+    assert result.figures["difference"] < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("precision", "passes", "fails"), [("float32", 3e-6, 1e-3), ("bfloat16", 1e-3, 0.5)]
+)
+def test_the_tolerance_follows_the_precision(good, precision, passes, fails):
+    def blurred(by):
+        def expected(features):
+            probabilities = right(good)(features)
+            return (1 - by) * probabilities + by * np.roll(probabilities, 1, axis=-1)
+
+        return expected
+
+    assert judged(good, blurred(passes), precision=precision).passed
+    detail = judged(good, blurred(fails), precision=precision).detail
+    assert "within" in detail
+    assert detail.endswith("of 1")
+
+
+def test_class_ids_are_compared(good, monkeypatch):
+    ask = good.predictor.predict
+
+    def wrong_ids(features):
+        answer = ask(features)
+        return {**answer, "class_id": (answer["class_id"] + 1) % 3}
+
+    monkeypatch.setattr(good.predictor, "predict", wrong_ids)
+    result = judged(good, lambda features: ask(features)["probabilities"])
+    assert "Expected the class ids" in result.detail
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "received"),
+    [(lambda p: 2 * p, "sums from 2 to 2"), (lambda p: p - [1, -1, 0], "a smallest of -")],
+)
+def test_what_is_no_probability_is_refused(good, spoilt, received):
+    result = judged(good, lambda features: spoilt(right(good)(features)))
+    assert not result.passed
+    assert received in result.detail

@@ -1,0 +1,167 @@
+import json
+import os
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+from occam import exports
+from occam.exports.blessing import Blessing, checksums
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("published")
+    model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])
+    exports.export(model, directory, class_names=["ant", "bee", "cat"])
+    return directory
+
+
+@pytest.fixture
+def version(published, tmp_path):
+    """A version 1 that may be spoilt."""
+    return shutil.copytree(published / "1", tmp_path / "1")
+
+
+def test_what_lies_there_is_what_was_blessed(version):
+    results = exports.verify(version.parent, 1)
+    assert [result.name for result in results] == [
+        "checksums",
+        "purity",
+        "determinism",
+        "state",
+        "batches",
+        "labels",
+        "size",
+        "loading",
+    ]
+    assert all(result.passed for result in results)
+    exports.load(version.parent, verify=True)
+
+
+def test_the_checksums_are_those_of_the_files_and_not_of_the_card(version):
+    (version / "README.md").write_text("better")
+    content = json.loads((version / "blessing.json").read_text())
+    assert content["format"] == 1
+    assert content["files"] == checksums(version)
+    assert set(content["files"]) == {
+        "fingerprint.pb",
+        "saved_model.pb",
+        "variables/variables.data-00000-of-00001",
+        "variables/variables.index",
+    }
+    Blessing.read(version).check_contents(version)
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("file", ["saved_model.pb", "variables/variables.data-00000-of-00001"])
+def test_a_changed_byte_is_found_before_anything_is_loaded(version, file):
+    flip(version / file)
+    with pytest.raises(exports.ExportError, match=rf"^gate checksums: .*\['{file}'\], changed"):
+        exports.verify(version.parent, 1)
+    with pytest.raises(exports.ExportError, match="gate checksums"):
+        exports.load(version.parent, verify=True)
+
+
+def truncate(version):
+    path = version / "variables" / "variables.index"
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def remove(version):
+    (version / "variables" / "variables.index").unlink()
+
+
+def add(version):
+    (version / "assets").mkdir()
+    (version / "assets" / "vocabulary.txt").write_text("a")
+
+
+def link(version):
+    (version / "elsewhere").symlink_to("/etc/hostname")
+
+
+def link_directory(version):
+    (version / "assets").symlink_to("variables")
+
+
+def link_in_place(version):
+    path = version / "saved_model.pb"
+    path.rename(version.parent / "outside")
+    path.symlink_to(version.parent / "outside")
+
+
+def link_itself(version):
+    version.rename(version.parent / "outside")
+    version.symlink_to("outside")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "received"),
+    [
+        (truncate, r"\['variables/variables.index'\], changed"),
+        (remove, r"without \['variables/variables.index'\], and besides \[\]"),
+        (add, r"without \[\], and besides \['assets/vocabulary.txt'\]"),
+        (link, "elsewhere, a link"),
+        (link_directory, "assets, a link"),
+        (link_in_place, "saved_model.pb, a link"),
+        (link_itself, "1, a link"),
+    ],
+)
+def test_spoilt_files_are_found(version, spoil, received):
+    spoil(version)
+    with pytest.raises(exports.ExportError, match=rf"^gate checksums: .* Received: .*{received}"):
+        exports.verify(version.parent, 1)
+
+
+def test_an_added_or_removed_file_is_found_by_load(version):
+    add(version)
+    with pytest.raises(exports.ExportError, match="besides"):
+        exports.load(version.parent)
+
+
+def spoil(version, **changes):
+    file = version / "blessing.json"
+    content = {**json.loads(file.read_text()), **changes}
+    file.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": 2}, "format 2"),
+        ({"files": {"../secret": "0"}}, "'../secret', which leads out of the version"),
+        ({"files": {"/etc/passwd": "0"}}, "'/etc/passwd', which leads out of the version"),
+        ({"gates": []}, "no gates"),
+        ({"gates": [{"name": "purity"}]}, "missing 2 required positional arguments"),
+        (
+            {"gates": [{"name": "purity", "passed": False, "detail": "", "figures": {}}]},
+            r"\['purity'\] failed",
+        ),
+    ],
+)
+def test_a_blessing_that_is_none_is_refused(version, changes, message):
+    spoil(version, **changes)
+    with pytest.raises(exports.ExportError, match=message):
+        exports.load(version.parent)
+    with pytest.raises(exports.ExportError, match=message):
+        exports.verify(version.parent, 1)
+
+
+def test_without_a_blessing_it_is_loaded_only_if_told(version):
+    os.remove(version / "blessing.json")
+    with pytest.raises(exports.ExportError, match="Expected a version with a blessing"):
+        exports.load(version.parent)
+    answer = exports.load(version.parent, blessed=False).predict(np.zeros((1, 2)))
+    assert answer["label"] == ["ant"]
+
+
+def test_a_version_that_is_not_there(version):
+    with pytest.raises(FileNotFoundError, match="Received: 2, not there"):
+        exports.verify(version.parent, 2)
