@@ -4,18 +4,21 @@ import dataclasses
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from .command import Command
+
+if TYPE_CHECKING:
+    from ..exports.serving import Server
 
 __all__ = ["Serve"]
 
 
 @dataclasses.dataclass(kw_only=True)
 class Serve(Command):
-    """Answer requests from an export, as TensorFlow Serving's REST API does.
+    """Answer requests from an export, as TensorFlow Serving does.
 
     For trying out and for smoke tests. New versions and labels are picked up; Ctrl-C or SIGTERM
     stops it after the requests in flight.
@@ -26,6 +29,11 @@ class Serve(Command):
 
     port: int = 8501
     """Port to listen on; 0 is any free one."""
+
+    grpc_port: Annotated[
+        int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: no gRPC)")
+    ] = None
+    """Port of TensorFlow Serving's gRPC API; 0 is any free one."""
 
     host: str = "127.0.0.1"
     """Address to listen on; only this machine reaches the default."""
@@ -64,6 +72,7 @@ class Serve(Command):
             name=self.name,
             host=self.host,
             port=self.port,
+            grpc_port=self.grpc_port,
             blessed=not self.unblessed,
             max_bytes=self.max_bytes,
             timeout=self.timeout,
@@ -71,6 +80,8 @@ class Serve(Command):
             batch_rows=self.batch_rows,
             poll=self.poll,
         )
-        server.run(
-            lambda: print(f"{server.url} serves {self.directory}; Ctrl-C stops it", flush=True)
-        )
+        server.run(lambda: print(self._where(server), flush=True))
+
+    def _where(self, server: "Server") -> str:
+        grpc = "" if server.grpc_port is None else f", gRPC on port {server.grpc_port}"
+        return f"{server.url} serves {self.directory}{grpc}; Ctrl-C stops it"

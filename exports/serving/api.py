@@ -45,10 +45,15 @@ class Api:
         if target.method == "metadata":
             return json_output.dumps(self._metadata(target))
         if target.method == "predict":
-            return await self._predict(self._version(target), body)
-        return await self._classify(self._version(target), body, target.method)
+            return await self._predict(self.version(target), body)
+        return await self._classify(self.version(target), body, target.method)
 
-    def _version(self, target: Target) -> Version:
+    def version(self, target: Target) -> Version:
+        """The version that answers.
+
+        Raises:
+            RequestError: 404 or 400, there is none.
+        """
         if target.model != self._repository.name:
             which = "Latest" if target.version is None else "Specific"
             number = "" if target.version is None else f", {target.version}"
@@ -57,14 +62,22 @@ class Api:
             )
         return self._repository.get(target.version, target.label)
 
-    def _status(self, target: Target) -> dict[str, Any]:
+    def statuses(self, target: Target) -> list[VersionStatus]:
+        """What became of the versions.
+
+        Raises:
+            RequestError: 404 or 400, there is none.
+        """
         if target.model != self._repository.name:
             raise RequestError(404, f"Could not find any versions of model {target.model}")
-        statuses = self._repository.statuses(target.version, target.label)
+        return self._repository.statuses(target.version, target.label)
+
+    def _status(self, target: Target) -> dict[str, Any]:
+        statuses = self.statuses(target)
         return {"model_version_status": [_status_json(status) for status in statuses]}
 
     def _metadata(self, target: Target) -> dict[str, Any]:
-        version = self._version(target)
+        version = self.version(target)
         specification = {
             "name": target.model,
             "signature_name": "",
@@ -83,7 +96,7 @@ class Api:
             return name, json_input.predict_features(document, inputs)
 
         name, features = await self._in_pool(read)
-        outputs = await self._run(version, name, features.arrays)
+        outputs = await self.run(version, name, features.arrays)
         write = json_output.rows if features.row else json_output.columns
         return await self._in_pool(lambda: json_output.dumps(write(outputs)))
 
@@ -95,12 +108,13 @@ class Api:
             return name, examples.serialized_examples(document)
 
         name, serialized = await self._in_pool(read)
-        outputs = await self._run(version, name, {"inputs": serialized})
+        outputs = await self.run(version, name, {"inputs": serialized})
         return await self._in_pool(lambda: json_output.dumps(_RESULTS[method](outputs)))
 
-    async def _run(
+    async def run(
         self, version: Version, name: str, features: Mapping[str, np.ndarray]
     ) -> Mapping[str, np.ndarray]:
+        """The answers of a signature by name, computed together with those of other requests."""
         if not version.signatures[name].takes_rows:
             return await self._in_pool(lambda: version.run(name, features))
         if name not in version.batchers:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import math
 import os
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from . import json_output
 from .api import Api
 from .errors import RequestError
+from .grpc_server import GrpcServer
 from .metrics import Metrics
 from .repository import Repository
 from .target import Target
@@ -40,6 +42,7 @@ class Server:
         name: what the model is called in URLs; None: the directory's name.
         host: the address to listen on; only this machine reaches the default.
         port: 0 is any free one.
+        grpc_port: where gRPC is served, too; 0 is any free one, None serves none.
         blessed: whether versions without a blessing are refused.
         max_bytes: of a request's body; a larger one gets 413.
         timeout: seconds for a body to arrive (408) and for an answer to be computed (504).
@@ -51,6 +54,7 @@ class Server:
     Attributes:
         name: the model's name.
         port: where it listens, once it is started.
+        grpc_port: the same of gRPC; None: it does not.
 
     Raises:
         ImportError: the extra `serve` is not installed.
@@ -65,6 +69,7 @@ class Server:
         name: str | None = None,
         host: str = "127.0.0.1",
         port: int = 8501,
+        grpc_port: int | None = None,
         blessed: bool = True,
         max_bytes: int = 16 * 2**20,
         timeout: float = 30.0,
@@ -73,7 +78,7 @@ class Server:
         poll: float = 1.0,
         grace: float = 10.0,
     ):
-        _check_extra()
+        _check_extra(grpc_port is not None)
         _check_positive(
             max_bytes=max_bytes,
             timeout=timeout,
@@ -91,12 +96,17 @@ class Server:
         self._pool = ThreadPoolExecutor(_THREADS, "occam-serving")
         self._api = Api(self._repository, self._pool, self._metrics, batch_rows)
         self._in_flight = 0
+        self.grpc_port = grpc_port
+        self._grpc: GrpcServer | None = None
 
     @property
     def url(self) -> str:
         """The URL of the model."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}/v1/models/{self.name}"
+        return f"http://{self._url_host}:{self.port}/v1/models/{self.name}"
+
+    @property
+    def _url_host(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
 
     @property
     def versions(self) -> list[int]:
@@ -105,33 +115,47 @@ class Server:
 
     async def start(self) -> None:
         """Loads what is there, and listens."""
-        from aiohttp import web
-
         await asyncio.to_thread(self._repository.refresh)
         if not self._repository.versions:
             await self._close_pool()
             raise FileNotFoundError(self._nothing())
+        try:
+            await self._listen()
+        except OSError:
+            await self._unlisten()
+            raise
+        self._watcher = asyncio.create_task(self._watch())
+
+    async def _listen(self) -> None:
+        from aiohttp import web
+
         app = web.Application(client_max_size=self._max_bytes)
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=self._grace)
         await self._runner.setup()
-        try:
-            site = web.TCPSite(self._runner, self.host, self.port)
-            await site.start()
-        except OSError:
-            await self._runner.cleanup()
-            await self._close_pool()
-            raise
+        await web.TCPSite(self._runner, self.host, self.port).start()
         self.port = self._runner.addresses[0][1]
-        self._watcher = asyncio.create_task(self._watch())
+        if self.grpc_port is None:
+            return
+        address = f"{self._url_host}:{self.grpc_port}"
+        limits = (self._max_bytes, self._timeout, self._concurrency)
+        self._grpc = GrpcServer(self._api, address, *limits)
+        await self._grpc.start()
+        self.grpc_port = self._grpc.port
+
+    async def _unlisten(self) -> None:
+        """Refuses what is new, and waits for what is in flight."""
+        if self._grpc is not None:
+            await self._grpc.stop(self._grace)
+        await self._runner.cleanup()
+        await self._close_pool()
 
     async def stop(self) -> None:
         """Listens no more, answers what is in flight, and lets go of the versions."""
         self._watcher.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._watcher
-        await self._runner.cleanup()
-        await self._close_pool()
+        await self._unlisten()
 
     def run(self, started: Any = None) -> None:
         """Serves until SIGTERM or Ctrl-C.
@@ -242,10 +266,11 @@ def _error(message: str) -> bytes:
     return json_output.dumps({"error": message})
 
 
-def _check_extra() -> None:
+def _check_extra(with_grpc: bool) -> None:
+    grpc = ("grpc", "grpc_health.v1", "tensorflow_serving.apis") if with_grpc else ()
     try:
-        import aiohttp  # noqa: F401
-        import prometheus_client  # noqa: F401
+        for module in ("aiohttp", "prometheus_client", *grpc):
+            importlib.import_module(module)
     except ImportError as error:
         raise ImportError(
             f"Serving needs the extra 'serve': pip install 'keras-occam[serve]' ({error})"

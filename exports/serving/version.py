@@ -45,20 +45,21 @@ class Version:
     Attributes:
         number: the version.
         signatures: `SignatureInfo` by signature name.
-        metadata: the `SignatureDef`s as TensorFlow Serving writes them in JSON.
+        definitions: the `SignatureDef` protos by signature name.
+        metadata: the same as TensorFlow Serving writes them in JSON.
         batchers: by signature name, what joins its requests: never those of two versions.
     """
 
     def __init__(self, path: Path, number: int):
         self.number = number
         self.batchers: dict[str, Batcher] = {}
-        definitions = _definitions(path)
+        self.definitions = _definitions(path)
         self._model: Any = tf.saved_model.load(str(path))  # keeps the variables alive
         self.signatures = {
             name: SignatureInfo(
                 function.structured_input_signature[1],
                 function.structured_outputs,
-                definitions[name].method_name,
+                self.definitions[name].method_name,
             )
             for name, function in self._model.signatures.items()
         }
@@ -68,7 +69,7 @@ class Version:
                 preserving_proto_field_name=True,
                 always_print_fields_with_no_presence=True,
             )
-            for name, definition in definitions.items()
+            for name, definition in self.definitions.items()
         }
 
     def signature(self, name: str) -> SignatureInfo:

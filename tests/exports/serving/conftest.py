@@ -86,10 +86,14 @@ def serving(directory, **options):
     server = Server(directory, **{"port": 0, "poll": 0.05, "blessed": False, **options})
     started, loop = threading.Event(), asyncio.new_event_loop()
     stopped = asyncio.Event()
+    failures = []
 
     async def serve():
         try:
             await server.start()
+        except Exception as error:
+            failures.append(error)
+            return
         finally:
             started.set()
         await stopped.wait()
@@ -99,6 +103,8 @@ def serving(directory, **options):
     thread.start()
     started.wait()
     try:
+        for failure in failures:
+            raise failure
         yield server
     finally:
         loop.call_soon_threadsafe(stopped.set)

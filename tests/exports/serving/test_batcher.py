@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,8 @@ def batched(requests, run=None, rows=4):
             gate.set()
             return await asyncio.gather(*tasks, return_exceptions=True)
 
-    return asyncio.run(ask()), sizes
+    answers: list[Any] = asyncio.run(ask())
+    return answers, sizes
 
 
 def test_rows_are_joined_up_to_the_limit_and_split_again():

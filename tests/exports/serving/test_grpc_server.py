@@ -1,0 +1,130 @@
+"""gRPC, asked with the stubs of tensorflow-serving-api, as TensorFlow Serving's clients do."""
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from occam.exports.serving import Server
+
+from .conftest import serving
+
+
+@pytest.fixture(scope="module")
+def channel(half_plus_three):
+    with (
+        serving(half_plus_three, grpc_port=0, max_bytes=10_000) as server,
+        grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel,
+    ):
+        yield channel
+
+
+def predict_request(signature="", version=None, model="half_plus_three", **inputs):
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = model
+    request.model_spec.signature_name = signature
+    if version is not None:
+        request.model_spec.version.value = version
+    for name, value in inputs.items():
+        request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+    return request
+
+
+def predict(channel, request):
+    stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+    return stub.Predict(request, timeout=60)
+
+
+def refused(channel, request, code, message):
+    with pytest.raises(grpc.RpcError) as caught:
+        predict(channel, request)
+    assert caught.value.code() == code
+    assert message in caught.value.details()
+
+
+def test_predict(channel):
+    for version in (None, 123):
+        request = predict_request(version=version, x=np.float32([1, 2, 5]))
+        response = predict(channel, request)
+        np.testing.assert_array_equal(tf.make_ndarray(response.outputs["y"]), [3.5, 4, 5.5])
+        assert response.model_spec.version.value == 123
+        assert response.model_spec.signature_name == "serving_default"
+
+
+def test_strings_and_an_output_filter(channel):
+    request = predict_request(
+        "named",
+        tag=[b"a\xff"],
+        signal=np.ones((1, 5), "int32"),
+        sensor=np.ones((1, 2, 2), "int64"),
+    )
+    response = predict(channel, request)
+    assert sorted(response.outputs) == ["joined", "raw_bytes", "sum"]
+    assert tf.make_ndarray(response.outputs["joined"]).tolist() == [b"a\xffa\xff"]
+    request.output_filter.append("sum")
+    assert list(predict(channel, request).outputs) == ["sum"]
+    request.output_filter.append("no")
+    refused(channel, request, grpc.StatusCode.INVALID_ARGUMENT, "Received: ['no']")
+
+
+def test_what_is_wrong_is_said(channel):
+    invalid, missing = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
+    x = np.float32([1])
+    refused(channel, predict_request(model="m", x=x), missing, "for request: Latest(m)")
+    refused(channel, predict_request(version=7, x=x), missing, "Specific(half_plus_three, 7)")
+    refused(channel, predict_request("no", x=x), invalid, "not found in signature def")
+    refused(channel, predict_request(z=x), invalid, "Expected the inputs ['x']. Received: ['z']")
+    refused(channel, predict_request(x=[1]), invalid, "expected float32")
+    refused(
+        channel,
+        predict_request(x=np.ones((1, 1), "float32")),
+        invalid,
+        "expected the shape (None,)",
+    )
+    label = predict_request(x=x)
+    label.model_spec.version_label = "stable"
+    refused(channel, label, invalid, "Unrecognized servable version label: stable")
+
+
+def test_a_small_message_cannot_stand_for_a_large_tensor(channel):
+    request = predict_request(x=np.float32([1]))
+    for size, message in (10**12, "expected at most 10000 bytes"), (-5, "expected the shape"):
+        request.inputs["x"].tensor_shape.dim[0].size = size
+        refused(channel, request, grpc.StatusCode.INVALID_ARGUMENT, message)
+    large = predict_request(x=np.ones(5000, "float32"))
+    refused(channel, large, grpc.StatusCode.RESOURCE_EXHAUSTED, "larger than max")
+
+
+def test_metadata_status_and_health(channel):
+    request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+    request.model_spec.name = "half_plus_three"
+    stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+    signatures = get_model_metadata_pb2.SignatureDefMap()
+    stub.GetModelMetadata(request, timeout=60).metadata["signature_def"].Unpack(signatures)
+    definition = signatures.signature_def["serving_default"]
+    assert definition.inputs["x"].dtype == tf.float32.as_datatype_enum
+    status = get_model_status_pb2.GetModelStatusRequest(model_spec=request.model_spec)
+    answer = model_service_pb2_grpc.ModelServiceStub(channel).GetModelStatus(status, timeout=60)
+    (version,) = answer.model_version_status
+    available = get_model_status_pb2.ModelVersionStatus.AVAILABLE
+    assert (version.version, version.state, version.status.error_code) == (123, available, 0)
+    health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=60)
+    assert health.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_a_port_that_is_taken(half_plus_three):
+    with (
+        serving(half_plus_three, grpc_port=0) as first,
+        pytest.raises(OSError, match="Expected a free address"),
+        serving(half_plus_three, grpc_port=first.grpc_port),
+    ):
+        pass
+    assert Server(half_plus_three).grpc_port is None

@@ -1,0 +1,256 @@
+"""Limits, metrics, the stop, and versions that are published under load."""
+
+import concurrent.futures
+import shutil
+import socket
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+import requests
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from occam.exports.serving import Server
+from occam.exports.serving.version import Version
+
+from .conftest import Model, serving
+
+BODY = '{"instances": [1.0]}'
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Lets no graph run until the event is set; the other event is set when one wants to."""
+    gate, waiting = threading.Event(), threading.Event()
+    run = Version.run
+
+    def gated(self, signature, features):
+        waiting.set()
+        gate.wait(60)
+        return run(self, signature, features)
+
+    monkeypatch.setattr(Version, "run", gated)
+    yield gate, waiting
+    gate.set()
+
+
+def post(server, body=BODY, **kwargs):
+    return requests.post(f"{server.url}:predict", data=body, timeout=60, **kwargs)
+
+
+def until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.01)
+
+
+def metrics(server):
+    root = server.url.split("/v1/")[0]
+    page = requests.get(f"{root}/metrics", timeout=60)
+    assert page.headers["Content-Type"].startswith("text/plain")
+    lines = [line.rsplit(" ", 1) for line in page.text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, value in lines}
+
+
+def test_a_body_that_is_too_large(half_plus_three):
+    with serving(half_plus_three, max_bytes=100) as server:
+        for body in ("x" * 101, iter([b"x" * 60] * 2)):  # the second is sent in chunks
+            response = post(server, body)
+            assert response.status_code == 413
+            assert response.json() == {"error": "Expected a body of at most 100 bytes."}
+        assert post(server).status_code == 200
+
+
+def test_a_body_that_does_not_arrive(half_plus_three):
+    with serving(half_plus_three, timeout=0.05) as server, socket.socket() as client:
+        client.connect((server.host, server.port))
+        start = "POST /v1/models/half_plus_three:predict HTTP/1.1"
+        client.sendall(f"{start}\r\nHost: x\r\nContent-Length: 9\r\n\r\n".encode())
+        assert client.recv(1000).startswith(b"HTTP/1.1 408 ")
+
+
+def test_an_answer_that_takes_too_long(half_plus_three, slow):
+    with serving(half_plus_three, timeout=0.2) as server:
+        response = post(server)
+        assert response.status_code == 504
+        assert response.json() == {"error": "Not computed within 0.2 seconds"}
+        slow[0].set()
+
+
+def test_too_many_requests_at_a_time(half_plus_three, slow):
+    gate, waiting = slow
+    with (
+        serving(half_plus_three, concurrency=1) as server,
+        concurrent.futures.ThreadPoolExecutor(1) as pool,
+    ):
+        first = pool.submit(post, server)
+        waiting.wait(60)
+        second = post(server)
+        assert metrics(server)["occam_serving_requests_in_flight"] == 1
+        gate.set()
+        assert first.result().json() == {"predictions": [3.5]}
+    assert second.status_code == 429
+    assert second.json()["error"].startswith("Expected at most 1 requests at a time")
+
+
+def test_waiting_requests_are_computed_together(half_plus_three, slow):
+    gate, waiting = slow
+    with (
+        serving(half_plus_three) as server,
+        concurrent.futures.ThreadPoolExecutor(9) as pool,
+    ):
+        first = pool.submit(post, server)
+        waiting.wait(60)
+        bodies = [f'{{"instances": [{i}]}}' for i in range(8)]
+        others = [pool.submit(post, server, body) for body in bodies]
+        until(lambda: metrics(server)["occam_serving_requests_in_flight"] == 9)
+        gate.set()
+        answers = [other.result().json()["predictions"] for other in others]
+        assert first.result().status_code == 200
+        seen = metrics(server)
+    assert answers == [[i / 2 + 3] for i in range(8)]
+    assert seen["occam_serving_batch_rows_sum"] == 9
+    assert seen["occam_serving_batch_rows_count"] < 9
+
+
+def test_metrics(half_plus_three):
+    with serving(half_plus_three) as server:
+        post(server)
+        post(server, "{")
+        requests.get(server.url, timeout=60)
+        seen = metrics(server)
+    assert seen['occam_serving_requests_total{method="predict",status="200"}'] == 1
+    assert seen['occam_serving_requests_total{method="predict",status="400"}'] == 1
+    assert seen['occam_serving_requests_total{method="status",status="200"}'] == 1
+    assert seen["occam_serving_request_seconds_count"] == 3
+    assert seen['occam_serving_version_available{version="123"}'] == 1
+
+
+def test_what_is_in_flight_is_answered_when_it_stops(half_plus_three, slow):
+    gate, waiting = slow
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with serving(half_plus_three) as server:
+            answer = pool.submit(post, server)
+            waiting.wait(60)
+            threading.Timer(0.1, gate.set).start()  # after the stop has begun
+        assert answer.result().json() == {"predictions": [3.5]}
+    with pytest.raises(requests.ConnectionError):
+        post(server)
+
+
+def test_an_error_of_ours_is_a_500_that_says_so(half_plus_three, monkeypatch):
+    def fails(*_):
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(Version, "run", fails)
+    with serving(half_plus_three) as server:
+        response = post(server)
+    assert response.status_code == 500
+    assert response.json() == {"error": "RuntimeError: broken"}
+
+
+def test_it_listens_on_loopback_by_default(half_plus_three):
+    assert Server(half_plus_three).host == "127.0.0.1"
+    assert Server(half_plus_three).url == "http://127.0.0.1:8501/v1/models/half_plus_three"
+    assert Server(half_plus_three, host="::1").url.startswith("http://[::1]:8501/")
+
+
+def test_limits_must_be_positive(half_plus_three):
+    with pytest.raises(ValueError, match=r"timeout must be positive. Received: timeout=0"):
+        Server(half_plus_three, timeout=0)
+
+
+def test_a_missing_extra_is_named(half_plus_three, monkeypatch):
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    with pytest.raises(ImportError, match=r"pip install 'keras-occam\[serve\]'.*aiohttp"):
+        Server(half_plus_three)
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "tensorflow_serving.apis", None)
+    Server(half_plus_three)
+    with pytest.raises(
+        ImportError, match=r"pip install 'keras-occam\[serve\]'.*tensorflow_serving"
+    ):
+        Server(half_plus_three, grpc_port=0)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.just("b64"), inner),
+    max_leaves=12,
+)
+KEYS = ("instances", "inputs", "examples", "context", "signature_name", "x", "tag", "b64")
+NAMES = st.sampled_from(
+    ["serving_default", "named", "pair", "decoded", "classify", "regress", "__saved_model_init_op"]
+)
+DOCUMENTS = st.dictionaries(st.sampled_from(KEYS), JSON) | st.fixed_dictionaries(
+    {
+        "signature_name": NAMES,
+        "inputs": st.dictionaries(st.sampled_from(["x", "a", "b", "tag", "raw"]), JSON),
+    }
+)
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(
+    body=st.binary() | DOCUMENTS,
+    method=st.sampled_from(["predict", "classify", "regress"]),
+)
+def test_no_body_breaks_it(server, body, method):
+    kwargs = {"data": body} if isinstance(body, bytes) else {"data": dumps(body)}
+    response = requests.post(f"{server.url}:{method}", timeout=30, **kwargs)
+    assert response.status_code in (200, 400)
+    assert "error" in response.json() or response.status_code == 200
+
+
+def dumps(body):
+    import json
+
+    return json.dumps(body).encode()
+
+
+@pytest.mark.slow
+def test_two_thousand_requests_while_three_versions_are_published(tmp_path):
+    for version in (1, 2, 3, 4):
+        Model(version).save(tmp_path / "saved" / str(version))
+    directory = tmp_path / "model"
+    shutil.copytree(tmp_path / "saved" / "1", directory / "1")
+    inputs = np.random.default_rng(0).integers(0, 100, (16, 125))
+    published = threading.Semaphore(0)
+
+    def client(row):
+        answers = []
+        with requests.Session() as session:
+            for i, x in enumerate(row.tolist()):
+                if i in (30, 60, 90):
+                    published.release()
+                body = f'{{"instances": [{x}, {x + 1}]}}'
+                response = session.post(f"{server.url}:predict", data=body, timeout=60)
+                answers.append((response.status_code, x, response.json().get("predictions")))
+        return answers
+
+    with (
+        serving(directory, poll=0.05) as server,
+        concurrent.futures.ThreadPoolExecutor(16) as pool,
+    ):
+        clients = [pool.submit(client, row) for row in inputs]
+        for version in (2, 3, 4):
+            for _ in clients:
+                published.acquire()
+            (tmp_path / "saved" / str(version)).rename(directory / str(version))
+        answers = [answer for done in clients for answer in done.result()]
+        until(lambda: server.versions == [4])
+        assert post(server).json() == {"predictions": [4.5]}
+    assert len(answers) == 2000
+    assert {status for status, _, _ in answers} == {200}
+    offsets = {tuple(np.subtract(y, [x / 2, (x + 1) / 2])) for _, x, y in answers}
+    assert offsets <= {(v, v) for v in (1, 2, 3, 4)}, "each answer is that of one version"
+    assert len(offsets) > 1, "versions changed while requests were answered"
