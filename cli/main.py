@@ -14,6 +14,7 @@ from .command import Command
 from .data import Data
 from .demo import Demo
 from .export import Export
+from .exports import Exports
 from .lint import Lint
 from .models import Models
 from .predict import Predict
@@ -24,7 +25,7 @@ from .tune import Tune
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = (Models, Data, Train, Tune, Lint, Export, Predict, Serve, Board, Demo)
+COMMANDS = (Models, Data, Train, Tune, Lint, Export, Exports, Predict, Serve, Board, Demo)
 
 _Command: Any = Annotated[Models, tyro.conf.subcommand("models")]
 for _class in COMMANDS[1:]:

@@ -113,5 +113,7 @@ def _written(array: np.ndarray) -> str:
 
 
 def _read(text: str) -> np.ndarray:
-    array = tf.make_ndarray(tensor_pb2.TensorProto.FromString(base64.b64decode(text)))
+    proto = tensor_pb2.TensorProto()  # pyright: ignore[reportAttributeAccessIssue]
+    proto.ParseFromString(base64.b64decode(text))
+    array = tf.make_ndarray(proto)
     return np.char.decode(array.astype(bytes), "utf-8") if array.dtype == object else array

@@ -1,0 +1,85 @@
+"""`occam exports`: what it prints, and its exit status."""
+
+import shutil
+
+import keras
+import pytest
+
+from occam import exports
+from occam.cli.main import main
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("published")
+    model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])
+    exports.export(model, directory)
+    exports.promote(directory, 1)
+    return directory
+
+
+@pytest.fixture
+def run(capfd, published, tmp_path):
+    """Runs `occam exports` on a copy of the versions; returns exit status, output and errors."""
+    directory = shutil.copytree(published, tmp_path / "exports")
+
+    def run(*arguments, spoil=lambda version: None):
+        spoil(directory / "1")
+        with pytest.raises(SystemExit) as left:
+            main(["exports", str(directory), *arguments])
+        return left.value.code, *capfd.readouterr()
+
+    return run
+
+
+def test_versions_labels_blessings_sizes_and_signatures_are_shown(run):
+    status, out, err = run()
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0].startswith("version 1 (stable): ")
+    assert lines[1].startswith("  blessed 2")
+    assert "purity, determinism" in lines[1]
+    assert lines[2:] == [
+        "  serving_default",
+        "    input  x: float32 (None, 2)",
+        "    output class_id: int64 (None,)",
+        "    output label: string (None,)",
+        "    output probabilities: float32 (None, 3)",
+        "",
+        "1 versions, 0 not blessed",
+    ]
+
+
+def change(version):
+    path = version / "saved_model.pb"
+    path.write_bytes(path.read_bytes() + b"\0")
+
+
+def test_a_changed_byte_is_found_where_it_is_looked_for(run):
+    assert run(spoil=change)[0] == 0
+    status, out, _ = run("--verify")
+    assert status == 1
+    assert "  not verified: gate checksums: " in out
+    assert out.endswith("1 versions, 1 not blessed\n")
+
+
+def test_verify_runs_the_gates(run):
+    status, out, _ = run("--verify")
+    assert status == 0
+    assert "  verified checksums: 4 files are as they were blessed\n" in out
+    assert "  verified loading: loads and answers the same where Keras cannot be" in out
+
+
+def test_a_version_without_a_blessing_is_shown_and_counted(run):
+    status, out, _ = run(spoil=lambda version: (version / "blessing.json").unlink())
+    assert status == 1
+    assert "  not blessed: Expected a version with a blessing." in out
+
+
+def test_no_directory_is_a_failure(capfd, tmp_path):
+    with pytest.raises(SystemExit) as left:
+        main(["exports", str(tmp_path / "absent")])
+    assert left.value.code == 2
+    out, err = capfd.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("occam: Expected the directory of an export.")
