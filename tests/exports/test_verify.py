@@ -79,7 +79,7 @@ def remove(version):
 
 
 def add(version):
-    (version / "assets").mkdir()
+    (version / "assets").mkdir(exist_ok=True)
     (version / "assets" / "vocabulary.txt").write_text("a")
 
 
@@ -88,7 +88,7 @@ def link(version):
 
 
 def link_directory(version):
-    (version / "assets").symlink_to("variables")
+    (version / "more").symlink_to("variables")
 
 
 def link_in_place(version):
@@ -109,7 +109,7 @@ def link_itself(version):
         (remove, r"without \['variables/variables.index'\], and besides \[\]"),
         (add, r"without \[\], and besides \['assets/vocabulary.txt'\]"),
         (link, "elsewhere, a link"),
-        (link_directory, "assets, a link"),
+        (link_directory, "more, a link"),
         (link_in_place, "saved_model.pb, a link"),
         (link_itself, "1, a link"),
     ],

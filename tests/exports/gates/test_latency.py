@@ -11,7 +11,7 @@ def test_without_another_one_there_is_nothing_to_compare(good):
 
 def test_a_slow_operation_is_found(good, write, module):
     def answer(m, x):
-        wait = tf.while_loop(lambda i: i < 20_000, lambda i: (i + 1,), (tf.constant(0),))[0]
+        wait = tf.while_loop(lambda i: i < 2_000, lambda i: (i + 1,), (tf.constant(0),))[0]
         return module.answer(m, x + 0 * tf.cast(wait, tf.float32))
 
     slow = write(answer, name="2")

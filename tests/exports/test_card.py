@@ -1,0 +1,72 @@
+import json
+
+import keras
+import pytest
+
+from occam import exports
+
+CARD = {
+    "name": "Insects",
+    "license": "apache-2.0",
+    "datasets": ["insects"],
+    "accuracy": {"train": 0.95, "test": 0.9},
+    "note": "a | b",
+}
+
+
+@pytest.fixture(scope="module")
+def version(tmp_path_factory):
+    model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])
+    directory = tmp_path_factory.mktemp("published")
+    return exports.export(model, directory, class_names=["ant", "bee", "cat"], card=CARD).path
+
+
+def test_the_readme_begins_with_the_header_of_a_model_card(version):
+    lines = (version / "README.md").read_text().splitlines()
+    assert lines[:8] == [
+        "---",
+        'license: "apache-2.0"',
+        'library_name: "keras"',
+        'tags: ["occam"]',
+        'datasets: ["insects"]',
+        "---",
+        "",
+        "# Insects",
+    ]
+    assert "| accuracy/test | 0.9 |" in lines
+    assert "| note | a \\| b |" in lines
+    assert "| `serving_default` | input | `x` | float32 | [None, 2] |" in lines
+    assert "| labels | every class id has its name |" in lines
+
+
+def test_the_json_holds_signatures_figures_checksums_and_gates(version):
+    content = json.loads((version / "export.json").read_text())
+    blessing = json.loads((version / "blessing.json").read_text())
+    assert content["card"] == CARD
+    assert content["class_names"] == ["ant", "bee", "cat"]
+    assert content["signatures"]["serving_default"] == {
+        "inputs": {"x": {"dtype": "float32", "shape": [None, 2]}},
+        "outputs": {
+            "class_id": {"dtype": "int64", "shape": [None]},
+            "label": {"dtype": "string", "shape": [None]},
+            "probabilities": {"dtype": "float32", "shape": [None, 3]},
+        },
+    }
+    for key in ("files", "gates", "created", "versions"):
+        assert content[key] == blessing[key]
+
+
+@pytest.mark.parametrize(
+    ("card", "message"),
+    [
+        ({"x": object()}, "card must hold JSON values"),
+        ({"x": float("nan")}, "card must hold JSON values"),
+        ({1: "x"}, r"card must have names as keys\. Received: \[1\]"),
+    ],
+)
+def test_what_is_no_json_is_refused_before_anything_is_written(
+    card, message, small_model, tmp_path
+):
+    with pytest.raises(ValueError, match=message):
+        exports.export(small_model, tmp_path / "model", card=card)
+    assert not (tmp_path / "model").exists()
