@@ -4,6 +4,11 @@ import importlib.util
 import re
 from pathlib import Path
 
+import keras
+import numpy as np
+
+from occam import callbacks
+
 README = (Path(__file__).parent.parent / "README.md").read_text()
 
 
@@ -31,3 +36,21 @@ def test_regularizing_a_model_that_exists(capsys):
     count, penalty = printed[1].split()
     assert count == promised[1].split()[0]
     assert 0.4 < float(penalty) < 0.6  # initial weights are random
+
+
+def test_the_callbacks_of_the_example_work_together(tmp_path, monkeypatch):
+    code = next(c for c in re.findall(r"```python\n(.*?)```", README, re.S) if "LossLedger" in c)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 5)).astype("float32")
+    y = (x[:, 0] > 0).astype("int32")
+    model = keras.Sequential(
+        [keras.Input((5,)), keras.layers.Dense(4, kernel_regularizer="l2"), keras.layers.Dense(2)]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss, metrics=["accuracy"])
+    monkeypatch.chdir(tmp_path)
+    names = {"model": model, "callbacks": callbacks, "x": x, "y": y, "x_val": x, "y_val": y}
+    exec(code.replace("epochs=30", "epochs=2, verbose=0"), names)
+    logs = names["history"].history
+    assert {"data_loss", "penalty", "gap_loss", "sparsity", "val_data_loss"} <= set(logs)
+    assert list(tmp_path.rglob("events.out.tfevents*"))
