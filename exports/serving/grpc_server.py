@@ -51,7 +51,8 @@ class GrpcServer:
     async def start(self) -> None:
         """Listens."""
         import grpc.aio
-        from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+        from grpc_health.v1 import health_pb2, health_pb2_grpc
+        from grpc_health.v1._async import HealthServicer
 
         options = [
             ("grpc.max_receive_message_length", self._max_bytes),
@@ -59,7 +60,7 @@ class GrpcServer:
         ]
         self._server = grpc.aio.server(options=options, maximum_concurrent_rpcs=self._concurrency)
         self._server.add_generic_rpc_handlers(self._handlers())
-        servicer = health.aio.HealthServicer()
+        servicer = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(servicer, self._server)
         await servicer.set("", health_pb2.HealthCheckResponse.SERVING)
         try:
@@ -81,7 +82,7 @@ class GrpcServer:
             return grpc.unary_unary_rpc_method_handler(
                 self._guarded(behavior),
                 request_deserializer=request.FromString,
-                response_serializer=lambda response: response.SerializeToString(),
+                response_serializer=_serialized,
             )
 
         prediction = {
@@ -153,6 +154,10 @@ class GrpcServer:
             entry.status.error_code = 2 if status.error else 0  # UNKNOWN, OK
             entry.status.error_message = status.error
         return response
+
+
+def _serialized(response: Any) -> bytes:
+    return response.SerializeToString()
 
 
 def _protos(name: str) -> Any:

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..blessing import Blessing
 from .errors import RequestError
 from .version import Version
 
 __all__ = ["Repository", "VersionStatus"]
 
 _LOG = logging.getLogger(__name__)
-_BLESSING, _LABELS = "blessing.json", "labels.json"
+_LABELS = "labels.json"
 
 Fingerprint = tuple[tuple[str, int, int], ...]
 
@@ -52,7 +53,7 @@ class Repository:
         directory: the parent of the versions, which are named by numbers; `labels.json` in it maps
             labels to versions.
         name: what the model is called in requests.
-        blessed: whether a version needs its blessing.
+        blessed: whether a version needs its blessing, and the files as they were blessed.
 
     Raises:
         FileNotFoundError: no such directory.
@@ -146,10 +147,8 @@ class Repository:
     def _opened(self, number: int, path: Path) -> Version:
         if link := next((p for p in (path, *path.rglob("*")) if p.is_symlink()), None):
             raise ValueError(f"Expected files. Received: the link {link.relative_to(path.parent)}")
-        if self._blessed and not (path / _BLESSING).is_file():
-            raise ValueError(
-                f"Expected a blessed version. Received: {path.name} without {_BLESSING}"
-            )
+        if self._blessed:
+            Blessing.read(path).check_contents(path)
         return Version(path, number)
 
     def _refused(self, number: int, fingerprint: Fingerprint, error: Exception) -> None:

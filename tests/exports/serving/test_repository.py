@@ -124,11 +124,13 @@ def test_what_cannot_be_served_leaves_the_version_before(saved, directory, caplo
 def test_a_version_needs_its_blessing(saved, directory):
     publish(saved, directory, 1)
     (directory / "1" / "blessing.json").unlink()
+    publish(saved, directory, 2)  # of which the blessing is empty
     repository = Repository(directory, "m")
     repository.refresh()
     assert repository.versions == []
-    (status,) = repository.seen()
-    assert "bless" in status.error
+    empty, missing = repository.seen()
+    assert "Expected a blessing as `export` writes it" in empty.error
+    assert "Expected a version with a blessing" in missing.error
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"stable": "1"}', '{"stable": true}', "\xff"])
