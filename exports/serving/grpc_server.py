@@ -51,8 +51,7 @@ class GrpcServer:
     async def start(self) -> None:
         """Listens."""
         import grpc.aio
-        from grpc_health.v1 import health_pb2, health_pb2_grpc
-        from grpc_health.v1._async import HealthServicer
+        from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
         options = [
             ("grpc.max_receive_message_length", self._max_bytes),
@@ -60,7 +59,7 @@ class GrpcServer:
         ]
         self._server = grpc.aio.server(options=options, maximum_concurrent_rpcs=self._concurrency)
         self._server.add_generic_rpc_handlers(self._handlers())
-        servicer = HealthServicer()
+        servicer = health.aio.HealthServicer()  # pyright: ignore[reportAttributeAccessIssue]
         health_pb2_grpc.add_HealthServicer_to_server(servicer, self._server)
         await servicer.set("", health_pb2.HealthCheckResponse.SERVING)
         try:
