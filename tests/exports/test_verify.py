@@ -46,7 +46,6 @@ def test_the_checksums_are_those_of_the_files_and_not_of_the_card(version):
     assert content["format"] == 1
     assert content["files"] == checksums(version)
     assert set(content["files"]) == {
-        "fingerprint.pb",
         "saved_model.pb",
         "variables/variables.data-00000-of-00001",
         "variables/variables.index",

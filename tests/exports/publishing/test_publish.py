@@ -118,7 +118,6 @@ def test_kill_9_leaves_whole_versions_only(tmp_path, small_model, flowers):
         "README.md",
         "blessing.json",
         "export.json",
-        "fingerprint.pb",
         "saved_model.pb",
         "variables.data-00000-of-00001",
         "variables.index",
