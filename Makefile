@@ -3,7 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 NEUTRAL := $(addprefix tests/zoo/, layers regularizers augmentation test_losses.py \
 	training/test_samples.py training/test_sharpness_aware.py \
-	linting/test_call_rules.py linting/test_decay_rules.py)
+	linting/test_call_rules.py linting/test_decay_rules.py) \
+	$(addprefix tests/callbacks/, averaging ledger probes sparsity strengths stopping diagnosis)
 
 .PHONY: demo test test-jax bench methods screenshots lint wheel clean
 
@@ -24,6 +25,7 @@ bench: .venv/.test          ## the measured ratios of benchmarks/
 	$(BIN)/python -m benchmarks.sam
 	$(BIN)/python -m benchmarks.augmentation
 	$(BIN)/python -m benchmarks.surgery
+	$(BIN)/python -m benchmarks.callbacks
 	$(BIN)/python -m benchmarks.costs
 
 methods: .venv/.test        ## each method alone, measured, into docs/methods.md: an hour on 2 cores

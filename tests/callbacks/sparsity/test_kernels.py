@@ -1,7 +1,7 @@
 import keras
 import pytest
 
-from occam.callbacks.kernels import check_patterns, select_kernels
+from occam.callbacks.sparsity.kernels import check_patterns, select_kernels
 
 layers = keras.layers
 

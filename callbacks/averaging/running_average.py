@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from .training_hook import TrainingHook, optimizer_of
+from ..training_hook import TrainingHook, optimizer_of
 from .weight_copies import assign, copies
 
 __all__ = ["RunningAverage"]

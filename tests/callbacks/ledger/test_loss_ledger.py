@@ -10,7 +10,7 @@ from keras import layers, losses
 
 from occam import zoo
 from occam.callbacks import LossLedger, weight_penalty
-from occam.callbacks.layer_penalties import layer_penalties
+from occam.callbacks.ledger.layer_penalties import layer_penalties
 from occam.zoo.training.engine import compile_model, fit
 
 RANDOM = np.random.default_rng(0)

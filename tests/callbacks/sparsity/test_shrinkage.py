@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from keras import ops
 
-from occam.callbacks.shrinkage import block_soft_threshold, soft_threshold
+from occam.callbacks.sparsity.shrinkage import block_soft_threshold, soft_threshold
 
 finite = st.floats(-100, 100, width=32, allow_subnormal=False)
 matrices = arrays.arrays("float32", (2, 3, 4), elements=finite)

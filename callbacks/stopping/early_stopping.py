@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from .stopping import (
+from . import (
     BestWeights,
     Improvement,
     Panel,
@@ -16,8 +16,8 @@ from .stopping import (
     make_criterion,
     make_smoothing,
 )
-from .stopping.monitors import missing, modes_of
-from .stopping.wording import count
+from .monitors import missing, modes_of
+from .wording import count
 
 __all__ = ["EarlyStopping"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from .swapped import swapped
+from ..swapped import swapped
 
 __all__ = ["smooths", "unsmoothed"]
 

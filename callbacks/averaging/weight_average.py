@@ -8,10 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from ..training_hook import install, remove
 from .batch_norm_statistics import batch_norm_layers, check_data, reestimate_batch_norm
 from .epoch_average import EpochAverage
 from .running_average import RunningAverage
-from .training_hook import install, remove
 from .weight_copies import assign, copies, storable
 
 __all__ = ["WeightAverage"]

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from ..training_hook import install, remove
 from .kernels import Kernel, Pattern, check_patterns, select_kernels
 from .proximal_step import ProximalStep
-from .training_hook import install, remove
 
 __all__ = ["ProximalPenalty"]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from occam.callbacks import BackupAndRestore, GradientNorms, SharpnessProbe
-from occam.callbacks.gradients import losses, other_variables
+from occam.callbacks.probes.gradients import losses, other_variables
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(16, 3))

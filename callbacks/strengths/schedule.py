@@ -6,8 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from ..schedules import points
 from .live import Live, Target, find_live, is_function
-from .schedules import points
 
 __all__ = ["Schedule"]
 

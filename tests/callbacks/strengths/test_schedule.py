@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from occam.callbacks import BackupAndRestore, LossLedger, Schedule, schedules
-from occam.callbacks.live_weight_decay import LiveWeightDecay
+from occam.callbacks.strengths.live_weight_decay import LiveWeightDecay
 from occam.zoo.augmentation import LabelSmoothing, augment
 from occam.zoo.layers import Dropout
 from occam.zoo.optimizers import AdamW

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from occam.callbacks.batch_norm_statistics import check_data, reestimate_batch_norm
+from occam.callbacks.averaging.batch_norm_statistics import check_data, reestimate_batch_norm
 
 layers = keras.layers
 X = np.random.default_rng(0).normal(2, 3, size=(23, 6, 4)).astype("float32")

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from ..swapped import swapped
 from .label_smoothing import smooths, unsmoothed
-from .swapped import swapped
 
 __all__ = ["Accounts", "Bookkeeping"]
 

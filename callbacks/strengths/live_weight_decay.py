@@ -6,7 +6,7 @@ from weakref import WeakSet
 
 import keras
 
-from .swapped import swapped
+from ..swapped import swapped
 
 __all__ = ["LiveWeightDecay"]
 

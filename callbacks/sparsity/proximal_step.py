@@ -6,9 +6,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from ..training_hook import TrainingHook, optimizer_of
 from .kernels import Kernel
 from .shrinkage import block_soft_threshold, soft_threshold
-from .training_hook import TrainingHook, optimizer_of
 
 __all__ = ["ProximalStep"]
 

@@ -1,0 +1,5 @@
+"""`ProximalPenalty`: exact zeros."""
+
+from .proximal_penalty import ProximalPenalty
+
+__all__ = ["ProximalPenalty"]
