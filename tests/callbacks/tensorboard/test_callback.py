@@ -22,6 +22,7 @@ from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
 from occam.callbacks import TensorBoard, weight_penalty
 from occam.callbacks.tensorboard import HParams, Interval, read_scalars
+from occam.callbacks.tensorboard import charts as pictures_of
 from occam.callbacks.tensorboard.layout import charts
 from occam.callbacks.tensorboard.names import grouped
 
@@ -429,6 +430,8 @@ def test_keras_names_are_those_of_keras(arrays, make_model, tmp_path):
             callbacks=[board(directory, write_steps_per_second=True, write_graph=False)],
         )
         found.append({run: set(read_scalars(directory / run)) for run in ("train", "validation")})
+        titles = [axes.get_title() for axes in pictures_of(directory).axes]
+        assert titles == ["loss", "metrics"]
     assert found[0] == found[1]
 
 
