@@ -119,7 +119,7 @@ def test_the_validation_data_loss_is_the_cross_entropy_alone():
         {"optimizer": keras.optimizers.Adam(gradient_accumulation_steps=2)},
         {"jit_compile": True},
     ],
-    ids=str,
+    ids=["several steps an execution", "eager", "gradient accumulation", "XLA"],
 )
 def test_ways_to_run(arguments):
     if "optimizer" in arguments:

@@ -411,7 +411,9 @@ def test_each_part_of_a_multi_optimizer_has_its_rate():
 
 
 @pytest.mark.parametrize(
-    "regularizer", ["l1", keras.regularizers.L1L2(1e-4, 0.1), GroupLasso(0.1)], ids=str
+    "regularizer",
+    ["l1", keras.regularizers.L1L2(1e-4, 0.1), GroupLasso(0.1)],
+    ids=["l1", "L1L2", "GroupLasso"],
 )
 def test_a_kernel_with_such_a_regularizer_is_refused(regularizer):
     model = linear(kernel_regularizer=regularizer)
