@@ -96,7 +96,7 @@ def l1_without_proximal_step(view: View, training: Training) -> Iterator[Found]:
         yield (
             place.path,
             f"{penalty} with a gradient step leaves weights of {names} near 0, none at 0.",
-            "Add a proximal step after the update to the callbacks.",
+            "Take it off, and give the callbacks a ProximalPenalty in its place.",
         )
 
 
