@@ -197,7 +197,7 @@ def test_at_a_rate_of_almost_nothing_it_is_what_the_model_predicts(build):
     keras.utils.set_random_seed(0)
     classifier = Classifier(build(1e-9), None, True)
     ((name, spec),) = classifier.inputs.specs.items()
-    x = np.random.default_rng(0).integers(1, 4, (2, *spec.shape[1:]))
+    x = np.random.default_rng(0).integers(1, 4, size=[2, *map(int, spec.shape[1:])])
     x[1, -1:] = 0  # which is masked, where numbers are tokens
     features = {name: tf.cast(x, spec.dtype), "seed": tf.constant([1, 2], tf.int64)}
     answer = answer_of(classifier, features)
