@@ -1,6 +1,6 @@
 """What the callbacks cost: epochs of `resnet20` on digits with and without all of them.
 
-    python -m benchmarks.callbacks [--rounds 5] [--epochs 6]
+    python -m benchmarks.callbacks [NAME ...] [--rounds 5] [--epochs 6]
 
 Both ways train the same model with plain `fit`, an execution an epoch, in turn, in one process. A
 figure is the median of the epochs but the first two, in processor time, which other work on the
@@ -41,11 +41,12 @@ class Timer(keras.callbacks.Callback):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of callbacks; default: all")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=6)
     arguments = parser.parse_args()
     data = zoo.load_data("digits")
-    names = ["none", *sets(Path())]
+    names = ["none", *(arguments.names or sets(Path()))]
     seconds = [
         [epoch(data, name, arguments.epochs) for name in names] for _ in range(arguments.rounds)
     ]
@@ -65,7 +66,7 @@ def epoch(data: zoo.Data, name: str, epochs: int) -> float:
     engine.compile_model(model, data, REGULARIZATION, epochs=epochs, learning_rate=5e-3)
     timer = Timer()
     with tempfile.TemporaryDirectory() as directory:
-        tried = sets(Path(directory)).get(name, list)()
+        tried = {"none": list, **sets(Path(directory))}[name]()
         engine.fit(model, data, REGULARIZATION, epochs=epochs, seed=0, callbacks=[timer, *tried])
     return timer.epoch
 
