@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 NEUTRAL := $(addprefix tests/zoo/, layers regularizers augmentation test_losses.py \
 	training/test_samples.py training/test_sharpness_aware.py \
-	linting/test_call_rules.py linting/test_decay_rules.py) \
-	$(addprefix tests/callbacks/, averaging ledger probes sparsity strengths stopping diagnosis)
+	linting/test_call_rules.py linting/test_decay_rules.py)
+# What callbacks do in the graph of a step; a few tests of each, since JAX compiles each model anew.
+IN_THE_STEP := $(addprefix tests/callbacks/, averaging ledger probes sparsity stopping strengths)
 
 .PHONY: demo test test-jax bench methods screenshots lint wheel clean
 
@@ -18,6 +19,8 @@ test-jax: .venv/.jax        ## layers, regularizers and what else is neutral, on
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 --dist loadfile $(NEUTRAL)
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 tests/zoo/models/test_registry.py \
 		-k "gradient_reaches or inference_ignores"
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 $(IN_THE_STEP) -k "mnist1d_proves or traces_nothing \
+		or lasso or ema_by_hand or swa_is or linear_model_by_hand or a_round_quadratic or come_back"
 
 bench: .venv/.test          ## the measured ratios of benchmarks/
 	$(BIN)/python -m benchmarks.epoch
