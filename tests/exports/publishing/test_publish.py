@@ -62,7 +62,8 @@ def test_a_name_that_was_taken_in_between_is_passed_over(tmp_path, monkeypatch):
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "theirs").touch()
     (tmp_path / "2").touch()
-    monkeypatch.setattr("occam.exports.publishing.publish.versions", lambda directory: [])
+    module = sys.modules[publish.__module__]
+    monkeypatch.setattr(module, "versions", lambda directory: [])
     with staging(tmp_path) as staged:
         write(staged)
         assert publish(staged) == tmp_path / "3"
