@@ -51,7 +51,7 @@ def test_versions_labels_blessings_sizes_and_signatures_are_shown(run):
 
 
 def change(version):
-    path = version / "saved_model.pb"
+    path = version / "variables" / "variables.data-00000-of-00001"
     path.write_bytes(path.read_bytes() + b"\0")
 
 
