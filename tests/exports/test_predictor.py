@@ -116,8 +116,10 @@ def test_the_savedmodel_of_somebody_else_is_refused(tmp_path):
     served = tf.function(lambda: {"y": tf.constant(1.0)}, input_signature=[])
     signatures = {"serving_default": served.get_concrete_function()}
     tf.saved_model.save(module, str(tmp_path / "1"), signatures)
-    with pytest.raises(ValueError, match=r"that `export` wrote\. Received: another one, .*1$"):
+    with pytest.raises(exports.ExportError, match=r"with a blessing\. Received: .*1 without one"):
         exports.load(tmp_path)
+    with pytest.raises(ValueError, match=r"that `export` wrote\. Received: another one, .*1$"):
+        exports.load(tmp_path, blessed=False)
 
 
 def test_it_says_what_it_is(directory):

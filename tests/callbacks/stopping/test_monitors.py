@@ -83,16 +83,17 @@ def network(*layers):
 
 
 @pytest.mark.parametrize(
-    "layers",
+    "layer",
     [
-        [keras.layers.Dense(2, kernel_regularizer="l2")],
-        [keras.layers.Dense(2, activity_regularizer="l2")],
-        [keras.Sequential([keras.layers.Dense(2, bias_regularizer="l1")])],
+        lambda: keras.layers.Dense(2, kernel_regularizer="l2"),
+        lambda: keras.layers.Dense(2, activity_regularizer="l2"),
+        lambda: keras.Sequential([keras.layers.Dense(2, bias_regularizer="l1")]),
     ],
 )
-def test_val_loss_with_penalties_in_it_is_warned_of(layers):
+def test_val_loss_with_penalties_in_it_is_warned_of(layer):
+    model = network(layer())
     with pytest.warns(UserWarning, match="val_loss, which contains the penalties of the model"):
-        assert default_monitor(["val_loss"], network(*layers)) == "val_loss"
+        assert default_monitor(["val_loss"], model) == "val_loss"
 
 
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="after fit JAX has no added losses")
