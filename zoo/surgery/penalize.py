@@ -9,26 +9,24 @@ import keras
 
 from ..regularization import Regularization
 from ..regularizers import L1L2
-from .copier import Copier, config_of
+from .copier import config_of
 from .edits import Edits
 from .graph import Graph, Located
 from .hints import subclassed
-from .kernels import PENALTIES, UNKNOWN, Asked, asked_of, is_kernel, limit_of, weight_of
+from .kernels import UNKNOWN, Asked, asked_of, is_kernel, limit_of, weight_of
 from .ledger import Ledger
-from .parts import ACTIVITY, Part, is_normalization, parts_of
+from .parts import ACTIVITY, Part, parts_of
 from .places import heads
-from .report import Kind, Penalty
 from .roles import core, is_activation, rectifies
 from .rules import Rule, Skip
 
 __all__ = ["Penalize"]
 
-_KINDS: dict[str, Kind] = {"regularizer": "penalty", "constraint": "constraint"}
 _ON_ACTIVATIONS = ("activity_l1", "activity_l2")
 
 
 @dataclass(frozen=True, eq=False)
-class _Given:
+class Given:
     """What was written into a config, to be found again in the layer that was made of it."""
 
     asked: tuple[str, ...]
@@ -39,7 +37,7 @@ class _Given:
 
 
 class Penalize:
-    """Plans penalties and constraints, and finds them again in the model that was made.
+    """Plans penalties and constraints; `found.find` finds them again in the model that was made.
 
     Args:
         located: the layers that are called.
@@ -48,6 +46,12 @@ class Penalize:
         skip: what is left alone.
         edits: where configs are put.
         ledger: where it is written down.
+
+    Attributes:
+        given: what was written into configs of the layers' weights.
+        activities: who asked for it, the layer, and the penalty on its outputs.
+        decided: the identities of weights that an argument of their layer stands for.
+        located: the layers.
     """
 
     def __init__(
@@ -62,12 +66,12 @@ class Penalize:
         self.regularization, self.rules, self.skip = regularization, rules, skip
         self.edits, self.ledger = edits, ledger
         self._on_activations = L1L2(regularization.activity_l1, regularization.activity_l2)
-        self._given: list[_Given] = []
+        self.given: list[Given] = []
         self._penalties: dict[Any, Any] = {}
-        self._activities: list[tuple[tuple[str, ...], Located, Any]] = []
-        self._decided: set[int] = set()  # weights that an argument of their layer stands for
+        self.activities: list[tuple[tuple[str, ...], Located, Any]] = []
+        self.decided: set[int] = set()
         self._parts = [part for place in located for part in self._parts_of(place)]
-        self._located = list(located)
+        self.located = list(located)
 
     def _parts_of(self, place: Located) -> list[Part]:
         paths, around = tuple(place.paths), tuple(place.around)
@@ -114,15 +118,16 @@ class Penalize:
                 for slot in part.slots:
                     self._weight(part, slot)
         ends = _ends(graph) if graph else set()
-        for place in self._located:
+        for place in self.located:
             self._activity(place, ends)
         for operation, path in _bare_activations(graph):
-            if asked := self._on(_ON_ACTIVATIONS):
+            if asked := self.on(_ON_ACTIVATIONS):
                 why = "it is an operation and no layer: use keras.layers.Activation"
                 if id(operation) not in ends:
                     self.ledger.refuse(asked, path, ACTIVITY, None, why)
 
-    def _on(self, names: Sequence[str]) -> tuple[str, ...]:
+    def on(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Those of some fields that are asked for."""
         return tuple(name for name in names if name in self.regularization.on())
 
     def rule_for(self, part: Part, slot: str = "") -> Rule | None:
@@ -132,7 +137,7 @@ class Penalize:
     def _weight(self, part: Part, slot: str) -> None:
         known = weight_of(part, slot)
         one = isinstance(known, keras.Variable)
-        self._decided |= set(map(id, [known] if one else part.layer.weights))
+        self.decided |= set(map(id, [known] if one else part.layer.weights))
         rule = self.rule_for(part, slot)
         if rule and rule.nothing:
             return
@@ -180,14 +185,14 @@ class Penalize:
             self.ledger.refuse(asked, part.path, slot, value, why)
             return
         part.config[name] = keras.saving.serialize_keras_object(value)
-        self._given.append(_Given(asked, part, kind, slot, value))
+        self.given.append(Given(asked, part, kind, slot, value))
 
     def _activity(self, place: Located, ends: set[int]) -> None:
         layer, paths = place.layer, tuple(place.paths)
         rule = next((rule for rule in self.rules if rule.means(layer, paths)), None)
         if self.skip.layer(layer, paths) or (rule and rule.nothing):
             return
-        asked = self._on(_ON_ACTIVATIONS)
+        asked = self.on(_ON_ACTIVATIONS)
         if rule and rule.activity is not None:
             asked, penalty = rule.asked_as(ACTIVITY), rule.activity
         elif asked and rectifies(core(layer)) and id(layer) not in ends:
@@ -196,79 +201,7 @@ class Penalize:
             return
         config = self.edits.configs[id(layer)]
         config["activity_regularizer"] = keras.saving.serialize_keras_object(penalty)
-        self._activities.append((asked, place, penalty))
-
-    # What came of it
-
-    def find(self, copier: Copier, model: keras.Model) -> tuple[Penalty, ...]:
-        """Writes down what was planned, as it is in the model that was made.
-
-        Raises:
-            ValueError: a layer took a penalty and gave it to no weight.
-        """
-        trainable = {id(weight) for weight in model.trainable_weights}
-        new = set()
-        for given in self._given:
-            owner, kind = given.part.owner, _KINDS[given.kind]
-            for weight in self._taken(given, copier):
-                frozen = "" if id(weight) in trainable else "frozen"
-                name = weight_name(owner, weight)
-                self.ledger.done(
-                    given.asked, copier.path(owner), name, given.value, kind=kind, why=frozen
-                )
-                new |= {id(weight)} if kind == "penalty" else set()
-        for asked, place, penalty in self._activities:
-            path = place.paths[0]
-            if _has_activity(copier.layer(place.layer)):
-                self.ledger.done(asked, path, "outputs", penalty, kind=ACTIVITY)
-            else:
-                why = f"{type(place.layer).__name__} takes activity_regularizer and does not use it"
-                self.ledger.refuse(asked, path, "outputs", penalty, why)
-        _check_activities(copier)
-        self._find_uncovered(copier)
-        return tuple(
-            Penalty(path, weight_name(made, weight), weight, id(weight) in new)
-            for _, made, path in copier.pairs
-            for weight in made.weights
-            if weight.regularizer is not None
-        )
-
-    def _taken(self, given: _Given, copier: Copier) -> list[Any]:
-        layer = given.part.same_in(copier.plain_copy(given.part.owner))
-        name = f"{given.slot}_{given.kind}"
-        value = getattr(layer, name, None) or getattr(layer, f"_{name}", None)
-        found = [w for w in layer.weights if value and getattr(w, given.kind) is value]
-        if not found:
-            raise _not_taken(layer, given.part.path, name, "add_weight")
-        return found
-
-    def _find_uncovered(self, copier: Copier) -> None:
-        """Refuses, by name, what is asked of kernels whose layer has no argument for it."""
-        asked_of = {id(place.layer): self._asked_of_all(place) for place in self._located}
-        for original, made, path in copier.pairs:
-            if (asked := asked_of.get(id(original))) is None:
-                continue
-            for weight in _kernels_without(made):
-                if id(copier.originals[id(weight)]) not in self._decided:
-                    why = f"{type(original).__name__} takes no regularizer for it"
-                    self.ledger.refuse(asked, path, weight_name(original, weight), None, why)
-
-    def _asked_of_all(self, place: Located) -> tuple[str, ...] | None:
-        """What is asked of all kernels of a layer; `None` for nothing."""
-        part = Part(place.layer, tuple(place.paths), {}, place.layer, (), tuple(place.around))
-        if self.skip.part(part):
-            return None
-        rule = self.rule_for(part)
-        if rule and (rule.nothing or rule.every or "kernel" in rule.weights):
-            return None if rule.nothing else rule.asked_as("" if rule.every else "kernel")
-        return self._on(PENALTIES) or None
-
-
-def weight_name(layer: Any, weight: Any) -> str:
-    """The name of a weight after those of the layers inside of `layer`: `query/kernel`."""
-    names = weight.path.split("/")
-    inside = [i for i, name in enumerate(names[:-1]) if name == layer.name]
-    return "/".join(names[inside[-1] + 1 :] if inside else names)
+        self.activities.append((asked, place, penalty))
 
 
 def _objection(part: Part, slot: str) -> str:
@@ -280,42 +213,6 @@ def _objection(part: Part, slot: str) -> str:
     if getattr(part.layer, "lora_enabled", False):
         return "with LoRA, Keras puts it on A and B instead: regularize before enable_lora()"
     return ""
-
-
-def _not_taken(layer: Any, path: str, name: str, where: str) -> ValueError:
-    return ValueError(
-        f"Layer {path!r} ({type(layer).__name__}) takes {name} and does not use it: let it pass it "
-        f"on to {where}, or leave the layer out with skip."
-    )
-
-
-def _check_activities(copier: Copier) -> None:
-    """Raises ValueError if a penalty on outputs, which the original has, is lost."""
-    for original, _, path in copier.pairs:
-        if _has_activity(original) and not _has_activity(copier.layer(original)):
-            raise ValueError(
-                f"Layer {path!r} ({type(original).__name__}) has an activity_regularizer that its "
-                "config or its constructor does not keep, and that would be lost. Take "
-                f"{original.name}.activity_regularizer away, and put a layer "
-                "keras.layers.ActivityRegularization after it."
-            )
-
-
-def _has_activity(layer: Any) -> bool:
-    return any(each.activity_regularizer is not None for each in layer._flatten_layers())
-
-
-def _kernels_without(layer: Any) -> list[Any]:
-    """The weights of a layer that look like kernels and have no penalty."""
-    return [
-        weight
-        for each in layer._flatten_layers()
-        if not is_normalization(each)
-        for weight in each._trainable_variables
-        if len(weight.shape) > 1
-        and weight.regularizer is None
-        and not any(word in weight.name for word in ("bias", "embedding", "gamma", "beta"))
-    ]
 
 
 def _ends(graph: Graph) -> set[int]:

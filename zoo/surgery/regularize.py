@@ -9,6 +9,7 @@ from ..models import blueprint_of, preset
 from ..regularization import Regularization
 from .copier import Copier
 from .edits import Edits, Seeds
+from .found import find
 from .front import front
 from .graph import Graph, Located, is_graph
 from .hints import hint, subclassed
@@ -126,7 +127,7 @@ def regularize(
         insert(placer, wanted, parsed, value_range)
     copier = Copier(edits)
     made = copier.model(graph) if graph else copier.opaque(original)
-    penalties = penalize.find(copier, made)
+    penalties = find(penalize, copier, made)
     before = front(made, wanted, seeds(), ledger)
     ledger.check()
     return made, SurgeryReport(made, tuple(ledger.changes), penalties, before)
