@@ -15,7 +15,7 @@ from .checks import Checks
 from .compaction import Compaction, fold_batch_norm, shrink
 from .gates import Candidate
 from .predictor import Predictor, open_version
-from .publishing import labels, listing, prune, publish, staging
+from .publishing import check_keep, labels, listing, prune, publish, staging
 from .servable import Servable, Traceable
 from .signatures import Signature, choose
 from .specs import SignatureSpecs
@@ -136,7 +136,8 @@ def export(
     chosen = choose(signatures)
     _check_compaction(chosen, fold, shrink)
     check_card(card or {})
-    _check_keep(keep)
+    if keep is not None:
+        check_keep(keep)
     classifier = Classifier(model, preprocessing, from_logits, class_names, temperature)
     served, compactions = _compacted(model, fold, shrink)
     smaller = Classifier(served, preprocessing, from_logits, class_names, temperature)
@@ -194,11 +195,6 @@ def _check_compaction(signatures: Mapping[str, Signature], fold: bool, without_d
             "constants past layers that drop, after which other things are dropped than in "
             f"training. Received: fold={fold}, shrink={without_dead}"
         )
-
-
-def _check_keep(keep: int | None) -> None:
-    if keep is not None and keep < 1:
-        raise ValueError(f"keep must be None or an integer >= 1. Received: keep={keep!r}")
 
 
 def _compacted(

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from .errors import ExportError
+from .saved_model import tensor_of
 from .servable import SIGNATURE
 from .specs import SignatureSpecs
 
@@ -91,7 +92,7 @@ class Predictor:
         rows = len(next(iter(features.values())))
         starts = range(0, max(rows, 1), batch_size)
         batches = [
-            function(**{n: _tensor(a[i : i + batch_size]) for n, a in features.items()})
+            function(**{n: tensor_of(a[i : i + batch_size]) for n, a in features.items()})
             for i in starts
         ]
         return {
@@ -207,10 +208,6 @@ def _features(
     if len(set(rows.values())) > 1:
         raise ValueError(f"Expected the same number of rows in each input. Received: {rows}")
     return features
-
-
-def _tensor(array: np.ndarray) -> tf.Tensor:
-    return tf.constant(array, tf.string if array.dtype == object else None, array.shape)
 
 
 def _text(array: np.ndarray) -> np.ndarray:

@@ -2,13 +2,13 @@
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.optimize import brentq
 
 from .calibration_error import checked
 
 __all__ = ["fit_temperature"]
 
 _LARGEST = 100.0  # and 1/100 is the smallest: beyond it the data decides nothing
-_HALVINGS = 60
 
 
 def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
@@ -18,7 +18,7 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
 
     Networks that were trained for long are surer than they are right; divided by T > 1 their
     probabilities become honest, and the class that is answered stays the same. In 1/T the negative
-    log-likelihood is convex, so that its slope has one zero, which is found by bisection.
+    log-likelihood is convex, so that its slope has one zero, which is found by Brent's method.
 
     Args:
         logits: `(n, classes)`, of validation data: on what the model was trained it is too good.
@@ -42,19 +42,14 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     """
     rows, classes = checked(logits, labels, "logits")
     low, high = -np.log(_LARGEST), np.log(_LARGEST)  # of log(1 / T)
-    if _slope(rows, classes, low) >= 0 or _slope(rows, classes, high) <= 0:
-        side = "small" if _slope(rows, classes, high) <= 0 else "large"
+    flat, steep = (_slope(rows, classes, end) for end in (low, high))
+    if flat >= 0 or steep <= 0:
+        side = "small" if steep <= 0 else "large"
         raise ValueError(
             "Expected logits and labels whose likelihood is largest at a temperature from 0.01 to "
             f"100. Received: {len(rows)} samples for which no temperature is too {side}"
         )
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        if _slope(rows, classes, middle) < 0:
-            low = middle
-        else:
-            high = middle
-    return float(np.exp(-(low + high) / 2))
+    return float(np.exp(-brentq(lambda log_beta: _slope(rows, classes, log_beta), low, high)))
 
 
 def _slope(logits: np.ndarray, labels: np.ndarray, log_beta: float) -> float:

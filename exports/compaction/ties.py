@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from .elementwise import is_elementwise
 from .graph import Graph, Step, Value
@@ -73,15 +75,6 @@ class Ties:
 
 
 def _groups(count: int, pairs: np.ndarray) -> np.ndarray:
-    """The smallest member of the group of each of `count` things, of which pairs are tied."""
-    left, right = pairs
-    groups = np.arange(count)
-    while True:
-        low = np.minimum(groups[left], groups[right])
-        new = groups.copy()
-        np.minimum.at(new, left, low)
-        np.minimum.at(new, right, low)
-        new = new[new]
-        if np.array_equal(new, groups):
-            return groups
-        groups = new
+    """The number of the group of each of `count` things, of which pairs are tied."""
+    tied = coo_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=(count, count))
+    return connected_components(tied, directed=False)[1]

@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tensorflow.core.protobuf import saved_model_pb2
-
+from ..saved_model import read_meta_graph
 from .candidate import Candidate
 from .result import GateResult
 
@@ -28,8 +27,7 @@ def check(candidate: Candidate) -> GateResult:
     random or call Python. Random ones that keep no state of their own are allowed in a signature
     with an input `seed`.
     """
-    content = (candidate.path / "saved_model.pb").read_bytes()
-    meta_graph = saved_model_pb2.SavedModel.FromString(content).meta_graphs[0]
+    meta_graph = read_meta_graph(candidate.path)
     looked_at = 0
     for signature, definition in sorted(meta_graph.signature_def.items()):
         for function, node in _reached(meta_graph, definition):

@@ -1,12 +1,13 @@
 """How versions appear in a directory, which ones have a label, and which ones go."""
 
-from .keep import prune
+from .keep import check_keep, prune
 from .labels import labels, models_config, promote, rollback
 from .listing import Version, listing
 from .publish import publish, staging, versions
 
 __all__ = [
     "Version",
+    "check_keep",
     "labels",
     "listing",
     "models_config",

@@ -10,7 +10,7 @@ from .labels import earlier, labels
 from .locking import PREFIX, locked
 from .publish import versions
 
-__all__ = ["prune"]
+__all__ = ["check_keep", "prune"]
 
 
 def prune(directory: str | os.PathLike[str], keep: int) -> list[int]:
@@ -22,8 +22,7 @@ def prune(directory: str | os.PathLike[str], keep: int) -> list[int]:
     Raises:
         ValueError: `keep` is not an integer >= 1.
     """
-    if not (isinstance(keep, int) and keep >= 1):
-        raise ValueError(f"keep must be an integer >= 1. Received: keep={keep!r}")
+    check_keep(keep)
     directory = Path(directory)
     with locked(directory):
         needed = set(labels(directory).values())
@@ -32,6 +31,16 @@ def prune(directory: str | os.PathLike[str], keep: int) -> list[int]:
         for version in gone:
             _remove(directory / str(version))
     return gone
+
+
+def check_keep(keep: int) -> None:
+    """Refuses a number of versions that is none.
+
+    Raises:
+        ValueError: it is not an integer >= 1.
+    """
+    if not (isinstance(keep, int) and keep >= 1):
+        raise ValueError(f"keep must be an integer >= 1. Received: keep={keep!r}")
 
 
 def _remove(path: Path) -> None:

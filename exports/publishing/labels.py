@@ -24,7 +24,7 @@ def labels(directory: str | os.PathLike[str]) -> dict[str, int]:
         ExportError: the file is not what `promote` writes.
     """
     content = _read(Path(directory, _LABELS))
-    if not all(isinstance(version, int) for version in content.values()):
+    if not all(type(version) is int for version in content.values()):  # a bool is none
         raise ExportError(f"Expected label to version in {_LABELS}. Received: {content}")
     return content
 
@@ -133,6 +133,8 @@ def models_config(
 
 
 def _read(path: Path) -> dict[str, Any]:
+    if path.is_symlink():
+        raise ExportError(f"Expected a file. Received: {path}, a link")
     try:
         content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:

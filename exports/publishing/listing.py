@@ -7,10 +7,10 @@ from typing import Any
 
 import tensorflow as tf
 from google.protobuf.message import DecodeError
-from tensorflow.core.protobuf import saved_model_pb2
 
 from ..blessing import Blessing
 from ..errors import ExportError
+from ..saved_model import read_meta_graph
 from ..specs import SignatureSpecs
 from .labels import labels
 from .publish import versions
@@ -81,10 +81,9 @@ def _bytes(path: Path) -> int:
 
 
 def _signatures(path: Path) -> dict[str, SignatureSpecs]:
-    saved = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
     return {
         name: SignatureSpecs(_specs(definition.inputs), _specs(definition.outputs))
-        for name, definition in sorted(saved.meta_graphs[0].signature_def.items())
+        for name, definition in sorted(read_meta_graph(path).signature_def.items())
         if not name.startswith("__")
     }
 

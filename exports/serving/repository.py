@@ -1,21 +1,21 @@
 """`Repository`: which versions of a directory are served, as the directory changes."""
 
-import json
 import logging
 import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..blessing import Blessing
+from ..errors import ExportError
+from ..publishing import labels
 from .errors import RequestError
 from .version import Version
 
 __all__ = ["Repository", "VersionStatus"]
 
 _LOG = logging.getLogger(__name__)
-_LABELS = "labels.json"
 
 Fingerprint = tuple[tuple[str, int, int], ...]
 
@@ -76,14 +76,14 @@ class Repository:
         """Loads what is new and then lets go of what is not served any more."""
         with self._lock:
             found = _found(self.directory)
-            labels = self._labels()
+            given = self._labels()
             latest = next((n for n in sorted(found, reverse=True) if self._load(n, found[n])), None)
             if latest is None:
                 return  # an empty directory, or nothing but failures: what is served stays
-            wanted = {latest, *(n for n in labels.values() if n in found)}
+            wanted = {latest, *(n for n in given.values() if n in found)}
             loaded = {n: self._load(n, found[n]) for n in sorted(wanted)}
             versions = {n: version for n, version in loaded.items() if version}
-            self._served = _Served(latest, versions, labels)
+            self._served = _Served(latest, versions, given)
             self._forget(found, versions)
 
     def get(self, version: int | None = None, label: str | None = None) -> Version:
@@ -167,27 +167,17 @@ class Repository:
                 _LOG.info("version %d of %s is no longer served", number, self.name)
 
     def _labels(self) -> Mapping[str, int]:
-        path = self.directory / _LABELS
         try:
-            labels = json.loads(path.read_bytes())
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError) as error:
-            labels: Any = error
-        if path.is_symlink() or not _are_labels(labels):
-            _LOG.error("%s is not a JSON object from labels to versions: %s", path, labels)
+            return labels(self.directory)
+        except (OSError, ExportError) as error:
+            _LOG.error("the labels stay as they were: %s", error)
             return self._served.labels
-        return labels
 
 
 def _labeled(labels: Mapping[str, int], label: str) -> int:
     if label not in labels:
         raise RequestError(400, f"Unrecognized servable version label: {label}")
     return labels[label]
-
-
-def _are_labels(labels: Any) -> bool:
-    return isinstance(labels, dict) and all(type(number) is int for number in labels.values())
 
 
 def _found(directory: Path) -> dict[int, Path]:

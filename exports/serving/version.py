@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 from google.protobuf import json_format
-from tensorflow.core.protobuf import saved_model_pb2
 
+from ..saved_model import read_meta_graph, tensor_of
 from .batcher import Batcher
 from .errors import RequestError
 
@@ -53,7 +53,7 @@ class Version:
     def __init__(self, path: Path, number: int):
         self.number = number
         self.batchers: dict[str, Batcher] = {}
-        self.definitions = _definitions(path)
+        self.definitions = dict(read_meta_graph(path).signature_def)
         self._model: Any = tf.saved_model.load(str(path))  # keeps the variables alive
         self.signatures = {
             name: SignatureInfo(
@@ -92,18 +92,9 @@ class Version:
         Raises:
             RequestError: TensorFlow refused the values; its code says which status.
         """
-        tensors = {name: _tensor(array) for name, array in features.items()}
+        tensors = {name: tensor_of(array) for name, array in features.items()}
         try:
             outputs = self._model.signatures[signature](**tensors)
             return {name: output.numpy() for name, output in sorted(outputs.items())}
         except tf.errors.OpError as error:
             raise RequestError.of(error) from error
-
-
-def _definitions(path: Path) -> dict[str, Any]:
-    saved = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
-    return dict(saved.meta_graphs[0].signature_def)
-
-
-def _tensor(array: np.ndarray) -> tf.Tensor:
-    return tf.constant(array, tf.string if array.dtype == object else None, array.shape)

@@ -34,5 +34,5 @@ def test_keep_is_a_positive_integer(directory, keep):
 def test_export_keeps_as_many_as_it_is_told(directory, small_model):
     assert exports.export(small_model, directory, keep=2).version == 5
     assert left(directory) == ["4", "5"]
-    with pytest.raises(ValueError, match="keep must be None or an integer >= 1"):
+    with pytest.raises(ValueError, match="keep must be an integer >= 1"):
         exports.export(small_model, directory, keep=0)

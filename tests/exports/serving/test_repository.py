@@ -142,7 +142,7 @@ def test_labels_that_are_none_leave_those_before(saved, directory, text, caplog)
     (directory / "labels.json").write_text(text, "latin-1")
     repository.refresh()
     assert repository.get(label="stable") is repository.get()
-    assert "is not a JSON object from labels to versions" in caplog.text
+    assert "the labels stay as they were: Expected " in caplog.text
 
 
 def test_a_label_of_a_version_that_is_not_there(saved, directory):
