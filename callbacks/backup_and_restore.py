@@ -164,8 +164,9 @@ def _name(callback: keras.callbacks.Callback) -> str:
     return type(callback).__name__
 
 
-def _array(variable: Any) -> np.ndarray:
-    array = np.asarray(variable)
+def _array(value: Any) -> np.ndarray:
+    """A variable or an array in a type that NumPy's files keep; they forget that of bfloat16."""
+    array = np.asarray(value)
     return array.astype("float32") if array.dtype.name == "bfloat16" else array  # exact
 
 
@@ -175,7 +176,7 @@ def _pack(state: dict[str, Any], prefix: str, arrays: dict[str, np.ndarray]) -> 
     for name, value in state.items():
         # `get_weights` gives scalar weights as NumPy scalars, which are no arrays.
         if isinstance(value, list) and value and isinstance(value[0], np.ndarray | np.generic):
-            arrays.update({f"{prefix}/{name}/{i}": np.asarray(a) for i, a in enumerate(value)})
+            arrays.update({f"{prefix}/{name}/{i}": _array(a) for i, a in enumerate(value)})
             packed[name] = {"arrays": f"{prefix}/{name}", "count": len(value)}
         else:
             packed[name] = value

@@ -6,7 +6,10 @@ from typing import Any
 
 import keras
 
-__all__ = ["TrainingHook", "install", "optimizer_of", "remove"]
+from .one_replica import check_one_replica
+from .swapped import swapped
+
+__all__ = ["TrainingHook", "install", "optimizer_of", "optimizers_in", "remove"]
 
 _MAKE = "make_train_function"
 
@@ -79,13 +82,31 @@ def optimizer_of(optimizer: Any, variable: Any = None) -> Any:
         variable: of the model; chooses among the parts of a `MultiOptimizer`, which otherwise
             gives the last that trains something.
     """
-    if hasattr(optimizer, "inner_optimizer"):
-        return optimizer_of(optimizer.inner_optimizer, variable)
-    if not hasattr(optimizer, "optimizers"):
-        return optimizer
+    optimizer = _unwrapped(optimizer)
+    parts = optimizers_in(optimizer)
     if variable is None:
-        return [part for part in optimizer.optimizers if part.built][-1]
-    return optimizer.optimizers[optimizer._var_to_optimizer_idx[optimizer._var_key(variable)]]
+        return [part for part in parts if part.built][-1]
+    if len(parts) == 1:
+        return parts[0]
+    return parts[optimizer._var_to_optimizer_idx[optimizer._var_key(variable)]]
+
+
+def optimizers_in(optimizer: Any) -> list[Any]:
+    """The optimizers that update weights, without what scales losses or distributes variables.
+
+    >>> adam = keras.optimizers.Adam()
+    >>> optimizers_in(keras.optimizers.LossScaleOptimizer(adam)) == [adam]
+    True
+    """
+    if optimizer is None:
+        return []
+    return list(getattr(_unwrapped(optimizer), "optimizers", [_unwrapped(optimizer)]))
+
+
+def _unwrapped(optimizer: Any) -> Any:
+    while hasattr(optimizer, "inner_optimizer"):
+        optimizer = optimizer.inner_optimizer
+    return optimizer
 
 
 class _Hooks:
@@ -125,8 +146,7 @@ class _Hooks:
             with self._in_place():
                 return self._and_after(step(*arguments))
 
-        # In `__dict__`, past the tracking of attributes, which is for layers and variables.
-        with self._in_place(), _set(model.__dict__, "train_step", train_step):
+        with self._in_place(), swapped(model, train_step=train_step):
             type(model).make_train_function(model, force=True)
         model.train_function = self._guarded(model.train_function)
 
@@ -205,27 +225,10 @@ class _Hooks:
         return train_function
 
 
-@contextmanager
-def _set(attributes: dict[str, Any], name: str, value: Any) -> Iterator[None]:
-    before = dict(attributes)
-    attributes[name] = value
-    try:
-        yield
-    finally:
-        del attributes[name]
-        if name in before:
-            attributes[name] = before[name]
-
-
 def _check(model: keras.Model) -> None:
     if keras.backend.backend() not in ("tensorflow", "jax"):
         raise RuntimeError(
             "Computations in the training step are made for TensorFlow and JAX. "
             f"Received: KERAS_BACKEND={keras.backend.backend()}"
         )
-    strategy = getattr(model, "distribute_strategy", None)
-    if strategy is not None and strategy.num_replicas_in_sync > 1:
-        raise RuntimeError(
-            "Computations in the training step are for one replica; tf.distribute is out of their "
-            f"scope. Received: a strategy with {strategy.num_replicas_in_sync} replicas"
-        )
+    check_one_replica(model, "What is computed in the training step")

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .weight_copies import copies
+from ..weight_copies import copies
 
 __all__ = ["EpochAverage"]
 

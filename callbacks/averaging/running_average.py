@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from ..training_hook import TrainingHook, optimizer_of
-from .weight_copies import assign, copies
+from ..weight_copies import assign, copies
 
 __all__ = ["RunningAverage"]
 

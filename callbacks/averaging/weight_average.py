@@ -8,11 +8,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..training_hook import install, remove
+from ..training_hook import install, optimizers_in, remove
+from ..weight_copies import assign, copies
 from .batch_norm_statistics import batch_norm_layers, check_data, reestimate_batch_norm
 from .epoch_average import EpochAverage
 from .running_average import RunningAverage
-from .weight_copies import assign, copies, storable
 
 __all__ = ["WeightAverage"]
 
@@ -136,7 +136,7 @@ class WeightAverage(keras.callbacks.Callback):
                 f"WeightAverage: the weights of model {model.name!r} are not known: give it a "
                 "keras.Input, or call it once."
             )
-        if _averages_itself(model.optimizer):
+        if any(optimizer.use_ema for optimizer in optimizers_in(model.optimizer)):
             raise ValueError(
                 "WeightAverage: the optimizer averages the weights, too, and would overwrite them "
                 "at the end. Received: use_ema=True"
@@ -217,7 +217,7 @@ class WeightAverage(keras.callbacks.Callback):
         """What a resumed training needs to go on, with the raw weights if they are swapped out."""
         return {
             "started": self._started,
-            "raw": None if self._raw is None else [storable(value) for value in self._raw],
+            "raw": self._raw,
             **({} if self._average is None else self._average.get_state()),
         }
 
@@ -237,11 +237,6 @@ class WeightAverage(keras.callbacks.Callback):
         duplicate = memo[id(self)] = type(self).__new__(type(self))
         vars(duplicate).update(copy.deepcopy(self.__getstate__(), memo))
         return duplicate
-
-
-def _averages_itself(optimizer: Any) -> bool:
-    parts = [*getattr(optimizer, "optimizers", []), getattr(optimizer, "inner_optimizer", None)]
-    return optimizer.use_ema or any(part is not None and part.use_ema for part in parts)
 
 
 def _averaged(model: keras.Model) -> list[Any]:

@@ -61,10 +61,11 @@ def diagnose(
     """
     curves = Curves.of(history, baseline=baseline, irreducible=irreducible)
     rule = next(rule for rule in RULES if rule.condition(curves))
+    evidence = [line for part in rule.evidence for line in part(curves)]
     return Verdict(
         kind=rule.kind,
         rule=rule.name,
-        evidence=(*rule.evidence(curves), *curves.notes),
+        evidence=(*evidence, *curves.notes),
         advice=tuple(rule.advice(curves)),
         best_epoch=curves.best_epoch,
     )

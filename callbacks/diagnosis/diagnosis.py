@@ -3,7 +3,9 @@
 from typing import Any
 
 import keras
+from keras.src.utils.io_utils import print_msg  # as Keras' own callbacks print
 
+from ..penalty import has_penalties
 from .baseline_loss import baseline_loss
 from .curves import NAMES
 from .diagnose import diagnose
@@ -100,7 +102,7 @@ class Diagnosis(keras.callbacks.Callback):
         history = {name: [values.get(name) for values in self._epochs] for name in names}
         self.verdict = self._diagnose(history)
         if self.verbose:
-            print(f"Diagnosis: {self.verdict}")
+            print_msg(f"Diagnosis: {self.verdict}")
 
     def _diagnose(self, history: dict[str, Any]) -> Verdict:
         return diagnose(history, baseline=self.baseline, irreducible=self.irreducible)
@@ -109,7 +111,7 @@ class Diagnosis(keras.callbacks.Callback):
         """Finds out after one epoch, and not after the last, that something is not logged."""
         self._diagnose({name: [0.0] for name in logs})
         exact = ("clean_loss" in logs or "data_loss" in logs) and "val_data_loss" in logs
-        if not exact and _has_penalties(self.model):
+        if not exact and has_penalties(self.model):
             raise ValueError(
                 "Diagnosis judges on the data loss, and the model has penalties, which loss and "
                 "val_loss contain: put LossLedger before it, or compile a metric named data_loss. "
@@ -123,10 +125,3 @@ class Diagnosis(keras.callbacks.Callback):
     def set_state(self, state: dict[str, Any]) -> None:
         """The inverse of `get_state`."""
         self._epochs = [dict(values) for values in state["epochs"]]
-
-
-def _has_penalties(model: keras.Model) -> bool:
-    layers = model._flatten_layers()
-    return any(v.regularizer is not None for v in model.trainable_variables) or any(
-        getattr(layer, "activity_regularizer", None) is not None for layer in layers
-    )

@@ -29,7 +29,7 @@ class Rule(NamedTuple):
     kind: str
     name: str
     condition: Callable[[Curves], bool]
-    evidence: Callable[[Curves], list[str]]
+    evidence: tuple[Callable[[Curves], list[str]], ...]
     advice: Callable[[Curves], list[str]]
 
 
@@ -68,70 +68,70 @@ def _strong(curves: Curves) -> bool:
 
 
 RULES = (
-    Rule("diverged", "not finite", _broken, evidence.not_finite, advice.slower),
-    Rule("diverged", "exploded", _exploded, evidence.train_rose, advice.slower),
-    Rule("diverged", "unstable", _unstable, evidence.train_rose, advice.slower),
+    Rule("diverged", "not finite", _broken, (evidence.not_finite,), advice.slower),
+    Rule("diverged", "exploded", _exploded, (evidence.train_rose,), advice.slower),
+    Rule("diverged", "unstable", _unstable, (evidence.train_rose,), advice.slower),
     Rule(
         "underfitting",
         "unfinished",
         lambda c: _high(c) and _falls(c),
-        lambda c: [*evidence.levels(c), *evidence.pace(c)],
+        (evidence.levels, evidence.pace),
         advice.longer,
     ),
     Rule(
         "underfitting",
         "nothing learned",
         lambda c: c.train[-1] > 1 - LEARNED,
-        lambda c: [*evidence.levels(c), *evidence.share(c)],
+        (evidence.levels, evidence.share),
         advice.anything,
     ),
     Rule(
         "overfitting",
         "validation rises",
         lambda c: _rises(c) and c.gap_growth > 0,
-        lambda c: [*evidence.levels(c), *evidence.validation_rose(c)],
+        (evidence.levels, evidence.validation_rose),
         advice.stop,
     ),
     Rule(
         "underfitting",
         "regularization too strong",
         lambda c: _high(c) and _regularized(c),
-        lambda c: [*evidence.levels(c), *evidence.share(c)],
+        (evidence.levels, evidence.share),
         advice.relax,
     ),
     Rule(
         "underfitting",
         "too little capacity",
         _high,
-        lambda c: [*evidence.levels(c), *evidence.share(c)],
+        (evidence.levels, evidence.share),
         advice.capacity,
     ),
     Rule(
         "data-limited",
         "gap in spite of regularization",
         lambda c: c.gap > GAP and _strong(c),
-        lambda c: [*evidence.levels(c), *evidence.gap(c), *evidence.share(c)],
+        (evidence.levels, evidence.gap, evidence.share),
         advice.data,
     ),
     Rule(
         "overfitting",
         "gap",
         lambda c: c.gap > GAP,
-        lambda c: [*evidence.levels(c), *evidence.gap(c), *evidence.share(c)],
+        (evidence.levels, evidence.gap, evidence.share),
         advice.more,
     ),
     Rule(
         "well fitted",
         "still improving",
         lambda c: len(c.epochs) > 1 and _falls(c),
-        lambda c: [*evidence.levels(c), *evidence.pace(c)],
+        (evidence.levels, evidence.pace),
         advice.longer,
     ),
     Rule(
         "well fitted",
         "small gap",
         lambda c: True,
-        lambda c: [*evidence.levels(c), *evidence.gap(c)],
+        (evidence.levels, evidence.gap),
         advice.nothing,
     ),
 )

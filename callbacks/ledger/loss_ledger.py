@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from ..one_replica import check_one_replica
 from .bookkeeping import Bookkeeping
 from .fit_data import arrays_of_fit, share
 from .layer_penalties import layer_penalties
@@ -95,7 +96,7 @@ class LossLedger(keras.callbacks.ProgbarLogger):
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        _check(self.model)
+        check_one_replica(self.model, "LossLedger")
         if isinstance(self.clean, int | float):
             arrays = arrays_of_fit(self.model)
             if arrays is None:
@@ -163,12 +164,3 @@ def _gaps(logs: dict[str, float]) -> dict[str, float]:
         if (name.endswith("accuracy") or name == "acc") and f"val_{name}" in logs:
             gaps[f"gap_{name}"] = logs[f"clean_{name}"] - logs[f"val_{name}"]
     return gaps
-
-
-def _check(model: Any) -> None:
-    strategy = getattr(model, "distribute_strategy", None)
-    if (replicas := getattr(strategy, "num_replicas_in_sync", 1)) > 1:
-        raise RuntimeError(
-            "LossLedger books the steps of one replica; tf.distribute is out of its scope. "
-            f"Received: a strategy with {replicas} replicas"
-        )

@@ -5,6 +5,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from ..training_hook import optimizers_in
+from ..weight_copies import copy_of
+
 __all__ = ["BestWeights", "are_finite"]
 
 
@@ -36,7 +39,7 @@ class BestWeights:
 
     def keep(self, model: Any) -> bool:
         """Copies the weights of the model, unless one is NaN or infinite; whether it did."""
-        weights, averages = model.get_weights(), {i: _copy(a) for i, a in _averages(model)}
+        weights, averages = model.get_weights(), {i: copy_of(a) for i, a in _averages(model)}
         if not are_finite([weights, averages]):
             return False
         self.weights, self.averages = weights, averages
@@ -46,7 +49,7 @@ class BestWeights:
         """Notes a weight and its average, if they differ, until it shows which is which."""
         self._pair = None
         if self.swapped is None:
-            pairs = ((i, _copy(model.weights[i]), _copy(a)) for i, a in _averages(model))
+            pairs = ((i, copy_of(model.weights[i]), copy_of(a)) for i, a in _averages(model))
             self._pair = next((p for p in pairs if not np.array_equal(p[1], p[2])), None)
 
     @property
@@ -58,7 +61,7 @@ class BestWeights:
         """Called with the raw weights in the model, before the first step."""
         if self._pair is not None:
             index, in_model, in_optimizer = self._pair
-            raw = _copy(model.weights[index])
+            raw = copy_of(model.weights[index])
             self.swapped = _distance(raw, in_optimizer) < _distance(raw, in_model)
             self._pair = None
 
@@ -71,9 +74,9 @@ class BestWeights:
     def get_state(self) -> dict[str, Any]:
         """What a resumed training needs to go on: JSON and lists of arrays."""
         return {
-            "weights": None if self.weights is None else [_storable(w) for w in self.weights],
+            "weights": self.weights,
             "indices": list(self.averages),
-            "averages": [_storable(a) for a in self.averages.values()],
+            "averages": list(self.averages.values()),
             "swapped": self.swapped,
         }
 
@@ -95,9 +98,7 @@ def are_finite(weights: Any) -> bool:
 
 def _averages(model: Any) -> list[tuple[int, Any]]:
     """The optimizer's averages, each with the index of its weight."""
-    optimizer = getattr(model, "optimizer", None)
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of a LossScaleOptimizer
-    averaging = [o for o in getattr(optimizer, "optimizers", [optimizer]) if _averages_weights(o)]
+    averaging = [o for o in optimizers_in(model.optimizer) if o.use_ema and o.built]
     if not averaging:
         return []
     index = {id(w): i for i, w in enumerate(model.weights)}
@@ -111,18 +112,5 @@ def _averages(model: Any) -> list[tuple[int, Any]]:
     ]
 
 
-def _averages_weights(optimizer: Any) -> bool:
-    return getattr(optimizer, "use_ema", False) and optimizer.built
-
-
-def _copy(variable: Any) -> np.ndarray:
-    return np.array(keras.ops.convert_to_numpy(variable))
-
-
 def _distance(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(a.astype("float64") - b.astype("float64")).max())
-
-
-def _storable(weight: np.ndarray) -> np.ndarray:
-    # np.savez forgets the type of bfloat16; float32 holds it exactly.
-    return weight.astype("float32") if weight.dtype.name == "bfloat16" else weight

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
+from keras.src.utils.io_utils import print_msg  # as Keras' own callbacks print
 
 from . import (
     BestWeights,
@@ -234,7 +235,7 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
             self._kept.restore(self.model)
             self.best_weights = self._kept.weights
         if self.verbose > 0 and (self.stop_reason or (restores and self.wasted_epochs)):
-            print(self._line(restores))
+            print_msg(self._line(restores))
 
     def _line(self, restores: bool) -> str:
         end = f"early stopping, {self.stop_reason}" if self.stop_reason else "the end"

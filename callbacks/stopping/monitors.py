@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from ..penalty import has_penalties
+
 __all__ = ["default_monitor", "direction", "missing", "modes_of"]
 
 _MODES = ("auto", "min", "max")
@@ -90,7 +92,7 @@ def default_monitor(logs: Collection[str], model: Any) -> str:
         return "val_data_loss"
     if "val_loss" not in logs:
         raise missing(["val_data_loss", "val_loss"], logs)
-    if _is_penalized(model):
+    if has_penalties(model):
         warnings.warn(
             "EarlyStopping monitors val_loss, which contains the penalties of the model: a fall of "
             "the penalties hides a rise of the error. Give LossLedger before it, which logs "
@@ -98,14 +100,6 @@ def default_monitor(logs: Collection[str], model: Any) -> str:
             stacklevel=2,
         )
     return "val_loss"
-
-
-def _is_penalized(model: Any) -> bool:
-    # By structure first: after `fit` on JAX `model.losses` forgets the activity penalties.
-    if any(w.regularizer is not None for w in model.trainable_weights):
-        return True
-    layers = model._flatten_layers()
-    return any(getattr(x, "activity_regularizer", None) for x in layers) or bool(model.losses)
 
 
 def missing(names: Iterable[str], logs: Collection[str]) -> ValueError:

@@ -7,20 +7,19 @@ from typing import Any, Literal
 
 import keras
 
-from ..penalty import weight_penalty
 from . import summaries
 from .card import card
 from .embeddings import Embeddings
+from .epoch_scalars import EpochScalars
 from .event_file import EventFile
 from .graph import op_graph
 from .grid import grid
 from .hparams import HParams
 from .labelled import Labelled
 from .layout import layout
-from .names import RUNS, grouped, keras_name
 from .pictures import Pictures, picture
 from .scoped_step import ScopedStep
-from .weights import norms, weight_histograms, weight_images
+from .weights import weight_histograms, weight_images
 
 __all__ = ["TensorBoard"]
 
@@ -135,7 +134,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
     def _reset(self):
         self._files: dict[str, EventFile] = {}
-        self._tags: dict[tuple[str, str], None] = {}
+        self._scalars = EpochScalars(self.names)
         self._embeddings: Embeddings | None = None
         self._step: ScopedStep | None = None
         self._epoch = 0
@@ -222,29 +221,18 @@ class TensorBoard(keras.callbacks.TensorBoard):
         values = self._collect_learning_rate(dict(logs))
         if self.write_steps_per_second:
             values["steps_per_second"] = self._compute_steps_per_second()
-        naming = grouped if self.names == "grouped" else keras_name
-        runs: dict[str, dict[str, Any]] = {run: {} for run in RUNS}
-        for name, value in values.items():
-            run, tag = naming(name)
-            runs[run][tag] = value
-        if self.names == "grouped":
-            runs["train"] |= {f"weights/norm/{p}": n for p, n in norms(self.model).items()}
-            if "clean_loss" in values:  # so that the band has all its values in every run
-                total = float(values["clean_loss"]) + float(weight_penalty(self.model))
-                runs["clean"].setdefault("loss/total", total)
-        known = len(self._tags)
-        self._tags.update(dict.fromkeys((run, tag) for run in RUNS for tag in runs[run]))
-        for run, tags in runs.items():
+        known = len(self._scalars.tags)
+        for run, tags in self._scalars.take(values, self.model).items():
             self._add_scalars(run, tags, epoch)
-        if len(self._tags) > known:
+        if len(self._scalars.tags) > known:
             self._describe(epoch)
 
     def _describe(self, epoch: int) -> None:
         """Writes, when values appear for the first time, how the dashboards show them."""
         if self.names == "grouped":
-            self._file("train").add(epoch, layout(tag for _, tag in self._tags))
+            self._file("train").add(epoch, layout(tag for _, tag in self._scalars.tags))
         if self.hparams:
-            self._file("").add(epoch, self.hparams.experiment(_judged(self._tags)))
+            self._file("").add(epoch, self.hparams.experiment(self._scalars.judged()))
 
     def _log_weights(self, epoch):
         kinds: list[tuple[str, Any]] = [("histogram", weight_histograms)]
@@ -314,15 +302,6 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
 def _gather(source: Any, limit: int, argument: str) -> Labelled | None:
     return None if source is None else Labelled.gather(source, limit, argument)
-
-
-def _judged(tags: Mapping[tuple[str, str], None]) -> list[tuple[str, str]]:
-    """The metrics of the HParams dashboard among what is logged, the most telling ones first."""
-    run = "validation" if any(run == "validation" for run, _ in tags) else "train"
-    loss = next((t for t in ("loss/data", "loss/total", "epoch_loss") if (run, t) in tags), None)
-    rest = [t for t in tags if t[0] == run and t[1].startswith(("metrics/", "epoch_acc"))]
-    rest += [t for t in tags if t[1].startswith("gap/") or t == ("train", "penalty/total")]
-    return [*([(run, loss)] if loss else []), *rest]
 
 
 def _check(*, update_freq: Any, pictures_freq: Any, names: Any) -> None:

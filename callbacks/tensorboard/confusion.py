@@ -1,4 +1,4 @@
-"""The confusion matrix, as counts and as a picture."""
+"""The picture of the confusion matrix."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,23 +7,16 @@ import numpy as np
 
 from .figure import new_figure
 
-__all__ = ["confusion", "confusion_matrix"]
+__all__ = ["confusion"]
 
 _WRITTEN = 20  # classes up to which the numbers are legible
 
 
-def confusion_matrix(y: np.ndarray, guess: np.ndarray, classes: int) -> np.ndarray:
-    """Counts `(true class, answered class)`.
-
-    >>> confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
-    [[1, 1], [0, 1]]
-    """
-    return np.bincount(y * classes + guess, minlength=classes**2).reshape(classes, classes)
-
-
 def confusion(y: np.ndarray, p: np.ndarray, class_names: Sequence[str]) -> Any:
     """A figure of the counts, colored by their share of the true class."""
-    counts = confusion_matrix(y, p.argmax(1), p.shape[1])
+    from sklearn.metrics import confusion_matrix  # here, since it takes a second to import
+
+    counts = confusion_matrix(y, p.argmax(1), labels=range(p.shape[1]))
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     size = min(2 + 0.2 * len(counts), 9)
     figure = new_figure(size + 0.5, size)

@@ -4,21 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.stats import entropy
 
 from .figure import draw_sample, new_figure
 
-__all__ = ["entropy", "mistakes"]
+__all__ = ["mistakes"]
 
 _COLUMNS = 6
-
-
-def entropy(p: np.ndarray) -> np.ndarray:
-    """The entropy of each row, `-sum_k p_k log p_k`, in nats.
-
-    >>> entropy(np.array([[1.0, 0.0], [0.5, 0.5]])).round(3).tolist()
-    [0.0, 0.693]
-    """
-    return -(p * np.log(np.where(p > 0, p, 1.0))).sum(1) + 0.0
 
 
 def mistakes(x: np.ndarray, y: np.ndarray, p: np.ndarray, class_names: Sequence[str]) -> Any:
@@ -34,7 +26,7 @@ def mistakes(x: np.ndarray, y: np.ndarray, p: np.ndarray, class_names: Sequence[
     wrong = np.flatnonzero(guess != y)
     rows = {
         f"misclassified ({len(wrong)} of {len(y)}), surest first": wrong[np.argsort(-sure[wrong])],
-        "most uncertain (entropy)": np.argsort(-entropy(p), kind="stable"),
+        "most uncertain (entropy)": np.argsort(-entropy(p, axis=1), kind="stable"),
     }
     figure = new_figure(0.9 * _COLUMNS, 3.4)
     for part, (title, order) in zip(figure.subfigures(2, 1), rows.items(), strict=True):

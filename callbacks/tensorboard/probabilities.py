@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from scipy.special import softmax
 
 __all__ = ["probabilities"]
 
@@ -35,10 +36,7 @@ def probabilities(model: keras.Model, x: Any, *, from_logits: bool | None = None
         )
     if scores.shape[1] == 1:
         scores = np.concatenate([0 * scores if logits else 1 - scores, scores], 1)
-    if not logits:
-        return scores
-    scores = np.exp(scores - scores.max(1, keepdims=True))
-    return scores / scores.sum(1, keepdims=True)
+    return softmax(scores, axis=1) if logits else scores
 
 
 def _from_logits(model: keras.Model) -> bool:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from ...callbacks.one_replica import check_one_replica
 from ..layers.scalar_weight import ScalarWeight
 
 __all__ = ["SharpnessAware", "uphill"]
@@ -114,11 +115,7 @@ class SharpnessAware(keras.Model):
     def _tensorflow_step(self, data):
         import tensorflow as tf
 
-        if (replicas := self.distribute_strategy.num_replicas_in_sync) > 1:
-            raise RuntimeError(
-                "SharpnessAware trains on one replica; tf.distribute is out of its scope. "
-                f"Received: a strategy with {replicas} replicas"
-            )
+        check_one_replica(self, "SharpnessAware")
         batch = keras.utils.unpack_x_y_sample_weight(data)
         x, y, sample_weight = batch
         weights = self.trainable_variables

@@ -116,9 +116,3 @@ def test_state_moves_to_another_instance():
     step(model)
     other.restore(model)
     same(model, expected)
-
-
-def test_bfloat16_is_stored_as_float32():
-    kept = BestWeights()
-    kept.weights = [np.ones(2, ml_dtypes.bfloat16), np.ones(2)]
-    assert [w.dtype for w in kept.get_state()["weights"]] == ["float32", "float64"]

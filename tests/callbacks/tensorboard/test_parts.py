@@ -5,19 +5,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import confusion_matrix as sklearn_confusion
 from sklearn.metrics import precision_score, recall_score
+from tensorboard.util import tensor_util
 
 from occam.callbacks.tensorboard import HParams, Interval, charts, layout, read_scalars, runs_of
 from occam.callbacks.tensorboard.card import card
-from occam.callbacks.tensorboard.confusion import confusion_matrix
 from occam.callbacks.tensorboard.event_file import EventFile
 from occam.callbacks.tensorboard.figure import draw_sample, new_figure
 from occam.callbacks.tensorboard.grid import grid
 from occam.callbacks.tensorboard.labelled import Labelled
 from occam.callbacks.tensorboard.mistakes import mistakes
 from occam.callbacks.tensorboard.names import grouped
-from occam.callbacks.tensorboard.precision_recall import precision_recall
+from occam.callbacks.tensorboard.precision_recall import precision_recall_curves
 from occam.callbacks.tensorboard.probabilities import probabilities
 from occam.callbacks.tensorboard.reliability import calibration_error
 from occam.callbacks.tensorboard.summaries import histogram, scalar
@@ -129,19 +128,14 @@ def answers():
     return y, scores / scores.sum(1, keepdims=True)
 
 
-def test_the_confusion_matrix_is_that_of_scikit_learn(answers):
-    y, p = answers
-    guess = p.argmax(1)
-    np.testing.assert_array_equal(confusion_matrix(y, guess, 4), sklearn_confusion(y, guess))
-
-
 @pytest.mark.parametrize("threshold", [0, 13, 50, 87])
 def test_precision_and_recall_are_those_of_scikit_learn(answers, threshold):
     y, p = answers
-    truth, score = y == 1, p[:, 1]
-    table = precision_recall(truth, score)[:, threshold]
-    yes = score >= threshold / 100
-    assert table[4] == pytest.approx(precision_score(truth, yes, zero_division=1))
+    curve = precision_recall_curves(y, p, "abcd")[2].value[0]
+    assert curve.tag == "precision_recall/b/pr_curves"
+    table = tensor_util.make_ndarray(curve.tensor)[:, threshold]
+    truth, yes = y == 1, p[:, 1] >= threshold / 100
+    assert table[4] == pytest.approx(precision_score(truth, yes, zero_division=0))
     assert table[5] == pytest.approx(recall_score(truth, yes))
     assert table[:4].sum() == len(y)
 
