@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ExportError
-from .gates import GATES, Candidate, GateResult, run_gates
+from .gates import GateResult
 
 __all__ = ["Blessing", "bless", "checksums"]
 
@@ -94,17 +94,12 @@ class Blessing:
         }
 
 
-def bless(candidate: Candidate, gates: Sequence[Any] = GATES) -> Blessing:
-    """Writes `blessing.json` into the candidate's directory, if it passes every gate.
-
-    Raises:
-        ExportError: a gate was not passed, by name. Nothing was written.
-    """
-    results = run_gates(candidate, gates)
+def bless(path: Path, gates: Sequence[GateResult], precision: str) -> Blessing:
+    """Writes `blessing.json` beside the files at `path`, which passed the gates."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    blessing = Blessing(checksums(candidate.path), results, now, _versions(), candidate.precision)
+    blessing = Blessing(checksums(path), tuple(gates), now, _versions(), precision)
     text = json.dumps(blessing.to_dict(), indent=2, default=float)
-    (candidate.path / _FILE).write_text(text + "\n", "utf-8")
+    (path / _FILE).write_text(text + "\n", "utf-8")
     return blessing
 
 

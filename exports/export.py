@@ -13,7 +13,7 @@ from .blessing import bless
 from .card import check_card, write_card
 from .checks import Checks
 from .compaction import Compaction, fold_batch_norm, shrink
-from .gates import Candidate
+from .gates import Candidate, run_gates
 from .predictor import Predictor, open_version
 from .publishing import check_keep, labels, listing, prune, publish, staging
 from .servable import Servable, Traceable
@@ -147,7 +147,8 @@ def export(
     with staging(directory) as staged:
         servable.save(str(staged))
         written = open_version(staged)
-        blessing = bless(_candidate(staged, written, classifier, servable, checks))
+        candidate = _candidate(staged, written, classifier, servable, checks)
+        blessing = bless(staged, run_gates(candidate), candidate.precision)
         write_card(staged, written, blessing, card or {})
         path = publish(staged)
     if keep is not None:

@@ -1,6 +1,5 @@
 """Gate `size`: is it as large as its weights, and not larger?"""
 
-import os
 from pathlib import Path
 
 import tensorflow as tf
@@ -11,6 +10,7 @@ from .result import GateResult
 __all__ = ["check"]
 
 NAME = "size"
+_PARTS = ("*.pb", "variables/*", "assets/**/*")  # of a SavedModel; what else is there is no weight
 _SHARE = 1.01  # the checkpoint's index, and what aligns its blocks
 _GRAPH = 2**21  # of a signature: what 1,000 layers take
 
@@ -22,11 +22,8 @@ def check(candidate: Candidate) -> GateResult:
     MiB a signature.
     """
     stored = _stored(candidate.path)
-    files = sum(
-        Path(parent, name).stat().st_size
-        for parent, _, names in os.walk(candidate.path)
-        for name in names
-    )
+    parts = [path for part in _PARTS for path in candidate.path.glob(part)]
+    files = sum(path.stat().st_size for path in parts if path.is_file())
     allowed = int(_SHARE * stored) + _GRAPH * len(candidate.predictor.signatures)
     figures = {"bytes": files, "variable_bytes": stored}
     if candidate.weight_bytes is not None and stored > candidate.weight_bytes:
