@@ -98,7 +98,8 @@ def are_finite(weights: Any) -> bool:
 
 def _averages(model: Any) -> list[tuple[int, Any]]:
     """The optimizer's averages, each with the index of its weight."""
-    averaging = [o for o in optimizers_in(model.optimizer) if o.use_ema and o.built]
+    optimizers = optimizers_in(getattr(model, "optimizer", None))  # before `compile` it has none
+    averaging = [o for o in optimizers if o.use_ema and o.built]
     if not averaging:
         return []
     index = {id(w): i for i, w in enumerate(model.weights)}
