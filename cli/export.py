@@ -45,6 +45,9 @@ class Export(Command):
     shrink: tyro.conf.FlagCreatePairsOff[bool] = False
     """Remove units that do nothing."""
 
+    warmup: tuple[int, ...] = (1,)
+    """Batch sizes of the requests that a server asks each signature before it serves."""
+
     def run(self) -> None:
         """Exports, and prints what was published."""
         from .. import exports, zoo
@@ -59,6 +62,7 @@ class Export(Command):
             temperature=self.temperature,
             fold=self.fold,
             shrink=self.shrink,
+            warmup=self.warmup,
         )
         print(published)
 

@@ -14,11 +14,13 @@ from .card import check_card, write_card
 from .checks import Checks
 from .compaction import Compaction, fold_batch_norm, shrink
 from .gates import Candidate, run_gates
+from .gates.sample import sample
 from .predictor import Predictor, open_version
 from .publishing import check_keep, labels, listing, prune, publish, staging
 from .servable import Servable, Traceable
 from .signatures import Signature, choose
 from .specs import SignatureSpecs
+from .warmup import check_batch_sizes, write_warmup
 
 if TYPE_CHECKING:
     import keras
@@ -76,6 +78,7 @@ def export(
     temperature: float = 1.0,
     fold: bool = False,
     shrink: bool = False,
+    warmup: Sequence[int] = (1,),
     checks: Checks = Checks(),  # noqa: B008
     card: Mapping[str, Any] | None = None,
     keep: int | None = None,
@@ -106,6 +109,9 @@ def export(
         temperature: by which all logits are divided, as `fit_temperature` finds it.
         fold: whether batch normalization becomes part of the kernels, by `fold_batch_norm`.
         shrink: whether dead units are removed, by `shrink`.
+        warmup: batch sizes of the requests that a server asks each signature before it serves the
+            version, so that no client waits for the first one; they are answered here before. ()
+            writes none.
         checks: data to be judged by, and another SavedModel to be as fast as.
         card: what is known of the model, JSON values by name, for `README.md` and `export.json`;
             `license`, `datasets`, `tags` and the like go into the header of the model card.
@@ -116,7 +122,8 @@ def export(
         ExportError: the model is no such classifier, or not one for a signature, or the written
             model does not pass a gate, which the message names. Nothing was published.
         ValueError: `class_names` does not fit the number of classes, a signature is unknown,
-            `temperature` is not positive, or the model is not one to fold or shrink.
+            `temperature` is not positive, `warmup` has no batch sizes, or the model is not one to
+            fold or shrink.
 
     Example:
 
@@ -136,6 +143,7 @@ def export(
     chosen = choose(signatures)
     _check_compaction(chosen, fold, shrink)
     check_card(card or {})
+    check_batch_sizes(warmup, len(chosen))
     if keep is not None:
         check_keep(keep)
     classifier = Classifier(model, preprocessing, from_logits, class_names, temperature)
@@ -147,6 +155,7 @@ def export(
     with staging(directory) as staged:
         servable.save(str(staged))
         written = open_version(staged)
+        _write_warmup(staged, written, warmup)
         candidate = _candidate(staged, written, classifier, servable, checks)
         blessing = bless(staged, run_gates(candidate), candidate.precision)
         write_card(staged, written, blessing, card or {})
@@ -154,6 +163,12 @@ def export(
     if keep is not None:
         prune(directory, keep)
     return Export(path, int(path.name), written.class_names, written.specs, compactions)
+
+
+def _write_warmup(staged: Path, written: Predictor, batch_sizes: Sequence[int]) -> None:
+    if batch_sizes:
+        asked = ((name, size) for name in written.signatures for size in batch_sizes)
+        write_warmup(staged, ((name, sample(written, name, size)) for name, size in asked))
 
 
 def _candidate(

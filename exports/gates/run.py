@@ -14,6 +14,7 @@ from . import (
     purity,
     size,
     state,
+    warmup,
 )
 from .candidate import Candidate
 from .result import GateResult
@@ -32,6 +33,7 @@ GATES: tuple[Gate, ...] = (
     size.check,
     metric.check,
     loading.check,
+    warmup.check,
     latency.check,
 )
 

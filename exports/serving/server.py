@@ -267,7 +267,7 @@ def _error(message: str) -> bytes:
 
 
 def _check_extra(with_grpc: bool) -> None:
-    grpc = ("grpc", "grpc_health.v1", "tensorflow_serving.apis") if with_grpc else ()
+    grpc = ("grpc", "grpc_health.v1") if with_grpc else ()
     try:
         for module in ("aiohttp", "prometheus_client", *grpc):
             importlib.import_module(module)

@@ -9,6 +9,7 @@ import tensorflow as tf
 from google.protobuf import json_format
 
 from ..saved_model import read_meta_graph, tensor_of
+from ..warmup import replay
 from .batcher import Batcher
 from .errors import RequestError
 
@@ -38,6 +39,8 @@ class SignatureInfo(NamedTuple):
 class Version:
     """A loaded version. Requests that hold it are answered, whatever happens to its directory.
 
+    Its warmup requests are answered before it is there.
+
     Args:
         path: the directory of the SavedModel.
         number: the version.
@@ -48,6 +51,9 @@ class Version:
         definitions: the `SignatureDef` protos by signature name.
         metadata: the same as TensorFlow Serving writes them in JSON.
         batchers: by signature name, what joins its requests: never those of two versions.
+
+    Raises:
+        ValueError: a warmup request is not answered.
     """
 
     def __init__(self, path: Path, number: int):
@@ -71,6 +77,7 @@ class Version:
             )
             for name, definition in self.definitions.items()
         }
+        replay(path, {name: info.inputs for name, info in self.signatures.items()}, self.run)
 
     def signature(self, name: str) -> SignatureInfo:
         """The signature of that name.

@@ -3,11 +3,13 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 import requests
 
 from occam.exports.serving import Repository
 from occam.exports.serving.errors import RequestError
+from occam.exports.warmup import write_warmup
 
 from .conftest import Model
 
@@ -44,8 +46,6 @@ def states(repository):
 
 
 def answer(version):
-    import numpy as np
-
     (y,) = version.run("serving_default", {"x": np.zeros(1, "float32")})["y"]
     return y
 
@@ -119,6 +119,21 @@ def test_what_cannot_be_served_leaves_the_version_before(saved, directory, caplo
     shutil.copytree(saved / "2", directory / "5", dirs_exist_ok=True)
     repository.refresh()
     assert answer(repository.get()) == 2, "it is complete now"
+
+
+def test_a_version_that_cannot_answer_its_warmup_requests_is_not_served(saved, directory):
+    good = ("serving_default", {"x": np.zeros(1, "float32")})
+    for offset, tag in ((1, b"no"), (2, b"four")):
+        publish(saved, directory, offset)
+        bad = ("decoded", {"raw": np.array([tag], dtype=object)})  # whole integers only
+        write_warmup(directory / str(offset), [good, bad])
+    (directory / "1").rename(directory / "3")
+    repository = Repository(directory, "m", blessed=False)
+    repository.refresh()
+    assert answer(repository.get()) == 2
+    refused, served = repository.seen()
+    assert (refused.version, served.version) == (3, 2)
+    assert "warmup requests that are answered. Received: number 2, InvalidArg" in refused.error
 
 
 def test_a_version_needs_its_blessing(saved, directory):

@@ -169,11 +169,9 @@ def test_a_missing_extra_is_named(half_plus_three, monkeypatch):
     with pytest.raises(ImportError, match=r"pip install 'keras-occam\[serve\]'.*aiohttp"):
         Server(half_plus_three)
     monkeypatch.undo()
-    monkeypatch.setitem(sys.modules, "tensorflow_serving.apis", None)
+    monkeypatch.setitem(sys.modules, "grpc_health.v1", None)
     Server(half_plus_three)
-    with pytest.raises(
-        ImportError, match=r"pip install 'keras-occam\[serve\]'.*tensorflow_serving"
-    ):
+    with pytest.raises(ImportError, match=r"pip install 'keras-occam\[serve\]'.*grpc_health"):
         Server(half_plus_three, grpc_port=0)
 
 

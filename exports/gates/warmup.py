@@ -1,0 +1,27 @@
+"""Gate `warmup`: are the requests answered that a server asks before it serves?"""
+
+from ..warmup import FILE, replay
+from .candidate import Candidate
+from .result import GateResult
+
+__all__ = ["check"]
+
+NAME = "warmup"
+
+
+def check(candidate: Candidate) -> GateResult | None:
+    """Fails a warmup request that gets an error: TensorFlow Serving refuses such a version.
+
+    None where there are no such requests.
+    """
+    if not (candidate.path / FILE).exists():
+        return None
+    predictor = candidate.predictor
+    inputs = {name: specs.inputs for name, specs in predictor.specs.items()}
+    try:
+        asked = replay(
+            candidate.path, inputs, lambda name, features: predictor.call(name, **features)
+        )
+    except ValueError as error:
+        return GateResult(NAME, False, str(error))
+    return GateResult(NAME, True, f"{asked} warmup requests were answered", {"requests": asked})

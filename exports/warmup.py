@@ -1,0 +1,145 @@
+"""Warmup requests: what a server asks a version before anybody else can.
+
+The first request of each signature and batch size is slow. TensorFlow Serving replays those that it
+finds in `assets.extra/tf_serving_warmup_requests`, a TFRecord file of `PredictionLog` messages, and
+refuses a version that cannot answer one.
+
+Reference: https://www.tensorflow.org/tfx/serving/saved_model_warmup
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+
+from .servable import SIGNATURE
+
+__all__ = ["FILE", "check_batch_sizes", "replay", "write_warmup"]
+
+FILE = Path("assets.extra", "tf_serving_warmup_requests")
+_CLASSIFY = "classify"
+_MOST = 1000  # records that TensorFlow Serving replays; more are an error there
+_PredictionLog: Any = prediction_log_pb2.PredictionLog  # pyright: ignore[reportAttributeAccessIssue]
+
+Features = Mapping[str, np.ndarray]
+
+
+def check_batch_sizes(batch_sizes: Sequence[int], signatures: int) -> None:
+    """Refuses what no request can have, and more requests than TensorFlow Serving replays.
+
+    Raises:
+        ValueError: as said.
+    """
+    if not all(isinstance(size, int) and size >= 1 for size in batch_sizes):
+        raise ValueError(f"warmup must be batch sizes >= 1. Received: warmup={batch_sizes!r}")
+    if len(batch_sizes) * signatures > _MOST:
+        raise ValueError(
+            f"Expected at most {_MOST:,} warmup requests. Received: {len(batch_sizes)} batch sizes "
+            f"for {signatures} signatures"
+        )
+
+
+def write_warmup(path: Path, requests: Iterable[tuple[str, Features]]) -> None:
+    """Writes requests, signature and features of each, into the SavedModel at `path`.
+
+    The same bytes each time.
+    """
+    (path / FILE).parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(path / FILE)) as writer:
+        for signature, features in requests:
+            writer.write(_log(signature, features).SerializeToString(deterministic=True))
+
+
+def replay(
+    path: Path,
+    inputs: Mapping[str, Mapping[str, tf.TensorSpec]],
+    ask: Callable[[str, dict[str, np.ndarray]], Any],
+) -> int:
+    """Asks the requests in the SavedModel at `path` one by one, and returns how many there were.
+
+    Args:
+        path: its directory; without the file, nothing is asked.
+        inputs: signature to input name to `tf.TensorSpec`.
+        ask: answers a signature, given features by name.
+
+    Raises:
+        ValueError: a request that is none, that is not one for its signature, or that got an error
+            as its answer; or too many of them. Such a version is not served by TensorFlow Serving.
+    """
+    records = _records(path)
+    for number, record in enumerate(records, 1):
+        try:
+            signature, features = _request(_PredictionLog.FromString(record))
+            _check(signature, features, inputs)
+            ask(signature, features)
+        except Exception as error:  # whatever an answer fails with
+            raise ValueError(
+                f"Expected warmup requests that are answered. Received: number {number}, {error}"
+            ) from error
+    return len(records)
+
+
+def _records(path: Path) -> list[Any]:
+    if not (path / FILE).exists():
+        return []
+    try:
+        records = tf.data.TFRecordDataset(str(path / FILE)).take(_MOST + 1)
+        read = list(records.as_numpy_iterator())
+    except tf.errors.OpError as error:
+        raise ValueError(f"Expected a file of warmup requests. Received: {error.message}") from None
+    if len(read) > _MOST:
+        raise ValueError(f"Expected at most {_MOST:,} warmup requests. Received: more")
+    return read
+
+
+def _log(signature: str, features: Features) -> Any:
+    log = _PredictionLog()
+    if signature == _CLASSIFY:
+        request = log.classify_log.request
+        examples = map(tf.train.Example.FromString, features["inputs"])
+        request.input.example_list.examples.extend(examples)
+    else:
+        request = log.predict_log.request
+        for name, array in features.items():
+            request.inputs[name].CopyFrom(_tensor(array))
+    request.model_spec.signature_name = signature
+    return log
+
+
+def _request(log: Any) -> tuple[str, dict[str, np.ndarray]]:
+    kind = log.WhichOneof("log_type")
+    if kind not in ("predict_log", "classify_log", "regress_log"):
+        raise ValueError(f"expected a request of Predict, Classify or Regress, not {kind}")
+    request = getattr(log, kind).request
+    signature = request.model_spec.signature_name or SIGNATURE
+    if kind == "predict_log":
+        return signature, {name: tf.make_ndarray(proto) for name, proto in request.inputs.items()}
+    examples = request.input.example_list.examples
+    if not examples:
+        raise ValueError(f"expected examples in the request of {signature!r}, not none")
+    serialized = [example.SerializeToString(deterministic=True) for example in examples]
+    return signature, {"inputs": np.array(serialized, dtype=object)}
+
+
+def _tensor(array: np.ndarray) -> Any:
+    dtype = tf.string if array.dtype == object else tf.dtypes.as_dtype(array.dtype)
+    return tf.make_tensor_proto(array, dtype, array.shape)
+
+
+def _check(
+    signature: str, features: Features, inputs: Mapping[str, Mapping[str, tf.TensorSpec]]
+) -> None:
+    """A server converts nothing: names and dtypes must be those of the signature."""
+    if signature not in inputs:
+        raise ValueError(f"expected one of the signatures {sorted(inputs)}, not {signature!r}")
+    expected = {name: spec.dtype.name for name, spec in inputs[signature].items()}
+    received = {name: _dtype(array) for name, array in features.items()}
+    if received != expected:
+        raise ValueError(f"expected the inputs {expected} of {signature!r}, not {received}")
+
+
+def _dtype(array: np.ndarray) -> str:
+    return "string" if array.dtype == object else tf.dtypes.as_dtype(array.dtype).name
