@@ -1,4 +1,4 @@
-"""Answers from an exported model, with TensorFlow and NumPy and without Keras."""
+"""Answers from an exported model, without Keras."""
 
 import os
 from collections.abc import Mapping
@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from .errors import ExportError
-from .saved_model import tensor_of
+from .features import checked_features
+from .runtime import Runtime
+from .saved_model import SavedModel
 from .servable import SIGNATURE
-from .specs import SignatureSpecs
 
 __all__ = ["Predictor", "load", "open_version"]
 
@@ -29,14 +29,14 @@ class Predictor:
         inputs: input name of `serving_default` to `tf.TensorSpec`, of shape `(None, ...)`: any
             number of rows.
         outputs: output name of `serving_default` to `tf.TensorSpec`.
+        runtime: what computes the answers.
     """
 
-    def __init__(self, model: Any, version: int | None):
-        self._model = model  # keeps the variables alive: a signature holds them only weakly
+    def __init__(self, runtime: Runtime, version: int | None):
+        self.runtime: Any = runtime
         self.version = version
-        self.class_names = tuple(name.decode() for name in model.class_names().numpy())
-        others = sorted(set(model.signatures) - {SIGNATURE})
-        self.specs = {name: _specs(model.signatures[name]) for name in (SIGNATURE, *others)}
+        self.class_names = runtime.class_names
+        self.specs = runtime.specs
         self.signatures = tuple(self.specs)
         self.inputs = self.specs[SIGNATURE].inputs
         self.outputs = self.specs[SIGNATURE].outputs
@@ -59,7 +59,7 @@ class Predictor:
         """
         given = x if isinstance(x, Mapping) else dict.fromkeys(list(self.inputs)[:1], x)
         received = sorted(given) if isinstance(x, Mapping) else type(x).__name__
-        features = _features(self.inputs, given, received)
+        features = checked_features(self.inputs, given, received)
         return self._answer(SIGNATURE, features, _positive(batch_size))
 
     def call(self, signature: str, /, **features: Any) -> dict[str, np.ndarray]:
@@ -82,21 +82,19 @@ class Predictor:
             raise ValueError(
                 f"Expected one of the signatures {list(self.signatures)}. Received: {signature!r}"
             )
-        given = _features(self.specs[signature].inputs, features, sorted(features))
+        given = checked_features(self.specs[signature].inputs, features, sorted(features))
         return self._answer(signature, given, _ROWS)
 
     def _answer(
         self, signature: str, features: Mapping[str, np.ndarray], batch_size: int
     ) -> dict[str, np.ndarray]:
-        function = self._model.signatures[signature]
         rows = len(next(iter(features.values())))
-        starts = range(0, max(rows, 1), batch_size)
         batches = [
-            function(**{n: tensor_of(a[i : i + batch_size]) for n, a in features.items()})
-            for i in starts
+            self.runtime.answer(signature, {n: a[i : i + batch_size] for n, a in features.items()})
+            for i in range(0, max(rows, 1), batch_size)
         ]
         return {
-            name: _text(np.concatenate([batch[name].numpy() for batch in batches]))
+            name: np.concatenate([batch[name] for batch in batches])
             for name in self.specs[signature].outputs
         }
 
@@ -182,81 +180,7 @@ def _check_blessing(path: Path, contents: bool) -> None:
 
 def open_version(path: Path, version: int | None = None) -> Predictor:
     """The predictor of the SavedModel at `path`, wherever it lies."""
-    model: Any = tf.saved_model.load(str(path))
-    if not hasattr(model, "class_names"):
-        raise ValueError(
-            f"Expected a SavedModel that `export` wrote. Received: another one, {path}"
-        )
-    return Predictor(model, version)
-
-
-def _specs(signature: Any) -> SignatureSpecs:
-    inputs = signature.structured_input_signature[1]
-    return SignatureSpecs(inputs, dict(sorted(signature.structured_outputs.items())))
-
-
-def _features(
-    specs: Mapping[str, tf.TensorSpec], given: Mapping[str, Any], received: Any
-) -> dict[str, np.ndarray]:
-    """The arrays in `given` as the inputs expect them, or what was expected and what came."""
-    if given.keys() != specs.keys():
-        raise ValueError(
-            f"Expected the inputs {sorted(specs)}, as a dict by name. Received: {received}"
-        )
-    features = {name: _checked(spec, given[name]) for name, spec in specs.items()}
-    rows = {name: len(array) for name, array in features.items()}
-    if len(set(rows.values())) > 1:
-        raise ValueError(f"Expected the same number of rows in each input. Received: {rows}")
-    return features
-
-
-def _text(array: np.ndarray) -> np.ndarray:
-    return np.char.decode(array.astype(bytes), "utf-8") if array.dtype == object else array
-
-
-def _checked(spec: tf.TensorSpec, value: Any) -> np.ndarray:
-    """`value` as an array of the spec's dtype and shape, or what was expected and what came."""
-    if spec.dtype == tf.string:
-        return _checked_shape(spec, _strings(spec, value))
-    array = np.asarray(value)
-    dtype = np.dtype(spec.dtype.as_numpy_dtype)
-    if not _converts(array, dtype):
-        raise TypeError(
-            f"Input {spec.name!r}: expected {spec.dtype.name} or what converts to it. "
-            f"Received: {array.dtype}{_range(array)}"
-        )
-    return _checked_shape(spec, array).astype(dtype, copy=False)
-
-
-def _strings(spec: tf.TensorSpec, value: Any) -> np.ndarray:
-    """`value` as an array of objects: NumPy's own bytes would lose zeros at their ends."""
-    array = np.array(value, dtype=object)
-    if other := next((s for s in array.flat if not isinstance(s, bytes | str)), None):
-        raise TypeError(
-            f"Input {spec.name!r}: expected bytes or str. Received: {type(other).__name__}"
-        )
-    return array
-
-
-def _checked_shape(spec: tf.TensorSpec, array: np.ndarray) -> np.ndarray:
-    if not spec.shape.is_compatible_with(array.shape):
-        raise ValueError(
-            f"Input {spec.name!r}: expected the shape {spec.shape} (None: any). "
-            f"Received: {array.shape}"
-        )
-    return array
-
-
-def _converts(array: np.ndarray, dtype: np.dtype) -> bool:
-    """Whether nothing but precision is lost; integers must fit by value, not by type."""
-    if array.dtype.kind in "iu" and dtype.kind in "iu":
-        return np.array_equal(array.astype(dtype), array)
-    return np.can_cast(array.dtype, dtype, casting="same_kind")
-
-
-def _range(array: np.ndarray) -> str:
-    numbers = array.dtype.kind in "iu" and array.size
-    return f" from {array.min()} to {array.max()}" if numbers else ""
+    return Predictor(SavedModel(path), version)
 
 
 def _positive(batch_size: int) -> int:

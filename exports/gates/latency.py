@@ -29,7 +29,7 @@ def check(candidate: Candidate) -> GateResult | None:
     features = sample(candidate.predictor, SIGNATURE, 1)
     rows = [tf.constant(array) for array in features.values()]
     plain: Any = tf.saved_model.load(str(candidate.plain))
-    asked = [_question(model, rows) for model in (candidate.predictor._model, plain)]
+    asked = [_question(model, rows) for model in (candidate.predictor.runtime.model, plain)]
     for question in asked:
         question()  # what is slow only once
     ours, theirs = _medians(asked)

@@ -34,6 +34,6 @@ def check(candidate: Candidate) -> GateResult:
 
 def _variables(predictor: Any) -> dict[str, Any]:
     """Those that the signatures read, by name; the number keeps equal names apart."""
-    signatures = predictor._model.signatures.values()
+    signatures = predictor.runtime.model.signatures.values()
     read = {id(v): v for signature in signatures for v in signature.graph.variables}
     return {f"{v.name} ({number})": v for number, v in enumerate(read.values())}

@@ -3,14 +3,12 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from ..blessing import Blessing
 from ..errors import ExportError
-from ..saved_model import read_meta_graph
+from ..saved_model import read_specs
 from ..specs import SignatureSpecs
 from .labels import labels
 from .publish import versions
@@ -64,7 +62,7 @@ def _version(path: Path, given: list[str]) -> Version:
     try:
         blessing = Blessing.read(path)
         blessing.check_names(path)
-        signatures = _signatures(path)
+        signatures = read_specs(path)
     except ExportError as error:
         blessing, problem = None, str(error)
     except (OSError, DecodeError, IndexError) as error:
@@ -78,18 +76,3 @@ def _bytes(path: Path) -> int:
     return sum(
         Path(parent, name).lstat().st_size for parent, _, names in os.walk(path) for name in names
     )
-
-
-def _signatures(path: Path) -> dict[str, SignatureSpecs]:
-    return {
-        name: SignatureSpecs(_specs(definition.inputs), _specs(definition.outputs))
-        for name, definition in sorted(read_meta_graph(path).signature_def.items())
-        if not name.startswith("__")
-    }
-
-
-def _specs(infos: Any) -> dict[str, tf.TensorSpec]:
-    return {
-        name: tf.TensorSpec(tf.TensorShape(info.tensor_shape), tf.dtypes.as_dtype(info.dtype), name)
-        for name, info in sorted(infos.items())
-    }

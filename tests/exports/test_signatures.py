@@ -115,7 +115,7 @@ def operations(function):
 
 @pytest.mark.parametrize("name", ["serving_default", *ALL])
 def test_training_leaves_no_trace_in_the_graphs(predictor, name):
-    found = operations(predictor._model.signatures[name])
+    found = operations(predictor.runtime.model.signatures[name])
     random = {op for op in found if "Random" in op}
     assert bool(random) == (name == "uncertainty")
     assert all(op.startswith("StatelessRandom") for op in random)

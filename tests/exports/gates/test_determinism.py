@@ -16,4 +16,4 @@ def test_a_clock_is_no_random_operation_and_is_found(write, module):
     assert purity.check(candidate).passed
     result = determinism.check(candidate)
     assert not result.passed
-    assert "answer of 'serving_default' to the same request. Received: another" in result.detail
+    assert "answer of 'serving_default' to the same request. Received: " in result.detail
