@@ -10,6 +10,7 @@ from .checks import Checks
 from .compaction import Compaction, LayerChange, Refusal, fold_batch_norm, shrink
 from .errors import ExportError
 from .export import Export, export
+from .formats import ONNX, Format, LiteRT, OpenVINO
 from .gates import GateResult
 from .predictor import Predictor, load
 from .publishing import Version, labels, listing, models_config, promote, prune, rollback
@@ -19,15 +20,19 @@ from .temperature import fit_temperature
 from .verify import verify
 
 __all__ = [
+    "ONNX",
     "Blessing",
     "Checks",
     "Compaction",
     "Embedding",
     "Export",
     "ExportError",
+    "Format",
     "GateResult",
     "ImageBytes",
     "LayerChange",
+    "LiteRT",
+    "OpenVINO",
     "Predictor",
     "Refusal",
     "Signature",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .blessing import Blessing
+from .formats import format_files
 from .predictor import Predictor
 from .specs import SignatureSpecs
 
@@ -64,12 +65,13 @@ def write_card(
         "format": _FORMAT,
         "class_names": list(predictor.class_names),
         "signatures": signatures,
+        "formats": format_files(path),
         "card": dict(card),
         **{key: value for key, value in blessing.to_dict().items() if key != "format"},
     }
     text = json.dumps(content, indent=2, default=float)
     (path / "export.json").write_text(text + "\n", "utf-8")
-    (path / "README.md").write_text(_readme(predictor, blessing, card), "utf-8")
+    (path / "README.md").write_text(_readme(path, predictor, blessing, card), "utf-8")
 
 
 def _specs(specs: SignatureSpecs) -> dict[str, Any]:
@@ -83,13 +85,18 @@ def _specs(specs: SignatureSpecs) -> dict[str, Any]:
     }
 
 
-def _readme(predictor: Predictor, blessing: Blessing, card: Mapping[str, Any]) -> str:
+def _readme(path: Path, predictor: Predictor, blessing: Blessing, card: Mapping[str, Any]) -> str:
     figures = {key: value for key, value in card.items() if key not in _HEADER}
     specs = [
         (f"`{name}`", kind, f"`{tensor.name}`", tensor.dtype.name, str(tensor.shape.as_list()))
         for name, of in predictor.specs.items()
         for kind, tensors in (("input", of.inputs), ("output", of.outputs))
         for tensor in tensors.values()
+    ]
+    formats = [
+        (f"`formats/{name}/{file}`", f"{size:,}")
+        for name, files in format_files(path).items()
+        for file, size in files.items()
     ]
     gates = [(gate.name, gate.detail) for gate in blessing.gates]
     parts = [
@@ -99,6 +106,7 @@ def _readme(predictor: Predictor, blessing: Blessing, card: Mapping[str, Any]) -
         *(["## Figures", _table(("what", "value"), _flat(figures))] if figures else []),
         "## Signatures",
         _table(("signature", "", "name", "dtype", "shape"), specs),
+        *(["## Formats", _table(("file", "bytes"), formats)] if formats else []),
         "## Gates",
         _table(("gate", "what it found"), gates),
         "## Versions",

@@ -22,6 +22,9 @@ class Checks:
         plain: a SavedModel of the same inputs in the same order, to be compared with in speed; None
             measures nothing.
         latency_ratio: how many times as long as `plain` one row may take.
+        least_agreement: on `data`, the share of class ids in which an approximate format must agree
+            with the model.
+        allowed_rise: on `data`, how much higher its negative log-likelihood may be, in nats.
 
     Raises:
         ValueError: an argument is not what it should be.
@@ -31,6 +34,8 @@ class Checks:
     allowed_drop: float = 0.01
     plain: str | os.PathLike[str] | None = None
     latency_ratio: float = 1.5
+    least_agreement: float = 0.98
+    allowed_rise: float = 0.05
 
     def __post_init__(self):
         if self.data is not None:
@@ -47,4 +52,13 @@ class Checks:
         if not self.latency_ratio > 0:
             raise ValueError(
                 f"latency_ratio must be positive. Received: latency_ratio={self.latency_ratio!r}"
+            )
+        if not 0 <= self.least_agreement <= 1:
+            raise ValueError(
+                "least_agreement must be from 0 to 1. Received: "
+                f"least_agreement={self.least_agreement!r}"
+            )
+        if not self.allowed_rise >= 0:
+            raise ValueError(
+                f"allowed_rise must not be negative. Received: allowed_rise={self.allowed_rise!r}"
             )

@@ -13,6 +13,7 @@ from .blessing import bless
 from .card import check_card, write_card
 from .checks import Checks
 from .compaction import Compaction, fold_batch_norm, shrink
+from .formats import Format, check_formats, choose_formats, convert, format_files
 from .gates import Candidate, run_gates
 from .gates.sample import sample
 from .predictor import Predictor, open_version
@@ -40,6 +41,7 @@ class Export:
         class_names: the name of each class, by class id.
         signatures: what goes into each signature and comes out, by its name.
         compactions: the reports of what was made smaller before, by `"shrink"` and `"fold"`.
+        formats: the bytes of each format that was written besides, by its name.
     """
 
     path: Path
@@ -47,6 +49,7 @@ class Export:
     class_names: tuple[str, ...]
     signatures: Mapping[str, SignatureSpecs]
     compactions: Mapping[str, Compaction]
+    formats: Mapping[str, int]
 
     @property
     def inputs(self) -> Mapping[str, tf.TensorSpec]:
@@ -64,6 +67,7 @@ class Export:
             lines += [f"  {name}", *(f"    {line}" for line in str(specs).splitlines())]
         for name, report in self.compactions.items():
             lines.append(f"  {name}: {report.bytes_before:,} bytes to {report.bytes_after:,}")
+        lines += [f"  format {name}: {size:,} bytes" for name, size in self.formats.items()]
         return "\n".join([*lines, f"  classes {', '.join(self.class_names)}"])
 
 
@@ -78,6 +82,7 @@ def export(
     temperature: float = 1.0,
     fold: bool = False,
     shrink: bool = False,
+    formats: Sequence[str | Format] = (),
     warmup: Sequence[int] = (1,),
     checks: Checks = Checks(),  # noqa: B008
     card: Mapping[str, Any] | None = None,
@@ -100,7 +105,8 @@ def export(
         class_names: one name a class; by default "0", "1", ...
         preprocessing: a function of TensorFlow operations or a Keras layer or model, from raw
             inputs to the model's, stored as part of the graph. Raw inputs are float32 and have the
-            model's names and shapes, unless it is a Keras model, whose own inputs count.
+            model's names and shapes, unless it is a Keras model, whose own inputs count, or a
+            layer that looks up strings or integers or vectorizes text.
         from_logits: whether the outputs are logits rather than probabilities; by default what the
             last activation says (linear, or softmax or sigmoid).
         signatures: what can be asked besides `serving_default`: `"logits"`, `"embedding"`,
@@ -109,6 +115,9 @@ def export(
         temperature: by which all logits are divided, as `fit_temperature` finds it.
         fold: whether batch normalization becomes part of the kernels, by `fold_batch_norm`.
         shrink: whether dead units are removed, by `shrink`.
+        formats: what is written besides the SavedModel, into `formats/<name>/`, with the numbers of
+            `serving_default`: `"litert"`, `"onnx"`, `"openvino"`; and, with data in `checks`,
+            `"litert_float16"`, `"litert_dynamic"` or `exports.LiteRT("int8", calibration=...)`.
         warmup: batch sizes of the requests that a server asks each signature before it serves the
             version, so that no client waits for the first one; they are answered here before. ()
             writes none.
@@ -119,11 +128,12 @@ def export(
             label; None: all.
 
     Raises:
-        ExportError: the model is no such classifier, or not one for a signature, or the written
-            model does not pass a gate, which the message names. Nothing was published.
-        ValueError: `class_names` does not fit the number of classes, a signature is unknown,
-            `temperature` is not positive, `warmup` has no batch sizes, or the model is not one to
-            fold or shrink.
+        ExportError: the model is no such classifier, or not one for a signature, or a format,
+            what a format needs is missing, or the written model does not pass a gate, which the
+            message names. Nothing was published.
+        ValueError: `class_names` does not fit the number of classes, a signature or a format is
+            unknown, `temperature` is not positive, `warmup` has no batch sizes, or the model is not
+            one to fold or shrink.
 
     Example:
 
@@ -140,13 +150,14 @@ def export(
     """
     from .classifier import Classifier  # here, since only a writer needs Keras
 
-    chosen = choose(signatures)
+    chosen, others = choose(signatures), choose_formats(formats)
     _check_compaction(chosen, fold, shrink)
     check_card(card or {})
     check_batch_sizes(warmup, len(chosen))
     if keep is not None:
         check_keep(keep)
     classifier = Classifier(model, preprocessing, from_logits, class_names, temperature)
+    check_formats(others, classifier.inputs.specs, checks.data)
     served, compactions = _compacted(model, fold, shrink)
     smaller = Classifier(served, preprocessing, from_logits, class_names, temperature)
     servable = _servable(smaller, chosen.values())
@@ -157,12 +168,14 @@ def export(
         written = open_version(staged)
         _write_warmup(staged, written, warmup)
         candidate = _candidate(staged, written, classifier, servable, checks)
-        blessing = bless(staged, run_gates(candidate), candidate.precision)
+        results = (*run_gates(candidate), *convert(others, smaller, candidate))
+        blessing = bless(staged, results, candidate.precision)
         write_card(staged, written, blessing, card or {})
         path = publish(staged)
     if keep is not None:
         prune(directory, keep)
-    return Export(path, int(path.name), written.class_names, written.specs, compactions)
+    sizes = {name: sum(files.values()) for name, files in format_files(path).items()}
+    return Export(path, int(path.name), written.class_names, written.specs, compactions, sizes)
 
 
 def _write_warmup(staged: Path, written: Predictor, batch_sizes: Sequence[int]) -> None:
@@ -191,6 +204,8 @@ def _candidate(
         checks.allowed_drop,
         None if checks.plain is None else Path(checks.plain),
         checks.latency_ratio,
+        checks.least_agreement,
+        checks.allowed_rise,
     )
 
 

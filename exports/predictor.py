@@ -108,6 +108,7 @@ def load(
     version: int | None = None,
     *,
     label: str | None = None,
+    format: str | None = None,
     verify: bool = False,
     blessed: bool = True,
 ) -> Predictor:
@@ -117,6 +118,8 @@ def load(
         directory: where `export` published, the parent of the versions.
         version: which one; the latest by default.
         label: the version that has this label, instead of a number.
+        format: one of those that were exported besides the SavedModel, such as `"onnx"`, whose own
+            runtime answers instead of TensorFlow: `serving_default` only.
         verify: whether the checksums of all files are compared with the blessing's before.
         blessed: whether a version without a valid `blessing.json` is refused.
 
@@ -124,7 +127,8 @@ def load(
         FileNotFoundError: no such directory, no version in it, or not the one that was asked for;
             the message lists those that exist.
         ExportError: the version has no valid blessing; a file was added or removed, or with
-            `verify` changed; or no version has the label.
+            `verify` changed; no version has the label; or the format is not there or its runtime
+            not installed.
         ValueError: the SavedModel there was not written by `export`.
 
     Example:
@@ -155,6 +159,8 @@ def load(
         )
     if blessed or verify:
         _check_blessing(root / str(chosen), verify)
+    if format is not None:
+        return _open_format(root / str(chosen), format, chosen)
     return open_version(root / str(chosen), chosen)
 
 
@@ -166,6 +172,12 @@ def _labelled(labels: Mapping[str, int], label: str, version: int | None) -> int
     if label not in labels:
         raise ExportError(f"Expected one of the labels {sorted(labels)}. Received: {label!r}")
     return labels[label]
+
+
+def _open_format(path: Path, format: str, version: int) -> Predictor:
+    from .formats import open_format  # here, since formats are asked by predictors
+
+    return open_format(path, format, version)
 
 
 def _check_blessing(path: Path, contents: bool) -> None:

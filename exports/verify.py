@@ -1,12 +1,15 @@
 """`verify`: is a published version still what was blessed?"""
 
+import dataclasses
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow as tf
 
 from .blessing import Blessing
 from .errors import ExportError
+from .formats import formats_in, judge
 from .gates import Candidate, GateResult, run_gates
 from .predictor import open_version
 
@@ -16,7 +19,8 @@ __all__ = ["verify"]
 def verify(directory: str | os.PathLike[str], version: int) -> tuple[GateResult, ...]:
     """Judges a published version once more, by its checksums and by every gate that needs no model.
 
-    Keras is not needed for it. The checksums come first: nothing is loaded of which a byte was
+    Formats are asked in their own runtimes, the exact ones compared with the SavedModel. Keras is
+    not needed for it. The checksums come first: nothing is loaded of which a byte was
     changed.
 
     Args:
@@ -29,7 +33,8 @@ def verify(directory: str | os.PathLike[str], version: int) -> tuple[GateResult,
     Raises:
         FileNotFoundError: there is no such version.
         ExportError: it has no valid blessing, a file was changed, removed or added, there is a
-            link, or a gate is not passed; the message begins with `gate` and its name.
+            link, the runtime of a format is missing, or a gate is not passed, where the message
+            begins with `gate` and its name.
 
     Example:
 
@@ -54,4 +59,17 @@ def verify(directory: str | os.PathLike[str], version: int) -> tuple[GateResult,
     except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
         message = f"gate loading: Expected what TensorFlow loads. Received: {error}"
         raise ExportError(message) from error
-    return (same, *run_gates(Candidate(path, predictor, precision=blessing.precision)))
+    candidate = Candidate(path, predictor, precision=blessing.precision)
+    return (same, *run_gates(candidate), *_formats(candidate))
+
+
+def _formats(candidate: Candidate) -> Iterator[GateResult]:
+    """Each format is to answer as the SavedModel does."""
+    predictor = candidate.predictor
+    asked = dataclasses.replace(
+        candidate,
+        expected=lambda features: predictor.predict(features)["probabilities"],
+        class_names=predictor.class_names,
+    )
+    for name in formats_in(candidate.path):
+        yield from judge(name, asked)

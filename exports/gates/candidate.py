@@ -30,6 +30,8 @@ class Candidate:
         allowed_drop: how much lower the accuracy on `data` may be than the model's or `live`'s.
         plain: a SavedModel of the same inputs, to be compared with in speed.
         latency_ratio: how many times as long as `plain` one row may take.
+        least_agreement: the share of class ids in which an approximation must agree with the model.
+        allowed_rise: how much higher its negative log-likelihood may be, in nats.
     """
 
     path: Path
@@ -43,3 +45,5 @@ class Candidate:
     allowed_drop: float = 0.01
     plain: Path | None = None
     latency_ratio: float = 1.5
+    least_agreement: float = 0.98
+    allowed_rise: float = 0.05

@@ -6,7 +6,7 @@ import numpy as np
 
 __all__ = ["difference", "tolerance"]
 
-_TOLERANCE = {"bfloat16": 1e-2, "float16": 1e-3}  # a few roundings of the logits
+_TOLERANCE = {"bfloat16": 1e-2, "float16": 1e-3, "int8": 1e-2}  # a few roundings of the logits
 _FLOAT32_TOLERANCE = 1e-5
 
 

@@ -10,7 +10,7 @@ from .signature import Signature
 if TYPE_CHECKING:
     from ..classifier import Classifier
 
-__all__ = ["ServingDefault", "labelled"]
+__all__ = ["ServingDefault", "labelled", "numbers"]
 
 
 class ServingDefault(Signature):
@@ -31,10 +31,13 @@ class ServingDefault(Signature):
 
 def labelled(classifier: "Classifier", features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """`probabilities`, `class_id` and `label` for raw features by name."""
+    answers = numbers(classifier, features)
+    names = tf.constant(classifier.class_names)
+    return {**answers, "label": tf.gather(names, answers["class_id"])}
+
+
+def numbers(classifier: "Classifier", features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """`probabilities` and `class_id` for raw features by name."""
     probabilities = classifier.probabilities(features)
     class_id = tf.argmax(probabilities, axis=-1, output_type=tf.int64)
-    return {
-        "probabilities": probabilities,
-        "class_id": class_id,
-        "label": tf.gather(tf.constant(classifier.class_names), class_id),
-    }
+    return {"probabilities": probabilities, "class_id": class_id}

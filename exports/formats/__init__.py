@@ -1,0 +1,24 @@
+"""Other formats of an export, besides the SavedModel and judged by the same gates."""
+
+from .choice import choose_formats
+from .convert import check_formats, convert
+from .format import Format
+from .judge import judge
+from .litert import LiteRT
+from .onnx import ONNX
+from .openvino import OpenVINO
+from .reading import format_files, formats_in, open_format
+
+__all__ = [
+    "ONNX",
+    "Format",
+    "LiteRT",
+    "OpenVINO",
+    "check_formats",
+    "choose_formats",
+    "convert",
+    "format_files",
+    "formats_in",
+    "judge",
+    "open_format",
+]

@@ -1,0 +1,57 @@
+"""`judge`: the gates for a format, asked through its own runtime."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from ..gates import Candidate, GateResult, agreement, batches, determinism, labels, metric, parity
+from ..gates.run import Gate, run_gates
+from .format import precision_of
+from .reading import open_format
+
+__all__ = ["judge"]
+
+_EXACT: Sequence[Gate] = (
+    determinism.check,
+    batches.check,
+    parity.check,
+    labels.check,
+    metric.check,
+)
+_APPROXIMATE: Sequence[Gate] = (
+    determinism.check,
+    batches.check,
+    labels.check,
+    metric.check,
+    agreement.check,
+)
+
+
+def judge(name: str, candidate: Candidate) -> tuple[GateResult, ...]:
+    """What the gates found of one format of a version, each by the name `<format>/<gate>`.
+
+    Args:
+        name: of the format.
+        candidate: the version, with the model that the format must answer as.
+
+    Raises:
+        ExportError: the runtime is missing or cannot open it, or the first gate that was not
+            passed, by name.
+    """
+    precision = precision_of(name)
+    exact = precision == "float32"
+    judged = dataclasses.replace(
+        candidate,
+        predictor=open_format(candidate.path, name),
+        precision=candidate.precision if exact else precision,
+        live=None,  # the SavedModel is compared with it
+    )
+    gates = _EXACT if exact else _APPROXIMATE
+    return run_gates(judged, [_named(name, gate) for gate in gates])
+
+
+def _named(name: str, gate: Gate) -> Gate:
+    def check(candidate: Candidate) -> GateResult | None:
+        result = gate(candidate)
+        return result and dataclasses.replace(result, name=f"{name}/{result.name}")
+
+    return check

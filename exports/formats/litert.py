@@ -1,0 +1,114 @@
+"""LiteRT, formerly TensorFlow Lite: for phones and small devices, and fast for single rows."""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import tensorflow as tf
+
+from ..features import checked_features
+from ..servable import SIGNATURE
+from .engine import OUTPUTS, Engine
+from .extra import needed
+from .format import Format
+
+__all__ = ["LiteRT", "LiteRTEngine"]
+
+_FILE = "model.tflite"
+_INTERPRETER = "ai_edge_litert.interpreter"
+
+Quantization = Literal["float32", "float16", "dynamic", "int8"]
+
+
+class LiteRT(Format):
+    """LiteRT, formerly TensorFlow Lite: `formats/litert*/model.tflite`.
+
+    Inputs and outputs are those of the signature whatever the quantization, floats among them.
+
+    Args:
+        quantization: `"float32"` is exact. `"float16"` keeps the weights in half the bytes,
+            `"dynamic"` in a quarter and computes with integers where it can, scaled anew for each
+            request. `"int8"` computes with integers only, scaled once by `calibration`.
+        calibration: for `"int8"`: features by input name, some 100 rows as they will be asked.
+
+    Raises:
+        ValueError: no such quantization, or `calibration` without `"int8"` or the reverse.
+
+    Reference: Jacob et al., Quantization and Training of Neural Networks for Efficient
+        Integer-Arithmetic-Only Inference, 2018, https://arxiv.org/abs/1712.05877
+    """
+
+    packages = (_INTERPRETER,)
+
+    def __init__(
+        self,
+        quantization: Quantization = "float32",
+        *,
+        calibration: Mapping[str, Any] | None = None,
+    ):
+        if quantization not in get_args(Quantization):
+            raise ValueError(
+                f"quantization must be one of {[*get_args(Quantization)]}. "
+                f"Received: {quantization!r}"
+            )
+        if (quantization == "int8") != (calibration is not None):
+            raise ValueError(
+                "calibration must be features by input name with 'int8', as in "
+                "LiteRT('int8', calibration={'inputs': x}), and None otherwise. Received: "
+                f"quantization={quantization!r} {'without' if calibration is None else 'with'} it"
+            )
+        self.quantization = quantization
+        self.calibration = calibration
+        self.name = "litert" if quantization == "float32" else f"litert_{quantization}"
+
+    def check(self, specs: Mapping[str, tf.TensorSpec]) -> None:
+        """Refuses text, a missing package, and features for calibration that do not fit.
+
+        Raises:
+            ExportError, ValueError, TypeError: as said.
+        """
+        super().check(specs)
+        if self.calibration is not None:
+            received = sorted(self.calibration)
+            self.calibration = checked_features(specs, self.calibration, received)
+            if not len(next(iter(self.calibration.values()))):
+                raise ValueError("calibration must have one row or more. Received: none")
+
+    def write(self, saved_model: Path, directory: Path) -> None:
+        """Writes `model.tflite`."""
+        converter: Any = tf.lite.TFLiteConverter.from_saved_model(
+            str(saved_model), signature_keys=[SIGNATURE]
+        )
+        if self.quantization != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if self.quantization == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if self.quantization == "int8":
+            converter.representative_dataset = self._rows
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        with warnings.catch_warnings():
+            # TensorFlow 2.21 calibrates with its own interpreter, which tells users to take another
+            warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interpreter is deprecated")
+            (directory / _FILE).write_bytes(converter.convert())
+
+    def _rows(self) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+        features = self.calibration or {}
+        for row in range(len(next(iter(features.values())))):
+            yield SIGNATURE, {name: array[row : row + 1] for name, array in features.items()}
+
+
+class LiteRTEngine(Engine):
+    """`model.tflite` in LiteRT's interpreter, on the CPU."""
+
+    def __init__(self, directory: Path):
+        interpreter = needed(_INTERPRETER, directory.name).Interpreter(str(directory / _FILE))
+        self._runner: Any = interpreter.get_signature_runner(SIGNATURE)
+        self.inputs = set(self._runner.get_input_details())
+        self.outputs = set(self._runner.get_output_details())
+
+    def __call__(self, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The outputs by name."""
+        answer = self._runner(**features)
+        return {name: answer[name] for name in OUTPUTS}

@@ -1,0 +1,100 @@
+"""`open_format`: a predictor that answers from another format than the SavedModel."""
+
+import json
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import ExportError
+from ..predictor import Predictor
+from ..runtime import Runtime
+from ..saved_model import read_specs
+from ..servable import SIGNATURE
+from ..specs import SignatureSpecs
+from .engine import OUTPUTS, Engine
+from .litert import LiteRTEngine
+from .onnx import ONNXEngine
+from .openvino import OpenVINOEngine
+
+__all__ = ["CLASS_NAMES", "FOLDER", "format_files", "formats_in", "open_format"]
+
+FOLDER = "formats"
+CLASS_NAMES = "class_names.json"
+_ENGINES: dict[str, type[Engine]] = {
+    "litert": LiteRTEngine,
+    "onnx": ONNXEngine,
+    "openvino": OpenVINOEngine,
+}
+
+
+class _FormatRuntime(Runtime):
+    """An engine, which knows numbers only, with labels, and for no row as well."""
+
+    def __init__(self, engine: Engine, class_names: tuple[str, ...], specs: SignatureSpecs):
+        self._engine = engine
+        self._lock = threading.Lock()  # an engine keeps its tensors between calls
+        self._names = np.array(class_names)
+        self.class_names = class_names
+        self.specs = {SIGNATURE: specs}
+
+    def answer(self, signature: str, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The outputs by name."""
+        if len(next(iter(features.values()))):
+            with self._lock:
+                numbers = self._engine(features)
+        else:
+            numbers = {name: self._empty(name) for name in OUTPUTS}
+        return {**numbers, "label": self._names[numbers["class_id"]]}
+
+    def _empty(self, name: str) -> np.ndarray:
+        spec = self.specs[SIGNATURE].outputs[name]
+        row = [size or 0 for size in spec.shape.as_list()[1:]]
+        return np.zeros((0, *row), spec.dtype.as_numpy_dtype)
+
+
+def formats_in(path: Path) -> list[str]:
+    """The names of the formats of the version at `path`."""
+    return sorted(entry.name for entry in (path / FOLDER).glob("*") if entry.is_dir())
+
+
+def format_files(path: Path) -> dict[str, dict[str, int]]:
+    """The bytes of the files of each format of the version at `path`, by format and file name."""
+    return {
+        name: {file.name: file.stat().st_size for file in sorted((path / FOLDER / name).iterdir())}
+        for name in formats_in(path)
+    }
+
+
+def open_format(path: Path, name: str, version: int | None = None) -> Predictor:
+    """The predictor of a format of the version at `path`.
+
+    Raises:
+        ExportError: the version has no such format, its runtime is not installed or cannot open it,
+            or its inputs or outputs have other names than the signature.
+    """
+    if name not in (found := formats_in(path)):
+        raise ExportError(f"Expected one of the formats {found} of {path}. Received: {name!r}")
+    directory = path / FOLDER / name
+    specs = read_specs(path)[SIGNATURE]
+    engine = _opened(directory)
+    received = (sorted(engine.inputs), sorted(engine.outputs))
+    expected = (sorted(specs.inputs), sorted(OUTPUTS))
+    if received != expected:
+        raise ExportError(
+            f"format {name}: Expected the inputs and outputs {expected}. Received: {received}"
+        )
+    names = json.loads((directory.parent / CLASS_NAMES).read_text("utf-8"))
+    return Predictor(_FormatRuntime(engine, tuple(names), specs), version)
+
+
+def _opened(directory: Path) -> Engine:
+    try:
+        return _ENGINES[directory.name.partition("_")[0]](directory)
+    except ExportError:
+        raise
+    except Exception as error:  # of whatever kind the runtimes raise
+        raise ExportError(
+            f"format {directory.name}: Expected what its runtime opens. Received: {error}"
+        ) from error
