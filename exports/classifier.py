@@ -97,6 +97,12 @@ def _raw_inputs(model_inputs: Inputs, preprocessing: Any) -> Inputs:
         return model_inputs
     if isinstance(preprocessing, keras.Model):
         return Inputs.of(preprocessing)
+    if isinstance(preprocessing, keras.layers.TextVectorization):
+        return model_inputs.raw(tf.string, (None,))
+    if isinstance(preprocessing, keras.layers.StringLookup):
+        return model_inputs.raw(tf.string)
+    if isinstance(preprocessing, keras.layers.IntegerLookup):
+        return model_inputs.raw(tf.int64)
     return model_inputs.raw()
 
 

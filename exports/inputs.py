@@ -54,10 +54,13 @@ class Inputs:
         }
         return cls(specs, structure)
 
-    def raw(self) -> "Inputs":
-        """The same names and shapes as float32: what a preprocessing function starts from."""
+    def raw(
+        self, dtype: tf.DType = tf.float32, shape: Sequence[int | None] | None = None
+    ) -> "Inputs":
+        """The same names, and the same shapes unless told: what a preprocessing starts from."""
         specs = {
-            name: tf.TensorSpec(spec.shape, tf.float32, name) for name, spec in self.specs.items()
+            name: tf.TensorSpec(spec.shape if shape is None else shape, dtype, name)
+            for name, spec in self.specs.items()
         }
         return replace(self, specs=specs)
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from .errors import ExportError
+from .table import Table
 
 __all__ = ["SIGNATURE", "Servable", "Traceable"]
 
@@ -35,7 +36,7 @@ class Servable(tf.Module):
 
     `keras.Model.export` writes every weight twice and leaves layers in training mode; a plain
     module around traced functions does neither, and is read back without Keras. A weight that
-    several signatures read is stored once.
+    several signatures read is stored once. Vocabularies of lookup tables are stored in the graph.
 
     Args:
         signatures: what to trace, by name; `serving_default` among it.
@@ -58,6 +59,7 @@ class Servable(tf.Module):
             for variable in signature.graph.variables
         }
         self.weights_by_path = _by_path(read.values(), variables)
+        self.tables = _tables([function.graph for function in self.functions.values()])
         self.class_names = tf.function(lambda: tf.constant(class_names), input_signature=[])
 
     @property
@@ -81,21 +83,30 @@ def _traced(traceable: Traceable) -> Any:
     function = tf.function(
         traceable.function, input_signature=[dict(traceable.specs)], autograph=False
     )
-    traced = function.get_concrete_function()
-    _check_captures(traced.graph)
-    return traced
+    return function.get_concrete_function()
 
 
-def _check_captures(graph: Any) -> None:
-    """Refuses what a SavedModel of variables alone cannot hold, such as a lookup table."""
-    handles = {id(variable.handle) for variable in graph.variables}
-    for captured, inner in graph.captures:
-        if captured.dtype == tf.resource and id(captured) not in handles:
-            operations = ", ".join(sorted({operation.type for operation in inner.consumers()}))
-            raise ExportError(
-                "Expected a model and a preprocessing that keep their state in variables only. "
-                f"Received: {operations} on another resource"
-            )
+def _tables(graphs: Iterable[Any]) -> list[Table]:
+    """The lookup tables that graphs read, in an order that is the same in each process.
+
+    Refuses what is neither a variable nor such a table: a SavedModel could not hold its state.
+    """
+    found: dict[int, Table] = {}
+    for graph in graphs:
+        handles = {id(variable.handle) for variable in graph.variables}
+        for captured, inner in graph.captures:
+            if captured.dtype != tf.resource or id(captured) in handles | found.keys():
+                continue
+            table = Table.of(captured)
+            if table is None:
+                operations = ", ".join(sorted({o.type for o in inner.consumers()}))
+                raise ExportError(
+                    "Expected a model and a preprocessing that keep their state in variables and "
+                    "in lookup tables that do not change. Received: "
+                    f"{operations} on another resource"
+                )
+            found[id(captured)] = table
+    return sorted(found.values(), key=lambda table: table.digest)
 
 
 def _by_path(read: Iterable[tf.Variable], variables: Iterable[Any]) -> dict[str, tf.Variable]:

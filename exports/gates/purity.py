@@ -14,6 +14,7 @@ NAME = "purity"
 
 _IMPURE = {
     "changes a variable at each request": re.compile(r"Assign|^Resource(Scatter|Apply|Sparse)"),
+    "changes a lookup table at each request": re.compile(r"^LookupTable(Insert|Import|Remove)"),
     "draws random numbers": re.compile(r"Random|TruncatedNormal|Multinomial|^Rng|SampleDistorted"),
     "needs a Python process": re.compile(r"PyFunc"),
 }

@@ -60,7 +60,7 @@ def _examples(features: Mapping[str, np.ndarray]) -> np.ndarray:
     examples = [
         tf.train.Example(
             features=tf.train.Features(
-                feature={name: _feature(array[row]) for name, array in features.items()}
+                feature={name: _feature(array[row : row + 1]) for name, array in features.items()}
             )
         ).SerializeToString(deterministic=True)
         for row in range(rows)

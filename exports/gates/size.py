@@ -4,6 +4,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from ..saved_model import read_meta_graph
 from .candidate import Candidate
 from .result import GateResult
 
@@ -19,12 +20,13 @@ def check(candidate: Candidate) -> GateResult:
     """Fails a weight that was written twice, or into the graph, as a constant.
 
     The stored variables may hold as many bytes as the model's, and the graph and everything else 2
-    MiB a signature.
+    MiB a signature, besides the vocabularies of lookup tables.
     """
     stored = _stored(candidate.path)
     parts = [path for part in _PARTS for path in candidate.path.glob(part)]
     files = sum(path.stat().st_size for path in parts if path.is_file())
-    allowed = int(_SHARE * stored) + _GRAPH * len(candidate.predictor.signatures)
+    graph = _GRAPH * len(candidate.predictor.signatures) + _vocabularies(candidate.path)
+    allowed = int(_SHARE * stored) + graph
     figures = {"bytes": files, "variable_bytes": stored}
     if candidate.weight_bytes is not None and stored > candidate.weight_bytes:
         detail = (
@@ -40,6 +42,14 @@ def check(candidate: Candidate) -> GateResult:
         return GateResult(NAME, False, detail, figures)
     detail = f"{files:,} bytes, of which {stored:,} are variables"
     return GateResult(NAME, True, detail, figures)
+
+
+def _vocabularies(path: Path) -> int:
+    """Bytes of the constants that lookup tables are filled with."""
+    functions = read_meta_graph(path).graph_def.library.function
+    filling = (f for f in functions if any(n.op == "InitializeTableV2" for n in f.node_def))
+    constants = (n for f in filling for n in f.node_def if n.op == "Const")
+    return sum(constant.attr["value"].tensor.ByteSize() for constant in constants)
 
 
 def _stored(path: Path) -> int:

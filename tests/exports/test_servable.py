@@ -1,9 +1,7 @@
 import keras
-import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from occam import exports
 from occam.exports.servable import Servable, Traceable
 
 SPECS = {"x": tf.TensorSpec((None, 3), tf.float32, "x")}
@@ -53,13 +51,6 @@ def test_a_variable_of_tensorflow_is_stored_too(tmp_path):
 def test_the_shortest_float_dtype_is_the_precision():
     servable = servable_of(lambda f: tf.cast(tf.cast(f["x"], tf.bfloat16), tf.float32))
     assert servable.precision == "bfloat16"
-
-
-def test_a_lookup_table_is_refused():
-    table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer([1], [1.0]), 0.0)
-    message = r"state in variables only\. Received: LookupTableFindV2 on another resource"
-    with pytest.raises(exports.ExportError, match=message):
-        servable_of(lambda f: table.lookup(tf.cast(f["x"], tf.int32)))
 
 
 def test_a_weight_that_several_signatures_read_is_stored_once(tmp_path):

@@ -19,9 +19,17 @@ def nested(x):
     return x + tf.random.uniform(tf.shape(x))
 
 
+def counted(x):
+    """Counts its requests in a table."""
+    table = tf.lookup.experimental.MutableHashTable(tf.int64, tf.float32, 0.0)
+    table.insert(tf.zeros(1, tf.int64), tf.ones(1))
+    return x + table.lookup(tf.zeros(1, tf.int64))
+
+
 @pytest.mark.parametrize(
     ("function", "message"),
     [
+        (lambda m, x: counted(x), "LookupTableInsertV2 .* changes a lookup table"),
         (lambda m, x: x + m.counter.assign_add(1.0), "AssignAddVariableOp .* changes a variable"),
         (lambda m, x: tf.random.shuffle(x), "RandomShuffle .* draws random numbers"),
         (lambda m, x: x + tf.random.stateless_normal((1, 2), (1, 2)), "StatelessRandomNormal"),
