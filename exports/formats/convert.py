@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -85,5 +86,12 @@ def _write(format: Format, saved_model: Path, directory: Path) -> None:
     except Exception as error:  # of whatever kind the converters raise
         raise ExportError(
             f"format {format.name}: Expected a model that it has operations for. Received: "
-            f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+            f"{type(error).__name__}: {_short(str(error))}"
         ) from error
+
+
+def _short(text: str) -> str:
+    """An error of TensorFlow's compiler without its notes and places, which fill a page."""
+    text = re.sub(r"<unknown>:0: note: .*", "", text)
+    text = re.sub(r"<unknown>:0: error: (loc\(.*?\)+: (error: )?)?", "", text)
+    return " ".join(text.split())[:500]

@@ -1,6 +1,8 @@
 """ONNX: one file for ONNX Runtime and for what else reads the open format."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,18 +34,32 @@ class ONNX(Format):
 
     def write(self, saved_model: Path, directory: Path) -> None:
         """Writes `model.onnx`."""
-        loaded: Any = tf.saved_model.load(str(saved_model))
-        signature = loaded.signatures[SIGNATURE]
-        specs = signature.structured_input_signature[1]
-
-        def answer(*tensors: tf.Tensor) -> Any:
-            return signature(**dict(zip(specs, tensors, strict=True)))
-
-        # The names in the specs become the names of the inputs.
-        function = tf.function(answer, input_signature=[*specs.values()], autograph=False)
-        needed("tf2onnx", self.name).convert.from_function(
-            function, [*specs.values()], opset=_OPSET, output_path=str(directory / _FILE)
+        tf2onnx = needed("tf2onnx", self.name)
+        # `from_function` of the loaded signature makes an input of each constant that it captured.
+        graph, inputs, outputs, names = tf2onnx.tf_loader.from_saved_model(
+            str(saved_model), None, None, signatures=[SIGNATURE], return_tensors_to_rename=True
         )
+        with _without_warnings():
+            tf2onnx.convert.from_graph_def(
+                graph,
+                input_names=inputs,
+                output_names=outputs,
+                tensors_to_rename=names,
+                opset=_OPSET,
+                output_path=str(directory / _FILE),
+            )
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """tf2onnx 1.17 calls functions that TensorFlow tells everybody not to."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 class ONNXEngine(Engine):

@@ -16,6 +16,8 @@ NAMES = ["ant", "bee", "cat"]
         ({"data": ({}, [[1]])}, r"labels of dtype int64 and shape \(1, 1\)"),
         ({"allowed_drop": -0.1}, "allowed_drop=-0.1"),
         ({"latency_ratio": 0}, "latency_ratio=0"),
+        ({"least_agreement": 1.1}, "least_agreement=1.1"),
+        ({"allowed_rise": -0.1}, "allowed_rise=-0.1"),
     ],
 )
 def test_arguments_are_validated(arguments, message):

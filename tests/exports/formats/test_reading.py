@@ -1,0 +1,117 @@
+import json
+import shutil
+import threading
+
+import numpy as np
+import pytest
+
+from occam import exports
+
+NAMES = ("litert", "litert_int8", "onnx", "openvino")
+
+
+@pytest.fixture
+def version(published, tmp_path):
+    """A version 1 that may be spoilt."""
+    return shutil.copytree(published.path, tmp_path / "1")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_answers_are_arrays_of_the_promised_types(published, flowers, name):
+    predictor = exports.load(published.path.parent, format=name)
+    answer = predictor.predict(flowers.x[:5])
+    assert list(answer) == ["class_id", "label", "probabilities"]
+    assert (answer["class_id"].dtype, answer["class_id"].shape) == (np.int64, (5,))
+    assert (answer["probabilities"].dtype, answer["probabilities"].shape) == (np.float32, (5, 3))
+    names = np.array(predictor.class_names)
+    np.testing.assert_array_equal(answer["label"], names[answer["class_id"]])
+    assert predictor.version == 1
+    assert predictor.signatures == ("serving_default",)
+    with pytest.raises(ValueError, match=r"Expected one of the signatures \['serving_default'\]"):
+        predictor.call("logits", flower=flowers.x)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_number_of_rows_changes_nothing(published, flowers, name):
+    predictor = exports.load(published.path.parent, format=name)
+    whole = predictor.predict(flowers.x)["probabilities"]
+    for rows in (0, 1, 3, 64):
+        part = predictor.predict(flowers.x[:rows])["probabilities"]
+        assert part.shape == (rows, 3)
+        np.testing.assert_allclose(part, whole[:rows], atol=1e-6)
+    parts = predictor.predict(flowers.x, batch_size=7)["probabilities"]
+    np.testing.assert_allclose(parts, whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_several_threads_get_their_own_answers(published, flowers, name):
+    predictor = exports.load(published.path.parent, format=name)
+    right = predictor.predict(flowers.x)["probabilities"]
+    wrong = []
+
+    def ask(start):
+        for row in range(start, 200, 4):
+            answer = predictor.predict(flowers.x[row : row + 1])["probabilities"]
+            if not np.allclose(answer[0], right[row], atol=1e-6):
+                wrong.append(row)
+
+    threads = [threading.Thread(target=ask, args=(start,)) for start in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_a_format_that_is_not_there_lists_those_that_are(two_inputs):
+    directory = two_inputs[0].path.parent
+    message = r"formats \['litert', 'onnx', 'openvino'\] of .*1\. Received: 'litert_int8'"
+    with pytest.raises(exports.ExportError, match=message):
+        exports.load(directory, format="litert_int8")
+
+
+def test_a_way_out_of_the_version_is_no_format(published):
+    with pytest.raises(exports.ExportError, match=r"Expected one of the formats"):
+        exports.load(published.path.parent, format="../variables")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_runtime_cannot_open_is_named(version, name):
+    for file in (version / "formats" / name).iterdir():
+        file.write_bytes(b"not a model")
+    with pytest.raises(exports.ExportError, match=f"^format {name}: Expected what its runtime"):
+        exports.load(version.parent, format=name)
+
+
+def test_another_input_is_found(version, two_inputs):
+    shutil.copy(two_inputs[0].path / "formats/onnx/model.onnx", version / "formats/onnx")
+    message = r"the inputs and outputs \(\['flower'\], .* Received: \(\['image', 'size'\]"
+    with pytest.raises(exports.ExportError, match=message):
+        exports.load(version.parent, format="onnx")
+
+
+@pytest.mark.parametrize("file", ["onnx/model.onnx", "openvino/model.bin", "class_names.json"])
+def test_a_changed_byte_is_found(version, file):
+    path = version / "formats" / file
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(exports.ExportError, match=rf"^gate checksums: .*\['formats/{file}'\], ch"):
+        exports.verify(version.parent, 1)
+
+
+def test_verify_asks_every_format(version):
+    names = [result.name for result in exports.verify(version.parent, 1)]
+    formats = [name for name in names if "/" in name]
+    assert {"litert/parity", "onnx/parity", "openvino/parity", "litert_int8/labels"} < set(formats)
+    assert len(formats) == 3 * 4 + 3 * 3
+
+
+def test_verify_finds_swapped_labels(version):
+    names = version / "formats" / "class_names.json"
+    names.write_text(json.dumps(["bee", "ant", "cat"]))
+    blessing = json.loads((version / "blessing.json").read_text())
+    blessing["files"] = exports.blessing.checksums(version)
+    (version / "blessing.json").write_text(json.dumps(blessing))
+    with pytest.raises(exports.ExportError, match=r"^gate litert/labels: Expected the labels"):
+        exports.verify(version.parent, 1)
