@@ -7,12 +7,15 @@ NEUTRAL := $(addprefix tests/zoo/, layers regularizers augmentation test_losses.
 # What callbacks do in the graph of a step; a few tests of each, since JAX compiles each model anew.
 IN_THE_STEP := $(addprefix tests/callbacks/, averaging ledger probes sparsity stopping strengths)
 
-.PHONY: demo test test-jax bench methods screenshots lint wheel clean
+.PHONY: demo test test-all test-jax bench methods screenshots lint wheel clean
 
 demo: .venv/.run            ## load, train, tune, export, serve on the embedded data; ends with a table
 	$(BIN)/occam demo --directory demo
 
-test: .venv/.test           ## every test; warnings are errors
+test: .venv/.test           ## every test but the same proofs on more models; warnings are errors
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not exhaustive" tests
+
+test-all: .venv/.test       ## those as well
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests
 
 test-jax: .venv/.jax        ## layers, regularizers and what else is neutral, on the JAX backend

@@ -17,8 +17,12 @@ SUMS = {
 }
 
 
+OTHERS = ["ResNet50V2", "EfficientNetV2B0", "ConvNeXtTiny"]
+
+
 @pytest.fixture(
-    scope="module", params=["MobileNetV2", "ResNet50V2", "EfficientNetV2B0", "ConvNeXtTiny"]
+    scope="module",
+    params=["MobileNetV2", *(pytest.param(name, marks=pytest.mark.exhaustive) for name in OTHERS)],
 )
 def surgery(request):
     """The original, what became of it, and the report."""
@@ -101,11 +105,22 @@ def test_save_and_load_and_clone(surgery, images, check, tmp_path):
     assert check.total(clone) == pytest.approx(by_hand(clone), rel=1e-4)
 
 
-@pytest.mark.parametrize("name", zoo.list_models())
+SHALLOW = {"mixer_s16": {"depth": 2, "width": 64}, "vit_tiny": {"depth": 2}}
+# These have the blocks of another, and more or wider ones.
+ALIKE = ("convnext_tiny", "resnet32", "resnet56", "resnet110", "wide_resnet28_10")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.exhaustive if name in ALIKE else ())
+        for name in zoo.list_models()
+    ],
+)
 def test_every_model_of_the_zoo(name, check):
     architecture = zoo.models.get_architecture(name)
     shape = {1: (30,), 2: (40, 1), 3: (32, 32, 3)}[architecture.ranks[-1]]
-    options = {"input_shape": shape, "num_classes": 4, "seed": 0}
+    options = {"input_shape": shape, "num_classes": 4, "seed": 0, **SHALLOW.get(name, {})}
     model = zoo.create_model(name, **options)
     regularized, report = zoo.regularize(
         model, zoo.Regularization(l2=L2, max_norm=2.0, dropout=0.1, noise=0.1), seed=0
