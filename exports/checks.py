@@ -25,6 +25,8 @@ class Checks:
         least_agreement: on `data`, the share of class ids in which an approximate format must agree
             with the model.
         allowed_rise: on `data`, how much higher its negative log-likelihood may be, in nats.
+        in_c: whether a program in C, by TensorFlow's C API, must load it and get the same answers;
+            None: where there is a C compiler. It takes about a second, once a process.
 
     Raises:
         ValueError: an argument is not what it should be.
@@ -36,6 +38,7 @@ class Checks:
     latency_ratio: float = 1.5
     least_agreement: float = 0.98
     allowed_rise: float = 0.05
+    in_c: bool | None = None
 
     def __post_init__(self):
         if self.data is not None:

@@ -15,6 +15,7 @@ from .checks import Checks
 from .compaction import Compaction, fold_batch_norm, shrink
 from .formats import Format, check_formats, choose_formats, convert, format_files
 from .gates import Candidate, run_gates
+from .gates.in_c import compiled
 from .gates.sample import sample
 from .predictor import Predictor, open_version
 from .publishing import check_keep, labels, listing, prune, publish, staging
@@ -156,6 +157,8 @@ def export(
     check_batch_sizes(warmup, len(chosen))
     if keep is not None:
         check_keep(keep)
+    if checks.in_c:
+        compiled()  # without a compiler it fails now and not at the end
     classifier = Classifier(model, preprocessing, from_logits, class_names, temperature)
     check_formats(others, classifier.inputs.specs, checks.data)
     served, compactions = _compacted(model, fold, shrink)
@@ -206,6 +209,7 @@ def _candidate(
         checks.latency_ratio,
         checks.least_agreement,
         checks.allowed_rise,
+        checks.in_c,
     )
 
 

@@ -32,6 +32,7 @@ class Candidate:
         latency_ratio: how many times as long as `plain` one row may take.
         least_agreement: the share of class ids in which an approximation must agree with the model.
         allowed_rise: how much higher its negative log-likelihood may be, in nats.
+        in_c: whether a program in C loads it; None: asked where that program can be compiled.
     """
 
     path: Path
@@ -47,3 +48,4 @@ class Candidate:
     latency_ratio: float = 1.5
     least_agreement: float = 0.98
     allowed_rise: float = 0.05
+    in_c: bool | None = None

@@ -1,12 +1,8 @@
 """Gate `loading`: does it load, and answer the same, where Keras cannot be imported?"""
 
-import atexit
 import base64
 import json
-import os
-import subprocess
 import sys
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +13,7 @@ from tensorflow.core.framework import tensor_pb2
 
 from .candidate import Candidate
 from .difference import difference, tolerance
+from .other_process import OtherProcess
 from .result import GateResult
 from .sample import sample
 
@@ -38,7 +35,7 @@ def check(candidate: Candidate) -> GateResult:
         signature: {name: _written(array) for name, array in given.items()}
         for signature, given in features.items()
     }
-    reply = _LOADER.ask({"path": str(candidate.path.resolve()), "calls": calls})
+    reply = _asked({"path": str(candidate.path.resolve()), "calls": calls})
     expected = "Expected a SavedModel that loads where Keras cannot be imported"
     if "error" in reply:
         return GateResult(NAME, False, f"{expected}. Received: {reply['error']}")
@@ -51,59 +48,13 @@ def check(candidate: Candidate) -> GateResult:
     return GateResult(NAME, True, "loads and answers the same where Keras cannot be imported")
 
 
-class _Loader:
-    """The other process, started when it is first needed and kept for a while: it is slow to."""
-
-    def __init__(self):
-        self._process: subprocess.Popen[str] | None = None
-        self._lock = threading.Lock()
-
-    def ask(self, request: Mapping[str, Any]) -> Any:
-        with self._lock:
-            for _ in range(2):  # it may have ended by itself, just now
-                process = self._started()
-                if line := self._asked(process, request):
-                    return json.loads(line)
-                self._end()
-        return {"error": "the process that was to load it ended without an answer"}
-
-    def _started(self) -> "subprocess.Popen[str]":
-        if self._process is None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", str(_SCRIPT)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-                env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
-            )
-            atexit.register(self.close)
-        return self._process
-
-    def _asked(self, process: "subprocess.Popen[str]", request: Mapping[str, Any]) -> str:
-        if process.stdin is None or process.stdout is None:
-            raise RuntimeError("Expected pipes to the other process. Received: none")
-        try:
-            process.stdin.write(json.dumps(request) + "\n")
-            process.stdin.flush()
-        except BrokenPipeError:
-            return ""
-        return process.stdout.readline()
-
-    def _end(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
-
-    def close(self) -> None:
-        """Ends the process."""
-        with self._lock:
-            atexit.unregister(self.close)
-            self._end()
+_LOADER = OtherProcess(lambda: [sys.executable, "-P", str(_SCRIPT)], lambda out: out.readline())
 
 
-_LOADER = _Loader()
+def _asked(request: Mapping[str, Any]) -> Any:
+    if answer := _LOADER.ask(json.dumps(request).encode() + b"\n"):
+        return json.loads(answer)
+    return {"error": "the process that was to load it ended without an answer"}
 
 
 def _written(array: np.ndarray) -> str:

@@ -6,6 +6,7 @@ from ..errors import ExportError
 from . import (
     batches,
     determinism,
+    in_c,
     labels,
     latency,
     loading,
@@ -33,6 +34,7 @@ GATES: tuple[Gate, ...] = (
     size.check,
     metric.check,
     loading.check,
+    in_c.check,
     warmup.check,
     latency.check,
 )
