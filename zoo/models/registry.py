@@ -13,6 +13,7 @@ from ..regularization import Regularization
 from .applications import APPLICATIONS, application
 from .architecture import TIERS, Architecture
 from .blueprint import Blueprint
+from .names import numbered_anew
 
 __all__ = [
     "create_model",
@@ -217,7 +218,8 @@ def create_model(
         options={**architecture.options, **options},
         weights=weights,
     )
-    return architecture.create(blueprint)
+    with numbered_anew():
+        return architecture.create(blueprint)
 
 
 def _check_arguments(

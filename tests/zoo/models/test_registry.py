@@ -235,6 +235,16 @@ def test_blueprint_rebuilds_the_model():
         np.testing.assert_array_equal(a, b)
 
 
+def test_names_of_layers_do_not_depend_on_what_was_built_before():
+    first = [layer.name for layer in build("resnet1d", "medium").layers]
+    keras.layers.Dense(1)
+    assert [layer.name for layer in build("resnet1d", "medium").layers] == first
+    # and one more layer on a model of the zoo still has a name of its own
+    model, head = build("mlp"), keras.layers.Dense(1)
+    assert head.name not in {layer.name for layer in model.layers}
+    assert keras.Model(model.input, head(model.output)).output_shape == (None, 1)
+
+
 def test_without_a_seed_keras_decides():
     keras.utils.set_random_seed(3)
     first = build("mlp", seed=None).get_weights()
