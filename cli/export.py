@@ -2,16 +2,25 @@
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from .command import Command
 
 if TYPE_CHECKING:
-    from ..exports import Signature
+    from ..exports import Checks, Format, Signature
+    from ..zoo import Data, Run
 
 __all__ = ["Export"]
+
+FormatName = Literal[
+    "litert", "litert_float16", "litert_dynamic", "litert_int8", "onnx", "openvino"
+]
+
+_JUDGED_ROWS = 2000
+_CALIBRATED_ROWS = 200
+_INPUT = "features"  # of every model of the zoo
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -45,6 +54,9 @@ class Export(Command):
     shrink: tyro.conf.FlagCreatePairsOff[bool] = False
     """Remove units that do nothing."""
 
+    formats: tuple[FormatName, ...] = ()
+    """What is written besides. Fewer bits than float32 are judged on the run's validation data."""
+
     warmup: tuple[int, ...] = (1,)
     """Batch sizes of the requests that a server asks each signature before it serves."""
 
@@ -53,6 +65,7 @@ class Export(Command):
         from .. import exports, zoo
 
         trained = zoo.Run.load(self.run_directory)
+        data = _data(trained) if self._approximate() else None
         published = exports.export(
             trained.load_model(),
             self.directory,
@@ -62,7 +75,9 @@ class Export(Command):
             temperature=self.temperature,
             fold=self.fold,
             shrink=self.shrink,
+            formats=self._formats(data),
             warmup=self.warmup,
+            checks=_checks(data),
         )
         print(published)
 
@@ -72,3 +87,39 @@ class Export(Command):
         if self.uncertainty is None:
             return [*self.signatures]
         return [*self.signatures, exports.Uncertainty(samples=self.uncertainty)]
+
+    def _approximate(self) -> bool:
+        return any(name.startswith("litert_") for name in self.formats)
+
+    def _formats(self, data: "Data | None") -> "list[str | Format]":
+        from .. import exports
+
+        if data is None or "litert_int8" not in self.formats:
+            return [*self.formats]
+        features, _ = _rows(data, "train", _CALIBRATED_ROWS)
+        calibrated = exports.LiteRT("int8", calibration={_INPUT: features})
+        return [calibrated if name == calibrated.name else name for name in self.formats]
+
+
+def _data(run: "Run") -> "Data":
+    """What it was trained on, loaded as it was then."""
+    from .. import zoo
+
+    names = ("name", "batch_size", "seed", "data_dir", "validation_fraction", "image_size")
+    return zoo.load_data(**{name: run.config["data"][name] for name in names})
+
+
+def _checks(data: "Data | None") -> "Checks":
+    from .. import exports
+
+    if data is None:
+        return exports.Checks()
+    features, labels = _rows(data, "validation", _JUDGED_ROWS)
+    return exports.Checks(data=({_INPUT: features}, labels))
+
+
+def _rows(data: "Data", part: str, count: int) -> "tuple[Any, Any]":
+    """Raw examples, drawn: the data may be sorted by class."""
+    rows = data.raw(part).unbatch().shuffle(10 * count, seed=0).batch(count)
+    batch: Any = next(iter(rows.as_numpy_iterator()))
+    return batch

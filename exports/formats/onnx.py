@@ -37,7 +37,12 @@ class ONNX(Format):
         tf2onnx = needed("tf2onnx", self.name)
         # `from_function` of the loaded signature makes an input of each constant that it captured.
         graph, inputs, outputs, names = tf2onnx.tf_loader.from_saved_model(
-            str(saved_model), None, None, signatures=[SIGNATURE], return_tensors_to_rename=True
+            str(saved_model),
+            None,
+            None,
+            tag="serve",
+            signatures=[SIGNATURE],
+            return_tensors_to_rename=True,
         )
         with _without_warnings():
             tf2onnx.convert.from_graph_def(

@@ -1,8 +1,15 @@
 import typing
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
+
+from occam import exports, zoo
 from occam.cli.export import Export
-from occam.exports import signatures
+from occam.exports import LiteRT, signatures
+from occam.exports.formats import choose_formats
+
+FLAGS = {"run_directory": Path("run"), "directory": Path("exports")}
 
 
 def kinds():
@@ -16,9 +23,42 @@ def test_each_signature_can_be_asked_for():
 
 
 def test_flags_become_signatures():
-    flags = {"run_directory": Path("run"), "directory": Path("exports")}
-    assert Export(**flags)._signatures() == []
-    logits, uncertainty = Export(**flags, signatures=("logits",), uncertainty=8)._signatures()
+    assert Export(**FLAGS)._signatures() == []
+    logits, uncertainty = Export(**FLAGS, signatures=("logits",), uncertainty=8)._signatures()
     assert logits == "logits"
     assert isinstance(uncertainty, signatures.Uncertainty)
     assert uncertainty.samples == 8
+
+
+def test_each_format_can_be_asked_for():
+    choices, _ = typing.get_args(typing.get_type_hints(Export)["formats"])
+    names = set(typing.get_args(choices))
+    chosen = choose_formats([*names - {"litert_int8"}, LiteRT("int8", calibration={})])
+    assert {format.name for format in chosen} == names
+    with pytest.raises(ValueError, match="Expected formats among") as error:
+        choose_formats("none")
+    assert all(f"'{name}'" in str(error.value) for name in names - {"litert_int8"})
+
+
+def test_fewer_bits_are_calibrated_and_judged_on_the_data_of_the_run(digits, monkeypatch):
+    run = SimpleNamespace(
+        config={"data": digits.to_dict()}, load_model=dict, load_preprocessing=dict
+    )
+    asked = {}
+    monkeypatch.setattr(zoo.Run, "load", lambda directory: run)
+    monkeypatch.setattr(exports, "export", lambda *_, **arguments: asked.update(arguments))
+    Export(**FLAGS, formats=("onnx", "litert_int8")).run()
+    onnx, calibrated = asked["formats"]
+    assert (onnx, calibrated.name) == ("onnx", "litert_int8")
+    assert calibrated.calibration["features"].shape == (200, 8, 8, 1)
+    features, labels = asked["checks"].data
+    assert len(labels) == digits.sizes["validation"]
+    drawn = {row.tobytes() for row in features["features"]}
+    kept = {row.tobytes() for x, _ in digits.raw("validation").as_numpy_iterator() for row in x}
+    assert drawn == kept
+
+
+def test_exact_formats_need_no_data():
+    flags = Export(**FLAGS, formats=("onnx",))
+    assert not flags._approximate()
+    assert flags._formats(None) == ["onnx"]
