@@ -66,7 +66,7 @@ def test_a_changed_byte_is_found_where_it_is_looked_for(run):
 def test_verify_runs_the_gates(run):
     status, out, _ = run("--verify")
     assert status == 0
-    assert "  verified checksums: 3 files are as they were blessed\n" in out
+    assert "  verified checksums: 4 files are as they were blessed\n" in out
     assert "  verified loading: loads and answers the same where Keras cannot be" in out
 
 

@@ -120,6 +120,7 @@ def test_kill_9_leaves_whole_versions_only(tmp_path, small_model, flowers):
         "blessing.json",
         "export.json",
         "saved_model.pb",
+        "tf_serving_warmup_requests",
         "variables.data-00000-of-00001",
         "variables.index",
     }
