@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import venv
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -29,6 +30,8 @@ def main() -> None:
         outside = Path(directory)
         run(outside, sys.executable, "-m", "build", "--wheel", "--outdir", directory, str(ROOT))
         (wheel,) = outside.glob("*.whl")
+        if missing := data() - set(zipfile.ZipFile(wheel).namelist()):
+            sys.exit(f"The wheel lacks {', '.join(sorted(missing))}.")
         environment = outside / "environment"
         venv.create(environment, with_pip=True)
         python = environment / "bin" / "python"
@@ -45,6 +48,13 @@ def expected() -> set[str]:
     files = (path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
     parts = (("occam", *path.relative_to(ROOT).with_suffix("").parts) for path in files)
     return {".".join(p).removesuffix(".__init__") for p in parts}
+
+
+def data() -> set[str]:
+    """What the packages of the checkout hold besides modules, as a wheel names it."""
+    files = (path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file())
+    others = (path for path in files if path.suffix not in (".py", ".pyc"))
+    return {f"occam/{path.relative_to(ROOT).as_posix()}" for path in others}
 
 
 def run(cwd: Path, *command: object) -> str:
