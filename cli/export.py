@@ -27,8 +27,8 @@ _INPUT = "features"  # of every model of the zoo
 class Export(Command):
     """Publish a trained model as a SavedModel that takes raw features.
 
-    The next free version appears in the directory, whole and checked against the model, or not at
-    all.
+    The next free version appears in the directory, whole, checked against the model and judged on
+    the validation data of the run, or not at all.
     """
 
     run_directory: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN")]]
@@ -55,7 +55,10 @@ class Export(Command):
     """Remove units that do nothing."""
 
     formats: tuple[FormatName, ...] = ()
-    """What is written besides. Fewer bits than float32 are judged on the run's validation data."""
+    """What is written besides."""
+
+    unjudged: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Leave out the gates that need the run's validation data, such as where it is not at hand."""
 
     warmup: tuple[int, ...] = (1,)
     """Batch sizes of the requests that a server asks each signature before it serves."""
@@ -65,7 +68,7 @@ class Export(Command):
         from .. import exports, zoo
 
         trained = zoo.Run.load(self.run_directory)
-        data = _data(trained) if self._approximate() else None
+        data = None if self.unjudged else _data(trained)
         published = exports.export(
             trained.load_model(),
             self.directory,
@@ -78,6 +81,7 @@ class Export(Command):
             formats=self._formats(data),
             warmup=self.warmup,
             checks=_checks(data),
+            card=trained.card(),
         )
         print(published)
 
@@ -87,9 +91,6 @@ class Export(Command):
         if self.uncertainty is None:
             return [*self.signatures]
         return [*self.signatures, exports.Uncertainty(samples=self.uncertainty)]
-
-    def _approximate(self) -> bool:
-        return any(name.startswith("litert_") for name in self.formats)
 
     def _formats(self, data: "Data | None") -> "list[str | Format]":
         from .. import exports

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..calibration_error import expected_calibration_error
 from ..predictor import Predictor, open_version
 from .candidate import Candidate, Features
 from .result import GateResult
@@ -28,6 +29,8 @@ def check(candidate: Candidate) -> GateResult | None:
     if labels.dtype.kind in "iu":
         chosen = answer["probabilities"][np.arange(len(labels)), labels]
         figures["negative_log_likelihood"] = float(-np.log(np.maximum(chosen, _TINY)).mean())
+        error = expected_calibration_error(answer["probabilities"], labels)
+        figures["calibration_error"] = error
     if candidate.expected is not None:
         figures["model_accuracy"] = _accuracy(_of_model(candidate, features), labels)
     if candidate.live is not None:
@@ -41,7 +44,8 @@ def check(candidate: Candidate) -> GateResult | None:
                 f"{candidate.allowed_drop:g}. Received: {figures['accuracy']:.4f}"
             )
             return GateResult(NAME, False, detail, figures)
-    detail = f"accuracy {figures['accuracy']:.4f} on {len(labels)} rows"
+    said = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in figures.items())
+    detail = f"{said} on {len(labels)} rows"
     return GateResult(NAME, True, detail, figures)
 
 

@@ -42,7 +42,7 @@ def test_each_format_can_be_asked_for():
 
 def test_fewer_bits_are_calibrated_and_judged_on_the_data_of_the_run(digits, monkeypatch):
     run = SimpleNamespace(
-        config={"data": digits.to_dict()}, load_model=dict, load_preprocessing=dict
+        config={"data": digits.to_dict()}, load_model=dict, load_preprocessing=dict, card=dict
     )
     asked = {}
     monkeypatch.setattr(zoo.Run, "load", lambda directory: run)
@@ -58,7 +58,16 @@ def test_fewer_bits_are_calibrated_and_judged_on_the_data_of_the_run(digits, mon
     assert drawn == kept
 
 
-def test_exact_formats_need_no_data():
-    flags = Export(**FLAGS, formats=("onnx",))
-    assert not flags._approximate()
-    assert flags._formats(None) == ["onnx"]
+def test_without_data_nothing_is_judged_by_it(monkeypatch):
+    run = SimpleNamespace(
+        config={"data": {"class_names": ["a", "b"]}},
+        load_model=dict,
+        load_preprocessing=dict,
+        card=dict,
+    )
+    asked = {}
+    monkeypatch.setattr(zoo.Run, "load", lambda directory: run)
+    monkeypatch.setattr(exports, "export", lambda *_, **arguments: asked.update(arguments))
+    Export(**FLAGS, formats=("onnx",), unjudged=True).run()
+    assert asked["formats"] == ["onnx"]
+    assert asked["checks"].data is None

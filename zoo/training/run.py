@@ -78,6 +78,27 @@ class Run:
         """The layer from raw features to those that the model takes; an export contains both."""
         return keras.saving.deserialize_keras_object(self.config["data"]["preprocessing"])
 
+    def card(self) -> dict[str, Any]:
+        """What a model card says of the run, JSON values, for `exports.export(card=...)`.
+
+        Name, data set and metrics go into the header of the card; then come the penalties that are
+        on, how the model was made and trained, and the figures of all parts.
+        """
+        data = {name: self.config["data"][name] for name in ("name", "sizes", "origin", "seed")}
+        model, regularization = self.config["model"], self.regularization
+        return {
+            "name": model.get("name", "model"),
+            "datasets": [data["name"]],
+            "metrics": ["accuracy"],
+            "parameters": self.config["parameters"],
+            "regularization": {n: getattr(regularization, n) for n in regularization.on()},
+            "options": model.get("options", {}),
+            "training": self.config["training"],
+            "data": data,
+            **{name: value for name, value in self.result.items() if name != "verdict"},
+            "verdict": self.verdict.kind,
+        }
+
     def __str__(self) -> str:
         parts = ("train", "validation", "test")
         figures = ", ".join(f"{part} {self.result[part]['accuracy']:.3f}" for part in parts)

@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from occam import exports
 from occam.exports.gates import metric
 
 
@@ -26,6 +27,12 @@ def test_accuracy_and_likelihood_are_measured(good, data):
     probabilities = good.predictor.predict(features)["probabilities"]
     expected = -np.log(probabilities[np.arange(40), wrong]).mean()
     np.testing.assert_allclose(result.figures["negative_log_likelihood"], expected, rtol=1e-5)
+    error = exports.expected_calibration_error(probabilities, wrong)
+    assert result.figures["calibration_error"] == error
+    assert result.detail == (
+        f"accuracy 0.7500, negative log likelihood {expected:.4f}, "
+        f"calibration error {error:.4f} on 40 rows"
+    )
 
 
 def test_worse_than_the_model_is_found(good, data):

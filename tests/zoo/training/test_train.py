@@ -110,6 +110,18 @@ def test_the_ledger_splits_the_loss_and_shows_the_gap(finished):
     assert h["penalty/dense"][-1] > 0
 
 
+def test_what_a_model_card_says(finished):
+    run, model = finished
+    card = json.loads(json.dumps(run.card(), allow_nan=False))
+    assert card["name"] == "mlp"
+    assert card["datasets"] == ["digits"]
+    assert card["regularization"] == {"l2": 1e-3, "dropout": 0.2, "label_smoothing": 0.1}
+    assert card["parameters"] == model.count_params()
+    assert card["test"] == run.result["test"]
+    assert card["training"]["seed"] == 0
+    assert card["verdict"] == run.verdict.kind
+
+
 def test_the_verdict_is_on_the_epochs_that_count(finished):
     run, _ = finished
     verdict = run.verdict
