@@ -21,6 +21,8 @@ class OpenVINO(Format):
     The weights are kept in float32; OpenVINO's own default is float16. A runtime of your own should
     be told `{"INFERENCE_PRECISION_HINT": "f32"}` as well.
 
+    OpenVINO reports to its makers when it is imported; `opt_in_out --opt_out` ends that for a user.
+
     Reference: https://docs.openvino.ai
     """
 
@@ -30,7 +32,7 @@ class OpenVINO(Format):
     def write(self, saved_model: Path, directory: Path) -> None:
         """Writes `model.xml` and `model.bin`."""
         openvino = needed("openvino", self.name)
-        # `convert_model` does the same in twenty times the time.
+        # `convert_model` does the same and takes longer.
         model = openvino.Core().read_model(str(saved_model))
         openvino.save_model(model, str(directory / _FILE), compress_to_fp16=False)
 
