@@ -12,9 +12,9 @@ __all__ = ["Table"]
 class Table(tf.saved_model.experimental.TrackableResource):
     """A vocabulary in a SavedModel: constants in its graph, and no file beside it.
 
-    TensorFlow names a table by a random number, and finds its file where it was made. This one has
-    the handle of the table that it is made of, so that it takes the place of it in every graph that
-    reads it, and a name and an order of its entries that are the same in each process.
+    TensorFlow names a table by what its process has made before, or by the path of its file. This
+    one has the handle of the table that it is made of, so that it takes the place of it in every
+    graph that reads it, and a name and an order of its entries that depend on the entries alone.
 
     Args:
         table: what graphs look up in.
