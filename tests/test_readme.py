@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from occam import callbacks
+from occam import callbacks, exports
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 
@@ -36,6 +36,18 @@ def test_regularizing_a_model_that_exists(capsys):
     count, penalty = printed[1].split()
     assert count == promised[1].split()[0]
     assert 0.4 < float(penalty) < 0.6  # initial weights are random
+
+
+def test_the_export_of_the_example(tmp_path, monkeypatch, capsys):
+    code = next(c for c in re.findall(r"```python\n(.*?)```", README, re.S) if "promote" in c)
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(size=(60, 8, 8, 1)).astype("float32"), rng.integers(0, 3, 60)
+    layers = [keras.layers.Flatten(), keras.layers.Dropout(0.1), keras.layers.Dense(3)]
+    model = keras.Sequential([keras.Input((8, 8, 1), name="image"), *layers])
+    monkeypatch.chdir(tmp_path)
+    exec(code, {"model": model, "exports": exports, "x_val": x, "y_val": y})
+    assert capsys.readouterr().out.endswith("(60, 3)\n")
+    assert exports.labels("exports/digits") == {"stable": 1}
 
 
 def test_the_callbacks_of_the_example_work_together(tmp_path, monkeypatch):
