@@ -2,7 +2,7 @@
 
 Paper:    Huang et al., Deep Networks with Stochastic Depth, 2016,
           https://arxiv.org/abs/1603.09382, section 4.1
-Command:  python examples/recipes/cifar10_resnet110.py [--constant-depth]
+Command:  python examples/recipes/cifar10_resnet110.py [--constant-depth] [--model resnet20]
 Cost:     500 epochs of 352 steps: a day on one GPU
 Expected: the paper's test error: 5.25% with stochastic depth, 6.41% with constant depth. NOT RUN by
           us, for want of the data: the code is tested on random images in its place.
@@ -28,11 +28,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--constant-depth", action="store_true")
     parser.add_argument("--epochs", type=int, default=500)
+    parser.add_argument("--model", default="resnet110", help="or resnet20, for a first try")
     arguments = parser.parse_args()
     data = zoo.load_data("cifar10", batch_size=BATCH)
     rate = 0.0 if arguments.constant_depth else 0.5
     model = zoo.create_model(
-        "resnet110",
+        arguments.model,
         input_shape=data.input_shape,
         num_classes=data.num_classes,
         regularization=zoo.Regularization(l2=0.5e-4, stochastic_depth=rate),

@@ -1,4 +1,4 @@
-"""`occam board`: every process is a real one."""
+"""`occam board`."""
 
 import io
 import os
@@ -17,19 +17,11 @@ from occam import zoo
 from occam.callbacks.tensorboard.event_file import EventFile
 from occam.callbacks.tensorboard.summaries import scalar
 
-OCCAM = [sys.executable, "-m", "occam.cli.main", "board"]
-
 # A shell's background job, and so all that it starts, ignores interrupts.
 HEEDFUL = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     "from occam.cli.main import main; main()"
 )
-
-
-def board(*arguments):
-    return subprocess.run(
-        [*OCCAM, *map(str, arguments)], capture_output=True, text=True, timeout=300
-    )
 
 
 def failed(done):
@@ -47,10 +39,10 @@ def logs(tmp_path_factory):
     return directory
 
 
-def test_what_is_wrong_with_a_directory_is_one_line(tmp_path, logs):
-    assert "nowhere is not there" in failed(board(tmp_path / "nowhere"))
-    assert "holds no TensorBoard logs" in failed(board(tmp_path))
-    assert "--png needs a file named *.png" in failed(board(logs, "--png", tmp_path / "a.pdf"))
+def test_what_is_wrong_with_a_directory_is_one_line(inside, tmp_path, logs):
+    assert "nowhere is not there" in failed(inside("board", "nowhere"))
+    assert "holds no TensorBoard logs" in failed(inside("board", "."))
+    assert "--png needs a file named *.png" in failed(inside("board", logs, "--png", "a.pdf"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -79,27 +71,29 @@ def test_a_port_that_is_taken_is_one_line(logs):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        line = failed(board(logs, "--port", taken.getsockname()[1]))
-    assert "port" in line
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "occam.cli.main", "board", str(logs), "--port", port]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert "port" in failed(done)
 
 
 def pixels(path):
     return np.asarray(Image.open(io.BytesIO(path.read_bytes())).convert("RGB"))
 
 
-def test_png_draws_a_run(logs, tmp_path):
-    done = board(logs, "--png", tmp_path / "run.png")
+def test_png_draws_a_run(inside, logs, tmp_path):
+    done = inside("board", logs, "--png", "run.png")
     assert (done.returncode, done.stderr) == (0, "")
     assert len(np.unique(pixels(tmp_path / "run.png").reshape(-1, 3), axis=0)) > 20
 
 
-def test_png_draws_a_run_of_the_zoo(digits, tmp_path):
+def test_png_draws_a_run_of_the_zoo(inside, digits, tmp_path):
     keras.utils.set_random_seed(0)
     model = zoo.create_model(
         "mlp", input_shape=(8, 8, 1), num_classes=10, regularization="medium", seed=0
     )
     zoo.train(model, digits, epochs=2, verbose=0, log_dir=tmp_path / "run")
-    done = board(tmp_path / "run", "--png", tmp_path / "run.png")
+    done = inside("board", "run", "--png", "run.png")
     assert (done.returncode, done.stderr) == (0, "")
     assert pixels(tmp_path / "run.png").std() > 10
     assert os.path.getsize(tmp_path / "run.png") > 10_000

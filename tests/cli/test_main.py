@@ -1,4 +1,4 @@
-"""The command line as a newcomer meets it: every process is a real one."""
+"""The command line as a newcomer meets it."""
 
 import os
 import shutil
@@ -67,8 +67,8 @@ def test_the_tiers_are_those_of_the_zoo():
     assert get_args(Tier) == TIERS
 
 
-def test_flags_are_the_fields_of_the_regularization(occam):
-    help_text = occam("train", "--help").stdout
+def test_flags_are_the_fields_of_the_regularization(inside):
+    help_text = inside("train", "--help").stdout
     for name in Regularization.strengths():
         assert f"--{name.replace('_', '-')} " in help_text
 
@@ -94,8 +94,8 @@ def test_version(occam):
     assert occam("--version").stdout.startswith("occam 0.")
 
 
-def test_models(occam):
-    done = occam("models", "*resnet*0")
+def test_models(inside):
+    done = inside("models", "*resnet*0")
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines] == [
         *("model", "resnet110", "resnet20", "wide_resnet28_10")
@@ -103,33 +103,33 @@ def test_models(occam):
     assert max(map(len, lines)) <= 100
     assert "He et al. 2015" in done.stdout
     assert done.stderr == ""
-    card = occam("models", "resnet1d").stdout
+    card = inside("models", "resnet1d").stdout
     for fact in ("32,106", "width=32", "stochastic_depth", "Wang, Yan & Oates", "strong", "Conv1D"):
         assert fact in card
-    tier = occam("models", "mlp", "--regularization", "strong").stdout
+    tier = inside("models", "mlp", "--regularization", "strong").stdout
     for fact in ("Dropout(rate=0.2)", "augmentation, series", "RandomShift1D(max_shift=6"):
         assert fact in tier
     assert "show one model. Received: no MODEL" in failed(
-        occam("models", "--regularization", "light")
+        inside("models", "--regularization", "light")
     )
-    assert "No model is called like 'x*'" in failed(occam("models", "x*"))
+    assert "No model is called like 'x*'" in failed(inside("models", "x*"))
 
 
-def test_a_picture_of_a_model_needs_graphviz(occam, tmp_path):
-    done = occam("models", "cnn1d", "--png", "cnn1d.png")
+def test_a_picture_of_a_model_needs_graphviz(inside, tmp_path):
+    done = inside("models", "cnn1d", "--png", "cnn1d.png")
     if shutil.which("dot"):
         assert (tmp_path / "cnn1d.png").stat().st_size > 10_000
     else:
         assert "needs the command `dot` of graphviz" in failed(done)
 
 
-def test_failures_are_one_line_on_standard_error(occam, tmp_path):
-    assert "Did you mean 'mlp'?" in failed(occam("models", "mpl"))
-    assert "missing.npz" in failed(occam("data", "missing.npz"))
-    assert "nowhere holds no finished run" in failed(occam("export", "nowhere", "exports"))
-    assert "nowhere, not found" in failed(occam("predict", "nowhere", "x.npz"))
+def test_failures_are_one_line_on_standard_error(inside, tmp_path):
+    assert "Did you mean 'mlp'?" in failed(inside("models", "mpl"))
+    assert "missing.npz" in failed(inside("data", "missing.npz"))
+    assert "nowhere holds no finished run" in failed(inside("export", "nowhere", "exports"))
+    assert "nowhere, not found" in failed(inside("predict", "nowhere", "x.npz"))
     assert "cannot honour stochastic_depth" in failed(
-        occam("train", "mlp", "--data", "digits", "--log-dir", "run", "--stochastic-depth", "0.1")
+        inside("train", "mlp", "--data", "digits", "--log-dir", "run", "--stochastic-depth", "0.1")
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -54,7 +54,7 @@ def test_finetune_series(run):
 
 
 @pytest.mark.slow
-def test_cifar10_resnet110_on_random_images(run, tmp_path, monkeypatch):
+def test_cifar10_on_random_images(run, tmp_path, monkeypatch):
     builder = tfds.builder("cifar10", data_dir=tmp_path)
     template = tfds.core.ShardedFileTemplate(
         data_dir=builder.data_path, dataset_name=builder.name, filetype_suffix="tfrecord"
@@ -67,4 +67,4 @@ def test_cifar10_resnet110_on_random_images(run, tmp_path, monkeypatch):
     builder.data_path.mkdir(parents=True)
     builder.info.write_to_directory(builder.data_path)
     with tfds.testing.mock_data(200, data_dir=str(tmp_path)):
-        assert "test error " in run("cifar10_resnet110.py", "--epochs", "1")
+        assert "test error " in run("cifar10_resnet110.py", "--epochs", "1", "--model", "resnet20")

@@ -183,6 +183,6 @@ def test_a_huge_learning_rate_diverges(mnist1d):
 
 
 @on_tensorflow
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_resnet_is_well_fitted(mnist1d):
     assert train(mnist1d, "resnet1d", epochs=12, regularization="medium").kind == "well fitted"

@@ -447,7 +447,7 @@ sys.exit(pytest.main([*arguments, *without, tensorboard_test.__file__]))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @tensorflow_only
 def test_the_tests_of_keras_pass(tmp_path):
     if importlib.util.find_spec("keras.src.callbacks.tensorboard_test") is None:
