@@ -1,6 +1,7 @@
 """`BackupAndRestore`: after `kill -9`, training goes on as if nothing had happened."""
 
 import json
+import math
 import os
 import zipfile
 from collections.abc import Iterable
@@ -10,7 +11,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from .weight_copies import assign, copies
+
 __all__ = ["BackupAndRestore"]
+
+_STATE = "state"  # of the arrays in the file, the one that is text
 
 
 class BackupAndRestore(keras.callbacks.Callback):
@@ -71,7 +76,7 @@ class BackupAndRestore(keras.callbacks.Callback):
     def _read(self) -> dict[str, Any]:
         try:
             with np.load(self.path, allow_pickle=False) as file:
-                return json.loads(str(file["state"]))
+                return json.loads(str(file[_STATE]))
         except (ValueError, KeyError, zipfile.BadZipFile) as error:
             raise ValueError(f"{self.path} is not a state that BackupAndRestore wrote.") from error
 
@@ -89,10 +94,10 @@ class BackupAndRestore(keras.callbacks.Callback):
         self.model.optimizer.build(self.model.trainable_variables)
         state = self._read()
         with np.load(self.path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files if name != "state"}
+            arrays = _split(dict(file), state["layout"])
         self._check(state)
-        for index, variable in enumerate(self._variables()):
-            variable.assign(arrays[f"variable/{index}"])
+        variables = self._variables()
+        assign(variables, [arrays[f"variable/{i}"] for i in range(len(variables))])
         for callback, (_, packed) in zip(self.callbacks, state["callbacks"], strict=True):
             callback.set_state(_unpack(packed, arrays))
         self._history = state["history"]
@@ -130,7 +135,7 @@ class BackupAndRestore(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         for name, value in (logs or {}).items():  # Keras' History comes after all other callbacks
             self._history.setdefault(name, []).append(float(value))
-        arrays = {f"variable/{i}": _array(v) for i, v in enumerate(self._variables())}
+        arrays = {f"variable/{i}": _array(a) for i, a in enumerate(copies(self._variables()))}
         state = {
             "epoch": epoch + 1,
             "stopped": bool(self.model.stop_training),
@@ -141,7 +146,8 @@ class BackupAndRestore(keras.callbacks.Callback):
                 for i, callback in enumerate(self.callbacks)
             ],
         }
-        self._write({**arrays, "state": np.asarray(json.dumps(state))})
+        joined, state["layout"] = _joined(arrays)
+        self._write({**joined, _STATE: np.asarray(json.dumps(state))})
 
     def _write(self, arrays: dict[str, np.ndarray]):
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -165,9 +171,32 @@ def _name(callback: keras.callbacks.Callback) -> str:
 
 
 def _array(value: Any) -> np.ndarray:
-    """A variable or an array in a type that NumPy's files keep; they forget that of bfloat16."""
+    """An array in a type that NumPy's files keep; they forget that of bfloat16."""
     array = np.asarray(value)
     return array.astype("float32") if array.dtype.name == "bfloat16" else array  # exact
+
+
+def _joined(arrays: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[Any]]:
+    """One vector for each dtype, since each file in a zip archive takes its time, and the layout.
+
+    The layout has name, dtype and shape of each array, in the order of the vectors' elements.
+    """
+    parts: dict[str, list[np.ndarray]] = {}
+    for array in arrays.values():
+        parts.setdefault(array.dtype.name, []).append(array.ravel())
+    layout = [(name, array.dtype.name, array.shape) for name, array in arrays.items()]
+    return {dtype: np.concatenate(vectors) for dtype, vectors in parts.items()}, layout
+
+
+def _split(joined: dict[str, np.ndarray], layout: list[Any]) -> dict[str, np.ndarray]:
+    """The inverse of `_joined`."""
+    begin = dict.fromkeys(joined, 0)
+    arrays = {}
+    for name, dtype, shape in layout:
+        end = begin[dtype] + math.prod(shape)
+        arrays[name] = joined[dtype][begin[dtype] : end].reshape(shape)
+        begin[dtype] = end
+    return arrays
 
 
 def _pack(state: dict[str, Any], prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`RunningAverage`: an exponential average of weights, in the graph of the training step."""
 
+import math
 from typing import Any
 
 import keras
@@ -10,6 +11,8 @@ from ..training_hook import TrainingHook, optimizer_of
 from ..weight_copies import assign, copies
 
 __all__ = ["RunningAverage"]
+
+_SMALL = 2**16  # elements
 
 
 class RunningAverage(TrainingHook):
@@ -28,7 +31,9 @@ class RunningAverage(TrainingHook):
         warmup: whether `d` grows from 0.1.
 
     Attributes:
-        averages: variables, in the order of `variables`.
+        groups: the variables whose averages are one vector: the small ones together, of which a
+            step would spend its time on many small operations, and each large one alone.
+        averages: such a vector of each group.
         count: a variable, the number of updates in the averages.
     """
 
@@ -40,11 +45,10 @@ class RunningAverage(TrainingHook):
         self.variables = variables
         self.decay = decay
         self.warmup = warmup
+        self.groups = _groups(variables)
         self.averages = [
-            keras.Variable(
-                np.zeros(v.shape), dtype=_precise(v.dtype), trainable=False, name="average"
-            )
-            for v in variables
+            keras.Variable(_joined(copies(group)), trainable=False, name="average")
+            for group in self.groups
         ]
         self.count, self._seen = (
             keras.Variable(0, dtype="int32", trainable=False, name=name)
@@ -54,7 +58,7 @@ class RunningAverage(TrainingHook):
 
     def begin(self) -> None:
         """Starts anew from the weights as they are."""
-        assign(self.averages, copies(self.variables))
+        self._assign(copies(self.variables))
         self.count.assign(0)
 
     def resume(self) -> None:
@@ -62,8 +66,13 @@ class RunningAverage(TrainingHook):
         self._seen.assign(int(self._updates()))
 
     def values(self) -> list[np.ndarray]:
-        """The averages as arrays."""
-        return copies(self.averages)
+        """The averages as arrays, in the order of `variables`."""
+        by_variable = {}
+        for group, average in zip(self.groups, copies(self.averages), strict=True):
+            ends = np.cumsum([math.prod(v.shape) for v in group])
+            for variable, part in zip(group, np.split(average, ends[:-1]), strict=True):
+                by_variable[id(variable)] = part.reshape(variable.shape)
+        return [by_variable[id(variable)] for variable in self.variables]
 
     def get_state(self) -> dict[str, Any]:
         """What it takes to go on."""
@@ -72,7 +81,12 @@ class RunningAverage(TrainingHook):
     def set_state(self, state: dict[str, Any]) -> None:
         """The inverse of `get_state`."""
         self.count.assign(state["count"])
-        assign(self.averages, state["averages"])
+        self._assign(state["averages"])
+
+    def _assign(self, values: list[np.ndarray]) -> None:
+        by_variable = {id(v): value for v, value in zip(self.variables, values, strict=True)}
+        joined = [_joined([by_variable[id(v)] for v in group]) for group in self.groups]
+        assign(self.averages, joined)
 
     def _updates(self) -> Any:
         iterations = optimizer_of(self.model.optimizer).iterations
@@ -85,12 +99,25 @@ class RunningAverage(TrainingHook):
         # 1 - d, without the rounding of d
         step = ops.maximum(1 - self.decay, 9 / (10 + t)) if self.warmup else 1 - self.decay
         step = ops.where(updated, step, 0.0)
-        for average, variable in zip(self.averages, self.variables, strict=True):
-            value = ops.cast(ops.convert_to_tensor(variable), average.dtype)
+        for average, group in zip(self.averages, self.groups, strict=True):
+            parts = [ops.cast(ops.convert_to_tensor(v), average.dtype) for v in group]
+            value = ops.concatenate([ops.reshape(part, (-1,)) for part in parts])
             moved = value - ops.convert_to_tensor(average)
             average.assign_add(ops.cast(step, average.dtype) * moved)
         self.count.assign_add(ops.cast(updated, "int32"))
         self._seen.assign(updates)
+
+
+def _groups(variables: list[Any]) -> list[list[Any]]:
+    groups: dict[Any, list[Any]] = {}
+    for variable in variables:
+        small = math.prod(variable.shape) < _SMALL
+        groups.setdefault(_precise(variable.dtype) if small else id(variable), []).append(variable)
+    return list(groups.values())
+
+
+def _joined(arrays: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([array.astype(_precise(array.dtype.name)).ravel() for array in arrays])
 
 
 def _precise(dtype: str) -> str:

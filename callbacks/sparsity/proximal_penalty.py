@@ -7,9 +7,9 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from ..training_hook import install, remove
+from ..weight_copies import copies, copy_of
 from .kernels import Kernel, Pattern, check_patterns, select_kernels
 from .proximal_step import ProximalStep
 
@@ -174,7 +174,7 @@ class ProximalPenalty(keras.callbacks.Callback):
             "l1": self.l1,
             "group_lasso": self.group_lasso,
             "debiasing": self._debiasing,
-            "masks": [np.array(ops.convert_to_numpy(mask)) for mask in masks],
+            "masks": copies(masks),
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -203,7 +203,7 @@ def _sparsity(kernels: list[Kernel]) -> dict[str, float]:
     zeros: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
     for kernel in kernels:
-        value = np.asarray(ops.convert_to_numpy(kernel.variable))
+        value = copy_of(kernel.variable)
         zeros[kernel.path] += value.size - int(np.count_nonzero(value))
         sizes[kernel.path] += value.size
     layers = {f"sparsity/{path}": zeros[path] / size for path, size in sizes.items()}
