@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from .weight_copies import assign, copies
+from .weight_copies import Weights
 
 __all__ = ["BackupAndRestore"]
 
@@ -57,6 +57,7 @@ class BackupAndRestore(keras.callbacks.Callback):
         self.path = Path(path)
         self.callbacks: list[Any] = [c for c in callbacks if hasattr(c, "get_state")]
         self._history: dict[str, list[float]] = {}
+        self._weights: Weights | None = None
 
     @property
     def epoch(self) -> int:
@@ -82,6 +83,7 @@ class BackupAndRestore(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._history = {}
+        self._weights = None
         self.model._initial_epoch = None  # what an earlier `fit` that was resumed has left
         if self.path.exists():
             self._restore()
@@ -97,7 +99,7 @@ class BackupAndRestore(keras.callbacks.Callback):
             arrays = _split(dict(file), state["layout"])
         self._check(state)
         variables = self._variables()
-        assign(variables, [arrays[f"variable/{i}"] for i in range(len(variables))])
+        Weights(variables).assign([arrays[f"variable/{i}"] for i in range(len(variables))])
         for callback, (_, packed) in zip(self.callbacks, state["callbacks"], strict=True):
             callback.set_state(_unpack(packed, arrays))
         self._history = state["history"]
@@ -135,7 +137,9 @@ class BackupAndRestore(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         for name, value in (logs or {}).items():  # Keras' History comes after all other callbacks
             self._history.setdefault(name, []).append(float(value))
-        arrays = {f"variable/{i}": _array(a) for i, a in enumerate(copies(self._variables()))}
+        if self._weights is None:  # only now the optimizer surely has its own
+            self._weights = Weights(self._variables())
+        arrays = {f"variable/{i}": _array(a) for i, a in enumerate(self._weights.copies())}
         state = {
             "epoch": epoch + 1,
             "stopped": bool(self.model.stop_training),
@@ -155,6 +159,10 @@ class BackupAndRestore(keras.callbacks.Callback):
         with temporary.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
         temporary.replace(self.path)
+
+    def __getstate__(self):
+        # A copy, as KerasTuner makes of callbacks, belongs to no training.
+        return {**vars(self), "_weights": None}
 
     def _variables(self) -> list[Any]:
         return [*self.model.variables, *self.model.optimizer.variables]

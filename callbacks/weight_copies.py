@@ -1,4 +1,4 @@
-"""`copies` and `assign`: weights out of a model and back into it, bit by bit."""
+"""`Weights`: out of a model and back into it, bit by bit."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,13 +7,53 @@ import keras
 import numpy as np
 from keras import ops
 
-__all__ = ["assign", "copies", "copy_of"]
+from .traced_later import TracedLater
+
+__all__ = ["Weights", "copies", "copy_of"]
+
+
+class Weights:
+    """Variables that are read and written again and again, as in each epoch.
+
+    Args:
+        variables: of a model, an optimizer, or ours.
+
+    >>> weights = Weights([keras.Variable([1.0, 2.0]), keras.Variable(3.0)])
+    >>> before = weights.copies()
+    >>> weights.assign([np.zeros(2), np.ones(())])
+    >>> [copy.tolist() for copy in (*before, *weights.copies())]
+    [[1.0, 2.0], 3.0, [0.0, 0.0], 1.0]
+    """
+
+    def __init__(self, variables: Sequence[Any]):
+        self.variables = list(variables)
+        self._read = TracedLater(self._tensors)
+        self._write = TracedLater(self._assign)
+
+    def copies(self) -> list[np.ndarray]:
+        """The values of the variables, which what is assigned to them later does not change."""
+        return list(map(_array, self._read()))
+
+    def assign(self, values: Sequence[np.ndarray]) -> None:
+        """Gives each variable its value, of which it gets a copy."""
+        pairs = zip(self.variables, values, strict=True)
+        self._write([_in_type_of(variable, value) for variable, value in pairs])
+
+    def _tensors(self) -> list[Any]:
+        return list(map(_tensor, self.variables))
+
+    def _assign(self, values: list[Any]) -> None:
+        for variable, value in zip(self.variables, values, strict=True):
+            if keras.backend.backend() == "tensorflow":
+                # Without reading it back, which is what Keras' own `assign` does.
+                variable.value.assign(value, read_value=False)
+            else:
+                variable.assign(np.array(value))  # JAX may keep the very memory, and use it again
 
 
 def copies(variables: Sequence[Any]) -> list[np.ndarray]:
-    """The values of variables, which what is assigned to them later does not change.
+    """The values of variables that are read once.
 
-    >>> import keras
     >>> [copy.tolist() for copy in copies([keras.Variable([1.0, 2.0])])]
     [[1.0, 2.0]]
     """
@@ -22,24 +62,23 @@ def copies(variables: Sequence[Any]) -> list[np.ndarray]:
 
 def copy_of(variable: Any) -> np.ndarray:
     """The value of one variable, likewise."""
-    if keras.backend.backend() == "tensorflow":
-        return _read(variable.value)
-    return np.array(ops.convert_to_numpy(variable))
+    return _array(_tensor(variable))
 
 
-def assign(variables: Sequence[Any], values: Sequence[np.ndarray]) -> None:
-    """Gives each variable its value, of which it gets a copy."""
-    for variable, value in zip(variables, values, strict=True):
-        if keras.backend.backend() == "tensorflow":
-            # Without reading it back, which is what Keras' own `assign` does.
-            variable.value.assign(np.asarray(value), read_value=False)
-        else:
-            variable.assign(np.array(value))  # JAX may keep the very memory, and use it again
-
-
-def _read(variable: Any) -> np.ndarray:
-    """By the operation itself: the ways around it take three times as long, for a thousand weights
-    in each epoch."""
+def _tensor(variable: Any) -> Any:
+    if keras.backend.backend() != "tensorflow":
+        return ops.convert_to_tensor(variable)
     import tensorflow as tf
 
-    return tf.raw_ops.ReadVariableOp(resource=variable.handle, dtype=variable.dtype).numpy()
+    # The operation itself: the ways around it take three times as long.
+    return tf.raw_ops.ReadVariableOp(resource=variable.value.handle, dtype=variable.value.dtype)
+
+
+def _in_type_of(variable: Any, value: np.ndarray) -> np.ndarray:
+    if keras.backend.backend() == "tensorflow":
+        return np.asarray(value, variable.value.dtype.as_numpy_dtype)
+    return np.asarray(value)
+
+
+def _array(tensor: Any) -> np.ndarray:
+    return tensor.numpy() if keras.backend.backend() == "tensorflow" else np.array(tensor)

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from ..training_hook import TrainingHook, optimizer_of
-from ..weight_copies import assign, copies
+from ..weight_copies import Weights, copies
 
 __all__ = ["RunningAverage"]
 
@@ -50,6 +50,7 @@ class RunningAverage(TrainingHook):
             keras.Variable(_joined(copies(group)), trainable=False, name="average")
             for group in self.groups
         ]
+        self._vectors = Weights(self.averages)
         self.count, self._seen = (
             keras.Variable(0, dtype="int32", trainable=False, name=name)
             for name in ("updates", "seen")
@@ -68,7 +69,7 @@ class RunningAverage(TrainingHook):
     def values(self) -> list[np.ndarray]:
         """The averages as arrays, in the order of `variables`."""
         by_variable = {}
-        for group, average in zip(self.groups, copies(self.averages), strict=True):
+        for group, average in zip(self.groups, self._vectors.copies(), strict=True):
             ends = np.cumsum([math.prod(v.shape) for v in group])
             for variable, part in zip(group, np.split(average, ends[:-1]), strict=True):
                 by_variable[id(variable)] = part.reshape(variable.shape)
@@ -86,7 +87,7 @@ class RunningAverage(TrainingHook):
     def _assign(self, values: list[np.ndarray]) -> None:
         by_variable = {id(v): value for v, value in zip(self.variables, values, strict=True)}
         joined = [_joined([by_variable[id(v)] for v in group]) for group in self.groups]
-        assign(self.averages, joined)
+        self._vectors.assign(joined)
 
     def _updates(self) -> Any:
         iterations = optimizer_of(self.model.optimizer).iterations

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from ..training_hook import install, optimizers_in, remove
-from ..weight_copies import assign, copies
+from ..weight_copies import Weights
 from .batch_norm_statistics import batch_norm_layers, check_data, reestimate_batch_norm
 from .epoch_average import EpochAverage
 from .running_average import RunningAverage
@@ -112,6 +112,7 @@ class WeightAverage(keras.callbacks.Callback):
         self.data = None if data is None else check_data(data)
         self.batch_size = batch_size
         self._average: RunningAverage | EpochAverage | None = None
+        self._weights = Weights([])  # those that are averaged
         self._raw: list[np.ndarray] | None = None
         self._in_fit = self._started = self._collected = False
 
@@ -142,6 +143,7 @@ class WeightAverage(keras.callbacks.Callback):
                 "at the end. Received: use_ema=True"
             )
         variables = _averaged(model)
+        self._weights = Weights(variables)
         if self.method == "ema":
             self._average = RunningAverage(model, variables, self.decay, self.warmup)
             install(model, self._average)
@@ -196,21 +198,20 @@ class WeightAverage(keras.callbacks.Callback):
         """Puts the averaged weights into the model, which keeps its own if there are none yet."""
         if self._average is None or self.swapped or not self.count:
             return
-        variables = self._average.variables
-        raw = copies(variables)
+        weights, raw = self._weights, self._weights.copies()
         try:
-            assign(variables, self._average.values())
+            weights.assign(self._average.values())
             if self.data is not None:
                 reestimate_batch_norm(self.model, self.data, batch_size=self.batch_size)
         except BaseException:
-            assign(variables, raw)
+            weights.assign(raw)
             raise
         self._raw = raw
 
     def swap_out(self) -> None:
         """Puts the raw weights back, to the bit."""
         if self._average is not None and self._raw is not None:
-            assign(self._average.variables, self._raw)
+            self._weights.assign(self._raw)
             self._raw = None
 
     def get_state(self) -> dict[str, Any]:
@@ -229,7 +230,13 @@ class WeightAverage(keras.callbacks.Callback):
 
     def __getstate__(self):
         # A copy, as KerasTuner makes of callbacks, belongs to no training.
-        fresh = {"_model": None, "_average": None, "_raw": None, "_in_fit": False}
+        fresh = {
+            "_model": None,
+            "_average": None,
+            "_weights": Weights([]),
+            "_raw": None,
+            "_in_fit": False,
+        }
         return {**vars(self), **fresh, "_started": False}
 
     def __deepcopy__(self, memo):

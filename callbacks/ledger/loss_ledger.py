@@ -8,7 +8,7 @@ import keras
 from ..one_replica import check_one_replica
 from .bookkeeping import Bookkeeping
 from .fit_data import arrays_of_fit, share
-from .layer_penalties import layer_penalties
+from .layer_penalties import LayerPenalties
 
 __all__ = ["LossLedger"]
 
@@ -93,6 +93,7 @@ class LossLedger(keras.callbacks.ProgbarLogger):
         self.fraction = fraction
         self.batch_size = batch_size
         self._clean_data = clean if number else share(clean, fraction)
+        self._penalties: Any = None
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
@@ -106,6 +107,7 @@ class LossLedger(keras.callbacks.ProgbarLogger):
                     f"or a dataset without augmentation. Received: clean={self.clean!r}"
                 )
             self._clean_data = share(arrays, self.clean)
+        self._penalties = LayerPenalties(self.model)
         Bookkeeping.of(self.model).open()
 
     def on_train_end(self, logs=None):
@@ -119,8 +121,7 @@ class LossLedger(keras.callbacks.ProgbarLogger):
     def on_epoch_end(self, epoch, logs=None):
         logs = {} if logs is None else logs
         self._check_balance(logs)
-        costs = layer_penalties(self.model)
-        logs.update({f"penalty/{path}": cost for path, cost in costs.items()})
+        logs.update({f"penalty/{path}": cost for path, cost in self._penalties().items()})
         if self._clean_data is not None:
             logs.update(self._evaluate())
             logs.update(_gaps(logs))
@@ -149,7 +150,7 @@ class LossLedger(keras.callbacks.ProgbarLogger):
 
     def __deepcopy__(self, memo):
         copy = type(self).__new__(type(self))  # shares the data, and has no model yet
-        vars(copy).update(vars(self), _model=None, progbar=None)
+        vars(copy).update(vars(self), _model=None, _penalties=None, progbar=None)
         return copy
 
 

@@ -10,7 +10,7 @@ from keras import layers, losses
 
 from occam import zoo
 from occam.callbacks import LossLedger, weight_penalty
-from occam.callbacks.ledger.layer_penalties import layer_penalties
+from occam.callbacks.ledger.layer_penalties import LayerPenalties
 from occam.zoo.training.engine import compile_model, fit
 
 RANDOM = np.random.default_rng(0)
@@ -211,7 +211,7 @@ def test_sharpness_aware_training():
     trainer.compile("adam", "categorical_crossentropy", steps_per_execution=2)
     history = train(trainer, LossLedger())
     assert_balanced(history)
-    assert all(f"penalty/{path}" in history for path in layer_penalties(model))
+    assert all(f"penalty/{path}" in history for path in LayerPenalties(model)())
 
 
 def test_a_metric_of_the_same_name_is_not_logged_twice():
@@ -267,7 +267,7 @@ def penalized(model):
 def test_a_frozen_layer_has_no_penalty():
     model = sequential()
     model.layers[0].trainable = False
-    assert set(layer_penalties(model)) == {model.layers[2].path}
+    assert set(LayerPenalties(model)()) == {model.layers[2].path}
 
 
 def test_clean_is_the_inference_mode_on_a_share_of_the_samples():
