@@ -32,6 +32,7 @@ bench: .venv/.test          ## the measured ratios of benchmarks/
 	$(BIN)/python -m benchmarks.augmentation
 	$(BIN)/python -m benchmarks.surgery
 	$(BIN)/python -m benchmarks.callbacks
+	$(BIN)/python -m benchmarks.exports
 	$(BIN)/python -m benchmarks.costs
 
 methods: .venv/.test        ## each method alone, measured, into docs/methods.md: an hour on 2 cores
