@@ -1,7 +1,5 @@
 """Gate `latency`: is one row answered about as fast as by another SavedModel?"""
 
-import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +9,7 @@ from ..servable import SIGNATURE
 from .candidate import Candidate
 from .result import GateResult
 from .sample import sample
+from .timing import medians
 
 __all__ = ["check"]
 
@@ -30,9 +29,7 @@ def check(candidate: Candidate) -> GateResult | None:
     rows = [tf.constant(array) for array in features.values()]
     plain: Any = tf.saved_model.load(str(candidate.plain))
     asked = [_question(model, rows) for model in (candidate.predictor.runtime.model, plain)]
-    for question in asked:
-        question()  # what is slow only once
-    ours, theirs = _medians(asked)
+    ours, theirs = medians(asked, _ROUNDS)
     ratio = ours / theirs
     figures = {"seconds": ours, "plain_seconds": theirs, "ratio": ratio}
     said = f"{ratio:.2f} times the latency of the plain SavedModel"
@@ -48,13 +45,3 @@ def _question(model: Any, rows: list[tf.Tensor]) -> Callable[[], Any]:
     names = list(function.structured_input_signature[1])
     named = dict(zip(names, rows, strict=True))
     return lambda: function(**named)
-
-
-def _medians(questions: list[Callable[[], Any]]) -> list[float]:
-    seconds: list[list[float]] = [[] for _ in questions]
-    for _ in range(_ROUNDS):
-        for question, taken in zip(questions, seconds, strict=True):
-            start = time.perf_counter()
-            question()
-            taken.append(time.perf_counter() - start)
-    return [statistics.median(taken) for taken in seconds]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from ..errors import ExportError
 from . import (
     batches,
+    cost,
     determinism,
     in_c,
     labels,
@@ -37,6 +38,7 @@ GATES: tuple[Gate, ...] = (
     in_c.check,
     warmup.check,
     latency.check,
+    cost.check,
 )
 
 

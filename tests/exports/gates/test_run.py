@@ -22,4 +22,4 @@ def test_the_first_closed_gate_is_named_and_those_after_it_are_not_asked(good):
 
 def test_gates_have_distinct_names():
     names = {gate.__module__.rpartition(".")[2] for gate in GATES}
-    assert len(names) == len(GATES) == 12
+    assert len(names) == len(GATES) == 13
