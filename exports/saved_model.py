@@ -83,7 +83,8 @@ def _read(infos: Any) -> dict[str, tf.TensorSpec]:
 
 
 def _specs(signature: Any) -> SignatureSpecs:
-    inputs = signature.structured_input_signature[1]
+    # By name: TensorFlow 2.21 lists the inputs of what it loaded in another order in each process.
+    inputs = dict(sorted(signature.structured_input_signature[1].items()))
     return SignatureSpecs(inputs, dict(sorted(signature.structured_outputs.items())))
 
 

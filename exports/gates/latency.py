@@ -40,8 +40,8 @@ def check(candidate: Candidate) -> GateResult | None:
 
 
 def _question(model: Any, rows: list[tf.Tensor]) -> Callable[[], Any]:
-    """Asks by position: another SavedModel may have other names for the same inputs."""
+    """Asks by position in the order of names, since another SavedModel may have other ones."""
     function = model.signatures[SIGNATURE]
-    names = list(function.structured_input_signature[1])
+    names = sorted(function.structured_input_signature[1])
     named = dict(zip(names, rows, strict=True))
     return lambda: function(**named)
