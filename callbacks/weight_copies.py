@@ -7,8 +7,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from .traced_later import TracedLater
-
 __all__ = ["Weights", "copies", "copy_of"]
 
 
@@ -27,26 +25,18 @@ class Weights:
 
     def __init__(self, variables: Sequence[Any]):
         self.variables = list(variables)
-        self._read = TracedLater(self._tensors)
-        self._write = TracedLater(self._assign)
 
     def copies(self) -> list[np.ndarray]:
         """The values of the variables, which what is assigned to them later does not change."""
-        return list(map(_array, self._read()))
+        return copies(self.variables)
 
     def assign(self, values: Sequence[np.ndarray]) -> None:
         """Gives each variable its value, of which it gets a copy."""
-        pairs = zip(self.variables, values, strict=True)
-        self._write([_in_type_of(variable, value) for variable, value in pairs])
-
-    def _tensors(self) -> list[Any]:
-        return list(map(_tensor, self.variables))
-
-    def _assign(self, values: list[Any]) -> None:
         for variable, value in zip(self.variables, values, strict=True):
             if keras.backend.backend() == "tensorflow":
+                array = np.asarray(value, variable.value.dtype.as_numpy_dtype)
                 # Without reading it back, which is what Keras' own `assign` does.
-                variable.value.assign(value, read_value=False)
+                variable.value.assign(array, read_value=False)
             else:
                 variable.assign(np.array(value))  # JAX may keep the very memory, and use it again
 
@@ -72,12 +62,6 @@ def _tensor(variable: Any) -> Any:
 
     # The operation itself: the ways around it take three times as long.
     return tf.raw_ops.ReadVariableOp(resource=variable.value.handle, dtype=variable.value.dtype)
-
-
-def _in_type_of(variable: Any, value: np.ndarray) -> np.ndarray:
-    if keras.backend.backend() == "tensorflow":
-        return np.asarray(value, variable.value.dtype.as_numpy_dtype)
-    return np.asarray(value)
 
 
 def _array(tensor: Any) -> np.ndarray:
