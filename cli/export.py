@@ -2,15 +2,16 @@
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from .command import Command
+from .judged import INPUT, checks_on, data_of, rows_of
 
 if TYPE_CHECKING:
-    from ..exports import Checks, Format, Signature
-    from ..zoo import Data, Run
+    from ..exports import Format, Signature
+    from ..zoo import Data
 
 __all__ = ["Export"]
 
@@ -18,9 +19,7 @@ FormatName = Literal[
     "litert", "litert_float16", "litert_dynamic", "litert_int8", "onnx", "openvino"
 ]
 
-_JUDGED_ROWS = 2000
 _CALIBRATED_ROWS = 200
-_INPUT = "features"  # of every model of the zoo
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -68,7 +67,7 @@ class Export(Command):
         from .. import exports, zoo
 
         trained = zoo.Run.load(self.run_directory)
-        data = None if self.unjudged else _data(trained)
+        data = None if self.unjudged else data_of(trained)
         published = exports.export(
             trained.load_model(),
             self.directory,
@@ -80,7 +79,7 @@ class Export(Command):
             shrink=self.shrink,
             formats=self._formats(data),
             warmup=self.warmup,
-            checks=_checks(data),
+            checks=checks_on(data),
             card=trained.card(),
         )
         print(published)
@@ -97,30 +96,6 @@ class Export(Command):
 
         if data is None or "litert_int8" not in self.formats:
             return [*self.formats]
-        features, _ = _rows(data, "train", _CALIBRATED_ROWS)
-        calibrated = exports.LiteRT("int8", calibration={_INPUT: features})
+        features, _ = rows_of(data, "train", _CALIBRATED_ROWS)
+        calibrated = exports.LiteRT("int8", calibration={INPUT: features})
         return [calibrated if name == calibrated.name else name for name in self.formats]
-
-
-def _data(run: "Run") -> "Data":
-    """What it was trained on, loaded as it was then."""
-    from .. import zoo
-
-    names = ("name", "batch_size", "seed", "data_dir", "validation_fraction", "image_size")
-    return zoo.load_data(**{name: run.config["data"][name] for name in names})
-
-
-def _checks(data: "Data | None") -> "Checks":
-    from .. import exports
-
-    if data is None:
-        return exports.Checks()
-    features, labels = _rows(data, "validation", _JUDGED_ROWS)
-    return exports.Checks(data=({_INPUT: features}, labels))
-
-
-def _rows(data: "Data", part: str, count: int) -> "tuple[Any, Any]":
-    """Raw examples, drawn: the data may be sorted by class."""
-    rows = data.raw(part).unbatch().shuffle(10 * count, seed=0).batch(count)
-    batch: Any = next(iter(rows.as_numpy_iterator()))
-    return batch

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import tyro
 
 from .command import Command
+from .judged import checks_on, data_of
 
 if TYPE_CHECKING:
-    from ..exports import Version
+    from ..exports import Checks, Version
 
 __all__ = ["Exports"]
 
@@ -30,26 +31,41 @@ class Exports(Command):
     verify: tyro.conf.FlagCreatePairsOff[bool] = False
     """Compare the checksums, load every version, and ask it what its gates ask."""
 
+    run_directory: Annotated[
+        Path | None, tyro.conf.arg(name="run", metavar="RUN", help_behavior_hint="(default: none)")
+    ] = None
+    """Directory of the run that was exported, on whose validation data to verify, too."""
+
     def run(self) -> int:
         """Prints a paragraph for each version; returns 1 if one is not blessed."""
         from .. import exports
 
         found = exports.listing(self.directory)
+        checks = self._checks()
         wrong = 0
         for version in found:
             problem = version.problem
             print(_text(version))
             if self.verify and problem is None:
-                problem = self._verified(version)
+                problem = self._verified(version, checks)
             wrong += problem is not None
-        print(f"{len(found)} versions, {wrong} not blessed")
+        print(f"{len(found)} version{'s' * (len(found) != 1)}, {wrong} not blessed")
         return 1 if wrong else 0
 
-    def _verified(self, version: "Version") -> str | None:
+    def _checks(self) -> "Checks":
+        from .. import zoo
+
+        if self.run_directory is None:
+            return checks_on(None)
+        if not self.verify:
+            raise ValueError(f"Expected --verify with --run. Received: --run {self.run_directory}")
+        return checks_on(data_of(zoo.Run.load(self.run_directory)))
+
+    def _verified(self, version: "Version", checks: "Checks") -> str | None:
         from .. import exports
 
         try:
-            results = exports.verify(self.directory, version.version)
+            results = exports.verify(self.directory, version.version, checks)
         except exports.ExportError as error:
             print(f"  not verified: {error}\n")
             return str(error)
@@ -67,4 +83,5 @@ def _text(version: "Version") -> str:
         lines.append(f"  blessed {version.blessing.created}: {gates}")
     for name, specs in version.signatures.items():
         lines += [f"  {name}", *(f"    {line}" for line in str(specs).splitlines())]
+    lines += [f"  format {name}: {size:,} bytes" for name, size in version.formats.items()]
     return "\n".join([*lines, ""])

@@ -1,12 +1,13 @@
 """`blessing.json`: which files were judged, and what the gates found."""
 
+import contextlib
 import datetime
 import hashlib
 import json
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -94,10 +95,19 @@ class Blessing:
         }
 
 
-def bless(path: Path, gates: Sequence[GateResult], precision: str) -> Blessing:
-    """Writes `blessing.json` beside the files at `path`, which passed the gates."""
+def bless(
+    path: Path, gates: Sequence[GateResult], precision: str, packages: Iterable[str] = ()
+) -> Blessing:
+    """Writes `blessing.json` beside the files at `path`, which passed the gates.
+
+    Args:
+        path: of the version.
+        gates: what they found.
+        precision: the shortest float dtype in which the model computes.
+        packages: that were at work besides our own, as they are imported.
+    """
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    blessing = Blessing(checksums(path), tuple(gates), now, _versions(), precision)
+    blessing = Blessing(checksums(path), tuple(gates), now, _versions(packages), precision)
     text = json.dumps(blessing.to_dict(), indent=2, default=float)
     (path / _FILE).write_text(text + "\n", "utf-8")
     return blessing
@@ -160,14 +170,12 @@ def _parsed(content: Any) -> Blessing:
     return Blessing(files, gates, str(content["created"]), versions, precision)
 
 
-def _versions() -> dict[str, str]:
-    packages = ("keras-occam", "tensorflow", "keras", "numpy")
+def _versions(more: Iterable[str]) -> dict[str, str]:
+    packages = ["keras-occam", "tensorflow", "numpy", *(name.partition(".")[0] for name in more)]
+    if "keras" in sys.modules:
+        packages.append("keras")
     found = {"python": platform.python_version()}
     for package in packages:
-        if package == "keras" and package not in sys.modules:
-            continue
-        try:
+        with contextlib.suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
     return found

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .blessing import Blessing
-from .formats import format_files
+from .format_files import format_files
 from .predictor import Predictor
 from .specs import SignatureSpecs
 

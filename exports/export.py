@@ -13,14 +13,15 @@ from .blessing import bless
 from .card import check_card, write_card
 from .checks import Checks
 from .compaction import Compaction, fold_batch_norm, shrink
-from .formats import Format, check_formats, choose_formats, convert, format_files
+from .format_files import format_files
+from .formats import Format, check_formats, choose_formats, convert
 from .gates import Candidate, run_gates
 from .gates.in_c import compiled
 from .gates.sample import sample
 from .predictor import Predictor, open_version
 from .publishing import check_keep, labels, listing, prune, publish, staging
 from .servable import Servable, Traceable
-from .signatures import Signature, choose
+from .signatures import Signature, choose_signatures
 from .specs import SignatureSpecs
 from .warmup import check_batch_sizes, write_warmup
 
@@ -151,7 +152,7 @@ def export(
     """
     from .classifier import Classifier  # here, since only a writer needs Keras
 
-    chosen, others = choose(signatures), choose_formats(formats)
+    chosen, others = choose_signatures(signatures), choose_formats(formats)
     _check_compaction(chosen, fold, shrink)
     check_card(card or {})
     check_batch_sizes(warmup, len(chosen))
@@ -172,7 +173,8 @@ def export(
         _write_warmup(staged, written, warmup)
         candidate = _candidate(staged, written, classifier, servable, checks)
         results = (*run_gates(candidate), *convert(others, smaller, candidate))
-        blessing = bless(staged, results, candidate.precision)
+        packages = [package for format in others for package in format.packages]
+        blessing = bless(staged, results, candidate.precision, packages)
         write_card(staged, written, blessing, card or {})
         path = publish(staged)
     if keep is not None:
@@ -202,14 +204,8 @@ def _candidate(
         servable.precision,
         classifier.class_names,
         sum(weight.dtype.size * weight.shape.num_elements() for weight in weights),
-        checks.data,
         None if checks.data is None else _live(staged.parent, written),
-        checks.allowed_drop,
-        None if checks.plain is None else Path(checks.plain),
-        checks.latency_ratio,
-        checks.least_agreement,
-        checks.allowed_rise,
-        checks.in_c,
+        **vars(checks),
     )
 
 

@@ -8,24 +8,31 @@ from pathlib import Path
 import tensorflow as tf
 
 from .blessing import Blessing
+from .checks import Checks
 from .errors import ExportError
-from .formats import formats_in, judge
+from .format_files import formats_in
+from .formats import judge
 from .gates import Candidate, GateResult, run_gates
 from .predictor import open_version
 
 __all__ = ["verify"]
 
 
-def verify(directory: str | os.PathLike[str], version: int) -> tuple[GateResult, ...]:
+def verify(
+    directory: str | os.PathLike[str],
+    version: int,
+    checks: Checks = Checks(),  # noqa: B008
+) -> tuple[GateResult, ...]:
     """Judges a published version once more, by its checksums and by every gate that needs no model.
 
-    Formats are asked in their own runtimes, the exact ones compared with the SavedModel. Keras is
-    not needed for it. The checksums come first: nothing is loaded of which a byte was
-    changed.
+    Formats are asked in their own runtimes and compared with the SavedModel: the exact ones in any
+    case, approximations on the data of `checks`, if there is any. Keras is not needed for it. The
+    checksums come first: nothing is loaded of which a byte was changed.
 
     Args:
         directory: the parent of the versions.
         version: its number.
+        checks: data to be judged by, and another SavedModel to be as fast as.
 
     Returns:
         What the gates found, `checksums` first.
@@ -59,7 +66,7 @@ def verify(directory: str | os.PathLike[str], version: int) -> tuple[GateResult,
     except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
         message = f"gate loading: Expected what TensorFlow loads. Received: {error}"
         raise ExportError(message) from error
-    candidate = Candidate(path, predictor, precision=blessing.precision)
+    candidate = Candidate(path, predictor, precision=blessing.precision, **vars(checks))
     return (same, *run_gates(candidate), *_formats(candidate))
 
 

@@ -7,7 +7,7 @@ from .judge import judge
 from .litert import LiteRT
 from .onnx import ONNX
 from .openvino import OpenVINO
-from .reading import format_files, formats_in, open_format
+from .reading import open_format
 
 __all__ = [
     "ONNX",
@@ -17,8 +17,6 @@ __all__ = [
     "check_formats",
     "choose_formats",
     "convert",
-    "format_files",
-    "formats_in",
     "judge",
     "open_format",
 ]

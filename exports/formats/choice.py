@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Sequence
 
+from ..choice import choose
 from ..errors import ExportError
 from .format import Format
 from .litert import LiteRT
@@ -30,14 +31,7 @@ def choose_formats(formats: Sequence[str | Format]) -> tuple[Format, ...]:
         ValueError: a name is unknown, or given twice.
         ExportError: `"litert_int8"`, which needs data.
     """
-    chosen: dict[str, Format] = {}
-    given = [formats] if isinstance(formats, str | Format) else formats
-    for each in given:
-        format = each if isinstance(each, Format) else _by_name(each)
-        if format.name in chosen:
-            raise ValueError(f"Expected each format once. Received: {format.name!r} twice")
-        chosen[format.name] = format
-    return tuple(chosen.values())
+    return tuple(choose(formats, Format, _by_name).values())
 
 
 def _by_name(name: str) -> Format:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from ..errors import ExportError
+from ..format_files import CLASS_NAMES, FOLDER
 from ..gates import Candidate, GateResult
 from ..servable import SIGNATURE, Servable, Traceable
 from ..signatures.serving_default import numbers
 from .format import Format
 from .judge import judge
-from .reading import CLASS_NAMES, FOLDER
 
 if TYPE_CHECKING:
     from ..classifier import Classifier

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ExportError
+from ..format_files import CLASS_NAMES, FOLDER, formats_in
 from ..predictor import Predictor
 from ..runtime import Runtime
 from ..saved_model import read_specs
@@ -18,10 +19,8 @@ from .litert import LiteRTEngine
 from .onnx import ONNXEngine
 from .openvino import OpenVINOEngine
 
-__all__ = ["CLASS_NAMES", "FOLDER", "format_files", "formats_in", "open_format"]
+__all__ = ["open_format"]
 
-FOLDER = "formats"
-CLASS_NAMES = "class_names.json"
 _ENGINES: dict[str, type[Engine]] = {
     "litert": LiteRTEngine,
     "onnx": ONNXEngine,
@@ -52,19 +51,6 @@ class _FormatRuntime(Runtime):
         spec = self.specs[SIGNATURE].outputs[name]
         row = [size or 0 for size in spec.shape.as_list()[1:]]
         return np.zeros((0, *row), spec.dtype.as_numpy_dtype)
-
-
-def formats_in(path: Path) -> list[str]:
-    """The names of the formats of the version at `path`."""
-    return sorted(entry.name for entry in (path / FOLDER).glob("*") if entry.is_dir())
-
-
-def format_files(path: Path) -> dict[str, dict[str, int]]:
-    """The bytes of the files of each format of the version at `path`, by format and file name."""
-    return {
-        name: {file.name: file.stat().st_size for file in sorted((path / FOLDER / name).iterdir())}
-        for name in formats_in(path)
-    }
 
 
 def open_format(path: Path, name: str, version: int | None = None) -> Predictor:

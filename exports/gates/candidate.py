@@ -1,5 +1,6 @@
 """`Candidate`: a written model that is not published yet, and what it is judged by."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,14 +26,9 @@ class Candidate:
         precision: the shortest float dtype in which it computes: `"float32"`, `"bfloat16"`, ...
         class_names: the names that the classes should have, by class id.
         weight_bytes: of the model's weights.
-        data: features by name and labels `(n,)`, class ids or class names, to be judged by.
         live: the version that is served now.
-        allowed_drop: how much lower the accuracy on `data` may be than the model's or `live`'s.
-        plain: a SavedModel of the same inputs, to be compared with in speed.
-        latency_ratio: how many times as long as `plain` one row may take.
-        least_agreement: the share of class ids in which an approximation must agree with the model.
-        allowed_rise: how much higher its negative log-likelihood may be, in nats.
-        in_c: whether a program in C loads it; None: asked where that program can be compiled.
+        data, allowed_drop, plain, latency_ratio, least_agreement, allowed_rise, in_c: as in
+            `Checks`.
     """
 
     path: Path
@@ -41,10 +37,10 @@ class Candidate:
     precision: str = "float32"
     class_names: tuple[str, ...] | None = None
     weight_bytes: int | None = None
-    data: tuple[Features, Any] | None = None
     live: Path | None = None
+    data: tuple[Features, Any] | None = None
     allowed_drop: float = 0.01
-    plain: Path | None = None
+    plain: str | os.PathLike[str] | None = None
     latency_ratio: float = 1.5
     least_agreement: float = 0.98
     allowed_rise: float = 0.05

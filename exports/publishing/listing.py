@@ -8,6 +8,7 @@ from google.protobuf.message import DecodeError
 
 from ..blessing import Blessing
 from ..errors import ExportError
+from ..format_files import format_files
 from ..saved_model import read_specs
 from ..specs import SignatureSpecs
 from .labels import labels
@@ -28,6 +29,7 @@ class Version:
         problem: why there is none; of the contents nothing was read.
         bytes: of all its files.
         signatures: what goes into each signature and comes out, by its name.
+        formats: bytes of each format besides the SavedModel, by its name.
     """
 
     version: int
@@ -37,6 +39,7 @@ class Version:
     problem: str | None
     bytes: int
     signatures: dict[str, SignatureSpecs]
+    formats: dict[str, int]
 
 
 def listing(directory: str | os.PathLike[str]) -> list[Version]:
@@ -68,7 +71,14 @@ def _version(path: Path, given: list[str]) -> Version:
     except (OSError, DecodeError, IndexError) as error:
         blessing, problem = None, f"Expected a SavedModel. Received: {error}"
     return Version(
-        int(path.name), path, tuple(sorted(given)), blessing, problem, _bytes(path), signatures
+        int(path.name),
+        path,
+        tuple(sorted(given)),
+        blessing,
+        problem,
+        _bytes(path),
+        signatures,
+        {name: sum(files.values()) for name, files in format_files(path).items()},
     )
 
 

@@ -1,6 +1,6 @@
 """What an export can be asked: one signature a file."""
 
-from .choice import choose
+from .choice import choose_signatures
 from .classify import Classify
 from .embedding import Embedding
 from .image_bytes import ImageBytes
@@ -17,5 +17,5 @@ __all__ = [
     "ServingDefault",
     "Signature",
     "Uncertainty",
-    "choose",
+    "choose_signatures",
 ]

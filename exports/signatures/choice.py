@@ -1,7 +1,8 @@
-"""`choose`: signatures by their names or as objects."""
+"""`choose_signatures`: signatures by their names or as objects."""
 
 from collections.abc import Sequence
 
+from ..choice import choose
 from .classify import Classify
 from .embedding import Embedding
 from .image_bytes import ImageBytes
@@ -10,7 +11,7 @@ from .serving_default import ServingDefault
 from .signature import Signature
 from .uncertainty import Uncertainty
 
-__all__ = ["choose"]
+__all__ = ["choose_signatures"]
 
 _KINDS = {
     kind.name: kind
@@ -18,7 +19,7 @@ _KINDS = {
 }
 
 
-def choose(signatures: Sequence[str | Signature]) -> dict[str, Signature]:
+def choose_signatures(signatures: Sequence[str | Signature]) -> dict[str, Signature]:
     """The signatures by name, `serving_default` always the first.
 
     Args:
@@ -27,13 +28,7 @@ def choose(signatures: Sequence[str | Signature]) -> dict[str, Signature]:
     Raises:
         ValueError: a name is unknown, or given twice.
     """
-    chosen: dict[str, Signature] = {}
-    given = [signatures] if isinstance(signatures, str | Signature) else signatures
-    for each in given:
-        signature = each if isinstance(each, Signature) else _by_name(each)
-        if signature.name in chosen:
-            raise ValueError(f"Expected each signature once. Received: {signature.name!r} twice")
-        chosen[signature.name] = signature
+    chosen = choose(signatures, Signature, _by_name)
     default = chosen.pop(ServingDefault.name, ServingDefault())
     return {ServingDefault.name: default, **chosen}
 

@@ -46,7 +46,7 @@ def test_versions_labels_blessings_sizes_and_signatures_are_shown(run):
         "    output label: string (None,)",
         "    output probabilities: float32 (None, 3)",
         "",
-        "1 versions, 0 not blessed",
+        "1 version, 0 not blessed",
     ]
 
 
@@ -60,7 +60,7 @@ def test_a_changed_byte_is_found_where_it_is_looked_for(run):
     status, out, _ = run("--verify")
     assert status == 1
     assert "  not verified: gate checksums: " in out
-    assert out.endswith("1 versions, 1 not blessed\n")
+    assert out.endswith("1 version, 1 not blessed\n")
 
 
 def test_verify_runs_the_gates(run):
@@ -68,6 +68,12 @@ def test_verify_runs_the_gates(run):
     assert status == 0
     assert "  verified checksums: 4 files are as they were blessed\n" in out
     assert "  verified loading: loads and answers the same where Keras cannot be" in out
+
+
+def test_the_data_of_a_run_is_for_verifying(run):
+    status, out, err = run("--run", "runs/digits")
+    assert (status, out) == (2, "")
+    assert "Expected --verify with --run. Received: --run runs/digits" in err
 
 
 def test_a_version_without_a_blessing_is_shown_and_counted(run):

@@ -189,6 +189,9 @@ def test_the_whole_way_on_digits(occam, tmp_path):
     assert "version 1 in exports/1" in exported.stdout, exported.stderr
     assert "  classify\n    input  inputs: string (None,)" in exported.stdout
 
+    listed = occam("exports", "exports", "--verify", "--run", "run")
+    assert "  verified metric: accuracy 0.9" in listed.stdout, listed.stderr
+
     arrays = ["digits.npz", "--array", "x_test"]
     scored = occam("predict", "exports", *arrays, "--labels", "y_test")
     assert float(scored.stdout.split()[1]) > 0.9, scored.stderr

@@ -77,7 +77,7 @@ import sys
 import keras
 from occam.exports.classifier import Classifier
 from occam.exports.export import _servable
-from occam.exports.signatures import choose
+from occam.exports.signatures import choose_signatures
 layers = keras.layers
 keras.utils.set_random_seed(0)
 word, number = keras.Input((1,), dtype="string"), keras.Input((1,), dtype="int64")
@@ -87,7 +87,7 @@ features = [
     layers.IntegerLookup(vocabulary=[9, 7], output_mode="one_hot")(number),
 ]
 model = keras.Model([word, number], layers.Dense(3)(layers.concatenate(features)))
-_servable(Classifier(model, None, None), choose(()).values()).save(sys.argv[1])
+_servable(Classifier(model, None, None), choose_signatures(()).values()).save(sys.argv[1])
 """
 
 

@@ -63,6 +63,9 @@ def test_every_format_lies_in_its_own_directory_and_is_blessed(published):
     assert {f"formats/{name}/{file}" for name, files in FILES.items() for file in files} < set(
         blessed.files
     )
+    assert {"ai_edge_litert", "tf2onnx", "onnxruntime", "openvino"} < set(blessed.versions)
+    (listed,) = exports.listing(published.path.parent)
+    assert listed.formats == published.formats
     gates = [gate.name for gate in blessed.gates if "/" in gate.name]
     common = ["determinism", "batches", "labels", "metric"]
     for name in FILES:

@@ -107,6 +107,17 @@ def test_verify_asks_every_format(version):
     assert len(formats) == 3 * 4 + 3 * 3
 
 
+def test_verify_judges_approximations_on_data(version, flowers):
+    data = ({"flower": flowers.x}, flowers.classes)
+    results = exports.verify(version.parent, 1, exports.Checks(data=data))
+    found = {result.name: result for result in results}
+    names = ("litert_float16", "litert_dynamic", "litert_int8")
+    assert all(found[f"{name}/agreement"].figures["agreement"] >= 0.98 for name in names)
+    wrong = exports.Checks(data=({"flower": flowers.x}, ["dog"] * len(flowers.x)))
+    with pytest.raises(exports.ExportError, match=r"labels among .* Received: \['dog'\]"):
+        exports.verify(version.parent, 1, wrong)
+
+
 def test_verify_finds_swapped_labels(version):
     names = version / "formats" / "class_names.json"
     names.write_text(json.dumps(["bee", "ant", "cat"]))
