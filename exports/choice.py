@@ -1,7 +1,7 @@
 """`choose`: things that are given by their names or as objects."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 __all__ = ["Named", "choose"]
 
@@ -31,7 +31,8 @@ def choose(
     """
     what = kind.__name__.lower()
     chosen: dict[str, T] = {}
-    for each in [given] if isinstance(given, str | kind) else given:
+    several: Any = [given] if isinstance(given, str | kind) else given
+    for each in several:
         thing = make(each) if isinstance(each, str) else each
         if not isinstance(thing, kind):
             raise TypeError(f"Expected a {what} or its name. Received: {thing!r}")
