@@ -17,7 +17,10 @@ __all__ = ["ProximalPenalty"]
 
 
 class _Strength:
-    """A checked float attribute, in a scalar variable of which the name begins with `_`."""
+    """A checked float attribute, in a scalar variable of which the name begins with `_`.
+
+    Without a value, None, there is no variable, and none can be assigned any more.
+    """
 
     def __set_name__(self, owner: type, name: str):
         self.name = name
@@ -25,15 +28,24 @@ class _Strength:
     def __get__(self, callback: Any, owner: type | None = None) -> Any:
         return self if callback is None else vars(callback)[self.name]
 
-    def __set__(self, callback: Any, value: float):
+    def __set__(self, callback: Any, value: float | None):
+        own, name = vars(callback), self.name
+        if value is None and own.get(name) is None:
+            own[name] = None
+            return
         number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
         if not number or not 0 <= value < math.inf:
             raise ValueError(
-                f"ProximalPenalty: `{self.name}` must be a finite number >= 0. "
-                f"Received: {self.name}={value!r}"
+                f"ProximalPenalty: `{name}` must be a finite number >= 0. "
+                f"Received: {name}={value!r}"
             )
-        vars(callback)[self.name] = float(value)
-        getattr(callback, f"_{self.name}").assign(value)
+        if name in own and own[name] is None:
+            raise ValueError(
+                f"ProximalPenalty: `{name}` can be assigned only if it was given, be it as 0; it "
+                f"is no part of the training step. Received: {name}={value!r}"
+            )
+        own.setdefault(f"_{name}", _scalar(name)).assign(value)
+        own[name] = float(value)
         callback._check_groups()
 
 
@@ -50,8 +62,9 @@ class ProximalPenalty(keras.callbacks.Callback):
     The step is made in the graph, after every update, with the learning rate of that very update
     (schedules included), also within `steps_per_execution > 1`. With gradient accumulation it is
     made only when an update happens, with loss scaling not when the update is skipped. A constraint
-    that a variable has is applied after it, so that it holds. `l1` and `group_lasso` can be
-    assigned at any time, inside `fit` too, with no retrace.
+    that a variable has is applied after it, so that it holds. Of `l1` and `group_lasso`, what is
+    given, be it as 0, can be assigned at any time, inside `fit` too, with no retrace; what is not
+    is no part of the step.
 
     With SGD this is proximal gradient descent (ISTA) and has the minimum of the penalized loss as
     its fixed point. With an optimizer that scales its steps weight by weight, as Adam does, the
@@ -126,10 +139,8 @@ class ProximalPenalty(keras.callbacks.Callback):
             )
         self._step: ProximalStep | None = None
         self._debiasing = False
-        self._l1, self._group_lasso = _scalar("l1"), _scalar("group_lasso")
         self.groups = groups
-        self.l1 = 0.0 if l1 is None else l1
-        self.group_lasso = 0.0 if group_lasso is None else group_lasso
+        self.l1, self.group_lasso = l1, group_lasso
         self.layers = None if layers is None else check_patterns("layers", layers)
         self.exclude = check_patterns("exclude", exclude)
         self.debias_from = debias_from
@@ -143,13 +154,14 @@ class ProximalPenalty(keras.callbacks.Callback):
         kernels = select_kernels(self.model, self.layers, self.exclude)
         _refuse_other_penalties(kernels)
         self._debiasing = False
-        strengths, masked = (self._l1, self._group_lasso), self.debias_from is not None
-        self._step = ProximalStep(self.model, kernels, self.groups, strengths, masked=masked)
+        l1, group_lasso = (vars(self).get(name) for name in ("_l1", "_group_lasso"))
+        masked = self.debias_from is not None
+        self._step = ProximalStep(self.model, kernels, self.groups, l1, group_lasso, masked=masked)
         self._check_groups()
         install(self.model, self._step)
 
     def _check_groups(self) -> None:
-        if self._step is not None and self.group_lasso > 0:
+        if self._step is not None and self.group_lasso:
             self._step.check_groups()
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -186,12 +198,11 @@ class ProximalPenalty(keras.callbacks.Callback):
 
     def __getstate__(self):
         # A copy, as KerasTuner makes of callbacks, belongs to no training.
-        variables = {"_l1": None, "_group_lasso": None}
-        return {**vars(self), **variables, "_model": None, "_step": None, "_debiasing": False}
+        own = {name: v for name, v in vars(self).items() if name not in ("_l1", "_group_lasso")}
+        return {**own, "_model": None, "_step": None, "_debiasing": False}
 
     def __setstate__(self, state):
         vars(self).update(state)
-        self._l1, self._group_lasso = _scalar("l1"), _scalar("group_lasso")
         self.l1, self.group_lasso = state["l1"], state["group_lasso"]
 
 

@@ -20,7 +20,7 @@ class ProximalStep(TrainingHook):
         model: compiled.
         kernels: those that are thresholded.
         groups: "outputs" or "inputs".
-        strengths: scalar variables, of L1 and of group lasso.
+        l1, group_lasso: the strengths, scalar variables; None: not part of the graph.
         masked: whether the support can be fixed; it then is part of the graph.
 
     Attributes:
@@ -34,7 +34,8 @@ class ProximalStep(TrainingHook):
         model: keras.Model,
         kernels: list[Kernel],
         groups: str,
-        strengths: tuple[Any, Any],
+        l1: Any | None,
+        group_lasso: Any | None,
         *,
         masked: bool,
     ):
@@ -42,13 +43,14 @@ class ProximalStep(TrainingHook):
         self.kernels = kernels
         self.watched = [kernel.variable for kernel in kernels]
         self.axes = [kernel.groups(groups) for kernel in kernels]
-        self.l1, self.group_lasso = strengths
+        self.l1, self.group_lasso = l1, group_lasso
         self.on = keras.Variable(1.0, dtype="float32", trainable=False, name="on")
         self.masks = [
             keras.Variable(np.ones(v.shape), dtype="bool", trainable=False, name="support")
             for v in (self.watched if masked else [])
         ]
-        self.state = [self.on, self.l1, self.group_lasso, *self.masks]
+        strengths = [strength for strength in (l1, group_lasso) if strength is not None]
+        self.state = [self.on, *strengths, *self.masks]
 
     def check_groups(self) -> None:
         """Raises a ValueError that names the kernels whose groups are not known."""
@@ -71,8 +73,9 @@ class ProximalStep(TrainingHook):
         dtype = "float64" if variable.dtype == "float64" else "float32"
         rate = ops.cast(self._learning_rate(variable), dtype) * ops.cast(self.on, dtype)
         w = ops.cast(value, dtype)
-        w = soft_threshold(w, rate * ops.cast(self.l1, dtype))
-        if (axes := self.axes[index]) is not None:
+        if self.l1 is not None:
+            w = soft_threshold(w, rate * ops.cast(self.l1, dtype))
+        if self.group_lasso is not None and (axes := self.axes[index]) is not None:
             w = block_soft_threshold(w, rate * ops.cast(self.group_lasso, dtype), axes)
         if self.masks:
             w = ops.where(ops.convert_to_tensor(self.masks[index]), w, 0.0)

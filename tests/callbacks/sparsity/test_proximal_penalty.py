@@ -458,3 +458,17 @@ def test_an_assigned_strength_is_checked():
     with pytest.raises(ValueError, match="Received: l1='much'"):
         penalty.l1 = "much"
     assert penalty.l1 == 0.1
+
+
+def test_what_is_not_given_is_no_part_of_the_step():
+    penalty = ProximalPenalty(l1=0.1)
+    assert penalty.group_lasso is None
+    message = "`group_lasso` can be assigned only if it was given.* Received: group_lasso=0.1"
+    with pytest.raises(ValueError, match=message):
+        penalty.group_lasso = 0.1
+    with pytest.raises(ValueError, match=r"must be a finite number >= 0\. Received: l1=None"):
+        penalty.l1 = None
+    both = copy.deepcopy(ProximalPenalty(l1=0, group_lasso=0))
+    both.l1, both.group_lasso = 0.1, 0.2
+    assert (both.l1, both.group_lasso) == (0.1, 0.2)
+    assert copy.deepcopy(penalty).group_lasso is None
