@@ -2,12 +2,12 @@
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from .command import Command
-from .judged import INPUT, checks_on, data_of, rows_of
+from .judged import INPUT, JUDGED_ROWS, checks_on, data_of, rows_of
 
 if TYPE_CHECKING:
     from ..exports import Format, Signature
@@ -44,8 +44,9 @@ class Export(Command):
     ] = None
     """Adds the signature uncertainty, of T passes with dropout left on."""
 
-    temperature: float = 1.0
-    """By which the logits are divided."""
+    temperature: float | Literal["fit"] = 1.0
+    """By which the logits are divided; fit: by what makes the validation data of the run the most
+    probable."""
 
     fold: tyro.conf.FlagCreatePairsOff[bool] = False
     """Make batch normalization a part of the kernels before."""
@@ -62,27 +63,51 @@ class Export(Command):
     warmup: tuple[int, ...] = (1,)
     """Batch sizes of the requests that a server asks each signature before it serves."""
 
+    keep: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: all)")] = (
+        None
+    )
+    """How many of the newest versions stay, besides those that have a label."""
+
+    promote: Annotated[
+        str | None, tyro.conf.arg(metavar="LABEL", help_behavior_hint="(default: none)")
+    ] = None
+    """The label that the version gets, such as stable."""
+
     def run(self) -> None:
         """Exports, and prints what was published."""
         from .. import exports, zoo
 
         trained = zoo.Run.load(self.run_directory)
         data = None if self.unjudged else data_of(trained)
+        model, preprocessing = trained.load_model(), trained.load_preprocessing()
         published = exports.export(
-            trained.load_model(),
+            model,
             self.directory,
             class_names=trained.config["data"]["class_names"],
-            preprocessing=trained.load_preprocessing(),
+            preprocessing=preprocessing,
             signatures=self._signatures(),
-            temperature=self.temperature,
+            temperature=self._temperature(model, preprocessing, data),
             fold=self.fold,
             shrink=self.shrink,
             formats=self._formats(data),
             warmup=self.warmup,
             checks=checks_on(data),
             card=trained.card(),
+            keep=self.keep,
         )
+        if self.promote is not None:
+            exports.promote(self.directory, published.version, self.promote)
         print(published)
+
+    def _temperature(self, model: Any, preprocessing: Any, data: "Data | None") -> float:
+        from .. import exports
+
+        if self.temperature != "fit":
+            return self.temperature
+        if data is None:
+            raise ValueError("Expected data to fit the temperature to. Received: --unjudged")
+        features, labels = rows_of(data, "validation", JUDGED_ROWS)
+        return exports.fit_temperature(model.predict(preprocessing(features), verbose=0), labels)
 
     def _signatures(self) -> "list[str | Signature]":
         from .. import exports
@@ -94,8 +119,10 @@ class Export(Command):
     def _formats(self, data: "Data | None") -> "list[str | Format]":
         from .. import exports
 
-        if data is None or "litert_int8" not in self.formats:
+        if "litert_int8" not in self.formats:
             return [*self.formats]
+        if data is None:
+            raise ValueError("Expected data to calibrate litert_int8 by. Received: --unjudged")
         features, _ = rows_of(data, "train", _CALIBRATED_ROWS)
         calibrated = exports.LiteRT("int8", calibration={INPUT: features})
         return [calibrated if name == calibrated.name else name for name in self.formats]

@@ -1,8 +1,10 @@
 """`occam exports`."""
 
 import dataclasses
+import textwrap
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import tyro
 
@@ -10,7 +12,7 @@ from .command import Command
 from .judged import checks_on, data_of
 
 if TYPE_CHECKING:
-    from ..exports import Checks, Version
+    from ..exports import Blessing, Checks, Version
 
 __all__ = ["Exports"]
 
@@ -36,12 +38,27 @@ class Exports(Command):
     ] = None
     """Directory of the run that was exported, on whose validation data to verify, too."""
 
+    promote: Annotated[
+        int | None, tyro.conf.arg(metavar="VERSION", help_behavior_hint="(default: none)")
+    ] = None
+    """Gives the label to this version first."""
+
+    rollback: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Gives the label back to the version that had it before first."""
+
+    label: str = "stable"
+    """That is given by --promote or --rollback."""
+
     def run(self) -> int:
         """Prints a paragraph for each version; returns 1 if one is not blessed."""
         from .. import exports
 
-        found = exports.listing(self.directory)
         checks = self._checks()
+        if self.promote is not None:
+            exports.promote(self.directory, self.promote, self.label)
+        if self.rollback:
+            exports.rollback(self.directory, self.label)
+        found = exports.listing(self.directory)
         wrong = 0
         for version in found:
             problem = version.problem
@@ -53,12 +70,14 @@ class Exports(Command):
         return 1 if wrong else 0
 
     def _checks(self) -> "Checks":
-        from .. import zoo
-
+        if self.promote is not None and self.rollback:
+            raise ValueError("Expected --promote or --rollback. Received: both")
         if self.run_directory is None:
             return checks_on(None)
         if not self.verify:
             raise ValueError(f"Expected --verify with --run. Received: --run {self.run_directory}")
+        from .. import zoo
+
         return checks_on(data_of(zoo.Run.load(self.run_directory)))
 
     def _verified(self, version: "Version", checks: "Checks") -> str | None:
@@ -69,7 +88,11 @@ class Exports(Command):
         except exports.ExportError as error:
             print(f"  not verified: {error}\n")
             return str(error)
-        print("\n".join(f"  verified {result.name}: {result.detail}" for result in results) + "\n")
+        lines = [f"  verified {result.name}: {result.detail}" for result in results]
+        lines.append("  not asked: parity, for which it takes the model")
+        if self.run_directory is None:
+            lines.append("  not asked: metric and agreement, for which it takes data: --run RUN")
+        print("\n".join(lines) + "\n")
         return None
 
 
@@ -79,9 +102,22 @@ def _text(version: "Version") -> str:
     if version.blessing is None:
         lines.append(f"  not blessed: {version.problem}")
     else:
-        gates = ", ".join(gate.name for gate in version.blessing.gates)
-        lines.append(f"  blessed {version.blessing.created}: {gates}")
-    for name, specs in version.signatures.items():
+        passed = f"  blessed {version.blessing.created}: {_gates(version.blessing)}"
+        lines += textwrap.wrap(passed, 80, subsequent_indent="    ")
+    for name, specs in sorted(version.signatures.items(), key=_default_first):
         lines += [f"  {name}", *(f"    {line}" for line in str(specs).splitlines())]
     lines += [f"  format {name}: {size:,} bytes" for name, size in version.formats.items()]
     return "\n".join([*lines, ""])
+
+
+def _gates(blessing: "Blessing") -> str:
+    """Their names; of each format only how many there are."""
+    names = [gate.name.rpartition("/") for gate in blessing.gates]
+    own = [name for format, _, name in names if not format]
+    formats = Counter(format for format, _, _ in names if format)
+    return ", ".join([*own, *(f"{format} ({count})" for format, count in formats.items())])
+
+
+def _default_first(signature: tuple[str, Any]) -> tuple[bool, str]:
+    name, _ = signature
+    return name != "serving_default", name

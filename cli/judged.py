@@ -6,10 +6,10 @@ if TYPE_CHECKING:
     from ..exports import Checks
     from ..zoo import Data, Run
 
-__all__ = ["INPUT", "checks_on", "data_of", "rows_of"]
+__all__ = ["INPUT", "JUDGED_ROWS", "checks_on", "data_of", "rows_of"]
 
 INPUT = "features"  # of every model of the zoo
-_JUDGED_ROWS = 2000
+JUDGED_ROWS = 2000
 
 
 def data_of(run: "Run") -> "Data":
@@ -26,7 +26,7 @@ def checks_on(data: "Data | None") -> "Checks":
 
     if data is None:
         return exports.Checks()
-    features, labels = rows_of(data, "validation", _JUDGED_ROWS)
+    features, labels = rows_of(data, "validation", JUDGED_ROWS)
     return exports.Checks(data=({INPUT: features}, labels))
 
 

@@ -39,7 +39,8 @@ def test_versions_labels_blessings_sizes_and_signatures_are_shown(run):
     assert lines[0].startswith("version 1 (stable): ")
     assert lines[1].startswith("  blessed 2")
     assert "purity, determinism" in lines[1]
-    assert lines[2:] == [
+    assert max(map(len, lines)) <= 80
+    assert lines[lines.index("  serving_default") :] == [
         "  serving_default",
         "    input  x: float32 (None, 2)",
         "    output class_id: int64 (None,)",
@@ -74,6 +75,18 @@ def test_the_data_of_a_run_is_for_verifying(run):
     status, out, err = run("--run", "runs/digits")
     assert (status, out) == (2, "")
     assert "Expected --verify with --run. Received: --run runs/digits" in err
+
+
+def test_labels_are_given_and_given_back(run):
+    status, out, _ = run("--promote", "1", "--label", "canary")
+    assert (status, out.splitlines()[0].split(":")[0]) == (0, "version 1 (canary, stable)")
+    status, _, err = run("--rollback")
+    assert status == 2
+    assert "stable" in err
+    status, _, err = run("--promote", "1", "--rollback")
+    assert (status, "Expected --promote or --rollback. Received: both" in err) == (2, True)
+    status, _, err = run("--promote", "7")
+    assert (status, "Received: 7" in err) == (2, True)
 
 
 def test_a_version_without_a_blessing_is_shown_and_counted(run):

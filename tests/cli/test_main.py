@@ -184,12 +184,14 @@ def test_the_whole_way_on_digits(occam, tmp_path):
     tuned = occam("tune", "mlp", "--data", "digits", "--directory", "search", *space)
     assert "chosen: Regularization(" in tuned.stdout, tuned.stderr
 
-    compact = ["--signatures", "logits", "classify", "--fold", "--shrink"]
+    compact = ["--signatures", "logits", "classify", "--fold", "--shrink", "--promote", "stable"]
+    compact += ["--temperature", "fit", "--keep", "3"]
     exported = occam("export", "run", "exports", *compact)
     assert "version 1 in exports/1" in exported.stdout, exported.stderr
     assert "  classify\n    input  inputs: string (None,)" in exported.stdout
 
     listed = occam("exports", "exports", "--verify", "--run", "run")
+    assert listed.stdout.startswith("version 1 (stable): ")
     assert "  verified metric: accuracy 0.9" in listed.stdout, listed.stderr
 
     arrays = ["digits.npz", "--array", "x_test"]
