@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from .errors import ExportError
 from .head import logits, means_logits, output_units, probabilities
+from .inference import infer
 from .inputs import Inputs
 
 __all__ = ["Classifier"]
@@ -64,11 +65,11 @@ class Classifier:
 
     def probabilities(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """`(n, classes)` float32 from raw features by name; what is traced."""
-        return self.probabilities_of(self.model(self.prepared(features), training=False))
+        return self.probabilities_of(infer(self.model, self.prepared(features)))
 
     def logits(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """`(n, classes)` float32, of which the softmax are the probabilities."""
-        outputs = self.model(self.prepared(features), training=False)
+        outputs = infer(self.model, self.prepared(features))
         return logits(outputs, self._from_logits, self._temperature)
 
     def probabilities_of(self, outputs: tf.Tensor) -> tf.Tensor:
@@ -88,7 +89,7 @@ class Classifier:
             return raw
         if isinstance(self._preprocessing, keras.Layer):
             # Keras' augmentation layers are in training mode unless they are told otherwise.
-            return self._preprocessing(raw, training=False)
+            return infer(self._preprocessing, raw)
         return self._preprocessing(raw)
 
 

@@ -71,7 +71,11 @@ class Servable(tf.Module):
         return min(dtypes, key=lambda dtype: dtype.size).name
 
     def save(self, path: str) -> None:
-        """Writes the SavedModel into the directory `path`."""
+        """Writes the SavedModel into the directory `path`.
+
+        The same bytes from each fresh process. Within one, TensorFlow goes on numbering functions,
+        and a second export has other names in its graph.
+        """
         tf.saved_model.save(self, path, signatures=dict(self.functions))
         _set_methods(Path(path, "saved_model.pb"), dict(self._methods))
         # It holds a random number, and sums of what was just changed; nothing needs it.

@@ -29,7 +29,8 @@ def drops(operation: Any) -> bool:
 
 
 def _drops_itself(layer: Any) -> bool:
-    rates = (getattr(layer, name, None) for name in _RATES)
+    with tf.init_scope():  # a rate may be a weight, of which a graph has no value
+        rates = [getattr(layer, name, None) for name in _RATES]
     return bool(layer._seed_generators) and any(isinstance(r, Real) and r > 0 for r in rates)
 
 

@@ -6,8 +6,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ..compaction.graph import Graph, Step, Value, takes_training
+from ..compaction.graph import Graph, Step, Value
 from ..errors import ExportError
+from ..inference import infer
 
 __all__ = ["Flow", "Values", "inference", "is_flat"]
 
@@ -112,6 +113,6 @@ def is_flat(model: keras.Model) -> bool:
 
 def inference(step: Step, args: tuple, kwargs: dict) -> Any:
     """Calls as the model does outside of training."""
-    if takes_training(step.operation):
-        kwargs = {**kwargs, "training": False}
+    if isinstance(step.operation, keras.Layer):
+        return infer(step.operation, *args, **kwargs)
     return step.operation(*args, **kwargs)

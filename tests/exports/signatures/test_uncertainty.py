@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from occam import exports
+from occam import exports, zoo
 from occam.exports.classifier import Classifier
 from occam.exports.signatures import Uncertainty
 from occam.exports.signatures.sampling import sample
@@ -232,3 +232,41 @@ def test_an_input_called_seed_is_refused():
 def test_samples_are_two_or_more():
     with pytest.raises(ValueError, match=r"integer >= 2\. Received: samples=1"):
         Uncertainty(samples=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "regularization"),
+    [
+        ("mlp", (4,), zoo.Regularization(dropout=0.4)),
+        ("gru", (6, 1), zoo.Regularization(dropout=0.4)),
+        pytest.param(
+            "tcn",
+            (6, 1),
+            zoo.Regularization(spatial_dropout=0.4, drop_connect=0.2),
+            marks=pytest.mark.slow,
+        ),
+        ("resnet1d", (16, 1), zoo.Regularization(drop_block=0.3, stochastic_depth=0.4)),
+    ],
+)
+def test_models_of_the_zoo_are_exported_with_it(name, shape, regularization, tmp_path):
+    model = zoo.create_model(
+        name, input_shape=shape, num_classes=3, regularization=regularization, seed=0
+    )
+    x = np.random.default_rng(0).normal(size=(3, *shape)).astype("float32")
+    exports.export(model, tmp_path, signatures=["uncertainty"])
+    predictor = exports.load(tmp_path)
+    features = dict.fromkeys(predictor.inputs, x)
+    first, again, other = (
+        predictor.call("uncertainty", **features, seed=np.full(3, seed)) for seed in (1, 1, 2)
+    )
+    for key, values in first.items():
+        np.testing.assert_array_equal(again[key], values)
+        assert not np.allclose(other[key], values), key
+
+
+def test_a_rate_that_is_learned_counts(tmp_path):
+    concrete = zoo.layers.ConcreteDropout(layers.Dense(3), initial_rate=0.4)
+    model = keras.Sequential([keras.Input((4,), name="flower"), concrete])
+    exports.export(model, tmp_path, from_logits=True, signatures=["uncertainty"])
+    answer = exports.load(tmp_path).call("uncertainty", flower=ROWS, seed=[1, 2, 3])
+    assert np.all(answer["standard_deviation"] > 0)
