@@ -55,7 +55,7 @@ class Predictor:
 
         Raises:
             ValueError: a wrong shape, an input missing or unknown, or unequal numbers of rows.
-            TypeError: what the input's dtype cannot hold: text, fractions or too large integers.
+            TypeError: what the input's dtype cannot hold: text, fractions or too large numbers.
         """
         given = x if isinstance(x, Mapping) else dict.fromkeys(list(self.inputs)[:1], x)
         received = sorted(given) if isinstance(x, Mapping) else type(x).__name__
@@ -127,8 +127,8 @@ def load(
         FileNotFoundError: no such directory, no version in it, or not the one that was asked for;
             the message lists those that exist.
         ExportError: the version has no valid blessing; a file was added or removed, or with
-            `verify` changed; no version has the label; or the format is not there or its runtime
-            not installed.
+            `verify` changed; TensorFlow cannot load it; no version has the label; or the format is
+            not there or its runtime not installed.
         ValueError: the SavedModel there was not written by `export`.
 
     Example:
@@ -142,11 +142,9 @@ def load(
     >>> predictor.predict([[0.0, 0.0]])["label"]
     array(['ant'], dtype='<U3')
     """
-    from .publishing import labels, versions  # here, since the gates ask predictors
+    from .publishing import existing, labels, versions  # here, since the gates ask predictors
 
-    root = Path(directory)
-    if not root.is_dir():
-        raise FileNotFoundError(f"Expected the directory of an export. Received: {root}, not found")
+    root = existing(directory)
     found = versions(root)
     if not found:
         raise FileNotFoundError(f"Expected a version (1, 2, ...) in {root}. Received: none there")
@@ -155,7 +153,7 @@ def load(
     chosen = found[-1] if version is None else version
     if chosen not in found:
         raise FileNotFoundError(
-            f"Expected one of the versions {found} in {root}. Received: {chosen}"
+            f"Expected one of the versions {found} in {root}. Received: {chosen!r}"
         )
     if blessed or verify:
         _check_blessing(root / str(chosen), verify)
@@ -191,8 +189,18 @@ def _check_blessing(path: Path, contents: bool) -> None:
 
 
 def open_version(path: Path, version: int | None = None) -> Predictor:
-    """The predictor of the SavedModel at `path`, wherever it lies."""
-    return Predictor(SavedModel(path), version)
+    """The predictor of the SavedModel at `path`, wherever it lies.
+
+    Raises:
+        ExportError: TensorFlow cannot load it.
+        ValueError: it was not written by `export`.
+    """
+    try:
+        return Predictor(SavedModel(path), version)
+    except ValueError:
+        raise
+    except Exception as error:  # of whatever kind TensorFlow raises
+        raise ExportError(f"Expected what TensorFlow loads. Received: {path}, {error}") from error
 
 
 def _positive(batch_size: int) -> int:

@@ -1,5 +1,6 @@
 """How versions appear in a directory, which ones have a label, and which ones go."""
 
+from .existing import existing
 from .keep import check_keep, prune
 from .labels import labels, models_config, promote, rollback
 from .listing import Version, listing
@@ -8,6 +9,7 @@ from .publish import publish, staging, versions
 __all__ = [
     "Version",
     "check_keep",
+    "existing",
     "labels",
     "listing",
     "models_config",

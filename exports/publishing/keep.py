@@ -20,6 +20,7 @@ def prune(directory: str | os.PathLike[str], keep: int) -> list[int]:
     in one step, by a new name, before its files do.
 
     Raises:
+        FileNotFoundError: no such directory.
         ValueError: `keep` is not an integer >= 1.
     """
     check_keep(keep)
@@ -39,7 +40,7 @@ def check_keep(keep: int) -> None:
     Raises:
         ValueError: it is not an integer >= 1.
     """
-    if not (isinstance(keep, int) and keep >= 1):
+    if not (type(keep) is int and keep >= 1):  # a bool is none
         raise ValueError(f"keep must be an integer >= 1. Received: keep={keep!r}")
 
 

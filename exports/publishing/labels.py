@@ -45,7 +45,7 @@ def promote(directory: str | os.PathLike[str], version: int, label: str = "stabl
         label: letters, digits, `_`, `.` and `-`, a letter first.
 
     Raises:
-        FileNotFoundError: no such version.
+        FileNotFoundError: no such directory, or no such version in it.
         ExportError: it has no valid blessing.
         ValueError: `label` is no such name.
 
@@ -70,7 +70,7 @@ def promote(directory: str | os.PathLike[str], version: int, label: str = "stabl
     with locked(directory):
         if version not in (found := versions(directory)):
             raise FileNotFoundError(
-                f"Expected one of the versions {found} in {directory}. Received: {version}"
+                f"Expected one of the versions {found} in {directory}. Received: {version!r}"
             )
         path = directory / str(version)
         Blessing.read(path).check_names(path)
@@ -87,6 +87,7 @@ def rollback(directory: str | os.PathLike[str], label: str = "stable") -> int:
     """Gives a label back to the version that had it before, and returns that version.
 
     Raises:
+        FileNotFoundError: no such directory.
         ExportError: no version had it before that still exists.
     """
     directory = Path(directory)

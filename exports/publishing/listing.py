@@ -11,6 +11,7 @@ from ..errors import ExportError
 from ..format_files import format_files
 from ..saved_model import read_specs
 from ..specs import SignatureSpecs
+from .existing import existing
 from .labels import labels
 from .publish import versions
 
@@ -48,11 +49,7 @@ def listing(directory: str | os.PathLike[str]) -> list[Version]:
     Raises:
         FileNotFoundError: there is no such directory.
     """
-    directory = Path(directory)
-    if not directory.is_dir():
-        raise FileNotFoundError(
-            f"Expected the directory of an export. Received: {directory}, not found"
-        )
+    directory = existing(directory)
     given = labels(directory)
     return [
         _version(directory / str(number), [label for label, v in given.items() if v == number])

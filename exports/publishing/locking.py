@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .existing import existing
+
 __all__ = ["PREFIX", "locked", "replace_json"]
 
 PREFIX = ".tmp-"  # of whatever is not complete yet, or not wanted any more
@@ -16,8 +18,12 @@ PREFIX = ".tmp-"  # of whatever is not complete yet, or not wanted any more
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Nobody else is within it for the same directory; the kernel ends it even after `kill -9`."""
-    descriptor = os.open(directory, os.O_RDONLY)
+    """Nobody else is within it for the same directory; the kernel ends it even after `kill -9`.
+
+    Raises:
+        FileNotFoundError: there is no such directory.
+    """
+    descriptor = os.open(existing(directory), os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

@@ -26,9 +26,20 @@ def staging(directory: Path) -> Iterator[Path]:
 
     Its owner holds a lock on it, which the kernel lifts even after `kill -9`: whatever carries the
     prefix and no lock is the leftover of a dead process, and is removed here first.
+    `directory` is created if need be.
+
+    Raises:
+        OSError: nothing can be written there.
     """
-    _remove_leftovers(directory)
-    path, lock = _create_locked(directory)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(directory)
+        path, lock = _create_locked(directory)
+    except OSError as error:
+        what = "a file" if directory.is_file() else error.strerror
+        raise type(error)(
+            f"Expected a directory that can be written. Received: {directory}, {what}"
+        ) from error
     try:
         yield path
     finally:

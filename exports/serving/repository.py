@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..blessing import Blessing
 from ..errors import ExportError
-from ..publishing import labels
+from ..publishing import existing, labels
 from .errors import RequestError
 from .version import Version
 
@@ -60,11 +60,7 @@ class Repository:
     """
 
     def __init__(self, directory: str | os.PathLike[str], name: str, *, blessed: bool = True):
-        self.directory = Path(directory)
-        if not self.directory.is_dir():
-            raise FileNotFoundError(
-                f"Expected the directory of an export. Received: {directory}, not found"
-            )
+        self.directory = existing(directory)
         self.name = name
         self._blessed = blessed
         self._served = _Served(None, {}, {})

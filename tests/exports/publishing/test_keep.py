@@ -25,7 +25,7 @@ def test_the_newest_stays(directory):
     assert left(directory) == ["4"]
 
 
-@pytest.mark.parametrize("keep", [0, -1, 1.5])
+@pytest.mark.parametrize("keep", [0, -1, 1.5, True])
 def test_keep_is_a_positive_integer(directory, keep):
     with pytest.raises(ValueError, match=f"keep must be an integer >= 1. Received: keep={keep}"):
         exports.prune(directory, keep)

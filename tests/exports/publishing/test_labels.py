@@ -41,6 +41,8 @@ def test_who_was_killed_between_the_two_files_does_no_harm(directory):
 def test_only_what_is_there_and_blessed_gets_a_label(directory):
     with pytest.raises(FileNotFoundError, match=r"one of the versions \[1, 2, 3, 4\] .*: 9$"):
         exports.promote(directory, 9)
+    with pytest.raises(FileNotFoundError, match=r"one of the versions .*: '1'$"):
+        exports.promote(directory, "1")
     (directory / "2" / "blessing.json").unlink()
     with pytest.raises(exports.ExportError, match=r"a version with a blessing\. Received: .*2 wit"):
         exports.promote(directory, 2)
