@@ -1,7 +1,9 @@
 """A Keras model together with what leads to its inputs and what its outputs mean."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence, Sized
+from numbers import Real
 from typing import Any
 
 import keras
@@ -34,8 +36,9 @@ class Classifier:
 
     Raises:
         ExportError: the model is not such a classifier, or Keras runs on another backend.
-        ValueError: `class_names` does not fit the number of classes, or `temperature` is not
-            positive.
+        TypeError: `preprocessing` or `from_logits` is something else.
+        ValueError: `class_names` are not as many as the classes, or two are the same, or
+            `temperature` is not positive.
     """
 
     def __init__(
@@ -48,6 +51,8 @@ class Classifier:
     ):
         _check_backend()
         _check_model(model)
+        _check_preprocessing(preprocessing)
+        _check_from_logits(from_logits)
         self.model = model
         self._preprocessing = preprocessing
         inputs = Inputs.of(model)
@@ -121,15 +126,33 @@ def _check_model(model: Any) -> None:
         raise ExportError(f"Expected a keras.Model. Received: {type(model).__name__}")
 
 
+def _check_preprocessing(preprocessing: Any) -> None:
+    if not (preprocessing is None or callable(preprocessing)):
+        raise TypeError(
+            "preprocessing must be a function, a Keras layer or model, or None. "
+            f"Received: preprocessing={preprocessing!r}"
+        )
+
+
+def _check_from_logits(from_logits: Any) -> None:
+    if not isinstance(from_logits, bool | None):
+        raise TypeError(
+            f"from_logits must be True, False or None. Received: from_logits={from_logits!r}"
+        )
+
+
 def _class_names(names: Sequence[str] | None, classes: int) -> tuple[str, ...]:
     if names is None:
         return tuple(map(str, range(classes)))
-    if isinstance(names, str) or len(names) != classes:
+    if isinstance(names, str) or not isinstance(names, Sized) or len(names) != classes:
         raise ValueError(f"Expected class_names with {classes} names. Received: {names!r}")
-    return tuple(map(str, names))
+    given = tuple(map(str, names))
+    if twice := [name for name, times in Counter(given).items() if times > 1]:
+        raise ValueError(f"Expected class_names that differ. Received: {twice} more than once")
+    return given
 
 
 def _positive(temperature: float) -> float:
-    if not 0 < temperature < math.inf:
+    if not (isinstance(temperature, Real) and 0 < temperature < math.inf):
         raise ValueError(f"Expected a temperature > 0. Received: temperature={temperature!r}")
     return float(temperature)

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from .blessing import bless
 from .card import check_card, write_card
-from .checks import Checks
+from .checks import Checks, check_data
 from .compaction import Compaction, fold_batch_norm, shrink
 from .format_files import format_files
 from .formats import Format, check_formats, choose_formats, convert
@@ -133,9 +133,11 @@ def export(
         ExportError: the model is no such classifier, or not one for a signature, or a format,
             what a format needs is missing, or the written model does not pass a gate, which the
             message names. Nothing was published.
-        ValueError: `class_names` does not fit the number of classes, a signature or a format is
-            unknown, `temperature` is not positive, `warmup` has no batch sizes, or the model is not
-            one to fold or shrink.
+        OSError: nothing can be written into `directory`.
+        TypeError: an argument is something else.
+        ValueError: `class_names` are not as many as the classes, or two are the same, a signature
+            or a format is unknown, `temperature` is not positive, `warmup` has no batch sizes, the
+            data of `checks` has other inputs or classes, or the model is not one to fold or shrink.
 
     Example:
 
@@ -152,6 +154,7 @@ def export(
     """
     from .classifier import Classifier  # here, since only a writer needs Keras
 
+    _check_types(directory, checks, card)
     chosen, others = choose_signatures(signatures), choose_formats(formats)
     _check_compaction(chosen, fold, shrink)
     check_card(card or {})
@@ -161,12 +164,12 @@ def export(
     if checks.in_c:
         compiled()  # without a compiler it fails now and not at the end
     classifier = Classifier(model, preprocessing, from_logits, class_names, temperature)
+    check_data(checks.data, classifier.inputs.specs, classifier.class_names)
     check_formats(others, classifier.inputs.specs, checks.data)
     served, compactions = _compacted(model, fold, shrink)
     smaller = Classifier(served, preprocessing, from_logits, class_names, temperature)
     servable = _servable(smaller, chosen.values())
     directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
     with staging(directory) as staged:
         servable.save(str(staged))
         written = open_version(staged)
@@ -181,6 +184,17 @@ def export(
         prune(directory, keep)
     sizes = {name: sum(files.values()) for name, files in format_files(path).items()}
     return Export(path, int(path.name), written.class_names, written.specs, compactions, sizes)
+
+
+def _check_types(directory: Any, checks: Any, card: Any) -> None:
+    expected = {
+        "directory": (directory, str | os.PathLike, "a path"),
+        "checks": (checks, Checks, "exports.Checks(...)"),
+        "card": (card, Mapping | None, "values by name, or None"),
+    }
+    for name, (given, kinds, what) in expected.items():
+        if not isinstance(given, kinds):
+            raise TypeError(f"{name} must be {what}. Received: {name}={given!r}")
 
 
 def _write_warmup(staged: Path, written: Predictor, batch_sizes: Sequence[int]) -> None:

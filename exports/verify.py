@@ -5,10 +5,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import tensorflow as tf
-
 from .blessing import Blessing
-from .checks import Checks
+from .checks import Checks, check_data
 from .errors import ExportError
 from .format_files import formats_in
 from .formats import judge
@@ -63,9 +61,9 @@ def verify(
     same = GateResult("checksums", True, f"{len(blessing.files)} files are as they were blessed")
     try:
         predictor = open_version(path)
-    except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
-        message = f"gate loading: Expected what TensorFlow loads. Received: {error}"
-        raise ExportError(message) from error
+    except ValueError as error:
+        raise ExportError(f"gate loading: {error}") from error
+    check_data(checks.data, predictor.inputs, predictor.class_names)
     candidate = Candidate(path, predictor, precision=blessing.precision, **vars(checks))
     return (same, *run_gates(candidate), *_formats(candidate))
 

@@ -33,7 +33,8 @@ def check_batch_sizes(batch_sizes: Sequence[int], signatures: int) -> None:
     Raises:
         ValueError: as said.
     """
-    if not all(isinstance(size, int) and size >= 1 for size in batch_sizes):
+    listed = isinstance(batch_sizes, Sequence)
+    if not (listed and all(type(size) is int and size >= 1 for size in batch_sizes)):
         raise ValueError(f"warmup must be batch sizes >= 1. Received: warmup={batch_sizes!r}")
     if len(batch_sizes) * signatures > _MOST:
         raise ValueError(

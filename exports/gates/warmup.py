@@ -24,4 +24,5 @@ def check(candidate: Candidate) -> GateResult | None:
         )
     except ValueError as error:
         return GateResult(NAME, False, str(error))
-    return GateResult(NAME, True, f"{asked} warmup requests were answered", {"requests": asked})
+    said = "1 warmup request was" if asked == 1 else f"{asked} warmup requests were"
+    return GateResult(NAME, True, f"{said} answered", {"requests": asked})

@@ -7,6 +7,7 @@ import pytest
 from occam import exports
 
 NAMES = ["ant", "bee", "cat"]
+ROWS = np.zeros((2, 2), "float32")
 
 
 @pytest.mark.parametrize(
@@ -14,6 +15,11 @@ NAMES = ["ant", "bee", "cat"]
     [
         ({"data": ({}, [0.5])}, r"labels of dtype float64 and shape \(1,\)"),
         ({"data": ({}, [[1]])}, r"labels of dtype int64 and shape \(1, 1\)"),
+        ({"data": ({"x": ROWS}, [0, 1, 2])}, r"Received: 3 labels and rows {'x': 2}"),
+        ({"data": ({"x": ROWS, "y": ROWS[:1]}, [0, 1])}, r"2 labels and rows {'x': 2, 'y': 1}"),
+        ({"data": ({"x": 3}, [0])}, r"1 labels and rows {'x': 0}"),
+        ({"data": ({}, [0])}, "1 labels and rows {}"),
+        ({"data": ({"x": ROWS[:0]}, [])}, "at least one. Received: 0 labels"),
         ({"allowed_drop": -0.1}, "allowed_drop=-0.1"),
         ({"latency_ratio": 0}, "latency_ratio=0"),
         ({"least_agreement": 1.1}, "least_agreement=1.1"),
@@ -23,6 +29,37 @@ NAMES = ["ant", "bee", "cat"]
 def test_arguments_are_validated(arguments, message):
     with pytest.raises(ValueError, match=message):
         exports.Checks(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (3, r"data must be features by input name and labels, like .* Received: int"),
+        ((ROWS,), "Received: tuple of 1"),
+        ((ROWS, [0, 1]), "Received: ndarray in place of a dict by input name"),
+    ],
+)
+def test_data_is_features_by_name_and_labels(data, message):
+    with pytest.raises(TypeError, match=message):
+        exports.Checks(data=data)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (({"x": ROWS}, [0, 9]), r"Expected labels from 0 to 2\. Received: \[9\]"),
+        (({"x": ROWS}, [-1, 2]), r"Received: \[-1\]"),
+        (({"x": ROWS}, ["ant", "dog"]), r"labels among \['ant', .* Received: \['dog'\]"),
+        (({"z": ROWS}, [0, 1]), r"inputs \['x'\], .* Received: \['z'\] in the data of checks"),
+        (({"x": ROWS[:, :1]}, [0, 1]), r"'x': expected the shape \(None, 2\)"),
+    ],
+)
+def test_data_of_another_model_is_refused_before_anything_is_written(data, message, tmp_path):
+    model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])
+    directory = tmp_path / "exports"
+    with pytest.raises(ValueError, match=message):
+        exports.export(model, directory, class_names=NAMES, checks=exports.Checks(data=data))
+    assert not directory.exists()
 
 
 def test_a_worse_model_does_not_take_the_place_of_the_live_one(tmp_path):

@@ -118,6 +118,42 @@ def test_class_names_must_fit(small_model, tmp_path, names):
         exports.export(small_model, tmp_path, class_names=names)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"directory": None}, TypeError, "directory must be a path. Received: directory=None"),
+        ({"checks": None}, TypeError, r"checks must be exports.Checks\(...\). .*checks=None"),
+        ({"card": ["a"]}, TypeError, r"card must be values by name, or None. .*card=\['a'\]"),
+        ({"preprocessing": 3}, TypeError, "must be a function, a Keras layer .*preprocessing=3"),
+        ({"from_logits": "yes"}, TypeError, "True, False or None. Received: from_logits='yes'"),
+        ({"temperature": "2"}, ValueError, "a temperature > 0. Received: temperature='2'"),
+        ({"warmup": 5}, ValueError, "batch sizes >= 1. Received: warmup=5"),
+        ({"warmup": [True]}, ValueError, r"Received: warmup=\[True\]"),
+        ({"keep": True}, ValueError, "keep must be an integer >= 1. Received: keep=True"),
+        ({"class_names": 3}, ValueError, "class_names with 3 names. Received: 3"),
+        ({"class_names": ["a", "a", "b"]}, ValueError, r"that differ. Received: \['a'\] more"),
+        ({"class_names": [1, "1", 2]}, ValueError, r"Received: \['1'\] more than once"),
+    ],
+)
+def test_a_wrong_argument_is_named_before_anything_is_written(
+    small_model, tmp_path, arguments, error, message
+):
+    directory = tmp_path / "exports"
+    with pytest.raises(error, match=message):
+        exports.export(small_model, **{"directory": directory, **arguments})
+    assert not directory.exists()
+
+
+def test_where_nothing_can_be_written_nothing_is(small_model, tmp_path):
+    file = tmp_path / "afile"
+    file.write_text("mine")
+    for directory, why in ((file, "a file"), (file / "x", "Not a directory"), ("/proc/x", "No ")):
+        message = f"Expected a directory that can be written. Received: {directory}, {why}"
+        with pytest.raises(OSError, match=message):
+            exports.export(small_model, directory)
+    assert file.read_text() == "mine"
+
+
 def test_a_keras_layer_as_preprocessing_is_stored_with_its_statistics(
     small_model, flowers, tmp_path
 ):

@@ -44,6 +44,12 @@ def test_without_requests_there_is_nothing_to_look_at(good):
 def test_requests_that_are_answered_pass(copy):
     result = check(copy, *(("serving_default", {"x": np.repeat(ROW, n, 0)}) for n in (1, 32)))
     assert (result.passed, result.figures) == (True, {"requests": 2})
+    assert result.detail == "2 warmup requests were answered"
+
+
+def test_one_request_is_answered(copy):
+    result = check(copy, ("serving_default", {"x": ROW}))
+    assert result.detail == "1 warmup request was answered"
 
 
 @pytest.mark.parametrize(
