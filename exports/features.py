@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["checked_features"]
+__all__ = ["checked_features", "too_large"]
 
 
 def checked_features(
@@ -34,18 +34,33 @@ def checked_features(
     return features
 
 
+def too_large(array: np.ndarray, dtype: tf.DType) -> np.ndarray:
+    """The finite numbers in `array` that would be infinite in a float dtype."""
+    largest = np.float64(dtype.max)
+    return array[np.isfinite(array) & ((array < -largest) | (array > largest))]
+
+
 def _checked(spec: tf.TensorSpec, value: Any) -> np.ndarray:
     """`value` as an array of the spec's dtype and shape, or what was expected and what came."""
     if spec.dtype == tf.string:
         return _checked_shape(spec, _strings(spec, value))
-    array = np.asarray(value)
-    dtype = np.dtype(spec.dtype.as_numpy_dtype)
-    if not _converts(array, dtype):
+    array = _array(spec, value)
+    if not _converts(array, spec.dtype):
         raise TypeError(
             f"Input {spec.name!r}: expected {spec.dtype.name} or what converts to it. "
             f"Received: {array.dtype}{_range(array)}"
         )
-    return _checked_shape(spec, array).astype(dtype, copy=False)
+    return _checked_shape(spec, array).astype(spec.dtype.as_numpy_dtype, copy=False)
+
+
+def _array(spec: tf.TensorSpec, value: Any) -> np.ndarray:
+    try:
+        return np.asarray(value)
+    except ValueError:  # NumPy's has no name of the input
+        raise ValueError(
+            f"Input {spec.name!r}: expected the shape {spec.shape} (None: any). "
+            "Received: lists of unequal sizes"
+        ) from None
 
 
 def _strings(spec: tf.TensorSpec, value: Any) -> np.ndarray:
@@ -67,13 +82,16 @@ def _checked_shape(spec: tf.TensorSpec, array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _converts(array: np.ndarray, dtype: np.dtype) -> bool:
-    """Whether nothing but precision is lost; integers must fit by value, not by type."""
+def _converts(array: np.ndarray, to: tf.DType) -> bool:
+    """Whether nothing but precision is lost; numbers must fit by value, not by type."""
+    dtype = np.dtype(to.as_numpy_dtype)
     if array.dtype.kind in "iu" and dtype.kind in "iu":
         return np.array_equal(array.astype(dtype), array)
-    return np.can_cast(array.dtype, dtype, casting="same_kind")
+    if not np.can_cast(array.dtype, dtype, casting="same_kind"):
+        return False
+    return array.dtype == dtype or not to.is_floating or not too_large(array, to).size
 
 
 def _range(array: np.ndarray) -> str:
-    numbers = array.dtype.kind in "iu" and array.size
+    numbers = array.dtype.kind in "iuf" and array.size
     return f" from {array.min()} to {array.max()}" if numbers else ""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from ..features import too_large
 from .errors import RequestError
 
 __all__ = ["Features", "parse", "predict_features", "signature_name", "to_bytes"]
@@ -185,8 +186,8 @@ def _floats(name: str, leaves: list[Any], dtype: tf.DType) -> np.ndarray:
     limit = 2 ** _MANTISSA[dtype] - 1
     _check_range(name, (leaf for leaf in leaves if type(leaf) is int), dtype, -limit, limit)
     array = np.array(leaves, "float64")
-    large = np.isfinite(array) & (np.abs(array) > float(dtype.max))
-    _check_range(name, array[large].tolist(), dtype, float(dtype.min), float(dtype.max))
+    large = too_large(array, dtype).tolist()
+    _check_range(name, large, dtype, float(dtype.min), float(dtype.max))
     return array.astype(dtype.as_numpy_dtype)
 
 

@@ -82,12 +82,43 @@ def test_integers_are_judged_by_their_value(tmp_path):
         (np.ones((2, 5)), ValueError, r"Received: \(2, 5\)"),
         ([["a"] * 4], TypeError, "'flower': expected float32 .* Received: <U1"),
         (np.ones((1, 4), complex), TypeError, "Received: complex128"),
+        ([[1, 2, 3, 4], [1, 2]], ValueError, r"'flower': expected the shape .* of unequal sizes"),
+        (np.full((1, 4), 1e300), TypeError, r"float32 .* Received: float64 from 1e\+300 to 1e"),
+        (np.array([[0, 0, 0, -1e39]]), TypeError, r"float64 from -1e\+39 to 0\.0"),
         ({"tree": np.ones((1, 4))}, ValueError, r"inputs \['flower'\], .* Received: \['tree'\]"),
     ],
 )
 def test_wrong_input_is_named(directory, x, error, message):
     with pytest.raises(error, match=message):
         exports.load(directory).predict(x)
+
+
+def test_infinities_and_nan_are_numbers(directory):
+    row = np.array([[np.inf, -np.inf, np.nan, 3.4e38]])
+    assert exports.load(directory).predict(row)["class_id"].shape == (1,)
+
+
+def test_integers_must_fit_into_short_floats(tmp_path):
+    model = keras.Sequential(
+        [keras.Input((1,), name="x", dtype="float16"), keras.layers.Dense(3, dtype="float32")]
+    )
+    exports.export(model, tmp_path)
+    with pytest.raises(TypeError, match=r"float16 .* Received: int64 from 70000 to 70000"):
+        exports.load(tmp_path).predict([[70_000]])
+    assert len(exports.load(tmp_path).predict([[60_000]])["label"]) == 1
+
+
+@pytest.mark.parametrize("file", ["variables.data-00000-of-00001", "variables.index"])
+def test_what_tensorflow_cannot_load_is_named(directory, file):
+    path = directory / "1" / "variables" / file
+    content = bytearray(path.read_bytes())
+    for spoilt in (
+        content[:-3] + bytes([content[-3] ^ 1]) + content[-2:],
+        content[: len(content) // 2],
+    ):
+        path.write_bytes(spoilt)
+        with pytest.raises(exports.ExportError, match=r"what TensorFlow loads\. Received: .*1, "):
+            exports.load(directory)
 
 
 def test_a_batch_size_is_at_least_one(directory, flowers):
@@ -101,6 +132,8 @@ def test_any_version_can_be_loaded(directory, small_model):
     assert exports.load(directory, version=1).class_names[0] == "iris"
     with pytest.raises(FileNotFoundError, match=r"one of the versions \[1, 2\] in .* Received: 3"):
         exports.load(directory, version=3)
+    with pytest.raises(FileNotFoundError, match=r"one of the versions \[1, 2\] .* Received: '1'"):
+        exports.load(directory, version="1")
 
 
 def test_a_directory_without_versions_is_named(tmp_path):
