@@ -62,7 +62,7 @@ class Serve(Command):
     """Seconds between two looks for new versions."""
 
     def run(self) -> None:
-        """Serves until it is stopped."""
+        """Serves until it is stopped, and says so."""
         from ..exports.serving import Server
 
         logging.basicConfig(stream=sys.stderr, format="occam: %(message)s")
@@ -81,6 +81,7 @@ class Serve(Command):
             poll=self.poll,
         )
         server.run(lambda: print(self._where(server), flush=True))
+        print("stopped")
 
     def _where(self, server: "Server") -> str:
         grpc = "" if server.grpc_port is None else f", gRPC on port {server.grpc_port}"

@@ -40,16 +40,21 @@ class GrpcServer:
         concurrency: requests at the same time; the next gets RESOURCE_EXHAUSTED.
 
     Attributes:
-        port: where it listens, once it is started.
+        port: where it listens, once it is bound.
     """
 
     def __init__(self, api: Api, address: str, max_bytes: int, timeout: float, concurrency: int):
         self._api, self._address = api, address
         self._max_bytes, self._timeout, self._concurrency = max_bytes, timeout, concurrency
         self.port = 0
+        self._started = False
 
-    async def start(self) -> None:
-        """Listens."""
+    async def bind(self) -> None:
+        """Takes the address; nobody is answered yet.
+
+        Raises:
+            OSError: it is not free.
+        """
         import grpc.aio
         from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
@@ -64,12 +69,18 @@ class GrpcServer:
         await servicer.set("", health_pb2.HealthCheckResponse.SERVING)
         try:
             self.port = self._server.add_insecure_port(self._address)
-            await self._server.start()
         except RuntimeError as error:
             raise OSError(f"Expected a free address. Received: {self._address}, {error}") from None
 
+    async def start(self) -> None:
+        """Answers."""
+        self._started = True
+        await self._server.start()
+
     async def stop(self, grace: float) -> None:
-        """Answers what is in flight, for `grace` seconds at most."""
+        """Answers what is in flight, for `grace` seconds at most, and leaves the address."""
+        if not self._started:
+            await self.start()  # without it gRPC's `stop` does nothing
         await self._server.stop(grace)
 
     def _handlers(self) -> tuple[Any, ...]:

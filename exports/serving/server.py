@@ -59,7 +59,8 @@ class Server:
     Raises:
         ImportError: the extra `serve` is not installed.
         FileNotFoundError: no such directory, or (from `start`) no version in it that can be served.
-        ValueError: a limit that is not positive.
+        OSError: (from `start`) an address is not of this machine, or not free.
+        ValueError: a limit that is not positive, or a port that is none.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Server:
             poll=poll,
             grace=grace,
         )
+        _check_ports(port=port, grpc_port=grpc_port or 0)
         self.name = name or Path(directory).resolve().name
         self.host, self.port = host, port
         self._repository = Repository(directory, self.name, blessed=blessed)
@@ -98,6 +100,7 @@ class Server:
         self._in_flight = 0
         self.grpc_port = grpc_port
         self._grpc: GrpcServer | None = None
+        self._listener: asyncio.Server | None = None
 
     @property
     def url(self) -> str:
@@ -114,39 +117,53 @@ class Server:
         return self._repository.versions
 
     async def start(self) -> None:
-        """Loads what is there, and listens."""
-        await asyncio.to_thread(self._repository.refresh)
-        if not self._repository.versions:
-            await self._close_pool()
-            raise FileNotFoundError(self._nothing())
+        """Takes the address, loads what is there, which may take long, and listens."""
         try:
-            await self._listen()
+            listener = await self._bind()
+            await asyncio.to_thread(self._repository.refresh)
+            if not self._repository.versions:
+                raise FileNotFoundError(self._nothing())
+            await listener.start_serving()
+            if self._grpc is not None:
+                await self._grpc.start()
         except OSError:
             await self._unlisten()
             raise
         self._watcher = asyncio.create_task(self._watch())
 
-    async def _listen(self) -> None:
+    async def _bind(self) -> asyncio.Server:
         from aiohttp import web
 
         app = web.Application(client_max_size=self._max_bytes)
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=self._grace)
         await self._runner.setup()
-        await web.TCPSite(self._runner, self.host, self.port).start()
-        self.port = self._runner.addresses[0][1]
-        if self.grpc_port is None:
-            return
-        address = f"{self._url_host}:{self.grpc_port}"
-        limits = (self._max_bytes, self._timeout, self._concurrency)
-        self._grpc = GrpcServer(self._api, address, *limits)
-        await self._grpc.start()
-        self.grpc_port = self._grpc.port
+        self._listener = await self._bound(self._runner.server)
+        self.port = self._listener.sockets[0].getsockname()[1]
+        if self.grpc_port is not None:
+            address = f"{self._url_host}:{self.grpc_port}"
+            limits = (self._max_bytes, self._timeout, self._concurrency)
+            self._grpc = GrpcServer(self._api, address, *limits)
+            await self._grpc.bind()
+            self.grpc_port = self._grpc.port
+        return self._listener
+
+    async def _bound(self, protocol: Any) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.create_server(protocol, self.host, self.port, start_serving=False)
+        except OSError as error:
+            raise OSError(
+                f"Expected a free address. Received: {self._url_host}:{self.port}, "
+                f"{error.strerror or error}"
+            ) from None
 
     async def _unlisten(self) -> None:
         """Refuses what is new, and waits for what is in flight."""
         if self._grpc is not None:
             await self._grpc.stop(self._grace)
+        if self._listener is not None:
+            self._listener.close()
         await self._runner.cleanup()
         await self._close_pool()
 
@@ -281,3 +298,9 @@ def _check_positive(**limits: float) -> None:
     for name, value in limits.items():
         if not (value > 0 and math.isfinite(value)):
             raise ValueError(f"{name} must be positive. Received: {name}={value}")
+
+
+def _check_ports(**ports: int) -> None:
+    for name, port in ports.items():
+        if not 0 <= port <= 65535:
+            raise ValueError(f"{name} must be from 0 to 65535. Received: {name}={port}")

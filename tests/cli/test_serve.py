@@ -56,7 +56,7 @@ def test_it_serves_an_export_until_it_is_told_to_stop(iris, number):
         wrong = requests.post(f"{url}:predict", json={"instances": [[1.0]]}, timeout=60)
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
-        assert (process.returncode, out) == (0, "")
+        assert (process.returncode, out) == (0, "stopped\n")
     np.testing.assert_allclose(answer["probabilities"], probabilities, atol=1e-6)
     assert answer["label"] == "abc"[answer["class_id"]] == "abc"[probabilities.argmax()]
     assert wrong.status_code == 400
@@ -90,3 +90,12 @@ def test_what_cannot_be_served_is_one_line(tmp_path):
         assert "nowhere, not found" in failed(process)
     with serve(tmp_path) as process:
         assert "Expected a version to serve in" in failed(process)
+    (tmp_path / "afile").touch()
+    with serve(tmp_path / "afile") as process:
+        assert "afile, a file" in failed(process)
+
+
+def test_a_bad_address_is_said_before_anything_is_served(iris):
+    with serve(iris[0], "--grpc-port", "99999") as process:
+        _, err = process.communicate(timeout=300)
+    assert err == "occam: grpc_port must be from 0 to 65535. Received: grpc_port=99999\n"

@@ -1,5 +1,6 @@
 """Limits, metrics, the stop, and versions that are published under load."""
 
+import asyncio
 import concurrent.futures
 import math
 import shutil
@@ -16,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from occam import exports
-from occam.exports.serving import Server
+from occam.exports.serving import Repository, Server
 from occam.exports.serving.version import Version
 
 from .conftest import serving
@@ -165,6 +166,35 @@ def test_it_listens_on_loopback_by_default(half_plus_three):
 def test_limits_must_be_positive(half_plus_three):
     with pytest.raises(ValueError, match=r"timeout must be positive. Received: timeout=0"):
         Server(half_plus_three, timeout=0)
+
+
+def test_a_port_is_one(half_plus_three):
+    for name in ("port", "grpc_port"):
+        message = f"{name} must be from 0 to 65535. Received: {name}=99999"
+        with pytest.raises(ValueError, match=message):
+            Server(half_plus_three, **{name: 99999})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "nowhere.invalid", "203.0.113.1"])
+def test_an_address_is_taken_before_anything_is_loaded(half_plus_three, monkeypatch, host):
+    monkeypatch.setattr(Repository, "refresh", lambda self: pytest.fail("loaded"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        message = f"Expected a free address. Received: {host}:{port}, "
+        with (
+            pytest.raises(OSError, match=message),
+            serving(half_plus_three, host=host, port=port),
+        ):
+            pass
+
+
+def test_an_address_is_free_again_if_nothing_can_be_served(tmp_path):
+    server = Server(tmp_path, port=0, grpc_port=0)
+    with pytest.raises(FileNotFoundError, match="Expected a version to serve"):
+        asyncio.run(server.start())
+    for port in (server.port, server.grpc_port):
+        with socket.create_server(("127.0.0.1", port)):
+            pass
 
 
 def test_a_missing_extra_is_named(half_plus_three, monkeypatch):
