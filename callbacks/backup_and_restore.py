@@ -58,6 +58,7 @@ class BackupAndRestore(keras.callbacks.Callback):
         self.callbacks: list[Any] = [c for c in callbacks if hasattr(c, "get_state")]
         self._history: dict[str, list[float]] = {}
         self._weights: Weights | None = None
+        self._described: list[list[Any]] = []
 
     @property
     def epoch(self) -> int:
@@ -138,13 +139,13 @@ class BackupAndRestore(keras.callbacks.Callback):
         for name, value in (logs or {}).items():  # Keras' History comes after all other callbacks
             self._history.setdefault(name, []).append(float(value))
         if self._weights is None:  # only now the optimizer surely has its own
-            self._weights = Weights(self._variables())
+            self._weights, self._described = Weights(self._variables()), self._signature()
         arrays = {f"variable/{i}": _array(a) for i, a in enumerate(self._weights.copies())}
         state = {
             "epoch": epoch + 1,
             "stopped": bool(self.model.stop_training),
             "history": self._history,
-            "variables": self._signature(),
+            "variables": self._described,
             "callbacks": [
                 (_name(callback), _pack(callback.get_state(), f"callback/{i}", arrays))
                 for i, callback in enumerate(self.callbacks)
@@ -181,7 +182,7 @@ def _name(callback: keras.callbacks.Callback) -> str:
 def _array(value: Any) -> np.ndarray:
     """An array in a type that NumPy's files keep; they forget that of bfloat16."""
     array = np.asarray(value)
-    return array.astype("float32") if array.dtype.name == "bfloat16" else array  # exact
+    return array.astype("float32") if array.dtype.kind == "V" else array  # exact
 
 
 def _joined(arrays: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[Any]]:
@@ -189,11 +190,12 @@ def _joined(arrays: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[
 
     The layout has name, dtype and shape of each array, in the order of the vectors' elements.
     """
-    parts: dict[str, list[np.ndarray]] = {}
+    parts: dict[np.dtype, list[np.ndarray]] = {}
     for array in arrays.values():
-        parts.setdefault(array.dtype.name, []).append(array.ravel())
-    layout = [(name, array.dtype.name, array.shape) for name, array in arrays.items()]
-    return {dtype: np.concatenate(vectors) for dtype, vectors in parts.items()}, layout
+        parts.setdefault(array.dtype, []).append(array.ravel())
+    names = {dtype: dtype.name for dtype in parts}  # making a name takes its time
+    layout = [(name, names[array.dtype], array.shape) for name, array in arrays.items()]
+    return {names[dtype]: np.concatenate(vectors) for dtype, vectors in parts.items()}, layout
 
 
 def _split(joined: dict[str, np.ndarray], layout: list[Any]) -> dict[str, np.ndarray]:

@@ -25,19 +25,22 @@ class Weights:
 
     def __init__(self, variables: Sequence[Any]):
         self.variables = list(variables)
+        if keras.backend.backend() == "tensorflow":
+            self._tensors = [variable.value for variable in self.variables]
 
     def copies(self) -> list[np.ndarray]:
         """The values of the variables, which what is assigned to them later does not change."""
+        if keras.backend.backend() == "tensorflow":
+            return list(map(_read, self._tensors))
         return copies(self.variables)
 
     def assign(self, values: Sequence[np.ndarray]) -> None:
         """Gives each variable its value, of which it gets a copy."""
-        for variable, value in zip(self.variables, values, strict=True):
-            if keras.backend.backend() == "tensorflow":
-                array = np.asarray(value, variable.value.dtype.as_numpy_dtype)
-                # Without reading it back, which is what Keras' own `assign` does.
-                variable.value.assign(array, read_value=False)
-            else:
+        if keras.backend.backend() == "tensorflow":
+            for tensor, value in zip(self._tensors, values, strict=True):
+                _write(tensor, value)
+        else:
+            for variable, value in zip(self.variables, values, strict=True):
                 variable.assign(np.array(value))  # JAX may keep the very memory, and use it again
 
 
@@ -52,17 +55,25 @@ def copies(variables: Sequence[Any]) -> list[np.ndarray]:
 
 def copy_of(variable: Any) -> np.ndarray:
     """The value of one variable, likewise."""
-    return _array(_tensor(variable))
+    if keras.backend.backend() == "tensorflow":
+        return _read(variable.value)
+    return np.array(ops.convert_to_tensor(variable))
 
 
-def _tensor(variable: Any) -> Any:
-    if keras.backend.backend() != "tensorflow":
-        return ops.convert_to_tensor(variable)
+# The operations themselves: the ways around them, which record, check and read back, take three
+# times as long.
+
+
+def _read(variable: Any) -> np.ndarray:
     import tensorflow as tf
 
-    # The operation itself: the ways around it take three times as long.
-    return tf.raw_ops.ReadVariableOp(resource=variable.value.handle, dtype=variable.value.dtype)
+    read = tf.raw_ops.ReadVariableOp(resource=variable.handle, dtype=variable.dtype)
+    return read.numpy()  # type: ignore[attr-defined]
 
 
-def _array(tensor: Any) -> np.ndarray:
-    return tensor.numpy() if keras.backend.backend() == "tensorflow" else np.array(tensor)
+def _write(variable: Any, value: np.ndarray) -> None:
+    import tensorflow as tf
+
+    array = np.asarray(value, variable.dtype.as_numpy_dtype)
+    copy = tf.constant(array)  # the operation itself would take NumPy's memory
+    tf.raw_ops.AssignVariableOp(resource=variable.handle, value=copy, validate_shape=True)

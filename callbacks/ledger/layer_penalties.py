@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from ..traced_later import TracedLater
+
 __all__ = ["LayerPenalties"]
 
 
@@ -33,11 +35,13 @@ class LayerPenalties:
             own = [w for w in layer._trainable_variables if counted.pop(id(w), None) is not None]
             if own:
                 self.weights.setdefault(layer.path or layer.name, []).extend(own)
+        # What runs eagerly may have a regularizer that cannot be traced.
+        self._costs = self._stacked if model.run_eagerly else TracedLater(self._stacked)
 
     def __call__(self) -> dict[str, float]:
         """The penalties as they are now."""
         # One transfer to the host instead of one a layer.
-        costs = ops.convert_to_numpy(self._stacked()) if self.weights else []
+        costs = ops.convert_to_numpy(self._costs()) if self.weights else []
         return {path: float(cost) for path, cost in zip(self.weights, costs, strict=True)}
 
     def _stacked(self) -> Any:

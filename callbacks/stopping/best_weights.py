@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from ..training_hook import optimizers_in
-from ..weight_copies import copy_of
+from ..weight_copies import copies, copy_of
 
 __all__ = ["BestWeights", "are_finite"]
 
@@ -39,7 +39,7 @@ class BestWeights:
 
     def keep(self, model: Any) -> bool:
         """Copies the weights of the model, unless one is NaN or infinite; whether it did."""
-        weights, averages = model.get_weights(), {i: copy_of(a) for i, a in _averages(model)}
+        weights, averages = copies(model.weights), {i: copy_of(a) for i, a in _averages(model)}
         if not are_finite([weights, averages]):
             return False
         self.weights, self.averages = weights, averages

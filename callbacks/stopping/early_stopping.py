@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras.src.utils.io_utils import print_msg  # as Keras' own callbacks print
 
+from ..weight_copies import copies
 from . import (
     BestWeights,
     Improvement,
@@ -213,7 +214,7 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
     def _keep(self) -> bool:
         """Keeps the weights, unless they are not finite."""
         if not self.restore_best_weights:
-            return are_finite(self.model.get_weights())
+            return are_finite(copies(self.model.weights))
         kept = self._kept.keep(self.model)
         self.best_weights = self._kept.weights
         return kept

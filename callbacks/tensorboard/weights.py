@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import keras
 import numpy as np
 
+from ..weight_copies import copies, copy_of
 from . import summaries
 from .protos import Summary
 
@@ -22,7 +23,8 @@ def norms(model: keras.Model) -> dict[str, float]:
     [2.0]
     """
     kernels = [w for w in model.trainable_weights if len(w.shape) >= 2]
-    return {w.path: float(np.linalg.norm(_array(w))) for w in kernels}
+    values = (copy.astype("float64") for copy in copies(kernels))
+    return {w.path: float(np.linalg.norm(v)) for w, v in zip(kernels, values, strict=True)}
 
 
 def weight_histograms(model: keras.Model, name: Callable[[str], str]) -> Iterator[Summary]:
@@ -43,7 +45,7 @@ def weight_images(model: keras.Model, name: Callable[[str], str]) -> Iterator[Su
 
 
 def _array(weight: keras.Variable) -> np.ndarray:
-    return np.asarray(keras.ops.convert_to_numpy(weight), "float64")
+    return copy_of(weight).astype("float64")
 
 
 def _image(tag: str, values: np.ndarray) -> Summary:

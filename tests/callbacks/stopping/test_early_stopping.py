@@ -23,14 +23,19 @@ class Model:
 
     def __init__(self):
         self.stop_training = False
-        self.weight = -1.0
+        self.weights = [keras.Variable([-1.0])]
 
-    def get_weights(self):
-        return [np.array([self.weight])]
+    @property
+    def weight(self):
+        return float(self.weights[0][0])
+
+    @weight.setter
+    def weight(self, value):
+        self.weights[0].assign([value])
 
     def set_weights(self, weights):
         (array,) = weights
-        self.weight = float(array[0])
+        self.weights[0].assign(array)
 
     def _flatten_layers(self):
         return []
@@ -139,8 +144,9 @@ def test_nan_now_and_then_counts_against_the_patience_only():
 def test_weights_that_are_not_finite_are_not_the_best_whatever_the_metric_says():
     # An accuracy is finite where all logits are NaN.
     class Diverging(Model):
-        def get_weights(self):
-            return [np.array([NAN if self.weight >= 2 else self.weight])]
+        @Model.weight.setter
+        def weight(self, value):
+            self.weights[0].assign([NAN if value >= 2 else value])
 
     for restore in (True, False):
         callback = EarlyStopping(

@@ -1,0 +1,37 @@
+"""`TracedLater`: many small operations, which become one graph once that pays."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+__all__ = ["TracedLater"]
+
+_CALLS = 5
+
+
+class TracedLater:
+    """A function of tensors: on TensorFlow operation by operation at first, then as a graph.
+
+    The regularizers of a `resnet20`, once an epoch, take 40 ms, and 1 ms as a graph, which to trace
+    takes 370 ms: a training of a few epochs does without.
+
+    Args:
+        function: which may be traced, with arguments of the same shapes in each call.
+
+    >>> double = TracedLater(lambda x: 2 * x)
+    >>> [int(double(keras.ops.array(n))) for n in range(8)]
+    [0, 2, 4, 6, 8, 10, 12, 14]
+    """
+
+    def __init__(self, function: Callable[..., Any]):
+        self._function = function
+        self._calls = 0
+
+    def __call__(self, *arguments: Any) -> Any:
+        if self._calls == _CALLS and keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            self._function = tf.function(self._function, autograph=False)
+        self._calls += 1
+        return self._function(*arguments)
