@@ -42,7 +42,11 @@ def check_card(card: Mapping[str, Any]) -> None:
 
 
 def write_card(
-    path: Path, predictor: Predictor, blessing: Blessing, card: Mapping[str, Any]
+    path: Path,
+    predictor: Predictor,
+    blessing: Blessing,
+    card: Mapping[str, Any],
+    made: Mapping[str, Any],
 ) -> None:
     """Writes `README.md` and `export.json` beside a SavedModel.
 
@@ -55,6 +59,7 @@ def write_card(
         predictor: it, reloaded.
         blessing: its checksums and what the gates found.
         card: whatever is known of the model, JSON values by name.
+        made: what was measured and changed when it was written, likewise.
 
     Raises:
         ValueError: `card` holds what JSON cannot.
@@ -67,11 +72,12 @@ def write_card(
         "signatures": signatures,
         "formats": format_files(path),
         "card": dict(card),
+        "made": dict(made),
         **{key: value for key, value in blessing.to_dict().items() if key != "format"},
     }
     text = json.dumps(content, indent=2, default=float)
     (path / "export.json").write_text(text + "\n", "utf-8")
-    (path / "README.md").write_text(_readme(path, predictor, blessing, card), "utf-8")
+    (path / "README.md").write_text(_readme(path, predictor, blessing, card, made), "utf-8")
 
 
 def _specs(specs: SignatureSpecs) -> dict[str, Any]:
@@ -85,7 +91,13 @@ def _specs(specs: SignatureSpecs) -> dict[str, Any]:
     }
 
 
-def _readme(path: Path, predictor: Predictor, blessing: Blessing, card: Mapping[str, Any]) -> str:
+def _readme(
+    path: Path,
+    predictor: Predictor,
+    blessing: Blessing,
+    card: Mapping[str, Any],
+    made: Mapping[str, Any],
+) -> str:
     figures = {key: value for key, value in card.items() if key not in _HEADER}
     specs = [
         (f"`{name}`", kind, f"`{tensor.name}`", tensor.dtype.name, str(tensor.shape.as_list()))
@@ -104,6 +116,8 @@ def _readme(path: Path, predictor: Predictor, blessing: Blessing, card: Mapping[
         f"# {figures.pop('name', 'Exported classifier')}",
         f"Classes: {', '.join(predictor.class_names)}.",
         *(["## Figures", _table(("what", "value"), _flat(figures))] if figures else []),
+        "## As it was written",
+        _table(("what", "value"), _flat(made)),
         "## Signatures",
         _table(("signature", "", "name", "dtype", "shape"), specs),
         *(["## Formats", _table(("file", "bytes"), formats)] if formats else []),
@@ -129,8 +143,16 @@ def _flat(figures: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]
         if isinstance(value, Mapping):
             rows += _flat(value, f"{prefix}{key}/")
         else:
-            rows.append((f"{prefix}{key}", value if isinstance(value, str) else json.dumps(value)))
+            rows.append((f"{prefix}{key}", _text(value)))
     return rows
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
+        return f"{len(value)}, see `export.json`"
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _table(head: tuple[str, ...], rows: list[Any]) -> str:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from .blessing import bless
 from .card import check_card, write_card
 from .checks import Checks, check_data
-from .compaction import Compaction, fold_batch_norm, shrink
+from .compaction import Compaction, fold_batch_norm, row_seconds, shrink
 from .format_files import format_files
 from .formats import Format, check_formats, choose_formats, convert
 from .gates import Candidate, run_gates
@@ -43,6 +43,9 @@ class Export:
         class_names: the name of each class, by class id.
         signatures: what goes into each signature and comes out, by its name.
         compactions: the reports of what was made smaller before, by `"shrink"` and `"fold"`.
+        row_seconds: how long the graphs of the model before all of these and after take for one
+            row; empty without compactions.
+        sparsity: the fraction of exact zeros in the weights of two axes or more, as written.
         formats: the bytes of each format that was written besides, by its name.
     """
 
@@ -51,6 +54,8 @@ class Export:
     class_names: tuple[str, ...]
     signatures: Mapping[str, SignatureSpecs]
     compactions: Mapping[str, Compaction]
+    row_seconds: tuple[float, ...]
+    sparsity: float
     formats: Mapping[str, int]
 
     @property
@@ -67,8 +72,10 @@ class Export:
         lines = [f"version {self.version} in {self.path}"]
         for name, specs in self.signatures.items():
             lines += [f"  {name}", *(f"    {line}" for line in str(specs).splitlines())]
-        for name, report in self.compactions.items():
-            lines.append(f"  {name}: {report.bytes_before:,} bytes to {report.bytes_after:,}")
+        lines += [f"  {name}: {report.line()}" for name, report in self.compactions.items()]
+        if self.row_seconds:
+            before, after = (f"{1000 * seconds:.2f} ms" for seconds in self.row_seconds)
+            lines.append(f"  one row: {before} to {after}")
         lines += [f"  format {name}: {size:,} bytes" for name, size in self.formats.items()]
         return "\n".join([*lines, f"  classes {', '.join(self.class_names)}"])
 
@@ -168,7 +175,9 @@ def export(
     check_formats(others, classifier.inputs.specs, checks.data)
     served, compactions = _compacted(model, fold, shrink)
     smaller = Classifier(served, preprocessing, from_logits, class_names, temperature)
+    seconds = tuple(row_seconds([model, served])) if compactions else ()
     servable = _servable(smaller, chosen.values())
+    sparsity = servable.sparsity
     directory = Path(directory)
     with staging(directory) as staged:
         servable.save(str(staged))
@@ -178,12 +187,21 @@ def export(
         results = (*run_gates(candidate), *convert(others, smaller, candidate))
         packages = [package for format in others for package in format.packages]
         blessing = bless(staged, results, candidate.precision, packages)
-        write_card(staged, written, blessing, card or {})
+        write_card(staged, written, blessing, card or {}, _made(compactions, seconds, sparsity))
         path = publish(staged)
     if keep is not None:
         prune(directory, keep)
     sizes = {name: sum(files.values()) for name, files in format_files(path).items()}
-    return Export(path, int(path.name), written.class_names, written.specs, compactions, sizes)
+    return Export(
+        path,
+        int(path.name),
+        written.class_names,
+        written.specs,
+        compactions,
+        seconds,
+        sparsity,
+        sizes,
+    )
 
 
 def _check_types(directory: Any, checks: Any, card: Any) -> None:
@@ -195,6 +213,17 @@ def _check_types(directory: Any, checks: Any, card: Any) -> None:
     for name, (given, kinds, what) in expected.items():
         if not isinstance(given, kinds):
             raise TypeError(f"{name} must be {what}. Received: {name}={given!r}")
+
+
+def _made(
+    compactions: Mapping[str, Compaction], seconds: tuple[float, ...], sparsity: float
+) -> dict[str, Any]:
+    """What the card says of the model as it was written."""
+    made: dict[str, Any] = {"sparsity": sparsity}
+    made |= {name: report.to_dict() for name, report in compactions.items()}
+    if seconds:
+        made["row_seconds"] = dict(zip(("before", "after"), seconds, strict=True))
+    return made
 
 
 def _write_warmup(staged: Path, written: Predictor, batch_sizes: Sequence[int]) -> None:

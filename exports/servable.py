@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
@@ -69,6 +70,13 @@ class Servable(tf.Module):
         tensors = (tensor for operation in operations for tensor in operation.outputs)
         dtypes = {tensor.dtype for tensor in tensors if tensor.dtype.is_floating}
         return min(dtypes, key=lambda dtype: dtype.size).name
+
+    @property
+    def sparsity(self) -> float:
+        """The fraction of exact zeros in the weights of two axes or more."""
+        kernels = [w.numpy() for w in self.weights_by_path.values() if len(w.shape) >= 2]
+        zeros = sum(kernel.size - np.count_nonzero(kernel) for kernel in kernels)
+        return float(zeros / max(sum(kernel.size for kernel in kernels), 1))
 
     def save(self, path: str) -> None:
         """Writes the SavedModel into the directory `path`.

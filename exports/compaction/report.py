@@ -85,6 +85,12 @@ class Compaction:
         kept = [f"kept: {r.layer}, {r.count} of its units: {r.reason}" for r in self.refused]
         return "\n".join([*lines, *kept])
 
+    def line(self) -> str:
+        """The report in short: the bytes before and after, or that nothing was found."""
+        if not self.changes:
+            return f"nothing found to do, {self.bytes_after:,} bytes as before"
+        return f"{self.bytes_before:,} bytes to {self.bytes_after:,}"
+
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON values."""
         return {**asdict(self), "changes": _dicts(self.changes), "refused": _dicts(self.refused)}

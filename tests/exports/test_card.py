@@ -56,6 +56,33 @@ def test_the_json_holds_signatures_figures_checksums_and_gates(version):
         assert content[key] == blessing[key]
 
 
+def test_the_card_says_how_sparse_it_is_and_what_was_made_smaller(tmp_path):
+    model = keras.Sequential(
+        [
+            keras.Input((2,), name="x"),
+            keras.layers.Dense(4, kernel_initializer="ones", activation="relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dense(3),
+        ]
+    )
+    model.layers[0].kernel.assign([[1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]])
+    published = exports.export(model, tmp_path, fold=True, shrink=True)
+    made = json.loads((published.path / "export.json").read_text())["made"]
+    assert made["sparsity"] == published.sparsity == 1 / 10
+    assert made["shrink"]["parameters_before"] > made["shrink"]["parameters_after"]
+    assert [change["kind"] for change in made["fold"]["changes"]]
+    assert set(made["row_seconds"]) == {"before", "after"}
+    readme = (published.path / "README.md").read_text()
+    assert "| sparsity | 0.1 |" in readme
+    assert "| shrink/bytes_after |" in readme
+    assert " ms to " in str(published)
+
+
+def test_what_had_nothing_to_do_says_so(small_model, tmp_path):
+    published = exports.export(small_model, tmp_path, shrink=True)
+    assert "  shrink: nothing found to do, " in str(published)
+
+
 @pytest.mark.parametrize(
     ("card", "message"),
     [

@@ -85,6 +85,7 @@ class Run:
         on, how the model was made and trained, and the figures of all parts.
         """
         data = {name: self.config["data"][name] for name in ("name", "sizes", "origin", "seed")}
+        data["origin"] = data["origin"].partition(" in ")[0]  # not where it lies on this machine
         model, regularization = self.config["model"], self.regularization
         return {
             "name": model.get("name", "model"),
