@@ -1,5 +1,6 @@
 """`BackupAndRestore`: after `kill -9`, training goes on as if nothing had happened."""
 
+import inspect
 import json
 import math
 import os
@@ -10,6 +11,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras.src.utils.io_utils import print_msg  # as Keras' own callbacks print
 
 from .weight_copies import Weights
 
@@ -31,13 +33,17 @@ class BackupAndRestore(keras.callbacks.Callback):
     callback has a state if it has the methods `get_state() -> dict` and `set_state(dict)`, of
     values that are JSON or arrays or lists of arrays.
 
+    The file stays after the training. A `fit` that finds all its epochs in it says so and trains
+    nothing: delete the file, or give another one, to begin anew.
+
     Args:
         path: the file, named `*.npz`.
-        callbacks: those whose state is kept; the ones without a state are passed over.
+        callbacks: those whose state is kept; the ones without a state are passed over. By default
+            all that `fit` is given.
 
     Raises:
-        ValueError: the file is none of ours, or belongs to another model, optimizer or list of
-            callbacks; the message names the first difference.
+        ValueError: `path` is a directory, the file is none of ours, or belongs to another model,
+            optimizer or list of callbacks; the message names the first difference.
 
     Example: `epoch` is where to go on, also for a data stream that depends on the epoch.
 
@@ -51,11 +57,14 @@ class BackupAndRestore(keras.callbacks.Callback):
         self,
         path: str | os.PathLike[str],
         *,
-        callbacks: Iterable[keras.callbacks.Callback] = (),
+        callbacks: Iterable[keras.callbacks.Callback] | None = None,
     ):
         super().__init__()
         self.path = Path(path)
-        self.callbacks: list[Any] = [c for c in callbacks if hasattr(c, "get_state")]
+        if self.path.is_dir():
+            raise ValueError(f"path must be a file, named *.npz. Received: {path}, a directory")
+        self._all_of_fit = callbacks is None
+        self.callbacks = _with_state(callbacks or ())
         self._history: dict[str, list[float]] = {}
         self._weights: Weights | None = None
         self._described: list[list[Any]] = []
@@ -86,6 +95,8 @@ class BackupAndRestore(keras.callbacks.Callback):
         self._history = {}
         self._weights = None
         self.model._initial_epoch = None  # what an earlier `fit` that was resumed has left
+        if self._all_of_fit:
+            self.callbacks = _with_state(_callbacks_of_fit(self))
         if self.path.exists():
             self._restore()
 
@@ -107,6 +118,10 @@ class BackupAndRestore(keras.callbacks.Callback):
         self.model.history.history = {name: [*values] for name, values in self._history.items()}
         epochs = self.params["epochs"]  # of a stopped training no epoch is left
         self.model._initial_epoch = epochs if state["stopped"] else state["epoch"]
+        if self.model._initial_epoch >= epochs and self.params.get("verbose"):
+            print_msg(
+                f"BackupAndRestore: {self.path} has all epochs, {state['epoch']}: none is left"
+            )
 
     def _check(self, state: dict[str, Any]):
         saved, ours = [name for name, _ in state["callbacks"]], [*map(_name, self.callbacks)]
@@ -173,6 +188,21 @@ class BackupAndRestore(keras.callbacks.Callback):
         return [[v.path.rsplit("/", 1)[-1], list(v.shape)] for v in self.model.variables] + [
             ["optimizer", list(v.shape)] for v in self.model.optimizer.variables
         ]
+
+
+def _with_state(callbacks: Iterable[Any]) -> list[Any]:
+    return [c for c in callbacks if hasattr(c, "get_state") and hasattr(c, "set_state")]
+
+
+def _callbacks_of_fit(callback: keras.callbacks.Callback) -> list[Any]:
+    """Those of the list that is calling this one, which Keras does not tell."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        caller = frame.f_locals.get("self")
+        if isinstance(caller, keras.callbacks.CallbackList) and callback in caller.callbacks:
+            return caller.callbacks
+        frame = frame.f_back
+    return []
 
 
 def _name(callback: keras.callbacks.Callback) -> str:

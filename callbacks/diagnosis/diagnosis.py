@@ -73,6 +73,7 @@ class Diagnosis(keras.callbacks.Callback):
             raise ValueError(
                 f"Diagnosis: `every` must be an integer >= 1 or None. Received: every={every!r}"
             )
+        self._of_one_output = labels is not None
         self.baseline = baseline_loss(labels, loss) if baseline is None else baseline
         self.irreducible = irreducible
         self._diagnose({"loss": [0.0], "val_loss": [0.0]})  # checks the two
@@ -110,6 +111,12 @@ class Diagnosis(keras.callbacks.Callback):
     def _check(self, logs: dict[str, Any]) -> None:
         """Finds out after one epoch, and not after the last, that something is not logged."""
         self._diagnose({name: [0.0] for name in logs})
+        outputs = getattr(self.model, "outputs", None) or ()
+        if self._of_one_output and len(outputs) > 1:
+            raise ValueError(
+                "Diagnosis: `labels` are of one output. Of several give `baseline`, the sum of "
+                f"their baseline losses as the loss weighs them. Received: {len(outputs)} outputs"
+            )
         exact = ("clean_loss" in logs or "data_loss" in logs) and "val_data_loss" in logs
         if not exact and has_penalties(self.model):
             raise ValueError(

@@ -27,7 +27,11 @@ class Accounts(keras.metrics.Metric):
         self.smoothing = keras.metrics.Mean("smoothing")
         self.smooths = False
 
-    def update_state(self, data_loss, penalty, smoothing, size):
+    def update_state(self, *arguments, **options):
+        """Nothing: a `train_step` of one's own may call it, as it does with each metric."""
+
+    def book(self, data_loss, penalty, smoothing, size):
+        """Adds the parts of the loss of a batch of `size` samples."""
         self.data_loss.update_state(data_loss, sample_weight=size)
         self.penalty.update_state(penalty, sample_weight=size)
         self.smooths = smoothing is not None
@@ -105,7 +109,7 @@ class Bookkeeping:
             lambda: self._compute_loss(x, y, y_pred, sample_weight, **training), testing
         )
         first = next(part for part in keras.tree.flatten([x, y_pred]) if part is not None)
-        self.accounts.update_state(*parts, ops.shape(first)[0])
+        self.accounts.book(*parts, ops.shape(first)[0])
         return total
 
     def _book_own(self, compute, testing):

@@ -107,7 +107,7 @@ class LossLedger(keras.callbacks.ProgbarLogger):
                     f"or a dataset without augmentation. Received: clean={self.clean!r}"
                 )
             self._clean_data = share(arrays, self.clean)
-        self._penalties = LayerPenalties(self.model)
+        self._penalties = None
         Bookkeeping.of(self.model).open()
 
     def on_train_end(self, logs=None):
@@ -121,6 +121,8 @@ class LossLedger(keras.callbacks.ProgbarLogger):
     def on_epoch_end(self, epoch, logs=None):
         logs = {} if logs is None else logs
         self._check_balance(logs)
+        if self._penalties is None:  # only now a model without an input is surely built
+            self._penalties = LayerPenalties(self.model)
         logs.update({f"penalty/{path}": cost for path, cost in self._penalties().items()})
         if self._clean_data is not None:
             logs.update(self._evaluate())

@@ -138,7 +138,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
         self._embeddings: Embeddings | None = None
         self._step: ScopedStep | None = None
         self._epoch = 0
-        self._training = False
+        self._training = self._described = False
 
     def set_model(self, model):
         self._pop_writer()
@@ -155,11 +155,10 @@ class TensorBoard(keras.callbacks.TensorBoard):
         self._training = True
         self._global_train_batch = 0
         self._previous_epoch_iterations = 0
-        opening = [*self._texts(), *self._sample_pictures()]
-        if opening:
-            self._file("train").add(0, *opening)
-        if self.write_graph and (graph := op_graph(self.model)):
-            self._file("train").add_graph(graph)
+        if samples := self._sample_pictures():
+            self._file("train").add(0, *samples)
+        if self.model.built:
+            self._describe_model()
         if self.hparams:
             self._file("").add(0, self.hparams.row())
         if self.embeddings_freq:
@@ -211,6 +210,8 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
     def on_epoch_end(self, epoch, logs=None):
         self._epoch = epoch
+        if not self._described:  # a model without an input is built by its first batch
+            self._describe_model()
         super().on_epoch_end(epoch, logs)
         if self.pictures and epoch % self.pictures_freq == 0 and epoch + 1 < self.params["epochs"]:
             self._draw()
@@ -249,6 +250,14 @@ class TensorBoard(keras.callbacks.TensorBoard):
     def _draw(self) -> None:
         if self.pictures:
             self._file("validation").add(self._epoch, *self.pictures.draw(self.model))
+
+    def _describe_model(self) -> None:
+        """Writes the card and the graphs."""
+        self._described = True
+        if texts := self._texts():
+            self._file("train").add(0, *texts)
+        if self.write_graph and (graph := op_graph(self.model)):
+            self._file("train").add_graph(graph)
 
     def _texts(self) -> list[Any]:
         made = []

@@ -188,3 +188,30 @@ def test_the_state_of_other_callbacks_is_refused(tmp_path):
         ValueError, match=r"expected \['EarlyStopping'\]. Received: \['Stopwatch'\]"
     ):
         fit(build(), 2, [BackupAndRestore(path, callbacks=[EarlyStopping(monitor="loss")])])
+
+
+def test_by_default_the_state_of_all_callbacks_of_the_fit_is_kept(tmp_path):
+    path = tmp_path / "state.npz"
+    stopping = EarlyStopping(monitor="loss", patience=9, verbose=0)
+    with pytest.raises(RuntimeError, match="crash"):
+        fit(build(), 6, [stopping, Crash(3), BackupAndRestore(path)])
+    stopping, seen = EarlyStopping(monitor="loss", patience=9, verbose=0), []
+    note = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: seen.append((epoch, stopping.best_epoch))
+    )
+    fit(build(), 6, [stopping, BackupAndRestore(path), note])
+    assert seen[0][0] == 3
+    assert seen[0][1] is not None
+
+
+def test_that_nothing_is_left_to_train_is_said(tmp_path, capsys):
+    backup = BackupAndRestore(tmp_path / "state.npz")
+    fit(build(), 2, [backup])
+    model = build()
+    model.fit(X, Y, epochs=2, verbose=2, callbacks=[backup])
+    assert "state.npz has all epochs, 2: none is left" in capsys.readouterr().out
+
+
+def test_a_directory_is_no_file(tmp_path):
+    with pytest.raises(ValueError, match=r"named \*\.npz\. Received: .*, a directory"):
+        BackupAndRestore(tmp_path)

@@ -186,3 +186,17 @@ def test_a_huge_learning_rate_diverges(mnist1d):
 @pytest.mark.exhaustive
 def test_a_resnet_is_well_fitted(mnist1d):
     assert train(mnist1d, "resnet1d", epochs=12, regularization="medium").kind == "well fitted"
+
+
+def test_labels_of_one_output_are_no_baseline_of_two():
+    inputs = keras.Input((2,))
+    heads = [keras.layers.Dense(2, activation="softmax", name=name)(inputs) for name in "ab"]
+    model = keras.Model(inputs, heads)
+    model.compile("sgd", ["sparse_categorical_crossentropy"] * 2)
+    x, y = np.zeros((4, 2)), np.array([0, 1, 0, 1])
+    data = {"x": x, "y": [y, y], "validation_data": (x, [y, y])}
+    with pytest.raises(ValueError, match=r"`labels` are of one output.* Received: 2 outputs"):
+        model.fit(**data, verbose=0, callbacks=[Diagnosis(labels=y, verbose=0)])
+    diagnosis = Diagnosis(baseline=2 * np.log(2), verbose=0)
+    model.fit(**data, verbose=0, callbacks=[diagnosis])
+    assert diagnosis.verdict is not None

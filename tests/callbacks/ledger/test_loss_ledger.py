@@ -457,3 +457,42 @@ def test_a_share_of_a_stream_is_refused():
         LossLedger(data.repeat(), fraction=0.5)
     with pytest.raises(ValueError, match=r"this one was given none.* Received: clean=0\.5"):
         compiled().fit(data, callbacks=[LossLedger(0.5)], shuffle=False, verbose=0)
+
+
+class OwnStep(keras.Model):
+    """A training step as Keras' guide shows one, which updates every metric by labels."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = layers.Dense(3, kernel_regularizer="l2", activation="softmax")
+
+    def call(self, inputs):
+        return self.head(inputs)
+
+    def train_step(self, data):
+        import tensorflow as tf
+
+        x, y = data
+        with tf.GradientTape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compute_loss(x=x, y=y, y_pred=y_pred)
+        weights = self.trainable_weights
+        self.optimizer.apply(tape.gradient(loss, weights), weights)
+        for metric in self.metrics:
+            if metric.name == "loss":
+                metric.update_state(loss)
+            else:
+                metric.update_state(y, y_pred)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the step is TensorFlow's")
+def test_a_step_of_ones_own_may_update_every_metric_by_labels():
+    model = OwnStep()
+    model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
+    logs = model.fit(X, Y, epochs=2, batch_size=25, verbose=0, callbacks=[LossLedger()]).history
+    parts = np.add(logs["data_loss"], logs["penalty"])
+    np.testing.assert_allclose(parts, logs["loss"], rtol=1e-5)
+    assert len(logs["accuracy"]) == 2
+    (path,) = [name for name in logs if name.startswith("penalty/")]
+    np.testing.assert_allclose(logs[path][-1], float(weight_penalty(model)), rtol=1e-6)

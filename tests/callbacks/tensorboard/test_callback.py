@@ -461,3 +461,23 @@ def test_the_tests_of_keras_pass(tmp_path):
     )
     assert done.returncode == 0, done.stdout[-3000:]
     assert "14 passed" in done.stdout
+
+
+class Late(keras.Model):
+    """Is built by its first batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = keras.layers.Dense(1)
+
+    def call(self, inputs):
+        return self.head(inputs)
+
+
+def test_a_model_without_an_input_has_its_card_after_the_first_epoch(tmp_path):
+    model = Late()
+    model.compile("sgd", "mse")
+    x, y = np.zeros((4, 2)), np.zeros((4, 1))
+    model.fit(x, y, epochs=2, verbose=0, callbacks=[TensorBoard(tmp_path)])
+    (card,) = summaries(tmp_path / "train", "text").values()
+    assert b"**Parameters:** 3" in card[0].string_val[0]
