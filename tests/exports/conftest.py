@@ -6,9 +6,9 @@ import pytest
 @pytest.fixture(autouse=True)
 def fresh_session():
     """The layers' automatic names and the traces of one test do not reach the next."""
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     yield
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
 
 
 @pytest.fixture

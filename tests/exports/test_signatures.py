@@ -17,7 +17,7 @@ ALL = ("logits", "embedding", "image_bytes", "classify", "uncertainty")
 @pytest.fixture(autouse=True, scope="module")
 def fresh_session():
     """Once a module instead of once a test."""
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
 
 
 @pytest.fixture(scope="module")
