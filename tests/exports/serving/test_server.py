@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from occam import exports
-from occam.exports.serving import Repository, Server
+from occam.exports.serving import Server
 from occam.exports.serving.version import Version
 
 from .conftest import serving
@@ -177,15 +177,13 @@ def test_a_port_is_one(half_plus_three):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "nowhere.invalid", "203.0.113.1"])
 def test_an_address_is_taken_before_anything_is_loaded(half_plus_three, monkeypatch, host):
-    monkeypatch.setattr(Repository, "refresh", lambda self: pytest.fail("loaded"))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
+        server = Server(half_plus_three, host=host, port=port)
+        monkeypatch.setattr(server._repository, "refresh", lambda: pytest.fail("loaded"))
         message = f"Expected a free address. Received: {host}:{port}, "
-        with (
-            pytest.raises(OSError, match=message),
-            serving(half_plus_three, host=host, port=port),
-        ):
-            pass
+        with pytest.raises(OSError, match=message):
+            asyncio.run(server.start())
 
 
 def test_an_address_is_free_again_if_nothing_can_be_served(tmp_path):
