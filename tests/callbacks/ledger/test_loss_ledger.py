@@ -475,8 +475,8 @@ class OwnStep(keras.Model):
         x, y = data
         with tf.GradientTape() as tape:
             y_pred = self(x, training=True)
-            loss = self.compute_loss(x=x, y=y, y_pred=y_pred)
-        weights = self.trainable_weights
+            loss: Any = self.compute_loss(x=x, y=y, y_pred=y_pred)
+        weights: Any = self.trainable_weights
         self.optimizer.apply(tape.gradient(loss, weights), weights)
         for metric in self.metrics:
             if metric.name == "loss":
