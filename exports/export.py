@@ -175,7 +175,8 @@ def export(
     check_formats(others, classifier.inputs.specs, checks.data)
     served, compactions = _compacted(model, fold, shrink)
     smaller = Classifier(served, preprocessing, from_logits, class_names, temperature)
-    seconds = tuple(row_seconds([model, served])) if compactions else ()
+    both = (classifier.probabilities, smaller.probabilities)
+    seconds = tuple(row_seconds(both, classifier.inputs.specs)) if compactions else ()
     servable = _servable(smaller, chosen.values())
     sparsity = servable.sparsity
     directory = Path(directory)

@@ -1,34 +1,28 @@
-"""`row_seconds`: how long models take for one row, without what a server adds."""
+"""`row_seconds`: how long graphs take for one row, without what a server adds."""
 
 import functools
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
+from ..gates.sample import features
 from ..gates.timing import medians
-
-if TYPE_CHECKING:
-    import keras
 
 __all__ = ["row_seconds"]
 
 _ROUNDS = 20
-_FREE_SIZE = 32  # of an axis that the model leaves open
 
 
-def row_seconds(models: Sequence["keras.Model"]) -> list[float]:
-    """The median seconds in which each model answers one row, as a graph, asked in turns.
+def row_seconds(
+    functions: Sequence[Callable[[Any], Any]], specs: Mapping[str, tf.TensorSpec]
+) -> list[float]:
+    """The median seconds in which each function, as a graph, answers one row, asked in turns.
 
     Args:
-        models: of the same inputs.
+        functions: of features by name.
+        specs: the inputs by name.
     """
-    row = [
-        tf.zeros([1, *(size or _FREE_SIZE for size in tensor.shape[1:])], tensor.dtype)
-        for tensor in models[0].inputs
-    ]
-    return medians([functools.partial(_traced(model), row) for model in models], _ROUNDS)
-
-
-def _traced(model: "keras.Model") -> Any:
-    return tf.function(lambda row: model(row if len(row) > 1 else row[0], training=False))
+    row = {name: tf.constant(array) for name, array in features(specs, 1).items()}
+    graphs = [tf.function(function, autograph=False) for function in functions]
+    return medians([functools.partial(graph, row) for graph in graphs], _ROUNDS)

@@ -1,4 +1,4 @@
-"""`sample`: made-up features for any signature of an export."""
+"""`sample` and `features`: made-up inputs for any signature of an export."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ import tensorflow as tf
 from ..predictor import Predictor
 from ..servable import SIGNATURE
 
-__all__ = ["sample"]
+__all__ = ["features", "sample"]
 
 _FREE_SIZE = 32  # of an axis that the model leaves open: long enough for a few poolings
 
@@ -24,24 +24,25 @@ def sample(predictor: Predictor, signature: str, rows: int) -> dict[str, np.ndar
     if signature == "image_bytes":
         return {"image_bytes": _images(rows)}
     if signature == "classify":
-        return {"inputs": _examples(_features(predictor.specs[SIGNATURE].inputs, rows))}
-    return _features(predictor.specs[signature].inputs, rows)
+        return {"inputs": _examples(features(predictor.specs[SIGNATURE].inputs, rows))}
+    return features(predictor.specs[signature].inputs, rows)
 
 
-def _features(specs: Mapping[str, tf.TensorSpec], rows: int) -> dict[str, np.ndarray]:
+def features(specs: Mapping[str, tf.TensorSpec], rows: int) -> dict[str, np.ndarray]:
+    """`rows` of inputs of these names, dtypes and shapes, likewise."""
     generator = np.random.default_rng(0)
-    features = {}
+    made = {}
     for name, spec in specs.items():
         shape = (rows, *(size or _FREE_SIZE for size in spec.shape[1:]))
         values = generator.lognormal(sigma=0.5, size=shape)
         if name == "seed" and shape == (rows,):
-            features[name] = np.arange(rows, dtype=spec.dtype.as_numpy_dtype)
+            made[name] = np.arange(rows, dtype=spec.dtype.as_numpy_dtype)
         elif spec.dtype == tf.string:
-            features[name] = np.where(values > 1, b"1", b"0").astype(object)
+            made[name] = np.where(values > 1, b"1", b"0").astype(object)
         else:
             numbers = values if spec.dtype.is_floating else values > 1
-            features[name] = numbers.astype(spec.dtype.as_numpy_dtype)
-    return features
+            made[name] = numbers.astype(spec.dtype.as_numpy_dtype)
+    return made
 
 
 def _images(rows: int) -> np.ndarray:
