@@ -7,6 +7,8 @@ import tensorflow as tf
 from keras import layers
 
 from occam import exports
+from occam.exports.classifier import Classifier
+from occam.exports.compaction import row_seconds
 from occam.exports.inference import infer
 
 SERIES = np.random.default_rng(0).normal(size=(4, 5, 2)).astype("float32")
@@ -62,3 +64,15 @@ def test_rates_come_back_also_after_a_failure():
         infer(gru, tf.ones((2, 3)))
     assert (gru.dropout, gru.recurrent_dropout) == (0.3, 0.4)
     assert infer(layers.Dense(3), tf.ones((2, 3))).shape == (2, 3)  # without a mode of training
+
+
+def test_timing_a_row_leaves_the_state_of_the_model_alone():
+    model = keras.Sequential(
+        [keras.Input((7, 2), name="x"), layers.GRU(5, dropout=0.2), layers.Dense(3)]
+    )
+    classifier = Classifier(model, None, None, None, 1.0)
+    before = [np.array(variable) for variable in model.variables]
+    (seconds,) = row_seconds([classifier.probabilities], classifier.inputs.specs)
+    assert seconds > 0
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
