@@ -4,6 +4,7 @@ import inspect
 import json
 import math
 import os
+import traceback
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -196,12 +197,10 @@ def _with_state(callbacks: Iterable[Any]) -> list[Any]:
 
 def _callbacks_of_fit(callback: keras.callbacks.Callback) -> list[Any]:
     """Those of the list that is calling this one, which Keras does not tell."""
-    frame = inspect.currentframe()
-    while frame is not None:
+    for frame, _ in traceback.walk_stack(inspect.currentframe()):
         caller = frame.f_locals.get("self")
         if isinstance(caller, keras.callbacks.CallbackList) and callback in caller.callbacks:
             return caller.callbacks
-        frame = frame.f_back
     return []
 
 

@@ -26,19 +26,19 @@ class Weights:
     def __init__(self, variables: Sequence[Any]):
         self.variables = list(variables)
         if keras.backend.backend() == "tensorflow":
-            self._tensors = [variable.value for variable in self.variables]
+            self._native = [variable.value for variable in self.variables]
 
     def copies(self) -> list[np.ndarray]:
         """The values of the variables, which what is assigned to them later does not change."""
         if keras.backend.backend() == "tensorflow":
-            return list(map(_read, self._tensors))
+            return list(map(_read, self._native))
         return copies(self.variables)
 
     def assign(self, values: Sequence[np.ndarray]) -> None:
         """Gives each variable its value, of which it gets a copy."""
         if keras.backend.backend() == "tensorflow":
-            for tensor, value in zip(self._tensors, values, strict=True):
-                _write(tensor, value)
+            for native, value in zip(self._native, values, strict=True):
+                _write(native, value)
         else:
             for variable, value in zip(self.variables, values, strict=True):
                 variable.assign(np.array(value))  # JAX may keep the very memory, and use it again

@@ -63,9 +63,9 @@ class Export(Command):
     warmup: tuple[int, ...] = (1,)
     """Batch sizes of the requests that a server asks each signature before it serves."""
 
-    keep: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: all)")] = (
-        None
-    )
+    keep: Annotated[
+        int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: every one)")
+    ] = None
     """How many of the newest versions stay, besides those that have a label."""
 
     promote: Annotated[
@@ -76,7 +76,10 @@ class Export(Command):
     def run(self) -> None:
         """Exports, and prints what was published."""
         from .. import exports, zoo
+        from ..exports.publishing import check_label
 
+        if self.promote is not None:
+            check_label(self.promote)  # now, and not after all the work
         trained = zoo.Run.load(self.run_directory)
         data = None if self.unjudged else data_of(trained)
         model, preprocessing = trained.load_model(), trained.load_preprocessing()

@@ -83,6 +83,12 @@ class Diagnosis(keras.callbacks.Callback):
         self._epochs: list[dict[str, float]] = []
 
     def on_train_begin(self, logs=None):
+        outputs = getattr(self.model, "outputs", None) or ()  # None: not known
+        if self._of_one_output and len(outputs) > 1:
+            raise ValueError(
+                "Diagnosis: `labels` are of one output. Of several give `baseline`, the sum of "
+                f"their baseline losses as the loss weighs them. Received: {len(outputs)} outputs"
+            )
         self.verdict = None
         self._epochs = []
 
@@ -111,12 +117,6 @@ class Diagnosis(keras.callbacks.Callback):
     def _check(self, logs: dict[str, Any]) -> None:
         """Finds out after one epoch, and not after the last, that something is not logged."""
         self._diagnose({name: [0.0] for name in logs})
-        outputs = getattr(self.model, "outputs", None) or ()
-        if self._of_one_output and len(outputs) > 1:
-            raise ValueError(
-                "Diagnosis: `labels` are of one output. Of several give `baseline`, the sum of "
-                f"their baseline losses as the loss weighs them. Received: {len(outputs)} outputs"
-            )
         exact = ("clean_loss" in logs or "data_loss" in logs) and "val_data_loss" in logs
         if not exact and has_penalties(self.model):
             raise ValueError(

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import traceback
 from typing import Any
 
 import keras
@@ -17,13 +18,11 @@ def arrays_of_fit(model: keras.Model) -> tuple[Any, ...] | None:
     A callback is told nothing of the data, so the arguments are read where they are: in the call of
     `fit` that called it. `sample_weight` is left out if there is none.
     """
-    frame = inspect.currentframe()
-    while frame is not None:
+    for frame, _ in traceback.walk_stack(inspect.currentframe()):
         if frame.f_code.co_name == "fit" and frame.f_locals.get("self") is model:
             given = (frame.f_locals.get(name) for name in ("x", "y", "sample_weight"))
             arrays = tuple(part for part in given if part is not None)
             return arrays if arrays and all(map(_is_arrays, arrays)) else None
-        frame = frame.f_back
     return None
 
 

@@ -11,7 +11,7 @@ from ..errors import ExportError
 from .locking import locked, replace_json
 from .publish import versions
 
-__all__ = ["earlier", "labels", "models_config", "promote", "rollback"]
+__all__ = ["check_label", "earlier", "labels", "models_config", "promote", "rollback"]
 
 _LABELS, _EARLIER = "labels.json", "promotions.json"
 _NAME = re.compile(r"[A-Za-z][\w.-]*", re.ASCII)
@@ -32,6 +32,18 @@ def labels(directory: str | os.PathLike[str]) -> dict[str, int]:
 def earlier(directory: str | os.PathLike[str]) -> dict[str, list[int]]:
     """Label to the versions that had it before, the last one last."""
     return _read(Path(directory, _EARLIER))
+
+
+def check_label(label: str) -> None:
+    """Refuses what is no label.
+
+    Raises:
+        ValueError: as said.
+    """
+    if not _NAME.fullmatch(label):
+        raise ValueError(
+            f"label must be letters, digits, _, . and -, a letter first. Received: label={label!r}"
+        )
 
 
 def promote(directory: str | os.PathLike[str], version: int, label: str = "stable") -> None:
@@ -63,10 +75,7 @@ def promote(directory: str | os.PathLike[str], version: int, label: str = "stabl
     1
     """
     directory = Path(directory)
-    if not _NAME.fullmatch(label):
-        raise ValueError(
-            f"label must be letters, digits, _, . and -, a letter first. Received: label={label!r}"
-        )
+    check_label(label)
     with locked(directory):
         if version not in (found := versions(directory)):
             raise FileNotFoundError(

@@ -71,3 +71,21 @@ def test_without_data_nothing_is_judged_by_it(monkeypatch):
     Export(**FLAGS, formats=("onnx",), unjudged=True).run()
     assert asked["formats"] == ["onnx"]
     assert asked["checks"].data is None
+
+
+def test_a_label_is_checked_before_anything_is_done():
+    with pytest.raises(ValueError, match=r"label must be letters.* Received: label='1st'"):
+        Export(**FLAGS, promote="1st").run()
+
+
+@pytest.mark.parametrize("flags", [{"temperature": "fit"}, {"formats": ("litert_int8",)}])
+def test_what_needs_data_is_not_unjudged(monkeypatch, flags):
+    run = SimpleNamespace(
+        config={"data": {"class_names": ["a", "b"]}},
+        load_model=dict,
+        load_preprocessing=dict,
+        card=dict,
+    )
+    monkeypatch.setattr(zoo.Run, "load", lambda directory: run)
+    with pytest.raises(ValueError, match=r"Expected data to .* Received: --unjudged"):
+        Export(**FLAGS, unjudged=True, **flags).run()
