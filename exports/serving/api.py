@@ -34,6 +34,11 @@ class Api:
         self._repository, self._pool, self._metrics = repository, pool, metrics
         self._batch_rows = batch_rows
 
+    @property
+    def versions(self) -> list[int]:
+        """The numbers of the versions that are served."""
+        return self._repository.versions
+
     async def answer(self, target: Target, body: bytes) -> bytes:
         """The JSON that answers.
 

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from .address import Address
 from .api import Api
 from .errors import RequestError
 from .json_input import SIGNATURE
+from .limits import Limits
 from .target import Target
 from .tensor_input import arrays_of
 from .version import Version
@@ -34,19 +36,17 @@ class GrpcServer:
 
     Args:
         api: what answers.
-        address: `host:port` to listen on; port 0 is any free one.
-        max_bytes: of a message.
-        timeout: seconds for an answer.
-        concurrency: requests at the same time; the next gets RESOURCE_EXHAUSTED.
+        address: to listen on.
+        limits: of requests; one too many gets RESOURCE_EXHAUSTED.
 
     Attributes:
-        port: where it listens, once it is bound.
+        address: with the real port, once it is bound.
     """
 
-    def __init__(self, api: Api, address: str, max_bytes: int, timeout: float, concurrency: int):
-        self._api, self._address = api, address
-        self._max_bytes, self._timeout, self._concurrency = max_bytes, timeout, concurrency
-        self.port = 0
+    def __init__(self, api: Api, address: Address, limits: Limits):
+        self._api, self._limits = api, limits
+        self.address = address
+        self._server: Any = None
         self._started = False
 
     async def bind(self) -> None:
@@ -59,29 +59,34 @@ class GrpcServer:
         from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
         options = [
-            ("grpc.max_receive_message_length", self._max_bytes),
+            ("grpc.max_receive_message_length", self._limits.max_bytes),
             ("grpc.so_reuseport", 0),  # two servers on one port would share the requests
         ]
-        self._server = grpc.aio.server(options=options, maximum_concurrent_rpcs=self._concurrency)
+        self._server = grpc.aio.server(
+            options=options, maximum_concurrent_rpcs=self._limits.concurrency
+        )
         self._server.add_generic_rpc_handlers(self._handlers())
         servicer = health.aio.HealthServicer()  # pyright: ignore[reportAttributeAccessIssue]
         health_pb2_grpc.add_HealthServicer_to_server(servicer, self._server)
         await servicer.set("", health_pb2.HealthCheckResponse.SERVING)
         try:
-            self.port = self._server.add_insecure_port(self._address)
+            port = self._server.add_insecure_port(str(self.address))
         except RuntimeError as error:
-            raise OSError(f"Expected a free address. Received: {self._address}, {error}") from None
+            raise OSError(f"Expected a free address. Received: {self.address}, {error}") from None
+        self.address = Address(self.address.host, port)
 
     async def start(self) -> None:
         """Answers."""
         self._started = True
         await self._server.start()
 
-    async def stop(self, grace: float) -> None:
-        """Answers what is in flight, for `grace` seconds at most, and leaves the address."""
+    async def stop(self) -> None:
+        """Refuses what is new, waits for what is in flight, and leaves the address."""
+        if self._server is None:
+            return
         if not self._started:
             await self.start()  # without it gRPC's `stop` does nothing
-        await self._server.stop(grace)
+        await self._server.stop(self._limits.grace)
 
     def _handlers(self) -> tuple[Any, ...]:
         import grpc
@@ -113,10 +118,10 @@ class GrpcServer:
 
         async def answer(request: Any, context: Any) -> Any:
             try:
-                async with asyncio.timeout(self._timeout):
+                async with asyncio.timeout(self._limits.timeout):
                     return await behavior(request)
             except TimeoutError:
-                error = RequestError(504, f"Not computed within {self._timeout:g} seconds")
+                error = RequestError(504, f"Not computed within {self._limits.timeout:g} seconds")
             except RequestError as raised:
                 error = raised
             code = grpc.StatusCode[_CODES.get(error.status, "INTERNAL")]
@@ -129,7 +134,7 @@ class GrpcServer:
         version = self._api.version(_target(request.model_spec))
         name = request.model_spec.signature_name or SIGNATURE
         signature = version.signature(name)
-        arrays = arrays_of(request.inputs, signature.inputs, self._max_bytes)
+        arrays = arrays_of(request.inputs, signature.inputs, self._limits.max_bytes)
         outputs = await self._api.run(version, name, arrays)
         response = predict_pb2.PredictResponse()
         _fill(response.model_spec, request.model_spec.name, version, name)

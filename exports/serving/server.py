@@ -1,32 +1,26 @@
-"""`Server`: the versions of a directory behind TensorFlow Serving's REST API."""
+"""`Server`: the versions of a directory behind TensorFlow Serving's APIs."""
 
 import asyncio
 import contextlib
 import importlib
 import logging
-import math
 import os
 import signal
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from . import json_output
+from .address import Address
 from .api import Api
-from .errors import RequestError
 from .grpc_server import GrpcServer
+from .http_server import HttpServer
+from .limits import Limits, check_positive
 from .metrics import Metrics
 from .repository import Repository
-from .target import Target
-
-if TYPE_CHECKING:
-    from aiohttp import web
 
 __all__ = ["Server"]
 
 _LOG = logging.getLogger(__name__)
-_METRICS = ("/metrics", "/monitoring/prometheus/metrics")  # the second: TensorFlow Serving's
 _THREADS = 4  # for JSON and graphs; TensorFlow has threads of its own
 
 
@@ -53,8 +47,6 @@ class Server:
 
     Attributes:
         name: the model's name.
-        port: where it listens, once it is started.
-        grpc_port: the same of gRPC; None: it does not.
 
     Raises:
         ImportError: the extra `serve` is not installed.
@@ -80,36 +72,40 @@ class Server:
         grace: float = 10.0,
     ):
         _check_extra(grpc_port is not None)
-        _check_positive(
-            max_bytes=max_bytes,
-            timeout=timeout,
-            concurrency=concurrency,
-            batch_rows=batch_rows,
-            poll=poll,
-            grace=grace,
-        )
+        limits = Limits(max_bytes, timeout, concurrency, grace)
+        check_positive(batch_rows=batch_rows, poll=poll)
         _check_ports(port=port, grpc_port=grpc_port or 0)
         self.name = name or Path(directory).resolve().name
-        self.host, self.port = host, port
+        self._poll = poll
         self._repository = Repository(directory, self.name, blessed=blessed)
-        self._max_bytes, self._timeout, self._grace = max_bytes, timeout, grace
-        self._concurrency, self._poll = concurrency, poll
-        self._metrics = Metrics()
         self._pool = ThreadPoolExecutor(_THREADS, "occam-serving")
-        self._api = Api(self._repository, self._pool, self._metrics, batch_rows)
-        self._in_flight = 0
-        self.grpc_port = grpc_port
-        self._grpc: GrpcServer | None = None
-        self._listener: asyncio.Server | None = None
+        metrics = Metrics()
+        api = Api(self._repository, self._pool, metrics, batch_rows)
+        self._http = HttpServer(api, metrics, Address(host, port), limits)
+        self._grpc = None
+        if grpc_port is not None:
+            self._grpc = GrpcServer(api, Address(host, grpc_port), limits)
+        self._sides = [side for side in (self._http, self._grpc) if side is not None]
+
+    @property
+    def host(self) -> str:
+        """Where it listens."""
+        return self._http.address.host
+
+    @property
+    def port(self) -> int:
+        """Where it listens, once it is started."""
+        return self._http.address.port
+
+    @property
+    def grpc_port(self) -> int | None:
+        """The same of gRPC; None: it does not."""
+        return None if self._grpc is None else self._grpc.address.port
 
     @property
     def url(self) -> str:
         """The URL of the model."""
-        return f"http://{self._url_host}:{self.port}/v1/models/{self.name}"
-
-    @property
-    def _url_host(self) -> str:
-        return f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{self._http.address}/v1/models/{self.name}"
 
     @property
     def versions(self) -> list[int]:
@@ -117,62 +113,31 @@ class Server:
         return self._repository.versions
 
     async def start(self) -> None:
-        """Takes the address, loads what is there, which may take long, and listens."""
+        """Takes the addresses, loads what is there, which may take long, and answers."""
         try:
-            listener = await self._bind()
+            for side in self._sides:
+                await side.bind()
             await asyncio.to_thread(self._repository.refresh)
             if not self._repository.versions:
                 raise FileNotFoundError(self._nothing())
-            await listener.start_serving()
-            if self._grpc is not None:
-                await self._grpc.start()
-        except OSError:
-            await self._unlisten()
+            for side in self._sides:
+                await side.start()
+        except BaseException:
+            await self._leave()
             raise
         self._watcher = asyncio.create_task(self._watch())
 
-    async def _bind(self) -> asyncio.Server:
-        from aiohttp import web
-
-        app = web.Application(client_max_size=self._max_bytes)
-        app.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=self._grace)
-        await self._runner.setup()
-        self._listener = await self._bound(self._runner.server)
-        self.port = self._listener.sockets[0].getsockname()[1]
-        if self.grpc_port is not None:
-            address = f"{self._url_host}:{self.grpc_port}"
-            limits = (self._max_bytes, self._timeout, self._concurrency)
-            self._grpc = GrpcServer(self._api, address, *limits)
-            await self._grpc.bind()
-            self.grpc_port = self._grpc.port
-        return self._listener
-
-    async def _bound(self, protocol: Any) -> asyncio.Server:
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.create_server(protocol, self.host, self.port, start_serving=False)
-        except OSError as error:
-            raise OSError(
-                f"Expected a free address. Received: {self._url_host}:{self.port}, "
-                f"{error.strerror or error}"
-            ) from None
-
-    async def _unlisten(self) -> None:
+    async def _leave(self) -> None:
         """Refuses what is new, and waits for what is in flight."""
-        if self._grpc is not None:
-            await self._grpc.stop(self._grace)
-        if self._listener is not None:
-            self._listener.close()
-        await self._runner.cleanup()
-        await self._close_pool()
+        await asyncio.gather(*(side.stop() for side in self._sides))
+        await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
 
     async def stop(self) -> None:
         """Listens no more, answers what is in flight, and lets go of the versions."""
         self._watcher.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._watcher
-        await self._unlisten()
+        await self._leave()
 
     def run(self, started: Any = None) -> None:
         """Serves until SIGTERM or Ctrl-C.
@@ -191,9 +156,6 @@ class Server:
             started()
         await stopped.wait()
         await self.stop()
-
-    async def _close_pool(self) -> None:
-        await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
 
     async def _watch(self) -> None:
         while True:
@@ -216,72 +178,6 @@ class Server:
         why = "; ".join(reasons) or "none there"
         return f"Expected a version to serve in {self._repository.directory}. Received: {why}"
 
-    async def _handle(self, request: "web.Request") -> "web.Response":
-        from aiohttp import web
-
-        path = request.raw_path.partition("?")[0]
-        if path in _METRICS and request.method == "GET":
-            text = self._metrics.text(self._repository.versions)
-            return web.Response(body=text, content_type="text/plain", charset="utf-8")
-        started = time.perf_counter()
-        method, status, body = await self._answer(request, path)
-        self._metrics.count(method, status)
-        self._metrics.seconds.observe(time.perf_counter() - started)
-        return web.Response(body=body, status=status, content_type="application/json")
-
-    async def _answer(self, request: "web.Request", path: str) -> tuple[str, int, bytes]:
-        """The method that was asked for, the HTTP status and the body."""
-        method = "unknown"
-        try:
-            if not path.lower().startswith("/v1/"):
-                raise RequestError(404, f"Expected a path under /v1/models. Received: {path[:200]}")
-            target = Target.parse(request.method, path)
-            method = target.method
-            return method, 200, await self._admitted(request, target)
-        except RequestError as error:
-            return method, error.status, _error(error.message)
-        except Exception as error:
-            _LOG.exception("%s %s failed", request.method, path)
-            return method, 500, _error(f"{type(error).__name__}: {error}")
-
-    async def _admitted(self, request: "web.Request", target: Target) -> bytes:
-        if self._in_flight >= self._concurrency:
-            raise RequestError(
-                429, f"Expected at most {self._concurrency} requests at a time. Received: one more"
-            )
-        self._in_flight += 1
-        self._metrics.in_flight.set(self._in_flight)
-        try:
-            body = await self._body(request)
-            return await self._in_time(504, "computed", self._api.answer(target, body))
-        finally:
-            self._in_flight -= 1
-            self._metrics.in_flight.set(self._in_flight)
-
-    async def _body(self, request: "web.Request") -> bytes:
-        from aiohttp import ClientPayloadError, web
-
-        too_large = RequestError(413, f"Expected a body of at most {self._max_bytes} bytes.")
-        if (request.content_length or 0) > self._max_bytes:
-            raise too_large
-        try:
-            return await self._in_time(408, "received", request.read())
-        except web.HTTPRequestEntityTooLarge:
-            raise too_large from None
-        except (web.RequestPayloadError, ClientPayloadError) as error:
-            raise RequestError(400, f"Malformed body: {error}") from None
-
-    async def _in_time(self, status: int, what: str, work: Any) -> Any:
-        try:
-            async with asyncio.timeout(self._timeout):
-                return await work
-        except TimeoutError:
-            raise RequestError(status, f"Not {what} within {self._timeout:g} seconds") from None
-
-
-def _error(message: str) -> bytes:
-    return json_output.dumps({"error": message})
-
 
 def _check_extra(with_grpc: bool) -> None:
     grpc = ("grpc", "grpc_health.v1") if with_grpc else ()
@@ -292,12 +188,6 @@ def _check_extra(with_grpc: bool) -> None:
         raise ImportError(
             f"Serving needs the extra 'serve': pip install 'keras-occam[serve]' ({error})"
         ) from error
-
-
-def _check_positive(**limits: float) -> None:
-    for name, value in limits.items():
-        if not (value > 0 and math.isfinite(value)):
-            raise ValueError(f"{name} must be positive. Received: {name}={value}")
 
 
 def _check_ports(**ports: int) -> None:
