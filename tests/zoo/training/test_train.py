@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -329,3 +330,12 @@ def test_without_resume_the_run_is_made_anew(digits, mlp, tmp_path):
 def test_a_run_that_is_not_finished_cannot_be_loaded(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"holds no finished run: no result.json"):
         zoo.Run.load(tmp_path)
+
+
+def test_a_lambda_in_a_run_is_not_executed(finished, tmp_path):
+    run, _ = finished
+    copy = zoo.Run.load(shutil.copytree(run.directory, tmp_path / "run"))
+    double = keras.layers.Lambda(lambda x: x * 2)
+    keras.Sequential([keras.Input((4,)), double]).save(tmp_path / "run" / "model.keras")
+    with pytest.raises(ValueError, match="Lambda"):
+        copy.load_model()
