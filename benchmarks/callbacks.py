@@ -1,17 +1,19 @@
 """What the callbacks cost: epochs of `resnet20` on digits with and without them.
 
-    python -m benchmarks.callbacks [NAME ...] [--epochs 20]
+    python -m benchmarks.callbacks [NAME ...] [--turns 12]
 
-Two models are trained by plain `fit` in one process, an execution an epoch, and take turns: an
-epoch of the one without, an epoch of the one with callbacks, so that whatever else the machine does
-slows down both. A ratio is the median over such pairs, but the first three. The clean evaluation of
-`LossLedger` is not among the costs: it is one more pass over the samples that are asked for.
+Two models are trained by plain `fit` in one process and take turns: three epochs of the one
+without, three epochs of the one with callbacks, so that whatever else the machine does slows down
+both; what `BackupAndRestore` writes behind the training is waited for within the turn. A ratio is
+the median over such pairs, but the first two. The clean evaluation of `LossLedger` is not among the
+costs: it is one more pass over the samples that are asked for.
 """
 
 import argparse
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
@@ -24,31 +26,37 @@ from occam.zoo.table import table
 from occam.zoo.training import engine
 
 REGULARIZATION = zoo.Regularization(l2=1e-4, dropout=0.1)
-_WARM_UP = 3
+_EPOCHS = 3
+_WARM_UP = 2
 
 
 class Turns(keras.callbacks.Callback):
-    """Lets trainings in several threads take turns, an epoch each; to be the first callback.
+    """Lets trainings in several threads take turns, some epochs each; to be the first callback.
 
     Args:
         baton: held by whoever trains.
         mine: which value of it is this training's turn.
+        backups: what writes in the background.
     """
 
-    def __init__(self, baton: "Baton", mine: int):
+    def __init__(self, baton: "Baton", mine: int, backups: Sequence[callbacks.BackupAndRestore]):
         super().__init__()
         self.baton = baton
         self.mine = mine
+        self.backups = backups
         self.seconds: list[float] = []
         self._begun: float | None = None
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.on_train_end()
-        self.baton.take(self.mine)
-        self._begun = time.perf_counter()
+        if epoch % _EPOCHS == 0:
+            self.on_train_end()
+            self.baton.take(self.mine)
+            self._begun = time.perf_counter()
 
     def on_train_end(self, logs=None):
         if self._begun is not None:
+            for backup in self.backups:
+                backup.wait()
             self.seconds.append(time.perf_counter() - self._begun)
             self._begun = None
             self.baton.give()
@@ -76,31 +84,32 @@ class Baton:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="of callbacks; default: all")
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--turns", type=int, default=12, help="of each training")
     arguments = parser.parse_args()
     data = zoo.load_data("digits")
     rows = []
     for name in arguments.names or sets(Path()):
-        plain, tried = (np.array(t[_WARM_UP:]) for t in pair(data, name, arguments.epochs))
+        plain, tried = (np.array(t[_WARM_UP:]) for t in pair(data, name, arguments.turns))
         ratios = np.sort(tried / plain)
         low, high = ratios[len(ratios) // 4], ratios[-len(ratios) // 4]
-        milliseconds = (f"{1000 * median(t):.0f} ms" for t in (plain, tried))
+        milliseconds = (f"{1000 * median(t) / _EPOCHS:.0f} ms" for t in (plain, tried))
         rows.append((name, *milliseconds, f"{median(ratios):.3f}", f"{low:.3f} to {high:.3f}"))
     print(table(("callbacks", "an epoch without", "with", "ratio", "half of the pairs"), rows))
 
 
-def pair(data: zoo.Data, name: str, epochs: int) -> tuple[list[float], list[float]]:
-    """The seconds of each epoch without and with callbacks."""
+def pair(data: zoo.Data, name: str, turns: int) -> tuple[list[float], list[float]]:
+    """The seconds of each turn without and with callbacks."""
     baton = Baton()
-    turns = [Turns(baton, mine) for mine in (0, 1)]
     with tempfile.TemporaryDirectory() as directory:
         tried = sets(Path(directory))[name]()
+        backups = [each for each in tried if isinstance(each, callbacks.BackupAndRestore)]
+        takers = Turns(baton, 0, []), Turns(baton, 1, backups)
         with ThreadPoolExecutor(2) as pool:
-            each = zip(turns, ([], tried), strict=True)
-            done = [pool.submit(train, data, epochs, [turn, *more]) for turn, more in each]
+            each = zip(takers, ([], tried), strict=True)
+            done = [pool.submit(train, data, turns * _EPOCHS, [t, *more]) for t, more in each]
         for future in done:
             future.result()
-    return turns[0].seconds, turns[1].seconds
+    return takers[0].seconds, takers[1].seconds
 
 
 def train(data: zoo.Data, epochs: int, tried: list[keras.callbacks.Callback]) -> None:
@@ -125,8 +134,19 @@ def sets(directory: Path) -> dict:
         "TensorBoard": lambda: callbacks.TensorBoard(directory / "logs", write_graph=False),
         "BackupAndRestore": lambda: callbacks.BackupAndRestore(directory / "state.npz"),
     }
+    theirs = keras.callbacks
     made = {name: (lambda make=make: [make()]) for name, make in parts.items()}
-    return {**made, "all of them": lambda: [make() for make in parts.values()]}
+    names = ("EarlyStopping", "TensorBoard", "BackupAndRestore")
+    return {
+        **made,
+        "all of them": lambda: [make() for make in parts.values()],
+        "the last three": lambda: [parts[name]() for name in names],
+        "Keras' three of these names": lambda: [
+            theirs.EarlyStopping(patience=100, restore_best_weights=True),
+            theirs.TensorBoard(directory / "logs", write_graph=False),
+            theirs.BackupAndRestore(directory / "backup"),
+        ],
+    }
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import os
 import traceback
 import zipfile
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,17 @@ from .weight_copies import Weights
 __all__ = ["BackupAndRestore"]
 
 _STATE = "state"  # of the arrays in the file, the one that is text
+# By path, since after an exception in `fit` another callback may read or write the same file.
+_WRITER = ThreadPoolExecutor(1, "BackupAndRestore")
+_WRITING: dict[Path, Future[None]] = {}
 
 
 class BackupAndRestore(keras.callbacks.Callback):
     """Saves the whole state of a training at the end of each epoch, and takes it up again.
 
     The state is one file, replaced atomically, so that whenever the process is killed the file
-    holds one epoch whole: the model's variables (weights, statistics of normalization, states of
+    holds one epoch whole, the last one or, while that is being written behind the first steps of
+    the next, the one before: the model's variables (weights, statistics of normalization, states of
     the random generators), the optimizer's, the history so far, whether training was stopped, and
     the state of the callbacks that have one. Keras' callback of the same name keeps neither the
     history nor any callback's state, so that a resumed early stopping forgets its best epoch.
@@ -45,6 +50,7 @@ class BackupAndRestore(keras.callbacks.Callback):
     Raises:
         ValueError: `path` is a directory, the file is none of ours, or belongs to another model,
             optimizer or list of callbacks; the message names the first difference.
+        OSError: an epoch could not be written, at the end of the next one or of `fit`.
 
     Example: `epoch` is where to go on, also for a data stream that depends on the epoch.
 
@@ -73,17 +79,21 @@ class BackupAndRestore(keras.callbacks.Callback):
     @property
     def epoch(self) -> int:
         """The number of epochs that the saved state has behind it; 0 without one."""
-        return self._read()["epoch"] if self.path.exists() else 0
+        return self._saved("epoch", 0)
 
     @property
     def stopped(self) -> bool:
         """Whether training was stopped (by a callback) at the end of the saved epoch."""
-        return self._read()["stopped"] if self.path.exists() else False
+        return self._saved("stopped", False)
 
     @property
     def history(self) -> dict[str, list[float]]:
         """The history of the saved epochs."""
-        return self._read()["history"] if self.path.exists() else {}
+        return self._saved("history", {})
+
+    def _saved(self, name: str, otherwise: Any) -> Any:
+        self.wait()
+        return self._read()[name] if self.path.exists() else otherwise
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -92,7 +102,13 @@ class BackupAndRestore(keras.callbacks.Callback):
         except (ValueError, KeyError, zipfile.BadZipFile) as error:
             raise ValueError(f"{self.path} is not a state that BackupAndRestore wrote.") from error
 
+    def wait(self) -> None:
+        """Waits until the last epoch is in the file, or raises what kept it from there."""
+        if writing := _WRITING.pop(self.path.absolute(), None):
+            writing.result()
+
     def on_train_begin(self, logs=None):
+        self.wait()  # for an epoch of a `fit` that raised
         self._history = {}
         self._weights = None
         self.model._initial_epoch = None  # what an earlier `fit` that was resumed has left
@@ -150,6 +166,7 @@ class BackupAndRestore(keras.callbacks.Callback):
         self.model._initial_epoch = None
         epochs = len(next(iter(self.model.history.history.values()), []))
         self.model.history.epoch = list(range(epochs))  # Keras empties it after `on_train_begin`
+        self.wait()
 
     def on_epoch_end(self, epoch, logs=None):
         for name, value in (logs or {}).items():  # Keras' History comes after all other callbacks
@@ -168,14 +185,9 @@ class BackupAndRestore(keras.callbacks.Callback):
             ],
         }
         joined, state["layout"] = _joined(arrays)
-        self._write({**joined, _STATE: np.asarray(json.dumps(state))})
-
-    def _write(self, arrays: dict[str, np.ndarray]):
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_suffix(".tmp")
-        with temporary.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-        temporary.replace(self.path)
+        self.wait()
+        content = joined | {_STATE: json.dumps(state)}
+        _WRITING[self.path.absolute()] = _WRITER.submit(_write, self.path, content)
 
     def __getstate__(self):
         # A copy, as KerasTuner makes of callbacks, belongs to no training.
@@ -189,6 +201,14 @@ class BackupAndRestore(keras.callbacks.Callback):
         return [[v.path.rsplit("/", 1)[-1], list(v.shape)] for v in self.model.variables] + [
             ["optimizer", list(v.shape)] for v in self.model.optimizer.variables
         ]
+
+
+def _write(path: Path, arrays: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        np.savez(file, **arrays)
+    temporary.replace(path)
 
 
 def _with_state(callbacks: Iterable[Any]) -> list[Any]:

@@ -17,28 +17,37 @@ class Weights:
         variables: of a model, an optimizer, or ours.
 
     >>> weights = Weights([keras.Variable([1.0, 2.0]), keras.Variable(3.0)])
-    >>> before = weights.copies()
+    >>> before = weights.snapshot()
     >>> weights.assign([np.zeros(2), np.ones(())])
-    >>> [copy.tolist() for copy in (*before, *weights.copies())]
-    [[1.0, 2.0], 3.0, [0.0, 0.0], 1.0]
+    >>> [copy.tolist() for copy in weights.copies()]
+    [[0.0, 0.0], 1.0]
+    >>> weights.assign(before)
+    >>> [copy.tolist() for copy in weights.copies()]
+    [[1.0, 2.0], 3.0]
     """
 
     def __init__(self, variables: Sequence[Any]):
         self.variables = list(variables)
         if keras.backend.backend() == "tensorflow":
-            self._native = [variable.value for variable in self.variables]
+            self._resources = list(map(_resource, self.variables))
+
+    def snapshot(self) -> list[Any]:
+        """The values, which nothing changes any more, in the form that `assign` is fastest with."""
+        if keras.backend.backend() == "tensorflow":
+            return [_read(*resource) for resource in self._resources]
+        return self.copies()
 
     def copies(self) -> list[np.ndarray]:
-        """The values of the variables, which what is assigned to them later does not change."""
+        """The values as arrays, which may be read-only."""
         if keras.backend.backend() == "tensorflow":
-            return list(map(_read, self._native))
+            return list(map(np.asarray, self.snapshot()))
         return copies(self.variables)
 
-    def assign(self, values: Sequence[np.ndarray]) -> None:
-        """Gives each variable its value, of which it gets a copy."""
+    def assign(self, values: Sequence[Any]) -> None:
+        """Gives each variable its value, an array, of which it gets a copy, or of a snapshot."""
         if keras.backend.backend() == "tensorflow":
-            for native, value in zip(self._native, values, strict=True):
-                _write(native, value)
+            for resource, value in zip(self._resources, values, strict=True):
+                _write(*resource, value)
         else:
             for variable, value in zip(self.variables, values, strict=True):
                 variable.assign(np.array(value))  # JAX may keep the very memory, and use it again
@@ -56,24 +65,30 @@ def copies(variables: Sequence[Any]) -> list[np.ndarray]:
 def copy_of(variable: Any) -> np.ndarray:
     """The value of one variable, likewise."""
     if keras.backend.backend() == "tensorflow":
-        return _read(variable.value)
+        return np.asarray(_read(*_resource(variable)))
     return np.array(ops.convert_to_tensor(variable))
 
 
 # The operations themselves: the ways around them, which record, check and read back, take three
-# times as long.
+# times as long. What an operation reads is the variable's own memory, which TensorFlow lets go of
+# instead of writing to it while somebody else holds it.
 
 
-def _read(variable: Any) -> np.ndarray:
+def _resource(variable: Any) -> tuple[Any, Any]:
+    """What TensorFlow reads and writes a variable by."""
+    native = variable.value
+    return native.handle, native.dtype
+
+
+def _read(handle: Any, dtype: Any) -> Any:
     import tensorflow as tf
 
-    read = tf.raw_ops.ReadVariableOp(resource=variable.handle, dtype=variable.dtype)
-    return read.numpy()  # type: ignore[attr-defined]
+    return tf.raw_ops.ReadVariableOp(resource=handle, dtype=dtype)
 
 
-def _write(variable: Any, value: np.ndarray) -> None:
+def _write(handle: Any, dtype: Any, value: Any) -> None:
     import tensorflow as tf
 
-    array = np.asarray(value, variable.dtype.as_numpy_dtype)
-    copy = tf.constant(array)  # the operation itself would take NumPy's memory
-    tf.raw_ops.AssignVariableOp(resource=variable.handle, value=copy, validate_shape=True)
+    if not tf.is_tensor(value):  # the operation itself would take NumPy's memory
+        value = tf.constant(np.asarray(value, dtype.as_numpy_dtype))
+    tf.raw_ops.AssignVariableOp(resource=handle, value=value, validate_shape=True)

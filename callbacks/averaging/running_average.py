@@ -46,6 +46,7 @@ class RunningAverage(TrainingHook):
         self.decay = decay
         self.warmup = warmup
         self.groups = _groups(variables)
+        self._places = _places(self.groups, variables)
         self.averages = [
             keras.Variable(_joined(copies(group)), trainable=False, name="average")
             for group in self.groups
@@ -59,7 +60,7 @@ class RunningAverage(TrainingHook):
 
     def begin(self) -> None:
         """Starts anew from the weights as they are."""
-        self._assign(copies(self.variables))
+        self._vectors.assign([_joined(copies(group)) for group in self.groups])
         self.count.assign(0)
 
     def resume(self) -> None:
@@ -68,26 +69,17 @@ class RunningAverage(TrainingHook):
 
     def values(self) -> list[np.ndarray]:
         """The averages as arrays, in the order of `variables`."""
-        by_variable = {}
-        for group, average in zip(self.groups, self._vectors.copies(), strict=True):
-            ends = np.cumsum([math.prod(v.shape) for v in group])
-            for variable, part in zip(group, np.split(average, ends[:-1]), strict=True):
-                by_variable[id(variable)] = part.reshape(variable.shape)
-        return [by_variable[id(variable)] for variable in self.variables]
+        vectors = self._vectors.copies()
+        return [vectors[group][part].reshape(shape) for group, part, shape in self._places]
 
     def get_state(self) -> dict[str, Any]:
         """What it takes to go on."""
-        return {"count": int(self.count), "averages": self.values()}
+        return {"count": int(self.count), "averages": self._vectors.copies()}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """The inverse of `get_state`."""
         self.count.assign(state["count"])
-        self._assign(state["averages"])
-
-    def _assign(self, values: list[np.ndarray]) -> None:
-        by_variable = {id(v): value for v, value in zip(self.variables, values, strict=True)}
-        joined = [_joined([by_variable[id(v)] for v in group]) for group in self.groups]
-        self._vectors.assign(joined)
+        self._vectors.assign(state["averages"])
 
     def _updates(self) -> Any:
         iterations = optimizer_of(self.model.optimizer).iterations
@@ -115,6 +107,19 @@ def _groups(variables: list[Any]) -> list[list[Any]]:
         small = math.prod(variable.shape) < _SMALL
         groups.setdefault(_precise(variable.dtype) if small else id(variable), []).append(variable)
     return list(groups.values())
+
+
+def _places(
+    groups: list[list[Any]], variables: list[Any]
+) -> list[tuple[int, slice, tuple[int, ...]]]:
+    """Where the average of each variable stands: which group, which part of it, and its shape."""
+    places = {}
+    for number, group in enumerate(groups):
+        end = 0
+        for variable in group:
+            begin, end = end, end + math.prod(variable.shape)
+            places[id(variable)] = number, slice(begin, end), tuple(variable.shape)
+    return [places[id(variable)] for variable in variables]
 
 
 def _joined(arrays: list[np.ndarray]) -> np.ndarray:

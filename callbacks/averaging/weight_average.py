@@ -113,7 +113,7 @@ class WeightAverage(keras.callbacks.Callback):
         self.batch_size = batch_size
         self._average: RunningAverage | EpochAverage | None = None
         self._weights = Weights([])  # those that are averaged
-        self._raw: list[np.ndarray] | None = None
+        self._raw: list[Any] | None = None
         self._in_fit = self._started = self._collected = False
 
     @property
@@ -198,7 +198,7 @@ class WeightAverage(keras.callbacks.Callback):
         """Puts the averaged weights into the model, which keeps its own if there are none yet."""
         if self._average is None or self.swapped or not self.count:
             return
-        weights, raw = self._weights, self._weights.copies()
+        weights, raw = self._weights, self._weights.snapshot()
         try:
             weights.assign(self._average.values())
             if self.data is not None:
@@ -218,7 +218,7 @@ class WeightAverage(keras.callbacks.Callback):
         """What a resumed training needs to go on, with the raw weights if they are swapped out."""
         return {
             "started": self._started,
-            "raw": self._raw,
+            "raw": None if self._raw is None else list(map(np.asarray, self._raw)),
             **({} if self._average is None else self._average.get_state()),
         }
 

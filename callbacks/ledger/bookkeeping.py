@@ -11,6 +11,7 @@ from .label_smoothing import smooths, unsmoothed
 __all__ = ["Accounts", "Bookkeeping"]
 
 _PLACE = "_occam_bookkeeping"
+_PARTS = ("data_loss", "penalty", "smoothing")
 
 
 class Accounts(keras.metrics.Metric):
@@ -22,9 +23,8 @@ class Accounts(keras.metrics.Metric):
 
     def __init__(self):
         super().__init__(name="ledger")
-        self.data_loss = keras.metrics.Mean("data_loss")
-        self.penalty = keras.metrics.Mean("penalty")
-        self.smoothing = keras.metrics.Mean("smoothing")
+        # One variable for all: each costs its operations in a step, and its time between epochs.
+        self.sums = self.add_variable((len(_PARTS) + 1,), "zeros", name="sums")
         self.smooths = False
 
     def update_state(self, *arguments, **options):
@@ -32,15 +32,17 @@ class Accounts(keras.metrics.Metric):
 
     def book(self, data_loss, penalty, smoothing, size):
         """Adds the parts of the loss of a batch of `size` samples."""
-        self.data_loss.update_state(data_loss, sample_weight=size)
-        self.penalty.update_state(penalty, sample_weight=size)
         self.smooths = smoothing is not None
-        if self.smooths:
-            self.smoothing.update_state(smoothing, sample_weight=size)
+        entries = (data_loss, penalty, smoothing if self.smooths else 0.0, 1.0)
+        size = ops.cast(size, self.dtype)
+        self.sums.assign_add(ops.stack([size * ops.cast(entry, self.dtype) for entry in entries]))
 
     def result(self):
-        means = [self.data_loss, self.penalty, *([self.smoothing] if self.smooths else [])]
-        return {mean.name: mean.result() for mean in means}
+        *sums, size = ops.unstack(self.sums)
+        means = {name: ops.divide_no_nan(s, size) for name, s in zip(_PARTS, sums, strict=True)}
+        if not self.smooths:
+            del means["smoothing"]
+        return means
 
 
 class Bookkeeping:

@@ -17,6 +17,7 @@ from .grid import grid
 from .hparams import HParams
 from .labelled import Labelled
 from .layout import layout
+from .learning_rates import LearningRates
 from .pictures import Pictures, picture
 from .scoped_step import ScopedStep
 from .weights import weight_histograms, weight_images
@@ -129,14 +130,15 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
     def __getstate__(self):
         # A copy is not in a training: it has no model, no writer, and no module for `summary`.
-        inert = {"_model": None, "_writers": {}, "_step": None, "_embeddings": None}
-        return {**self.__dict__, **inert, "_summary_module": None}
+        inert = dict.fromkeys(("_model", "_step", "_embeddings", "_rates", "_summary_module"))
+        return {**self.__dict__, **inert, "_writers": {}}
 
     def _reset(self):
         self._files: dict[str, EventFile] = {}
         self._scalars = EpochScalars(self.names)
         self._embeddings: Embeddings | None = None
         self._step: ScopedStep | None = None
+        self._rates: LearningRates | None = None
         self._epoch = 0
         self._training = self._described = False
 
@@ -227,6 +229,10 @@ class TensorBoard(keras.callbacks.TensorBoard):
             self._add_scalars(run, tags, epoch)
         if len(self._scalars.tags) > known:
             self._describe(epoch)
+
+    def _collect_learning_rate(self, logs):
+        self._rates = self._rates or LearningRates(self.model)
+        return {**logs, **self._rates()}
 
     def _describe(self, epoch: int) -> None:
         """Writes, when values appear for the first time, how the dashboards show them."""

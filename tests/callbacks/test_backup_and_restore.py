@@ -215,3 +215,27 @@ def test_that_nothing_is_left_to_train_is_said(tmp_path, capsys):
 def test_a_directory_is_no_file(tmp_path):
     with pytest.raises(ValueError, match=r"named \*\.npz\. Received: .*, a directory"):
         BackupAndRestore(tmp_path)
+
+
+def test_what_could_not_be_written_is_said(tmp_path):
+    directory = tmp_path / "runs"
+    backup = BackupAndRestore(directory / "state.npz")
+    directory.write_text("in the way")
+    with pytest.raises(FileExistsError, match="runs"):
+        fit(build(), 2, [backup])
+    directory.unlink()
+    fit(build(), 1, [backup])
+    assert backup.epoch == 1
+
+
+def test_an_epoch_is_in_the_file_once_it_is_waited_for(tmp_path):
+    path = tmp_path / "state.npz"
+    backup, seen = BackupAndRestore(path), []
+
+    def look(epoch, logs):
+        backup.wait()
+        assert path.exists()
+        seen.append(BackupAndRestore(path).epoch)
+
+    fit(build(), 3, [backup, keras.callbacks.LambdaCallback(on_epoch_end=look)])
+    assert seen == [1, 2, 3]

@@ -71,7 +71,8 @@ def test_a_killed_training_stops_as_if_it_had_not_been(option, tmp_path):
             timeout=300,
         )
         assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
-        assert BackupAndRestore(tmp_path / "state.npz").epoch == epoch
+        # What it was killed in the middle of is training, or the writing of the last epoch.
+        assert BackupAndRestore(tmp_path / "state.npz").epoch in (epoch - 1, epoch)
     resumed, resumed_curve, resumed_weights = train(tmp_path / "state.npz", option)
     assert resumed_curve == curve
     for name in ("best_epoch", "best_value", "stopped_epoch", "stop_reason", "wasted_epochs"):

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import precision_score, recall_score
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tensorboard.util import tensor_util
 
 from occam.callbacks.tensorboard import HParams, Interval, charts, layout, read_scalars, runs_of
@@ -280,3 +281,9 @@ def test_charts_draw_the_band_and_leave_nothing_empty(tmp_path):
     (band, _) = figure.axes[0].collections
     assert band.get_paths()[0].get_extents().bounds == (0.0, 1.0, 2.0, 0.5)
     assert [line.get_ydata().tolist() for line in figure.axes[1].lines] == [[0.5] * 3] * 2
+
+
+@pytest.mark.parametrize("value", [2.5, 0, float("nan"), np.float32(1e-30)])
+def test_a_number_is_what_tensorboard_makes_of_it(value):
+    ours, theirs = scalar("loss/total", value), scalar_pb("loss/total", value)
+    assert ours.SerializeToString() == theirs.SerializeToString()
