@@ -132,7 +132,7 @@ def sets(directory: Path) -> dict:
         "Diagnosis": lambda: callbacks.Diagnosis(baseline=np.log(10), verbose=0),
         "EarlyStopping": lambda: callbacks.EarlyStopping(patience=100, verbose=0),
         "TensorBoard": lambda: callbacks.TensorBoard(directory / "logs", write_graph=False),
-        "BackupAndRestore": lambda: callbacks.BackupAndRestore(directory / "state.npz"),
+        "BackupAndRestore": lambda: callbacks.BackupAndRestore(directory / "backup"),
     }
     theirs = keras.callbacks
     made = {name: (lambda make=make: [make()]) for name, make in parts.items()}

@@ -75,7 +75,7 @@ def the_same_callbacks(directory: Path) -> list:
         stopping,
         keras.callbacks.CSVLogger(directory / "history.csv"),
         keras.callbacks.TensorBoard(directory, write_graph=False),
-        callbacks.BackupAndRestore(directory / "state.npz", callbacks=[stopping]),
+        callbacks.BackupAndRestore(directory / "backup", callbacks=[stopping]),
     ]
 
 

@@ -1,80 +1,91 @@
 """`BackupAndRestore`: after `kill -9`, training goes on as if nothing had happened."""
 
 import inspect
-import json
 import math
 import os
 import traceback
-import zipfile
 from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
 from keras.src.utils.io_utils import print_msg  # as Keras' own callbacks print
 
+from .state_file import StateFile
 from .weight_copies import Weights
 
 __all__ = ["BackupAndRestore"]
 
-_STATE = "state"  # of the arrays in the file, the one that is text
-# By path, since after an exception in `fit` another callback may read or write the same file.
-_WRITER = ThreadPoolExecutor(1, "BackupAndRestore")
-_WRITING: dict[Path, Future[None]] = {}
 
-
-class BackupAndRestore(keras.callbacks.Callback):
+class BackupAndRestore(keras.callbacks.BackupAndRestore):
     """Saves the whole state of a training at the end of each epoch, and takes it up again.
 
-    The state is one file, replaced atomically, so that whenever the process is killed the file
-    holds one epoch whole, the last one or, while that is being written behind the first steps of
-    the next, the one before: the model's variables (weights, statistics of normalization, states of
-    the random generators), the optimizer's, the history so far, whether training was stopped, and
-    the state of the callbacks that have one. Keras' callback of the same name keeps neither the
-    history nor any callback's state, so that a resumed early stopping forgets its best epoch.
+    Takes the arguments of `keras.callbacks.BackupAndRestore` and differs from it in that
+
+    - the state has, besides the model's variables (weights, statistics of normalization, states of
+      the random generators) and the optimizer's, the history so far, whether training was stopped,
+      and the state of the callbacks that have one: with Keras', a resumed early stopping forgets
+      its best epoch, and the history begins anew;
+    - it is one file, `state.npz`, replaced atomically: whenever the process is killed it holds one
+      epoch whole, the last one or, while that is being written behind the first steps of the next,
+      the one before;
+    - a training that ends on a loss of NaN or infinity, as with `TerminateOnNaN`, deletes nothing,
+      and leaves the state of the epoch before;
+    - what is deleted is what it wrote, and not all that is in the directory.
 
     Give it last in the list of callbacks, so that it saves what the others did in the epoch. A
     callback has a state if it has the methods `get_state() -> dict` and `set_state(dict)`, of
     values that are JSON or arrays or lists of arrays.
 
-    The file stays after the training. A `fit` that finds all its epochs in it says so and trains
-    nothing: delete the file, or give another one, to begin anew.
+    With `delete_checkpoint=False`, a `fit` that finds all its epochs in the file says so and trains
+    nothing: delete the file, or give another directory, to begin anew.
 
     Args:
-        path: the file, named `*.npz`.
+        backup_dir: a local directory, made if it is missing.
+        save_freq: "epoch", or a number of batches after which to save within the epoch, too. The
+            epoch is then begun anew, as in Keras, with the weights that it had come to: only
+            resuming from whole epochs is exact. False: save nothing, but restore.
+        double_checkpoint: keep the state before the last as well, `state.npz.bkp`, for when the
+            last one cannot be read, and train on only when a state is written.
+        delete_checkpoint: delete the state when training is finished.
         callbacks: those whose state is kept; the ones without a state are passed over. By default
             all that `fit` is given.
 
     Raises:
-        ValueError: `path` is a directory, the file is none of ours, or belongs to another model,
-            optimizer or list of callbacks; the message names the first difference.
-        OSError: an epoch could not be written, at the end of the next one or of `fit`.
+        ValueError: an argument is none of these; the file is none of ours, or belongs to another
+            model, optimizer or list of callbacks: the message names the first difference.
+        OSError: a state could not be written, when the next one is to be, or at the end of `fit`.
 
     Example: `epoch` is where to go on, also for a data stream that depends on the epoch.
 
-    >>> import tempfile, pathlib
-    >>> backup = BackupAndRestore(pathlib.Path(tempfile.mkdtemp()) / "state.npz")
+    >>> import tempfile
+    >>> backup = BackupAndRestore(tempfile.mkdtemp())
     >>> backup.epoch, backup.stopped
     (0, False)
     """
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        backup_dir: str | os.PathLike[str],
+        save_freq: Literal["epoch", False] | int = "epoch",
+        double_checkpoint: bool = False,
+        delete_checkpoint: bool = True,
         *,
         callbacks: Iterable[keras.callbacks.Callback] | None = None,
     ):
-        super().__init__()
-        self.path = Path(path)
-        if self.path.is_dir():
-            raise ValueError(f"path must be a file, named *.npz. Received: {path}, a directory")
+        _check_arguments(backup_dir, save_freq)
+        super().__init__(os.fspath(backup_dir), save_freq, double_checkpoint, delete_checkpoint)
+        self.file = StateFile(Path(backup_dir) / "state.npz", double=double_checkpoint)
+        # Keras' names of its two files and their copies.
+        self._weights_path = self._training_metadata_path = str(self.file.path)
+        self._prev_weights_path = self._prev_training_metadata_path = str(self.file.previous)
         self._all_of_fit = callbacks is None
         self.callbacks = _with_state(callbacks or ())
         self._history: dict[str, list[float]] = {}
         self._weights: Weights | None = None
         self._described: list[list[Any]] = []
+        self._failed = False
 
     @property
     def epoch(self) -> int:
@@ -92,40 +103,30 @@ class BackupAndRestore(keras.callbacks.Callback):
         return self._saved("history", {})
 
     def _saved(self, name: str, otherwise: Any) -> Any:
-        self.wait()
-        return self._read()[name] if self.path.exists() else otherwise
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            with np.load(self.path, allow_pickle=False) as file:
-                return json.loads(str(file[_STATE]))
-        except (ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{self.path} is not a state that BackupAndRestore wrote.") from error
+        return self.file.read()[0][name] if self.file.exists() else otherwise
 
     def wait(self) -> None:
-        """Waits until the last epoch is in the file, or raises what kept it from there."""
-        if writing := _WRITING.pop(self.path.absolute(), None):
-            writing.result()
+        """Waits until the last state is in the file, or raises what kept it from there."""
+        self.file.wait()
 
     def on_train_begin(self, logs=None):
-        self.wait()  # for an epoch of a `fit` that raised
         self._history = {}
         self._weights = None
+        self._failed = False
+        self._batches_seen_since_last_saving = self._last_batch_seen = 0
         self.model._initial_epoch = None  # what an earlier `fit` that was resumed has left
         if self._all_of_fit:
             self.callbacks = _with_state(_callbacks_of_fit(self))
-        if self.path.exists():
-            self._restore()
+        if self.file.exists():
+            self._load_model()
 
-    def _restore(self):
+    def _load_model(self):
         if not self.model.built:
             raise ValueError(
-                f"{self.path} can only be restored into a built model; give it an Input."
+                f"{self.file.path} can only be restored into a built model; give it an Input."
             )
         self.model.optimizer.build(self.model.trainable_variables)
-        state = self._read()
-        with np.load(self.path, allow_pickle=False) as file:
-            arrays = _split(dict(file), state["layout"])
+        state, arrays = self.file.read()
         self._check(state)
         variables = self._variables()
         Weights(variables).assign([arrays[f"variable/{i}"] for i in range(len(variables))])
@@ -137,14 +138,14 @@ class BackupAndRestore(keras.callbacks.Callback):
         self.model._initial_epoch = epochs if state["stopped"] else state["epoch"]
         if self.model._initial_epoch >= epochs and self.params.get("verbose"):
             print_msg(
-                f"BackupAndRestore: {self.path} has all epochs, {state['epoch']}: none is left"
+                f"BackupAndRestore: {self.file.path} has all epochs, {state['epoch']}: none is left"
             )
 
     def _check(self, state: dict[str, Any]):
         saved, ours = [name for name, _ in state["callbacks"]], [*map(_name, self.callbacks)]
         if saved != ours:
             raise ValueError(
-                f"{self.path} holds the state of other callbacks: expected {ours}. "
+                f"{self.file.path} holds the state of other callbacks: expected {ours}. "
                 f"Received: {saved}"
             )
         self._check_variables(state["variables"], self._signature())
@@ -153,30 +154,38 @@ class BackupAndRestore(keras.callbacks.Callback):
         for was, now in zip(saved, ours, strict=False):
             if was[1] != now[1]:
                 raise ValueError(
-                    f"{self.path} holds the state of another model: expected a variable "
+                    f"{self.file.path} holds the state of another model: expected a variable "
                     f"{now[0]} of shape {tuple(now[1])}. Received: {was[0]} of {tuple(was[1])}"
                 )
         if len(saved) != len(ours):
             raise ValueError(
-                f"{self.path} holds the state of another model: expected {len(ours)} variables. "
-                f"Received: {len(saved)}"
+                f"{self.file.path} holds the state of another model: expected {len(ours)} "
+                f"variables. Received: {len(saved)}"
             )
 
-    def on_train_end(self, logs=None):
-        self.model._initial_epoch = None
-        epochs = len(next(iter(self.model.history.history.values()), []))
-        self.model.history.epoch = list(range(epochs))  # Keras empties it after `on_train_begin`
-        self.wait()
+    def on_epoch_begin(self, epoch, logs=None):
+        self._current_epoch = epoch
+
+    def _should_save_on_batch(self, batch):
+        return self.save_freq is not False and super()._should_save_on_batch(batch)
 
     def on_epoch_end(self, epoch, logs=None):
-        for name, value in (logs or {}).items():  # Keras' History comes after all other callbacks
+        logs = logs or {}
+        for name, value in logs.items():  # Keras' History comes after all other callbacks
             self._history.setdefault(name, []).append(float(value))
+        self._failed = self.model.stop_training and not math.isfinite(float(logs.get("loss", 0)))
+        super().on_epoch_end(epoch, logs)
+
+    def _save_model(self):
+        if self._failed:
+            return
+        stopped = bool(self.model.stop_training)  # on JAX this gives the variables their values
         if self._weights is None:  # only now the optimizer surely has its own
             self._weights, self._described = Weights(self._variables()), self._signature()
-        arrays = {f"variable/{i}": _array(a) for i, a in enumerate(self._weights.copies())}
+        arrays = {f"variable/{i}": a for i, a in enumerate(self._weights.copies())}
         state = {
-            "epoch": epoch + 1,
-            "stopped": bool(self.model.stop_training),
+            "epoch": self._current_epoch,
+            "stopped": stopped,
             "history": self._history,
             "variables": self._described,
             "callbacks": [
@@ -184,10 +193,15 @@ class BackupAndRestore(keras.callbacks.Callback):
                 for i, callback in enumerate(self.callbacks)
             ],
         }
-        joined, state["layout"] = _joined(arrays)
-        self.wait()
-        content = joined | {_STATE: json.dumps(state)}
-        _WRITING[self.path.absolute()] = _WRITER.submit(_write, self.path, content)
+        self.file.write(state, arrays)
+
+    def on_train_end(self, logs=None):
+        self.model._initial_epoch = None
+        epochs = len(next(iter(self.model.history.history.values()), []))
+        self.model.history.epoch = list(range(epochs))  # Keras empties it after `on_train_begin`
+        self.file.wait()
+        if self.delete_checkpoint and not self._failed:
+            self.file.delete()
 
     def __getstate__(self):
         # A copy, as KerasTuner makes of callbacks, belongs to no training.
@@ -203,12 +217,19 @@ class BackupAndRestore(keras.callbacks.Callback):
         ]
 
 
-def _write(path: Path, arrays: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        np.savez(file, **arrays)
-    temporary.replace(path)
+def _check_arguments(backup_dir: Any, save_freq: Any) -> None:
+    if not backup_dir:
+        raise ValueError(f"Empty `backup_dir` argument passed. Received: backup_dir={backup_dir!r}")
+    if "://" in os.fspath(backup_dir) or Path(backup_dir).is_file():
+        raise ValueError(
+            f"`backup_dir` must be a local directory. Received: backup_dir={os.fspath(backup_dir)}"
+        )
+    whole = isinstance(save_freq, int) and save_freq is not True
+    if save_freq != "epoch" and save_freq is not False and not (whole and save_freq > 0):
+        raise ValueError(
+            "Invalid value for argument `save_freq`: expected 'epoch', a positive number of "
+            f"batches, or False. Received: save_freq={save_freq!r}"
+        )
 
 
 def _with_state(callbacks: Iterable[Any]) -> list[Any]:
@@ -228,43 +249,13 @@ def _name(callback: keras.callbacks.Callback) -> str:
     return type(callback).__name__
 
 
-def _array(value: Any) -> np.ndarray:
-    """An array in a type that NumPy's files keep; they forget that of bfloat16."""
-    array = np.asarray(value)
-    return array.astype("float32") if array.dtype.kind == "V" else array  # exact
-
-
-def _joined(arrays: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[Any]]:
-    """One vector for each dtype, since each file in a zip archive takes its time, and the layout.
-
-    The layout has name, dtype and shape of each array, in the order of the vectors' elements.
-    """
-    parts: dict[np.dtype, list[np.ndarray]] = {}
-    for array in arrays.values():
-        parts.setdefault(array.dtype, []).append(array.ravel())
-    names = {dtype: dtype.name for dtype in parts}  # making a name takes its time
-    layout = [(name, names[array.dtype], array.shape) for name, array in arrays.items()]
-    return {names[dtype]: np.concatenate(vectors) for dtype, vectors in parts.items()}, layout
-
-
-def _split(joined: dict[str, np.ndarray], layout: list[Any]) -> dict[str, np.ndarray]:
-    """The inverse of `_joined`."""
-    begin = dict.fromkeys(joined, 0)
-    arrays = {}
-    for name, dtype, shape in layout:
-        end = begin[dtype] + math.prod(shape)
-        arrays[name] = joined[dtype][begin[dtype] : end].reshape(shape)
-        begin[dtype] = end
-    return arrays
-
-
 def _pack(state: dict[str, Any], prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """`state` with its lists of arrays moved to `arrays`, and their count in their place."""
     packed = {}
     for name, value in state.items():
         # `get_weights` gives scalar weights as NumPy scalars, which are no arrays.
         if isinstance(value, list) and value and isinstance(value[0], np.ndarray | np.generic):
-            arrays.update({f"{prefix}/{name}/{i}": _array(a) for i, a in enumerate(value)})
+            arrays.update({f"{prefix}/{name}/{i}": a for i, a in enumerate(value)})
             packed[name] = {"arrays": f"{prefix}/{name}", "count": len(value)}
         else:
             packed[name] = value

@@ -1,3 +1,7 @@
+import importlib.util
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -24,6 +28,11 @@ def build(units=8):
     return model
 
 
+def kept(directory, **options):
+    """One whose file is still there after a whole training."""
+    return BackupAndRestore(directory, delete_checkpoint=False, **options)
+
+
 def fit(model, epochs, callbacks):
     """Trains in one order, so that a resumed training sees what the whole one saw."""
     return model.fit(X, Y, epochs=epochs, shuffle=False, callbacks=callbacks, verbose=0)
@@ -45,10 +54,9 @@ def test_a_resumed_fit_is_the_whole_fit(tmp_path):
     whole = build()
     expected = fit(whole, 6, []).history
 
-    path = tmp_path / "state.npz"
     with pytest.raises(RuntimeError, match="crash"):
-        fit(build(), 6, [Crash(3), BackupAndRestore(path)])
-    backup = BackupAndRestore(path)
+        fit(build(), 6, [Crash(3), kept(tmp_path)])
+    backup = kept(tmp_path)
     assert (backup.epoch, backup.stopped) == (3, False)
     resumed = build()
     resumed.layers[0].kernel.assign(np.zeros((4, 8)))  # must not matter
@@ -60,12 +68,10 @@ def test_a_resumed_fit_is_the_whole_fit(tmp_path):
 
 
 def test_states_of_callbacks_are_kept(tmp_path):
-    path = tmp_path / "state.npz"
-
     def callbacks():
         stopping = EarlyStopping(monitor="loss", patience=50)
         ours = [stopping, Stopwatch(), keras.callbacks.LambdaCallback()]
-        return [*ours, BackupAndRestore(path, callbacks=ours)]
+        return [*ours, kept(tmp_path, callbacks=ours)]
 
     first = callbacks()
     fit(build(), 3, first)
@@ -79,8 +85,6 @@ def test_states_of_callbacks_are_kept(tmp_path):
 
 
 def test_a_first_weight_that_is_a_scalar(tmp_path):
-    path = tmp_path / "state.npz"
-
     class Scaled(keras.layers.Layer):
         def build(self, input_shape):
             self.scale = self.add_weight(shape=(), initializer="ones")
@@ -94,73 +98,67 @@ def test_a_first_weight_that_is_a_scalar(tmp_path):
         return model
 
     first, again = (EarlyStopping(monitor="loss", patience=9) for _ in range(2))
-    fit(scaled(), 1, [first, BackupAndRestore(path, callbacks=[first])])
-    fit(scaled(), 1, [again, BackupAndRestore(path, callbacks=[again])])
+    fit(scaled(), 1, [first, kept(tmp_path, callbacks=[first])])
+    fit(scaled(), 1, [again, kept(tmp_path, callbacks=[again])])
     for ours, theirs in zip(again.best_weights, first.best_weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
 def test_a_stopped_training_is_known_as_stopped(tmp_path):
-    backup = BackupAndRestore(tmp_path / "state.npz")
+    backup = kept(tmp_path)
     stop = EarlyStopping(monitor="loss", patience=1, min_delta=100.0)
     fit(build(), 9, [stop, backup])
     assert (backup.epoch, backup.stopped) == (2, True)
 
 
 def test_no_state_yet(tmp_path):
-    backup = BackupAndRestore(tmp_path / "state.npz")
+    backup = kept(tmp_path)
     assert (backup.epoch, backup.stopped, backup.history) == (0, False, {})
 
 
 def test_the_state_of_another_model_is_refused(tmp_path):
-    path = tmp_path / "state.npz"
-    fit(build(), 1, [BackupAndRestore(path)])
+    fit(build(), 1, [kept(tmp_path)])
     message = (
         r"another model: expected a variable kernel of shape \(4, 9\). Received: kernel of \(4, 8\)"
     )
     with pytest.raises(ValueError, match=message):
-        fit(build(units=9), 2, [BackupAndRestore(path)])
+        fit(build(units=9), 2, [kept(tmp_path)])
 
 
 def test_only_the_state_is_left_behind(tmp_path):
-    fit(build(), 2, [BackupAndRestore(tmp_path / "state.npz")])
+    fit(build(), 2, [kept(tmp_path)])
     assert [path.name for path in tmp_path.iterdir()] == ["state.npz"]
 
 
 def test_works_on_any_model_with_custom_variables(tmp_path):
-    backup = BackupAndRestore(tmp_path / "state.npz")
+    backup = kept(tmp_path)
     model = build()
     fit(model, 1, [backup])
     generator = model.layers[2].seed_generator
     state = np.asarray(generator.state).copy()
     other = build()
-    fit(other, 1, [BackupAndRestore(tmp_path / "state.npz")])
+    fit(other, 1, [kept(tmp_path)])
     np.testing.assert_array_equal(other.layers[2].seed_generator.state, state)
 
 
 def test_a_fit_after_a_resumed_one_trains_all_its_epochs(tmp_path):
-    path = tmp_path / "state.npz"
-    fit(build(), 3, [BackupAndRestore(path)])
+    fit(build(), 3, [kept(tmp_path)])
     model = build()
-    fit(model, 4, [BackupAndRestore(path)])
+    fit(model, 4, [kept(tmp_path)])
     assert fit(model, 2, []).epoch == [0, 1]
 
 
 def test_a_model_that_is_built_by_fit(tmp_path):
-    path = tmp_path / "state.npz"
-
     def unbuilt():
         model = keras.Sequential([keras.layers.Dense(3)])
         model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         return model
 
-    fit(unbuilt(), 1, [BackupAndRestore(path)])
-    assert BackupAndRestore(path).epoch == 1
+    fit(unbuilt(), 1, [kept(tmp_path)])
+    assert kept(tmp_path).epoch == 1
 
 
 def test_bfloat16_is_kept_exactly(tmp_path):
-    path = tmp_path / "state.npz"
-
     def half():
         model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, dtype="bfloat16")])
         model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -168,8 +166,8 @@ def test_bfloat16_is_kept_exactly(tmp_path):
 
     model, again = half(), half()
     first, second = (EarlyStopping(monitor="loss", patience=9) for _ in range(2))
-    fit(model, 1, [first, BackupAndRestore(path, callbacks=[first])])
-    fit(again, 1, [second, BackupAndRestore(path, callbacks=[second])])
+    fit(model, 1, [first, kept(tmp_path, callbacks=[first])])
+    fit(again, 1, [second, kept(tmp_path, callbacks=[second])])
     pairs = (model.get_weights(), again.get_weights()), (first.best_weights, second.best_weights)
     for ours, theirs in pairs:
         np.testing.assert_array_equal(*(np.asarray(w[0], "float32") for w in (ours, theirs)))
@@ -177,51 +175,44 @@ def test_bfloat16_is_kept_exactly(tmp_path):
 
 def test_a_file_that_is_no_state(tmp_path):
     (tmp_path / "state.npz").write_text("hello")
-    with pytest.raises(ValueError, match=r"state.npz is not a state that BackupAndRestore wrote"):
-        BackupAndRestore(tmp_path / "state.npz").epoch  # noqa: B018
+    with pytest.raises(ValueError, match=r"state.npz is damaged, or no state of a training"):
+        kept(tmp_path).epoch  # noqa: B018
 
 
 def test_the_state_of_other_callbacks_is_refused(tmp_path):
-    path = tmp_path / "state.npz"
-    fit(build(), 1, [BackupAndRestore(path, callbacks=[Stopwatch()])])
+    fit(build(), 1, [kept(tmp_path, callbacks=[Stopwatch()])])
     with pytest.raises(
         ValueError, match=r"expected \['EarlyStopping'\]. Received: \['Stopwatch'\]"
     ):
-        fit(build(), 2, [BackupAndRestore(path, callbacks=[EarlyStopping(monitor="loss")])])
+        fit(build(), 2, [kept(tmp_path, callbacks=[EarlyStopping(monitor="loss")])])
 
 
 def test_by_default_the_state_of_all_callbacks_of_the_fit_is_kept(tmp_path):
-    path = tmp_path / "state.npz"
     stopping = EarlyStopping(monitor="loss", patience=9, verbose=0)
     with pytest.raises(RuntimeError, match="crash"):
-        fit(build(), 6, [stopping, Crash(3), BackupAndRestore(path)])
+        fit(build(), 6, [stopping, Crash(3), kept(tmp_path)])
     stopping, seen = EarlyStopping(monitor="loss", patience=9, verbose=0), []
     note = keras.callbacks.LambdaCallback(
         on_epoch_begin=lambda epoch, logs: seen.append((epoch, stopping.best_epoch))
     )
-    fit(build(), 6, [stopping, BackupAndRestore(path), note])
+    fit(build(), 6, [stopping, kept(tmp_path), note])
     assert seen[0][0] == 3
     assert seen[0][1] is not None
 
 
 def test_that_nothing_is_left_to_train_is_said(tmp_path, capsys):
-    backup = BackupAndRestore(tmp_path / "state.npz")
+    backup = kept(tmp_path)
     fit(build(), 2, [backup])
     model = build()
     model.fit(X, Y, epochs=2, verbose=2, callbacks=[backup])
     assert "state.npz has all epochs, 2: none is left" in capsys.readouterr().out
 
 
-def test_a_directory_is_no_file(tmp_path):
-    with pytest.raises(ValueError, match=r"named \*\.npz\. Received: .*, a directory"):
-        BackupAndRestore(tmp_path)
-
-
 def test_what_could_not_be_written_is_said(tmp_path):
     directory = tmp_path / "runs"
-    backup = BackupAndRestore(directory / "state.npz")
+    backup = kept(directory)
     directory.write_text("in the way")
-    with pytest.raises(FileExistsError, match="runs"):
+    with pytest.raises((FileExistsError, NotADirectoryError), match="runs"):
         fit(build(), 2, [backup])
     directory.unlink()
     fit(build(), 1, [backup])
@@ -229,13 +220,131 @@ def test_what_could_not_be_written_is_said(tmp_path):
 
 
 def test_an_epoch_is_in_the_file_once_it_is_waited_for(tmp_path):
-    path = tmp_path / "state.npz"
-    backup, seen = BackupAndRestore(path), []
+    backup, seen = kept(tmp_path), []
 
     def look(epoch, logs):
         backup.wait()
-        assert path.exists()
-        seen.append(BackupAndRestore(path).epoch)
+        assert (tmp_path / "state.npz").exists()
+        seen.append(kept(tmp_path).epoch)
 
     fit(build(), 3, [backup, keras.callbacks.LambdaCallback(on_epoch_end=look)])
     assert seen == [1, 2, 3]
+
+
+def test_a_finished_training_deletes_what_it_wrote_and_nothing_else(tmp_path):
+    others = tmp_path / "notes.txt"
+    others.write_text("mine")
+    for directory in (tmp_path, tmp_path / "new"):
+        with pytest.raises(RuntimeError, match="crash"):
+            fit(build(), 3, [Crash(1), BackupAndRestore(directory, double_checkpoint=True)])
+        assert (directory / "state.npz").exists()
+        fit(build(), 3, [BackupAndRestore(directory, double_checkpoint=True)])
+        assert [*tmp_path.iterdir()] == [others]
+    assert others.read_text() == "mine"
+
+
+def test_a_training_that_ends_on_nan_leaves_the_epoch_before(tmp_path):
+    class Diverge(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                self.model.layers[0].kernel.assign(np.full((4, 8), np.nan))
+
+    backup = BackupAndRestore(tmp_path)
+    history = fit(build(), 6, [Diverge(), keras.callbacks.TerminateOnNaN(), backup])
+    assert len(history.epoch) == 3
+    assert (backup.epoch, backup.stopped) == (2, False)
+    model = build()
+    assert fit(model, 6, [backup]).epoch == list(range(6))
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+
+
+def test_the_state_before_is_taken_if_the_last_one_is_damaged(tmp_path):
+    whole = build()
+    expected = fit(whole, 5, []).history
+    with pytest.raises(RuntimeError, match="crash"):
+        fit(build(), 5, [Crash(3), kept(tmp_path, double_checkpoint=True)])
+    (tmp_path / "state.npz").write_bytes((tmp_path / "state.npz").read_bytes()[:1000])
+    backup = kept(tmp_path, double_checkpoint=True)
+    assert backup.epoch == 2
+    assert fit(build(), 5, [backup]).history == expected
+
+
+class CrashAtBatch(keras.callbacks.Callback):
+    def __init__(self, epoch, batch):
+        super().__init__()
+        self.at = (epoch, batch)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.now = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.now, batch) == self.at:
+            raise RuntimeError("crash")
+
+
+def test_batches_within_an_epoch_are_saved(tmp_path):
+    model = build()
+    after = []
+    note = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: after.append(model.get_weights())
+    )
+    options = {"batch_size": 8, "epochs": 3, "shuffle": False, "verbose": 0}
+    # 4 batches an epoch: it saves after the third, sixth, ... of all.
+    callbacks = [note, kept(tmp_path, save_freq=3), CrashAtBatch(1, 3)]
+    with pytest.raises(RuntimeError, match="crash"):
+        model.fit(X, Y, **options, callbacks=callbacks)
+    assert len(after) == 8
+    resumed, begun = build(), []
+    look = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: begun.append((epoch, resumed.get_weights()))
+    )
+    backup = kept(tmp_path, save_freq=3)
+    assert backup.epoch == 1
+    assert resumed.fit(X, Y, **options, callbacks=[look, backup]).epoch == [0, 1, 2]
+    assert [epoch for epoch, _ in begun] == [1, 2]
+    for ours, theirs in zip(begun[0][1], after[5], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_without_a_frequency_nothing_is_saved(tmp_path):
+    fit(build(), 1, [BackupAndRestore(tmp_path / "new", save_freq=False)])
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("save_freq", [True, 0, -1, 1.5, "batch", None])
+def test_a_frequency_that_is_none(save_freq):
+    message = f"save_freq`: expected 'epoch', a positive .* Received: save_freq={save_freq!r}"
+    with pytest.raises(ValueError, match=message):
+        BackupAndRestore("backup", save_freq)
+
+
+@pytest.mark.parametrize("directory", ["gs://bucket/backup", __file__])
+def test_what_is_no_local_directory(directory):
+    with pytest.raises(ValueError, match=r"must be a local directory\. Received: backup_dir="):
+        BackupAndRestore(directory)
+
+
+OF_KERAS = """
+import sys, pytest
+from keras.src import callbacks
+from occam.callbacks import BackupAndRestore
+callbacks.BackupAndRestore = BackupAndRestore
+from keras.src.callbacks import backup_and_restore_test
+arguments = ["-q", "-c", "/dev/null", "-p", "no:cacheprovider", "--rootdir", sys.argv[1]]
+sys.exit(pytest.main([*arguments, backup_and_restore_test.__file__]))
+"""
+
+
+@pytest.mark.slow
+def test_the_tests_of_keras_pass(tmp_path):
+    if importlib.util.find_spec("keras.src.callbacks.backup_and_restore_test") is None:
+        pytest.skip("this Keras was installed without its tests")
+    done = subprocess.run(
+        [sys.executable, "-c", OF_KERAS, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "7 passed" in done.stdout

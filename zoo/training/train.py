@@ -149,7 +149,7 @@ def _fit(
         return engine.fit(
             model, data, regularization, epochs=epochs, seed=seed, callbacks=callbacks
         )
-    backup = BackupAndRestore(files.state, callbacks=callbacks)
+    backup = BackupAndRestore(files.path, delete_checkpoint=False, callbacks=callbacks)
     if backup.epoch:
         files.write_history(backup.history)
     logs = [

@@ -316,7 +316,7 @@ def test_a_resumed_training_is_the_whole_one(tmp_path, method, validate):
     def callbacks(*others):
         average = WeightAverage(method, start_epoch=1, data=X)
         stopping = EarlyStopping(monitor="loss", patience=9)
-        saved = BackupAndRestore(tmp_path / "state.npz", callbacks=[average, stopping])
+        saved = BackupAndRestore(tmp_path, delete_checkpoint=False, callbacks=[average, stopping])
         return [*others, average, stopping, saved]
 
     whole, killed, resumed = (normalized() for _ in range(3))

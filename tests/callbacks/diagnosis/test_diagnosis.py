@@ -68,7 +68,7 @@ def test_a_resumed_training_has_the_verdict_of_the_whole_one(tmp_path):
         fit(
             build(),
             resumed,
-            BackupAndRestore(tmp_path / "s.npz", callbacks=[resumed]),
+            BackupAndRestore(tmp_path, delete_checkpoint=False, callbacks=[resumed]),
             epochs=epochs,
         )
     assert resumed.verdict == expected.verdict

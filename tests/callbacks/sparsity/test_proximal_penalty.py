@@ -357,7 +357,8 @@ def test_a_resumed_training_is_the_whole_one(tmp_path, crash):
     def callbacks(*others):
         penalty = ProximalPenalty(l1=0.0, debias_from=3)
         ours = [Strengths(penalty, [2.0] * 2 + [0.5] * 4), penalty]
-        return [*ours, *others, BackupAndRestore(tmp_path / "state.npz", callbacks=ours)]
+        backup = BackupAndRestore(tmp_path, delete_checkpoint=False, callbacks=ours)
+        return [*ours, *others, backup]
 
     whole, killed, resumed = (linear(keras.optimizers.Adam(0.05)) for _ in range(3))
     expected = fit(whole, *callbacks()[:-1], epochs=6).history

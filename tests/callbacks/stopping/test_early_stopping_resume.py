@@ -44,6 +44,7 @@ def train(path, option, *more):
     averaging = {"use_ema": True, "ema_momentum": 0.8} if option == "ema" else {}
     model.compile(keras.optimizers.Adam(0.02, **averaging), "mse", jit_compile=False)
     stopping = EarlyStopping("val_loss", verbose=0, **OPTIONS[option])
+    backup = BackupAndRestore(path, delete_checkpoint=False, callbacks=[stopping])
     history = model.fit(
         x[:32],
         y[:32],
@@ -52,7 +53,7 @@ def train(path, option, *more):
         shuffle=False,
         verbose=0,
         validation_data=(x[32:], y[32:]),
-        callbacks=[stopping, *more, BackupAndRestore(path, callbacks=[stopping])],
+        callbacks=[stopping, *more, backup],
     )
     return stopping, history.history["val_loss"], model.get_weights()
 
@@ -60,20 +61,20 @@ def train(path, option, *more):
 @pytest.mark.slow
 @pytest.mark.parametrize("option", OPTIONS)
 def test_a_killed_training_stops_as_if_it_had_not_been(option, tmp_path):
-    whole, curve, weights = train(tmp_path / "whole.npz", option)
+    whole, curve, weights = train(tmp_path / "whole", option)
     assert 3 < whole.stopped_epoch < 59
     # Before and after the best epoch; with the averages once is enough.
     for epoch in (1, whole.stopped_epoch) if option == "patience" else (whole.best_epoch + 1,):
         killed = subprocess.run(
-            [sys.executable, __file__, str(tmp_path / "state.npz"), option, str(epoch)],
+            [sys.executable, __file__, str(tmp_path / "killed"), option, str(epoch)],
             capture_output=True,
             text=True,
             timeout=300,
         )
         assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
         # What it was killed in the middle of is training, or the writing of the last epoch.
-        assert BackupAndRestore(tmp_path / "state.npz").epoch in (epoch - 1, epoch)
-    resumed, resumed_curve, resumed_weights = train(tmp_path / "state.npz", option)
+        assert BackupAndRestore(tmp_path / "killed").epoch in (epoch - 1, epoch)
+    resumed, resumed_curve, resumed_weights = train(tmp_path / "killed", option)
     assert resumed_curve == curve
     for name in ("best_epoch", "best_value", "stopped_epoch", "stop_reason", "wasted_epochs"):
         assert getattr(resumed, name) == getattr(whole, name), name

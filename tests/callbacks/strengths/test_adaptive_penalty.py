@@ -99,7 +99,7 @@ def test_a_resumed_training_goes_on_with_the_strength(tmp_path):
     def run(epochs):
         model, _ = build()
         callback = adaptive(patience=2)
-        backup = BackupAndRestore(tmp_path / "state.npz", callbacks=[callback])
+        backup = BackupAndRestore(tmp_path, delete_checkpoint=False, callbacks=[callback])
         return train(model, Gap([2.0] * 6), callback, backup, epochs=epochs)["rates/l2"]
 
     run(3)

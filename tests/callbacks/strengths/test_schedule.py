@@ -92,7 +92,7 @@ def test_a_rate_by_step(steps_per_execution):
 def test_steps_go_on_where_a_resumed_training_was(tmp_path):
     def run(epochs, callbacks=(), **arguments):
         schedule = Schedule(scale := Scale(), lambda step: 0.1 * step, by="step")
-        backup = [BackupAndRestore(tmp_path / "state.npz", callbacks=[schedule])]
+        backup = [BackupAndRestore(tmp_path, delete_checkpoint=False, callbacks=[schedule])]
         found = train(compiled(scale, constant(1.0)), schedule, *backup, epochs=epochs, **arguments)
         return found["rates/rate"]
 
