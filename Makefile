@@ -5,7 +5,8 @@ NEUTRAL := $(addprefix tests/zoo/, layers regularizers augmentation test_losses.
 	training/test_samples.py training/test_sharpness_aware.py \
 	linting/test_call_rules.py linting/test_decay_rules.py)
 # What callbacks do in the graph of a step; a few tests of each, since JAX compiles each model anew.
-IN_THE_STEP := $(addprefix tests/callbacks/, averaging ledger probes sparsity stopping strengths)
+IN_THE_STEP := $(addprefix tests/callbacks/, averaging ledger probes sparsity stopping strengths \
+	test_weight_copies.py tensorboard/test_learning_rates.py)
 
 .PHONY: demo test test-all test-jax bench methods screenshots lint wheel clean
 
@@ -23,7 +24,8 @@ test-jax: .venv/.jax        ## layers, regularizers and what else is neutral, on
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 tests/zoo/models/test_registry.py \
 		-k "gradient_reaches or inference_ignores"
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 $(IN_THE_STEP) -k "mnist1d_proves or traces_nothing \
-		or lasso or ema_by_hand or swa_is or linear_model_by_hand or a_round_quadratic or come_back"
+		or lasso or ema_by_hand or swa_is or linear_model_by_hand or a_round_quadratic or come_back \
+		or comes_back or does_not_reach or followed"
 
 bench: .venv/.test          ## the measured ratios of benchmarks/
 	$(BIN)/python -m benchmarks.epoch

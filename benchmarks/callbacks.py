@@ -4,16 +4,14 @@
 
 Two models are trained by plain `fit` in one process and take turns: three epochs of the one
 without, three epochs of the one with callbacks, so that whatever else the machine does slows down
-both; what `BackupAndRestore` writes behind the training is waited for within the turn. A ratio is
-the median over such pairs, but the first two. The clean evaluation of `LossLedger` is not among the
-costs: it is one more pass over the samples that are asked for.
+both. A ratio is the median over such pairs, but the first two. The clean evaluation of `LossLedger`
+is not among the costs: it is one more pass over the samples that are asked for.
 """
 
 import argparse
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
@@ -36,14 +34,12 @@ class Turns(keras.callbacks.Callback):
     Args:
         baton: held by whoever trains.
         mine: which value of it is this training's turn.
-        backups: what writes in the background.
     """
 
-    def __init__(self, baton: "Baton", mine: int, backups: Sequence[callbacks.BackupAndRestore]):
+    def __init__(self, baton: "Baton", mine: int):
         super().__init__()
         self.baton = baton
         self.mine = mine
-        self.backups = backups
         self.seconds: list[float] = []
         self._begun: float | None = None
 
@@ -55,8 +51,6 @@ class Turns(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         if self._begun is not None:
-            for backup in self.backups:
-                backup.wait()
             self.seconds.append(time.perf_counter() - self._begun)
             self._begun = None
             self.baton.give()
@@ -102,8 +96,7 @@ def pair(data: zoo.Data, name: str, turns: int) -> tuple[list[float], list[float
     baton = Baton()
     with tempfile.TemporaryDirectory() as directory:
         tried = sets(Path(directory))[name]()
-        backups = [each for each in tried if isinstance(each, callbacks.BackupAndRestore)]
-        takers = Turns(baton, 0, []), Turns(baton, 1, backups)
+        takers = Turns(baton, 0), Turns(baton, 1)
         with ThreadPoolExecutor(2) as pool:
             each = zip(takers, ([], tried), strict=True)
             done = [pool.submit(train, data, turns * _EPOCHS, [t, *more]) for t, more in each]

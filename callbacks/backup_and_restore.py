@@ -28,8 +28,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
       and the state of the callbacks that have one: with Keras', a resumed early stopping forgets
       its best epoch, and the history begins anew;
     - it is one file, `state.npz`, replaced atomically: whenever the process is killed it holds one
-      epoch whole, the last one or, while that is being written behind the first steps of the next,
-      the one before;
+      epoch whole;
     - a training that ends on a loss of NaN or infinity, as with `TerminateOnNaN`, deletes nothing,
       and leaves the state of the epoch before;
     - what is deleted is what it wrote, and not all that is in the directory.
@@ -47,7 +46,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
             epoch is then begun anew, as in Keras, with the weights that it had come to: only
             resuming from whole epochs is exact. False: save nothing, but restore.
         double_checkpoint: keep the state before the last as well, `state.npz.bkp`, for when the
-            last one cannot be read, and train on only when a state is written.
+            last one cannot be read.
         delete_checkpoint: delete the state when training is finished.
         callbacks: those whose state is kept; the ones without a state are passed over. By default
             all that `fit` is given.
@@ -55,7 +54,6 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
     Raises:
         ValueError: an argument is none of these; the file is none of ours, or belongs to another
             model, optimizer or list of callbacks: the message names the first difference.
-        OSError: a state could not be written, when the next one is to be, or at the end of `fit`.
 
     Example: `epoch` is where to go on, also for a data stream that depends on the epoch.
 
@@ -104,10 +102,6 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
 
     def _saved(self, name: str, otherwise: Any) -> Any:
         return self.file.read()[0][name] if self.file.exists() else otherwise
-
-    def wait(self) -> None:
-        """Waits until the last state is in the file, or raises what kept it from there."""
-        self.file.wait()
 
     def on_train_begin(self, logs=None):
         self._history = {}
@@ -182,7 +176,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         stopped = bool(self.model.stop_training)  # on JAX this gives the variables their values
         if self._weights is None:  # only now the optimizer surely has its own
             self._weights, self._described = Weights(self._variables()), self._signature()
-        arrays = {f"variable/{i}": a for i, a in enumerate(self._weights.copies())}
+        arrays = {f"variable/{i}": a for i, a in enumerate(self._weights.arrays())}
         state = {
             "epoch": self._current_epoch,
             "stopped": stopped,
@@ -199,7 +193,6 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         self.model._initial_epoch = None
         epochs = len(next(iter(self.model.history.history.values()), []))
         self.model.history.epoch = list(range(epochs))  # Keras empties it after `on_train_begin`
-        self.file.wait()
         if self.delete_checkpoint and not self._failed:
             self.file.delete()
 

@@ -5,7 +5,6 @@ import math
 import os
 import zipfile
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +13,15 @@ import numpy as np
 __all__ = ["StateFile"]
 
 _STATE = "state"  # of the arrays in the file, the one that is text
-# By path, since after an exception in `fit` another callback may read or write the same file.
-_WRITER = ThreadPoolExecutor(1, "StateFile")
-_WRITING: dict[Path, Future[None]] = {}
 
 
 class StateFile:
-    """A file that is replaced as a whole, in a thread, behind whatever goes on meanwhile.
+    """A file that is replaced as a whole.
 
     Args:
         path: the file, in a directory that is made if it is missing.
         double: whether the file before is kept as well, as `<path>.bkp`, for when the last one is
-            damaged. Who is that careful also waits for each.
+            damaged.
 
     >>> import tempfile
     >>> file = StateFile(Path(tempfile.mkdtemp()) / "state.npz")
@@ -35,37 +31,30 @@ class StateFile:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, double: bool = False):
-        self.path = Path(path).absolute()
+        self.path = Path(path)
         self.double = double
         self.previous = self.path.with_name(f"{self.path.name}.bkp")
         self.temporary = self.path.with_suffix(".tmp")
 
     def exists(self) -> bool:
         """Whether there is anything to read."""
-        self.wait()
         return self.path.exists() or self.previous.exists()
 
     def write(self, state: dict[str, Any], arrays: Mapping[str, Any]) -> None:
-        """Begins to replace the file, once what was written before is in it.
+        """Replaces the file.
 
         Args:
             state: what JSON can say.
-            arrays: by name; copied before this returns. bfloat16 is read back as float32.
-
-        Raises:
-            OSError: what was written before could not be; with `double`, or this.
+            arrays: by name. bfloat16 is read back as float32.
         """
         joined, layout = _joined(arrays)
-        text = json.dumps({"state": state, "layout": layout})
-        self.wait()
-        _WRITING[self.path] = _WRITER.submit(self._replace, joined | {_STATE: np.asarray(text)})
-        if self.double:
-            self.wait()
-
-    def wait(self) -> None:
-        """Waits until what was written is in the file, or raises what kept it from there."""
-        if writing := _WRITING.pop(self.path, None):
-            writing.result()
+        text = np.asarray(json.dumps({"state": state, "layout": layout}))
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.temporary.open("wb") as file:
+            np.savez(file, **joined, **{_STATE: text})  # type: ignore[arg-type]
+        if self.double and self.path.exists():
+            self.path.replace(self.previous)
+        self.temporary.replace(self.path)
 
     def read(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """What was written last, or before that if this is damaged.
@@ -73,7 +62,7 @@ class StateFile:
         Raises:
             ValueError: there is no file that was written by `write`.
         """
-        self.wait()
+        damage: Exception | None = None
         for path in filter(Path.exists, (self.path, self.previous)):
             try:
                 with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
@@ -82,23 +71,14 @@ class StateFile:
                 return text["state"], _split(content, text["layout"])
             except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
                 damage = error
-        raise ValueError(f"{self.path} is damaged, or no state of a training.") from damage
+        raise ValueError(f"{self.path} is missing, damaged, or no state of ours.") from damage
 
     def delete(self) -> None:
         """Removes what `write` has made, and the directory if nothing else is in it."""
-        self.wait()
         for path in (self.path, self.previous, self.temporary):
             path.unlink(missing_ok=True)
         if self.path.parent.exists() and not any(self.path.parent.iterdir()):
             self.path.parent.rmdir()
-
-    def _replace(self, arrays: dict[str, Any]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.temporary.open("wb") as file:
-            np.savez(file, **arrays)
-        if self.double and self.path.exists():
-            self.path.replace(self.previous)
-        self.temporary.replace(self.path)
 
 
 def _joined(arrays: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], list[Any]]:

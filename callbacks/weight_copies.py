@@ -19,10 +19,10 @@ class Weights:
     >>> weights = Weights([keras.Variable([1.0, 2.0]), keras.Variable(3.0)])
     >>> before = weights.snapshot()
     >>> weights.assign([np.zeros(2), np.ones(())])
-    >>> [copy.tolist() for copy in weights.copies()]
+    >>> [array.tolist() for array in weights.arrays()]
     [[0.0, 0.0], 1.0]
     >>> weights.assign(before)
-    >>> [copy.tolist() for copy in weights.copies()]
+    >>> [array.tolist() for array in weights.arrays()]
     [[1.0, 2.0], 3.0]
     """
 
@@ -35,10 +35,10 @@ class Weights:
         """The values, which nothing changes any more, in the form that `assign` is fastest with."""
         if keras.backend.backend() == "tensorflow":
             return [_read(*resource) for resource in self._resources]
-        return self.copies()
+        return self.arrays()
 
-    def copies(self) -> list[np.ndarray]:
-        """The values as arrays, which may be read-only."""
+    def arrays(self) -> list[np.ndarray]:
+        """The same as arrays; on TensorFlow they are read-only, and nothing is copied."""
         if keras.backend.backend() == "tensorflow":
             return list(map(np.asarray, self.snapshot()))
         return copies(self.variables)
@@ -65,7 +65,7 @@ def copies(variables: Sequence[Any]) -> list[np.ndarray]:
 def copy_of(variable: Any) -> np.ndarray:
     """The value of one variable, likewise."""
     if keras.backend.backend() == "tensorflow":
-        return np.asarray(_read(*_resource(variable)))
+        return _read(*_resource(variable)).numpy()
     return np.array(ops.convert_to_tensor(variable))
 
 

@@ -69,12 +69,12 @@ class RunningAverage(TrainingHook):
 
     def values(self) -> list[np.ndarray]:
         """The averages as arrays, in the order of `variables`."""
-        vectors = self._vectors.copies()
+        vectors = self._vectors.arrays()
         return [vectors[group][part].reshape(shape) for group, part, shape in self._places]
 
     def get_state(self) -> dict[str, Any]:
         """What it takes to go on."""
-        return {"count": int(self.count), "averages": self._vectors.copies()}
+        return {"count": int(self.count), "averages": self._vectors.arrays()}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """The inverse of `get_state`."""

@@ -38,7 +38,8 @@ class Accounts(keras.metrics.Metric):
         self.sums.assign_add(ops.stack([size * ops.cast(entry, self.dtype) for entry in entries]))
 
     def result(self):
-        *sums, size = ops.unstack(self.sums)
+        entries: Any = ops.unstack(ops.convert_to_tensor(self.sums))
+        *sums, size = entries
         means = {name: ops.divide_no_nan(s, size) for name, s in zip(_PARTS, sums, strict=True)}
         if not self.smooths:
             del means["smoothing"]

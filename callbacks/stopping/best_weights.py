@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from ..training_hook import optimizers_in
-from ..weight_copies import Weights, copy_of
+from ..weight_copies import copies, copy_of
 
 __all__ = ["BestWeights", "are_finite"]
 
@@ -36,14 +36,10 @@ class BestWeights:
         self.averages: dict[int, np.ndarray] = {}  # those of the optimizer, by the weight's index
         self.swapped: bool | None = None  # whether epochs end with the averages in the model
         self._pair: tuple[int, np.ndarray, np.ndarray] | None = None
-        self._of_model: Weights | None = None
 
     def keep(self, model: Any) -> bool:
         """Copies the weights of the model, unless one is NaN or infinite; whether it did."""
-        if self._of_model is None:
-            self._of_model = Weights(model.weights)
-        weights = self._of_model.copies()
-        averages = {i: copy_of(a) for i, a in _averages(model)}
+        weights, averages = copies(model.weights), {i: copy_of(a) for i, a in _averages(model)}
         if not are_finite([weights, averages]):
             return False
         self.weights, self.averages = weights, averages
@@ -74,9 +70,6 @@ class BestWeights:
         if self.averages and not self.swapped:
             self.weights = [self.averages.get(i, w) for i, w in enumerate(self.weights)]
         model.set_weights(self.weights)
-
-    def __getstate__(self):
-        return {**vars(self), "_of_model": None}  # a copy has the weights, and no model
 
     def get_state(self) -> dict[str, Any]:
         """What a resumed training needs to go on: JSON and lists of arrays."""

@@ -285,8 +285,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
     def _add_scalars(self, run: str, values: Mapping[str, Any], step: int) -> None:
         if values:
-            made = (summaries.scalar(tag, value) for tag, value in values.items())
-            self._file(run).add(step, *made)
+            self._file(run).add(step, summaries.scalars(values))
 
     # What follows takes the place of Keras' way to let layers write summaries of their own.
 

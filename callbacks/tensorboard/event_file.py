@@ -38,9 +38,8 @@ class EventFile:
         self.path: str | None = None
 
     def add(self, step: int, *summaries: Summary) -> None:
-        """Appends summaries of a step, as one event."""
-        values = [value for summary in summaries for value in summary.value]
-        self._append([Event(step=int(step), summary=Summary(value=values))])
+        """Appends summaries of a step."""
+        self._append(Event(step=int(step), summary=summary) for summary in summaries)
 
     def add_graph(self, graph: bytes) -> None:
         """Appends a serialized `GraphDef`."""

@@ -1,9 +1,11 @@
 """`LearningRates`: of a model's optimizers, at the step that they have come to."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
+from keras.optimizers.schedules import LearningRateSchedule
 
 from ..traced_later import TracedLater
 from ..training_hook import optimizers_in
@@ -25,19 +27,27 @@ class LearningRates:
 
     def __init__(self, model: keras.Model):
         parts = optimizers_in(model.optimizer)
-        optimizers = [o for o in parts if isinstance(o, keras.optimizers.Optimizer)]
-        several = len(parts) > 1 or hasattr(model.optimizer, "optimizers")
-        self._names = [
-            f"learning_rate_{o.name}" if several else "learning_rate" for o in optimizers
-        ]
-
-        def rates() -> Any:
-            return ops.stack([ops.cast(o.learning_rate, "float32") for o in optimizers])
-
-        # A schedule is a dozen small operations.
-        self._rates = rates if model.run_eagerly else TracedLater(rates)
+        self._optimizers = [o for o in parts if isinstance(o, keras.optimizers.Optimizer)]
+        self._several = len(parts) > 1 or hasattr(model.optimizer, "optimizers")
+        self._graphs: dict[Any, Callable[[], Any]] = {}  # of an optimizer's schedule
 
     def __call__(self) -> dict[str, float]:
         """The learning rates as they are now."""
-        rates = ops.convert_to_numpy(self._rates()) if self._names else []
-        return {name: float(rate) for name, rate in zip(self._names, rates, strict=True)}
+        return {
+            f"learning_rate_{o.name}" if self._several else "learning_rate": self._rate(o)
+            for o in self._optimizers
+        }
+
+    def _rate(self, optimizer: Any) -> float:
+        schedule = optimizer._learning_rate
+        # A dozen small operations; a schedule of the user's own may do what cannot be traced.
+        if isinstance(schedule, LearningRateSchedule) and _of_keras(schedule):
+            key = (id(optimizer), id(schedule))
+            if key not in self._graphs:
+                self._graphs[key] = TracedLater(lambda: schedule(optimizer.iterations))
+            return float(ops.convert_to_numpy(self._graphs[key]()))
+        return float(ops.convert_to_numpy(optimizer.learning_rate))
+
+
+def _of_keras(schedule: LearningRateSchedule) -> bool:
+    return type(schedule).__module__.startswith("keras.")

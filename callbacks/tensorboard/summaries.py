@@ -1,6 +1,6 @@
 """TensorBoard's summaries of one value each, made without TensorFlow."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,21 +12,37 @@ from tensorboard.util import tensor_util
 
 from .protos import DT_FLOAT, Summary, SummaryMetadata, TensorProto, TensorShapeProto
 
-__all__ = ["histogram", "image", "keras_graph", "scalar", "tensor", "text"]
-
-
-def scalar(tag: str, value: Any) -> Summary:
-    """A number, in a third of the time that TensorBoard's own function takes; an epoch has many.
-
-    >>> scalar("loss/total", 2.5).value[0].tag
-    'loss/total'
-    """
-    number = TensorProto(dtype=DT_FLOAT, tensor_shape=_SHAPE, float_val=[float(value)])
-    return Summary(value=[Summary.Value(tag=tag, metadata=_SCALAR, tensor=number)])
+__all__ = ["histogram", "image", "keras_graph", "scalar", "scalars", "tensor", "text"]
 
 
 _SHAPE = TensorShapeProto()
 _SCALAR = scalar_metadata.create_summary_metadata(display_name="", description="")
+
+
+def scalar(tag: str, value: Any) -> Summary:
+    """A number.
+
+    >>> scalar("loss/total", 2.5).value[0].tag
+    'loss/total'
+    """
+    return scalars({tag: value})
+
+
+def scalars(values: Mapping[str, Any]) -> Summary:
+    """Numbers by tag.
+
+    An epoch has many: it takes a third of the time of TensorBoard's own function for one.
+    """
+    numbers = (
+        TensorProto(dtype=DT_FLOAT, tensor_shape=_SHAPE, float_val=[float(value)])
+        for value in values.values()
+    )
+    return Summary(
+        value=[
+            Summary.Value(tag=tag, metadata=_SCALAR, tensor=number)
+            for tag, number in zip(values, numbers, strict=True)
+        ]
+    )
 
 
 def histogram(tag: str, values: Any) -> Summary:

@@ -52,6 +52,35 @@ def test_a_rate_that_is_assigned_shows():
     assert seen == [2.0**-power for power in range(8)]
 
 
+class OfTheUser(keras.optimizers.schedules.LearningRateSchedule):
+    """Does what cannot be traced."""
+
+    def __call__(self, step):
+        return 1.0 / (1 + int(step))
+
+
+def test_what_is_no_schedule_of_keras_is_called_each_time():
+    state = {"rate": 0.0}
+    for given in (OfTheUser(), lambda: state["rate"]):
+        model = compiled("sgd")
+        model.optimizer._learning_rate = given
+        rates = LearningRates(model)
+        for step in range(8):
+            model.optimizer._iterations.assign(step)
+            state["rate"] = 1.0 / (1 + step)
+            assert rates()["learning_rate"] == pytest.approx(1.0 / (1 + step))
+
+
+def test_a_schedule_that_is_given_later_is_followed():
+    model = compiled(decayed())
+    rates = LearningRates(model)
+    for _ in range(7):
+        rates()
+    constant = keras.optimizers.schedules.PiecewiseConstantDecay([100], [7.0, 1.0])
+    model.optimizer.learning_rate = constant
+    assert rates() == {"learning_rate": 7.0}
+
+
 def test_the_scaled_optimizer_is_looked_through():
     scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.25))
     assert LearningRates(compiled(scaled))() == {"learning_rate": 0.25}

@@ -20,7 +20,7 @@ from occam.callbacks.tensorboard.names import grouped
 from occam.callbacks.tensorboard.precision_recall import precision_recall_curves
 from occam.callbacks.tensorboard.probabilities import probabilities
 from occam.callbacks.tensorboard.reliability import calibration_error
-from occam.callbacks.tensorboard.summaries import histogram, scalar
+from occam.callbacks.tensorboard.summaries import histogram, scalar, scalars
 
 
 @pytest.mark.parametrize(
@@ -287,3 +287,8 @@ def test_charts_draw_the_band_and_leave_nothing_empty(tmp_path):
 def test_a_number_is_what_tensorboard_makes_of_it(value):
     ours, theirs = scalar("loss/total", value), scalar_pb("loss/total", value)
     assert ours.SerializeToString() == theirs.SerializeToString()
+
+
+def test_many_numbers_are_one_event(tmp_path):
+    EventFile(tmp_path).add(3, scalars({"loss/total": 2.5, "loss/data": 2.0}))
+    assert read_scalars(tmp_path) == {"loss/total": {3: 2.5}, "loss/data": {3: 2.0}}
