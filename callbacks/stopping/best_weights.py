@@ -39,7 +39,10 @@ class BestWeights:
 
     def keep(self, model: Any) -> bool:
         """Copies the weights of the model, unless one is NaN or infinite; whether it did."""
-        weights, averages = copies(model.weights), {i: copy_of(a) for i, a in _averages(model)}
+        # What stands in for a model has only to give and to take its weights.
+        keras_model = isinstance(model, keras.Model)
+        weights = copies(model.weights) if keras_model else model.get_weights()
+        averages = {i: copy_of(a) for i, a in _averages(model)}
         if not are_finite([weights, averages]):
             return False
         self.weights, self.averages = weights, averages

@@ -1,7 +1,3 @@
-import importlib.util
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -318,29 +314,3 @@ def test_a_frequency_that_is_none(save_freq):
 def test_what_is_no_local_directory(directory):
     with pytest.raises(ValueError, match=r"must be a local directory\. Received: backup_dir="):
         BackupAndRestore(directory)
-
-
-OF_KERAS = """
-import sys, pytest
-from keras.src import callbacks
-from occam.callbacks import BackupAndRestore
-callbacks.BackupAndRestore = BackupAndRestore
-from keras.src.callbacks import backup_and_restore_test
-arguments = ["-q", "-c", "/dev/null", "-p", "no:cacheprovider", "--rootdir", sys.argv[1]]
-sys.exit(pytest.main([*arguments, backup_and_restore_test.__file__]))
-"""
-
-
-@pytest.mark.slow
-def test_the_tests_of_keras_pass(tmp_path):
-    if importlib.util.find_spec("keras.src.callbacks.backup_and_restore_test") is None:
-        pytest.skip("this Keras was installed without its tests")
-    done = subprocess.run(
-        [sys.executable, "-c", OF_KERAS, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stdout[-3000:]
-    assert "7 passed" in done.stdout

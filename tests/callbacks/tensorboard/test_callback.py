@@ -4,10 +4,7 @@ import contextlib
 import copy
 import csv
 import functools
-import importlib.util
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -433,34 +430,6 @@ def test_keras_names_are_those_of_keras(arrays, make_model, tmp_path):
         titles = [axes.get_title() for axes in pictures_of(directory).axes]
         assert titles == ["loss", "metrics"]
     assert found[0] == found[1]
-
-
-OF_KERAS = """
-import functools, sys, pytest
-from keras.src import callbacks
-from occam.callbacks import TensorBoard, weight_penalty
-callbacks.TensorBoard = functools.partial(TensorBoard, names="keras")
-from keras.src.callbacks import tensorboard_test
-arguments = ["-q", "-c", "/dev/null", "-p", "no:cacheprovider", "--rootdir", sys.argv[1]]
-without = ["-k", "not projector"]  # it tests for the name of a checkpoint that cannot be read
-sys.exit(pytest.main([*arguments, *without, tensorboard_test.__file__]))
-"""
-
-
-@pytest.mark.exhaustive
-@tensorflow_only
-def test_the_tests_of_keras_pass(tmp_path):
-    if importlib.util.find_spec("keras.src.callbacks.tensorboard_test") is None:
-        pytest.skip("this Keras was installed without its tests")
-    done = subprocess.run(
-        [sys.executable, "-c", OF_KERAS, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stdout[-3000:]
-    assert "14 passed" in done.stdout
 
 
 class Late(keras.Model):
