@@ -104,6 +104,11 @@ class WeightAverage(keras.callbacks.Callback):
                 "WeightAverage: `start_epoch` must be an epoch, from 0. "
                 f"Received: start_epoch={start_epoch!r}"
             )
+        if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
+            raise ValueError(
+                "WeightAverage: `batch_size` must be a positive integer. "
+                f"Received: batch_size={batch_size!r}"
+            )
         self.method = method
         self.decay = decay
         self.warmup = warmup

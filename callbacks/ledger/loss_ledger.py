@@ -78,6 +78,11 @@ class LossLedger(keras.callbacks.ProgbarLogger):
 
     def __init__(self, clean: Any = None, *, fraction: float = 1.0, batch_size: int | None = None):
         super().__init__()
+        if isinstance(clean, str | bytes):
+            raise ValueError(
+                "LossLedger: `clean` must be training data, as (x, y) or a dataset, or a number in "
+                f"(0, 1]. Received: clean={clean!r}"
+            )
         number = isinstance(clean, int | float)
         for name, value in (("clean", clean if number else 1.0), ("fraction", fraction)):
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:

@@ -126,6 +126,8 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
         self._criterion = make_criterion(criterion, patience, alpha, strips, strip_length)
         _check_integers(patience=(patience, 0), nan_patience=(nan_patience, 1))
         _check_integers(start_from_epoch=(start_from_epoch, 0))
+        if baseline is not None and not isinstance(baseline, numbers.Real):
+            raise ValueError(f"baseline must be a number or None. Received: baseline={baseline!r}")
         if baseline is not None and (criterion != "patience" or len(self._modes) > 1):
             raise ValueError(
                 "baseline is for criterion='patience' and a single monitor. Received: "
@@ -278,7 +280,8 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
 
 def _check_integers(**arguments: tuple[int, int]):
     for name, (value, least) in arguments.items():
-        if not isinstance(value, numbers.Integral) or value < least:
+        whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+        if not whole or value < least:
             raise ValueError(
                 f"{name} must be an integer of at least {least}. Received: {name}={value!r}"
             )

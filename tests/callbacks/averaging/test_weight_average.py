@@ -417,6 +417,7 @@ def test_an_optimizer_that_averages_too_is_refused(wrap):
     ("arguments", "message"),
     [
         ({"method": "mean"}, "must be 'ema' or 'swa'. Received: method='mean'"),
+        ({"batch_size": 0}, "`batch_size` must be a positive integer. Received: batch_size=0"),
         ({"decay": 1}, r"must be a number in \[0, 1\). Received: decay=1"),
         ({"start_epoch": -1}, "must be an epoch, from 0. Received: start_epoch=-1"),
         ({"data": iter([X])}, "gone through again each epoch.* Received: list_iterator"),

@@ -438,6 +438,7 @@ def test_replicas_are_refused():
     [
         ({"clean": 0.0}, r"`clean` must be in \(0, 1\]. Received: clean=0.0"),
         ({"clean": True}, "Received: clean=True"),
+        ({"clean": "train"}, r"must be training data, as \(x, y\) .* Received: clean='train'"),
         ({"clean": (X, Y), "fraction": 1.5}, r"`fraction` must be in \(0, 1\]"),
         ({"fraction": 0.5}, r"`clean` gives, as \(x, y\) or a dataset. Received: fraction=0.5"),
         ({"clean": 0.5, "fraction": 0.5}, "Received: fraction=0.5, clean=0.5"),

@@ -33,6 +33,9 @@ class Model:
     def weight(self, value):
         self.weights[0].assign([value])
 
+    def get_weights(self):
+        return [np.array(weight) for weight in self.weights]
+
     def set_weights(self, weights):
         (array,) = weights
         self.weights[0].assign(array)
@@ -327,6 +330,8 @@ def test_a_baseline_has_to_be_beaten_before_the_patience_begins_anew():
         ({"mode": "maximum"}, "mode must be 'auto', 'min' or 'max'. Received: mode='maximum'"),
         ({"patience": -1}, "patience must be an integer of at least 0. Received: patience=-1"),
         ({"patience": 2.5}, "Received: patience=2.5"),
+        ({"patience": True}, "Received: patience=True"),
+        ({"baseline": "0.5"}, "baseline must be a number or None. Received: baseline='0.5'"),
         (
             {"nan_patience": 0},
             "nan_patience must be an integer of at least 1. Received: nan_patien",
