@@ -15,7 +15,9 @@ from keras.src.utils.io_utils import print_msg  # as Keras' own callbacks print
 from .state_file import StateFile
 from .weight_copies import Weights
 
-__all__ = ["BackupAndRestore"]
+__all__ = ["STATE", "BackupAndRestore"]
+
+STATE = "state.npz"  # the file in the directory
 
 
 class BackupAndRestore(keras.callbacks.BackupAndRestore):
@@ -74,7 +76,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
     ):
         _check_arguments(backup_dir, save_freq)
         super().__init__(os.fspath(backup_dir), save_freq, double_checkpoint, delete_checkpoint)
-        self.file = StateFile(Path(backup_dir) / "state.npz", double=double_checkpoint)
+        self.file = StateFile(Path(backup_dir) / STATE, double=double_checkpoint)
         # Keras' names of its two files and their copies.
         self._weights_path = self._training_metadata_path = str(self.file.path)
         self._prev_weights_path = self._prev_training_metadata_path = str(self.file.previous)

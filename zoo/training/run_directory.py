@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from ...callbacks.backup_and_restore import STATE
 from .work_directory import WorkDirectory
 
 __all__ = ["RunDirectory"]
@@ -28,11 +29,11 @@ class RunDirectory(WorkDirectory):
             job="training",
             arguments=("model", "data", "regularization", "training"),
             contents=(
-                *("state.npz", "history.csv", "tensorboard", "model.tmp.keras", "model.keras"),
+                *(STATE, "history.csv", "tensorboard", "model.tmp.keras", "model.keras"),
                 "result.json",
             ),
         )
-        self.state = self.path / "state.npz"
+        self.state = self.path / STATE
         self.history = self.path / "history.csv"
         self.tensorboard = self.path / "tensorboard"
         self.model = self.path / "model.keras"
