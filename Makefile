@@ -8,16 +8,33 @@ NEUTRAL := $(addprefix tests/zoo/, layers regularizers augmentation test_losses.
 IN_THE_STEP := $(addprefix tests/callbacks/, averaging ledger probes sparsity stopping strengths \
 	test_weight_copies.py tensorboard/test_learning_rates.py)
 
+# On newer processors TensorFlow computes through oneDNN, in another order and with other faults.
+# `make test` covers both ways on any processor: convolutions, exports and what has to be equal to
+# the bit run with oneDNN, the rest runs without it, and BOTH_WAYS runs with and without it.
+# `make test TF_ENABLE_ONEDNN_OPTS=0` (or 1) runs every test that one way.
+WITH_ONEDNN := $(addprefix tests/, exports zoo/layers zoo/models zoo/surgery callbacks/averaging \
+	callbacks/test_backup_and_restore.py callbacks/test_weight_copies.py)
+BOTH_WAYS := $(addprefix tests/, exports/test_inference.py exports/gates \
+	exports/signatures/test_uncertainty.py zoo/layers/test_stochastic_depth.py \
+	callbacks/averaging/test_batch_norm_statistics.py)
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+
 .PHONY: demo test test-all test-jax bench methods screenshots lint wheel clean
 
 demo: .venv/.run            ## load, train, tune, export, serve on the embedded data; ends with a table
 	$(BIN)/occam demo --directory demo
 
 test: .venv/.test           ## every test but the same proofs on more models; warnings are errors
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not exhaustive" tests
+ifdef TF_ENABLE_ONEDNN_OPTS
+	TF_ENABLE_ONEDNN_OPTS=$(TF_ENABLE_ONEDNN_OPTS) $(PYTEST) -m "not exhaustive" tests
+else
+	TF_ENABLE_ONEDNN_OPTS=1 $(PYTEST) -m "not exhaustive" $(WITH_ONEDNN)
+	TF_ENABLE_ONEDNN_OPTS=0 $(PYTEST) -m "not exhaustive" tests $(addprefix --ignore=, $(WITH_ONEDNN))
+	TF_ENABLE_ONEDNN_OPTS=0 $(PYTEST) -m "not exhaustive" $(BOTH_WAYS)
+endif
 
 test-all: .venv/.test       ## those as well
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests
+	$(PYTEST) tests
 
 test-jax: .venv/.jax        ## layers, regularizers and what else is neutral, on the JAX backend
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 --dist loadfile $(NEUTRAL)
