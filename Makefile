@@ -19,7 +19,13 @@ BOTH_WAYS := $(addprefix tests/, exports/test_inference.py exports/gates \
 	callbacks/averaging/test_batch_norm_statistics.py)
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: demo test test-all test-jax bench methods screenshots lint wheel clean
+# What could differ on a GPU: steps compiled by XLA, half precision, callbacks in the graph.
+ON_GPU := tests/test_gpu.py $(addprefix tests/, callbacks/ledger/test_loss_ledger.py \
+	callbacks/sparsity/test_proximal_penalty.py callbacks/averaging/test_weight_average.py \
+	callbacks/strengths/test_schedule.py zoo/training/test_sharpness_aware.py \
+	zoo/layers/test_residual_branch.py exports/test_export.py)
+
+.PHONY: demo test test-all test-gpu test-jax bench methods screenshots lint wheel clean
 
 demo: .venv/.run            ## load, train, tune, export, serve on the embedded data; ends with a table
 	$(BIN)/occam demo --directory demo
@@ -35,6 +41,16 @@ endif
 
 test-all: .venv/.test       ## those as well
 	$(PYTEST) tests
+
+test-gpu:                   ## what could differ on a GPU; a line where there is none
+ifeq ($(shell nvidia-smi -L 2> /dev/null),)
+	@echo "test-gpu: skipped, since nvidia-smi finds no GPU on this machine"
+else
+	$(MAKE) .venv/.gpu
+	TF_FORCE_GPU_ALLOW_GROWTH=true $(BIN)/python -m pytest -m "not exhaustive" $(ON_GPU) \
+		-k "test_gpu or mixed or half or xla or precision or steps or traces_nothing or lasso \
+		or mnist1d or how_steps or skips or served"
+endif
 
 test-jax: .venv/.jax        ## layers, regularizers and what else is neutral, on the JAX backend
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 --dist loadfile $(NEUTRAL)
@@ -84,6 +100,10 @@ clean:
 
 .venv/.jax: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[test,jax]'
+	touch $@
+
+.venv/.gpu: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[test,gpu]'
 	touch $@
 
 .venv/.dev: pyproject.toml | .venv/bin/python
