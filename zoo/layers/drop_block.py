@@ -61,6 +61,7 @@ class DropBlock(keras.layers.Layer):
         self.block_size = block_size
         self.seed = seed
         self.seed_generator = seed_generator(self, seed)
+        self.supports_masking = True
 
     def build(self, input_shape):
         if len(input_shape) not in (3, 4):

@@ -6,7 +6,7 @@ from keras import ops
 from .scalar_weight import ScalarWeight
 from .seeds import seed_generator
 
-__all__ = ["StochasticDepth", "sample_gate"]
+__all__ = ["StochasticDepth", "merged_mask", "sample_gate"]
 
 
 @keras.saving.register_keras_serializable(package="occam")
@@ -24,6 +24,7 @@ class StochasticDepth(keras.layers.Layer):
         seed: integer seed of the draws, mixed with the layer's name; `None` draws one.
 
     Shapes: a list `[shortcut, branch]` of two tensors of one shape `(batch, ...)`; so is the sum.
+    Masks are merged as `keras.layers.Add` does: a step counts if either input has it.
 
     Raises:
         ValueError: `rate` is not in [0, 1), or the inputs are not two tensors of one shape.
@@ -46,6 +47,7 @@ class StochasticDepth(keras.layers.Layer):
         self.rate = rate
         self.seed = seed
         self.seed_generator = seed_generator(self, seed)
+        self.supports_masking = True
 
     def build(self, input_shape):
         pair = isinstance(input_shape, list | tuple) and len(input_shape) == 2
@@ -64,8 +66,18 @@ class StochasticDepth(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return input_shape[0]
 
+    def compute_mask(self, inputs, previous_mask):
+        return merged_mask(*previous_mask)
+
     def get_config(self):
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+
+def merged_mask(shortcut, branch):
+    """The mask of a sum, as `keras.layers.Add` computes it: none if one of its inputs has none."""
+    if shortcut is None or branch is None:
+        return None
+    return ops.logical_or(shortcut, branch)
 
 
 def sample_gate(branch, rate, seed):

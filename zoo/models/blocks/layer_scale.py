@@ -28,6 +28,7 @@ class LayerScale(keras.layers.Layer):
     def __init__(self, initial=1e-6, **kwargs):
         super().__init__(**kwargs)
         self.initial = initial
+        self.supports_masking = True
 
     def build(self, input_shape):
         initializer = keras.initializers.Constant(self.initial)
