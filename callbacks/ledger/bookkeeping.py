@@ -94,6 +94,12 @@ class Bookkeeping:
             model.__dict__[_PLACE] = cls(model)  # past Keras' tracking of attributes
         return model.__dict__[_PLACE]
 
+    @classmethod
+    def running(cls, model: keras.Model) -> "Bookkeeping | None":
+        """That of `model`, if it is open."""
+        book = model.__dict__.get(_PLACE)
+        return book if book is not None and book.is_open else None
+
     def open(self, class_weight: Mapping[int, float] | None = None) -> None:
         """Begins to book, in a `fit` that has not begun its first step.
 
