@@ -1,4 +1,4 @@
-"""What `fit` was given, and arrays in any form that Keras takes."""
+"""What `fit` was given, and arrays and numbers in any form that Keras takes or logs."""
 
 import inspect
 import math
@@ -11,7 +11,15 @@ import numpy as np
 from keras import ops
 from keras.src.trainers.data_adapters import array_slicing  # of Keras 3.15
 
-__all__ = ["FitArguments", "arguments_of_fit", "as_array", "class_weights", "ranks", "share"]
+__all__ = [
+    "FitArguments",
+    "arguments_of_fit",
+    "as_array",
+    "as_number",
+    "class_weights",
+    "ranks",
+    "share",
+]
 
 
 class FitArguments(NamedTuple):
@@ -108,6 +116,28 @@ def as_array(values: Any) -> Any:
     if type(values).__name__ in ("RaggedTensor", "SparseTensor"):
         return values
     return np.asarray(ops.convert_to_numpy(values))
+
+
+def as_number(name: str, value: Any, monitor: str) -> float:
+    """A logged value as a number, which an array of one is: Keras' `F1Score` logs such.
+
+    Args:
+        name: under which it is logged.
+        value: what is logged.
+        monitor: the callback that asks, for the error.
+
+    Raises:
+        ValueError: there are several numbers.
+
+    >>> as_number("f1_score", np.array([0.5]), "EarlyStopping")
+    0.5
+    """
+    array = np.asarray(ops.convert_to_numpy(value))
+    if array.size != 1:
+        raise ValueError(
+            f"{monitor} can monitor a single number. Received: {name} of shape {array.shape}"
+        )
+    return float(array.item())
 
 
 def class_weights(y: Any, class_weight: Mapping[int, float]) -> Any:

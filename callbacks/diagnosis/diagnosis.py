@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras.src.utils.io_utils import print_msg  # as Keras' own callbacks print
 
-from ..fit_data import FitArguments, arguments_of_fit, as_array, class_weights
+from ..fit_data import FitArguments, arguments_of_fit, as_array, as_number, class_weights
 from ..ledger.bookkeeping import Bookkeeping
 from ..penalty import has_penalties
 from .baseline_loss import baseline_loss
@@ -142,14 +142,14 @@ class Diagnosis(keras.callbacks.Callback):
         if class_weight is not None and weights is None:
             weights = keras.ops.convert_to_numpy(class_weights(as_array(labels), class_weight))
         loss = baseline_loss(labels, kind, weights)
-        normalizes = getattr(self.model.loss, "reduction", None) == "mean_with_sample_weight"
-        return (
-            loss / float(np.asarray(weights).mean()) if normalizes and weights is not None else loss
-        )
+        if weights is None or getattr(self.model.loss, "reduction", "") != _NORMALIZING:
+            return loss
+        return loss / float(np.asarray(weights).mean())
 
     def on_epoch_end(self, epoch, logs=None):
         logs = logs or {}
-        self._epochs.append({name: float(logs[name]) for name in NAMES if name in logs})
+        values = {n: as_number(n, logs[n], "Diagnosis") for n in NAMES if n in logs}
+        self._epochs.append(values)
         if len(self._epochs) == 1:
             self._check(logs)
         if self.every and (epoch + 1) % self.every == 0:
@@ -244,7 +244,8 @@ _KINDS = {
     "mse": ("MeanSquaredError",),
     "mae": ("MeanAbsoluteError",),
 }
-_REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
+_NORMALIZING = "mean_with_sample_weight"
+_REDUCTIONS = ("sum_over_batch_size", "mean", _NORMALIZING)
 
 
 def _standard(model: keras.Model, method: str) -> bool:
