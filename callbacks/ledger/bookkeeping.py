@@ -10,6 +10,7 @@ from keras import ops
 
 from ..fit_data import class_weights
 from ..swapped import swapped
+from ..weight_copies import copy_of
 from .label_smoothing import smooths, unsmoothed
 
 __all__ = ["Accounts", "Bookkeeping"]
@@ -56,7 +57,7 @@ class Accounts(keras.metrics.Metric):
 
     def counts(self) -> tuple[float, float]:
         """How many samples with weights were in training and in test steps, since `restart`."""
-        train, test = np.asarray(ops.convert_to_numpy(self.sums))[-_COUNTS:].tolist()
+        train, test = copy_of(self.sums)[-_COUNTS:].tolist()
         return train, test
 
     def restart(self) -> None:

@@ -221,8 +221,7 @@ def fit_rare(*callbacks, validation=(FEATURES, RARE), epochs=15, **arguments):
     return callbacks[-1]
 
 
-@pytest.mark.parametrize("clean", [None, 1.0])
-@pytest.mark.parametrize("given", [{}, {"labels": RARE}])
+@pytest.mark.parametrize(("clean", "given"), [(None, {}), (1.0, {"labels": RARE})])
 def test_class_weights_are_those_of_loss_validation_and_baseline(clean, given):
     diagnosis = fit_rare(LossLedger(clean), Diagnosis(verbose=0, **given), class_weight=BALANCED)
     # 276 and 24 * 11.5 = 276: half and half, at a mean weight of 552 / 300.
