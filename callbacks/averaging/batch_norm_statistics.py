@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from ..fit_data import as_array
+
 __all__ = ["batch_norm_layers", "check_data", "reestimate_batch_norm"]
 
 
@@ -30,7 +32,8 @@ def reestimate_batch_norm(model: keras.Model, data: Any, *, batch_size: int = 25
 
     Args:
         model: built.
-        data: arrays `x`, or a data set, a `PyDataset` or a list of batches, `x` or `(x, y, ...)`.
+        data: arrays `x` or a tuple `(x, y, ...)` of arrays, of any form that Keras takes; or a
+            data set, a `PyDataset` or a list of batches, `x` or `(x, y, ...)`.
         batch_size: for arrays.
 
     Raises:
@@ -83,12 +86,13 @@ def check_data(data: Any) -> Any:
 def _batches(data: Any, batch_size: int) -> Iterable[Any]:
     if isinstance(data, keras.utils.PyDataset):
         return (data[i] for i in range(len(data)))
-    parts = keras.tree.flatten(data) if isinstance(data, dict) else [data]
-    if not all(hasattr(part, "shape") for part in parts):
+    parts = keras.tree.flatten(data[:1] if isinstance(data, tuple) else data)
+    if isinstance(data, list) or not all(hasattr(part, "shape") for part in parts):
         return data
+    x = keras.tree.map_structure(as_array, data[0] if isinstance(data, tuple) else data)
     starts = range(0, parts[0].shape[0], batch_size)
     return (
-        keras.tree.map_structure(lambda a, i=start: a[i : i + batch_size], data) for start in starts
+        keras.tree.map_structure(lambda a, i=start: a[i : i + batch_size], x) for start in starts
     )
 
 

@@ -1,49 +1,68 @@
 """`Bookkeeping`: splits the loss of a model's steps where it is computed, inside the graph."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
+from ..fit_data import class_weights
 from ..swapped import swapped
+from ..weight_copies import copy_of
 from .label_smoothing import smooths, unsmoothed
 
 __all__ = ["Accounts", "Bookkeeping"]
 
 _PLACE = "_occam_bookkeeping"
-_PARTS = ("data_loss", "penalty", "smoothing")
+_PARTS = ("data_loss", "penalty", "smoothing", "weighting")
+_OPTIONAL = ("smoothing", "weighting")
+_COUNTS = 2  # of the samples with weights, in training and in test steps; not set back
 
 
 class Accounts(keras.metrics.Metric):
     """The averages of the parts of the loss, over samples as Keras averages the loss itself.
 
-    A label smoothing is an account of its own in test steps only, and only if there is one: which
-    of both a step is, is known where it is traced.
+    Label smoothing and the weighting by classes are accounts of their own in test steps only, and
+    only if there is one: which of both a step is, is known where it is traced.
     """
 
     def __init__(self):
         super().__init__(name="ledger")
         # One variable for all: each costs its operations in a step, and its time between epochs.
-        self.sums = self.add_variable((len(_PARTS) + 1,), "zeros", name="sums")
-        self.smooths = False
+        self.sums = self.add_variable((len(_PARTS) + 1 + _COUNTS,), "zeros", name="sums")
+        self.booked: set[str] = set()
 
     def update_state(self, *arguments, **options):
         """Nothing: a `train_step` of one's own may call it, as it does with each metric."""
 
-    def book(self, data_loss, penalty, smoothing, size):
-        """Adds the parts of the loss of a batch of `size` samples."""
-        self.smooths = smoothing is not None
-        entries = (data_loss, penalty, smoothing if self.smooths else 0.0, 1.0)
+    def book(self, parts: Mapping[str, Any], size: Any, *, testing: bool, weighted: bool) -> None:
+        """Adds the parts of the loss of a batch of `size` samples, which may have weights."""
+        self.booked = set(parts)
+        counts = (float(weighted and not testing), float(weighted and testing))
+        entries = (*(parts.get(name, 0.0) for name in _PARTS), 1.0, *counts)
         size = ops.cast(size, self.dtype)
         self.sums.assign_add(ops.stack([size * ops.cast(entry, self.dtype) for entry in entries]))
 
     def result(self):
         entries: Any = ops.unstack(ops.convert_to_tensor(self.sums))
-        *sums, size = entries
+        *sums, size = entries[:-_COUNTS]
         means = {name: ops.divide_no_nan(s, size) for name, s in zip(_PARTS, sums, strict=True)}
-        if not self.smooths:
-            del means["smoothing"]
-        return means
+        return {n: mean for n, mean in means.items() if n in self.booked or n not in _OPTIONAL}
+
+    def reset_state(self):
+        keep = np.arange(len(_PARTS) + 1 + _COUNTS) > len(_PARTS)
+        self.sums.assign(ops.where(keep, ops.convert_to_tensor(self.sums), 0.0))
+
+    def counts(self) -> tuple[float, float]:
+        """How many samples with weights were in training and in test steps, since `restart`."""
+        train, test = copy_of(self.sums)[-_COUNTS:].tolist()
+        return train, test
+
+    def restart(self) -> None:
+        """Sets all back."""
+        self.sums.assign(np.zeros(self.sums.shape))
 
 
 class Bookkeeping:
@@ -65,7 +84,9 @@ class Bookkeeping:
         self.accounts = Accounts()
         self.is_open = False
         self._own = self._plain = (None, None)  # the functions of training and test steps
+        self._apart: Any = None  # see `apart`
         self._compiled = None
+        self._class_weight: Mapping[int, float] | None = None
 
     @classmethod
     def of(cls, model: keras.Model) -> "Bookkeeping":
@@ -74,15 +95,28 @@ class Bookkeeping:
             model.__dict__[_PLACE] = cls(model)  # past Keras' tracking of attributes
         return model.__dict__[_PLACE]
 
-    def open(self) -> None:
-        """Begins to book, in a `fit` that has not begun its first step."""
+    @classmethod
+    def running(cls, model: keras.Model) -> "Bookkeeping | None":
+        """That of `model`, if it is open."""
+        book = model.__dict__.get(_PLACE)
+        return book if book is not None and book.is_open else None
+
+    def open(self, class_weight: Mapping[int, float] | None = None) -> None:
+        """Begins to book, in a `fit` that has not begun its first step.
+
+        Args:
+            class_weight: of this `fit`, under which the data loss of test steps is booked, too.
+        """
         self.close()  # what a `fit` that raised has left open
         model = self.model
         plain = (model.train_function, model.test_function)
         known = self._compiled is model._loss_tracker and self._plain[0] is plain[0]
+        known = known and self._class_weight == class_weight  # which is a constant in the graph
+        self._class_weight = None if class_weight is None else dict(class_weight)
+        self.accounts.restart()
         self._plain, self._compiled = plain, model._loss_tracker
         if not known:  # let go of it: while it lives, JAX takes the step made below for the same
-            self._own = (None, None)
+            self._own, self._apart = (None, None), None
         self._compute_loss = model.compute_loss
         self._shadowed = {n: f for n, f in model.__dict__.items() if n == "compute_loss"}
         model.__dict__["compute_loss"] = self
@@ -90,6 +124,21 @@ class Bookkeeping:
         self.is_open = True
         model.train_function, model.test_function = self._own
         model.make_train_function()
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Test steps inside have a function of their own.
+
+        One function for labels `(n,)` and `(n, 1)` is traced by TensorFlow for labels of unknown
+        rank, with which Keras' losses fail.
+        """
+        model = self.model
+        shared, model.test_function = model.test_function, self._apart
+        try:
+            yield
+            self._apart = model.test_function
+        finally:
+            model.test_function = shared
 
     def close(self) -> None:
         """Leaves the model as it was; does nothing if it is closed."""
@@ -107,28 +156,40 @@ class Bookkeeping:
         """`model.compute_loss`, booked."""
         testing = not training.get("training", True)
         own = type(self.model).compute_loss is not keras.Model.compute_loss
-        book = self._book_own if own else self._book
-        total, parts = book(
-            lambda: self._compute_loss(x, y, y_pred, sample_weight, **training), testing
-        )
+
+        def compute():
+            return self._compute_loss(x, y, y_pred, sample_weight, **training)
+
+        weights = None
+        if own:
+            total, parts = self._book_own(compute)
+        else:
+            if testing and self._class_weight and not _given(sample_weight):
+                weights = class_weights(y, self._class_weight)
+            total, parts = self._book(compute, testing, weights)
         first = next(part for part in keras.tree.flatten([x, y_pred]) if part is not None)
-        self.accounts.book(*parts, ops.shape(first)[0])
+        weighted = weights is not None or _given(sample_weight)
+        self.accounts.book(parts, ops.shape(first)[0], testing=testing, weighted=weighted)
         return total
 
-    def _book_own(self, compute, testing):
+    def _book_own(self, compute):
         """Of a `compute_loss` of the model's own, what is in `model.losses` is the penalty."""
         total = compute()
         penalty = _sum(self.model._aggregate_additional_loss(loss) for loss in self.model.losses)
-        return total, (total - penalty, penalty, None)
+        return total, {"data_loss": total - penalty, "penalty": penalty}
 
-    def _book(self, compute, testing):
-        """Of Keras' `compute_loss`, the very tensors that it adds up."""
+    def _book(self, compute, testing, weights):
+        """Of Keras' `compute_loss`, the very tensors that it adds up.
+
+        The data loss of a test step is booked without label smoothing, and under `weights`.
+        """
         compiled, aggregate = self.model._compile_loss, self.model._aggregate_additional_loss
-        losses, penalties = [], []
-        clean = [] if testing and smooths(compiled) else None
+        losses, penalties, weighted = [], [], []
+        smoothed = testing and smooths(compiled)
+        clean = [] if smoothed or weights is not None else None
 
         def data_loss(*arguments):
-            with unsmoothed(compiled, clean):
+            with unsmoothed(compiled, clean, weighted, weights):
                 return _noted(losses, compiled(*arguments))
 
         def penalty(loss):
@@ -139,10 +200,19 @@ class Bookkeeping:
             recorders["_compile_loss"] = data_loss
         with swapped(self.model, **recorders):
             total = compute()
-        loss = _sum(losses)
-        if clean is None:
-            return total, (loss, _sum(penalties), None)
-        return total, (_sum(clean), _sum(penalties), loss - _sum(clean))
+        loss = plain = _sum(losses)
+        parts = {"penalty": _sum(penalties)}
+        if smoothed:
+            plain = _sum(clean)
+            parts["smoothing"] = loss - plain
+        parts["data_loss"] = plain if weights is None else _sum(weighted)
+        if weights is not None:
+            parts["weighting"] = plain - parts["data_loss"]
+        return total, parts
+
+
+def _given(sample_weight: Any) -> bool:
+    return any(part is not None for part in keras.tree.flatten(sample_weight))
 
 
 def _noted(notes: list[Any], value: Any) -> Any:

@@ -18,29 +18,40 @@ def smooths(compiled: Any) -> bool:
 
 
 @contextmanager
-def unsmoothed(compiled: Any, values: list[Any] | None) -> Iterator[None]:
+def unsmoothed(
+    compiled: Any, values: list[Any] | None, weighted: list[Any], weights: Any = None
+) -> Iterator[None]:
     """While inside, each call of the compiled losses adds what it is without label smoothing.
 
     Args:
         compiled: a `CompileLoss` of Keras.
         values: where to add it, one value an output, with the output's weight; `None` for nowhere.
+        weighted: where to add the same under other sample weights.
+        weights: these sample weights; `None` for none.
     """
     if values is None:
         yield
         return
-    parts = [part._replace(loss=_heard(part, values, compiled)) for part in compiled._flat_losses]
+
+    def heard(part):
+        return _heard(part, compiled, values, weighted, weights)
+
+    parts = [part._replace(loss=heard(part)) for part in compiled._flat_losses]
     with swapped(compiled, _flat_losses=parts):
         yield
 
 
-def _heard(part: Any, values: list[Any], compiled: Any) -> Any:
+def _heard(part: Any, compiled: Any, values: Any, weighted: list[Any], weights: Any) -> Any:
     plain = _plain(part.loss)
+    factor = 1.0 if part.loss_weights is None else part.loss_weights
 
     def loss(y_true, y_pred, sample_weight):
         value = part.loss(y_true, y_pred, sample_weight)
         clean = value if plain is part.loss else plain(y_true, y_pred, sample_weight)
-        weight = 1.0 if part.loss_weights is None else part.loss_weights
-        values.append(keras.ops.cast(clean, compiled.dtype) * weight)
+        values.append(keras.ops.cast(clean, compiled.dtype) * factor)
+        if weights is not None:
+            other = plain(y_true, y_pred, weights)
+            weighted.append(keras.ops.cast(other, compiled.dtype) * factor)
         return value
 
     return loss

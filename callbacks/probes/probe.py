@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from ..fit_data import as_array
 from .gradients import check_model, compiled, other_variables
 
 __all__ = ["Probe"]
@@ -100,11 +101,10 @@ class Probe(keras.callbacks.Callback):
 
 
 def _array(values: Any) -> Any:
-    if values is None:  # a part that is not given
-        return None
-    array = np.asarray(values)
+    array = as_array(values)
     # As `fit` does with what it is given.
-    return array.astype(keras.config.floatx()) if array.dtype.kind == "f" else array
+    floats = isinstance(array, np.ndarray) and array.dtype.kind == "f"
+    return array.astype(keras.config.floatx()) if floats else array
 
 
 def _described(data: Any) -> str:

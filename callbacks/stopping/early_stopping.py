@@ -46,8 +46,9 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
     Args:
         monitor: a name in the logs; or a list of names, or a dict from names to modes, to stop when
             the criterion is met for all of them. The first one decides which epoch is the best.
-            By default `val_data_loss`, or, where that is not logged, `val_loss`, with a warning
-            if the model has penalties.
+            By default `val_data_loss`, which a `LossLedger` logs under the `class_weight` of
+            `fit`, or, where that is not logged, `val_loss`, with a warning if the model has
+            penalties.
         min_delta: what an improvement has to exceed, as a number, or relative to the best value as
             in "1%".
         patience: stops after so many epochs without an improvement, the count that

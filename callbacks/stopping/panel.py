@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-import keras
-import numpy as np
-
+from ..fit_data import as_number
 from .monitors import default_monitor, direction, missing
 from .watched import Watched
 
@@ -58,7 +56,7 @@ class Panel:
         if not self.watched:
             modes = {name: self._modes.get(name, "auto") for name in names}
             self._fix({n: direction(n, model) if m == "auto" else m for n, m in modes.items()})
-        return [_number(name, logs[name]) for name in names]
+        return [as_number(name, logs[name], "EarlyStopping") for name in names]
 
     def _fix(self, modes: dict[str, str]) -> None:
         """Settles what is monitored for the rest of the training."""
@@ -119,12 +117,3 @@ class Panel:
         self._fix(saved)
         for watched, (_, each) in zip(self.watched, state.values(), strict=True):
             watched.set_state(each)
-
-
-def _number(name: str, value: Any) -> float:
-    array = np.asarray(keras.ops.convert_to_numpy(value))
-    if array.size != 1:  # Keras' F1Score gives an array of one
-        raise ValueError(
-            f"EarlyStopping can monitor a single number. Received: {name} of shape {array.shape}"
-        )
-    return float(array.item())

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from ..fit_data import as_number
 from .live import Live, Target, find_live
 from .schedule import check_owners, log_rates
 
@@ -90,7 +91,8 @@ class AdaptivePenalty(keras.callbacks.Callback):
         self._wait += 1
         if self._wait >= self.patience:
             self._wait = 0
-            self._change(logs[self.monitor] - self.target_gap)
+            gap = as_number(self.monitor, logs[self.monitor], "AdaptivePenalty")
+            self._change(gap - self.target_gap)
 
     def _change(self, excess):
         if not abs(excess) > self.tolerance:

@@ -2,6 +2,7 @@
 
 import os
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ from .card import card
 from .embeddings import Embeddings
 from .epoch_scalars import EpochScalars
 from .event_file import EventFile
-from .graph import op_graph
+from .graph import graphed, op_graph
 from .grid import grid
 from .hparams import HParams
 from .labelled import Labelled
@@ -43,6 +44,9 @@ class TensorBoard(keras.callbacks.TensorBoard):
     - the Projector finds the embeddings, and the features of the `validation` samples;
     - between two of its hooks no file is open, whether `fit` ends, stops or raises (with an integer
       `update_freq`, the writer for the summaries of the model's own layers is);
+    - metrics that are arrays are drawn, an entry of a vector as `<metric>/<index>`;
+    - of a model that wraps another one (`zoo.SharpnessAware`) it draws the inner graph, and a part
+      of card or graph that cannot be made is left out, with a warning;
     - it can be used for several `fit`, and copied before and after;
     - KerasTuner gives subclasses, too, a directory for each trial.
 
@@ -55,7 +59,8 @@ class TensorBoard(keras.callbacks.TensorBoard):
             what it makes of it, with a fixed seed.
         validation: samples `(x, y)` of a classifier, up to 1000 of which are used: for a confusion
             matrix, a reliability diagram, the surest mistakes and the least sure answers, curves of
-            precision over recall, and features in the Projector.
+            precision over recall, and features in the Projector. `y` holds class numbers or rows
+            of probabilities; several labels a sample are refused.
         class_names: of all classes.
         from_logits: whether the model returns logits; by default what its loss says.
         pictures_freq: epochs from one picture of `validation` to the next; the last epoch always
@@ -260,18 +265,15 @@ class TensorBoard(keras.callbacks.TensorBoard):
     def _describe_model(self) -> None:
         """Writes the card and the graphs."""
         self._described = True
-        if texts := self._texts():
-            self._file("train").add(0, *texts)
-        if self.write_graph and (graph := op_graph(self.model)):
-            self._file("train").add_graph(graph)
-
-    def _texts(self) -> list[Any]:
-        made = []
         if self.card is not None or self.names == "grouped":
-            made.append(summaries.text("card", card(self.model, self.card)))
-        if self.write_graph and hasattr(self.model, "to_json"):
-            made.append(summaries.keras_graph(self.model.to_json()))
-        return made
+            self._file("train").add(0, summaries.text("card", card(self.model, self.card)))
+        if not self.write_graph:
+            return
+        drawn = graphed(self.model)
+        if json := _possible("the conceptual graph", drawn.to_json):
+            self._file("train").add(0, summaries.keras_graph(json))
+        if graph := _possible("the graph of operations", lambda: op_graph(drawn)):
+            self._file("train").add_graph(graph)
 
     def _sample_pictures(self) -> list[Any]:
         if self.samples is None:
@@ -316,6 +318,19 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
 def _gather(source: Any, limit: int, argument: str) -> Labelled | None:
     return None if source is None else Labelled.gather(source, limit, argument)
+
+
+def _possible(what: str, make: Callable[[], Any]) -> Any:
+    """What `make` returns, or `None` and a warning: a training does not end for want of it."""
+    try:
+        return make()
+    except Exception as error:  # layers and functions of the user's own may raise anything
+        warnings.warn(
+            f"TensorBoard: {what} is left out, since making it raised {type(error).__name__}: "
+            f"{error}",
+            stacklevel=2,
+        )
+        return None
 
 
 def _check(*, update_freq: Any, pictures_freq: Any, names: Any) -> None:

@@ -1,5 +1,6 @@
 """The text card of a training: model, penalties, rates, optimizer, and what the user adds."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,14 +27,16 @@ def card(model: keras.Model, extra: str | Mapping[str, Any] | None = None) -> st
     parts.append(f"**Parameters:** {model.count_params():,}")
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None:
-        decay = optimizer.weight_decay
+        decay = getattr(optimizer, "weight_decay", None)
         parts.append(f"**Optimizer:** {type(optimizer).__name__}, weight decay {decay or 0:g}")
         parts.append(f"**Loss:** {_name(model.loss)}")
     return "\n\n".join([*parts, _table(model)]) + "\n"
 
 
 def _name(loss: Any) -> str:
-    return loss if isinstance(loss, str) else getattr(loss, "name", None) or type(loss).__name__
+    if isinstance(loss, str):
+        return loss
+    return getattr(loss, "name", None) or getattr(loss, "__name__", type(loss).__name__)
 
 
 def _table(model: keras.Model) -> str:
@@ -59,11 +62,25 @@ def _penalties(layer: keras.Layer) -> list[str]:
     found = []
     for weight in layer.trainable_weights:
         if weight.regularizer is not None:
-            config = weight.regularizer.get_config()
-            numbers = (f"{k} {v:g}" for k, v in config.items() if isinstance(v, float))
-            kind = type(weight.regularizer).__name__
+            numbers = (f"{k} {v:g}" for k, v in _config(weight.regularizer) if isinstance(v, float))
+            kind = getattr(weight.regularizer, "__name__", type(weight.regularizer).__name__)
             found.append(f"{weight.name}: {kind} {', '.join(numbers)}".strip())
     return list(dict.fromkeys(found))
+
+
+def _config(regularizer: Any) -> Any:
+    """The arguments of a regularizer, none of a function."""
+    if not hasattr(regularizer, "get_config"):
+        return {}.items()
+    try:
+        return regularizer.get_config().items()
+    except Exception as error:  # user-defined regularizers may raise anything
+        warnings.warn(
+            f"TensorBoard: the card is without the strengths of {type(regularizer).__name__}, "
+            f"whose get_config raises {type(error).__name__}: {error}",
+            stacklevel=2,
+        )
+        return {}.items()
 
 
 def _escape(value: Any) -> str:

@@ -7,6 +7,7 @@ import keras
 
 from ..penalty import weight_penalty
 from .names import RUNS, grouped, keras_name
+from .summaries import entries
 from .weights import norms
 
 __all__ = ["EpochScalars"]
@@ -32,7 +33,7 @@ class EpochScalars:
         runs: dict[str, dict[str, Any]] = {run: {} for run in RUNS}
         for name, value in logs.items():
             run, tag = naming(name)
-            runs[run][tag] = value
+            runs[run] |= entries({tag: value})
         if self.names == "grouped":
             runs["train"] |= {f"weights/norm/{path}": norm for path, norm in norms(model).items()}
             if "clean_loss" in logs:  # so that the band has all its values in every run

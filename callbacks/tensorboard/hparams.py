@@ -151,7 +151,8 @@ def _title(run: str, tag: str) -> str:
 def _effective(name: str, value: Any, span: Interval | Sequence[Value] | None) -> Value:
     if value is None:
         return span.off if isinstance(span, Interval) else (span[0] if span else 0.0)
-    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, np.generic | np.ndarray) and value.size == 1:
+        value = value.item()
     if not isinstance(value, bool | int | float | str):
         raise ValueError(f"hparams must be bools, numbers and texts. Received: {name}={value!r}")
     if span is not None and not isinstance(span, Interval) and value not in span:

@@ -20,8 +20,8 @@ def probabilities(model: keras.Model, x: Any, *, from_logits: bool | None = None
         from_logits: whether the model returns logits. By default what its loss says.
 
     Raises:
-        ValueError: the output has another shape, or `from_logits` is not given and the model's
-            loss does not say it.
+        ValueError: the output has another shape, its rows are no probabilities, or `from_logits`
+            is not given and the model's loss does not say it.
 
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Activation("linear")])
     >>> probabilities(model, np.log([[1.0, 3.0]]), from_logits=True).round(3).tolist()
@@ -36,7 +36,17 @@ def probabilities(model: keras.Model, x: Any, *, from_logits: bool | None = None
         )
     if scores.shape[1] == 1:
         scores = np.concatenate([0 * scores if logits else 1 - scores, scores], 1)
-    return softmax(scores, axis=1) if logits else scores
+    if logits:
+        return softmax(scores, axis=1)
+    sums = scores.sum(axis=1)
+    if np.isfinite(scores).all() and (scores.min() < 0 or not np.allclose(sums, 1, atol=0.02)):
+        raise ValueError(
+            "Pictures of validation samples need a model whose answers are probabilities of "
+            "classes, which sum to 1: give from_logits=True if they are logits; several labels a "
+            "sample, and regressions, are not drawn. Received: a row that sums to "
+            f"{sums[np.argmax(np.abs(sums - 1))]:g}, the least answer {scores.min():g}"
+        )
+    return scores
 
 
 def _from_logits(model: keras.Model) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 from tensorboard.plugins.histogram.summary_v2 import histogram_pb
 from tensorboard.plugins.image import metadata as image_metadata
@@ -12,7 +13,7 @@ from tensorboard.util import tensor_util
 
 from .protos import DT_FLOAT, Summary, SummaryMetadata, TensorProto, TensorShapeProto
 
-__all__ = ["histogram", "image", "keras_graph", "scalar", "scalars", "tensor", "text"]
+__all__ = ["entries", "histogram", "image", "keras_graph", "scalar", "scalars", "tensor", "text"]
 
 
 _SHAPE = TensorShapeProto()
@@ -29,16 +30,36 @@ def scalar(tag: str, value: Any) -> Summary:
 
 
 def scalars(values: Mapping[str, Any]) -> Summary:
-    """Numbers by tag.
+    """Numbers by tag, and arrays as `entries` makes numbers of them.
 
     An epoch has many: each takes a quarter of the time of TensorBoard's own function.
     """
     return Summary(
         value=[
             Summary.Value(tag=tag, metadata=_SCALAR, tensor=_number(value))
-            for tag, value in values.items()
+            for tag, value in entries(values).items()
         ]
     )
+
+
+def entries(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers by tag: an array of one is a number, any other has a tag for each entry.
+
+    Metrics may give arrays, as `F1Score` does, one value a class.
+
+    >>> entries({"loss": 0.5, "f1_score": np.array([0.25, 0.75])})
+    {'loss': 0.5, 'f1_score/0': 0.25, 'f1_score/1': 0.75}
+    """
+    found = {}
+    for tag, value in values.items():
+        if not len(getattr(value, "shape", ())):  # a number, mostly
+            found[tag] = value
+            continue
+        array = np.asarray(keras.ops.convert_to_numpy(value))
+        for index, entry in np.ndenumerate(array):
+            place = "" if array.size == 1 else "/" + "/".join(map(str, index))
+            found[tag + place] = float(entry)
+    return found
 
 
 def _number(value: Any) -> TensorProto:

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from ..calls import config_of
 from .kinds import is_foreign
 from .rule import Found, rule
 from .strengths import as_text
@@ -90,7 +91,8 @@ def _same(one: Any, other: Any) -> bool:
         return True
     if type(one) is not type(other) or not hasattr(one, "get_config"):
         return False
-    return one.get_config() == other.get_config()
+    # Of two whose configs cannot be had no difference can be shown.
+    return config_of(one) == config_of(other)
 
 
 def _what_has(place: Place, stem: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import keras
 
 from ..augmentation import Pipeline
+from ..calls import config_of
 from ..table import table
 from .layout import lay_out
 
@@ -197,7 +198,7 @@ def described(regularizer: Any) -> tuple[str, str]:
 def _terms(regularizer: Any) -> tuple[list[str], list[str]]:
     """The names of the terms of a penalty, and the strengths of each."""
     terms = getattr(regularizer, "terms", [regularizer])
-    configs = [term.get_config() if hasattr(term, "get_config") else {} for term in terms]
+    configs = [config_of(term) or {} for term in terms]
     return list(map(_name, terms)), list(map(_strengths, configs))
 
 

@@ -4,10 +4,12 @@ import hashlib
 import json
 import math
 import numbers
+from collections.abc import Iterable
 from typing import Any
 
 import keras
 
+from ...callbacks import Schedule
 from ...exports import ExportError
 from ...exports.head import means_logits
 from ..data import Data
@@ -56,6 +58,7 @@ def check_arguments(
     patience: Any,
     clean: Any,
     seed: Any,
+    callbacks: Iterable[keras.callbacks.Callback],
 ) -> None:
     """Says which argument of `train` is out of range, or does not fit the data."""
     _check_integer("epochs", epochs, at_least=1)
@@ -66,6 +69,13 @@ def check_arguments(
         raise ValueError(f"learning_rate must be a positive number. Received: {learning_rate!r}")
     if not isinstance(clean, numbers.Real) or not 0 <= clean <= 1:
         raise ValueError(f"clean must be a fraction in [0, 1]. Received: {clean!r}")
+    for callback in callbacks:
+        if isinstance(callback, _SETS_THE_RATE) or _schedules_the_rate(callback):
+            raise ValueError(
+                "callbacks must not set the learning rate, which follows a warm-up and a cosine "
+                "from `learning_rate` to 0: leave them out, or train with model.compile and "
+                f"model.fit. Received: {type(callback).__name__}"
+            )
     expected = (None, *data.input_shape), (None, data.num_classes)
     received = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
     if not model.built or received != expected:
@@ -78,6 +88,13 @@ def check_arguments(
             f"Model {model.name!r} must return logits: take the softmax out of its last layer. "
             "Received: a last activation of softmax"
         )
+
+
+_SETS_THE_RATE = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
+
+
+def _schedules_the_rate(callback: Any) -> bool:
+    return isinstance(callback, Schedule) and callback.attribute == "learning_rate"
 
 
 def _check_integer(name: str, value: Any, *, at_least: int, otherwise: str = "") -> None:

@@ -1,10 +1,12 @@
 """`RunDirectory`: the files of a run, none of which is ever half-written."""
 
 import csv
+import json
 import os
 from typing import Any
 
 import keras
+import numpy as np
 
 from ...callbacks.backup_and_restore import STATE
 from .work_directory import WorkDirectory
@@ -59,14 +61,18 @@ class RunDirectory(WorkDirectory):
         temporary.replace(self.model)
 
     def write_history(self, history: dict[str, list[float]]) -> None:
-        """Writes `history.csv`: a row an epoch, a column a name, as `keras.callbacks.CSVLogger`."""
+        """Writes `history.csv`: a row an epoch, a column a name, as `keras.callbacks.CSVLogger`.
+
+        An array of one is a number; any other is written as a list.
+        """
         names = sorted(history)
         columns = [history[name] for name in names]
         temporary = self.history.with_suffix(".tmp")
         with temporary.open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["epoch", *names])
-            writer.writerows([e, *row] for e, row in enumerate(zip(*columns, strict=True)))
+            rows = enumerate(zip(*columns, strict=True))
+            writer.writerows([epoch, *map(_written, row)] for epoch, row in rows)
         temporary.replace(self.history)
 
     def read_history(self) -> dict[str, list[float]]:
@@ -74,4 +80,13 @@ class RunDirectory(WorkDirectory):
         with self.history.open(newline="") as file:
             rows = list(csv.DictReader(file))
         names = [name for name in rows[0] if name != "epoch"] if rows else []
-        return {name: [float(row[name]) for row in rows] for name in names}
+        return {name: [_read(row[name]) for row in rows] for name in names}
+
+
+def _written(value: Any) -> Any:
+    array = np.asarray(value)
+    return array.item() if array.size == 1 else json.dumps(array.tolist())
+
+
+def _read(text: str) -> Any:
+    return np.array(json.loads(text)) if text.startswith("[") else float(text)

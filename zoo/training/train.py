@@ -60,7 +60,7 @@ def train(
         seed: of the order of the samples, and of what is done to them.
         callbacks: more Keras callbacks, called after a `LossLedger`, whose figures they see, and
             before our others. Batch hooks are called once an epoch when the data fits in memory.
-            Those that set the learning rate cannot be used: it follows the cosine.
+            Those that set the learning rate are refused: it follows the cosine.
         resume: go on with the run in `log_dir`, or return it if it is finished. With `False` a
             run that is there is deleted.
         verbose: 0 is silent, 1 shows a progress bar.
@@ -87,7 +87,7 @@ def train(
     """
     regularization = regularization_of(model, regularization)
     training = {"epochs": epochs, "learning_rate": learning_rate, "patience": patience}
-    check_arguments(model, data, **training, clean=clean, seed=seed)
+    check_arguments(model, data, **training, clean=clean, seed=seed, callbacks=callbacks or ())
     check_samples(data, regularization)
     training = {**training, "learning_rate": float(learning_rate), "clean": clean, "seed": seed}
     config = configuration(model, data, regularization, training)

@@ -38,14 +38,31 @@ class Sequence(keras.utils.PyDataset):
 
 @pytest.mark.parametrize(
     "data",
-    [X, [X[:3], X[3:22], X[22:]], [(X[:9], None), (X[9:], None)], Sequence()],
-    ids=["array", "batches", "pairs", "PyDataset"],
+    [
+        X,
+        keras.ops.convert_to_tensor(X),
+        (X, np.zeros(23)),
+        [X[:3], X[3:22], X[22:]],
+        [(X[:9], None), (X[9:], None)],
+        Sequence(),
+    ],
+    ids=["array", "tensor", "array with labels", "batches", "pairs", "PyDataset"],
 )
 def test_exactly_the_moments_of_the_data_however_batched(data):
     layer = norm(momentum=0.5)
     reestimate_batch_norm(model(layer), data, batch_size=10)
     expect(layer, X)
     assert layer.momentum == 0.5
+
+
+def test_tables_of_pandas():
+    pandas = pytest.importorskip("pandas")
+    a, b = keras.Input((4,), name="a"), keras.Input((1,), name="b")
+    layer = norm()
+    both = keras.Model({"a": a, "b": b}, layer(layers.Concatenate()([a, b])))
+    table = {"a": pandas.DataFrame(X[:, 0]), "b": pandas.Series(X[:, 1, 0])}
+    reestimate_batch_norm(both, table, batch_size=10)
+    expect(layer, np.concatenate([X[:, 0], X[:, 1, :1]], axis=1), axes=0)
 
 
 def test_another_axis():

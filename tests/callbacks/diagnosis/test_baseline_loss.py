@@ -38,7 +38,10 @@ def test_targets_agree_with_scikit_learn(loss, strategy, error):
 @pytest.mark.parametrize(
     ("labels", "loss", "message"),
     [
-        ([0, 1], "hinge", "`loss` must be 'crossentropy', 'mse' or 'mae'. Received: loss='hinge'"),
+        ([0, 1], "hinge", "`loss` must be 'crossentropy', .*or 'mae'. Received: loss='hinge'"),
+        (["cat", "dog"], "crossentropy", "must be numbers; of names make class .*Received: .*cat"),
+        ([[1, 1, 0], [0, 0, 1]], "crossentropy", "several labels a sample .*rows that sum to 2"),
+        ([0.5, 1.5], "binary_crossentropy", r"must be in \[0, 1\]. Received: from 0.5 to 1.5"),
         ([], "mse", "at least one. Received: 0 labels"),
         ([1.0, np.nan], "mse", "Received: 2 labels, 1 of them not finite"),
         ([[0.5, 0.9]], "crossentropy", r"must be probabilities.*rows that sum to 1\.4"),
@@ -49,3 +52,48 @@ def test_targets_agree_with_scikit_learn(loss, strategy, error):
 def test_labels_are_checked(labels, loss, message):
     with pytest.raises(ValueError, match=message):
         baseline_loss(labels, loss)
+
+
+def test_columns_of_several_labels_agree_with_keras():
+    labels = RNG.uniform(size=(40, 3)).round()
+    constant = np.tile(labels.mean(axis=0), (40, 1))
+    expected = keras.losses.BinaryCrossentropy()(labels, constant)
+    assert baseline_loss(labels, "binary_crossentropy") == pytest.approx(float(expected), rel=1e-5)
+
+
+WEIGHTS = RNG.integers(1, 5, 50)
+
+
+@pytest.mark.parametrize(
+    ("labels", "loss"),
+    [
+        (CLASSES, "crossentropy"),
+        (np.eye(3)[CLASSES], "crossentropy"),
+        (CLASSES == 0, "binary_crossentropy"),
+        (TARGETS, "mse"),
+        (TARGETS, "mae"),
+    ],
+)
+def test_a_weight_is_worth_as_many_samples(labels, loss):
+    repeated = baseline_loss(np.repeat(labels, WEIGHTS, axis=0), loss)
+    for weights in (WEIGHTS, WEIGHTS[:, None]):
+        weighted = baseline_loss(labels, loss, sample_weight=weights)
+        assert weighted == pytest.approx(WEIGHTS.mean() * repeated)
+
+
+def test_weights_that_balance_two_classes():
+    labels, weights = [1] + 3 * [0], [3.0, 1.0, 1.0, 1.0]
+    assert baseline_loss(labels, sample_weight=weights) == pytest.approx(1.5 * np.log(2))
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [0.0, 0.0], [[1.0, 1.0], [1.0, 1.0]]])
+def test_weights_are_checked(weights):
+    with pytest.raises(ValueError, match="must be a weight >= 0 of each sample"):
+        baseline_loss([0, 1], sample_weight=weights)
+
+
+def test_labels_of_any_form():
+    pandas = pytest.importorskip("pandas")
+    for form in (pandas.Series, keras.ops.convert_to_tensor, list):
+        assert baseline_loss(form(CLASSES)) == baseline_loss(CLASSES)
+    assert baseline_loss(pandas.DataFrame(TARGETS), "mse") == baseline_loss(TARGETS, "mse")

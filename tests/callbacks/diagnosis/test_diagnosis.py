@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from occam import zoo
-from occam.callbacks import BackupAndRestore, Diagnosis, diagnose
+from occam.callbacks import BackupAndRestore, Diagnosis, LossLedger, baseline_loss, diagnose
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(32, 2))
@@ -119,8 +119,11 @@ def test_a_ledger_before_it_is_read():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "give `baseline` or `labels`, and not both. Received: baseline=None, labels=none"),
-        ({"baseline": 1.0, "labels": [0, 1]}, "Received: baseline=1.0, labels=given"),
+        (
+            {"baseline": 1.0, "labels": [0, 1]},
+            "give `baseline` or `labels`, and not both. Received: baseline=1.0, labels=given",
+        ),
+        ({"sample_weight": [1.0]}, "`sample_weight` is of `labels`. Received: .*labels=None"),
         (
             {"baseline": 1.0, "every": 0},
             "`every` must be an integer >= 1 or None. Received: every=0",
@@ -200,3 +203,168 @@ def test_labels_of_one_output_are_no_baseline_of_two():
     diagnosis = Diagnosis(baseline=2 * np.log(2), verbose=0)
     model.fit(**data, verbose=0, callbacks=[diagnosis])
     assert diagnosis.verdict is not None
+
+
+# 8% positives, and weights that make both classes count as much.
+RARE = (np.arange(300) % 25 < 2).astype("float32")
+FEATURES = RNG.normal(size=(300, 2)).astype("float32") + 3 * RARE[:, None]
+BALANCED = {0: 1.0, 1: 11.5}
+WEIGHTS = np.where(RARE == 1, 11.5, 1.0)
+
+
+def fit_rare(*callbacks, validation=(FEATURES, RARE), epochs=15, **arguments):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, "sigmoid")])
+    model.compile(keras.optimizers.Adam(0.2), "binary_crossentropy")
+    settings = {"shuffle": False, "verbose": 0, "callbacks": callbacks, "epochs": epochs}
+    model.fit(FEATURES, RARE, validation_data=validation, **settings, **arguments)
+    return callbacks[-1]
+
+
+@pytest.mark.parametrize(("clean", "given"), [(None, {}), (1.0, {"labels": RARE})])
+def test_class_weights_are_those_of_loss_validation_and_baseline(clean, given):
+    diagnosis = fit_rare(LossLedger(clean), Diagnosis(verbose=0, **given), class_weight=BALANCED)
+    # 276 and 24 * 11.5 = 276: half and half, at a mean weight of 552 / 300.
+    assert diagnosis.baseline == pytest.approx(1.84 * np.log(2))
+    assert diagnosis.verdict.kind == "well fitted"
+    assert "Losses and baseline are under the weights of training." in diagnosis.verdict.evidence
+    labels = {"labels": RARE, "sample_weight": WEIGHTS} if given else {}
+    same = fit_rare(
+        LossLedger(clean),
+        Diagnosis(verbose=0, **labels),
+        sample_weight=WEIGHTS,
+        validation=(FEATURES, RARE, WEIGHTS),
+    )
+    assert same.verdict == diagnosis.verdict
+
+
+def test_weights_without_a_ledger():
+    message = "put LossLedger before it. Received: class_weight"
+    with pytest.raises(ValueError, match=message):
+        fit_rare(Diagnosis(verbose=0), class_weight=BALANCED, epochs=1)
+    weighted = (FEATURES, RARE, WEIGHTS)
+    diagnosis = fit_rare(Diagnosis(verbose=0), sample_weight=WEIGHTS, validation=weighted)
+    assert diagnosis.verdict.kind == "well fitted"
+    message = "Received: training samples with weights, validation samples without"
+    for ledger in ([], [LossLedger()]):
+        with pytest.raises(ValueError, match=message):
+            fit_rare(*ledger, Diagnosis(verbose=0), sample_weight=WEIGHTS, epochs=1)
+    message = "`labels` need the weights .* Received: training samples with weights, labels without"
+    labels = Diagnosis(labels=RARE, verbose=0)
+    with pytest.raises(ValueError, match=message):
+        fit_rare(labels, sample_weight=WEIGHTS, validation=weighted, epochs=1)
+
+
+def trained_for(y, loss, units=1, **arguments):
+    """The baseline that `Diagnosis()` takes from the targets of `fit`."""
+    x = np.zeros((len(y), 2))
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(units, "sigmoid")])
+    model.compile("sgd", loss, **arguments)
+    diagnosis = Diagnosis(verbose=0)
+    model.fit(x, y, validation_data=(x, y), verbose=0, callbacks=[diagnosis])
+    return diagnosis.baseline
+
+
+def test_without_arguments_the_baseline_is_that_of_the_targets():
+    targets, classes = RNG.normal(size=(20, 2)), np.arange(20) % 3
+    hot = np.eye(3)[classes]
+    assert trained_for(targets, "mse", 2) == pytest.approx(targets.var(axis=0).mean())
+    mae = keras.losses.MeanAbsoluteError()
+    assert trained_for(targets, mae, 2) == pytest.approx(baseline_loss(targets, "mae"))
+    assert trained_for(classes, "sparse_categorical_crossentropy", 3) == baseline_loss(classes)
+    assert trained_for(classes, zoo.losses.CategoricalCrossentropy(), 3) == baseline_loss(classes)
+    assert trained_for(hot, keras.losses.categorical_crossentropy, 3) == baseline_loss(hot)
+    several = np.minimum(hot + hot[::-1], 1)
+    expected = baseline_loss(several, "binary_crossentropy")
+    assert trained_for(several, "binary_crossentropy", 3) == expected
+
+
+@pytest.mark.parametrize(
+    ("loss", "arguments"),
+    [
+        (keras.losses.Huber(), {}),
+        (keras.losses.MeanSquaredError(reduction="sum"), {}),
+        ("mse", {"loss_weights": [2.0]}),
+    ],
+)
+def test_a_loss_without_a_known_baseline(loss, arguments):
+    with pytest.raises(ValueError, match="of this loss is not known: give `baseline`"):
+        trained_for(Y, loss, **arguments)
+
+
+def test_data_that_tell_no_targets():
+    import tensorflow as tf
+
+    batches = tf.data.Dataset.from_tensor_slices((X, Y)).batch(16)
+    message = "given no arrays, .* give `labels`, those of the training data"
+    with pytest.raises(ValueError, match=message):
+        build().fit(batches, callbacks=[Diagnosis()], verbose=0, shuffle=False)
+    diagnosis = regression()
+    build().fit(batches, validation_data=batches, callbacks=[diagnosis], verbose=0, shuffle=False)
+    assert diagnosis.verdict is not None
+
+
+class AddsLoss(keras.layers.Layer):
+    """Stands for the divergence of a variational autoencoder."""
+
+    def call(self, inputs):
+        self.add_loss(0.1 * keras.ops.mean(keras.ops.square(inputs)))
+        return inputs
+
+
+def autoencoder(loss, kind=keras.Model, **arguments):
+    inputs = keras.Input((2,))
+    model = kind(inputs, AddsLoss()(keras.layers.Dense(2, **arguments)(inputs)))
+    model.compile("sgd", loss)
+    return model
+
+
+def test_an_autoencoder_is_judged_by_what_it_rebuilds():
+    settings = {"validation_data": (X, X), "verbose": 0}
+    if keras.backend.backend() == "tensorflow":  # on JAX `model.losses` forgets in `fit`
+        with pytest.raises(ValueError, match="put LossLedger before it"):
+            autoencoder("mse").fit(X, X, callbacks=[Diagnosis()], **settings)
+    diagnosis = Diagnosis(verbose=0)
+    autoencoder("mse").fit(X, X, callbacks=[LossLedger(1.0), diagnosis], **settings)
+    assert diagnosis.baseline == pytest.approx(X.var(axis=0).mean())
+
+
+def test_a_model_whose_whole_loss_is_added():
+    settings = {"validation_data": (X,), "verbose": 0}
+    with pytest.raises(ValueError, match="no targets: give `baseline`"):
+        autoencoder(None).fit(X, callbacks=[Diagnosis()], **settings)
+    diagnosis = Diagnosis(baseline=1.0, verbose=0)
+    autoencoder(None).fit(X, callbacks=[diagnosis], **settings)
+    assert diagnosis.verdict is not None
+    with pytest.raises(ValueError, match="Leave the LossLedger out"):
+        autoencoder(None).fit(X, callbacks=[LossLedger(), Diagnosis(baseline=1.0)], **settings)
+
+
+@on_tensorflow
+def test_a_step_of_its_own_that_no_ledger_splits():
+    class Own(keras.Model):
+        parts = False
+
+        def train_step(self, data):
+            return self._logs(data)
+
+        def test_step(self, data):
+            return self._logs(data)
+
+        def _logs(self, data):
+            x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+            data_loss = keras.ops.mean(keras.ops.square(self(x) - x))
+            logs = {"loss": data_loss + sum(self.losses)}
+            return {**logs, "data_loss": data_loss} if self.parts else logs
+
+    settings = {"validation_data": (X,), "verbose": 0}
+    for loss in (None, "mse"):
+        model = autoencoder(loss, Own, kernel_regularizer="l2")
+        message = "return `data_loss`, the loss without them, from its train_step and its test_step"
+        with pytest.raises(ValueError, match=message):
+            model.fit(X, callbacks=[Diagnosis(baseline=1.0)], **settings)
+        model.parts = True
+        model.compile("sgd", loss)
+        diagnosis = Diagnosis(baseline=1.0, verbose=0)
+        model.fit(X, callbacks=[diagnosis], **settings)
+        assert diagnosis.verdict is not None

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import scipy.sparse
 from keras import layers, losses
 
 from occam import zoo
@@ -135,6 +136,94 @@ def test_sample_weights():
     assert_balanced(history)
     own = cross_entropy(model, weights=WEIGHTS)
     np.testing.assert_allclose(history["val_data_loss"][-1], own, rtol=1e-5)
+
+
+CLASS_WEIGHT = {0: 0.5, 2: 4.0}  # and 1 for the other
+OF_CLASS = np.array([0.5, 1.0, 4.0])[LABELS]
+
+
+@pytest.mark.parametrize(
+    ("form", "smoothing"),
+    [("one-hot", 0.3), ("numbers", 0.0), ("dataset", 0.0), ("validation_split", 0.0)],
+)
+def test_class_weights_hold_for_clean_and_validation_samples(form, smoothing):
+    numbers = form == "numbers"
+    loss = losses.CategoricalCrossentropy(label_smoothing=smoothing)
+    model = compiled(loss="sparse_categorical_crossentropy" if numbers else loss)
+    data, arguments = (X, LABELS if numbers else Y), {}
+    train_on, validation = data, data
+    if form == "dataset":
+        import tensorflow as tf
+
+        data = tf.data.Dataset.from_tensor_slices(data).batch(20)
+        train_on, validation = (data,), data
+    clean = data
+    if form == "validation_split":
+        clean, validation, arguments = 1.0, None, {"validation_split": 0.2}
+    history = model.fit(
+        *train_on,
+        class_weight=CLASS_WEIGHT,
+        validation_data=validation,
+        **arguments,
+        epochs=2,
+        shuffle=False,
+        verbose=0,
+        callbacks=[LossLedger(clean)],
+    ).history
+    parts = ["val_data_loss", "val_penalty", "val_weighting"]
+    parts += ["val_smoothing"] if smoothing else []
+    total = np.sum([history[part] for part in parts], axis=0)
+    np.testing.assert_allclose(history["val_loss"], total, rtol=1e-5)
+    np.testing.assert_allclose(
+        history["loss"], np.add(history["data_loss"], history["penalty"]), rtol=1e-5
+    )
+    trained, held = slice(None), slice(None)
+    if form == "validation_split":
+        trained, held = slice(40), slice(40, None)
+    for name, part in (("clean_loss", trained), ("val_data_loss", held)):
+        own = cross_entropy(model, X[part], Y[part], OF_CLASS[part])
+        np.testing.assert_allclose(history[name][-1], own, rtol=1e-5)
+    gap = np.subtract(history["val_data_loss"], history["clean_loss"])
+    np.testing.assert_allclose(history["gap_loss"], gap)
+    if not smoothing:
+        plain = cross_entropy(model, X[held], Y[held])
+        unweighted = history["val_data_loss"][-1] + history["val_weighting"][-1]
+        np.testing.assert_allclose(unweighted, plain, rtol=1e-5)
+
+
+def test_class_weights_of_one_fit_are_not_those_of_the_next():
+    model = compiled()
+    for class_weight in (CLASS_WEIGHT, {0: 3.0}, None, CLASS_WEIGHT):
+        history = train(model, LossLedger(1.0), class_weight=class_weight, epochs=1)
+        weights = np.array([(class_weight or {}).get(k, 1.0) for k in LABELS])
+        own = cross_entropy(model, weights=weights)
+        np.testing.assert_allclose(history["clean_loss"][-1], own, rtol=1e-5)
+        np.testing.assert_allclose(history["val_data_loss"][-1], own, rtol=1e-5)
+        assert ("val_weighting" in history) == bool(class_weight)
+
+
+def test_weights_that_validation_samples_come_with_stand_for_class_weights():
+    model = compiled()
+    history = train(
+        model, LossLedger(1.0), class_weight=CLASS_WEIGHT, validation_data=(X, Y, WEIGHTS)
+    )
+    own = cross_entropy(model, weights=WEIGHTS)
+    np.testing.assert_allclose(history["val_data_loss"][-1], own, rtol=1e-5)
+    assert "val_weighting" not in history
+
+
+@pytest.mark.parametrize("frequency", [1, 2])
+def test_a_gap_of_clean_and_validation_samples_only_one_of_which_have_weights(frequency):
+    often = {"validation_freq": frequency}
+    message = "Received: clean samples with weights, validation samples without"
+    with pytest.raises(ValueError, match=message):
+        train(compiled(), LossLedger(0.5), sample_weight=WEIGHTS, **often)
+    message = "Received: clean samples without, validation samples with weights"
+    with pytest.raises(ValueError, match=message):
+        train(compiled(), LossLedger(0.5), validation_data=(X, Y, WEIGHTS), **often)
+    history = train(compiled(), LossLedger((X, Y)), sample_weight=WEIGHTS, **often)
+    assert "gap_loss" in history  # both without
+    assert "val_data_loss" in train(compiled(), LossLedger(), sample_weight=WEIGHTS)
 
 
 def test_mixed_precision_with_a_scaled_loss():
@@ -289,6 +378,36 @@ def test_clean_as_a_number_is_a_share_of_what_fit_trains_on():
     np.testing.assert_allclose(
         history["gap_loss"], np.subtract(history["val_data_loss"], history["clean_loss"])
     )
+
+
+def as_pandas(x, y, w):
+    pandas = pytest.importorskip("pandas")
+    return pandas.DataFrame(x), pandas.Series(y), pandas.Series(w)
+
+
+def as_tensors(*arrays):
+    return tuple(map(keras.ops.convert_to_tensor, arrays))
+
+
+def as_sparse(x, y, w):
+    return scipy.sparse.csr_matrix(x), y, w
+
+
+@pytest.mark.parametrize("form", [as_pandas, as_tensors, as_sparse])
+def test_data_of_any_form_have_the_history_of_arrays(form):
+    def history(data, validation):
+        model = compiled(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+        x, y, weights = data
+        callbacks, settings = [LossLedger(0.5)], {"epochs": 2, "shuffle": False, "verbose": 0}
+        logs = model.fit(
+            x, y, sample_weight=weights, validation_data=validation, callbacks=callbacks, **settings
+        ).history
+        return np.array([values for name, values in sorted(logs.items()) if "/" not in name])
+
+    arrays = (X, LABELS, WEIGHTS)
+    expected, data = history(arrays, arrays), form(*arrays)
+    for validation in (data, arrays):  # of a pandas Series Keras makes a column
+        np.testing.assert_allclose(history(data, validation), expected, rtol=1e-5)
 
 
 def test_without_validation_there_is_no_gap():

@@ -216,3 +216,16 @@ def test_a_loss_that_is_no_compiled_one_is_refused(probe):
     message = f"{probe.__name__} needs a model that is compiled with a loss.*model='bare'"
     with pytest.raises(ValueError, match=message):
         callback.on_train_begin()
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_data_of_any_form(probe):
+    pandas = pytest.importorskip("pandas")
+    model = eager()
+    expected = probe((X, Y, np.ones(16)))
+    fit(model, expected, epochs=1)
+    tensors = tuple(map(keras.ops.convert_to_tensor, (X, Y)))
+    for data in ((pandas.DataFrame(X), pandas.Series(Y), pandas.Series(np.ones(16))), tensors):
+        measured = probe(data)
+        measured.set_model(model)
+        assert measured.measure() == pytest.approx(expected.values, rel=1e-5)

@@ -51,6 +51,15 @@ def test_strengths_rise_and_fall_with_the_gap_and_take_effect():
     np.testing.assert_allclose(regularizer.l2, 0.4)
 
 
+def test_a_gap_that_is_an_array_of_one():
+    model, regularizer = build()
+    train(model, Gap([np.array([2.0], "float32")]), adaptive(), epochs=1)
+    np.testing.assert_allclose(regularizer.l2, 0.2)
+    message = r"AdaptivePenalty can monitor a single number. Received: gap_loss of shape \(2,\)"
+    with pytest.raises(ValueError, match=message):
+        train(model, Gap([np.ones(2)]), adaptive(), epochs=1)
+
+
 def test_bounds_tolerance_and_patience():
     model, regularizer = build()
     gaps = [2.0] * 4

@@ -17,6 +17,7 @@ from tensorboard.plugins.graph import keras_util
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
+from occam import zoo
 from occam.callbacks import TensorBoard, weight_penalty
 from occam.callbacks.tensorboard import HParams, Interval, read_scalars
 from occam.callbacks.tensorboard import charts as pictures_of
@@ -450,3 +451,97 @@ def test_a_model_without_an_input_has_its_card_after_the_first_epoch(tmp_path):
     model.fit(x, y, epochs=2, verbose=0, callbacks=[TensorBoard(tmp_path)])
     (card,) = summaries(tmp_path / "train", "text").values()
     assert b"**Parameters:** 3" in card[0].string_val[0]
+
+
+@pytest.mark.parametrize("names", ["grouped", "keras"])
+def test_metrics_that_are_arrays_have_a_curve_for_each_entry(names, arrays, tmp_path):
+    model = keras.Sequential(
+        [keras.Input((6, 6, 1)), keras.layers.Flatten(), keras.layers.Dense(3, "softmax")]
+    )
+    f1 = keras.metrics.F1Score
+    metrics = [f1(name="f1"), f1("macro", name="macro")]
+    model.compile("sgd", "categorical_crossentropy", metrics=metrics)
+    x, y = arrays[0], np.eye(3)[arrays[1]]
+    board = TensorBoard(tmp_path, update_freq=2, names=names, hparams={"l2": 0.1})
+    history = model.fit(x, y, validation_data=(x, y), verbose=0, callbacks=[board]).history
+    before = "metrics/" if names == "grouped" else "epoch_"
+    for run, prefix in (("train", ""), ("validation", "val_")):
+        scalars = read_scalars(tmp_path / run)
+        entries = [scalars[f"{before}f1/{k}"][0] for k in range(3)]
+        np.testing.assert_allclose(entries, history[f"{prefix}f1"][0], rtol=1e-6)
+    assert f"{before}macro" in scalars
+
+
+def test_an_array_of_one_is_a_number(arrays, tmp_path):
+    model = keras.Sequential(
+        [keras.Input((6, 6, 1)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")]
+    )
+    model.compile("sgd", "binary_crossentropy", metrics=[keras.metrics.F1Score(threshold=0.5)])
+    y = (arrays[1] > 0).astype("float32")[:, None]
+    history = model.fit(arrays[0], y, verbose=0, callbacks=[TensorBoard(tmp_path)]).history
+    assert history["f1_score"][0].shape == (1,)
+    curve = read_scalars(tmp_path / "train")["metrics/f1_score"]
+    assert curve == {0: pytest.approx(history["f1_score"][0].item())}
+
+
+def ridge(weight):
+    return 1e-3 * keras.ops.sum(keras.ops.square(weight))
+
+
+class NoConfig(keras.regularizers.Regularizer):
+    def __call__(self, x):
+        return ridge(x)
+
+
+class NoConfigLayer(keras.layers.Layer):
+    """Cannot be saved: its argument is not in its config."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def call(self, inputs):
+        return self.function(inputs)
+
+
+def penalized(regularizer, *inner):
+    inputs = keras.Input((6, 6, 1))
+    x = keras.layers.Flatten()(inputs)
+    for layer in (keras.layers.Dense(3, kernel_regularizer=regularizer, name="head"), *inner):
+        x = layer(x)
+    model = keras.Model(inputs, x)
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+def test_a_function_as_a_regularizer_is_named_on_the_card(arrays, tmp_path):
+    penalized(ridge).fit(*arrays, verbose=0, callbacks=[TensorBoard(tmp_path)])
+    (card,) = summaries(tmp_path / "train", "text").values()
+    assert b"kernel: ridge" in card[0].string_val[0]
+
+
+def test_what_cannot_be_made_of_a_model_is_left_out(arrays, tmp_path):
+    model = penalized(NoConfig(), NoConfigLayer(keras.ops.sin))
+    with pytest.warns(UserWarning, match="TensorBoard: ") as caught:
+        model.fit(*arrays, verbose=0, callbacks=[TensorBoard(tmp_path)])
+    messages = " ".join(str(warning.message) for warning in caught)
+    assert "the card is without the strengths of NoConfig" in messages
+    assert "the conceptual graph is left out, since making it raised NotImplement" in messages
+    (card,) = summaries(tmp_path / "train", "text").values()
+    assert b"kernel: NoConfig" in card[0].string_val[0]
+    assert not summaries(tmp_path / "train", "graph_keras_model")
+
+
+@tensorflow_only
+def test_the_graph_of_sharpness_aware_training_is_that_of_the_inner_model(
+    arrays, make_model, tmp_path
+):
+    trainer = zoo.SharpnessAware(make_model())
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    trainer.compile("sgd", loss, metrics=["accuracy"])
+    board = TensorBoard(tmp_path, validation=arrays, embeddings_freq=1)
+    trainer.fit(*arrays, verbose=0, callbacks=[board])
+    graph = GraphDef.FromString(events(tmp_path / "train").Graph().SerializeToString())
+    assert all(node.name.startswith("small") for node in graph.node if node.op == "MatMul")
+    ((text,),) = summaries(tmp_path / "train", "graph_keras_model").values()
+    assert b'"name": "small"' in text.string_val[0]

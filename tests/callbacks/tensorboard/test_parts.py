@@ -169,6 +169,25 @@ def test_samples_from_arrays_and_batches():
         assert len(gathered) == 5
         assert gathered.y.tolist() == [0, 1, 2, 3, 4]
     assert Labelled.gather(x, 3, "samples").y is None
+    soft = np.array([[0.3, 0.7], [0.6, 0.4]])
+    assert Labelled.gather((x[:2], soft), 5, "validation").y.tolist() == [1, 0]
+
+
+def test_samples_of_any_form():
+    pandas = pytest.importorskip("pandas")
+    x, y = np.zeros((6, 2)), np.arange(6)
+    tensors = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
+    for source in (tensors, (pandas.DataFrame(x), pandas.Series(y)), (x, pandas.Series(y * 1.0))):
+        gathered = Labelled.gather(source, 5, "validation")
+        assert gathered.x.shape == (5, 2)
+        assert gathered.y.tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("scores", [[[0.9, 0.8]], [[1.5, -0.5]]])
+def test_answers_that_are_no_probabilities_of_classes(scores):
+    linear = keras.Sequential([keras.Input((2,)), keras.layers.Activation("linear")])
+    with pytest.raises(ValueError, match="give from_logits=True if they are logits; several label"):
+        probabilities(linear, np.array(scores), from_logits=False)
 
 
 @pytest.mark.parametrize(
@@ -179,6 +198,15 @@ def test_samples_from_arrays_and_batches():
         ([], "at least one sample"),
         ((np.zeros((2, 2)), np.array([0.5, 1.0])), "integers from 0, or a column each"),
         ((np.zeros((2, 2)), np.zeros(3)), "a label for each sample. Received: 2 and 3"),
+        ((np.zeros((2, 2)), np.array([[1, 0, 1], [0, 0, 1]])), "a row that sums to 2"),
+        ((np.zeros((2, 2)), np.array([[0, 0], [0, 1]])), "several labels a .* row that sums to 0"),
+        ((np.zeros((2, 2)), np.array([[2.5, -1.5], [0, 1]])), "a regression, are not drawn"),
+        ((np.zeros((2, 2)), np.array([[-1.0], [2.0]])), "integers from 0"),
+        (
+            (np.zeros((2, 2)), np.array(["cat", "dog"])),
+            "class numbers .* Received: .*cat",
+        ),
+        ((np.zeros((2, 2)), np.array(["cat", None], object)), "give the names as class_names"),
     ],
 )
 def test_samples_say_what_is_wrong(source, message):

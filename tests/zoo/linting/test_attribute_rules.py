@@ -159,3 +159,23 @@ def test_a_penalty_that_saving_loses(paths, tmp_path):
     assert paths("OCC102", model) == ["dense"]
     dense.kernel_regularizer = dense.kernel.regularizer
     assert paths("OCC102", model) == []
+
+
+class NoConfig(keras.regularizers.Regularizer):
+    """Cannot be saved: its config is that of the base class, which raises."""
+
+    def __call__(self, x):
+        return keras.ops.sum(keras.ops.square(x))
+
+
+@pytest.mark.parametrize(
+    ("penalty", "text"), [(NoConfig(), "NoConfig(...)"), (lambda w: w[0, 0], "<lambda>")]
+)
+def test_penalties_without_a_config_are_named(paths, penalty, text):
+    dense = layers.Dense(3, name="dense", kernel_regularizer=penalty)
+    model = sequential(dense)
+    assert paths("OCC101", model) == []
+    dense.kernel_regularizer = None
+    (finding,) = zoo.lint(model)
+    assert finding.code == "OCC102"
+    assert text in finding.why

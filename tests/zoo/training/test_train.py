@@ -7,6 +7,7 @@ import pytest
 
 from occam import zoo
 from occam.callbacks import weight_penalty
+from occam.zoo.training.run_directory import RunDirectory
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +217,14 @@ def test_training_may_change_only_its_own_part_of_the_regularization(digits, mlp
         ({"learning_rate": "fast"}, "learning_rate must be a positive number. Received: 'fast'"),
         ({"seed": "a"}, "seed must be an integer >= 0. Received: 'a'"),
         ({"patience": 0}, "patience must be an integer >= 1 or None. Received: 0"),
+        (
+            {"callbacks": [keras.callbacks.ReduceLROnPlateau()]},
+            "callbacks must not set the learning rate, .* Received: ReduceLROnPlateau",
+        ),
+        (
+            {"callbacks": [keras.callbacks.LearningRateScheduler(lambda epoch: 0.1)]},
+            "Received: LearningRateScheduler",
+        ),
         ({"regularization": "heavy"}, "tiers none, light, medium, strong. Received: 'heavy'"),
     ],
 )
@@ -339,3 +348,14 @@ def test_a_lambda_in_a_run_is_not_executed(finished, tmp_path):
     keras.Sequential([keras.Input((4,)), double]).save(tmp_path / "run" / "model.keras")
     with pytest.raises(ValueError, match="Lambda"):
         copy.load_model()
+
+
+def test_a_history_with_arrays_is_read_as_it_was(tmp_path):
+    files = RunDirectory(tmp_path)
+    files.write_history(
+        {"loss": [0.5, 0.25], "f1": [np.array([0.5]), np.array([1.0])], "of": [np.ones(2)] * 2}
+    )
+    history = files.read_history()
+    assert history["loss"] == [0.5, 0.25]
+    assert history["f1"] == [0.5, 1.0]
+    np.testing.assert_array_equal(history["of"], np.ones((2, 2)))
