@@ -1,4 +1,4 @@
-"""What could differ on a GPU: XLA, half precision, callbacks in the graph. `make test-gpu` runs it."""
+"""Test on a GPU what could differ there: XLA, half precision, callbacks in the graph."""
 
 import keras
 import numpy as np
