@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from ..layers.data_format import check_channels_last
 from ..layers.seeds import seed_generator
 from .draws import Draws
 
@@ -31,14 +32,21 @@ class Augmentation(keras.layers.Layer):
     Attributes:
         takes_labels: whether inputs and outputs are pairs `(x, y)` of samples and labels.
         num_classes: where it does, the number of classes.
+        needs_channels_last: whether it knows steps or pixels from channels by their axes.
+
+    Raises:
+        ValueError: It needs channels last, and Keras' setting is "channels_first".
     """
 
     takes_labels = False
+    needs_channels_last = False
     num_classes: int
 
     def __init__(self, seed=None, **kwargs):
         # Inputs keep their type: the labels of a mixed batch must not become float16.
         super().__init__(autocast=False, **kwargs)
+        if self.needs_channels_last:
+            check_channels_last(type(self).__name__)
         self.seed = seed
         self.seed_generator = seed_generator(self, seed)
         self.supports_masking = True

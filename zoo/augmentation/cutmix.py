@@ -49,6 +49,8 @@ class CutMix(Mixing):
     Localizable Features, 2019, https://arxiv.org/abs/1905.04899
     """
 
+    needs_channels_last = True
+
     alpha = ScalarWeight()
 
     def __init__(self, num_classes, alpha=1.0, per="batch", seed=None, **kwargs):

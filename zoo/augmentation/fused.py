@@ -43,6 +43,8 @@ class FusedAugmentation(Augmentation):
         seed: integer seed of the draws; `None` draws one.
     """
 
+    needs_channels_last = True
+
     def __init__(self, value_range=(0, 255), fill=0.5, seed=None, **kwargs):
         super().__init__(seed=seed, **kwargs)
         low, high = (np.asarray(bound, "float32") for bound in _pair(self, value_range))

@@ -53,6 +53,8 @@ class Mix(Mixing):
     https://github.com/huggingface/pytorch-image-models
     """
 
+    needs_channels_last = True
+
     mixup_alpha = ScalarWeight()
     cutmix_alpha = ScalarWeight()
     probability = Bounded()

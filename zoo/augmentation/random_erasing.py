@@ -50,6 +50,8 @@ class RandomErasing(Augmentation):
     https://arxiv.org/abs/1708.04896
     """
 
+    needs_channels_last = True
+
     probability = Bounded()
 
     def __init__(

@@ -35,6 +35,8 @@ class RandomScale1D(Augmentation):
     Monitoring using Convolutional Neural Networks, 2017, https://arxiv.org/abs/1706.00527
     """
 
+    needs_channels_last = True
+
     factor = Bounded()
 
     def __init__(self, factor, seed=None, **kwargs):

@@ -45,6 +45,8 @@ class RandomShift1D(Augmentation):
     Classification with Neural Networks, 2021, https://doi.org/10.1371/journal.pone.0254841
     """
 
+    needs_channels_last = True
+
     max_shift = ScalarWeight()
 
     def __init__(self, max_shift, fill_mode="nearest", fill_value=0.0, seed=None, **kwargs):

@@ -44,6 +44,8 @@ class TimeWarp(Augmentation):
     Monitoring using Convolutional Neural Networks, 2017, https://arxiv.org/abs/1706.00527
     """
 
+    needs_channels_last = True
+
     stddev = ScalarWeight()
 
     def __init__(self, stddev, knots=4, seed=None, **kwargs):

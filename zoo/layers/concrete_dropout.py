@@ -36,7 +36,7 @@ class ConcreteDropout(KernelWrapper):
         temperature: of the relaxation; the smaller, the nearer `z` is to 0 and 1.
         seed: integer seed of the masks, mixed with the layer's name; `None` draws one.
 
-    Shapes: those of the wrapped layer; the inputs' last axis has the `K` inputs.
+    Shapes: those of the wrapped layer; the inputs' channels are the `K` inputs.
 
     Raises:
         ValueError: `layer` has no kernel, or a number is out of range.
@@ -83,7 +83,8 @@ class ConcreteDropout(KernelWrapper):
 
     def build(self, input_shape):
         super().build(input_shape)
-        self._inputs = input_shape[-1]
+        first = getattr(self.layer, "data_format", None) == "channels_first"
+        self._inputs = input_shape[1 if first else -1]
         odds = self.initial_rate / (1 - self.initial_rate)
         self.logit = self.add_weight(
             name="logit",
@@ -109,7 +110,9 @@ class ConcreteDropout(KernelWrapper):
     def _gate(self, shape):
         """(1 - z) / (1 - p), for each input, or for each channel before a convolution."""
         if not isinstance(self.layer, keras.layers.Dense | keras.layers.EinsumDense):
-            shape = (shape[0], *(1,) * (len(shape) - 2), shape[-1])
+            ones = (1,) * (len(shape) - 2)
+            first = self.layer.data_format == "channels_first"
+            shape = (*shape[:2], *ones) if first else (shape[0], *ones, shape[-1])
         tiny = keras.config.epsilon()
         u = keras.random.uniform(shape, tiny, 1 - tiny, "float32", self.seed_generator)
         kept = ops.sigmoid(-(self.logit + ops.log(u) - ops.log1p(-u)) / self.temperature)

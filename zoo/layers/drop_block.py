@@ -1,8 +1,11 @@
 """`DropBlock`: whole patches of a feature map dropped, at a rate that can be changed."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from .data_format import data_format_of
 from .scalar_weight import ScalarWeight
 from .seeds import seed_generator
 
@@ -30,12 +33,15 @@ class DropBlock(keras.layers.Layer):
         rate: fraction of the values to drop, in [0, 1); assignable at any time.
         block_size: length of a block's sides in steps or pixels, 1 or more; 1 is plain dropout.
         seed: integer seed of the masks, mixed with the layer's name; `None` draws one.
+        data_format: "channels_last" or "channels_first"; by default Keras' setting, also for
+            series, as in `keras.layers.Conv1D`.
 
-    Shapes: `(batch, steps, channels)` or `(batch, height, width, channels)`, unchanged.
+    Shapes: `(batch, steps, channels)` or `(batch, height, width, channels)`, unchanged. With
+    "channels_first", `(batch, channels, ...)`.
 
     Raises:
-        ValueError: `rate` is not in [0, 1), `block_size` is no integer >= 1, or the input's rank is
-            neither 3 nor 4.
+        ValueError: `rate` is not in [0, 1), `block_size` is no integer >= 1, `data_format` is
+            another word, or the input's rank is neither 3 nor 4.
 
     Example:
 
@@ -50,7 +56,7 @@ class DropBlock(keras.layers.Layer):
 
     rate = ScalarWeight(below=1.0)
 
-    def __init__(self, rate, block_size=7, seed=None, **kwargs):
+    def __init__(self, rate, block_size=7, seed=None, data_format=None, **kwargs):
         super().__init__(**kwargs)
         if not isinstance(block_size, int) or isinstance(block_size, bool) or block_size < 1:
             raise ValueError(
@@ -61,6 +67,7 @@ class DropBlock(keras.layers.Layer):
         self.block_size = block_size
         self.seed = seed
         self.seed_generator = seed_generator(self, seed)
+        self.data_format = data_format_of(self, data_format)
         self.supports_masking = True
 
     def build(self, input_shape):
@@ -73,7 +80,11 @@ class DropBlock(keras.layers.Layer):
     def call(self, inputs, training=False):
         if not training:
             return inputs
-        kept = 1.0 - self._blocks(ops.shape(inputs))
+        first = self.data_format == "channels_first"
+        shape: Any = ops.shape(inputs)
+        kept = 1.0 - self._blocks((shape[0], *shape[2:], shape[1]) if first else shape)
+        if first:
+            kept = ops.moveaxis(kept, -1, 1)
         share = ops.maximum(ops.mean(kept), keras.config.epsilon())  # nothing kept: y = 0, not NaN
         return inputs * ops.cast(kept / share, inputs.dtype)
 
@@ -101,4 +112,5 @@ class DropBlock(keras.layers.Layer):
             "rate": self.rate,
             "block_size": self.block_size,
             "seed": self.seed,
+            "data_format": self.data_format,
         }

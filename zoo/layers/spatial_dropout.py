@@ -2,6 +2,7 @@
 
 import keras
 
+from .data_format import data_format_of
 from .dropout import Dropout
 
 __all__ = ["SpatialDropout"]
@@ -19,12 +20,16 @@ class SpatialDropout(Dropout):
     Args:
         rate: fraction of the channels to drop, in [0, 1); assignable at any time.
         seed: integer seed of the masks, mixed with the layer's name; `None` draws one.
+        data_format: "channels_last" or "channels_first"; by default Keras' setting, also for
+            series, as in `keras.layers.Conv1D`.
 
     Shapes: `(batch, ..., channels)` with at least one axis between: series `(batch, steps,
-    channels)`, images `(batch, height, width, channels)`, volumes; unchanged.
+    channels)`, images `(batch, height, width, channels)`, volumes; unchanged. With
+    "channels_first", `(batch, channels, ...)`.
 
     Raises:
-        ValueError: `rate` is not in [0, 1), or the input's rank is below 3.
+        ValueError: `rate` is not in [0, 1), `data_format` is another word, or the input's rank is
+            below 3.
 
     Example:
 
@@ -37,8 +42,9 @@ class SpatialDropout(Dropout):
     https://arxiv.org/abs/1411.4280
     """
 
-    def __init__(self, rate, seed=None, **kwargs):
+    def __init__(self, rate, seed=None, data_format=None, **kwargs):
         super().__init__(rate, seed=seed, **kwargs)
+        self.data_format = data_format_of(self, data_format)
 
     def build(self, input_shape):
         if len(input_shape) < 3:
@@ -48,9 +54,12 @@ class SpatialDropout(Dropout):
             )
 
     def _mask_shape(self, inputs_shape):
-        return (inputs_shape[0], *(1,) * (len(inputs_shape) - 2), inputs_shape[-1])
+        ones = (1,) * (len(inputs_shape) - 2)
+        if self.data_format == "channels_first":
+            return (*inputs_shape[:2], *ones)
+        return (inputs_shape[0], *ones, inputs_shape[-1])
 
     def get_config(self):
-        config = super().get_config()
+        config = {**super().get_config(), "data_format": self.data_format}
         del config["noise_shape"]  # follows from the input's rank
         return config

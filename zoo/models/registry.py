@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from ..layers.data_format import check_channels_last
 from ..regularization import Regularization
 from .applications import APPLICATIONS, application
 from .architecture import TIERS, Architecture
@@ -208,6 +209,8 @@ def create_model(
     regularization = resolve(regularization, name)
     architecture.check(regularization)
     _check_arguments(architecture, input_shape, num_classes, options)
+    if len(tuple(input_shape)) > 1:
+        check_channels_last(f"Model {name!r}")
     seed = random.getrandbits(31) if seed is None else seed  # set_random_seed covers `random`
     blueprint = Blueprint(
         name=name,
