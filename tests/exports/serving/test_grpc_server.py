@@ -59,6 +59,26 @@ def test_predict(channel):
         assert response.model_spec.signature_name == "serving_default"
 
 
+def test_no_rows_get_no_answers(channel):
+    response = predict(channel, predict_request(x=np.zeros(0, "float32")))
+    answer = tf.make_ndarray(response.outputs["y"])
+    assert (answer.dtype, answer.shape) == (np.float32, (0,))
+    request = predict_request(
+        "named",
+        tag=np.zeros(0, object),
+        signal=np.zeros((0, 5), "int32"),
+        sensor=np.zeros((0, 2, 2), "int64"),
+    )
+    request.inputs["tag"].CopyFrom(tf.make_tensor_proto([], tf.string))
+    outputs = predict(channel, request).outputs
+    assert {name: tuple(tf.make_ndarray(outputs[name]).shape) for name in outputs} == {
+        "joined": (0,),
+        "raw_bytes": (0,),
+        "sum": (0,),
+    }
+    assert outputs["joined"].dtype == tf.string.as_datatype_enum
+
+
 def test_strings_and_an_output_filter(channel):
     request = predict_request(
         "named",
