@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from .errors import ExportError
+from .inference import infer
 
 __all__ = [
     "check_from_logits",
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 _TINY = float(np.finfo("float32").tiny)
+_ROWS, _UNKNOWN_SIZE = 2, 16  # with which a wrapper is tried out
 
 Meaning = Literal["softmax", "sigmoid", "linear"]
 _MEANINGS: dict[Any, Meaning] = {
@@ -158,7 +160,8 @@ _ADVICE = {  # by whether the activation says what is served, and whether the lo
 def _losses(model: keras.Model) -> Iterator[_Loss]:
     """The losses of Keras that a model was compiled with; one output may have a list or a dict."""
     for given in keras.tree.flatten(getattr(model, "loss", None)):
-        loss, from_logits = given, False
+        loss: Any = given
+        from_logits = False
         if isinstance(given, str | type):
             try:
                 loss = keras.losses.get(given)
@@ -201,7 +204,8 @@ def output_units(model: keras.Model, inputs: Any) -> int:
 def means_logits(model: keras.Model, units: int) -> bool:
     """Whether the model's outputs are logits, judged by its last activation.
 
-    Softmax (or sigmoid on one unit) means probabilities, linear means logits.
+    Softmax (or sigmoid on one unit) means probabilities, linear means logits. It is also found
+    within wrappers that answer as their layer does, such as `SpectralNormalization`.
 
     Args:
         model: any Keras model.
@@ -215,6 +219,8 @@ def means_logits(model: keras.Model, units: int) -> bool:
     meaning = _MEANINGS.get(getattr(last, "activation", None))
     if isinstance(last, keras.layers.Softmax):
         meaning = "softmax"
+    elif not isinstance(last, keras.Layer) and getattr(last, "axis", -1) == -1:  # of keras.ops
+        meaning = {"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(type(last).__name__)
     if meaning == "linear":
         return True
     if meaning == ("sigmoid" if units == 1 else "softmax"):
@@ -260,24 +266,79 @@ def logits(outputs: tf.Tensor, from_logits: bool, temperature: float = 1.0) -> t
 
 
 def _last_operation(model: keras.Model) -> Any:
-    """The operation that makes the output, within nested models, before layers that only cast."""
-    operation: Any = model
-    while isinstance(operation, keras.Model) and getattr(operation, "outputs", None):
-        operation = _producer(operation.outputs[0])
-        while _only_casts(operation):
-            operation = _producer(operation.input)
-    return operation
+    """The operation whose activation says what the output means.
+
+    It is looked for within nested models and wrapped layers, and before what keeps the meaning.
+    """
+    operation, given = model, None
+    while True:
+        if isinstance(operation, keras.Model) and getattr(operation, "outputs", None):
+            operation, given = _maker(operation.outputs[0])
+        elif (inner := _wrapped(operation, given)) is not None:
+            operation, given = inner
+        else:
+            return operation
 
 
-def _producer(tensor: Any) -> Any:
-    return tensor._keras_history.operation
+def _maker(tensor: Any) -> tuple[Any, Any]:
+    """What makes a symbolic tensor, or one of the same meaning, and its input if it has one."""
+    while True:
+        history = tensor._keras_history
+        inputs = history.operation._inbound_nodes[history.node_index].input_tensors
+        given = inputs[0] if len(inputs) == 1 else None
+        if given is None or not _keeps_meaning(history.operation, given, tensor):
+            return history.operation, given
+        tensor = given
 
 
-def _only_casts(operation: Any) -> bool:
-    linear = isinstance(operation, keras.layers.Activation) and (
-        operation.activation is keras.activations.linear
-    )
-    return linear or isinstance(operation, keras.layers.Identity | keras.layers.Dropout)
+def _keeps_meaning(operation: Any, given: Any, output: Any) -> bool:
+    """Whether probabilities stay probabilities, and logits logits."""
+    if isinstance(operation, keras.layers.Activation):
+        return operation.activation is keras.activations.linear
+    if isinstance(operation, _ALIKE):
+        return True
+    if isinstance(operation, _MEANS):
+        return operation.data_format == "channels_last"
+    return type(operation).__name__ in _RESHAPES and given.shape[-1] == output.shape[-1]
+
+
+# In inference they return their input, or the mean over all places, or some of it in another shape.
+_ALIKE = (
+    keras.layers.Identity,
+    keras.layers.Dropout,
+    keras.layers.GaussianDropout,
+    keras.layers.AlphaDropout,
+    keras.layers.GaussianNoise,
+    keras.layers.ActivityRegularization,
+)
+_MEANS = (
+    keras.layers.GlobalAveragePooling1D,
+    keras.layers.GlobalAveragePooling2D,
+    keras.layers.GlobalAveragePooling3D,
+)
+_RESHAPES = ("Flatten", "Reshape", "Squeeze", "GetItem")  # layers, and operations of keras.ops
+
+
+def _wrapped(operation: Any, given: Any) -> tuple[Any, Any] | None:
+    """The layer inside a wrapper that answers as that layer does, and the layer's input."""
+    inner = getattr(operation, "layer", None)
+    if given is None or not isinstance(inner, keras.Layer):
+        return None
+    if isinstance(operation, keras.layers.TimeDistributed):
+        return inner, keras.KerasTensor((given.shape[0], *given.shape[2:]), given.dtype)
+    return (inner, given) if _answers_as(operation, inner, given) else None
+
+
+def _answers_as(wrapper: keras.Layer, inner: keras.Layer, given: Any) -> bool:
+    """Tried out on random numbers, since a wrapper may do anything with what its layer returns."""
+    if not keras.backend.is_float_dtype(given.dtype):
+        return False
+    sizes = (_ROWS, *(size or _UNKNOWN_SIZE for size in given.shape[1:]))
+    x = keras.ops.cast(np.random.default_rng(0).normal(size=sizes), given.dtype)
+    with keras.StatelessScope():  # no variable of the model is changed
+        outputs = [infer(layer, x) for layer in (wrapper, inner)]
+    a, b = (np.asarray(keras.ops.cast(output, "float32")) for output in outputs)
+    return a.shape == b.shape and np.allclose(a, b, rtol=1e-2, atol=1e-3, equal_nan=True)
 
 
 def _described(operation: Any) -> str:

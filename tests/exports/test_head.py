@@ -9,6 +9,7 @@ from keras import layers
 from occam import exports
 from occam.exports.classifier import Classifier
 from occam.exports.head import means_logits, output_units, probabilities
+from occam.zoo.layers import ConcreteDropout, DropConnect
 
 
 def model_with(*last):
@@ -37,6 +38,103 @@ def test_the_last_activation_tells_logits_from_probabilities(last, units, expect
 def test_the_last_layer_of_a_nested_model_counts():
     inner = keras.Sequential([keras.Input((5,)), layers.Dense(3, activation="softmax")])
     assert means_logits(model_with(inner), 3) is False
+
+
+class Softened(layers.Wrapper):
+    """Returns something else than its layer."""
+
+    def call(self, inputs):
+        return keras.ops.softmax(self.layer(inputs))
+
+
+class Beside(layers.Layer):
+    """No `Wrapper`, but it has a layer and answers as that does."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def call(self, inputs):
+        return self.layer(inputs)
+
+
+def softmax(units=3):
+    return layers.Dense(units, activation="softmax")
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [
+        ([layers.SpectralNormalization(layers.Dense(3))], True),
+        ([layers.SpectralNormalization(softmax())], False),
+        ([DropConnect(softmax(), 0.5)], False),
+        ([ConcreteDropout(layers.Dense(3))], True),
+        ([DropConnect(layers.Dense(3), 0.5), layers.Softmax()], False),
+        ([Beside(layers.SpectralNormalization(softmax()))], False),
+        ([Beside(keras.Sequential([layers.Dense(4), layers.Dense(3)]))], True),
+        ([softmax(), layers.GaussianNoise(0.1), layers.ActivityRegularization(0.1)], False),
+        ([layers.Reshape((1, 5)), layers.TimeDistributed(softmax()), layers.Flatten()], False),
+        (
+            [
+                layers.Reshape((5, 1)),
+                layers.TimeDistributed(DropConnect(layers.Dense(3), 0.5)),
+                layers.GlobalAveragePooling1D(),
+            ],
+            True,
+        ),
+        (
+            [
+                layers.Reshape((5, 1)),
+                layers.TimeDistributed(keras.Sequential([layers.Dense(4), softmax()])),
+                layers.GlobalAveragePooling1D(),
+            ],
+            False,
+        ),
+        ([layers.Reshape((5, 1, 1)), layers.Conv2D(3, 1), layers.GlobalAveragePooling2D()], True),
+    ],
+)
+def test_a_wrapped_or_pooled_last_layer_is_found(last, expected):
+    assert means_logits(model_with(*last), 3) is expected
+
+
+def test_operations_are_found_as_layers_are():
+    inputs = keras.Input((4, 3))
+    steps = layers.TimeDistributed(softmax())(inputs)
+    assert means_logits(keras.Model(inputs, steps[:, -1]), 3) is False
+    logits = layers.Dense(3)(layers.Flatten()(inputs))
+    assert means_logits(keras.Model(inputs, keras.ops.softmax(logits)), 3) is False
+
+
+@pytest.mark.parametrize(
+    ("last", "received"),
+    [
+        ([Softened(layers.Dense(3))], "Received: Softened"),
+        ([layers.Reshape((5, 1)), layers.Bidirectional(layers.GRU(3))], "Received: Bidirectional"),
+        ([layers.Reshape((5, 1)), softmax(), layers.GlobalMaxPooling1D()], "GlobalMaxPooling1D"),
+        ([DropConnect(layers.Dense(3, activation="tanh"), 0.5)], "Received: Dense .* with tanh"),
+    ],
+)
+def test_a_wrapper_that_answers_otherwise_is_not_looked_into(last, received):
+    model = model_with(*last)
+    with pytest.raises(exports.ExportError, match=received):
+        means_logits(model, model.output_shape[-1])
+
+
+def test_looking_into_a_wrapper_changes_nothing():
+    model = model_with(layers.SpectralNormalization(layers.Dense(3)))
+    before = [weight.numpy() for weight in model.weights]
+    means_logits(model, 3)
+    for weight, value in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), value)
+
+
+@pytest.mark.parametrize("wrapper", [layers.SpectralNormalization, lambda d: DropConnect(d, 0.5)])
+def test_a_wrapped_last_layer_is_served(wrapper, tmp_path):
+    model = model_with(wrapper(softmax()))
+    exports.export(model, tmp_path, warmup=())
+    x = np.random.default_rng(0).normal(size=(9, 4)).astype("float32")
+    answer = exports.load(tmp_path).predict(x)["probabilities"]
+    np.testing.assert_allclose(answer, model.predict(x, verbose=0), atol=1e-6)
 
 
 @pytest.mark.parametrize(
