@@ -83,5 +83,7 @@ def _score(answers: "np.ndarray[Any, Any]", labels: "np.ndarray[Any, Any]") -> s
             f"Expected a label for each of the {len(answers)} samples. "
             f"Received: labels of shape {labels.shape}"
         )
+    if not len(labels):
+        raise ValueError("Expected samples to compare. Received: none")
     right = int((answers == labels).sum())
     return f"accuracy {right / len(labels):.4f} ({right} of {len(labels)})"

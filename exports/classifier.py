@@ -11,7 +11,14 @@ import numpy as np
 import tensorflow as tf
 
 from .errors import ExportError
-from .head import logits, means_logits, output_units, probabilities
+from .head import (
+    check_from_logits,
+    check_loss,
+    logits,
+    means_logits,
+    output_units,
+    probabilities,
+)
 from .inference import infer
 from .inputs import Inputs
 
@@ -32,10 +39,12 @@ class Classifier:
         model: the model.
         inputs: the raw features that it starts from.
         units: the size of the last axis of the model's output.
+        from_logits: whether the outputs are logits.
         class_names: the name of each class, by class id.
 
     Raises:
-        ExportError: the model is not such a classifier, or Keras runs on another backend.
+        ExportError: the model is not such a classifier, the loss that it was compiled with says
+            something else, or Keras runs on another backend.
         TypeError: `preprocessing` or `from_logits` is something else.
         ValueError: `class_names` are not as many as the classes, or two are the same, or
             `temperature` is not positive.
@@ -58,9 +67,12 @@ class Classifier:
         inputs = Inputs.of(model)
         self.inputs = _raw_inputs(inputs, preprocessing)
         self.units = output_units(model, inputs.structure)
+        check_loss(model, self.units)
         self.class_names = _class_names(class_names, max(self.units, 2))
         self._temperature = _positive(temperature)
-        self._from_logits = means_logits(model, self.units) if from_logits is None else from_logits
+        means = means_logits(model, self.units) if from_logits is None else from_logits
+        check_from_logits(model, self.units, means, from_logits)
+        self.from_logits = means
 
     @property
     def variables(self) -> list[Any]:
@@ -75,11 +87,11 @@ class Classifier:
     def logits(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """`(n, classes)` float32, of which the softmax are the probabilities."""
         outputs = infer(self.model, self.prepared(features))
-        return logits(outputs, self._from_logits, self._temperature)
+        return logits(outputs, self.from_logits, self._temperature)
 
     def probabilities_of(self, outputs: tf.Tensor) -> tf.Tensor:
         """`(n, classes)` float32 from what the model returned."""
-        return probabilities(outputs, self._from_logits, self._temperature)
+        return probabilities(outputs, self.from_logits, self._temperature)
 
     def predict(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
         """The same by way of `model.predict`; what the written model is compared with."""

@@ -109,7 +109,9 @@ def export(
 
     Args:
         model: any Keras model with one output of shape `(batch, classes)`, or `(batch, 1)` for two
-            classes. Its inputs keep their names; one that was given none is called `inputs`.
+            classes. Its inputs keep their names; one that was given none is called `inputs`. A loss
+            of Keras that it was compiled with must not say something else: regression, margins, or
+            several labels at a time are refused. Without one, the model is taken for a classifier.
         directory: the parent of the versions, created if need be.
         class_names: one name a class; by default "0", "1", ...
         preprocessing: a function of TensorFlow operations or a Keras layer or model, from raw
@@ -117,7 +119,9 @@ def export(
             model's names and shapes, unless it is a Keras model, whose own inputs count, or a
             layer that looks up strings or integers or vectorizes text.
         from_logits: whether the outputs are logits rather than probabilities; by default what the
-            last activation says (linear, or softmax or sigmoid).
+            last activation says (linear, or softmax or sigmoid). It has to be what the compiled
+            loss takes them for. One linear output of a model without a loss of Keras may be a
+            quantity as well, so that it has to be said.
         signatures: what can be asked besides `serving_default`: `"logits"`, `"embedding"`,
             `"image_bytes"`, `"classify"`, `"uncertainty"`, or `exports.Embedding(layer)`,
             `exports.ImageBytes(max_pixels)`, `exports.Uncertainty(samples)`.
@@ -137,9 +141,9 @@ def export(
             label; None: all.
 
     Raises:
-        ExportError: the model is no such classifier, or not one for a signature, or a format,
-            what a format needs is missing, or the written model does not pass a gate, which the
-            message names. Nothing was published.
+        ExportError: the model is no such classifier, or was compiled with the loss of another
+            task, or is not one for a signature, or a format, what a format needs is missing, or the
+            written model does not pass a gate, which the message names. Nothing was published.
         OSError: nothing can be written into `directory`.
         TypeError: an argument is something else.
         ValueError: `class_names` are not as many as the classes, or two are the same, a signature
@@ -174,7 +178,7 @@ def export(
     check_data(checks.data, classifier.inputs.specs, classifier.class_names)
     check_formats(others, classifier.inputs.specs, checks.data)
     served, compactions = _compacted(model, fold, shrink)
-    smaller = Classifier(served, preprocessing, from_logits, class_names, temperature)
+    smaller = Classifier(served, preprocessing, classifier.from_logits, class_names, temperature)
     both = (classifier.probabilities, smaller.probabilities)
     seconds = tuple(row_seconds(both, classifier.inputs.specs)) if compactions else ()
     servable = _servable(smaller, chosen.values())

@@ -10,7 +10,7 @@ import numpy as np
 from .errors import ExportError
 from .features import checked_features
 from .runtime import Runtime
-from .saved_model import SavedModel
+from .saved_model import SavedModel, decoded
 from .servable import SIGNATURE
 
 __all__ = ["Predictor", "load", "open_version"]
@@ -51,7 +51,8 @@ class Predictor:
 
         Returns:
             `probabilities`, float32 `(n, classes)`; `class_id`, int64 `(n,)`, the most probable
-            class; `label`, str `(n,)`, its name.
+            class; `label`, str `(n,)`, its name. No rows get arrays of 0 rows, without asking the
+            model.
 
         Raises:
             ValueError: a wrong shape, an input missing or unknown, or unequal numbers of rows.
@@ -71,7 +72,8 @@ class Predictor:
                 serialized examples as bytes.
 
         Returns:
-            The outputs by name, arrays of shape `(n, ...)`; strings as `str`.
+            The outputs by name, arrays of shape `(n, ...)`; strings as `str`. For no rows, arrays
+            of shape `(0, ...)`, in which other axes of unknown size have the size 0 as well.
 
         Raises:
             ValueError: no such signature, or as in `predict`.
@@ -89,14 +91,14 @@ class Predictor:
         self, signature: str, features: Mapping[str, np.ndarray], batch_size: int
     ) -> dict[str, np.ndarray]:
         rows = len(next(iter(features.values())))
+        specs = self.specs[signature]
+        if not rows and specs.takes_rows:
+            return {name: decoded(array) for name, array in specs.empty_answer().items()}
         batches = [
             self.runtime.answer(signature, {n: a[i : i + batch_size] for n, a in features.items()})
             for i in range(0, max(rows, 1), batch_size)
         ]
-        return {
-            name: np.concatenate([batch[name] for batch in batches])
-            for name in self.specs[signature].outputs
-        }
+        return {name: np.concatenate([batch[name] for batch in batches]) for name in specs.outputs}
 
     def __repr__(self) -> str:
         inputs = ", ".join(f"{s.name}: {s.dtype.name} {s.shape}" for s in self.inputs.values())

@@ -23,4 +23,4 @@ class Runtime(abc.ABC):
 
     @abc.abstractmethod
     def answer(self, signature: str, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The outputs by name for features as the signature's specs say; strings as `str`."""
+        """The outputs by name for one or more rows, as the signature's specs say; text as `str`."""

@@ -12,7 +12,7 @@ from .runtime import Runtime
 from .servable import SIGNATURE
 from .specs import SignatureSpecs
 
-__all__ = ["SavedModel", "read_meta_graph", "read_specs", "tensor_of"]
+__all__ = ["SavedModel", "decoded", "read_meta_graph", "read_specs", "tensor_of"]
 
 
 class SavedModel(Runtime):
@@ -42,7 +42,7 @@ class SavedModel(Runtime):
         """The outputs by name."""
         tensors = {name: tensor_of(array) for name, array in features.items()}
         outputs = self.model.signatures[signature](**tensors)
-        return {name: _text(tensor.numpy()) for name, tensor in outputs.items()}
+        return {name: decoded(tensor.numpy()) for name, tensor in outputs.items()}
 
 
 def read_meta_graph(path: Path) -> Any:
@@ -88,5 +88,6 @@ def _specs(signature: Any) -> SignatureSpecs:
     return SignatureSpecs(inputs, dict(sorted(signature.structured_outputs.items())))
 
 
-def _text(array: np.ndarray) -> np.ndarray:
+def decoded(array: np.ndarray) -> np.ndarray:
+    """An output as TensorFlow returns it, strings as `str` instead of bytes."""
     return np.char.decode(array.astype(bytes), "utf-8") if array.dtype == object else array

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import tensorflow as tf
 
 __all__ = ["SignatureSpecs"]
@@ -19,6 +20,24 @@ class SignatureSpecs:
 
     inputs: Mapping[str, tf.TensorSpec]
     outputs: Mapping[str, tf.TensorSpec]
+
+    @property
+    def takes_rows(self) -> bool:
+        """Whether every input and output has a first axis of any size: one entry per row."""
+        specs = (*self.inputs.values(), *self.outputs.values())
+        return all(spec.shape.rank and spec.shape[0] is None for spec in specs)
+
+    def empty_answer(self) -> dict[str, np.ndarray]:
+        """Return the outputs for a request of no rows, arrays of shape `(0, ...)`.
+
+        No graph is asked: TensorFlow's kernels may fail on an empty batch. Other axes of unknown
+        size have the size 0 as well, since there is no row to tell it. Strings are objects, as
+        TensorFlow returns them.
+        """
+        return {
+            name: np.zeros((0, *(size or 0 for size in spec.shape[1:])), spec.dtype.as_numpy_dtype)
+            for name, spec in self.outputs.items()
+        }
 
     def __str__(self) -> str:
         pairs = (("input ", self.inputs), ("output", self.outputs))

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
+from .errors import reason
 from .servable import SIGNATURE
 
 __all__ = ["FILE", "check_batch_sizes", "replay", "write_warmup"]
@@ -77,8 +78,9 @@ def replay(
             _check(signature, features, inputs)
             ask(signature, features)
         except Exception as error:  # whatever an answer fails with
+            said = reason(error) if isinstance(error, tf.errors.OpError) else error
             raise ValueError(
-                f"Expected warmup requests that are answered. Received: number {number}, {error}"
+                f"Expected warmup requests that are answered. Received: number {number}, {said}"
             ) from error
     return len(records)
 

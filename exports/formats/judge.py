@@ -46,12 +46,4 @@ def judge(name: str, candidate: Candidate) -> tuple[GateResult, ...]:
         live=None,  # the SavedModel is compared with it
     )
     gates = _EXACT if exact else _APPROXIMATE
-    return run_gates(judged, [_named(name, gate) for gate in gates])
-
-
-def _named(name: str, gate: Gate) -> Gate:
-    def check(candidate: Candidate) -> GateResult | None:
-        result = gate(candidate)
-        return result and dataclasses.replace(result, name=f"{name}/{result.name}")
-
-    return check
+    return run_gates(judged, gates, format=name)

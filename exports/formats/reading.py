@@ -29,7 +29,7 @@ _ENGINES: dict[str, type[Engine]] = {
 
 
 class _FormatRuntime(Runtime):
-    """An engine, which knows numbers only, with labels, and for no row as well."""
+    """An engine, which knows numbers only, with labels."""
 
     def __init__(self, engine: Engine, class_names: tuple[str, ...], specs: SignatureSpecs):
         self._engine = engine
@@ -40,17 +40,9 @@ class _FormatRuntime(Runtime):
 
     def answer(self, signature: str, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The outputs by name."""
-        if len(next(iter(features.values()))):
-            with self._lock:
-                numbers = self._engine(features)
-        else:
-            numbers = {name: self._empty(name) for name in OUTPUTS}
+        with self._lock:
+            numbers = self._engine(features)
         return {**numbers, "label": self._names[numbers["class_id"]]}
-
-    def _empty(self, name: str) -> np.ndarray:
-        spec = self.specs[SIGNATURE].outputs[name]
-        row = [size or 0 for size in spec.shape.as_list()[1:]]
-        return np.zeros((0, *row), spec.dtype.as_numpy_dtype)
 
 
 def open_format(path: Path, name: str, version: int | None = None) -> Predictor:

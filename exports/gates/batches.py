@@ -1,7 +1,5 @@
 """Gate `batches`: does a row's answer depend on what it is asked together with?"""
 
-import numpy as np
-
 from .candidate import Candidate
 from .difference import difference, tolerance
 from .result import GateResult
@@ -18,6 +16,7 @@ def check(candidate: Candidate) -> GateResult:
     """Fails a signature of which the answers in batches of 1, 3 and 64 rows do not agree.
 
     Batch normalization in training mode is such a one, and every other statistic of the batch.
+    An empty batch is no question for the graph: the predictor answers it by itself.
     """
     predictor = candidate.predictor
     allowed = tolerance(candidate.precision)
@@ -35,8 +34,4 @@ def check(candidate: Candidate) -> GateResult:
                     f"Expected {signature!r} to answer {size} rows as it does among {_LARGEST}. "
                     f"Received: {differs}",
                 )
-        nothing = {name: np.zeros((0, *a.shape[1:]), a.dtype) for name, a in features.items()}
-        if any(len(array) for array in predictor.call(signature, **nothing).values()):
-            detail = f"Expected no answer of {signature!r} to no row. Received: some"
-            return GateResult(NAME, False, detail)
-    return GateResult(NAME, True, "batches of 0, 1, 3 and 64 rows agree")
+    return GateResult(NAME, True, "batches of 1, 3 and 64 rows agree")

@@ -1,8 +1,9 @@
-"""`run_gates`: every gate in turn, until one stays shut."""
+"""`run_gates`: the gates in order, until one fails."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
-from ..errors import ExportError
+from ..errors import ExportError, reason
 from . import (
     batches,
     cost,
@@ -42,22 +43,37 @@ GATES: tuple[Gate, ...] = (
 )
 
 
-def run_gates(candidate: Candidate, gates: Sequence[Gate] = GATES) -> tuple[GateResult, ...]:
-    """What each gate found that has something to look at.
+def run_gates(
+    candidate: Candidate, gates: Sequence[Gate] = GATES, format: str | None = None
+) -> tuple[GateResult, ...]:
+    """Run the gates in order; stop at the first failure.
 
     Args:
         candidate: what wants to be served.
         gates: functions from a candidate to a result, or to None where they have nothing to look
-            at, being asked for a model, data or a live version that is not given.
+            at, being asked for a model, data or a live version that is not given. Each is in a
+            module of its name.
+        format: that is judged, if it is not the SavedModel; gates are then called
+            `<format>/<gate>`.
+
+    Returns:
+        What each gate found that has something to look at.
 
     Raises:
-        ExportError: the first gate that was not passed, by name.
+        ExportError: a gate was not passed or raised an exception, which is the cause; the message
+            begins with `gate` and its name.
     """
+    prefix = f"{format}/" if format else ""
     results = []
     for gate in gates:
-        result = gate(candidate)
+        try:
+            result = gate(candidate)
+        except Exception as error:  # the model's graph may raise anything
+            name = gate.__module__.rpartition(".")[2]
+            raise ExportError(f"gate {prefix}{name}: {reason(error)}") from error
         if result is None:
             continue
+        result = dataclasses.replace(result, name=prefix + result.name)
         if not result.passed:
             raise ExportError(f"gate {result.name}: {result.detail}")
         results.append(result)

@@ -2,6 +2,8 @@
 
 from tensorflow import errors
 
+from ..errors import reason
+
 __all__ = ["RequestError"]
 
 # TensorFlow Serving's mapping of TensorFlow's codes to HTTP, http_server.cc.
@@ -38,9 +40,4 @@ class RequestError(Exception):
     @classmethod
     def of(cls, error: errors.OpError) -> "RequestError":
         """What TensorFlow said while the graph ran, without its trace of the graph."""
-        lines = [line.strip() for line in str(error.message).splitlines() if line.strip()]
-        message = next((line for line in lines if not line.startswith(_NOISE)), "no message")
-        return cls(_HTTP.get(error.error_code, 500), f"{type(error).__name__}: {message}")
-
-
-_NOISE = ("Graph execution error", "Detected at node", "File ", "Node:", "<stack traces", "Stack")
+        return cls(_HTTP.get(error.error_code, 500), reason(error))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from .address import Address
 from .api import Api
@@ -95,9 +96,7 @@ class GrpcServer:
 
         def method(behavior: Any, request: Any) -> Any:
             return grpc.unary_unary_rpc_method_handler(
-                self._guarded(behavior),
-                request_deserializer=request.FromString,
-                response_serializer=_serialized,
+                self._guarded(behavior, request), response_serializer=_serialized
             )
 
         prediction = {
@@ -113,13 +112,13 @@ class GrpcServer:
             for name, methods in services.items()
         )
 
-    def _guarded(self, behavior: Callable[[Any], Awaitable[Any]]) -> Any:
+    def _guarded(self, behavior: Callable[[Any], Awaitable[Any]], message: Any) -> Any:
         import grpc
 
-        async def answer(request: Any, context: Any) -> Any:
+        async def answer(request: bytes, context: Any) -> Any:
             try:
                 async with asyncio.timeout(self._limits.timeout):
-                    return await behavior(request)
+                    return await behavior(_parsed(message, request))
             except TimeoutError:
                 error = RequestError(504, f"Not computed within {self._limits.timeout:g} seconds")
             except RequestError as raised:
@@ -169,6 +168,14 @@ class GrpcServer:
             entry.status.error_code = 2 if status.error else 0  # UNKNOWN, OK
             entry.status.error_message = status.error
         return response
+
+
+def _parsed(message: Any, request: bytes) -> Any:
+    """The request as a message; as a deserializer of gRPC it would log what fails as our fault."""
+    try:
+        return message.FromString(request)
+    except DecodeError as error:
+        raise RequestError(400, f"Malformed message: {error}") from None
 
 
 def _serialized(response: Any) -> bytes:

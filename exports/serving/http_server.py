@@ -6,6 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
+from ..errors import reason
 from . import json_output
 from .address import Address
 from .api import Api
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["HttpServer"]
 
 _LOG = logging.getLogger(__name__)
+_GONE = 499  # nginx' code for a client that closed the connection; nobody sees it but the metrics
 _METRICS = ("/metrics", "/monitoring/prometheus/metrics")  # the second: TensorFlow Serving's
 
 
@@ -53,7 +55,12 @@ class HttpServer:
 
         app = web.Application(client_max_size=self._limits.max_bytes)
         app.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=self._limits.grace)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            logger=_PROTOCOL_LOG,
+            shutdown_timeout=self._limits.grace,
+        )
         await self._runner.setup()
         protocol: Any = self._runner.server
         loop, (host, port) = asyncio.get_running_loop(), dataclasses.astuple(self.address)
@@ -133,6 +140,9 @@ class HttpServer:
             raise too_large from None
         except (web.RequestPayloadError, ClientPayloadError) as error:
             raise RequestError(400, f"Malformed body: {error}") from None
+        except OSError as error:
+            _LOG.debug("a client went away in the middle of its body: %s", reason(error))
+            raise RequestError(_GONE, "The client closed the connection") from None
 
     async def _in_time(self, status: int, what: str, work: Any) -> Any:
         try:
@@ -146,3 +156,19 @@ class HttpServer:
 
 def _error(message: str) -> bytes:
     return json_output.dumps({"error": message})
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether a record of aiohttp, which logs clients' mistakes with a traceback, is about us."""
+    from aiohttp import web
+    from aiohttp.http import HttpProcessingError
+
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError | web.RequestPayloadError | OSError):
+        _LOG.debug("a malformed request: %s", reason(error))
+        return False
+    return True
+
+
+_PROTOCOL_LOG = logging.getLogger(f"{__name__}.aiohttp")
+_PROTOCOL_LOG.addFilter(_is_ours)

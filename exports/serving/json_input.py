@@ -66,7 +66,7 @@ def predict_features(document: Mapping[str, Any], specs: Mapping[str, tf.TensorS
 
     Args:
         document: with `instances`, a list with one value or one object by input name a row, or with
-            `inputs`, a tensor or an object with a tensor by input name.
+            `inputs`, a tensor or an object with a tensor by input name, where `[]` is no rows.
         specs: input name to `tf.TensorSpec` of the signature.
 
     Raises:
@@ -130,6 +130,8 @@ def _is_base64(value: Any) -> bool:
 
 def _array(name: str, value: Any, spec: tf.TensorSpec) -> np.ndarray:
     shape = _shape(value)
+    if value == [] and spec.shape.rank:  # no rows, of whatever shape: JSON has no other way
+        shape = (0, *(size or 0 for size in spec.shape[1:]))
     if len(shape) > _RANK or not spec.shape.is_compatible_with(shape):
         raise RequestError(
             400,

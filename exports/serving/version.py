@@ -1,14 +1,16 @@
 """`Version`: one loaded SavedModel, and what can be asked of it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from google.protobuf import json_format
 
 from ..saved_model import read_meta_graph, tensor_of
+from ..specs import SignatureSpecs
 from ..warmup import replay
 from .batcher import Batcher
 from .errors import RequestError
@@ -16,8 +18,9 @@ from .errors import RequestError
 __all__ = ["SignatureInfo", "Version"]
 
 
-class SignatureInfo(NamedTuple):
-    """What goes into a signature and comes out.
+@dataclass(frozen=True)
+class SignatureInfo(SignatureSpecs):
+    """The inputs and outputs of a signature; requests to one that `takes_rows` can be joined.
 
     Args:
         inputs: input name to `tf.TensorSpec`.
@@ -25,15 +28,7 @@ class SignatureInfo(NamedTuple):
         method: `tensorflow/serving/predict`, `/classify` or `/regress`.
     """
 
-    inputs: Mapping[str, tf.TensorSpec]
-    outputs: Mapping[str, tf.TensorSpec]
     method: str
-
-    @property
-    def takes_rows(self) -> bool:
-        """Whether each input and output has any number of rows: then requests can be joined."""
-        specs = (*self.inputs.values(), *self.outputs.values())
-        return all(spec.shape.rank and spec.shape[0] is None for spec in specs)
 
 
 class Version:
@@ -94,11 +89,14 @@ class Version:
         return self.signatures[name]
 
     def run(self, signature: str, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The answers of a signature by output name.
+        """The answers of a signature by output name; no rows are answered without the graph.
 
         Raises:
             RequestError: TensorFlow refused the values; its code says which status.
         """
+        info = self.signatures[signature]
+        if info.takes_rows and not any(len(array) for array in features.values()):
+            return dict(sorted(info.empty_answer().items()))
         tensors = {name: tensor_of(array) for name, array in features.items()}
         try:
             outputs = self._model.signatures[signature](**tensors)

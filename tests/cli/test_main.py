@@ -8,9 +8,11 @@ import sys
 import time
 from typing import get_args
 
+import keras
 import numpy as np
 import pytest
 
+from occam import exports
 from occam.cli.flags import Tier
 from occam.cli.main import COMMANDS
 from occam.zoo import Regularization
@@ -132,6 +134,15 @@ def test_failures_are_one_line_on_standard_error(inside, tmp_path):
         inside("train", "mlp", "--data", "digits", "--log-dir", "run", "--stochastic-depth", "0.1")
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_without_samples_gets_a_header_and_no_accuracy(inside, tmp_path):
+    layers = [keras.Input((6, 6, 1)), keras.layers.Conv2D(2, 3), keras.layers.Flatten()]
+    exports.export(keras.Sequential([*layers, keras.layers.Dense(2)]), tmp_path / "exports")
+    np.savez(tmp_path / "none.npz", x=np.zeros((0, 6, 6, 1)), y=np.zeros(0, int))
+    assert inside("predict", "exports", "none.npz").stdout.split() == ["label,0,1"]
+    scored = inside("predict", "exports", "none.npz", "--labels", "y")
+    assert "Expected samples to compare. Received: none" in failed(scored)
 
 
 def test_debug_shows_the_traceback(occam):

@@ -51,6 +51,56 @@ def test_no_rows_give_no_answers(directory):
     }
 
 
+def convolutional(length):
+    """A classifier of sequences, of which oneDNN's convolution fails on an empty batch."""
+    return keras.Sequential(
+        [
+            keras.Input((length, 3), name="x"),
+            keras.layers.Conv1D(8, 3, padding="same", activation="relu"),
+            keras.layers.Dropout(0.5),
+            keras.layers.GlobalAveragePooling1D(),
+            keras.layers.Dense(3),
+        ]
+    )
+
+
+def test_no_rows_give_no_answers_of_any_signature(tmp_path):
+    signatures = ["logits", exports.Embedding("conv1d"), "classify", exports.Uncertainty(2)]
+    exports.export(convolutional(5), tmp_path, signatures=signatures)
+    predictor = exports.load(tmp_path)
+    expected = {
+        "serving_default": {"class_id": "int64 0", "label": "<U1 0", "probabilities": "float32 03"},
+        "logits": {"logits": "float32 03"},
+        "embedding": {"embedding": "float32 058"},
+        "classify": {"classes": "<U1 03", "scores": "float32 03"},
+        "uncertainty": {
+            "mean": "float32 03",
+            "mutual_information": "float32 0",
+            "predictive_entropy": "float32 0",
+            "standard_deviation": "float32 03",
+        },
+    }
+    for name, answer in expected.items():
+        inputs = predictor.specs[name].inputs
+        nothing = {key: np.zeros((0, *spec.shape[1:])) for key, spec in inputs.items()}
+        if name == "classify":
+            nothing = {"inputs": []}
+        given = {key: np.asarray(a, "int64") if key == "seed" else a for key, a in nothing.items()}
+        received = predictor.call(name, **given)
+        assert {n: f"{a.dtype} {''.join(map(str, a.shape))}" for n, a in received.items()} == answer
+
+
+def test_an_axis_of_unknown_size_has_none_in_the_answer_to_no_rows(tmp_path):
+    exports.export(convolutional(None), tmp_path, signatures=[exports.Embedding("conv1d")])
+    answer = exports.load(tmp_path).call("embedding", x=np.zeros((0, 7, 3)))
+    assert answer["embedding"].shape == (0, 0, 8)
+
+
+def test_no_rows_of_a_wrong_shape_are_refused(directory):
+    with pytest.raises(ValueError, match=r"expected the shape \(None, 4\).* Received: \(0, 3\)"):
+        exports.load(directory).predict(np.empty((0, 3)))
+
+
 def test_numbers_of_another_type_are_converted(directory, flowers):
     predictor = exports.load(directory)
     expected = predictor.predict(np.round(flowers))["class_id"]

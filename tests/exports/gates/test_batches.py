@@ -1,4 +1,5 @@
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -22,11 +23,18 @@ def test_a_statistic_of_the_batch_is_found_in_any_signature(write):
     assert "'centered' to answer 1 rows as it does among 64. Received: 'y'" in result.detail
 
 
-def test_an_answer_to_nobody_is_found(write, module):
+def test_a_graph_that_fails_on_an_empty_batch_passes_and_is_never_asked_one(write, module):
     def answer(m, x):
-        return module.answer(m, tf.cond(tf.shape(x)[0] > 0, lambda: x, lambda: tf.ones((1, 2))))
+        with tf.control_dependencies([tf.debugging.assert_positive(tf.shape(x)[0])]):
+            return module.answer(m, tf.identity(x))
 
-    assert "Expected no answer of 'serving_default'" in batches.check(write(answer)).detail
+    candidate = write(answer)
+    assert batches.check(candidate).passed
+    empty = candidate.predictor.predict(np.zeros((0, 2)))
+    shapes = {name: array.shape for name, array in empty.items()}
+    assert shapes == {"probabilities": (0, 3), "class_id": (0,), "label": (0,)}
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        candidate.predictor.runtime.answer("serving_default", {"x": np.zeros((0, 2), "float32")})
 
 
 def test_batch_statistics_in_the_preprocessing_are_refused_by_name(tmp_path):

@@ -1,5 +1,8 @@
 """gRPC, asked with the stubs of tensorflow-serving-api, as TensorFlow Serving's clients do."""
 
+import logging
+import threading
+
 import grpc
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from tensorflow_serving.apis import (
 )
 
 from occam.exports.serving import Server
+from occam.exports.serving.version import Version
 
 from .conftest import serving
 
@@ -59,6 +63,26 @@ def test_predict(channel):
         assert response.model_spec.signature_name == "serving_default"
 
 
+def test_no_rows_get_no_answers(channel):
+    response = predict(channel, predict_request(x=np.zeros(0, "float32")))
+    answer = tf.make_ndarray(response.outputs["y"])
+    assert (answer.dtype, answer.shape) == (np.float32, (0,))
+    request = predict_request(
+        "named",
+        tag=np.zeros(0, object),
+        signal=np.zeros((0, 5), "int32"),
+        sensor=np.zeros((0, 2, 2), "int64"),
+    )
+    request.inputs["tag"].CopyFrom(tf.make_tensor_proto([], tf.string))
+    outputs = predict(channel, request).outputs
+    assert {name: tuple(tf.make_ndarray(outputs[name]).shape) for name in outputs} == {
+        "joined": (0,),
+        "raw_bytes": (0,),
+        "sum": (0,),
+    }
+    assert outputs["joined"].dtype == tf.string.as_datatype_enum
+
+
 def test_strings_and_an_output_filter(channel):
     request = predict_request(
         "named",
@@ -101,6 +125,36 @@ def test_a_small_message_cannot_stand_for_a_large_tensor(channel):
         refused(channel, request, grpc.StatusCode.INVALID_ARGUMENT, message)
     large = predict_request(x=np.ones(5000, "float32"))
     refused(channel, large, grpc.StatusCode.RESOURCE_EXHAUSTED, "larger than max")
+
+
+def test_garbage_is_an_invalid_argument_and_leaves_no_traceback(channel, caplog):
+    for service in ("PredictionService/Predict", "ModelService/GetModelStatus"):
+        with pytest.raises(grpc.RpcError) as caught:
+            channel.unary_unary(f"/tensorflow.serving.{service}")(b"\xff\xff", timeout=60)
+        assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert "Malformed message" in caught.value.details()
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+
+
+def test_a_client_that_cancels_leaves_no_traceback(channel, monkeypatch, caplog):
+    gate, waiting = threading.Event(), threading.Event()
+    run = Version.run
+
+    def gated(*args):
+        waiting.set()
+        gate.wait(60)
+        return run(*args)
+
+    monkeypatch.setattr(Version, "run", gated)
+    stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+    calls = [stub.Predict.future(predict_request(x=np.float32([1])), timeout=60) for _ in range(3)]
+    assert waiting.wait(60)
+    for call in calls:
+        call.cancel()
+    gate.set()
+    response = predict(channel, predict_request(x=np.float32([1])))
+    assert tf.make_ndarray(response.outputs["y"]).tolist() == [3.5]
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
 
 
 def test_metadata_status_and_health(channel):

@@ -6,9 +6,11 @@ import shutil
 import numpy as np
 import pytest
 import requests
+import tensorflow as tf
 
 from occam.exports.serving import Repository
 from occam.exports.serving.errors import RequestError
+from occam.exports.serving.version import Version
 from occam.exports.warmup import write_warmup
 
 from .conftest import Model
@@ -48,6 +50,23 @@ def states(repository):
 def answer(version):
     (y,) = version.run("serving_default", {"x": np.zeros(1, "float32")})["y"]
     return y
+
+
+def test_no_rows_are_answered_without_the_graph(tmp_path):
+    def positive(x):
+        with tf.control_dependencies([tf.debugging.assert_positive(tf.shape(x)[0])]):
+            return {"y": tf.cast(x, tf.int32), "t": tf.strings.as_string(x[:, 0])}
+
+    module = tf.Module()
+    spec = tf.TensorSpec((None, 2), tf.float32, "x")
+    function = tf.function(positive, input_signature=[spec])
+    tf.saved_model.save(module, str(tmp_path / "1"), {"serving_default": function})
+    served = Version(tmp_path / "1", 1)
+    answer = served.run("serving_default", {"x": np.zeros((0, 2), "float32")})
+    assert {name: (a.dtype, a.shape) for name, a in answer.items()} == {
+        "t": (np.dtype(object), (0,)),
+        "y": (np.dtype("int32"), (0, 2)),
+    }
 
 
 def test_the_newest_version_and_the_labeled_ones_are_served(saved, directory):

@@ -120,6 +120,15 @@ def test_scalars_and_inputs_of_different_sizes_are_columns(post):
     }
 
 
+def test_no_rows_are_answered_as_columns(post):
+    assert post("predict", json={"inputs": []}).json() == {"outputs": []}
+    nothing = {"tag": [], "signal": [], "sensor": []}
+    response = post("predict", json={"signature_name": "named", "inputs": nothing})
+    assert response.json() == {"outputs": {"joined": [], "raw_bytes": [], "sum": []}}
+    mixed = {"signature_name": "named", "inputs": {**nothing, "tag": ["a"]}}
+    assert "Expected the same number of rows" in error(post("predict", json=mixed), 400)
+
+
 def test_classify_with_labels_scores_and_context(post):
     request = {"signature_name": "classify", "examples": [{"x": 1.0}, {"x": 4.0}]}
     results = [[["low", 3.5], ["hoch \u00e4", -3.5]], [["low", 5.0], ["hoch \u00e4", -5.0]]]

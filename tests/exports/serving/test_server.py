@@ -2,9 +2,12 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
+import logging
 import math
 import shutil
 import socket
+import struct
 import sys
 import threading
 import time
@@ -155,6 +158,89 @@ def test_an_error_of_ours_is_a_500_that_says_so(half_plus_three, monkeypatch):
         response = post(server)
     assert response.status_code == 500
     assert response.json() == {"error": "RuntimeError: broken"}
+
+
+POST = b"POST /v1/models/half_plus_three:predict HTTP/1.1\r\nHost: x\r\n"
+WHOLE = POST + b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY.encode())
+
+
+def complaints(caplog):
+    """What a server has logged as worse than news."""
+    return [record for record in caplog.records if record.levelno > logging.INFO]
+
+
+@contextlib.contextmanager
+def connected(server):
+    with socket.create_connection((server.host, server.port)) as client:
+        yield client
+
+
+@pytest.mark.parametrize("abruptly", [False, True])
+def test_a_client_that_goes_away_leaves_no_traceback(half_plus_three, abruptly, caplog):
+    starts = [
+        b"",
+        b"POST /v1/mod",
+        POST,
+        POST + b"Content-Length: 100\r\n\r\n",
+        POST + b'Content-Length: 100\r\n\r\n{"inst',
+        POST + b'Transfer-Encoding: chunked\r\n\r\n6\r\n{"i',
+        POST + b"Expect: 100-continue\r\nContent-Length: 100\r\n\r\n",
+        WHOLE + POST,
+        WHOLE * 3,
+    ]
+    with serving(half_plus_three) as server:
+        for start in starts:
+            with connected(server) as client:
+                if abruptly:  # a reset instead of an end
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                client.sendall(start)
+                threading.Event().wait(0.02)  # to be read before it ends
+        until(lambda: metrics(server)["occam_serving_requests_in_flight"] == 0)
+        gone = 'occam_serving_requests_total{method="predict",status="499"}'
+        until(lambda: metrics(server).get(gone) == 4)
+        assert post(server).json() == {"predictions": [3.5]}
+    assert complaints(caplog) == []
+
+
+def test_a_client_that_does_not_wait_for_its_answer_leaves_no_traceback(
+    half_plus_three, slow, caplog
+):
+    gate, waiting = slow
+    with serving(half_plus_three) as server:
+        with connected(server) as client:
+            client.sendall(WHOLE)
+            assert waiting.wait(60)
+        gate.set()
+        until(lambda: metrics(server)["occam_serving_requests_in_flight"] == 0)
+    assert complaints(caplog) == []
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        POST + b"Content-Length: abc\r\n\r\n",
+        POST + b"Content-Length: -5\r\n\r\n",
+        POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        POST + b"X: " + b"a" * 20_000 + b"\r\n\r\n",
+        POST + b"Content-Encoding: gzip\r\nContent-Length: 10\r\n\r\n0123456789",
+        b"\x16\x03\x01\x02\x00 TLS\r\n\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
+    ],
+)
+def test_a_malformed_request_gets_400_and_leaves_no_traceback(server, request_, caplog):
+    with connected(server) as client:
+        client.sendall(request_)
+        assert client.recv(1000).split()[1] == b"400"
+    assert post(server).status_code == 200
+    assert complaints(caplog) == []
+
+
+def test_an_error_of_ours_leaves_its_traceback(half_plus_three, monkeypatch, caplog):
+    monkeypatch.setattr(Version, "run", lambda *_: 1 / 0)
+    with serving(half_plus_three) as server:
+        assert post(server).status_code == 500
+    (record,) = complaints(caplog)
+    assert isinstance(record.exc_info[1], ZeroDivisionError)
 
 
 def test_it_listens_on_loopback_by_default(half_plus_three):
