@@ -155,6 +155,13 @@ class LossLedger(keras.callbacks.ProgbarLogger):
         metrics = {n: v for n, v in values.items() if n not in _PARTS}
         return {f"clean_{n}": v for n, v in {"loss": values["data_loss"], **metrics}.items()}
 
+    def get_state(self) -> dict[str, Any]:
+        """Nothing: a resumed training needs no more of it than that it is there."""
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """The inverse of `get_state`."""
+
     def __deepcopy__(self, memo):
         copy = type(self).__new__(type(self))  # shares the data, and has no model yet
         vars(copy).update(vars(self), _model=None, _penalties=None, progbar=None)
