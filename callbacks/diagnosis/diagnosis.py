@@ -94,9 +94,10 @@ class Diagnosis(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         logs = logs or {}
-        self._epochs.append({name: float(logs[name]) for name in NAMES if name in logs})
-        if len(self._epochs) == 1:
+        if not self._epochs:
             self._check(logs)
+            self._epochs = [{} for _ in range(epoch)]  # those before `initial_epoch`
+        self._epochs.append({name: float(logs[name]) for name in NAMES if name in logs})
         if self.every and (epoch + 1) % self.every == 0:
             self._judge()
 
