@@ -6,10 +6,19 @@ from typing import Any
 
 import keras
 
+from .model_state import optimizers_of
 from .one_replica import check_one_replica
 from .swapped import swapped
 
-__all__ = ["TrainingHook", "install", "optimizer_of", "optimizers_in", "remove"]
+__all__ = [
+    "TrainingHook",
+    "install",
+    "optimizer_of",
+    "optimizers_in",
+    "parts_of",
+    "remove",
+    "updater_of",
+]
 
 _MAKE = "make_train_function"
 
@@ -74,21 +83,28 @@ def remove(model: keras.Model, hook: TrainingHook) -> None:
             hooks.leave()
 
 
-def optimizer_of(optimizer: Any, variable: Any = None) -> Any:
+def optimizer_of(optimizer: Any) -> Any:
     """The optimizer that has learning rate and iterations: the one inside of one that wraps it.
 
     Args:
-        optimizer: of a model.
-        variable: of the model; chooses among the parts of a `MultiOptimizer`, which otherwise
-            gives the last that trains something.
+        optimizer: of a model. A `MultiOptimizer` gives the last part that trains something.
     """
-    optimizer = _unwrapped(optimizer)
-    parts = optimizers_in(optimizer)
-    if variable is None:
-        return [part for part in parts if part.built][-1]
-    if len(parts) == 1:
-        return parts[0]
-    return parts[optimizer._var_to_optimizer_idx[optimizer._var_key(variable)]]
+    return [part for part in optimizers_in(optimizer) if part.built][-1]
+
+
+def updater_of(model: keras.Model, variable: Any) -> Any:
+    """The optimizer that updates a variable of `model`, and has learning rate and iterations.
+
+    One in an attribute of the model goes before that of `compile`, which is built for all variables
+    whether it updates them or not.
+    """
+    parts = parts_of(model)[::-1]
+    return next(p for p in parts if any(v is variable for v in p._trainable_variables))
+
+
+def parts_of(model: keras.Model) -> list[Any]:
+    """All optimizers that update weights of `model`, those in its attributes included."""
+    return [part for each in optimizers_of(model).values() for part in optimizers_in(each)]
 
 
 def optimizers_in(optimizer: Any) -> list[Any]:
