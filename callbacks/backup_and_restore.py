@@ -1,8 +1,6 @@
 """`BackupAndRestore`: after `kill -9`, training goes on as if nothing had happened."""
 
-import inspect
 import os
-import traceback
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +12,7 @@ from keras.src.utils.io_utils import print_msg  # as Keras' own callbacks print
 
 from .callback_state import Changes, get_state, has_state, set_state
 from .model_state import ModelState
+from .running_fit import callback_list
 from .state_file import StateFile
 
 __all__ = ["STATE", "BackupAndRestore"]
@@ -122,7 +121,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
 
     def set_model(self, model):
         super().set_model(model)
-        if (callbacks := _callback_list(self)) is not None:
+        if (callbacks := callback_list(self)) is not None:
             # A new list: Keras is going through the old one.
             callbacks.callbacks = _behind(callbacks.callbacks, self, self._watched(callbacks))
 
@@ -138,7 +137,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         self._failed = False
         self._batches_seen_since_last_saving = self._last_batch_seen = 0
         self.model._initial_epoch = None  # what an earlier `fit` that was resumed has left
-        self._given = self._watched(_callback_list(self))
+        self._given = self._watched(callback_list(self))
         self.callbacks = [*filter(has_state, self._given)]
         if self.model.built:
             ModelState(self.model).built()  # raises for what could not be restored
@@ -276,15 +275,6 @@ def _check_arguments(backup_dir: Any, save_freq: Any) -> None:
             "Invalid value for argument `save_freq`: expected 'epoch', a positive number of "
             f"batches, or False. Received: save_freq={save_freq!r}"
         )
-
-
-def _callback_list(callback: keras.callbacks.Callback) -> keras.callbacks.CallbackList | None:
-    """The list that is calling a callback, which Keras does not tell."""
-    for frame, _ in traceback.walk_stack(inspect.currentframe()):
-        caller = frame.f_locals.get("self")
-        if isinstance(caller, keras.callbacks.CallbackList) and callback in caller.callbacks:
-            return caller
-    return None
 
 
 def _behind(callbacks: list[Any], callback: Any, others: list[Any]) -> list[Any]:

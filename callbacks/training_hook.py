@@ -8,6 +8,7 @@ import keras
 
 from .model_state import optimizers_of
 from .one_replica import check_one_replica
+from .running_fit import RunningFit
 from .swapped import swapped
 
 __all__ = [
@@ -57,8 +58,8 @@ def install(model: keras.Model, hook: TrainingHook) -> None:
 
     Nothing of it can be seen outside of a training step: the constraints of the variables and the
     variables of the optimizer, which a checkpoint saves, are what they were. An exception that ends
-    `fit` before `on_train_end` leaves nothing behind either: the next `fit` or `train_on_batch`
-    begins with a training function of Keras' own.
+    `fit` before `on_train_end` leaves nothing behind either: the training function is Keras' own
+    again when the frame of `fit` is gone, or else in the next `fit` or `train_on_batch`.
 
     Raises:
         RuntimeError: Keras runs on neither TensorFlow nor JAX, or the model was made in a
@@ -70,6 +71,7 @@ def install(model: keras.Model, hook: TrainingHook) -> None:
     hooks = model.__dict__.setdefault(_MAKE, _Hooks(model))
     hooks.hooks = sorted([*hooks.hooks, hook], key=lambda each: each.order)
     hooks.make()
+    RunningFit(model).at_end(hooks.leave)
 
 
 def remove(model: keras.Model, hook: TrainingHook) -> None:
@@ -152,8 +154,8 @@ class _Hooks:
     def leave(self) -> None:
         if self.model.__dict__.get(_MAKE) is self:
             del self.model.__dict__[_MAKE]
+            self.model.train_function = None
         self.hooks = []
-        self.model.train_function = None
 
     def make(self) -> None:
         model, step = self.model, self.model.train_step

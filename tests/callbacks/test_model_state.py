@@ -177,3 +177,11 @@ def test_a_proximal_step_has_the_learning_rate_of_the_optimizer_that_updates():
         moved = theirs.get_weights()[0]
         expected = np.sign(moved) * np.maximum(np.abs(moved) - rate, 0.0)
         np.testing.assert_allclose(ours.get_weights()[0], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_after_an_exception_no_hook_is_left():
+    model = build()
+    with pytest.raises(RuntimeError, match="crash"):
+        fit(model, WeightAverage(), Crash())
+    assert "make_train_function" not in vars(model)
+    assert model.train_function is None
