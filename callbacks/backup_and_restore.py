@@ -292,7 +292,8 @@ def _name(callback: keras.callbacks.Callback) -> str:
 
 
 def _is_finite(value: Any) -> bool:
-    return bool(np.isfinite(keras.ops.convert_to_numpy(value)).all())
+    array: Any = keras.ops.convert_to_numpy(value)
+    return bool(np.isfinite(array).all())
 
 
 def _number(value: Any) -> Any:

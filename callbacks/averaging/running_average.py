@@ -83,8 +83,10 @@ class RunningAverage(TrainingHook):
 
     def _updates(self) -> Any:
         # Of all optimizers: a step in which several of them make an update is one update.
-        counts = [part.iterations for part in self._optimizers]
-        return sum(ops.cast(ops.convert_to_tensor(count), "int32") for count in counts)
+        counts: list[Any] = [
+            ops.cast(ops.convert_to_tensor(part.iterations), "int32") for part in self._optimizers
+        ]
+        return sum(counts)
 
     def after_step(self):
         updates = self._updates()
