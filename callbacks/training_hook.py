@@ -6,10 +6,20 @@ from typing import Any
 
 import keras
 
+from .model_state import optimizers_of
 from .one_replica import check_one_replica
+from .running_fit import RunningFit
 from .swapped import swapped
 
-__all__ = ["TrainingHook", "install", "optimizer_of", "optimizers_in", "remove"]
+__all__ = [
+    "TrainingHook",
+    "install",
+    "optimizer_of",
+    "optimizers_in",
+    "parts_of",
+    "remove",
+    "updater_of",
+]
 
 _MAKE = "make_train_function"
 
@@ -48,8 +58,8 @@ def install(model: keras.Model, hook: TrainingHook) -> None:
 
     Nothing of it can be seen outside of a training step: the constraints of the variables and the
     variables of the optimizer, which a checkpoint saves, are what they were. An exception that ends
-    `fit` before `on_train_end` leaves nothing behind either: the next `fit` or `train_on_batch`
-    begins with a training function of Keras' own.
+    `fit` before `on_train_end` leaves nothing behind either: the training function is Keras' own
+    again when the frame of `fit` is gone, or else in the next `fit` or `train_on_batch`.
 
     Raises:
         RuntimeError: Keras runs on neither TensorFlow nor JAX, or the model was made in a
@@ -61,6 +71,7 @@ def install(model: keras.Model, hook: TrainingHook) -> None:
     hooks = model.__dict__.setdefault(_MAKE, _Hooks(model))
     hooks.hooks = sorted([*hooks.hooks, hook], key=lambda each: each.order)
     hooks.make()
+    RunningFit(model).at_end(hooks.leave)
 
 
 def remove(model: keras.Model, hook: TrainingHook) -> None:
@@ -74,21 +85,28 @@ def remove(model: keras.Model, hook: TrainingHook) -> None:
             hooks.leave()
 
 
-def optimizer_of(optimizer: Any, variable: Any = None) -> Any:
+def optimizer_of(optimizer: Any) -> Any:
     """The optimizer that has learning rate and iterations: the one inside of one that wraps it.
 
     Args:
-        optimizer: of a model.
-        variable: of the model; chooses among the parts of a `MultiOptimizer`, which otherwise
-            gives the last that trains something.
+        optimizer: of a model. A `MultiOptimizer` gives the last part that trains something.
     """
-    optimizer = _unwrapped(optimizer)
-    parts = optimizers_in(optimizer)
-    if variable is None:
-        return [part for part in parts if part.built][-1]
-    if len(parts) == 1:
-        return parts[0]
-    return parts[optimizer._var_to_optimizer_idx[optimizer._var_key(variable)]]
+    return [part for part in optimizers_in(optimizer) if part.built][-1]
+
+
+def updater_of(model: keras.Model, variable: Any) -> Any:
+    """The optimizer that updates a variable of `model`, and has learning rate and iterations.
+
+    One in an attribute of the model goes before that of `compile`, which is built for all variables
+    whether it updates them or not.
+    """
+    parts = parts_of(model)[::-1]
+    return next(p for p in parts if any(v is variable for v in p._trainable_variables))
+
+
+def parts_of(model: keras.Model) -> list[Any]:
+    """All optimizers that update weights of `model`, those in its attributes included."""
+    return [part for each in optimizers_of(model).values() for part in optimizers_in(each)]
 
 
 def optimizers_in(optimizer: Any) -> list[Any]:
@@ -136,8 +154,8 @@ class _Hooks:
     def leave(self) -> None:
         if self.model.__dict__.get(_MAKE) is self:
             del self.model.__dict__[_MAKE]
+            self.model.train_function = None
         self.hooks = []
-        self.model.train_function = None
 
     def make(self) -> None:
         model, step = self.model, self.model.train_step

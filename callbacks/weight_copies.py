@@ -14,7 +14,7 @@ class Weights:
     """Variables that are read and written again and again, as in each epoch.
 
     Args:
-        variables: of a model, an optimizer, or ours.
+        variables: of a model, an optimizer, or ours; on TensorFlow its own, too.
 
     >>> weights = Weights([keras.Variable([1.0, 2.0]), keras.Variable(3.0)])
     >>> before = weights.snapshot()
@@ -76,7 +76,7 @@ def copy_of(variable: Any) -> np.ndarray:
 
 def _resource(variable: Any) -> tuple[Any, Any]:
     """What TensorFlow reads and writes a variable by."""
-    native = variable.value
+    native = variable.value if isinstance(variable, keras.Variable) else variable
     return native.handle, native.dtype
 
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..training_hook import TrainingHook, optimizer_of
+from ..training_hook import TrainingHook, parts_of
 from ..weight_copies import Weights, copies
 
 __all__ = ["RunningAverage"]
@@ -41,7 +41,7 @@ class RunningAverage(TrainingHook):
 
     def __init__(self, model: keras.Model, variables: list[Any], decay: float, warmup: bool):
         self.watched = []  # an average is of all that happens in a step
-        self.model = model
+        self._optimizers = parts_of(model)
         self.variables = variables
         self.decay = decay
         self.warmup = warmup
@@ -82,8 +82,11 @@ class RunningAverage(TrainingHook):
         self._vectors.assign(state["averages"])
 
     def _updates(self) -> Any:
-        iterations = optimizer_of(self.model.optimizer).iterations
-        return ops.cast(ops.convert_to_tensor(iterations), "int32")
+        # Of all optimizers: a step in which several of them make an update is one update.
+        counts: list[Any] = [
+            ops.cast(ops.convert_to_tensor(part.iterations), "int32") for part in self._optimizers
+        ]
+        return sum(counts)
 
     def after_step(self):
         updates = self._updates()

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..training_hook import install, optimizers_in, remove
+from ..training_hook import install, parts_of, remove
 from ..weight_copies import Weights
 from .batch_norm_statistics import batch_norm_layers, check_data, reestimate_batch_norm
 from .epoch_average import EpochAverage
@@ -142,7 +142,7 @@ class WeightAverage(keras.callbacks.Callback):
                 f"WeightAverage: the weights of model {model.name!r} are not known: give it a "
                 "keras.Input, or call it once."
             )
-        if any(optimizer.use_ema for optimizer in optimizers_in(model.optimizer)):
+        if any(optimizer.use_ema for optimizer in parts_of(model)):
             raise ValueError(
                 "WeightAverage: the optimizer averages the weights, too, and would overwrite them "
                 "at the end. Received: use_ema=True"
@@ -188,7 +188,15 @@ class WeightAverage(keras.callbacks.Callback):
             self.swap_in()
 
     def on_train_end(self, logs=None):
-        if not self.count:
+        if self._started and not self.count:
+            warnings.warn(
+                "WeightAverage: no optimizer of the model has made an update, and the model has "
+                "the weights of the last epoch: its training step changes them in another way, or "
+                "by an optimizer that is in no attribute of the model. method='swa' averages "
+                "whatever has changed them.",
+                stacklevel=2,
+            )
+        elif not self.count:
             warnings.warn(
                 f"WeightAverage: training ended before start_epoch={self.start_epoch}: the model "
                 "has the weights of the last epoch.",

@@ -148,10 +148,10 @@ class Diagnosis(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         logs = logs or {}
-        values = {n: as_number(n, logs[n], "Diagnosis") for n in NAMES if n in logs}
-        self._epochs.append(values)
-        if len(self._epochs) == 1:
+        if not self._epochs:
             self._check(logs)
+            self._epochs = [{} for _ in range(epoch)]  # those before `initial_epoch`
+        self._epochs.append({n: as_number(n, logs[n], "Diagnosis") for n in NAMES if n in logs})
         if self.every and (epoch + 1) % self.every == 0:
             self._judge()
 

@@ -1,6 +1,6 @@
 """`Bookkeeping`: splits the loss of a model's steps where it is computed, inside the graph."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from ..fit_data import class_weights
+from ..running_fit import RunningFit
 from ..swapped import swapped
 from ..weight_copies import copy_of
 from .label_smoothing import smooths, unsmoothed
@@ -19,6 +20,7 @@ _PLACE = "_occam_bookkeeping"
 _PARTS = ("data_loss", "penalty", "smoothing", "weighting")
 _OPTIONAL = ("smoothing", "weighting")
 _COUNTS = 2  # of the samples with weights, in training and in test steps; not set back
+_STEPS = ("train_function", "test_function")
 
 
 class Accounts(keras.metrics.Metric):
@@ -70,7 +72,9 @@ class Bookkeeping:
 
     While it is open, `model.compute_loss` is this object, which calls the model's own and books
     what went into it, and the model has a metric more, the `Accounts`: so their state is carried
-    through compiled steps on every backend, and `fit` and `evaluate` log them like any metric.
+    through compiled steps on every backend, and `fit` and `evaluate` log them like any metric. All
+    this is so only in the `fit` that it was opened in: when an exception has ended that, the metric
+    is hidden at once, the steps are Keras' own at the next call, and nothing is booked.
 
     The steps that were traced with it are kept while it is closed, and used again if the model was
     neither compiled nor its step remade in between: nothing is traced twice.
@@ -82,7 +86,7 @@ class Bookkeeping:
     def __init__(self, model: keras.Model):
         self.model = model
         self.accounts = Accounts()
-        self.is_open = False
+        self.fit: RunningFit | None = None  # in which it is open
         self._own = self._plain = (None, None)  # the functions of training and test steps
         self._apart: Any = None  # see `apart`
         self._compiled = None
@@ -99,7 +103,7 @@ class Bookkeeping:
     def running(cls, model: keras.Model) -> "Bookkeeping | None":
         """That of `model`, if it is open."""
         book = model.__dict__.get(_PLACE)
-        return book if book is not None and book.is_open else None
+        return book if book is not None and book.fit else None
 
     def open(self, class_weight: Mapping[int, float] | None = None) -> None:
         """Begins to book, in a `fit` that has not begun its first step.
@@ -120,10 +124,15 @@ class Bookkeeping:
         self._compute_loss = model.compute_loss
         self._shadowed = {n: f for n, f in model.__dict__.items() if n == "compute_loss"}
         model.__dict__["compute_loss"] = self
-        model._metrics.append(self.accounts)
-        self.is_open = True
+        self._metrics = model._metrics
+        model.__dict__["_metrics"] = _Metrics(self)
+        self.fit = fit = RunningFit(model)
+        fit.at_end(lambda: self.close(fit))
         model.train_function, model.test_function = self._own
-        model.make_train_function()
+        for name in _STEPS:
+            if getattr(model, name) is None:
+                getattr(model, f"make_{name}")()
+                setattr(model, name, _Step(self, name, getattr(model, name)))
 
     @contextmanager
     def apart(self) -> Iterator[None]:
@@ -140,20 +149,23 @@ class Bookkeeping:
         finally:
             model.test_function = shared
 
-    def close(self) -> None:
-        """Leaves the model as it was; does nothing if it is closed."""
-        if not self.is_open:
+    def close(self, fit: RunningFit | None = None) -> None:
+        """Leaves the model as it was; does nothing if it is closed, or open in another `fit`."""
+        if self.fit is None or fit not in (None, self.fit):
             return
-        model, self.is_open = self.model, False
-        del model.__dict__["compute_loss"]
+        model, self.fit = self.model, None
+        if model.__dict__.get("compute_loss") is self:
+            del model.__dict__["compute_loss"]
         model.__dict__.update(self._shadowed)
-        model._metrics[:] = [m for m in model._metrics if m is not self.accounts]
+        model.__dict__["_metrics"] = self._metrics
         recompiled = self._compiled is not model._loss_tracker
         self._own = (None, None) if recompiled else (model.train_function, model.test_function)
         model.train_function, model.test_function = (None, None) if recompiled else self._plain
 
     def __call__(self, x=None, y=None, y_pred=None, sample_weight=None, **training):
         """`model.compute_loss`, booked."""
+        if not self.fit:
+            return self._compute_loss(x, y, y_pred, sample_weight, **training)
         testing = not training.get("training", True)
         own = type(self.model).compute_loss is not keras.Model.compute_loss
 
@@ -213,6 +225,39 @@ class Bookkeeping:
 
 def _given(sample_weight: Any) -> bool:
     return any(part is not None for part in keras.tree.flatten(sample_weight))
+
+
+class _Step:
+    """A step that is booked while the bookkeeping is open, and Keras' own afterwards.
+
+    It is no function in a function, which would hold itself: on JAX a step that is made anew is
+    taken for the old one as long as anybody holds that.
+    """
+
+    def __init__(self, bookkeeping: Bookkeeping, name: str, function: Callable[..., Any]):
+        self._bookkeeping, self._name, self._function = bookkeeping, name, function
+
+    def __call__(self, *arguments: Any) -> Any:
+        if self._bookkeeping.fit:
+            return self._function(*arguments)
+        self._bookkeeping.close()
+        model, name = self._bookkeeping.model, self._name
+        if getattr(model, name) is self:  # put back by someone, later
+            setattr(model, name, None)
+        getattr(model, f"make_{name}")()
+        return getattr(model, name)(*arguments)
+
+
+class _Metrics:
+    """A model's list of metrics, with the accounts in it while they are open."""
+
+    def __init__(self, bookkeeping: Bookkeeping):
+        self._bookkeeping = bookkeeping
+
+    def __iter__(self) -> Iterator[keras.metrics.Metric]:
+        yield from self._bookkeeping._metrics
+        if self._bookkeeping.fit:
+            yield self._bookkeeping.accounts
 
 
 def _noted(notes: list[Any], value: Any) -> Any:

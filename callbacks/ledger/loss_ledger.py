@@ -49,8 +49,7 @@ class LossLedger(keras.callbacks.ProgbarLogger):
     bar as well (Keras adds none beside it), which leaves out `clean_*` and names with a slash.
 
     While `fit` runs, the model has a metric more and its steps are traced with it; afterwards, the
-    model is as it was. If `fit` raises, Keras tells no callback: call `close()` then, or let the
-    next `fit` with a ledger put things right; until then `evaluate` returns the parts as well.
+    model is as it was, also if an exception has ended it.
 
     A model with a `compute_loss` of its own is split into `model.losses` and the rest, which is
     right if its loss holds them. A `train_step` of its own must call `compute_loss`. A metric of
@@ -137,7 +136,7 @@ class LossLedger(keras.callbacks.ProgbarLogger):
         self.close()
 
     def close(self) -> None:
-        """Takes the ledger out of the model, after a `fit` that raised; else `fit` has done it."""
+        """Takes the ledger out of the model; at the end of `fit` that is done already."""
         if self.model is not None:
             Bookkeeping.of(self.model).close()
 
@@ -195,6 +194,13 @@ class LossLedger(keras.callbacks.ProgbarLogger):
             values = self.model.evaluate(**given, batch_size=size, return_dict=True, verbose=0)
         metrics = {n: v for n, v in values.items() if n not in _PARTS}
         return {f"clean_{n}": v for n, v in {"loss": values["data_loss"], **metrics}.items()}
+
+    def get_state(self) -> dict[str, Any]:
+        """Nothing: a resumed training needs no more of it than that it is there."""
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """The inverse of `get_state`."""
 
     def __deepcopy__(self, memo):
         copy = type(self).__new__(type(self))  # shares the data, and has no model yet

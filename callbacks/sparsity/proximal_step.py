@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..training_hook import TrainingHook, optimizer_of
+from ..training_hook import TrainingHook, updater_of
 from .kernels import Kernel
 from .shrinkage import block_soft_threshold, soft_threshold
 
@@ -39,7 +39,7 @@ class ProximalStep(TrainingHook):
         *,
         masked: bool,
     ):
-        self.optimizer = model.optimizer
+        self.model = model
         self.kernels = kernels
         self.watched = [kernel.variable for kernel in kernels]
         self.axes = [kernel.groups(groups) for kernel in kernels]
@@ -83,7 +83,7 @@ class ProximalStep(TrainingHook):
 
     def _learning_rate(self, variable: Any) -> Any:
         """That of the update that has just happened; 0 if gradients were only accumulated."""
-        optimizer = optimizer_of(self.optimizer, variable)
+        optimizer = updater_of(self.model, variable)
         rate = ops.convert_to_tensor(optimizer.learning_rate)
         if steps := optimizer.gradient_accumulation_steps:
             # Counted after the constraints are applied, hence the 1.

@@ -25,7 +25,7 @@ __all__ = ["EarlyStopping"]
 
 # The state, but for that of the monitors and of the weights.
 _STATE = ["best", "best_epoch", "wait", "stopped_epoch", "stop_reason"]
-_STATE += ["_started", "_epochs", "_not_finite"]
+_STATE += ["_started", "_first_epoch", "_epochs", "_not_finite"]
 
 
 class EarlyStopping(keras.callbacks.EarlyStopping):
@@ -156,6 +156,7 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
         self._panel = Panel(self._modes, self._watch)
         self._kept = BestWeights()
         self._started = False
+        self._first_epoch: int | None = None
         self._epochs = 0
         self._not_finite = 0
 
@@ -171,7 +172,9 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
     @property
     def wasted_epochs(self) -> int:
         """How many epochs were run after the best one."""
-        return self._epochs if self.best is None else self._epochs - self.best_epoch - 1
+        if self.best is None:
+            return self._epochs - (self._first_epoch or 0)
+        return self._epochs - self.best_epoch - 1
 
     def on_train_begin(self, logs=None):
         self._reset()
@@ -183,6 +186,8 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
 
     def on_epoch_end(self, epoch, logs=None):
         self._epochs = epoch + 1
+        if self._first_epoch is None:
+            self._first_epoch = epoch
         values = self._panel.read(logs or {}, self.model, waits=epoch < self.start_from_epoch)
         if values is None:
             return

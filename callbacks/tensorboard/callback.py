@@ -138,6 +138,15 @@ class TensorBoard(keras.callbacks.TensorBoard):
         inert = dict.fromkeys(("_model", "_step", "_embeddings", "_rates", "_summary_module"))
         return {**self.__dict__, **inert, "_writers": {}}
 
+    def get_state(self) -> dict[str, int]:
+        """What a resumed training needs to go on: the steps of an integer `update_freq`."""
+        return {"train_batch": self._global_train_batch, "test_batch": self._global_test_batch}
+
+    def set_state(self, state: dict[str, int]) -> None:
+        """The inverse of `get_state`, within `fit`."""
+        self._global_train_batch = state["train_batch"]
+        self._global_test_batch = state["test_batch"]
+
     def _reset(self):
         self._files: dict[str, EventFile] = {}
         self._scalars = EpochScalars(self.names)

@@ -29,9 +29,10 @@ def kept(directory, **options):
     return BackupAndRestore(directory, delete_checkpoint=False, **options)
 
 
-def fit(model, epochs, callbacks):
+def fit(model, epochs, callbacks, **options):
     """Trains in one order, so that a resumed training sees what the whole one saw."""
-    return model.fit(X, Y, epochs=epochs, shuffle=False, callbacks=callbacks, verbose=0)
+    options = {"shuffle": False, "verbose": 0, **options}
+    return model.fit(X, Y, epochs=epochs, callbacks=callbacks, **options)
 
 
 class Crash(keras.callbacks.Callback):
@@ -314,3 +315,48 @@ def test_a_frequency_that_is_none(save_freq):
 def test_what_is_no_local_directory(directory):
     with pytest.raises(ValueError, match=r"must be a local directory\. Received: backup_dir="):
         BackupAndRestore(directory)
+
+
+@pytest.mark.parametrize("units", [1, 3])
+def test_logged_values_that_are_arrays(units, tmp_path):
+    labels = np.eye(3, dtype="float32")[Y][:, :units]
+
+    def run(*callbacks):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(units, "sigmoid")])
+        model.compile("adam", "mse", metrics=[keras.metrics.F1Score(threshold=0.5)])
+        stopping = EarlyStopping("f1_score", mode="max", patience=9, verbose=0)
+        callbacks = [*callbacks, *([stopping] if units == 1 else [])]
+        options = {"epochs": 4, "shuffle": False, "verbose": 0}
+        return model.fit(X, labels, **options, callbacks=callbacks).history
+
+    whole = run()
+    with pytest.raises(RuntimeError, match="crash"):
+        run(Crash(2), kept(tmp_path))
+    resumed = run(kept(tmp_path))
+    assert np.shape(whole["f1_score"]) == (4, units)
+    for name, values in whole.items():
+        np.testing.assert_array_equal(resumed[name], values)
+    saved = kept(tmp_path).history["f1_score"]
+    assert [np.shape(value) for value in saved] == [(3,) if units == 3 else ()] * 4
+
+
+def test_a_fit_that_begins_later_has_the_numbers_of_its_epochs(tmp_path):
+    assert fit(build(), 4, [kept(tmp_path)], initial_epoch=2).epoch == [2, 3]
+    assert fit(build(), 6, [kept(tmp_path)], initial_epoch=2).epoch == [2, 3, 4, 5]
+    assert fit(build(), 6, [kept(tmp_path)]).epoch == [2, 3, 4, 5]  # none is left
+    seen = []
+    look = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append([*model.history.epoch])
+    )
+    model = build()
+    fit(model, 8, [look, kept(tmp_path)])
+    assert seen == [[2, 3, 4, 5], [2, 3, 4, 5, 6]]
+
+
+def test_a_resumed_fit_that_raises_leaves_no_first_epoch_behind(tmp_path):
+    fit(build(), 3, [kept(tmp_path)])
+    model = build()
+    with pytest.raises(RuntimeError, match="crash"):
+        fit(model, 6, [kept(tmp_path), Crash(4)])
+    assert fit(model, 2, []).epoch == [0, 1]

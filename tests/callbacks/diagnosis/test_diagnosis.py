@@ -40,6 +40,13 @@ def test_it_says_what_diagnose_says_of_the_history(capsys):
     assert capsys.readouterr().out == f"Diagnosis: {expected}\n"
 
 
+def test_a_fit_that_begins_later_has_the_numbers_of_its_epochs():
+    diagnosis = regression()
+    losses = fit(build(0.3), diagnosis, epochs=6, initial_epoch=2)["val_loss"]
+    assert losses.index(min(losses)) == 3
+    assert diagnosis.verdict.best_epoch == 5
+
+
 def test_each_n_epochs(capsys):
     fit(build(), regression(every=2, verbose=1), epochs=5)
     assert capsys.readouterr().out.count("Diagnosis: ") == 3  # two and the end

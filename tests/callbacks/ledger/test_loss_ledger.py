@@ -1,5 +1,6 @@
 import copy
 import pickle
+import threading
 import types
 from typing import Any
 
@@ -470,6 +471,94 @@ def test_after_an_exception(recompile):
     assert "compute_loss" not in vars(model)
     assert set(model.evaluate(X, Y, verbose=0, return_dict=True)) == {"loss"}
     assert set(train(model)) == {"loss", "val_loss"}
+
+
+class Raise(keras.callbacks.Callback):
+    """Raises in one of the methods of a callback."""
+
+    def __init__(self, method, error):
+        super().__init__()
+        self.error = error
+        setattr(self, method, self._raise)
+
+    def _raise(self, *arguments, **options):
+        raise self.error
+
+
+def interrupted(model, method, error):
+    """Ends a `fit` with a ledger by an error, and returns it with its traceback."""
+
+    def batches():
+        yield X[:10], Y[:10]
+        raise error
+
+    options = {"epochs": 1, "steps_per_epoch": 5, "verbose": 0, "shuffle": False}
+    try:
+        if method == "data":
+            model.fit(batches(), **options, callbacks=[LossLedger()])
+        else:
+            train(model, LossLedger(), Raise(method, error), epochs=1)
+    except (KeyboardInterrupt, Exception) as caught:
+        assert "stop" in str(caught)  # noqa: PT017, what TensorFlow raises of data is its own
+        return caught
+    raise AssertionError("it did not raise")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_however_a_fit_ends_nothing_of_the_ledger_is_left(kept):
+    ends: dict[str, BaseException] = {
+        "data": ValueError("stop"),
+        "on_train_begin": ValueError("stop"),
+        "on_train_batch_end": KeyboardInterrupt("stop"),
+        "on_test_begin": ValueError("stop"),
+        "on_epoch_end": KeyboardInterrupt("stop"),
+    }
+    model = compiled()
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    names = model.metrics_names
+    for method, error in ends.items():
+        caught = interrupted(model, method, error)
+        if not kept:  # its traceback holds the frame of `fit`
+            caught.__traceback__ = error.__traceback__ = None
+            assert "compute_loss" not in vars(model)
+            assert type(model._metrics) is list
+        assert model.metrics_names == names
+        loss, accuracy = model.evaluate(X, Y, verbose=0)
+        np.testing.assert_allclose(model.test_on_batch(X, Y), [loss, accuracy], rtol=1e-4)
+        history = train(model, epochs=1)
+        assert set(history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+        assert "compute_loss" not in vars(model)
+    assert_balanced(train(model, LossLedger()))
+
+
+def test_fits_of_two_models_in_one_another_and_in_a_thread():
+    inner, outer = compiled(), compiled()
+    inside = []
+
+    def fit_inner(epoch, logs):
+        inside.append(train(inner, LossLedger()))
+
+    nested = keras.callbacks.LambdaCallback(on_epoch_end=fit_inner)
+    thread = threading.Thread(
+        target=lambda: inside.append(train(outer, LossLedger(), nested, epochs=2))
+    )
+    thread.start()
+    thread.join()
+    assert len(inside) == 3
+    for history in inside:
+        assert_balanced(history)
+    assert inner.metrics_names == outer.metrics_names == ["loss"]
+
+
+def test_a_loop_of_ones_own_tells_the_ledger_its_end():
+    model, ledger = compiled(), LossLedger()
+    callbacks = keras.callbacks.CallbackList(
+        [ledger], model=model, epochs=1, steps=1, verbose=0, add_history=True
+    )
+    callbacks.on_train_begin()
+    assert set(model.train_on_batch(X, Y, return_dict=True)) == {"loss", "data_loss", "penalty"}
+    callbacks.on_train_end()
+    assert set(model.train_on_batch(X, Y, return_dict=True)) == {"loss"}
 
 
 def test_two_ledgers_in_one_fit():

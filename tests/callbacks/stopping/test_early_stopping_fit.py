@@ -195,3 +195,11 @@ def test_a_copy_works_before_and_after_a_fit():
         assert (callback.best_epoch, callback.stopped_epoch) == (2, 4)
         same(model, again[2])
         assert len(again) == len(weights)
+
+
+def test_a_fit_that_begins_later_has_the_numbers_of_its_epochs():
+    stopping = EarlyStopping("score_loss", patience=9, verbose=0)
+    fit(build(), [0, 0, 3, 1, 2], [stopping], initial_epoch=2)
+    assert (stopping.best_epoch, stopping.wasted_epochs) == (3, 1)
+    fit(build(), [0, 0, np.nan, np.nan], [stopping], initial_epoch=2)
+    assert (stopping.best_value, stopping.wasted_epochs) == (None, 2)

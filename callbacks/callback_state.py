@@ -1,0 +1,197 @@
+"""What callbacks need to go on with a training that was killed, Keras' own callbacks included."""
+
+import csv
+import dis
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+__all__ = ["Changes", "get_state", "has_state", "set_state"]
+
+# Of the callbacks of Keras 3.15, by class: the attributes that a resumed training goes on with.
+# What they change besides (learning rates, weights) is a variable of the optimizer or the model.
+_KEPT = {
+    "EarlyStopping": ("best", "best_epoch", "best_weights", "stopped_epoch", "wait"),
+    "ModelCheckpoint": ("best", "_batches_seen_since_last_saving", "_last_batch_seen"),
+    "OrbaxCheckpoint": (
+        *("best", "_batches_seen_since_last_saving", "_last_batch_seen", "_total_batches_seen"),
+    ),
+    "ReduceLROnPlateau": ("best", "cooldown_counter", "wait"),
+    "SwapEMAWeights": ("_ema_weights_in_model",),
+    "TensorBoard": ("_global_test_batch", "_global_train_batch"),
+}
+
+# The attributes that change in training, too, and are made anew; "*" for all of a class.
+_PASSING = {
+    "BackupAndRestore": "*",
+    "CSVLogger": ("append_header", "csv_file", "keys", "writer"),  # see `_csv_state`
+    "EarlyStopping": ("min_delta", "monitor_op"),
+    "History": ("epoch", "history"),  # kept by `BackupAndRestore` itself
+    "ModelCheckpoint": ("_current_epoch", "min_delta", "monitor_op"),
+    "OrbaxCheckpoint": ("_async_futures", "min_delta", "monitor_op"),
+    "ProgbarLogger": ("_called_in_fit", "progbar", "seen", "target"),
+    "ReduceLROnPlateau": ("min_delta", "monitor_op"),
+    "TensorBoard": (
+        *("_batch_start_time", "_batch_trace_context", "_epoch_start_time", "_is_tracing"),
+        *("_prev_summary_state", "_previous_epoch_iterations", "_profiler_started"),
+        *("_should_write_train_graph", "_summary_module", "_writers"),
+    ),
+    "TqdmCallback": "*",  # the progress bar of tqdm
+}
+
+# What these methods assign, without reading it before, needs no keeping: the time or the epoch.
+_BEGINNINGS = ("on_epoch_begin", "on_train_batch_begin", "on_batch_begin", "on_test_begin")
+
+# How far attributes are looked into: containers in containers, elements, and bytes of an array.
+_DEPTH, _LENGTH, _BYTES = 4, 1000, 1_000_000
+
+
+def has_state(callback: Any) -> bool:
+    """Whether there is something of a callback to keep."""
+    return _has_methods(callback) or bool(_kept(callback)) or _is_csv_logger(callback)
+
+
+def get_state(callback: Any) -> dict[str, Any]:
+    """What `set_state` takes, of a callback that has a state."""
+    if _has_methods(callback):
+        return callback.get_state()
+    if _is_csv_logger(callback):
+        return _csv_state(callback)
+    return {name: getattr(callback, name) for name in _kept(callback)}
+
+
+def set_state(callback: Any, state: dict[str, Any]) -> None:
+    """The inverse of `get_state`, after the callback's `on_train_begin`."""
+    if _has_methods(callback):
+        callback.set_state(state)
+    elif _is_csv_logger(callback):
+        _set_csv_state(callback, state)
+    else:
+        for name, value in state.items():
+            setattr(callback, name, value)
+
+
+class Changes:
+    """What callbacks change of themselves in training, and nobody keeps.
+
+    Args:
+        callbacks: as they are before the first epoch; those with the methods `get_state` and
+            `set_state` are left out.
+
+    >>> class Counter(keras.callbacks.Callback):
+    ...     epochs = 0
+    >>> counter = Counter()
+    >>> changes = Changes([counter, keras.callbacks.TerminateOnNaN()])
+    >>> counter.epochs += 1
+    >>> [(type(callback).__name__, names) for callback, names in changes.lost()]
+    [('Counter', ['epochs'])]
+    """
+
+    def __init__(self, callbacks: Iterable[Any]):
+        watched = [c for c in callbacks if not _has_methods(c) and _passing(c) is not None]
+        self._before = [(callback, _attributes(callback)) for callback in watched]
+
+    def lost(self) -> list[tuple[Any, list[str]]]:
+        """The callbacks and the names of their attributes, each callback once."""
+        found, unchanged = [], []
+        for callback, before in self._before:
+            now = _attributes(callback)
+            if names := sorted(name for name in now if now[name] != before.get(name)):
+                found.append((callback, names))
+            else:
+                unchanged.append((callback, before))
+        self._before = unchanged
+        return found
+
+
+def _has_methods(callback: Any) -> bool:
+    return hasattr(callback, "get_state") and hasattr(callback, "set_state")
+
+
+def _classes(callback: Any) -> list[str]:
+    """The names of the classes of Keras, and tqdm, that a callback is of."""
+    kinds = type(callback).__mro__
+    return [k.__name__ for k in kinds if k.__module__.partition(".")[0] in ("keras", "tqdm")]
+
+
+def _kept(callback: Any) -> list[str]:
+    names = [name for kind in _classes(callback) for name in _KEPT.get(kind, ())]
+    return [name for name in names if hasattr(callback, name)]  # each version has its own
+
+
+def _passing(callback: Any) -> set[str] | None:
+    """The names of attributes that need not be kept; `None`: all of them."""
+    names: set[str] = {"_model", "params"}
+    for kind in _classes(callback):
+        passing = _PASSING.get(kind, ())
+        if passing == "*":
+            return None
+        names.update(passing)
+    return names.union(*(_assigned(getattr(type(callback), name, None)) for name in _BEGINNINGS))
+
+
+def _assigned(method: Any) -> set[str]:
+    """The attributes that a method assigns and does not read."""
+    if not hasattr(method, "__code__"):
+        return set()
+    operations = [*dis.get_instructions(method)]
+    stored, read = (
+        {o.argval for o in operations if o.opname == name} for name in ("STORE_ATTR", "LOAD_ATTR")
+    )
+    return stored - read
+
+
+def _attributes(callback: Any) -> dict[str, Any]:
+    """What can be compared of the attributes that are neither kept nor made anew."""
+    known = {*(_passing(callback) or ()), *_kept(callback)}
+    return {n: _seen(value) for n, value in vars(callback).items() if n not in known}
+
+
+def _seen(value: Any, depth: int = 0) -> Any:
+    """A value in a form that does not change with it."""
+    if isinstance(value, keras.Variable):
+        value = keras.ops.convert_to_numpy(value)
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tobytes() if value.nbytes <= _BYTES else id(value)
+    if isinstance(value, str | bytes | int | float | complex | None):
+        return repr(value)  # a NaN equals itself
+    if isinstance(value, np.random.Generator):
+        return repr(value.bit_generator.state)
+    if isinstance(value, dict):
+        value = [*value.items()]
+    if not isinstance(value, list | tuple | set | frozenset | deque) or depth == _DEPTH:
+        return id(value)
+    if len(value) > _LENGTH:
+        return len(value)
+    return [_seen(each, depth + 1) for each in value]
+
+
+# `CSVLogger` empties its file when training begins, unless it appends; then it would have the
+# epochs twice that came after the state was saved. So the text of the file is kept.
+
+
+def _is_csv_logger(callback: Any) -> bool:
+    return isinstance(callback, keras.callbacks.CSVLogger) and "://" not in callback.filename
+
+
+def _csv_state(logger: Any) -> dict[str, Any]:
+    if not Path(logger.filename).exists():  # somebody has deleted it
+        return {"keys": logger.keys, "text": ""}
+    with Path(logger.filename).open(newline="") as file:
+        return {"keys": logger.keys, "text": file.read()}
+
+
+def _set_csv_state(logger: Any, state: dict[str, Any]) -> None:
+    if logger.csv_file:
+        logger.csv_file.close()
+    with Path(logger.filename).open("w", newline="") as file:
+        file.write(state["text"])
+    logger.csv_file = Path(logger.filename).open("a")  # noqa: SIM115, closed by the logger
+    logger.keys = state["keys"]
+    if logger.keys is not None:  # else the logger writes the head with its first row
+        names = ["epoch", *logger.keys]
+        logger.writer = csv.DictWriter(logger.csv_file, names, delimiter=logger.sep)
