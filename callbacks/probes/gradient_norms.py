@@ -62,8 +62,7 @@ class GradientNorms(Probe):
     def measure(self):
         layers = _weights_of_layers(self.model)
         weights, *gradients = [
-            [float(square) for square in each]
-            for each in self.call(self._squares, self.loss_scale())
+            [float(square) for square in each] for each in self.call_scaled(self._squares)
         ]
         values = {}
         for part, squares in zip(("", "penalty_"), gradients, strict=False):

@@ -94,10 +94,24 @@ class Probe(keras.callbacks.Callback):
         others = [ops.convert_to_tensor(v.value) for v in other_variables(self.model)]
         return self._functions[name](weights, others, self.data, *arguments)
 
-    def loss_scale(self) -> Any:
-        """The scale of the optimizer's gradients, which keeps those in half precision above 0."""
+    def call_scaled(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Return `call(function, *arguments, scale)`, at a loss scale that nothing overflows at.
+
+        The optimizer's scale keeps gradients in half precision above 0. It may be too large for
+        some of them, which the optimizer finds out in its next steps; here a smaller one is tried
+        until all values are finite.
+        """
         optimizer = self.model.optimizer
-        return ops.ones(()) if optimizer is None else optimizer.scale_loss(ops.ones(()))
+        scale = ops.ones(()) if optimizer is None else optimizer.scale_loss(ops.ones(()))
+        while True:
+            values = self.call(function, *arguments, scale)
+            if float(scale) <= 1 or all(map(_is_finite, keras.tree.flatten(values))):
+                return values
+            scale = ops.maximum(scale / 16, 1.0)
+
+
+def _is_finite(values: Any) -> bool:
+    return bool(ops.all(ops.isfinite(values)))
 
 
 def _array(values: Any) -> Any:

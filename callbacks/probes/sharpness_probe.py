@@ -138,7 +138,7 @@ class SharpnessProbe(Probe):
         """The rises on the way to the worst case."""
         rises = []
         for _ in range(self.steps):
-            loss, direction = self.call(self._uphill, direction, self.rho, self.loss_scale())
+            loss, direction = self.call_scaled(self._uphill, direction, self.rho)
             rises.append(float(loss) - here)
         return [*rises, self._rise(direction, here)]
 

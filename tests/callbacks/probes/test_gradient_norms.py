@@ -120,14 +120,15 @@ def test_embeddings():
     assert any("embedding" in name and value > 0 for name, value in values.items())
 
 
-def test_small_gradients_survive_half_precision():
-    """A gradient of 1e-9 is 0 in float16 unless the loss is scaled."""
+@pytest.mark.parametrize("slope", [1e-9, 10.0])
+def test_small_and_large_gradients_survive_half_precision(slope):
+    """In float16 1e-9 is 0 unless the loss is scaled, and 10 overflows at the initial scale."""
     keras.config.set_dtype_policy("mixed_float16")
     try:
         dense = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")
         model = keras.Sequential([keras.Input((1,)), dense])
-        model.compile("sgd", lambda y, z: 1e-9 * keras.ops.cast(z - y, "float32"))
+        model.compile("sgd", lambda y, z: slope * keras.ops.cast(z - y, "float32"))
     finally:
         keras.config.set_dtype_policy("float32")
     values = measured(model, (np.ones((1, 1)), np.zeros((1, 1))))
-    assert values["gradient_norm"] == pytest.approx(1e-9, rel=1e-2)
+    assert values["gradient_norm"] == pytest.approx(slope, rel=1e-2)
