@@ -130,7 +130,9 @@ class Copier:
         edits, layers = self.edits, [self._input(graph, graph.inputs[0])]
         layers += edits.after.get(id(graph.inputs[0]), [])
         for call in graph.calls:
-            if id(call.operation) in edits.removed:
+            # What is no layer computes a mask; the copies of the layers compute theirs themselves.
+            is_layer = isinstance(call.operation, keras.layers.Layer)
+            if not is_layer or id(call.operation) in edits.removed:
                 continue
             layers += edits.before.get(id(call.node), [])
             layers += [self.layer(call.operation)]

@@ -51,7 +51,7 @@ def regularize(
     the model ends; `spatial_dropout` and `drop_block` after the activation of each convolution;
     `stochastic_depth` to the residual sums, at rates that rise linearly from 0 in their order, the
     last one exact; `drop_connect` around hidden dense and convolutional layers; `noise` after the
-    scaling at each input, and `augmentation` at the input itself. `mixup`, `cutmix` and
+    scaling and masking at each input, and `augmentation` at the input itself. `mixup`, `cutmix` and
     `label_smoothing` need the labels: they are in `report.front`. Dropout and stochastic depth that
     the model has in these places are replaced. New layers are called after the one they stand at:
     `<layer>_dropout`, `<input>_noise`; what takes another's place takes its name.
