@@ -1,10 +1,12 @@
 """`regularize`: a copy of any Keras model, its weights kept, with the regularization asked for."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
+from ..calls import as_call
 from ..models import blueprint_of, preset
 from ..regularization import Regularization
 from .copier import Copier
@@ -130,7 +132,35 @@ def regularize(
     penalties = find(penalize, copier, made)
     before = front(made, wanted, seeds(), ledger)
     ledger.check()
+    _tell_blueprint(model, made, wanted, rules)
     return made, SurgeryReport(made, tuple(ledger.changes), penalties, before)
+
+
+def _tell_blueprint(
+    model: keras.Model, made: Any, wanted: Regularization, rules: Mapping[Any, Any] | None
+) -> None:
+    """Gives the copy of a model of the zoo its blueprint, with what has been changed."""
+    if (blueprint := blueprint_of(model)) is None:
+        return
+    # What was made a part of the model is not to be done a second time by `zoo.train`.
+    inside = {"augmentation": "none"} if "augmentation" in wanted.on() else {}
+    asked = [f"{name}={value!r}" for name, value in wanted.on().items()]
+    asked += [f"rules={_as_text(rules)}"] if rules else []
+    made.blueprint = dataclasses.replace(
+        blueprint,
+        regularization=blueprint.regularization.replace(**{**wanted.on(), **inside}),
+        surgery=(*blueprint.surgery, f"regularize({', '.join(asked)})"),
+    )
+
+
+def _as_text(value: Any) -> str:
+    """Rules as they are written: patterns, and what is asked of what matches."""
+    if isinstance(value, Mapping):
+        pairs = (f"{_as_text(key)}: {_as_text(one)}" for key, one in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, type):
+        return value.__name__
+    return as_call(value) if hasattr(value, "get_config") else repr(value)
 
 
 def _resolved(model: Any, regularization: Any) -> Regularization:

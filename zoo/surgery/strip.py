@@ -1,5 +1,6 @@
 """`strip`: a copy of any Keras model without what acts in training only."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ import keras
 from .. import layers
 from ..augmentation.augmentation import Augmentation
 from ..layers.kernel_wrapper import KernelWrapper
+from ..models import blueprint_of
 from .copier import Copier, config_of
 from .edits import Edits
 from .graph import Call, Graph, is_graph
@@ -44,6 +46,9 @@ def strip(model: keras.Model) -> keras.Model:
     constraints are taken off. What the copy computes at inference is bit by bit the same; the
     original is not changed, and the copy is not compiled.
 
+    The `blueprint` of a model of the zoo keeps what training does, such as mixup: `zoo.train` does
+    that to the copy, too, unless it is told otherwise.
+
     The drop rates of recurrent and attention layers, which are arguments of theirs and no layers,
     stay: with a rate of 0 Keras computes such a layer in another order, and the last bits differ.
 
@@ -78,6 +83,12 @@ def strip(model: keras.Model) -> keras.Model:
                 _plan(each, call, edits)
         made = copier.model(graph)
     _check(made)
+    if blueprint := blueprint_of(model):
+        made.blueprint = dataclasses.replace(
+            blueprint,
+            regularization=blueprint.regularization.only("training"),
+            surgery=(*blueprint.surgery, "strip()"),
+        )
     return made
 
 
