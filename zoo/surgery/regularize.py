@@ -47,13 +47,21 @@ def regularize(
     original is not changed. The copy is not compiled: `compile` follows, and the optimizer starts
     anew.
 
+    Layers that are made of others, such as the transformer blocks of keras-hub or one's own, take
+    no regularizer for the kernels inside. They become `zoo.layers.Penalized`: layers of the same
+    name and of a class derived from theirs, whose config holds the penalties as well. A model
+    of a class of its own, such as a `BertBackbone`, becomes a functional model of the same
+    layers: methods and attributes of the class, `from_preset` and a preprocessor are not part of
+    it. Import `occam.zoo.surgery` before such a model is loaded in another process.
+
     Of a `Regularization`, `l1`, `l2`, `group_lasso`, `orthogonal`, `hoyer` and `max_norm` go to all
     kernels that are not skipped (not to embeddings: name them in a rule); `activity_l1` and
     `activity_l2` to hidden activations; `dropout` before each head, or after a pooling with which
-    the model ends; `spatial_dropout` and `drop_block` after the activation of each convolution;
-    `stochastic_depth` to the residual sums, at rates that rise linearly from 0 in their order, the
-    last one exact; `drop_connect` around hidden dense and convolutional layers; `noise` after the
-    scaling and masking at each input, and `augmentation` at the input itself. `mixup`, `cutmix` and
+    the model ends, and to the drop rates among the arguments of layers that are made of others;
+    `spatial_dropout` and `drop_block` after the activation of each convolution; `stochastic_depth`
+    to the residual sums, at rates that rise linearly from 0 in their order, the last one exact;
+    `drop_connect` around hidden dense and convolutional layers; `noise` after the scaling and
+    masking at each input, and `augmentation` at the input itself. `mixup`, `cutmix` and
     `label_smoothing` need the labels: they are in `report.front`. Dropout and stochastic depth that
     the model has in these places are replaced. New layers are called after the one they stand at:
     `<layer>_dropout`, `<input>_noise`; what takes another's place takes its name.
