@@ -36,6 +36,7 @@ class Penalized(keras.layers.Layer):
 
     _given: Given
     _mended: bool
+    _settled: bool = False
 
     def __call__(self, *args, **kwargs):
         outputs = super().__call__(*args, **kwargs)
@@ -47,6 +48,8 @@ class Penalized(keras.layers.Layer):
         self._settle()
 
     def _settle(self):
+        if self._settled:
+            return
         if not self.trainable:
             # Keras 3.15 hands `trainable=False` of a constructor on to no layer inside.
             for layer in self._flatten_layers(include_self=False):
@@ -64,17 +67,15 @@ class Penalized(keras.layers.Layer):
         return self._mended
 
     def put_penalties(self) -> None:
-        """Puts them on the weights that there are by now.
-
-        Raises:
-            ValueError: the layer is built and has no such weight.
-        """
+        """Puts them on the weights that there are by now."""
         weights = weights_by_key(self)
         for key, values in self._given.items():
             if key in weights:
                 owner, weight = weights[key]
                 for kind, value in values.items():
                     _put(owner, weight, kind, value)
+        settled = self.built and self._given.keys() <= weights.keys()
+        object.__setattr__(self, "_settled", settled)
 
     def layer_config(self) -> dict[str, Any]:
         """The config of the layer itself, of the class that it was before."""

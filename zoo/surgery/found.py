@@ -59,7 +59,7 @@ def find(plan: Penalize, copier: Copier, model: keras.Model) -> tuple[Penalty, .
 def _taken(given: Given, copier: Copier) -> list[Any]:
     if given.part.inside:
         weights = weights_by_key(copier.plain_copy(given.part.owner))
-        return [weights[given.part.inside[given.slot]][1]]
+        return [weights[given.part.inside[given.slot][0]][1]]
     layer = given.part.same_in(copier.plain_copy(given.part.owner))
     name = f"{given.slot}_{given.kind}"
     value = getattr(layer, name, None) or getattr(layer, f"_{name}", None)

@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 import keras
 
-from ..layers.penalized import weights_by_key
 from ..models.wiring import Wiring
 from ..regularization import Regularization
 from .parts import Part, is_normalization
@@ -177,7 +176,7 @@ def _rank(part: Part, slot: str) -> int | None:
 def weight_of(part: Part, slot: str) -> Any:
     """The variable of a layer that a slot stands for, `None` if it is not known."""
     if slot in part.inside:
-        return weights_by_key(part.owner)[part.inside[slot]][1]
+        return part.inside[slot][1]
     holder = getattr(part.layer, "cell", part.layer)
     for name in (f"{slot}_kernel", slot, "kernel" if slot == "depthwise" else ""):
         weight = getattr(holder, name, None) if name else None

@@ -50,7 +50,7 @@ class Part:
         owner: the layer that is called, which holds this one; itself for a layer that is called.
         keys: where it lies in its owner.
         around: what it lies in, from the outermost: models and layers, each with its paths.
-        inside: the keys of weights, by name, that no config has an argument for; see `Penalized`.
+        inside: keys and weights, by name, that no config has an argument for; see `Penalized`.
     """
 
     layer: Any
@@ -59,7 +59,7 @@ class Part:
     owner: Any
     keys: tuple[Key, ...] = ()
     around: tuple[tuple[Any, tuple[str, ...]], ...] = ()
-    inside: Mapping[str, str] = field(default_factory=dict)
+    inside: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -107,12 +107,12 @@ def parts_inside(whole: Part, covered: set[int]) -> Iterator[Part]:
         whole: the layer that is called.
         covered: the identities of weights that an argument of a constructor stands for.
     """
-    inside: dict[int, tuple[Any, tuple[str, ...], dict[str, str]]] = {}
+    inside: dict[int, tuple[Any, tuple[str, ...], dict[str, Any]]] = {}
     for key, (layer, weight) in weights_by_key(whole.layer).items():
         if id(weight) in covered or not any(weight is w for w in layer._trainable_variables):
             continue
         found = inside.setdefault(id(layer), (layer, _names_down_to(whole.layer, layer), {}))
-        found[2][_slot(layer, weight)] = key
+        found[2][_slot(layer, weight)] = key, weight
     for layer, names, keys in inside.values():
         ways = tuple("/".join((path, *names)) for path in whole.paths)
         around = (*whole.around, (whole.layer, whole.paths)) if names else whole.around

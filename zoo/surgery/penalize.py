@@ -194,7 +194,7 @@ class Penalize:
             self.ledger.refuse(asked, part.path, slot, value, why)
             return
         if part.inside:
-            of_weight = self.edits.penalties_of(part.owner).setdefault(part.inside[slot], {})
+            of_weight = self.edits.penalties_of(part.owner).setdefault(part.inside[slot][0], {})
             of_weight[kind] = value
         else:
             part.config[name] = keras.saving.serialize_keras_object(value)
