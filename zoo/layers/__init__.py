@@ -6,6 +6,7 @@ from .drop_block import DropBlock
 from .drop_connect import DropConnect
 from .dropout import Dropout
 from .gaussian_noise import GaussianNoise
+from .penalized import Penalized
 from .residual_branch import ResidualBranch
 from .spatial_dropout import SpatialDropout
 from .stochastic_depth import StochasticDepth
@@ -16,6 +17,7 @@ __all__ = [
     "DropConnect",
     "Dropout",
     "GaussianNoise",
+    "Penalized",
     "ResidualBranch",
     "SpatialDropout",
     "StochasticDepth",

@@ -12,7 +12,7 @@ import keras
 
 from ..regularization import Regularization
 from .architecture import Architecture
-from .blueprint import Blueprint
+from .blueprint import Blueprint, ZooModel
 from .wiring import ACTIVATIONS, KERNELS, MAPS
 
 __all__ = ["APPLICATIONS", "application"]
@@ -142,6 +142,7 @@ class Application(Architecture):
             wanted = blueprint.regularization.only("model")
             if wanted.on():
                 model, _ = regularize(model, wanted, seed=random.getrandbits(31))
+        model = ZooModel(model.input, model.output, name=model.name)
         model.blueprint = blueprint
         return model
 

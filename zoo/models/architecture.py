@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from ..regularization import Regularization
-from .blueprint import Blueprint
+from .blueprint import Blueprint, ZooModel
 from .pretrained import load_weights
 from .wiring import Wiring
 
@@ -70,7 +70,7 @@ class Architecture:
         wiring = Wiring(blueprint.regularization, seed=blueprint.seed)
         logits = self.build(inputs, blueprint.num_classes, wiring, **blueprint.options)
         wiring.check()
-        model = keras.Model(inputs, logits, name=self.name)
+        model = ZooModel(inputs, logits, name=self.name)
         model.blueprint = blueprint
         if blueprint.weights is not None:
             load_weights(model, self.name, blueprint.weights)

@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from .parts import is_drop_rate
+
 __all__ = ["compare_attributes"]
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
@@ -17,11 +19,12 @@ _OF_USE = ("history", "stop_evaluating", "stop_predicting", "stop_training")
 _OF_TRACKING = "_self_"
 
 
-def compare_attributes(original: Any, copy: Any, path: str) -> None:
+def compare_attributes(original: Any, copy: Any, path: str, rate: float | None = None) -> None:
     """Compares numbers, words, arrays, functions, and lists and dictionaries of them.
 
     The weights of the copy are the same, but what its get_config forgets has its default value in
-    it, so that it would compute something else. Layers of Keras and ours forget nothing.
+    it, so that it would compute something else. Layers of Keras and ours forget nothing. `rate` is
+    the new one of the dropout inside of the copy, if it has got one.
 
     Raises:
         ValueError: a layer of someone's own has another such attribute than its copy.
@@ -33,6 +36,8 @@ def compare_attributes(original: Any, copy: Any, path: str) -> None:
         for name, value in vars(old).items():
             own = name not in _of_all() and not name.startswith(private)
             other = vars(new).get(name)
+            if rate is not None and is_drop_rate(name, other) and other == rate:
+                continue
             if own and _is_known(value) and _is_known(other) and not _alike(value, other):
                 raise ValueError(
                     f"Layer {path!r} ({type(old).__name__}) cannot be copied from its config: "
@@ -78,10 +83,16 @@ def _alike(one: Any, other: Any) -> bool:
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(map(_alike, one, other))
     if isinstance(one, FunctionType) and isinstance(other, FunctionType):
-        return one is other or _made_of(one) == _made_of(other)
+        return one is other or _of_keras(one, other) or _made_of(one) == _made_of(other)
     if _is_array(one) or _is_array(other):
         return _same_array(one, other)
     return one == other or (one != one and other != other)  # NaN
+
+
+def _of_keras(one: FunctionType, other: FunctionType) -> bool:
+    """Whether both are one function of Keras, as `ops.silu` and `activations.silu` are."""
+    both = (one, other)
+    return one.__name__ == other.__name__ and all(f.__module__.startswith("keras.") for f in both)
 
 
 def _made_of(function: FunctionType) -> tuple[Any, ...]:

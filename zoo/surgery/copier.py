@@ -1,5 +1,6 @@
 """`Copier`: a copy of a model with some edits, its weights bit by bit those of the original."""
 
+import inspect
 import math
 from typing import Any
 
@@ -7,6 +8,7 @@ import keras
 from keras import tree
 from keras.src.models.functional import Functional
 
+from ..layers.penalized import Penalized, arguments_of, base_of, penalized
 from .edits import Edits
 from .graph import Call, Graph
 from .transfer import Transfer
@@ -31,7 +33,7 @@ class Copier:
 
     def __init__(self, edits: Edits, *, keep: bool = True):
         self.edits = edits
-        self._transfer = Transfer(keep=keep)
+        self._keep, self._transfer = keep, Transfer(keep=keep)
         self._copies: dict[int, Any] = {}
         self._plain: dict[int, Any] = {}
         self.pairs: list[tuple[Any, Any, str]] = []  # original, copy, path
@@ -43,6 +45,8 @@ class Copier:
         """The copy of a model, with its state."""
         self._paths = graph.paths()
         copy = self._model(graph)
+        if type(copy) is not type(graph.model):
+            _check_nesting(graph)
         self._fill()
         _check_complete(graph.model, [*(old for old, _, _ in self.pairs), *self._replaced(graph)])
         return copy
@@ -83,7 +87,7 @@ class Copier:
         for layer, name, initializer in self._initializers:
             setattr(layer, name, initializer)
         for original, made, path in self.pairs:
-            self._transfer(original, made, path)
+            self._transfer(original, made, path, self.edits.rates_inside.get(id(original)))
             if (rate := self.edits.rates.get(id(original))) is not None:
                 made.rate = rate
 
@@ -105,6 +109,10 @@ class Copier:
         path = self.path(operation)
         copy = copy_of(operation, path, self.edits.configs.get(id(operation)))
         if isinstance(operation, keras.layers.Layer):
+            given = self.edits.penalties_of(operation) if self._keep else {}
+            mended = is_mended(operation)
+            if given or mended:
+                copy = penalized(copy, given, mended=mended)
             self._plain[id(operation)] = copy
             self.pairs.append((operation, copy, path))
             self._put_off_initializers(copy)
@@ -130,7 +138,9 @@ class Copier:
         edits, layers = self.edits, [self._input(graph, graph.inputs[0])]
         layers += edits.after.get(id(graph.inputs[0]), [])
         for call in graph.calls:
-            if id(call.operation) in edits.removed:
+            # What is no layer computes a mask; the copies of the layers compute theirs themselves.
+            is_layer = isinstance(call.operation, keras.layers.Layer)
+            if not is_layer or id(call.operation) in edits.removed:
                 continue
             layers += edits.before.get(id(call.node), [])
             layers += [self.layer(call.operation)]
@@ -199,9 +209,30 @@ def config_of(operation: Any, path: str) -> dict[str, Any]:
         ValueError: it has none; the message names it.
     """
     try:
-        return operation.get_config()
+        if isinstance(operation, keras.layers.Layer) and is_mended(operation):
+            return arguments_of(operation)
+        return (
+            operation.layer_config() if isinstance(operation, Penalized) else operation.get_config()
+        )
     except Exception as error:  # of a layer of anyone's
         raise _not_copied(operation, path, error) from error
+
+
+def is_mended(layer: Any) -> bool:
+    """Whether the arguments of a layer are to be read from its attributes, not from its config.
+
+    The `get_config` of some layers of keras-hub fails, or has what the constructor does not take:
+    ViTPatchingAndEmbedding, LlamaTransformerDecoder (0.32). A class of one's own can be corrected.
+    """
+    kind = base_of(type(layer))
+    if kind.__module__.split(".")[0] != "keras_hub" or isinstance(layer, keras.Model):
+        return False
+    try:
+        config = layer.layer_config() if isinstance(layer, Penalized) else layer.get_config()
+    except AttributeError:
+        return True
+    taken = inspect.signature(kind.__init__).parameters
+    return not {*config} <= {*taken, "name", "trainable", "dtype", "activity_regularizer"}
 
 
 def copy_of(operation: Any, path: str, config: dict[str, Any] | None = None) -> Any:
@@ -213,21 +244,22 @@ def copy_of(operation: Any, path: str, config: dict[str, Any] | None = None) -> 
     config = config_of(operation, path) if config is None else config
     if _is_known(type(operation).__module__) or _builds(operation):
         _put_off_building(config)
-    said = set(config)
+    said = dict(config)
     try:
         if type(operation) is keras.layers.Lambda:
             return _copy_of_lambda(operation, config)
-        made = type(operation).from_config(config)
+        made = base_of(type(operation)).from_config(dict(config))  # some empty what they get
     except Exception as error:  # of a layer of anyone's
         raise _not_copied(operation, path, error) from error
     _complete(made, operation, said)
     return made
 
 
-def _complete(made: Any, operation: Any, said: set[str]) -> None:
+def _complete(made: Any, operation: Any, said: dict[str, Any]) -> None:
     """What every layer has, where a get_config of someone's own does not say it."""
-    if "name" not in said:
-        made.name = operation.name
+    name = said.get("name", operation.name)
+    if made.name != name:  # some layers of keras-hub add to the name that they are given
+        made.name = name
     if isinstance(operation, keras.layers.Layer):
         if "trainable" not in said:
             made.trainable = operation.trainable
@@ -285,6 +317,23 @@ def _copy_of_lambda(layer: Any, config: dict[str, Any]) -> keras.layers.Lambda:
         arguments=layer.arguments,
         **{name: config[name] for name in kept if name in config},
     )
+
+
+def _check_nesting(graph: Graph) -> None:
+    """Raises ValueError if a copy of Keras' own class could be saved, and not be loaded again."""
+    models: dict[int, set[str]] = {}
+    for each in graph.walk():
+        for call in each.calls:
+            if getattr(call.operation, "weights", ()) and id(call.operation) not in each.inner:
+                where = models.setdefault(id(call.operation), set())
+                where.add(each.path or each.model.name)
+                if len(where) > 1:
+                    raise ValueError(
+                        f"{type(graph.model).__name__} {graph.model.name!r} calls layer "
+                        f"{call.operation.name!r} in the models {' and '.join(sorted(where))}. A "
+                        "functional model, which the copy would be, cannot be loaded with such a "
+                        "layer: regularize the inner model by itself."
+                    )
 
 
 def _check_complete(model: keras.Model, known: list[Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from ..layers import Penalized
 from .graph import Graph
 
 __all__ = ["Edits", "Seeds"]
@@ -23,6 +24,9 @@ class Edits:
         swapped: what makes the layer that takes the place of another, by the identity of the one.
         rewired: what is called in place of a call, by the identity of its node.
         rates: of copies of layers that draw, by the identity of the original.
+        penalties: regularizers and constraints of weights inside of layers, by the identity of the
+            layer and the key of the weight, in place of those that it has; see `Penalized`.
+        rates_inside: the new rates of the dropout inside of layers, by the identity of the layer.
         removed: identities of layers that are left out; what they got is passed on.
         input_shape: of the only input, without the batch; `None` leaves it.
     """
@@ -33,9 +37,18 @@ class Edits:
     swapped: dict[int, Callable[[Any], Any]] = field(default_factory=dict)
     rewired: dict[int, Callable[..., Any]] = field(default_factory=dict)
     rates: dict[int, float] = field(default_factory=dict)
+    penalties: dict[int, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    rates_inside: dict[int, float] = field(default_factory=dict)
     removed: set[int] = field(default_factory=set)
     input_shape: tuple[int, ...] | None = None
     _names: dict[int, set[str]] = field(default_factory=dict)
+
+    def penalties_of(self, layer: Any) -> dict[str, dict[str, Any]]:
+        """What the copy of a layer is given inside, to be edited; at first what the layer has."""
+        if id(layer) not in self.penalties:
+            has = layer.penalties if isinstance(layer, Penalized) else {}
+            self.penalties[id(layer)] = {key: dict(values) for key, values in has.items()}
+        return self.penalties[id(layer)]
 
     def name(self, graph: Graph, wanted: str) -> str:
         """`wanted`, or with the first number that makes it a new name in a model."""

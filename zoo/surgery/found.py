@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from ..layers.penalized import weights_by_key
 from .copier import Copier
 from .graph import Located
 from .kernels import PENALTIES
@@ -56,6 +57,9 @@ def find(plan: Penalize, copier: Copier, model: keras.Model) -> tuple[Penalty, .
 
 
 def _taken(given: Given, copier: Copier) -> list[Any]:
+    if given.part.inside:
+        weights = weights_by_key(copier.plain_copy(given.part.owner))
+        return [weights[given.part.inside[given.slot][0]][1]]
     layer = given.part.same_in(copier.plain_copy(given.part.owner))
     name = f"{given.slot}_{given.kind}"
     value = getattr(layer, name, None) or getattr(layer, f"_{name}", None)

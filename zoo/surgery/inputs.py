@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import keras
+
 from .. import layers
 from ..augmentation import Pipeline, resolve_augmentation
 from .placer import Placer, real
-from .places import first_of_data
+from .places import preprocessing
 
 __all__ = ["augmentation", "noise"]
 
@@ -13,7 +15,7 @@ _RANKS = {1: "a table", 2: "a series", 3: "an image"}
 
 
 def noise(placer: Placer, stddev: float) -> None:
-    """Plans Gaussian noise on each input, after the scaling at the start of the model.
+    """Plans Gaussian noise on each input, after its scaling and masking.
 
     Args:
         placer: what puts it into the model.
@@ -24,7 +26,8 @@ def noise(placer: Placer, stddev: float) -> None:
         if not real(tensor):
             placer.ledger.refuse(("noise",), name, "", None, f"it holds {tensor.dtype}")
             continue
-        place = first_of_data(placer.graph, tensor)
+        calls = preprocessing(placer.graph, tensor)
+        place = calls[-1].outputs[0] if calls else tensor
         kind, name = layers.GaussianNoise, f"{name}_noise"
         placer.after(("noise",), placer.graph, place, kind, name, stddev)
 
@@ -42,7 +45,7 @@ def augmentation(placer: Placer, tier: str, value_range: Any) -> None:
     """
     for tensor in placer.graph.inputs:
         name, shape = tensor._keras_history.operation.name, tuple(tensor.shape[1:])
-        if why := _objection(tensor, shape):
+        if why := _objection(tensor, shape) or _masked(placer, tensor):
             placer.ledger.refuse(("augmentation",), name, "", None, why)
             continue
         given = {"value_range": _checked(value_range)} if len(shape) == 3 else {}
@@ -58,6 +61,14 @@ def _objection(tensor: Any, shape: tuple[Any, ...]) -> str:
     if len(shape) < 3 and not real(tensor):
         return f"it holds {tensor.dtype}"
     return "its length is open: give input_shape" if len(shape) == 2 and None in shape else ""
+
+
+def _masked(placer: Placer, tensor: Any) -> str:
+    """Why an input whose padding is recognized by its value cannot be augmented."""
+    calls = preprocessing(placer.graph, tensor)
+    if not any(isinstance(call.operation, keras.layers.Masking) for call in calls):
+        return ""
+    return "its padding would not be masked any more: augment the data before it is padded"
 
 
 def _checked(value_range: Any) -> Any:

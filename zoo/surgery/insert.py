@@ -6,10 +6,12 @@ from .. import layers
 from ..regularization import Regularization
 from .connections import drop_connect
 from .depth import stochastic_depth
-from .graph import Call, Graph
+from .graph import Call, Graph, Located
 from .inputs import augmentation, noise
+from .parts import Part, is_known, parts_of, rates_inside
 from .placer import Placer, real
 from .places import Head, activated_convolutions, heads
+from .roles import is_plain_dropout
 from .rules import INSERTED, Rule
 
 __all__ = ["insert"]
@@ -42,6 +44,10 @@ def insert(
     if on.dropout:
         for head in heads(placer.graph):
             _at_head(placer, head, on.dropout)
+        for place in placer.graph.layers():
+            paths = tuple(place.paths)
+            if not any(rule.nothing and rule.means(place.layer, paths) for rule in rules):
+                _inside(placer, place, on.dropout)
     if on.drop_connect:
         drop_connect(placer, on.drop_connect)
 
@@ -124,3 +130,37 @@ def _at_head(placer: Placer, head: Head, rate: float) -> None:
         placer.edits.before.setdefault(id(call.node), []).append(layer)
         where = f"before {call.operation.name}"
         placer.ledger.done(asked, graph.join(layer.name), where, layer)
+
+
+def _inside(placer: Placer, place: Located, rate: float) -> None:
+    """Sets the drop rates of a layer that is made of others, such as a transformer block."""
+    layer, paths = place.layer, tuple(place.paths)
+    if placer.skip.layer(layer, paths):
+        return
+    asked, reached = ("dropout",), set()
+    for part in parts_of(layer, paths, placer.edits.configs[id(layer)]):
+        for name in rates_inside(part):
+            reached |= {id(inner) for inner in part.layer._flatten_layers()}
+            if why := _would_compute_otherwise(part, name):
+                placer.ledger.refuse(asked, part.path, name, None, why)
+                continue
+            where = f"{name}, instead of {part.config[name]:g}"
+            part.config[name] = placer.edits.rates_inside[id(layer)] = rate
+            placer.ledger.done(asked, part.path, where, layers.Dropout(rate))
+    for inner in layer._flatten_layers(include_self=False):
+        if is_plain_dropout(inner) and id(inner) not in reached and not is_known(layer):
+            why = f"{type(layer).__name__} takes no rate for what drops inside of it"
+            placer.ledger.refuse(asked, paths[0], inner.name, None, why)
+
+
+def _would_compute_otherwise(part: Part, name: str) -> str:
+    """Why a rate of 0 has to stay 0; empty if it can be another."""
+    own_rate = "attention" not in name and any("attention" in key for key in rates_inside(part))
+    inside = part.layer._flatten_layers(include_self=False)
+    attends = any("Attention" in type(inner).__name__ for inner in inside)
+    if part.config[name] or own_rate or not attends:
+        return ""
+    return (
+        "attention that drops nothing computes in another order, and the last bits of its outputs "
+        f"would differ: make the layer with {name} above 0, then regularize"
+    )

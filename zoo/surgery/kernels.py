@@ -70,7 +70,23 @@ class Asked(NamedTuple):
 
 def is_kernel(part: Part, slot: str) -> bool:
     """Whether a weight is one that connects units: no bias, scale, slope or embedding."""
+    if slot in part.inside:
+        return _connects(part, slot)
     return slot not in ("embeddings", "alpha") and not is_bias(slot) and not is_scale(part, slot)
+
+
+_NO_KERNELS = ("bias", "embedding", "token", "position", "gamma", "beta", "scale", "alpha")
+
+
+def _connects(part: Part, slot: str) -> bool:
+    """The same of a weight inside of a layer, by its name and shape."""
+    weight = weight_of(part, slot)
+    if is_normalization(part.layer) or isinstance(part.layer, keras.layers.Embedding):
+        return False
+    if "kernel" in weight.name:
+        return len(weight.shape) > 1
+    named_otherwise = any(word in weight.name for word in _NO_KERNELS)
+    return not named_otherwise and sum(size > 1 for size in weight.shape) > 1
 
 
 def is_bias(slot: str) -> bool:
@@ -158,7 +174,9 @@ def _rank(part: Part, slot: str) -> int | None:
 
 
 def weight_of(part: Part, slot: str) -> Any:
-    """The variable of a layer of Keras that a slot stands for, `None` if it is not known."""
+    """The variable of a layer that a slot stands for, `None` if it is not known."""
+    if slot in part.inside:
+        return part.inside[slot][1]
     holder = getattr(part.layer, "cell", part.layer)
     for name in (f"{slot}_kernel", slot, "kernel" if slot == "depthwise" else ""):
         weight = getattr(holder, name, None) if name else None

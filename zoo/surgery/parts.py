@@ -1,12 +1,25 @@
 """`Part`: a layer, or a layer inside of one, with the place of its config."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 
-__all__ = ["ACTIVITY", "Part", "is_normalization", "parts_of", "slots"]
+from ..layers.penalized import base_of, weights_by_key
+
+__all__ = [
+    "ACTIVITY",
+    "Part",
+    "is_drop_rate",
+    "is_known",
+    "is_normalization",
+    "parts_inside",
+    "parts_of",
+    "rates_inside",
+    "slots",
+]
 
 ACTIVITY = "activity"
 
@@ -17,6 +30,8 @@ _NORMALIZATIONS = (
     keras.layers.RMSNormalization,
     keras.layers.UnitNormalization,
 )
+
+_DROP_RATE = re.compile("(^|_)dropout(_rate|_prob)?$")
 
 Key = tuple[str, str | None]  # an argument of a layer, and the name in it if it is a list
 
@@ -35,6 +50,7 @@ class Part:
         owner: the layer that is called, which holds this one; itself for a layer that is called.
         keys: where it lies in its owner.
         around: what it lies in, from the outermost: models and layers, each with its paths.
+        inside: keys and weights, by name, that no config has an argument for; see `Penalized`.
     """
 
     layer: Any
@@ -43,6 +59,7 @@ class Part:
     owner: Any
     keys: tuple[Key, ...] = ()
     around: tuple[tuple[Any, tuple[str, ...]], ...] = ()
+    inside: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -51,8 +68,8 @@ class Part:
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """What its constructor takes a regularizer for: `kernel`, `bias`, `recurrent`, ..."""
-        return slots(self.config)
+        """What can be penalized: `kernel`, `bias`, `recurrent`, ..."""
+        return tuple(self.inside) or slots(self.config)
 
     def same_in(self, owner: Any) -> Any:
         """The layer that lies in `owner`, a copy of this part's, where this one lies."""
@@ -81,6 +98,41 @@ def parts_of(
 ) -> Iterator[Part]:
     """A layer that is called, and all layers that its config describes."""
     yield from _visit(Part(layer, paths, config, layer, (), around))
+
+
+def parts_inside(whole: Part, covered: set[int]) -> Iterator[Part]:
+    """The layers inside of one that is called, with the weights that no config speaks of.
+
+    Args:
+        whole: the layer that is called.
+        covered: the identities of weights that an argument of a constructor stands for.
+    """
+    inside: dict[int, tuple[Any, tuple[str, ...], dict[str, Any]]] = {}
+    for key, (layer, weight) in weights_by_key(whole.layer).items():
+        if id(weight) in covered or not any(weight is w for w in layer._trainable_variables):
+            continue
+        found = inside.setdefault(id(layer), (layer, _names_down_to(whole.layer, layer), {}))
+        found[2][_slot(layer, weight)] = key, weight
+    for layer, names, keys in inside.values():
+        ways = tuple("/".join((path, *names)) for path in whole.paths)
+        around = (*whole.around, (whole.layer, whole.paths)) if names else whole.around
+        yield Part(layer, ways, {}, whole.layer, (), around, keys)
+
+
+def _names_down_to(layer: Any, wanted: Any) -> tuple[str, ...]:
+    """The names of the layers in `layer` down to one inside of it."""
+    for inner in layer._flatten_layers(include_self=False, recursive=False):
+        if inner is wanted:
+            return (inner.name,)
+        if names := _names_down_to(inner, wanted):
+            return (inner.name, *names)
+    return ()
+
+
+def _slot(layer: Any, weight: Any) -> str:
+    if "Depthwise" in type(layer).__name__ and weight.name == "kernel":
+        return "depthwise"
+    return weight.name.removesuffix("_kernel")
 
 
 def _visit(part: Part) -> Iterator[Part]:
@@ -118,6 +170,24 @@ def _held(layer: Any, argument: str, name: str | None) -> Any:
         several = found if isinstance(found, list | tuple) else ()
         found = next((one for one in several if getattr(one, "name", None) == name), None)
     return found if isinstance(found, keras.layers.Layer) else None
+
+
+def rates_inside(part: Part) -> list[str]:
+    """The drop rates among the arguments of a layer that is made of others and is not of Keras."""
+    if is_known(part.layer):
+        return []
+    return [name for name, value in part.config.items() if is_drop_rate(name, value)]
+
+
+def is_known(layer: Any) -> bool:
+    """Whether a layer is one of Keras or ours, which have rules of their own."""
+    return base_of(type(layer)).__module__.split(".")[0] in ("keras", "occam")
+
+
+def is_drop_rate(name: str, value: Any) -> bool:
+    """Whether an argument or an attribute says how much is dropped."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and _DROP_RATE.search(name) is not None
 
 
 def is_normalization(layer: Any) -> bool:

@@ -13,9 +13,18 @@ from .copier import config_of
 from .edits import Edits
 from .graph import Graph, Located
 from .hints import subclassed
-from .kernels import UNKNOWN, Asked, asked_of, is_kernel, limit_of, weight_of
+from .kernels import (
+    UNKNOWN,
+    Asked,
+    asked_of,
+    is_bias,
+    is_kernel,
+    is_scale,
+    limit_of,
+    weight_of,
+)
 from .ledger import Ledger
-from .parts import ACTIVITY, Part, parts_of
+from .parts import ACTIVITY, Part, parts_inside, parts_of
 from .places import heads
 from .roles import core, is_activation, rectifies
 from .rules import Rule, Skip
@@ -78,7 +87,9 @@ class Penalize:
         config = self.edits.configs.setdefault(
             id(place.layer), config_of(place.layer, place.paths[0])
         )
-        return list(parts_of(place.layer, paths, config, around))
+        described = list(parts_of(place.layer, paths, config, around))
+        covered = {id(w) for part in described for slot in part.slots for w in _covered(part, slot)}
+        return [*described, *parts_inside(described[0], covered)]
 
     def check(self, rule: Rule, graph: Graph | None) -> None:
         """Notes what a rule asks for, and says if it means nothing in this model.
@@ -135,9 +146,7 @@ class Penalize:
         return next((rule for rule in self.rules if rule.covers(part, slot)), None)
 
     def _weight(self, part: Part, slot: str) -> None:
-        known = weight_of(part, slot)
-        one = isinstance(known, keras.Variable)
-        self.decided |= set(map(id, [known] if one else part.layer.weights))
+        self.decided |= set(map(id, _covered(part, slot)))
         rule = self.rule_for(part, slot)
         if rule and rule.nothing:
             return
@@ -145,7 +154,7 @@ class Penalize:
         word, penalty = rule.penalty(part, slot) if rule else ("", None)
         if penalty is not None and (word or not skipped or rule.names(slot)):
             self._give(rule.asked_as(word), part, "regularizer", slot, penalty)
-        elif not skipped and slot not in ("embeddings", "alpha"):
+        elif not skipped and _is_meant(part, slot):
             asked = asked_of(self.regularization, part, slot)
             fields = tuple(asked.taken.on())
             self._give(fields, part, "regularizer", slot, self._penalty(asked))
@@ -179,12 +188,16 @@ class Penalize:
             return
         name = f"{slot}_{kind}"
         why = _objection(part, slot)
-        if name not in part.config:
+        if name not in part.config and not part.inside:
             why = f"{type(part.layer).__name__} takes no {name}"
         if why:
             self.ledger.refuse(asked, part.path, slot, value, why)
             return
-        part.config[name] = keras.saving.serialize_keras_object(value)
+        if part.inside:
+            of_weight = self.edits.penalties_of(part.owner).setdefault(part.inside[slot][0], {})
+            of_weight[kind] = value
+        else:
+            part.config[name] = keras.saving.serialize_keras_object(value)
         self.given.append(Given(asked, part, kind, slot, value))
 
     def _activity(self, place: Located, ends: set[int]) -> None:
@@ -202,6 +215,22 @@ class Penalize:
         config = self.edits.configs[id(layer)]
         config["activity_regularizer"] = keras.saving.serialize_keras_object(penalty)
         self.activities.append((asked, place, penalty))
+
+
+def _covered(part: Part, slot: str) -> list[Any]:
+    """The weights that an argument of a layer stands for."""
+    known = weight_of(part, slot)
+    if isinstance(known, keras.Variable) and not isinstance(part.owner, keras.layers.Bidirectional):
+        return [known]
+    # Where it is not known which, all of them; a Bidirectional has two layers of one config.
+    return (part.layer if known is None else part.owner).weights
+
+
+def _is_meant(part: Part, slot: str) -> bool:
+    """Whether a `Regularization` is about a weight, if it is not skipped."""
+    if part.inside:
+        return is_kernel(part, slot) or is_bias(slot) or is_scale(part, slot)
+    return slot not in ("embeddings", "alpha")
 
 
 def _objection(part: Part, slot: str) -> str:

@@ -18,7 +18,7 @@ from .roles import (
     rectifies,
 )
 
-__all__ = ["Head", "activated_convolutions", "first_of_data", "heads"]
+__all__ = ["Head", "activated_convolutions", "heads", "preprocessing"]
 
 _HEADS = (keras.layers.Dense, keras.layers.EinsumDense)
 _POOLINGS = (
@@ -37,7 +37,12 @@ _AFTER_HEADS = (
     keras.layers.Identity,
     keras.layers.Rescaling,
 )
-_PREPROCESSING = (keras.layers.Rescaling, keras.layers.Normalization, Augmentation)
+_PREPROCESSING = (
+    keras.layers.Rescaling,
+    keras.layers.Normalization,
+    keras.layers.Masking,  # which knows masked steps by their values: noise comes after it
+    Augmentation,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,10 +132,19 @@ def _activated(graph: Graph, call: Call) -> Any:
     return tensor
 
 
-def first_of_data(graph: Graph, tensor: Any) -> Any:
-    """What an input has become after augmentation, scaling and standardizing at the start."""
-    users = graph.users(tensor)
+def preprocessing(graph: Graph, tensor: Any) -> list[Call]:
+    """The calls that augment, scale, standardize and mask an input at the start of a model."""
+    found: list[Call] = []
+    users = _layers_taking(graph, tensor)
     while len(users) == 1 and isinstance(users[0].operation, _PREPROCESSING):
-        tensor = users[0].outputs[0]
-        users = graph.users(tensor)
-    return tensor
+        found += users
+        users = _layers_taking(graph, users[0].outputs[0])
+    return found
+
+
+def _layers_taking(graph: Graph, tensor: Any) -> list[Call]:
+    """What takes a tensor, apart from the operation that computes a mask of it for `Masking`."""
+    users = graph.users(tensor)
+    if not any(isinstance(call.operation, keras.layers.Masking) for call in users):
+        return users
+    return [call for call in users if isinstance(call.operation, keras.layers.Layer)]

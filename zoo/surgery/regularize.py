@@ -1,10 +1,12 @@
 """`regularize`: a copy of any Keras model, its weights kept, with the regularization asked for."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
+from ..calls import as_call
 from ..models import blueprint_of, preset
 from ..regularization import Regularization
 from .copier import Copier
@@ -45,13 +47,21 @@ def regularize(
     original is not changed. The copy is not compiled: `compile` follows, and the optimizer starts
     anew.
 
+    Layers that are made of others, such as the transformer blocks of keras-hub or one's own, take
+    no regularizer for the kernels inside. They become `zoo.layers.Penalized`: layers of the same
+    name and of a class derived from theirs, whose config holds the penalties as well. A model
+    of a class of its own, such as a `BertBackbone`, becomes a functional model of the same
+    layers: methods and attributes of the class, `from_preset` and a preprocessor are not part of
+    it. Import `occam.zoo.surgery` before such a model is loaded in another process.
+
     Of a `Regularization`, `l1`, `l2`, `group_lasso`, `orthogonal`, `hoyer` and `max_norm` go to all
     kernels that are not skipped (not to embeddings: name them in a rule); `activity_l1` and
     `activity_l2` to hidden activations; `dropout` before each head, or after a pooling with which
-    the model ends; `spatial_dropout` and `drop_block` after the activation of each convolution;
-    `stochastic_depth` to the residual sums, at rates that rise linearly from 0 in their order, the
-    last one exact; `drop_connect` around hidden dense and convolutional layers; `noise` after the
-    scaling at each input, and `augmentation` at the input itself. `mixup`, `cutmix` and
+    the model ends, and to the drop rates among the arguments of layers that are made of others;
+    `spatial_dropout` and `drop_block` after the activation of each convolution; `stochastic_depth`
+    to the residual sums, at rates that rise linearly from 0 in their order, the last one exact;
+    `drop_connect` around hidden dense and convolutional layers; `noise` after the scaling and
+    masking at each input, and `augmentation` at the input itself. `mixup`, `cutmix` and
     `label_smoothing` need the labels: they are in `report.front`. Dropout and stochastic depth that
     the model has in these places are replaced. New layers are called after the one they stand at:
     `<layer>_dropout`, `<input>_noise`; what takes another's place takes its name.
@@ -130,7 +140,35 @@ def regularize(
     penalties = find(penalize, copier, made)
     before = front(made, wanted, seeds(), ledger)
     ledger.check()
+    _tell_blueprint(model, made, wanted, rules)
     return made, SurgeryReport(made, tuple(ledger.changes), penalties, before)
+
+
+def _tell_blueprint(
+    model: keras.Model, made: Any, wanted: Regularization, rules: Mapping[Any, Any] | None
+) -> None:
+    """Gives the copy of a model of the zoo its blueprint, with what has been changed."""
+    if (blueprint := blueprint_of(model)) is None:
+        return
+    # What was made a part of the model is not to be done a second time by `zoo.train`.
+    inside = {"augmentation": "none"} if "augmentation" in wanted.on() else {}
+    asked = [f"{name}={value!r}" for name, value in wanted.on().items()]
+    asked += [f"rules={_as_text(rules)}"] if rules else []
+    made.blueprint = dataclasses.replace(
+        blueprint,
+        regularization=blueprint.regularization.replace(**{**wanted.on(), **inside}),
+        surgery=(*blueprint.surgery, f"regularize({', '.join(asked)})"),
+    )
+
+
+def _as_text(value: Any) -> str:
+    """Rules as they are written: patterns, and what is asked of what matches."""
+    if isinstance(value, Mapping):
+        pairs = (f"{_as_text(key)}: {_as_text(one)}" for key, one in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, type):
+        return value.__name__
+    return as_call(value) if hasattr(value, "get_config") else repr(value)
 
 
 def _resolved(model: Any, regularization: Any) -> Regularization:

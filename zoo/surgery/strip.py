@@ -1,5 +1,6 @@
 """`strip`: a copy of any Keras model without what acts in training only."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -8,10 +9,11 @@ import keras
 from .. import layers
 from ..augmentation.augmentation import Augmentation
 from ..layers.kernel_wrapper import KernelWrapper
+from ..models import blueprint_of
 from .copier import Copier, config_of
 from .edits import Edits
 from .graph import Call, Graph, is_graph
-from .parts import parts_of
+from .parts import parts_of, rates_inside
 from .preparation import prepared
 from .roles import core, is_sample_dropout
 
@@ -44,8 +46,12 @@ def strip(model: keras.Model) -> keras.Model:
     constraints are taken off. What the copy computes at inference is bit by bit the same; the
     original is not changed, and the copy is not compiled.
 
-    The drop rates of recurrent and attention layers, which are arguments of theirs and no layers,
-    stay: with a rate of 0 Keras computes such a layer in another order, and the last bits differ.
+    The `blueprint` of a model of the zoo keeps what training does, such as mixup: `zoo.train` does
+    that to the copy, too, unless it is told otherwise.
+
+    The drop rates of recurrent and attention layers, and of layers that are made of others, such as
+    transformer blocks, stay. They are arguments of these layers and no layers of the model: with a
+    rate of 0 Keras computes in another order, and the last bits differ.
 
     Args:
         model: any functional, sequential or nested model; a subclassed one as far as its config
@@ -77,7 +83,13 @@ def strip(model: keras.Model) -> keras.Model:
             for call in each.calls:
                 _plan(each, call, edits)
         made = copier.model(graph)
-    _check(made)
+    _check(made, _with_a_rate(copier, made))
+    if blueprint := blueprint_of(model):
+        made.blueprint = dataclasses.replace(
+            blueprint,
+            regularization=blueprint.regularization.only("training"),
+            surgery=(*blueprint.surgery, "strip()"),
+        )
     return made
 
 
@@ -160,9 +172,8 @@ def _bare_config(layer: Any, path: str) -> dict[str, Any]:
     return config
 
 
-def _check(model: keras.Model) -> None:
+def _check(model: keras.Model, inside: set[int]) -> None:
     """Raises ValueError if something that acts in training only is left."""
-    inside = {id(one) for la in model._flatten_layers() for one in _inside_of_attention(la)}
     for layer in model._flatten_layers():
         drops = is_training_only(layer) and id(layer) not in inside
         if drops or layer.activity_regularizer is not None:
@@ -173,9 +184,14 @@ def _check(model: keras.Model) -> None:
                 raise ValueError(_left(weight.path, type(part).__name__))
 
 
-def _inside_of_attention(layer: Any) -> list[Any]:
-    is_attention = isinstance(layer, _ATTENTION)
-    return layer._flatten_layers(include_self=False) if is_attention else []
+def _with_a_rate(copier: Copier, model: keras.Model) -> set[int]:
+    """The identities of layers inside of others whose own argument says how much is dropped."""
+    holders = [layer for layer in model._flatten_layers() if isinstance(layer, _ATTENTION)]
+    for old, copy, path in copier.pairs:
+        config = copier.edits.configs.get(id(old), {})
+        parts = parts_of(old, (path,), config)
+        holders += [part.same_in(copy) for part in parts if rates_inside(part)]
+    return {id(one) for holder in holders for one in holder._flatten_layers(include_self=False)}
 
 
 def _left(path: str, what: str) -> str:

@@ -23,15 +23,18 @@ class Transfer:
         self.originals: dict[int, Any] = {}  # weights, by the identity of their copies
         self._copies: dict[int, Any] = {}
 
-    def __call__(self, original: Any, copy: Any, path: str) -> None:
-        """Copies all weights and assets.
+    def __call__(self, original: Any, copy: Any, path: str, rate: float | None = None) -> None:
+        """Copies all weights and assets; `rate` is the new one of the dropout inside, if any.
 
         Raises:
             ValueError: the copy, made from the config of the original, has other weights, shares
                 them otherwise, or lacks a penalty of the original; the message says what to do.
         """
         originals, copies = original.weights, _ordered(copy.weights, original.weights)
+        tied = [weight.path for weight in originals if id(weight) in self._copies]
         if [_form(w) for w in originals] != [_form(w) for w in copies]:
+            if tied:
+                raise ValueError(_of_another(path, tied[0]))
             raise ValueError(
                 f"Layer {path!r} ({type(original).__name__}) cannot be copied: made from its "
                 f"config it has the weights {_listed(copies)}. Received: {_listed(originals)}. "
@@ -45,14 +48,11 @@ class Transfer:
             if new.trainable != old.trainable:
                 new.trainable = old.trainable
         _finish(original, copy)
-        compare_attributes(original, copy, path)
+        compare_attributes(original, copy, path, rate)
 
     def _check(self, old: Any, new: Any, path: str) -> None:
         if self._copies.setdefault(id(old), new) is not new:
-            raise ValueError(
-                f"Layer {path!r}: its weight {old.path!r} is another layer's as well, which their "
-                "configs do not say, so that the copy would have two. Call one layer twice instead."
-            )
+            raise ValueError(_of_another(path, old.path))
         for what in ("regularizer", "constraint") if self.keep else ():
             if getattr(old, what) is not None and getattr(new, what) is None:
                 raise ValueError(
@@ -60,6 +60,13 @@ class Transfer:
                     f"not have, and that would be lost. Take {old.name}.{what} away and ask for it "
                     "with rules."
                 )
+
+
+def _of_another(path: str, weight: str) -> str:
+    return (
+        f"Layer {path!r}: its weight {weight!r} is another layer's as well, which their configs do "
+        "not say, so that the copy would have two. Call one layer twice instead."
+    )
 
 
 def _ordered(weights: list[Any], like: list[Any]) -> list[Any]:

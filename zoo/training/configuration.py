@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import numbers
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -30,6 +31,8 @@ def regularization_of(
     """
     blueprint = blueprint_of(model)
     if blueprint is None:
+        if regularization is None:
+            _warn_of_inner(model)
         wanted = resolve(regularization, model.name)
         if unmet := wanted.only("model").on():
             raise ValueError(
@@ -47,6 +50,19 @@ def regularization_of(
             f"{', '.join(Regularization.names('training'))} of it. Received: {wanted}"
         )
     return wanted
+
+
+def _warn_of_inner(model: keras.Model) -> None:
+    """Says what a model of the zoo inside of another one was made for, which is not done."""
+    for layer in model._flatten_layers(include_self=False):
+        blueprint = blueprint_of(layer)
+        if blueprint and (training := blueprint.regularization.only("training")).on():
+            warnings.warn(
+                f"{layer.name!r} was made with {training} and is part of the model {model.name!r}, "
+                "which is trained without: give zoo.train a regularization, Regularization() for "
+                "none.",
+                stacklevel=4,
+            )
 
 
 def check_arguments(

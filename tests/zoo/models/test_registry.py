@@ -1,3 +1,8 @@
+import copy
+import json
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -233,6 +238,79 @@ def test_blueprint_rebuilds_the_model():
     again = build("mlp", blueprint.regularization, units=(7,), seed=blueprint.seed)
     for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def saved_and_loaded(model, tmp_path):
+    model.save(tmp_path / "model.keras")
+    return keras.saving.load_model(tmp_path / "model.keras")
+
+
+COPIES = {
+    "save": saved_and_loaded,
+    "clone": lambda model, _: keras.models.clone_model(model),
+    "deepcopy": lambda model, _: copy.deepcopy(model),
+    "from_config": lambda model, _: type(model).from_config(model.get_config()),
+    "json": lambda model, _: keras.models.model_from_json(model.to_json()),
+    "clone of a clone": lambda model, _: keras.models.clone_model(keras.models.clone_model(model)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")  # Keras 3.15
+@pytest.mark.parametrize(
+    ("copied", "kind"),
+    [
+        *((copied, "created") for copied in COPIES),
+        *(("save", kind) for kind in ("regularized", "quantized")),
+        *(("clone", kind) for kind in ("regularized", "quantized")),
+    ],
+)
+def test_a_copy_has_the_blueprint(copied, kind, tmp_path):
+    model = build("mlp", "medium", units=[7])
+    if kind == "regularized":
+        model, _ = zoo.regularize(model, zoo.Regularization(l2=1e-3, mixup=0.2))
+    if kind == "quantized":
+        model.quantize("int8")
+    assert model.blueprint.options == {"units": (7,)}
+    assert COPIES[copied](model, tmp_path).blueprint == model.blueprint
+
+
+def test_a_model_of_keras_applications_keeps_its_blueprint():
+    model = zoo.create_model(
+        "applications/MobileNetV2", input_shape=(32, 32, 3), num_classes=3, regularization="light"
+    )
+    assert model.blueprint.regularization == zoo.preset("applications/MobileNetV2", "light")
+    assert keras.models.clone_model(model).blueprint == model.blueprint
+
+
+def test_another_process_reads_the_blueprint(tmp_path):
+    model = build("mlp", "medium", units=(7,))
+    model.save(tmp_path / "model.keras")
+    code = (
+        "import sys, keras; from occam.zoo import models; "
+        "print(models.blueprint_of(keras.saving.load_model(sys.argv[1])))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "model.keras")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(model.blueprint)
+
+
+def test_surgery_is_part_of_the_blueprint():
+    built = zoo.Regularization(dropout=0.1, mixup=0.4, augmentation="light")
+    model = build("resnet1d", built)
+    rules = {"logits": {"kernel": zoo.regularizers.L1(1e-3)}}
+    regularized, _ = zoo.regularize(model, zoo.Regularization(l2=1e-4, mixup=0.2), rules=rules)
+    blueprint = regularized.blueprint
+    assert blueprint.regularization == built.replace(l2=1e-4, mixup=0.2)
+    call = "regularize(l2=0.0001, mixup=0.2, rules={'logits': {'kernel': L1(l1=0.001)}})"
+    assert blueprint.surgery == (call,)
+    assert type(blueprint).from_dict(json.loads(json.dumps(blueprint.to_dict()))) == blueprint
+    augmented, _ = zoo.regularize(model, zoo.Regularization(augmentation="strong"))
+    assert augmented.blueprint.regularization == built.replace(augmentation="none")  # it is inside
+    stripped = zoo.strip(regularized).blueprint
+    assert stripped.regularization == zoo.Regularization(mixup=0.2, augmentation="light")
+    assert stripped.surgery == (call, "strip()")
+    assert model.blueprint.surgery == ()
+    assert "surgery" not in model.blueprint.to_dict()
 
 
 def test_names_of_layers_do_not_depend_on_what_was_built_before():

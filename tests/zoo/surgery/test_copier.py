@@ -126,3 +126,47 @@ def test_a_copy_that_cannot_be_called_is_named():
     message = r"'own' \(Wide\), made anew from its config, cannot be called .*4 units are needed"
     with pytest.raises(ValueError, match=f"(?s){message}"):
         zoo.regularize(functional(Wide(4, name="own")), rules={"head": L2(STRENGTH)})
+
+
+def tokens():
+    inputs = keras.Input((5,), dtype="int32", name="tokens")
+    return [inputs, layers.Embedding(9, 4, mask_zero=True), layers.LSTM(3)]
+
+
+def steps():
+    return [keras.Input((5, 2), name="steps"), layers.Masking(), layers.GRU(3)]
+
+
+def nested_steps():
+    inner = keras.Sequential([keras.Input((5, 2)), layers.Masking()], name="inner")
+    return [keras.Input((5, 2), name="steps"), inner, layers.GRU(3)]
+
+
+@pytest.mark.parametrize("make", [tokens, steps, nested_steps])
+def test_masks_stay_in_a_sequential_model(make, check, tmp_path):
+    model = keras.Sequential([*make(), layers.Dense(2, name="head")])
+    padded = np.array(check.example(model))
+    padded[:, 3:] = 0
+    regularized, _ = zoo.regularize(model, zoo.Regularization(l2=STRENGTH, dropout=0.1))
+    stripped = zoo.strip(regularized)
+    assert [layer.name for layer in stripped.layers] == [layer.name for layer in model.layers]
+    regularized.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    cloned = keras.models.clone_model(regularized)
+    cloned.set_weights(regularized.get_weights())
+    for copy in (regularized, stripped, loaded, cloned):
+        assert isinstance(copy, keras.Sequential)
+        check.assert_copy(model, copy, padded)
+    assert check.total(loaded) == pytest.approx(STRENGTH * check.sum_of_squares(model), rel=1e-6)
+
+
+@pytest.mark.parametrize("functional", [False, True])
+def test_noise_comes_after_masking(functional):
+    stack = [keras.Input((5, 2), name="x"), layers.Masking(name="mask"), layers.GRU(3, name="gru")]
+    model = keras.Sequential(stack)
+    if functional:
+        model = keras.Model(stack[0], stack[2](stack[1](stack[0])))
+    regularized, _ = zoo.regularize(model, zoo.Regularization(noise=1.0), seed=0)
+    assert [layer.name for layer in regularized.layers][-3:] == ["mask", "x_noise", "gru"]
+    with pytest.raises(ValueError, match="its padding would not be masked any more"):
+        zoo.regularize(model, zoo.Regularization(augmentation="light"))

@@ -1,3 +1,4 @@
+import copy
 import json
 import shutil
 
@@ -194,6 +195,27 @@ def test_a_model_of_ones_own(digits):
         ValueError, match=r"not built by zoo.create_model.* Received also: l2, dropo"
     ):
         zoo.train(model, digits, regularization=zoo.Regularization(l2=0.1, dropout=0.1), epochs=1)
+
+
+@pytest.mark.parametrize(
+    "copied", [keras.models.clone_model, copy.deepcopy, lambda model: zoo.strip(model)]
+)
+def test_a_copy_is_trained_like_the_original(digits, mlp, copied):
+    model = copied(mlp())
+    trained_with = zoo.train(model, digits, epochs=1, verbose=0).regularization
+    assert trained_with.only("training") == mlp().blueprint.regularization.only("training")
+
+
+def test_a_model_around_one_of_the_zoo_says_what_is_not_done(digits, mlp):
+    outer = keras.Sequential([keras.Input(digits.input_shape), mlp()], name="outer")
+    message = (
+        r"'mlp' was made with Regularization\(weight_decay=0.01, label_smoothing=0.1\) and is part "
+        "of the model 'outer', which is trained without: give zoo.train a regularization"
+    )
+    with pytest.warns(UserWarning, match=message):
+        zoo.train(outer, digits, epochs=1, verbose=0)
+    told = zoo.Regularization(label_smoothing=0.1)
+    assert zoo.train(outer, digits, regularization=told, epochs=1, verbose=0).result["epochs"] == 1
 
 
 def test_training_may_change_only_its_own_part_of_the_regularization(digits, mlp):
