@@ -31,10 +31,11 @@ class KernelWrapper(keras.layers.Wrapper):
             )
         kwargs.setdefault("dtype", layer.dtype_policy)
         super().__init__(layer, **kwargs)
-        self.supports_masking = layer.supports_masking
 
     def compute_mask(self, inputs, previous_mask):
-        return self.layer.compute_mask(inputs, previous_mask)
+        if self.layer.supports_masking:
+            return self.layer.compute_mask(inputs, previous_mask)
+        return None  # of which the wrapped layer warns
 
     def compute_output_shape(self, input_shape):
         return self.layer.compute_output_shape(input_shape)

@@ -7,7 +7,7 @@ from keras import ops
 
 from .scalar_weight import ScalarWeight
 from .seeds import seed_generator
-from .stochastic_depth import merged_mask, sample_gate
+from .stochastic_depth import mask_of_sum, sample_gate
 
 __all__ = ["ResidualBranch"]
 
@@ -31,8 +31,7 @@ class ResidualBranch(keras.layers.Layer):
         seed: integer seed of the draws, mixed with the layer's name; `None` draws one.
 
     Shapes: `x`, which is the shortcut too, or a list `[shortcut, x]`; the branch's output and the
-    sum have the shape of the shortcut. The mask is that of `keras.layers.Add` on the shortcut and
-    the branch.
+    sum have the shape of the shortcut.
 
     Raises:
         ValueError: `rate` is not in [0, 1), `per` is another word, `branch` is no list of layers,
@@ -59,7 +58,6 @@ class ResidualBranch(keras.layers.Layer):
         self.per = per
         self.seed = seed
         self.seed_generator = seed_generator(self, seed)
-        self.supports_masking = True
 
     def build(self, input_shape):
         shortcut, shape = _shapes(input_shape)
@@ -80,13 +78,6 @@ class ResidualBranch(keras.layers.Layer):
         if training:
             branch = branch * sample_gate(branch, self._rate, self.seed_generator)
         return shortcut + branch
-
-    def compute_mask(self, inputs, previous_mask):
-        paired = isinstance(inputs, list | tuple)
-        shortcut, mask = previous_mask if paired else (previous_mask, previous_mask)
-        for layer in self.branch:
-            mask = layer.compute_mask(inputs, mask) if layer.supports_masking else None
-        return merged_mask(shortcut, mask)
 
     def _compute(self, x):
         for layer in self.branch:
@@ -128,6 +119,14 @@ class ResidualBranch(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return _shapes(input_shape)[0]
+
+    def compute_mask(self, inputs, previous_mask):
+        pair = isinstance(inputs, list | tuple)
+        x = inputs[1] if pair else inputs
+        shortcut, mask = previous_mask if pair else (previous_mask, previous_mask)
+        for layer in self.branch:
+            mask = layer.compute_mask(x, mask) if layer.supports_masking else None
+        return mask_of_sum(shortcut, mask)
 
     def get_config(self):
         return {

@@ -6,7 +6,7 @@ from keras import ops
 from .scalar_weight import ScalarWeight
 from .seeds import seed_generator
 
-__all__ = ["StochasticDepth", "merged_mask", "sample_gate"]
+__all__ = ["StochasticDepth", "mask_of_sum", "sample_gate"]
 
 
 @keras.saving.register_keras_serializable(package="occam")
@@ -24,7 +24,8 @@ class StochasticDepth(keras.layers.Layer):
         seed: integer seed of the draws, mixed with the layer's name; `None` draws one.
 
     Shapes: a list `[shortcut, branch]` of two tensors of one shape `(batch, ...)`; so is the sum.
-    Masks are merged as `keras.layers.Add` does: a step counts if either input has it.
+    Its mask is that of `keras.layers.Add`: a step counts that counts in one of the two; no mask if
+    one of them has none.
 
     Raises:
         ValueError: `rate` is not in [0, 1), or the inputs are not two tensors of one shape.
@@ -47,7 +48,6 @@ class StochasticDepth(keras.layers.Layer):
         self.rate = rate
         self.seed = seed
         self.seed_generator = seed_generator(self, seed)
-        self.supports_masking = True
 
     def build(self, input_shape):
         pair = isinstance(input_shape, list | tuple) and len(input_shape) == 2
@@ -67,17 +67,10 @@ class StochasticDepth(keras.layers.Layer):
         return input_shape[0]
 
     def compute_mask(self, inputs, previous_mask):
-        return merged_mask(*previous_mask)
+        return mask_of_sum(*previous_mask) if previous_mask is not None else None
 
     def get_config(self):
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
-
-
-def merged_mask(shortcut, branch):
-    """The mask of a sum, as `keras.layers.Add` computes it: none if one of its inputs has none."""
-    if shortcut is None or branch is None:
-        return None
-    return ops.logical_or(shortcut, branch)
 
 
 def sample_gate(branch, rate, seed):
@@ -85,3 +78,10 @@ def sample_gate(branch, rate, seed):
     one_per_sample = (ops.shape(branch)[0], *(1,) * (len(branch.shape) - 1))
     uniform = keras.random.uniform(one_per_sample, dtype="float32", seed=seed)
     return ops.cast(ops.cast(uniform >= rate, "float32") / (1.0 - rate), branch.dtype)
+
+
+def mask_of_sum(shortcut, branch):
+    """The mask of a sum, as that of `keras.layers.Add`, from the masks of its terms or `None`."""
+    if shortcut is None or branch is None:
+        return None
+    return ops.logical_or(shortcut, branch)

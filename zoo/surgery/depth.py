@@ -57,15 +57,21 @@ def _gate(placer: Placer, one: ResidualSum, rate: float) -> None:
     if sum(each.operation is operation for each in one.graph.calls) > 1:
         name = placer.edits.name(one.graph, name)  # one layer sums in several places
     layer = placer.layer(layers.StochasticDepth, name, call.outputs[0], rate)
-    placer.edits.rewired[id(call.node)] = _sum_by(layer, call.inputs[0] is one.shortcut)
+    placer.edits.rewired[id(call.node)] = _sum_by(layer, operation, call.inputs[0] is one.shortcut)
     placer.ledger.done(_ASKED, one.graph.join(name), "instead of a sum", layer)
 
 
-def _sum_by(layer: layers.StochasticDepth, shortcut_first: bool) -> Callable[..., Any]:
+def _sum_by(
+    layer: layers.StochasticDepth, operation: Any, shortcut_first: bool
+) -> Callable[..., Any]:
     """A call of `layer` in place of that of a sum, whatever form its arguments have."""
 
     def call(copier: Copier, *args: Any, **kwargs: Any) -> Any:
         pair = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
-        return layer(pair if shortcut_first else pair[::-1])
+        total = layer(pair if shortcut_first else pair[::-1])
+        is_layer = isinstance(operation, keras.layers.Layer)
+        if is_layer or getattr(total, "_keras_mask", None) is None:
+            return total
+        return keras.ops.copy(total)  # like the operator `+`, without the mask
 
     return call
