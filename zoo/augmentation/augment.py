@@ -51,8 +51,11 @@ def augment(dataset: Any, layer: Augmentation, *, seed: int, start: int = 0) -> 
         )
     if not isinstance(dataset.element_spec, tuple) or len(dataset.element_spec) != 2:
         raise ValueError(
-            f"augment takes a dataset of batches (x, y). Received: {dataset.element_spec}"
+            "augment takes a dataset of batches (x, y), without sample weights. "
+            f"Received: {dataset.element_spec}"
         )
+    features, labels = dataset.element_spec
+    layer.check_inputs((features, labels) if layer.takes_labels else features)
     return (_mapped if backend == "tensorflow" else _generated)(dataset, layer, seed, start)
 
 

@@ -31,6 +31,7 @@ class Augmentation(keras.layers.Layer):
 
     Attributes:
         takes_labels: whether inputs and outputs are pairs `(x, y)` of samples and labels.
+        takes_any_samples: whether x is handed on as it is: texts, a dictionary of tensors, ...
         num_classes: where it does, the number of classes.
         needs_channels_last: whether it knows steps or pixels from channels by their axes.
 
@@ -39,6 +40,7 @@ class Augmentation(keras.layers.Layer):
     """
 
     takes_labels = False
+    takes_any_samples = False
     needs_channels_last = False
     num_classes: int
 
@@ -53,6 +55,7 @@ class Augmentation(keras.layers.Layer):
         self.built = True  # no weight depends on the shape of the inputs
 
     def call(self, inputs, training=False, seed=None):
+        inputs = self.check_inputs(inputs)
         if not training:
             return inputs
         return self.augment(inputs, self.draws(seed))
@@ -64,6 +67,21 @@ class Augmentation(keras.layers.Layer):
     def augment(self, inputs: Any, draws: Draws) -> Any:
         """The augmented batch."""
         raise NotImplementedError(f"{type(self).__name__} defines no `augment`.")
+
+    def check_inputs(self, inputs: Any) -> Any:
+        """Returns the inputs if they are what the layer takes: a tensor x, or a pair `(x, y)`."""
+        pair = isinstance(inputs, list | tuple) and len(inputs) == 2
+        parts = inputs if self.takes_labels and pair else (inputs,)
+        numeric = parts[-1:] if self.takes_any_samples else parts
+        if self.takes_labels == (len(parts) == 2) and all(map(_is_numeric, numeric)):
+            return inputs
+        what = "a pair (x, y) of numeric tensors" if self.takes_labels else "one numeric tensor x"
+        note = ""
+        if self.takes_labels and isinstance(inputs, list | tuple) and len(inputs) == 3:
+            note = ", without sample weights, which it cannot mix or hand on"
+        raise ValueError(
+            f"{type(self).__name__} takes {what}{note}. Received: {_described(inputs)}"
+        )
 
     def check_rank(self, inputs: Any, *ranks: int) -> None:
         """Raises ValueError if `inputs` has none of these ranks."""
@@ -78,10 +96,13 @@ class Augmentation(keras.layers.Layer):
         return input_shape
 
     def compute_output_spec(self, inputs, training=False, seed=None):
+        inputs = self.check_inputs(inputs)
         if not self.takes_labels:
             return _like(inputs)
         x, y = inputs
-        return _like(x), keras.KerasTensor((y.shape[0], self.num_classes), dtype="float32")
+        return keras.tree.map_structure(_like, x), keras.KerasTensor(
+            (y.shape[0], self.num_classes), dtype="float32"
+        )
 
     def get_config(self):
         return {**super().get_config(), "seed": self.seed}
@@ -92,6 +113,22 @@ _SHAPES = {
     3: "(batch, steps, channels)",
     4: "(batch, height, width, channels)",
 }
+
+
+def _is_numeric(x: Any) -> bool:
+    if not hasattr(x, "shape") or not hasattr(x, "dtype"):
+        return False
+    return keras.backend.standardize_dtype(x.dtype) != "string"
+
+
+def _described(inputs: Any) -> str:
+    if isinstance(inputs, list | tuple):
+        return f"{type(inputs).__name__} of {len(inputs)}: ({', '.join(map(_described, inputs))})"
+    if isinstance(inputs, dict):
+        return f"dict with keys {list(inputs)}"
+    if hasattr(inputs, "shape") and hasattr(inputs, "dtype"):
+        return f"{keras.backend.standardize_dtype(inputs.dtype)} of shape {tuple(inputs.shape)}"
+    return repr(inputs)
 
 
 def _like(x: Any) -> keras.KerasTensor:

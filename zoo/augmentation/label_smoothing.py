@@ -4,7 +4,7 @@ import keras
 
 from ..layers.scalar_weight import ScalarWeight
 from .augmentation import Augmentation
-from .labels import check_classes, soft_labels
+from .labels import check_classes, check_distribution, soft_labels
 
 __all__ = ["LabelSmoothing"]
 
@@ -15,18 +15,28 @@ class LabelSmoothing(Augmentation):
 
         y' = (1 - epsilon) y + epsilon / classes
 
+    With `multi_label`, each class is a question of its own with two answers, as for a head of
+    sigmoids and `BinaryCrossentropy`:
+
+        y' = (1 - epsilon) y + epsilon / 2
+
     The argument `label_smoothing` of Keras' losses smooths the labels of `evaluate` too, so that
     a validation loss is not what it seems; and it takes no integer labels. Nothing is drawn.
 
     Args:
-        num_classes: the number of classes, at least 2.
+        num_classes: the number of classes, at least 2; with `multi_label` at least 1, the number of
+            sigmoid units.
         epsilon: the share, in [0, 1), assignable at any time.
+        multi_label: whether a sample can be of several classes, or of none: multi-hot labels, or
+            the 0 and 1 of a single sigmoid unit.
 
     Shapes: `(x, y)`: x of any shape, unchanged; y integers `(batch,)` or one-hot or soft labels
-    `(batch, num_classes)`. Returns y as float32 of shape `(batch, num_classes)`.
+    `(batch, num_classes)` whose rows sum to one. With `multi_label`, y is `(batch, num_classes)`
+    in any type, or `(batch,)` for one class. Returns y as float32 of shape `(batch, num_classes)`.
 
     Raises:
-        ValueError: an argument or the form of y is none of these.
+        ValueError: an argument or the form of y is none of these (in a graph, where labels have no
+            values yet, a row that does not sum to one becomes NaN).
 
     Example:
 
@@ -40,20 +50,29 @@ class LabelSmoothing(Augmentation):
     """
 
     takes_labels = True
+    takes_any_samples = True
     epsilon = ScalarWeight(below=1.0)
 
-    def __init__(self, num_classes, epsilon=0.1, **kwargs):
+    def __init__(self, num_classes, epsilon=0.1, multi_label=False, **kwargs):
         super().__init__(**kwargs)
-        self.num_classes = check_classes(self, num_classes)
+        self.num_classes = check_classes(self, num_classes, multi_label)
+        self.multi_label = bool(multi_label)
         self.epsilon = epsilon
 
     def call(self, inputs, training=False, seed=None):
-        x, y = inputs
-        y = soft_labels(y, self.num_classes)
+        x, y = self.check_inputs(inputs)
+        y = soft_labels(y, self.num_classes, self.multi_label)
         return (x, self._smooth(y)) if training else (x, y)
 
     def _smooth(self, y):
-        return (1.0 - self._epsilon) * y + self._epsilon / self.num_classes
+        if self.multi_label:
+            return (1.0 - self._epsilon) * y + self._epsilon / 2
+        return (1.0 - self._epsilon) * check_distribution(y) + self._epsilon / self.num_classes
 
     def get_config(self):
-        return {**super().get_config(), "num_classes": self.num_classes, "epsilon": self.epsilon}
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "epsilon": self.epsilon,
+            **({"multi_label": True} if self.multi_label else {}),
+        }

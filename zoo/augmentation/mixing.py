@@ -26,6 +26,8 @@ class Mixing(Augmentation):
         per: what shares a draw: "batch", all samples; "pair", a sample and its partner; "element",
             none. As in timm; more variety in a batch, and no cost.
         seed: integer seed of the draws; `None` draws one.
+        multi_label: whether labels are multi-hot, or the 0 and 1 of a single sigmoid unit, as in
+            `LabelSmoothing`.
 
     Shapes: `(x, y)`, x of shape `(batch, ...)`, y as in `soft_labels`; returns x in its type and y
     as float32 of shape `(batch, num_classes)`, also where `training` is false: loss and metrics
@@ -34,18 +36,19 @@ class Mixing(Augmentation):
 
     takes_labels = True
 
-    def __init__(self, num_classes, per="batch", seed=None, **kwargs):
+    def __init__(self, num_classes, per="batch", seed=None, multi_label=False, **kwargs):
         super().__init__(seed=seed, **kwargs)
         if per not in GROUPS:
             raise ValueError(
                 f"{type(self).__name__}: `per` must be one of {GROUPS}. Received: per={per!r}"
             )
-        self.num_classes = check_classes(self, num_classes)
+        self.num_classes = check_classes(self, num_classes, multi_label)
+        self.multi_label = bool(multi_label)
         self.per = per
 
     def call(self, inputs, training=False, seed=None):
-        x, y = inputs
-        y = soft_labels(y, self.num_classes)
+        x, y = self.check_inputs(inputs)
+        y = soft_labels(y, self.num_classes, self.multi_label)
         if not training:
             return x, y
         return self.augment((x, y), self.draws(seed))
@@ -75,7 +78,12 @@ class Mixing(Augmentation):
         return ops.take(values, ops.minimum(index, ops.flip(index)), axis=0)
 
     def get_config(self):
-        return {**super().get_config(), "num_classes": self.num_classes, "per": self.per}
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "per": self.per,
+            **({"multi_label": True} if self.multi_label else {}),
+        }
 
 
 def _mix(values: Any, mask: Any) -> Any:

@@ -47,10 +47,12 @@ class Pipeline(Augmentation):
         self.layers = list(layers)
         mixing = [layer for layer in self.layers if layer.takes_labels]
         self.takes_labels = bool(mixing)
+        self.takes_any_samples = all(layer.takes_any_samples for layer in self.layers)
         if mixing:
             self.num_classes = mixing[0].num_classes
 
     def call(self, inputs, training=False, seed=None):
+        inputs = self.check_inputs(inputs)
         draws = self.draws(seed) if training else None
         for layer in self.layers:
             call: dict[str, Any] = {"training": True, "seed": draws.key()} if draws else {}

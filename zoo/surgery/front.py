@@ -8,6 +8,7 @@ from ..augmentation import CutMix, LabelSmoothing, Mix, MixUp, Pipeline
 from ..augmentation.augmentation import Augmentation
 from ..regularization import Regularization
 from .ledger import Ledger
+from .roles import core
 
 __all__ = ["FRONT", "front"]
 
@@ -36,7 +37,16 @@ def front(
         for name in asked:
             ledger.refuse((name,), "front", "", None, why)
         return None
-    layers = _layers(regularization, shape[-1])
+    multi_label = _ends_in_sigmoid(model)
+    if shape[-1] == 1 and not multi_label:
+        why = (
+            "its head is one unit without a sigmoid, whose labels may be values or classes; use "
+            'Dense(1, activation="sigmoid") or two logits'
+        )
+        for name in asked:
+            ledger.refuse((name,), "front", "", None, why)
+        return None
+    layers = _layers(regularization, shape[-1], multi_label)
     for layer in layers:
         fields = ("label_smoothing",) if isinstance(layer, LabelSmoothing) else _mixed(asked)
         ledger.done(fields, "front", "before the model", layer)
@@ -47,13 +57,30 @@ def _mixed(asked: list[str]) -> tuple[str, ...]:
     return tuple(name for name in asked if name != "label_smoothing")
 
 
-def _layers(regularization: Regularization, classes: int) -> list[Augmentation]:
+def _ends_in_sigmoid(model: Any) -> bool:
+    """Whether the output is one probability for each unit, not a distribution over classes."""
+    if not getattr(model, "outputs", None):
+        return False
+    operation = model.outputs[0]._keras_history.operation
+    while isinstance(operation, _AFTER_SIGMOID):
+        operation = operation.input._keras_history.operation
+    if isinstance(operation, keras.Model):
+        return _ends_in_sigmoid(operation)
+    activation = getattr(core(operation), "activation", None)
+    return activation is keras.activations.sigmoid or type(operation).__name__ == "Sigmoid"
+
+
+_AFTER_SIGMOID = (keras.layers.Identity, keras.layers.Flatten, keras.layers.Reshape)
+
+
+def _layers(regularization: Regularization, classes: int, multi_label: bool) -> list[Augmentation]:
+    given = {"multi_label": multi_label}
     mixup, cutmix = regularization.mixup, regularization.cutmix
     mixing: Any = None
     if mixup and cutmix:
-        mixing = Mix(classes, mixup_alpha=mixup, cutmix_alpha=cutmix)
+        mixing = Mix(classes, mixup_alpha=mixup, cutmix_alpha=cutmix, **given)
     elif mixup or cutmix:
-        mixing = MixUp(classes, mixup) if mixup else CutMix(classes, cutmix)
+        mixing = MixUp(classes, mixup, **given) if mixup else CutMix(classes, cutmix, **given)
     smoothing = regularization.label_smoothing
-    layers = [mixing, LabelSmoothing(classes, smoothing) if smoothing else None]
+    layers = [mixing, LabelSmoothing(classes, smoothing, **given) if smoothing else None]
     return [layer for layer in layers if layer is not None]

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from occam.zoo.augmentation import FeatureNoise, Mix, augment
+from occam.zoo.augmentation import FeatureNoise, Mix, MixUp, augment
 
 
 def batches(count=20):
@@ -57,7 +57,7 @@ def test_cardinality_and_partial_batches_stay():
 
 def test_only_pairs_of_samples_and_labels():
     triples = batches(1).map(lambda x, y: (x, y, y))
-    with pytest.raises(ValueError, match=r"takes a dataset of batches \(x, y\). Received: "):
+    with pytest.raises(ValueError, match=r"batches \(x, y\), without sample weights. Received"):
         augment(triples, FeatureNoise(1.0), seed=1)
 
 
@@ -65,3 +65,14 @@ def test_another_backend_is_refused(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     with pytest.raises(RuntimeError, match=r"TensorFlow or JAX. Received: KERAS_BACKEND=torch"):
         augment(None, FeatureNoise(1.0), seed=1)
+
+
+def test_samples_that_the_layer_cannot_take():
+    import tensorflow as tf
+
+    named = batches(1).map(lambda x, y: ({"x": x}, y))
+    with pytest.raises(ValueError, match=r"FeatureNoise takes one numeric tensor x.*keys \['x'\]"):
+        augment(named, FeatureNoise(0.1), seed=0)
+    texts = batches(1).map(lambda x, y: (tf.strings.as_string(x), y))
+    with pytest.raises(ValueError, match=r"MixUp takes a pair \(x, y\) of numeric.*string"):
+        augment(texts, MixUp(3), seed=0)

@@ -71,3 +71,84 @@ def test_in_a_pipeline_with_layers_that_take_samples_only():
     ]
     again = Pipeline.from_config(pipeline.get_config())
     assert again.get_config() == pipeline.get_config()
+
+
+MULTI_HOT = np.array([[1, 1, 0], [0, 0, 0], [0, 1, 0]])
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float32", "bool"])
+def test_multi_hot_labels_are_smoothed_as_by_binary_crossentropy(dtype):
+    layer = LabelSmoothing(3, 0.3, multi_label=True)
+    _, y = layer((X[:3], MULTI_HOT.astype(dtype)), training=True)
+    np.testing.assert_allclose(y[0], [0.85, 0.85, 0.15], rtol=1e-6)
+    p = np.random.default_rng(0).uniform(0.1, 0.9, size=(3, 3)).astype("float32")
+    theirs = keras.losses.BinaryCrossentropy(label_smoothing=0.3)
+    expected = float(theirs(MULTI_HOT.astype("float32"), p))
+    assert float(keras.losses.BinaryCrossentropy()(y, p)) == pytest.approx(expected, rel=1e-6)
+    assert LabelSmoothing.from_config(layer.get_config()).multi_label
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 1], [[0.0], [1.0], [1.0]]])
+def test_labels_of_one_sigmoid_unit(labels):
+    _, y = LabelSmoothing(1, 0.2, multi_label=True)((X[:3], np.array(labels)), training=True)
+    np.testing.assert_allclose(y, [[0.1], [0.9], [0.9]], rtol=1e-6)
+
+
+def test_rows_that_do_not_sum_to_one_are_an_error_unless_multi_label():
+    message = r"must sum to one .*`multi_label=True`. Received: \[1.0, 1.0, 0.0\]"
+    with pytest.raises(ValueError, match=message):
+        LabelSmoothing(3, 0.3)((X[:3], MULTI_HOT), training=True)
+
+
+@pytest.mark.tensorflow
+def test_in_a_graph_rows_that_do_not_sum_to_one_are_nan():
+    import tensorflow as tf
+
+    layer = LabelSmoothing(3, 0.3)
+    smooth = tf.function(lambda x, y: layer((x, y), training=True)[1])
+    rows = smooth(X[:3], MULTI_HOT).numpy()
+    assert np.isnan(rows[:2]).all()
+    np.testing.assert_allclose(rows[2], [0.1, 0.8, 0.1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("layer", [MixUp(3, seed=1), MixUp(3, seed=1, multi_label=True)])
+def test_multi_hot_labels_are_mixed_like_their_samples(layer):
+    x, y = layer((MULTI_HOT.astype("float32"), MULTI_HOT), training=True)
+    np.testing.assert_allclose(x, y, rtol=1e-6)
+
+
+def test_labels_of_one_sigmoid_unit_are_mixed_like_their_samples():
+    x = np.array([[0.0], [1.0], [1.0]], "float32")
+    mixed, y = MixUp(1, seed=1, multi_label=True)((x, x[:, 0].astype("int32")), training=True)
+    np.testing.assert_allclose(mixed, y, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"`num_classes` must be an integer of at least 2"):
+        MixUp(1)
+
+
+@pytest.mark.parametrize("layer", [MixUp(3), LabelSmoothing(3), Pipeline([MixUp(3)])])
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ((X, Y, np.ones(4)), r"without sample weights.*Received: tuple of 3"),
+        ({"x": X, "y": Y}, r"takes a pair \(x, y\).*Received: dict with keys \['x', 'y'\]"),
+        (X, r"takes a pair \(x, y\).*Received: float32 of shape \(4, 6, 1\)"),
+    ],
+)
+@pytest.mark.parametrize("training", [False, True])
+def test_anything_but_a_pair_is_an_error(layer, inputs, message, training):
+    with pytest.raises(ValueError, match=f"{type(layer).__name__} .*{message}"):
+        layer(inputs, training=training)
+
+
+@pytest.mark.parametrize("inputs", [(X, Y), {"x": X}])
+def test_layers_of_samples_take_one_tensor(inputs):
+    with pytest.raises(ValueError, match=r"RandomShift1D takes one numeric tensor x. Received"):
+        RandomShift1D(2)(inputs, training=True)
+
+
+def test_mixing_takes_one_tensor_of_samples_and_smoothing_any():
+    with pytest.raises(ValueError, match=r"MixUp takes a pair.*dict with keys \['a'\]"):
+        MixUp(3)(({"a": X}, Y), training=True)
+    for layer in (LabelSmoothing(3), Pipeline([LabelSmoothing(3)])):
+        x, _ = layer(({"a": X}, Y), training=True)
+        np.testing.assert_array_equal(x["a"], X)

@@ -1,5 +1,6 @@
 """What needs the labels is a layer before the model."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -36,3 +37,38 @@ def test_nothing_asked(models):
 def test_a_model_that_is_no_classifier(models):
     with pytest.raises(ValueError, match=r"mixup changes nothing.*needs one output of"):
         zoo.regularize(models.several(), R(mixup=0.2))
+
+
+def headed(units, activation):
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, keras.layers.Dense(units, activation=activation)(inputs))
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_the_labels_of_sigmoids_are_smoothed_as_by_binary_crossentropy(nested):
+    model = headed(3, "sigmoid")
+    if nested:
+        model = keras.Sequential([keras.Input((4,)), model])
+    _, report = zoo.regularize(model, R(label_smoothing=0.3))
+    x, y = np.ones((1, 4), "float32"), np.array([[1, 1, 0]])
+    _, soft = report.front((x, y), training=True)
+    np.testing.assert_allclose(soft, [[0.85, 0.85, 0.15]], rtol=1e-6)
+
+
+def test_the_labels_of_one_sigmoid_unit():
+    _, report = zoo.regularize(headed(1, "sigmoid"), R(label_smoothing=0.3, mixup=0.2))
+    _, soft = report.front((np.ones((2, 4), "float32"), np.array([1, 1])), training=True)
+    np.testing.assert_allclose(soft, [[0.85], [0.85]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("activation", ["softmax", None])
+def test_multi_hot_labels_of_a_head_of_classes_are_an_error(activation):
+    _, report = zoo.regularize(headed(3, activation), R(label_smoothing=0.3))
+    with pytest.raises(ValueError, match="must sum to one"):
+        report.front((np.ones((1, 4), "float32"), np.array([[1, 1, 0]])), training=True)
+
+
+@pytest.mark.parametrize("field", ["label_smoothing", "mixup"])
+def test_one_unit_without_a_sigmoid_is_refused(field):
+    with pytest.raises(ValueError, match=r"one unit without a sigmoid"):
+        zoo.regularize(headed(1, None), R(**{field: 0.1}))
