@@ -61,9 +61,10 @@ def _ends_in_sigmoid(model: Any) -> bool:
     """Whether the output is one probability for each unit, not a distribution over classes."""
     if not getattr(model, "outputs", None):
         return False
-    operation = model.outputs[0]._keras_history.operation
+    operation: Any = model.outputs[0]._keras_history.operation
     while isinstance(operation, _AFTER_SIGMOID):
-        operation = operation.input._keras_history.operation
+        tensor: Any = operation.input
+        operation = tensor._keras_history.operation
     if isinstance(operation, keras.Model):
         return _ends_in_sigmoid(operation)
     activation = getattr(core(operation), "activation", None)
