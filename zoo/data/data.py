@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from .errors import data_errors
 from .report import describe
 from .split import Split, endless, one_epoch
 
@@ -32,6 +33,7 @@ class Data:
         preprocessing: the layer from raw features to those in `train`, `validation` and `test`.
             It is applied there already; an export has to contain it.
         raw_splits: the parts before preprocessing: `train`, `validation`, `test`.
+        has_own_validation: whether the validation part is the source's own, and not held out.
 
     Example:
 
@@ -46,6 +48,7 @@ class Data:
     class_names: tuple[str, ...]
     preprocessing: keras.layers.Normalization
     raw_splits: Mapping[str, Split] = field(repr=False)
+    has_own_validation: bool = field(default=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -90,8 +93,9 @@ class Data:
     @cached_property
     def value_range(self) -> tuple[float, float]:
         """The smallest and the largest feature of the training part, before preprocessing."""
-        batches = (x for x, _ in self.raw("train").as_numpy_iterator())
-        lows, highs = zip(*((x.min(), x.max()) for x in batches), strict=True)
+        with data_errors():
+            batches = (x for x, _ in self.raw("train").as_numpy_iterator())
+            lows, highs = zip(*((x.min(), x.max()) for x in batches), strict=True)
         return float(min(lows)), float(max(highs))
 
     @cached_property
@@ -148,15 +152,21 @@ class Data:
 
         Args:
             path: of the file, `*.npz`. Its arrays: `x` and `y`, training and validation; `x_test`
-                and `y_test`. Labels are the names of the classes, which `load_data` numbers in
-                their alphabetical order.
+                and `y_test`; `x_val` and `y_val` where the validation part is the source's own,
+                which is then not in `x` and `y`. Labels are the names of the classes, which
+                `load_data` numbers in their alphabetical order.
 
         Raises:
             ValueError: the path does not end in `.npz`.
         """
         if Path(path).suffix != ".npz":
             raise ValueError(f"Data is saved to a file *.npz. Received: {os.fspath(path)}")
-        arrays = {**self._arrays("train", "validation"), **self._arrays("test", suffix="_test")}
+        with data_errors():
+            if self.has_own_validation:
+                arrays = self._arrays("train") | self._arrays("validation", suffix="_val")
+            else:
+                arrays = self._arrays("train", "validation")
+            arrays |= self._arrays("test", suffix="_test")
         temporary = Path(path).with_suffix(".tmp.npz")
         np.savez(temporary, **arrays)
         temporary.replace(path)
