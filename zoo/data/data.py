@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from ..checks import check_path
 from .errors import data_errors
 from .report import describe
 from .split import Split, endless, one_epoch
@@ -42,6 +43,8 @@ class Data:
     >>> data.input_shape, data.num_classes, data.sizes
     ((8, 8, 1), 10, {'train': 1293, 'validation': 144, 'test': 360})
     """
+
+    EXPECTED: ClassVar[str] = "an occam.zoo.Data from zoo.load_data (arrays: save them as .npz)"
 
     arguments: Mapping[str, Any]
     origin: str
@@ -143,7 +146,7 @@ class Data:
         Raises:
             ValueError: no such part.
         """
-        if split not in self.raw_splits:
+        if not isinstance(split, str) or split not in self.raw_splits:
             raise ValueError(f"split must be one of {[*self.raw_splits]}. Received: {split!r}")
         return self.raw_splits[split].batches(self.batch_size)
 
@@ -159,6 +162,7 @@ class Data:
         Raises:
             ValueError: the path does not end in `.npz`.
         """
+        check_path("path", path)
         if Path(path).suffix != ".npz":
             raise ValueError(f"Data is saved to a file *.npz. Received: {os.fspath(path)}")
         with data_errors():

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..checks import check_path, check_type
 from .catalogue import is_dataset
 from .data import Data
 from .errors import DataError, data_errors
@@ -60,6 +61,7 @@ def load_data(
             downloaded and prepared.
 
     Raises:
+        TypeError: an argument is of the wrong type.
         ValueError: an argument out of its range.
         DataError: (a ValueError) data that is missing or cannot be used.
 
@@ -72,6 +74,10 @@ def load_data(
     >>> features.shape, labels.shape
     (TensorShape([100, 30]), TensorShape([100]))
     """
+    kinds = "a data set's name, a .npz file or a directory (a str or os.PathLike)"
+    check_type("name", name, (str, os.PathLike), kinds)
+    check_path("data_dir", data_dir, optional=True)
+    check_type("download", download, bool, "True or False")
     _check_arguments(batch_size, seed, validation_fraction, image_size)
     if not isinstance(name, str):
         name = str(Path(name).absolute())
