@@ -18,10 +18,12 @@ class Data(Command, DataFlags):
 
     data: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="DATA")]] = "mnist1d"
     """mnist1d, digits, breast_cancer, any TensorFlow Datasets name, a .npz file with arrays x and
-    y, or a directory of class folders with images."""
+    y (or x_train, x_val, x_test, ...), or a directory of class folders with images, or of train/,
+    val/ and test/ with such folders."""
 
     save: Annotated[Path | None, tyro.conf.arg(metavar="FILE.npz")] = None
-    """Also write the raw samples: arrays x and y (training and validation), x_test and y_test."""
+    """Also write the raw samples: arrays x and y (training and validation), x_test and y_test;
+    x_val and y_val where the data has a validation part of its own."""
 
     def run(self) -> None:
         """Prints the description."""

@@ -63,7 +63,8 @@ class DataFlags:
 
     data: Annotated[str, tyro.conf.arg(metavar="DATA")] = "mnist1d"
     """mnist1d, digits, breast_cancer, any TensorFlow Datasets name, a .npz file with arrays x and
-    y, or a directory of class folders with images."""
+    y (or x_train, x_val, x_test, ...), or a directory of class folders with images, or of train/,
+    val/ and test/ with such folders."""
 
     data_dir: Annotated[
         str | None,

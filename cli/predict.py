@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import sys
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -72,7 +71,9 @@ class Predict(Command):
                 if name in file.files:
                     return file[name]
                 found = ", ".join(file.files)
-        except (ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        except OSError:  # says what is wrong with the path
+            raise
+        except Exception as error:  # a broken archive raises whatever NumPy, zipfile and zlib raise
             raise ValueError(f"{self.samples} must be a .npz file of arrays") from error
         raise ValueError(f"{self.samples} has the arrays {found}. Received: {name!r}")
 

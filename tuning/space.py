@@ -5,6 +5,7 @@ from typing import Any
 
 import keras_tuner
 
+from ..zoo.checks import check_type
 from ..zoo.regularization import Choice, Regularization
 
 __all__ = ["candidate_of", "check_space", "hyperparameters", "values_of"]
@@ -22,6 +23,8 @@ def check_space(space: Sequence[str], honoured: Sequence[str]) -> tuple[str, ...
     """
     if isinstance(space, str):
         raise ValueError(f"space must be a list of fields. Received: {space!r}")
+    for name in space:
+        check_type("space", name, str, "a list of names")
     if unable := [name for name in space if name not in honoured]:
         raise ValueError(
             f"Cannot search {', '.join(unable)}. "

@@ -9,6 +9,7 @@ import keras
 from tqdm import tqdm
 
 from ..zoo import Data, Regularization, create_model
+from ..zoo.checks import check_path, check_type
 from ..zoo.models import get_architecture, resolve
 from ..zoo.training.samples import check_samples
 from ..zoo.training.work_directory import WorkDirectory
@@ -68,6 +69,7 @@ def tune(
         A `Tuning`: `.regularization` is the choice, `.candidates` and `.table()` are all trials.
 
     Raises:
+        TypeError: an argument is of the wrong type.
         ValueError: an unknown model, tier or field, a number out of range, or a directory that
             holds something else or a search with other arguments.
 
@@ -87,7 +89,10 @@ def tune(
     Bergstra & Bengio, Random Search for Hyper-Parameter Optimization, 2012,
     https://jmlr.org/papers/v13/bergstra12a.html
     """
-    architecture = get_architecture(model_name)
+    architecture = get_architecture(model_name, argument="model_name")
+    check_type("data", data, Data, Data.EXPECTED)
+    check_type("space", space, Sequence, "a list of fields of the regularization")
+    check_path("directory", directory)
     space = check_space(space, architecture.able)
     base = resolve(base, model_name)
     search = {"space": list(space), "max_trials": max_trials, "seeds": seeds, "epochs": epochs}

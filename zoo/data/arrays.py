@@ -21,12 +21,21 @@ class ArraySplit:
 
     Args:
         features: the examples, `(size, *input_shape)`, any real numeric type.
-        labels: the classes, `(size,)` int32.
+        labels: the classes, `(size,)` or `(size, 1)` int32.
     """
 
     features: np.ndarray
     labels: np.ndarray
     in_memory = True
+
+    def __post_init__(self):
+        if self.labels.shape == (len(self.features), 1):
+            object.__setattr__(self, "labels", self.labels[:, 0])
+        if self.labels.shape != (len(self.features),):
+            raise ValueError(
+                f"labels must have shape ({len(self.features)},), one for each of the features. "
+                f"Received: {self.labels.shape}"
+            )
 
     @property
     def size(self) -> int:

@@ -5,12 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from ..checks import check_path
+from .errors import data_errors
 from .report import describe
 from .split import Split, endless, one_epoch
 
@@ -32,6 +34,7 @@ class Data:
         preprocessing: the layer from raw features to those in `train`, `validation` and `test`.
             It is applied there already; an export has to contain it.
         raw_splits: the parts before preprocessing: `train`, `validation`, `test`.
+        has_own_validation: whether the validation part is the source's own, and not held out.
 
     Example:
 
@@ -41,11 +44,14 @@ class Data:
     ((8, 8, 1), 10, {'train': 1293, 'validation': 144, 'test': 360})
     """
 
+    EXPECTED: ClassVar[str] = "an occam.zoo.Data from zoo.load_data (arrays: save them as .npz)"
+
     arguments: Mapping[str, Any]
     origin: str
     class_names: tuple[str, ...]
     preprocessing: keras.layers.Normalization
     raw_splits: Mapping[str, Split] = field(repr=False)
+    has_own_validation: bool = field(default=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -90,8 +96,9 @@ class Data:
     @cached_property
     def value_range(self) -> tuple[float, float]:
         """The smallest and the largest feature of the training part, before preprocessing."""
-        batches = (x for x, _ in self.raw("train").as_numpy_iterator())
-        lows, highs = zip(*((x.min(), x.max()) for x in batches), strict=True)
+        with data_errors():
+            batches = (x for x, _ in self.raw("train").as_numpy_iterator())
+            lows, highs = zip(*((x.min(), x.max()) for x in batches), strict=True)
         return float(min(lows)), float(max(highs))
 
     @cached_property
@@ -139,7 +146,7 @@ class Data:
         Raises:
             ValueError: no such part.
         """
-        if split not in self.raw_splits:
+        if not isinstance(split, str) or split not in self.raw_splits:
             raise ValueError(f"split must be one of {[*self.raw_splits]}. Received: {split!r}")
         return self.raw_splits[split].batches(self.batch_size)
 
@@ -148,15 +155,22 @@ class Data:
 
         Args:
             path: of the file, `*.npz`. Its arrays: `x` and `y`, training and validation; `x_test`
-                and `y_test`. Labels are the names of the classes, which `load_data` numbers in
-                their alphabetical order.
+                and `y_test`; `x_val` and `y_val` where the validation part is the source's own,
+                which is then not in `x` and `y`. Labels are the names of the classes, which
+                `load_data` numbers in their alphabetical order.
 
         Raises:
             ValueError: the path does not end in `.npz`.
         """
+        check_path("path", path)
         if Path(path).suffix != ".npz":
             raise ValueError(f"Data is saved to a file *.npz. Received: {os.fspath(path)}")
-        arrays = {**self._arrays("train", "validation"), **self._arrays("test", suffix="_test")}
+        with data_errors():
+            if self.has_own_validation:
+                arrays = self._arrays("train") | self._arrays("validation", suffix="_val")
+            else:
+                arrays = self._arrays("train", "validation")
+            arrays |= self._arrays("test", suffix="_test")
         temporary = Path(path).with_suffix(".tmp.npz")
         np.savez(temporary, **arrays)
         temporary.replace(path)

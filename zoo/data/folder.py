@@ -1,6 +1,7 @@
-"""A directory with one folder of images for each class."""
+"""A directory with one folder of images for each class, or with such a one for each part."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,42 +12,67 @@ from PIL import Image
 from .arrays import ArraySplit
 from .errors import DataError
 from .memory import fits_in_memory
-from .source import Source
+from .source import TEST_NAMES, TRAIN_NAMES, VALIDATION_NAMES, Source
 from .split import Split
 from .stream import StreamSplit
 
 __all__ = ["SUFFIXES", "read_folder"]
 
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+PARTS = {
+    **dict.fromkeys(TRAIN_NAMES, "train"),
+    **dict.fromkeys(VALIDATION_NAMES, "validation"),
+    **dict.fromkeys(TEST_NAMES, "test"),
+}
 GREY_MODES = {"1", "L", "LA"}
-MODES = GREY_MODES | {"P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}  # 8 bits a channel
+MODES = GREY_MODES | {"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}  # 8 bits a channel
 
 
 def read_folder(path: Path, image_size: tuple[int, int] | None) -> Source:
-    """Reads images whose class is the name of their folder.
+    """Read images whose class is the name of their folder.
 
-    Images that are all grey have 1 channel, else all have 3; transparency is dropped. Hidden files
-    are left out, and so is what lies beside the class folders.
+    The class folders lie in `path`, or in `path/train`, `path/test` and `path/val` (or `valid`,
+    `validation`), of which only `train` must exist. `train` tells the classes.
+
+    Images that are all grey have 1 channel, else all have 3; transparency is dropped, and so is
+    all of an animation but its first frame. Hidden files are left out, and so are files that lie
+    beside the class folders.
 
     Args:
-        path: the directory of the class folders.
+        path: the directory.
         image_size: `(height, width)` to which every image is resized (bilinear, antialiased), or
             `None`, if all are of one size.
 
     Raises:
         DataError: names the directory or file, what was expected and what was received.
     """
-    folders = _class_folders(path)
-    files = [_images(folder) for folder in folders]
-    labels = np.repeat(np.arange(len(folders), dtype="int32"), [len(group) for group in files])
-    train = _split([file for group in files for file in group], labels, image_size)
-    return Source(str(path), tuple(folder.name for folder in folders), train)
+    parts = _part_folders(path)
+    classes = [folder.name for folder in _class_folders(parts["train"])]
+    listed = {part: _files_and_labels(folder, classes) for part, folder in parts.items()}
+    shape = _shape([file for files, _ in listed.values() for file in files], image_size)
+    splits = {part: _split(files, labels, shape) for part, (files, labels) in listed.items()}
+    return Source(str(path), tuple(classes), **splits)
+
+
+def _part_folders(path: Path) -> dict[str, Path]:
+    """The directory with the class folders of each part; `path` itself where it has no parts."""
+    folders = _folders(path)
+    named = [folder for folder in folders if folder.name.lower() in PARTS]
+    # A class may be called "train", too: its folder holds images, that of a part holds folders.
+    if not named or (len(named) < len(folders) and not any(map(_folders, named))):
+        return {"train": path}
+    parts = {PARTS[folder.name.lower()]: folder for folder in named}
+    if named != folders or len(parts) < len(named) or "train" not in parts:
+        raise DataError(
+            f"{path}: expected either a folder for each class, or a folder train and optionally "
+            "one val (or valid, validation) and one test, each with a folder for each class. "
+            f"Received: {', '.join(folder.name for folder in folders)}."
+        )
+    return parts
 
 
 def _class_folders(path: Path) -> list[Path]:
-    if not path.is_dir():
-        raise DataError(f"{path}: no such directory.")
-    folders = sorted(entry for entry in _visible(path) if entry.is_dir())
+    folders = _folders(path)
     if len(folders) < 2:
         raise DataError(
             f"{path}: expected a folder of images for each of at least 2 classes. Received: "
@@ -55,21 +81,47 @@ def _class_folders(path: Path) -> list[Path]:
     return folders
 
 
+def _files_and_labels(path: Path, classes: list[str]) -> tuple[list[Path], np.ndarray]:
+    files, labels = [], []
+    for folder in _folders(path):
+        if folder.name not in classes:
+            raise DataError(
+                f"{folder}: classes must be those of the training part, {', '.join(classes)}. "
+                f"Received: {folder.name!r}."
+            )
+        images = _images(folder)
+        files += images
+        labels += [classes.index(folder.name)] * len(images)
+    if not files:
+        raise DataError(f"{path}: expected a folder of images for each class. Received: none.")
+    return files, np.array(labels, "int32")
+
+
+def _folders(path: Path) -> list[Path]:
+    return [entry for entry in _visible(path) if entry.is_dir()]
+
+
 def _images(folder: Path) -> list[Path]:
-    files = sorted(_visible(folder))
+    files = _visible(folder)
     if not files:
         raise DataError(f"{folder}: the class folder is empty.")
     for file in files:
         if file.suffix.lower() not in SUFFIXES or not file.is_file():
             raise DataError(
                 f"{file}: a class folder may hold only images ({', '.join(SUFFIXES)}) and hidden "
-                "files."
+                f"files. Received: {'a directory' if file.is_dir() else 'something else'}."
             )
     return files
 
 
 def _visible(path: Path) -> list[Path]:
-    return [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+    if not path.is_dir():
+        raise DataError(f"{path}: {'not a' if path.exists() else 'no such'} directory.")
+    try:
+        entries = sorted(path.iterdir())
+    except OSError as error:
+        raise DataError(f"{path}: not a readable directory ({error}).") from error
+    return [entry for entry in entries if not entry.name.startswith(".")]
 
 
 class _Format(NamedTuple):
@@ -77,10 +129,13 @@ class _Format(NamedTuple):
     grey: bool
 
 
-def _split(files: list[Path], labels: np.ndarray, image_size: tuple[int, int] | None) -> Split:
+def _shape(files: list[Path], image_size: tuple[int, int] | None) -> tuple[int, ...]:
     formats = [_format(file) for file in files]
     channels = 1 if all(image.grey for image in formats) else 3
-    shape = (*(image_size or _common_size(files, formats)), channels)
+    return (*(image_size or _common_size(files, formats)), channels)
+
+
+def _split(files: list[Path], labels: np.ndarray, shape: tuple[int, ...]) -> Split:
     if fits_in_memory(len(files), shape):
         return ArraySplit(np.stack([_pixels(file, shape) for file in files]), labels)
     stored = tf.data.Dataset.from_tensor_slices([str(file) for file in files])
@@ -109,24 +164,21 @@ def _common_size(files: list[Path], formats: list[_Format]) -> tuple[int, int]:
 def _pixels(file: Path, shape: tuple[int, ...]) -> np.ndarray:
     height, width, channels = shape
     with _opened(file) as image:
-        try:
-            image = image.convert("L" if channels == 1 else "RGB")
-        except (OSError, SyntaxError) as error:
-            raise _unreadable(file, error) from error
+        image = image.convert("L" if channels == 1 else "RGB")
         if image.size != (width, height):
             image = image.resize((width, height), Image.Resampling.BILINEAR)
         return np.asarray(image, "uint8").reshape(shape)
 
 
-def _opened(file: Path) -> Image.Image:
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[Image.Image]:
     try:
-        return Image.open(file)
-    except (OSError, SyntaxError) as error:
-        raise _unreadable(file, error) from error
-
-
-def _unreadable(file: Path, error: Exception) -> DataError:
-    return DataError(f"{file}: not a readable image ({error}).")
+        with Image.open(file) as image:
+            yield image
+    except DataError:
+        raise
+    except Exception as error:  # of a broken file, each of Pillow's decoders raises its own
+        raise DataError(f"{file}: not a readable image ({error}).") from error
 
 
 def _decoder(shape: tuple[int, ...]) -> Callable[[tf.Tensor], tf.Tensor]:

@@ -11,7 +11,7 @@ def distinct_classes(labels: np.ndarray, field: str) -> np.ndarray:
     """The sorted distinct labels: integers (integral floats and booleans count) or strings.
 
     Args:
-        labels: the labels as found, `(size,)`.
+        labels: the labels as found, `(size,)` or `(size, 1)`.
         field: names them in the error: file and array.
 
     Raises:
@@ -32,7 +32,7 @@ def class_indices(labels: np.ndarray, classes: np.ndarray, field: str) -> np.nda
     """The position of each label in `classes`, int32.
 
     Args:
-        labels: the labels as found, `(size,)`.
+        labels: the labels as found, `(size,)` or `(size, 1)`.
         classes: from `distinct_classes` of the training part.
         field: names the labels in the error: file and array.
 
@@ -54,8 +54,14 @@ def class_indices(labels: np.ndarray, classes: np.ndarray, field: str) -> np.nda
 
 
 def _comparable(labels: np.ndarray, field: str) -> np.ndarray:
+    if labels.ndim == 2 and labels.shape[1] == 1:  # as keras.datasets.cifar10 has them
+        labels = labels[:, 0]
     if labels.ndim != 1:
-        raise DataError(f"{field}: labels must have shape (samples,). Received: {labels.shape}.")
+        hint = " One-hot labels: save their argmax(axis=1)." if labels.ndim == 2 else ""
+        raise DataError(
+            f"{field}: labels must have shape (samples,) or (samples, 1). "
+            f"Received: {labels.shape}.{hint}"
+        )
     if labels.dtype.kind in "US":
         return labels.astype(str)
     if labels.dtype.kind == "f":

@@ -75,7 +75,7 @@ def _check_feature(feature: Any, field: str) -> None:
 
 
 def _check_label(label: Any, field: str) -> None:
-    scalar = isinstance(label, tfds.features.Tensor) and label.shape == ()
+    scalar = isinstance(label, tfds.features.Tensor) and label.shape in ((), (1,))
     if not scalar or not _holds(label, np.integer):
         raise DataError(f"{field}: expected one integer label an example. Received: {label}.")
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from .catalogue import find_builder, prepare
-from .errors import DataError
+from .errors import DataError, data_errors
 from .labels import class_indices, distinct_classes
 from .memory import in_memory_if_it_fits
 from .source import Source
@@ -41,7 +41,8 @@ def read_dataset(
     origin = f"{builder.info.full_name} in {builder.data_dir}"
     find_columns(builder, image_size, origin)  # before gigabytes are downloaded for nothing
     builder = prepare(builder, name, download)
-    return _source(builder, find_columns(builder, image_size, origin), origin)
+    with data_errors(origin):
+        return _source(builder, find_columns(builder, image_size, origin), origin)
 
 
 def _source(builder: tfds.core.DatasetBuilder, columns: Columns, origin: str) -> Source:

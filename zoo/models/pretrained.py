@@ -5,10 +5,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import keras
 import numpy as np
+
+from ..checks import check_type
 
 __all__ = ["Pretrained", "list_weights", "load_weights", "save_weights"]
 
@@ -53,6 +56,7 @@ def list_weights(model: str | None = None) -> tuple[Pretrained, ...]:
     >>> sorted(weights.data for weights in list_weights("cnn1d"))
     ['mnist1d']
     """
+    check_type("model", model, (str, NoneType), "the name of a model or None")
     found = []
     for path in sorted(DIRECTORY.glob("*.json")):
         values = json.loads(path.read_text())

@@ -2,13 +2,16 @@
 
 import difflib
 import numbers
+import os
 import random
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatch
+from types import NoneType
 from typing import Any
 
 import keras
 
+from ..checks import check_type
 from ..layers.data_format import check_channels_last
 from ..regularization import Regularization
 from .applications import APPLICATIONS, application
@@ -114,21 +117,28 @@ def list_models(pattern: str = "*") -> tuple[str, ...]:
     >>> list_models("resnet*")
     ('resnet110', 'resnet1d', 'resnet20', 'resnet32', 'resnet56')
     """
+    check_type("pattern", pattern, str, "a pattern of names")
     names = APPLICATIONS if pattern.startswith("applications/") else sorted(_architectures)
     return tuple(name for name in names if fnmatch(name, pattern))
 
 
-def get_architecture(name: str) -> Architecture:
+def get_architecture(name: str, *, argument: str = "name") -> Architecture:
     """What is registered under `name`.
 
+    Args:
+        name: of the model.
+        argument: what the caller calls it, for the error.
+
     Raises:
+        TypeError: `name` is not a string.
         ValueError: nothing is; the message lists the nearest names and all of them.
     """
+    check_type(argument, name, str, "the name of a model, one of zoo.list_models()")
     if name in _architectures:
         return _architectures[name]
     if name in APPLICATIONS:
         return application(name)
-    near = difflib.get_close_matches(str(name), (*_architectures, *APPLICATIONS))
+    near = difflib.get_close_matches(name, (*_architectures, *APPLICATIONS))
     hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
     raise ValueError(f"No model {name!r}. {hint}Registered: {', '.join(list_models())}")
 
@@ -143,6 +153,7 @@ def preset(name: str, tier: str) -> Regularization:
     Regularization()
     """
     presets = get_architecture(name).presets
+    check_type("tier", tier, str, f"a tier's name ({', '.join(presets)})")
     if tier not in presets:
         raise ValueError(
             f"Model {name!r} has the regularization tiers {', '.join(presets)}. Received: {tier!r}"
@@ -209,6 +220,8 @@ def create_model(
     regularization = resolve(regularization, name)
     architecture.check(regularization)
     _check_arguments(architecture, input_shape, num_classes, options)
+    check_type("seed", seed, (numbers.Integral, NoneType), "an integer or None")
+    check_type("weights", weights, (str, os.PathLike, NoneType), "the name of weights or None")
     if len(tuple(input_shape)) > 1:
         check_channels_last(f"Model {name!r}")
     seed = random.getrandbits(31) if seed is None else seed  # set_random_seed covers `random`

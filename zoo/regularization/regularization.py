@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..checks import check_type
 from .fields import Choice, Strength, fields_of
 from .noise import Noise
 from .penalties import Penalties
@@ -89,7 +91,8 @@ class Regularization(Samples, Noise, Updates, Penalties):
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Regularization":
         """The inverse of `to_dict`; fields that are left out are off."""
-        if unknown := sorted(set(values) - set(cls.strengths())):
+        check_type("values", values, Mapping, "a dict of fields and values")
+        if unknown := sorted(set(values) - set(cls.strengths()), key=repr):
             raise ValueError(
                 f"Regularization has no field {', '.join(map(repr, unknown))}. "
                 f"Its fields: {', '.join(cls.strengths())}"

@@ -10,6 +10,7 @@ import tensorflow as tf
 from ...callbacks import weight_penalty
 from ..augmentation import augment
 from ..data import Data
+from ..data.errors import data_errors
 from ..losses import CategoricalCrossentropy
 from ..metrics import CategoricalAccuracy, DataLoss
 from ..optimizers import adamw
@@ -79,16 +80,17 @@ def fit(
         first_epoch: the epoch with which to begin.
         callbacks: Keras callbacks; batch hooks are called once for all steps of an execution.
     """
-    history = model.fit(
-        training_batches(data, regularization, seed=seed, first_epoch=first_epoch),
-        steps_per_epoch=data.steps_per_epoch,
-        initial_epoch=first_epoch,
-        epochs=epochs,
-        validation_data=data.validation,
-        callbacks=list(callbacks),
-        shuffle=False,  # `data.epochs` does it
-        verbose=0,
-    )
+    with data_errors():
+        history = model.fit(
+            training_batches(data, regularization, seed=seed, first_epoch=first_epoch),
+            steps_per_epoch=data.steps_per_epoch,
+            initial_epoch=first_epoch,
+            epochs=epochs,
+            validation_data=data.validation,
+            callbacks=list(callbacks),
+            shuffle=False,  # `data.epochs` does it
+            verbose=0,
+        )
     return history.history
 
 
@@ -129,5 +131,6 @@ def figures(model: keras.Model, data: Data) -> dict[str, Any]:
 
 
 def _evaluate(model: keras.Model, dataset: Any) -> dict[str, float]:
-    values = model.evaluate(dataset, return_dict=True, verbose=0)
+    with data_errors():
+        values = model.evaluate(dataset, return_dict=True, verbose=0)
     return {name: float(value) for name, value in values.items()}

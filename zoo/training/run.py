@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from ...callbacks import Verdict
+from ..checks import check_path
 from ..models import Blueprint
 from ..regularization import Regularization
 from .run_directory import RunDirectory
@@ -42,6 +43,7 @@ class Run:
         Raises:
             FileNotFoundError: `directory` holds no finished run.
         """
+        check_path("directory", directory)
         files = RunDirectory(directory)
         if not files.finished:
             raise FileNotFoundError(f"{directory} holds no finished run: no {files.result.name}")

@@ -9,6 +9,7 @@ import keras
 from tqdm.keras import TqdmCallback
 
 from ...callbacks import BackupAndRestore, EarlyStopping, LossLedger, Stopwatch, TensorBoard
+from ..checks import check_path, check_type
 from ..data import Data
 from ..regularization import Regularization
 from . import engine
@@ -69,6 +70,7 @@ def train(
         A `Run`; the model holds the weights that were kept.
 
     Raises:
+        TypeError: an argument is of the wrong type.
         FloatingPointError: the training diverged, and no epoch has finite weights to go back to.
         ValueError: an argument out of range, a `regularization` that the model was not built with,
             a model whose input or output does not fit the data, or a `log_dir` with a run made
@@ -85,6 +87,9 @@ def train(
     >>> run.result["epochs"]
     3
     """
+    check_type("model", model, keras.Model, "a keras.Model")
+    check_type("data", data, Data, Data.EXPECTED)
+    check_path("log_dir", log_dir, optional=True)
     regularization = regularization_of(model, regularization)
     training = {"epochs": epochs, "learning_rate": learning_rate, "patience": patience}
     check_arguments(model, data, **training, clean=clean, seed=seed, callbacks=callbacks or ())

@@ -1,11 +1,16 @@
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import occam.zoo.data.memory
+from occam.zoo import create_model, train
 from occam.zoo.data import DataError, load_data
+
+PARTS = ("train", "validation", "test")
 
 
 @pytest.fixture
@@ -25,7 +30,7 @@ def pets(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("suffix", ["png", "bmp", "gif", "PNG"])
+@pytest.mark.parametrize("suffix", ["png", "bmp", "gif", "PNG", "tif", "tiff"])
 def test_class_folders(pets, suffix, collect):
     data = load_data(pets(suffix=suffix), batch_size=8)
     assert (data.input_shape, data.class_names) == ((6, 5, 3), ("cat", "dog"))
@@ -35,9 +40,31 @@ def test_class_folders(pets, suffix, collect):
         np.testing.assert_array_equal(images[:, 0, 0, 0], 255 * labels)
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "jpeg"])
-def test_jpeg(pets, suffix):
-    assert load_data(pets(suffix=suffix)).input_shape == (6, 5, 3)
+@pytest.mark.parametrize(
+    ("mode", "suffix"),
+    [("RGB", "jpg"), ("CMYK", "jpeg"), ("RGB", "webp"), ("RGBA", "webp"), ("CMYK", "tif")],
+)
+@pytest.mark.parametrize("memory", [2**30, 0])
+def test_color_images(pets, mode, suffix, memory, monkeypatch):
+    monkeypatch.setattr(occam.zoo.data.memory, "MEMORY_LIMIT", memory)
+    assert load_data(pets(mode, suffix)).input_shape == (6, 5, 3)
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp", "tif"])
+def test_an_animation_is_its_first_frame(pets, suffix, collect):
+    folder = pets()
+    first, second = (Image.new("RGB", (5, 6), color) for color in ("white", "black"))
+    file = folder / "dog" / f"animated.{suffix}"
+    first.save(file, save_all=True, append_images=[second])
+    (folder / "cat" / "00.png").unlink()
+    images = np.concatenate([collect(load_data(folder).raw(part))[0] for part in PARTS])
+    assert (images == 255).all(axis=(1, 2, 3)).sum() == 1
+
+
+def test_an_image_is_known_by_its_content(pets):
+    folder = pets()
+    (folder / "dog" / "00.png").rename(folder / "dog" / "00.jpg")
+    assert sum(load_data(folder).sizes.values()) == 40
 
 
 @pytest.mark.parametrize(
@@ -98,19 +125,31 @@ def not_an_image(folder):
 
 
 def truncated(folder):
-    file = folder / "dog" / "03.png"
-    file.write_bytes(file.read_bytes()[:-30])
+    for i in range(20):  # whatever part it is in
+        file = folder / "dog" / f"{i:02}.png"
+        file.write_bytes(file.read_bytes()[:-30])
+    return "png: not a readable image"
+
+
+def no_bytes(folder):
+    (folder / "dog" / "03.png").write_bytes(b"")
+    return "03.png: not a readable image"
+
+
+def a_bomb(folder):
+    header = b"P6 60000 60000 255 "  # is refused by the sizes that it says
+    (folder / "dog" / "03.png").write_bytes(header)
     return "03.png: not a readable image"
 
 
 def other_suffix(folder):
-    (folder / "dog" / "a.tiff").write_text("")
-    return "a.tiff: a class folder may hold only images (.bmp, .gif, .jpeg, .jpg, .png) and hidden"
+    (folder / "dog" / "a.psd").write_text("")
+    return "a.psd: a class folder may hold only images (.bmp, .gif, .jpeg, .jpg, .png, .tif, .tiff,"
 
 
 def nested(folder):
-    (folder / "dog" / "puppy").mkdir()
-    return "puppy: a class folder may hold only images"
+    (folder / "dog" / "x.png").mkdir()
+    return "x.png: a class folder may hold only images"
 
 
 def sixteen_bits(folder):
@@ -123,10 +162,23 @@ def one_class(folder):
     return "expected a folder of images for each of at least 2 classes. Received: 1"
 
 
+@pytest.mark.parametrize("memory", [2**30, 0])
 @pytest.mark.parametrize(
-    "spoil", [empty, not_an_image, truncated, other_suffix, nested, sixteen_bits, one_class]
+    "spoil",
+    [
+        empty,
+        not_an_image,
+        truncated,
+        no_bytes,
+        a_bomb,
+        other_suffix,
+        nested,
+        sixteen_bits,
+        one_class,
+    ],
 )
-def test_spoilt_folders_name_the_file(pets, spoil):
+def test_spoilt_folders_name_the_file(pets, spoil, memory, monkeypatch):
+    monkeypatch.setattr(occam.zoo.data.memory, "MEMORY_LIMIT", memory)
     folder = pets()
     message = spoil(folder)
     with pytest.raises(DataError, match=re.escape(message)) as caught:
@@ -137,6 +189,156 @@ def test_spoilt_folders_name_the_file(pets, spoil):
 def test_no_such_directory(tmp_path):
     with pytest.raises(DataError, match="nowhere: no such directory"):
         load_data(tmp_path / "nowhere")
+    (tmp_path / "some.png").write_text("")
+    with pytest.raises(DataError, match=r"some\.png: not a directory"):
+        load_data(tmp_path / "some.png")
+
+
+@pytest.fixture
+def parted(tmp_path, pets):
+    """The folder `pets`, by parts: every fifth image in each."""
+
+    def write(*parts, suffix="png"):
+        folder = pets(suffix=suffix)
+        for i, part in enumerate(parts):
+            for name in ("cat", "dog"):
+                (tmp_path / "parted" / part / name).mkdir(parents=True)
+                for number in range(i, 20, 5):
+                    file = Path(name, f"{number:02}.{suffix}")
+                    (folder / file).rename(tmp_path / "parted" / part / file)
+        return tmp_path / "parted"
+
+    return write
+
+
+@pytest.mark.parametrize("memory", [2**30, 0])
+@pytest.mark.parametrize(
+    ("parts", "sizes"),
+    [
+        (("train", "val", "test"), (8, 8, 8)),
+        (("Train", "Valid"), (6, 8, 2)),
+        (("train", "validation", "test"), (8, 8, 8)),
+        (("train", "test"), (6, 2, 8)),
+        (("train",), (4, 2, 2)),
+    ],
+)
+def test_folders_of_the_parts(parted, parts, sizes, memory, monkeypatch, collect):
+    monkeypatch.setattr(occam.zoo.data.memory, "MEMORY_LIMIT", memory)
+    folder = parted(*parts, suffix="webp" if len(parts) == 3 else "png")
+    data = load_data(folder, validation_fraction=0.25)
+    assert (data.class_names, *data.sizes.values()) == (("cat", "dog"), *sizes)
+    if len(parts) == 3:
+        expected = load_data(parted_as_arrays(folder, parts))
+        for part in PARTS:
+            one, other = collect(data.raw(part)), collect(expected.raw(part))
+            np.testing.assert_array_equal(one[0], other[0])
+            np.testing.assert_array_equal(one[1], other[1])
+
+
+def parted_as_arrays(folder, parts):
+    arrays = {}
+    for part in parts:
+        files = sorted((folder / part).glob("*/*"))
+        arrays[f"x_{part}"] = np.stack([np.asarray(Image.open(file)) for file in files])
+        arrays[f"y_{part}"] = [file.parent.name for file in files]
+    np.savez(folder / "arrays.npz", **arrays)
+    return folder / "arrays.npz"
+
+
+def test_a_class_that_is_in_train_only(parted):
+    folder = parted("train", "val", "test")
+    for file in (folder / "test" / "dog").iterdir():
+        file.unlink()
+    (folder / "test" / "dog").rmdir()
+    assert load_data(folder).sizes == {"train": 8, "validation": 8, "test": 4}
+
+
+def test_a_class_may_be_called_train(pets):
+    folder = pets()
+    (folder / "cat").rename(folder / "train")
+    assert load_data(folder).class_names == ("dog", "train")
+
+
+def unknown_class(folder):
+    (folder / "test" / "dog").rename(folder / "test" / "Dog")
+    return "Dog: classes must be those of the training part, cat, dog. Received: 'Dog'"
+
+
+def no_classes(folder):
+    for name in ("cat", "dog"):
+        (folder / "test" / name).rename(folder / f".{name}")
+    return "test: expected a folder of images for each class. Received: none"
+
+
+def images_beside_no_classes(folder):
+    for name in ("cat", "dog"):
+        for file in (folder / "train" / name).iterdir():
+            file.rename(folder / "train" / f"{name}{file.name}")
+        (folder / "train" / name).rmdir()
+    return "train: expected a folder of images for each of at least 2 classes. Received: 0"
+
+
+def mixed(folder):
+    (folder / "bird").mkdir()
+    return (
+        "parted: expected either a folder for each class, or a folder train and optionally one val "
+        "(or valid, validation) and one test, each with a folder for each class. Received: bird, "
+        "test, train"
+    )
+
+
+def no_train(folder):
+    (folder / "train").rename(folder / "val")
+    return "each with a folder for each class. Received: test, val."
+
+
+def twice(folder):
+    (folder / "valid").mkdir()
+    (folder / "val").mkdir()
+    return "each with a folder for each class. Received: test, train, val, valid."
+
+
+def empty_class(folder):
+    for file in (folder / "test" / "dog").iterdir():
+        file.unlink()
+    return "dog: the class folder is empty"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [unknown_class, no_classes, images_beside_no_classes, mixed, no_train, twice, empty_class],
+)
+def test_spoilt_folders_of_parts_name_what_is_wrong(parted, spoil):
+    folder = parted("train", "test")
+    message = spoil(folder)
+    with pytest.raises(DataError, match=re.escape(message)) as caught:
+        load_data(folder)
+    assert str(caught.value).startswith(str(folder))
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_broken_image_is_named_wherever_it_is_read(parted, part, monkeypatch):
+    """By `load_data`; by training and evaluation if the file was spoilt in between."""
+    monkeypatch.setattr(occam.zoo.data.memory, "MEMORY_LIMIT", 0)
+    folder = parted("train", "validation", "test")
+    data = load_data(folder, batch_size=4)
+    model = create_model("mlp", input_shape=data.input_shape, num_classes=2, seed=0)
+    file = folder / part / "dog" / f"{PARTS.index(part):02}.png"
+    file.write_bytes(file.read_bytes()[:-30])
+    message = re.escape(f"{file}: not a readable image")
+    with pytest.raises(DataError, match=f"^{message}"):
+        load_data(folder)
+    file.unlink()
+    with pytest.raises(DataError, match=f"^{message}"):
+        train(model, data, epochs=1, verbose=0)
+    with pytest.raises(DataError, match=f"^{message}"):
+        data.save(folder / "saved.npz")
+    if part == "train":
+        with pytest.raises(DataError, match=f"^{message}"):
+            _ = data.value_range
+    # Keras' own loops and iteration raise TensorFlow's error, whose text begins with ours.
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"DataError: {message}"):
+        list(data.raw(part))
 
 
 def test_a_plain_name_is_a_directory_unless_a_data_set_is_called_so(pets, monkeypatch):

@@ -15,6 +15,8 @@ from occam.zoo.data.labels import class_indices, distinct_classes
         (np.array([True, False]), [0, 1], [1, 0]),
         (np.array(["cat", "ant", "cat"]), ["ant", "cat"], [1, 0, 1]),
         (np.array([b"b", b"a"]), ["a", "b"], [1, 0]),
+        (np.array([[7], [-3], [7]]), [-3, 7], [1, 0, 1]),
+        (np.array([[7.0], [-3.0]]), [-3, 7], [1, 0]),
         (np.array([2**64 - 1, 0], "uint64"), [0, 2**64 - 1], [1, 0]),
     ],
 )
@@ -32,7 +34,7 @@ def test_classes_are_sorted_and_counted_from_zero(labels, classes, indices):
         (np.array([0.0, 0.5]), "y: labels must be integral. Received: 0.5 at 1"),
         (np.array([0.0, np.nan]), "y: labels must be integral. Received: nan at 1"),
         (np.array([0.0, 1e300]), "y: labels must be integral. Received: 1e+300 at 1"),
-        (np.eye(2), "y: labels must have shape (samples,). Received: (2, 2)"),
+        (np.eye(2), "y: labels must have shape (samples,) or (samples, 1). Received: (2, 2)."),
         (np.array([0j, 1j]), "y: labels must be integers or strings. Received: complex128"),
     ],
 )

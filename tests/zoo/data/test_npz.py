@@ -41,6 +41,28 @@ def test_a_test_part_of_its_own(save, collect):
     assert labels.tolist() == [1, 0, 1]
 
 
+@pytest.mark.parametrize("name", ["val", "valid", "validation"])
+def test_the_arrays_of_keras_datasets_and_a_validation_part_of_its_own(save, collect, name):
+    validation = {f"x_{name}": -X[:6], f"y_{name}": Y[:6, None]}
+    path = save(x_train=X, y_train=Y[:, None], x_test=2 * X[:3], y_test=Y[:3, None], **validation)
+    data = load_data(path)
+    assert data.sizes == {"train": 40, "validation": 6, "test": 3}
+    for part, expected in (("train", X), ("validation", -X[:6]), ("test", 2 * X[:3])):
+        features, labels = collect(data.raw(part))
+        np.testing.assert_array_equal(features, expected)
+        np.testing.assert_array_equal(labels, Y[: len(expected)])
+    data.save(path.with_name("saved.npz"))
+    again = load_data(path.with_name("saved.npz"))
+    for part in data.sizes:
+        for one, other in zip(collect(data.raw(part)), collect(again.raw(part)), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_a_validation_part_and_no_test_part(save):
+    data = load_data(save(x_train=X, y_train=Y, x_val=X[:5], y_val=Y[:5]))
+    assert data.sizes == {"train": 32, "validation": 5, "test": 8}
+
+
 def with_value(value, position=(7, 1)):
     features = X.copy()
     features[position] = value
@@ -50,16 +72,26 @@ def with_value(value, position=(7, 1)):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({}, "expected the arrays x and y, optionally x_test and y_test as well. Received: none"),
-        ({"x": X}, "optionally x_test and y_test as well. Received: x"),
-        ({"x": X, "y": Y, "x_test": X}, "as well. Received: x, x_test, y"),
-        ({"x": X, "y": Y, "extra": Y}, "as well. Received: extra, x, y"),
+        ({}, "expected the arrays x and y (or x_train and y_train), optionally x_val and y_val"),
+        ({"x": X}, "and x_test and y_test. Received: x."),
+        ({"x": X, "y": Y, "x_test": X}, "Received: x, x_test, y."),
+        ({"x": X, "y": Y, "extra": Y}, "Received: extra, x, y."),
+        ({"x_train": X, "y": Y}, "Received: x_train, y."),
+        ({"x": X, "y": Y, "x_train": X, "y_train": Y}, "Received: x, x_train, y, y_train."),
+        ({"x": X, "y": Y, "x_val": X, "y_valid": Y}, "Received: x, x_val, y, y_valid."),
+        ({"x_test": X, "y_test": Y}, "Received: x_test, y_test."),
+        ({"x": X, "y": Y, "x_val": X[:, :2], "y_val": Y}, "x_val must have the shape of x but for"),
+        ({"x": X, "y": Y, "x_val": X, "y_val": Y + 5}, "y_val: labels must be classes of the"),
+        ({"x": X, "y": Y, "x_test": X[:1], "y_test": np.array(1)}, "y_test: labels must have"),
         (
             {"x": X, "y": Y[1:]},
             "x and y must have equal lengths. Received: shapes (40, 3) and (39,)",
         ),
         ({"x": np.array(1.0), "y": Y}, "x and y must have equal lengths. Received: shapes ()"),
-        ({"x": X, "y": np.array(1)}, "y: labels must have shape (samples,). Received: ()"),
+        (
+            {"x": X, "y": np.array(1)},
+            "y: labels must have shape (samples,) or (samples, 1). Rec",
+        ),
         (
             {"x": X, "y": Y, "x_test": X, "y_test": Y[1:]},
             "x_test and y_test must have equal lengths",
@@ -108,7 +140,7 @@ def test_any_arrays_are_read_or_refused(save, x, y):
         source = read_npz(save(x=x, y=y))
     except DataError:
         return
-    assert source.train.size == len(x) == len(y)
+    assert source.train.size == len(x) == len(y) == len(source.train.labels)
     assert set(source.train.labels) == set(range(len(source.class_names)))
 
 
@@ -123,12 +155,34 @@ def test_files_that_are_no_archives(tmp_path):
 def test_nothing_is_unpickled(tmp_path):
     path = tmp_path / "pickled.npz"
     np.savez(path, x=np.array([{}, {}], dtype=object), y=np.array([0, 1]))
-    with pytest.raises(DataError, match=r"not a readable \.npz file of plain arrays \(Object"):
+    with pytest.raises(DataError, match=r"x: not a readable \.npz file of plain arrays \(Object"):
         load_data(path)
 
 
-def test_a_truncated_file(save):
+def saved_as_npy(path):
+    with path.open("wb") as file:
+        np.save(file, X)
+
+
+def compressed_and_flipped(path):
+    np.savez_compressed(path, x=X, y=Y)
+    content = path.read_bytes()
+    path.write_bytes(content[:100] + bytes(20) + content[120:])
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.write_bytes(path.read_bytes()[:-200]),
+        lambda path: path.write_bytes(b""),
+        saved_as_npy,
+        compressed_and_flipped,
+    ],
+    ids=["truncated", "empty", "npy", "flipped"],
+)
+def test_a_broken_file(save, spoil):
     path = save(x=X, y=Y)
-    path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(DataError, match=r"not a readable \.npz file"):
+    spoil(path)
+    with pytest.raises(DataError, match=r"not a readable \.npz file") as caught:
         load_data(path)
+    assert str(caught.value).startswith(f"{path}: ")

@@ -148,6 +148,45 @@ def test_the_loser_of_a_race_uses_what_the_winner_prepared(tmp_path, monkeypatch
     assert load_data("breast_cancer", data_dir=tmp_path).sizes["test"] == 114
 
 
+@pytest.mark.parametrize("spoil", ["truncate", "flip", "empty", "unlink"])
+def test_a_broken_file_is_named(tmp_path, spoil):
+    load_data("digits", data_dir=tmp_path)
+    file = next(tmp_path.rglob("digits-test.tfrecord*"))
+    content = file.read_bytes()
+    spoilt = {"truncate": content[:-20], "flip": content[:500] + b"abcd" + content[504:]}
+    file.write_bytes(spoilt.get(spoil, b""))
+    if spoil == "unlink":
+        file.unlink()
+    message = f"digits/1.0.0 in {tmp_path}/digits/1.0.0: cannot be read ("
+    with pytest.raises(DataError, match=f"^{re.escape(message)}"):
+        load_data("digits", data_dir=tmp_path)
+
+
+class ColumnLabels(tfds.core.GeneratorBasedBuilder):
+    """Labels of shape (1,)."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        features = {"x": tfds.features.Tensor(shape=(3,), dtype=np.float32)}
+        features["y"] = tfds.features.Tensor(shape=(1,), dtype=np.int64)
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(features), supervised_keys=("x", "y")
+        )
+
+    def _split_generators(self, _):
+        return {"train": self._generate_examples()}
+
+    def _generate_examples(self):
+        for i in range(40):
+            yield i, {"x": np.full(3, i, "float32"), "y": [i % 2]}
+
+
+def test_labels_of_shape_1(tmp_path, collect):
+    features, labels = collect(load_data("column_labels", data_dir=tmp_path).raw("test"))
+    assert labels.tolist() == (features[:, 0] % 2).tolist()
+
+
 KILLED = """
 import os, signal, sys
 from occam.zoo.data import load_data
