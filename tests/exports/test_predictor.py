@@ -82,7 +82,7 @@ def test_no_rows_give_no_answers_of_any_signature(tmp_path):
     }
     for name, answer in expected.items():
         inputs = predictor.specs[name].inputs
-        nothing = {key: np.zeros((0, *spec.shape[1:])) for key, spec in inputs.items()}
+        nothing = {key: np.zeros((0, *spec.shape[1:])) for key, spec in inputs.items()}  # pyright: ignore[reportCallIssue]
         if name == "classify":
             nothing = {"inputs": []}
         given = {key: np.asarray(a, "int64") if key == "seed" else a for key, a in nothing.items()}

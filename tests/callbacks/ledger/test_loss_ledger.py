@@ -196,7 +196,7 @@ def test_class_weights_of_one_fit_are_not_those_of_the_next():
     model = compiled()
     for class_weight in (CLASS_WEIGHT, {0: 3.0}, None, CLASS_WEIGHT):
         history = train(model, LossLedger(1.0), class_weight=class_weight, epochs=1)
-        weights = np.array([(class_weight or {}).get(k, 1.0) for k in LABELS])
+        weights = np.array([(class_weight or {}).get(k, 1.0) for k in LABELS])  # pyright: ignore[reportCallIssue]
         own = cross_entropy(model, weights=weights)
         np.testing.assert_allclose(history["clean_loss"][-1], own, rtol=1e-5)
         np.testing.assert_allclose(history["val_data_loss"][-1], own, rtol=1e-5)

@@ -51,13 +51,13 @@ def test_the_labels_of_sigmoids_are_smoothed_as_by_binary_crossentropy(nested):
         model = keras.Sequential([keras.Input((4,)), model])
     _, report = zoo.regularize(model, R(label_smoothing=0.3))
     x, y = np.ones((1, 4), "float32"), np.array([[1, 1, 0]])
-    _, soft = report.front((x, y), training=True)
+    _, soft = report.front((x, y), training=True)  # pyright: ignore[reportOptionalCall]
     np.testing.assert_allclose(soft, [[0.85, 0.85, 0.15]], rtol=1e-6)
 
 
 def test_the_labels_of_one_sigmoid_unit():
     _, report = zoo.regularize(headed(1, "sigmoid"), R(label_smoothing=0.3, mixup=0.2))
-    _, soft = report.front((np.ones((2, 4), "float32"), np.array([1, 1])), training=True)
+    _, soft = report.front((np.ones((2, 4), "float32"), np.array([1, 1])), training=True)  # pyright: ignore[reportOptionalCall]
     np.testing.assert_allclose(soft, [[0.85], [0.85]], rtol=1e-6)
 
 
@@ -65,7 +65,7 @@ def test_the_labels_of_one_sigmoid_unit():
 def test_multi_hot_labels_of_a_head_of_classes_are_an_error(activation):
     _, report = zoo.regularize(headed(3, activation), R(label_smoothing=0.3))
     with pytest.raises(ValueError, match="must sum to one"):
-        report.front((np.ones((1, 4), "float32"), np.array([[1, 1, 0]])), training=True)
+        report.front((np.ones((1, 4), "float32"), np.array([[1, 1, 0]])), training=True)  # pyright: ignore[reportOptionalCall]
 
 
 @pytest.mark.parametrize("field", ["label_smoothing", "mixup"])

@@ -224,7 +224,7 @@ def test_what_is_refused():
         def call(self, inputs):
             return self.dense(inputs)
 
-        get_config = None
+        get_config = None  # pyright: ignore[reportAssignmentType]
 
     @keras.saving.register_keras_serializable(package="tests")
     class Fixed(layers.Layer):

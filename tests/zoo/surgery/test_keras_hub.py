@@ -243,7 +243,7 @@ def test_a_composite_layer_stays_what_it_is():
     assert kernel.regularizer is block._feedforward_output_dense.kernel_regularizer
     before = float(sum(regularized.losses))
     kernel.regularizer.l2 = 2 * STRENGTH
-    added = STRENGTH * np.sum(np.square(keras.ops.convert_to_numpy(kernel)))
+    added = STRENGTH * np.sum(np.square(keras.ops.convert_to_numpy(kernel)))  # pyright: ignore[reportCallIssue]
     assert float(sum(regularized.losses)) == pytest.approx(before + added, rel=1e-5)
     block.trainable = False
     assert len(regularized.losses) == 13 - 6
@@ -274,7 +274,7 @@ def test_the_loss_of_a_classifier_contains_the_penalty_and_nothing_is_to_be_lint
     assert zoo.lint(model) == []
     x, y = example(model), np.array([0, 2])
     logits = keras.ops.convert_to_numpy(model(x))
-    data_loss = -np.mean((logits - np.log(np.exp(logits).sum(-1, keepdims=True)))[[0, 1], y])
+    data_loss = -np.mean((logits - np.log(np.exp(logits).sum(-1, keepdims=True)))[[0, 1], y])  # pyright: ignore[reportCallIssue]
     loss = model.test_on_batch(x, y)
     assert loss == pytest.approx(data_loss + float(sum(model.losses)), rel=1e-5)
 
