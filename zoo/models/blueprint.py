@@ -20,8 +20,8 @@ class Blueprint:
     """The arguments of `create_model`, resolved: the same blueprint gives the same model.
 
     `create_model` leaves it on the model, where `zoo.train` reads it. It is saved with the model,
-    and copies of the model have it: those of `clone_model`, `copy.deepcopy`, `zoo.regularize` and
-    `zoo.strip` as well.
+    and copies of the model have it: those of `clone_model`, `copy.deepcopy` and `zoo.regularize`
+    as well. `keras.saving.load_model` needs `occam.zoo.models` to be imported.
 
     Args:
         name: the model's registered name.
@@ -31,7 +31,7 @@ class Blueprint:
         seed: the seed of the weights, dropped units and noise.
         options: all of the architecture's own options; lists in them become tuples.
         weights: the data set of the shipped weights that it began with, if it did.
-        surgery: what `zoo.regularize` and `zoo.strip` have changed since, as the calls that did.
+        surgery: what `zoo.regularize` has changed since, as the calls that did.
     """
 
     name: str

@@ -1,6 +1,5 @@
 """`strip`: a copy of any Keras model without what acts in training only."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +8,7 @@ import keras
 from .. import layers
 from ..augmentation.augmentation import Augmentation
 from ..layers.kernel_wrapper import KernelWrapper
-from ..models import blueprint_of
+from ..models.blueprint import ZooModel
 from .copier import Copier, config_of
 from .edits import Edits
 from .graph import Call, Graph, is_graph
@@ -46,8 +45,8 @@ def strip(model: keras.Model) -> keras.Model:
     constraints are taken off. What the copy computes at inference is bit by bit the same; the
     original is not changed, and the copy is not compiled.
 
-    The `blueprint` of a model of the zoo keeps what training does, such as mixup: `zoo.train` does
-    that to the copy, too, unless it is told otherwise.
+    The copy of a model of the zoo is a plain Keras model without a `blueprint`: it can be loaded
+    where Occam is not installed, and `zoo.train` trains it without mixup and the like.
 
     The drop rates of recurrent and attention layers, and of layers that are made of others, such as
     transformer blocks, stay. They are arguments of these layers and no layers of the model: with a
@@ -84,12 +83,8 @@ def strip(model: keras.Model) -> keras.Model:
                 _plan(each, call, edits)
         made = copier.model(graph)
     _check(made, _with_a_rate(copier, made))
-    if blueprint := blueprint_of(model):
-        made.blueprint = dataclasses.replace(
-            blueprint,
-            regularization=blueprint.regularization.only("training"),
-            surgery=(*blueprint.surgery, "strip()"),
-        )
+    if isinstance(made, ZooModel):
+        made = keras.Model(made.input, made.output, name=made.name)
     return made
 
 

@@ -306,9 +306,6 @@ def test_surgery_is_part_of_the_blueprint():
     assert type(blueprint).from_dict(json.loads(json.dumps(blueprint.to_dict()))) == blueprint
     augmented, _ = zoo.regularize(model, zoo.Regularization(augmentation="strong"))
     assert augmented.blueprint.regularization == built.replace(augmentation="none")  # it is inside
-    stripped = zoo.strip(regularized).blueprint
-    assert stripped.regularization == zoo.Regularization(mixup=0.2, augmentation="light")
-    assert stripped.surgery == (call, "strip()")
     assert model.blueprint.surgery == ()
     assert "surgery" not in model.blueprint.to_dict()
 

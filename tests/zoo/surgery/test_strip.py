@@ -1,6 +1,8 @@
 """`strip` takes out what acts in training only, and changes nothing else."""
 
 import inspect
+import subprocess
+import sys
 from typing import Any
 
 import keras
@@ -170,3 +172,17 @@ def test_what_is_inside_of_a_layer_of_ones_own_is_named():
 def test_it_takes_a_model():
     with pytest.raises(TypeError, match=r"model must be a keras.Model. Received: 3"):
         zoo.strip(3)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_stripped_model_of_the_zoo_is_loaded_without_occam(tmp_path):
+    model = zoo.create_model("mlp", input_shape=(4,), num_classes=3, regularization="medium")
+    stripped = zoo.strip(model)
+    assert zoo.models.blueprint_of(stripped) is None
+    stripped.save(tmp_path / "model.keras")
+    code = (
+        "import keras, sys; model = keras.saving.load_model(sys.argv[1]); "
+        "print(model.output_shape, 'occam' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "model.keras")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "(None, 3) False"
