@@ -16,7 +16,7 @@ FRONT = ("mixup", "cutmix", "label_smoothing")
 
 
 def front(
-    model: keras.Model, regularization: Regularization, seed: int, ledger: Ledger
+    model: keras.Model, loss: Any, regularization: Regularization, seed: int, ledger: Ledger
 ) -> Pipeline | None:
     """The layer over `(x, y)` that mixes samples and smooths labels; `None` if nothing is asked.
 
@@ -24,6 +24,8 @@ def front(
 
     Args:
         model: from which the number of classes is taken.
+        loss: that the original was compiled with, if it was: a binary cross-entropy says that each
+            unit is a question of its own, also where the sigmoid is in the loss.
         regularization: of which `FRONT` counts.
         seed: of the draws.
         ledger: where it is written down.
@@ -37,11 +39,11 @@ def front(
         for name in asked:
             ledger.refuse((name,), "front", "", None, why)
         return None
-    multi_label = _ends_in_sigmoid(model)
+    multi_label = _ends_in_sigmoid(model) or _is_binary(loss)
     if shape[-1] == 1 and not multi_label:
         why = (
             "its head is one unit without a sigmoid, whose labels may be values or classes; use "
-            'Dense(1, activation="sigmoid") or two logits'
+            'Dense(1, activation="sigmoid"), two logits, or compile with a binary cross-entropy'
         )
         for name in asked:
             ledger.refuse((name,), "front", "", None, why)
@@ -69,6 +71,13 @@ def _ends_in_sigmoid(model: Any) -> bool:
         return _ends_in_sigmoid(operation)
     activation = getattr(core(operation), "activation", None)
     return activation is keras.activations.sigmoid or type(operation).__name__ == "Sigmoid"
+
+
+def _is_binary(loss: Any) -> bool:
+    """Whether a compiled loss is a binary cross-entropy."""
+    binary = (keras.losses.binary_crossentropy, keras.losses.binary_focal_crossentropy)
+    losses = [keras.losses.get(each) for each in keras.tree.flatten(loss) if each is not None]
+    return bool(losses) and all(getattr(each, "fn", each) in binary for each in losses)
 
 
 _AFTER_SIGMOID = (keras.layers.Identity, keras.layers.Flatten, keras.layers.Reshape)

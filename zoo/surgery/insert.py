@@ -80,16 +80,19 @@ def _after(
     placer: Placer, asked: Any, word: str, rate: float, graph: Graph, call: Call, tensor: Any
 ) -> Any:
     """Puts a layer after a tensor, or refuses it at the call that the tensor comes from."""
-    if why := _objection(placer, word, call, tensor):
+    if why := _objection(placer, word, graph, call, tensor):
         placer.ledger.refuse(asked, call.path, word, None, why)
         return None
     more = [_block_size(tensor)] if word == "drop_block" else []
     maker = graph.maker(tensor) or call
     name = f"{maker.operation.name}_{word}"
-    return placer.after(asked, graph, tensor, INSERTED[word], name, rate, *more)
+    layer = placer.after(asked, graph, tensor, INSERTED[word], name, rate, *more)
+    if word in ("spatial_dropout", "drop_block"):
+        layer.data_format = "channels_last"  # whatever Keras' setting is now
+    return layer
 
 
-def _objection(placer: Placer, word: str, call: Call, tensor: Any) -> str:
+def _objection(placer: Placer, word: str, graph: Graph, call: Call, tensor: Any) -> str:
     """Why a layer cannot stand after a call; empty if it can."""
     if id(tensor) in placer.finals:
         return "its output is the model's"
@@ -99,11 +102,19 @@ def _objection(placer: Placer, word: str, call: Call, tensor: Any) -> str:
         return ""
     if len(tensor.shape) < 3:
         return "its output has no channels beside steps or pixels"
-    if getattr(call.operation, "data_format", None) == "channels_first":
+    if _data_format(graph, call) == "channels_first":
         return "its channels come first"
     if word == "drop_block" and (len(tensor.shape) > 4 or None in tensor.shape[1:-1]):
         return "the size of its output is open: give input_shape"
     return ""
+
+
+def _data_format(graph: Graph, call: Call) -> str | None:
+    """The data format of the nearest layer before the output of a call that has one."""
+    at: Call | None = call
+    while at is not None and not hasattr(at.operation, "data_format"):
+        at = graph.maker(at.inputs[0]) if len(at.inputs) == 1 else None
+    return getattr(at.operation, "data_format", None) if at else None
 
 
 def _block_size(tensor: Any) -> int:

@@ -138,7 +138,7 @@ def regularize(
     copier = Copier(edits)
     made = copier.model(graph) if graph else copier.opaque(original)
     penalties = find(penalize, copier, made)
-    before = front(made, wanted, seeds(), ledger)
+    before = front(made, getattr(model, "loss", None), wanted, seeds(), ledger)
     ledger.check()
     _tell_blueprint(model, made, wanted, rules)
     return made, SurgeryReport(made, tuple(ledger.changes), penalties, before)

@@ -72,3 +72,16 @@ def test_multi_hot_labels_of_a_head_of_classes_are_an_error(activation):
 def test_one_unit_without_a_sigmoid_is_refused(field):
     with pytest.raises(ValueError, match=r"one unit without a sigmoid"):
         zoo.regularize(headed(1, None), R(**{field: 0.1}))
+
+
+@pytest.mark.parametrize("units", [1, 3])
+@pytest.mark.parametrize(
+    "loss", ["binary_crossentropy", keras.losses.BinaryCrossentropy(from_logits=True)]
+)
+def test_a_compiled_binary_cross_entropy_says_that_units_are_no_classes(units, loss):
+    model = headed(units, None)
+    model.compile("sgd", loss)
+    _, report = zoo.regularize(model, R(label_smoothing=0.3))
+    rows = np.ones((1, units), "int32")
+    _, soft = report.front((np.ones((1, 4), "float32"), rows), training=True)  # pyright: ignore[reportOptionalCall]
+    np.testing.assert_allclose(soft, np.full((1, units), 0.85), rtol=1e-6)
