@@ -93,6 +93,7 @@ def tune(
     check_type("data", data, Data, Data.EXPECTED)
     check_type("space", space, Sequence, "a list of fields of the regularization")
     check_path("directory", directory)
+    check_type("resume", resume, bool, "True or False")
     space = check_space(space, architecture.able)
     base = resolve(base, model_name)
     search = {"space": list(space), "max_trials": max_trials, "seeds": seeds, "epochs": epochs}

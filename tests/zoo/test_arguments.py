@@ -30,6 +30,21 @@ CASES = {
         "model_name must be the name of a model",
         ["digitz"],
     ),
+    "train callbacks": (
+        lambda m, d, v: zoo.train(m, d, callbacks=v),
+        "callbacks must be a list of keras.callbacks.Callback",
+        [None],
+    ),
+    "train resume": (
+        lambda m, d, v: zoo.train(m, d, resume=v, log_dir="run"),
+        "resume must be True or False",
+        [],
+    ),
+    "tune resume": (
+        lambda m, d, v: tuning.tune("mlp", d, resume=v, directory="search"),
+        "resume must be True or False",
+        [],
+    ),
     "tune data": (
         lambda m, d, v: tuning.tune("mlp", v, directory="search"),
         "data must be an occam.zoo.Data",
@@ -164,3 +179,11 @@ def test_names_and_paths_of_nothing_are_in_the_error(call, message, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     with pytest.raises((ValueError, FileNotFoundError), match=re.escape(message)):
         call()
+
+
+def test_a_directory_that_is_a_file_is_refused(model, digits, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"file must be a directory. Received: a file"):
+        zoo.train(model, digits, log_dir=tmp_path / "file")
+    with pytest.raises(ValueError, match=r"an existing directory. Received: .*data.npz"):
+        digits.save(tmp_path / "missing" / "data.npz")

@@ -160,11 +160,13 @@ class Data:
                 `load_data` numbers in their alphabetical order.
 
         Raises:
-            ValueError: the path does not end in `.npz`.
+            ValueError: the path does not end in `.npz`, or its directory does not exist.
         """
         check_path("path", path)
         if Path(path).suffix != ".npz":
             raise ValueError(f"Data is saved to a file *.npz. Received: {os.fspath(path)}")
+        if not Path(path).parent.is_dir():
+            raise ValueError(f"Data is saved to an existing directory. Received: {os.fspath(path)}")
         with data_errors():
             if self.has_own_validation:
                 arrays = self._arrays("train") | self._arrays("validation", suffix="_val")

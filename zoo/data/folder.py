@@ -1,6 +1,10 @@
 """A directory with one folder of images for each class, or with such a one for each part."""
 
+import atexit
 import contextlib
+import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +28,7 @@ PARTS = {
     **dict.fromkeys(VALIDATION_NAMES, "validation"),
     **dict.fromkeys(TEST_NAMES, "test"),
 }
+QUIET = 0.1  # seconds without a call, at the end of the process, after which none will come
 GREY_MODES = {"1", "L", "LA"}
 MODES = GREY_MODES | {"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}  # 8 bits a channel
 
@@ -138,7 +143,7 @@ def _shape(files: list[Path], image_size: tuple[int, int] | None) -> tuple[int, 
 def _split(files: list[Path], labels: np.ndarray, shape: tuple[int, ...]) -> Split:
     if fits_in_memory(len(files), shape):
         return ArraySplit(np.stack([_pixels(file, shape) for file in files]), labels)
-    stored = tf.data.Dataset.from_tensor_slices([str(file) for file in files])
+    stored = tf.data.Dataset.from_tensor_slices([os.fsencode(file) for file in files])
     return StreamSplit(stored, labels, shape, _decoder(shape), shuffle_buffer=len(files))
 
 
@@ -182,10 +187,33 @@ def _opened(file: Path) -> Iterator[Image.Image]:
 
 
 def _decoder(shape: tuple[int, ...]) -> Callable[[tf.Tensor], tf.Tensor]:
+    lock = threading.Lock()
+    exiting = threading.Event()
+    calls = running = 0
+
     def pixels(name):
-        return _pixels(Path(name.decode()), shape)
+        nonlocal calls, running
+        with lock:
+            calls, running = calls + 1, running + 1
+        try:
+            if exiting.is_set():  # nobody will look at it
+                return np.zeros(shape, "uint8")
+            return _pixels(Path(os.fsdecode(name)), shape)
+        finally:
+            with lock:
+                running -= 1
+
+    def let_threads_finish():
+        # Reading ahead, TensorFlow's threads wait for Python. Once Python shuts down they wait for
+        # ever, and the process with them: it goes on only when they have filled their buffers.
+        exiting.set()
+        before = -1
+        while running or calls > before:
+            before = calls
+            time.sleep(QUIET)
 
     def decode(name):
         return tf.ensure_shape(tf.numpy_function(pixels, [name], tf.uint8), shape)
 
+    atexit.register(let_threads_finish)
     return decode

@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Sequence
+from types import NoneType
 from typing import Any
 
 import keras
@@ -90,6 +91,8 @@ def train(
     check_type("model", model, keras.Model, "a keras.Model")
     check_type("data", data, Data, Data.EXPECTED)
     check_path("log_dir", log_dir, optional=True)
+    check_type("resume", resume, bool, "True or False")
+    _check_callbacks(callbacks)
     regularization = regularization_of(model, regularization)
     training = {"epochs": epochs, "learning_rate": learning_rate, "patience": patience}
     check_arguments(model, data, **training, clean=clean, seed=seed, callbacks=callbacks or ())
@@ -130,6 +133,13 @@ def train(
     if files:
         files.close(model, history, result)
     return Run(config, history, result, files.path if files else None)
+
+
+def _check_callbacks(callbacks: Any) -> None:
+    expected = "a list of keras.callbacks.Callback, or None"
+    check_type("callbacks", callbacks, (Sequence, NoneType), expected)
+    for callback in callbacks or ():
+        check_type("callbacks", callback, keras.callbacks.Callback, expected)
 
 
 def _reload(files: RunDirectory, model: keras.Model) -> Run:

@@ -46,9 +46,11 @@ class WorkDirectory:
             resume: `False` deletes a job of the same kind that is there.
 
         Raises:
-            ValueError: the directory holds something that is not such a job, or a job with other
-                arguments; the message names them.
+            ValueError: the path is a file, or the directory holds something that is not such a
+                job, or a job with other arguments; the message names them.
         """
+        if self.path.exists() and not self.path.is_dir():
+            raise ValueError(f"{self.path} must be a directory. Received: a file")
         if self.config.exists():
             theirs = self._read_config()
             if resume:

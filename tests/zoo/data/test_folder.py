@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -349,3 +351,21 @@ def test_a_plain_name_is_a_directory_unless_a_data_set_is_called_so(pets, monkey
     assert load_data("./coco").class_names == ("cat", "dog")
     with pytest.raises(DataError, match="supervised keys"):
         load_data("coco")
+
+
+READS_AHEAD = """
+import sys, time
+from occam.zoo.data import folder, load_data, memory
+memory.MEMORY_LIMIT = 0
+data = load_data(sys.argv[1], batch_size=4)
+pixels = folder._pixels
+folder._pixels = lambda *arguments: time.sleep(0.1) or pixels(*arguments)
+batches = iter(data.epochs(seed=0))
+next(batches)
+"""
+
+
+def test_a_process_that_reads_ahead_ends(pets):
+    command = [sys.executable, "-c", READS_AHEAD, str(pets())]
+    ended = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    assert ended.returncode == 0, ended.stderr
