@@ -70,7 +70,12 @@ class Curves:
 
     @classmethod
     def of(
-        cls, history: Mapping[str, Sequence[Any]], *, baseline: float, irreducible: float
+        cls,
+        history: Mapping[str, Sequence[Any]],
+        *,
+        baseline: float,
+        irreducible: float,
+        noisy: bool = True,
     ) -> "Curves":
         """The curves of a history; `diagnose` documents the arguments and errors."""
         _check(history, baseline, irreducible)
@@ -92,7 +97,7 @@ class Curves:
         train, validation = (
             [(row[column] - irreducible) / unit for row in finite] for column in (1, 2)
         )
-        share, penalty_share = _shares(history)
+        share, penalty_share = _shares(history, noisy)
         return cls(
             epochs=tuple(row[0] for row in finite),
             train=_smooth(train),
@@ -222,7 +227,7 @@ def _before_last(history: Mapping[str, Sequence[Any]], name: str) -> float | Non
     return values[0] if len(values) == 2 and math.isfinite(values[0]) else None
 
 
-def _shares(history: Mapping[str, Sequence[Any]]) -> tuple[float | None, float | None]:
+def _shares(history: Mapping[str, Sequence[Any]], noisy: bool) -> tuple[float | None, float | None]:
     """Of the training loss at the end: all of regularization, and the penalty alone."""
     loss, data, penalty = (_last(history, name) for name in ("loss", "data_loss", "penalty"))
     clean = _before_last(history, "clean_loss")
@@ -233,6 +238,7 @@ def _shares(history: Mapping[str, Sequence[Any]]) -> tuple[float | None, float |
     total = data + penalty
     if not (total > 0 and math.isfinite(total)):
         return None, None
-    noise = max(0.0, data - clean) if clean is not None and math.isfinite(data - clean) else 0.0
+    known = noisy and clean is not None and math.isfinite(data - clean)
+    noise = max(0.0, data - clean) if known else 0.0
     every, alone = (min(1.0, max(0.0, part / total)) for part in (penalty + noise, penalty))
     return every, alone

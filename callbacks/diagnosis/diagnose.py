@@ -11,7 +11,11 @@ __all__ = ["diagnose"]
 
 
 def diagnose(
-    history: Mapping[str, Sequence[Any]], *, baseline: float, irreducible: float = 0.0
+    history: Mapping[str, Sequence[Any]],
+    *,
+    baseline: float,
+    irreducible: float = 0.0,
+    noisy: bool = True,
 ) -> Verdict:
     """What is the matter with a training, with the numbers that say so, and what to change.
 
@@ -43,6 +47,9 @@ def diagnose(
         baseline: B, see `baseline_loss`.
         irreducible: the loss of the best possible model, 0 unless labels are noisy. What a loss
             with label smoothing cannot go below belongs to it.
+        noisy: whether training is made harder at random, as by dropout or augmentation. If not,
+            the difference between `data_loss`, the mean of an epoch, and `clean_loss` is progress
+            within the epoch and does not count as regularization.
 
     Raises:
         ValueError: there is no training or no validation loss (the message says what to log), no
@@ -59,7 +66,7 @@ def diagnose(
     Cortes et al., Learning Curves: Asymptotic Values and Rate of Convergence, 1993,
     https://proceedings.neurips.cc/paper/1993
     """
-    curves = Curves.of(history, baseline=baseline, irreducible=irreducible)
+    curves = Curves.of(history, baseline=baseline, irreducible=irreducible, noisy=noisy)
     rule = next(rule for rule in RULES if rule.condition(curves))
     evidence = [line for part in rule.evidence for line in part(curves)]
     return Verdict(

@@ -9,6 +9,7 @@ from keras.src.utils.io_utils import print_msg  # as Keras' own callbacks print
 
 from ..fit_data import FitArguments, arguments_of_fit, as_array, as_number, class_weights
 from ..ledger.bookkeeping import Bookkeeping
+from ..ledger.label_smoothing import smooths
 from ..penalty import has_penalties
 from .baseline_loss import baseline_loss
 from .curves import NAMES
@@ -107,6 +108,7 @@ class Diagnosis(keras.callbacks.Callback):
             baseline = baseline_loss(labels, loss or "crossentropy", sample_weight)
         self.baseline = baseline
         self.irreducible = irreducible
+        self._noisy = True
         # Checks the two, as far as they are given.
         self._diagnose({"loss": [0.0], "val_loss": [0.0]}, irreducible + 1.0)
         self.every = every
@@ -126,6 +128,8 @@ class Diagnosis(keras.callbacks.Callback):
             )
         self._weighs = (fit.weighs_samples, fit.weighs_validation) if fit else (None, None)
         self._class_weight = fit is not None and fit.class_weight is not None
+        # Batches of a dataset may be augmented or mixed; arrays are what they are.
+        self._noisy = fit is None or fit.arrays is None or _is_noisy(self.model)
         if self._given is None:
             self.baseline = self._baseline(fit)
             self._diagnose({"loss": [0.0], "val_loss": [0.0]})
@@ -171,7 +175,8 @@ class Diagnosis(keras.callbacks.Callback):
 
     def _diagnose(self, history: dict[str, Any], default: float = np.nan) -> Verdict:
         baseline = default if self.baseline is None else self.baseline
-        return diagnose(history, baseline=baseline, irreducible=self.irreducible)
+        noisy = self._noisy
+        return diagnose(history, baseline=baseline, irreducible=self.irreducible, noisy=noisy)
 
     def _check(self, logs: dict[str, Any]) -> None:
         """Finds out after one epoch, and not after the last, that something is not logged."""
@@ -312,3 +317,12 @@ def _name(loss: Any) -> str:
 
 def _unknown(what: str, received: str) -> ValueError:
     return ValueError(f"Diagnosis: {what}. Received: {received}")
+
+
+def _is_noisy(model: keras.Model) -> bool:
+    """Whether training differs from inference by more than the weights: random layers, batch
+    statistics, or smoothed labels.
+    """
+    random = any(layer._seed_generators for layer in model._flatten_layers())
+    batch = any(isinstance(x, keras.layers.BatchNormalization) for x in model._flatten_layers())
+    return random or batch or smooths(getattr(model, "_compile_loss", None))

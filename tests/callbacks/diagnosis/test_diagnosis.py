@@ -113,7 +113,7 @@ def test_a_ledger_before_it_is_read():
     class Ledger(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             logs.update(
-                clean_loss=0.1, data_loss=0.4, penalty=0.0, val_data_loss=0.5, gap_accuracy=0.2
+                clean_loss=0.1, data_loss=0.1, penalty=0.3, val_data_loss=0.5, gap_accuracy=0.2
             )
 
     diagnosis = regression()
@@ -375,3 +375,26 @@ def test_a_step_of_its_own_that_no_ledger_splits():
         diagnosis = Diagnosis(baseline=1.0, verbose=0)
         model.fit(X, callbacks=[diagnosis], **settings)
         assert diagnosis.verdict is not None
+
+
+@pytest.mark.parametrize("dropout", [False, True])
+def test_progress_within_an_epoch_is_no_regularization(dropout):
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input((6,)), *([keras.layers.Dropout(0.5)] if dropout else [])]
+    model = keras.Sequential([*layers, keras.layers.Dense(3, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    x, y = np.random.default_rng(0).normal(size=(64, 6)), np.arange(64) % 3
+    diagnosis = Diagnosis()
+    ledger = LossLedger(clean=1.0)
+    model.fit(
+        *(x, y),
+        epochs=2,
+        class_weight={0: 1, 1: 13, 2: 1},
+        validation_data=(x, y),
+        verbose=0,
+        callbacks=[ledger, diagnosis],
+    )
+    assert diagnosis._noisy is dropout
+    if not dropout:
+        assert diagnosis.verdict.rule != "regularization too strong"
+        assert "Halve" not in str(diagnosis.verdict)
