@@ -2,8 +2,8 @@
 
 import atexit
 import contextlib
+import itertools
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,7 +28,7 @@ PARTS = {
     **dict.fromkeys(VALIDATION_NAMES, "validation"),
     **dict.fromkeys(TEST_NAMES, "test"),
 }
-QUIET = 0.1  # seconds without a call, at the end of the process, after which none will come
+POLL = 0.01  # seconds
 GREY_MODES = {"1", "L", "LA"}
 MODES = GREY_MODES | {"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}  # 8 bits a channel
 
@@ -187,33 +187,42 @@ def _opened(file: Path) -> Iterator[Image.Image]:
 
 
 def _decoder(shape: tuple[int, ...]) -> Callable[[tf.Tensor], tf.Tensor]:
-    lock = threading.Lock()
-    exiting = threading.Event()
-    calls = running = 0
+    """Return the function that reads an image file inside a `tf.data` pipeline.
+
+    TensorFlow's threads read ahead, and call Python for it. A call made after Python has shut down
+    never returns, and the process that waits for it never ends. So the pipeline counts its calls in
+    variables, outside of Python, and the end of the process waits for those that are under way.
+    """
+    with tf.device("CPU"):
+        exiting = tf.Variable(False, trainable=False, name="exiting")
+        running = tf.Variable(0, dtype="int64", trainable=False, name="running")
+    failed = itertools.count()  # calls that raised, which `running` still counts
 
     def pixels(name):
-        nonlocal calls, running
-        with lock:
-            calls, running = calls + 1, running + 1
         try:
-            if exiting.is_set():  # nobody will look at it
-                return np.zeros(shape, "uint8")
             return _pixels(Path(os.fsdecode(name)), shape)
-        finally:
-            with lock:
-                running -= 1
-
-    def let_threads_finish():
-        # Reading ahead, TensorFlow's threads wait for Python. Once Python shuts down they wait for
-        # ever, and the process with them: it goes on only when they have filled their buffers.
-        exiting.set()
-        before = -1
-        while running or calls > before:
-            before = calls
-            time.sleep(QUIET)
+        except DataError:
+            next(failed)
+            raise
 
     def decode(name):
-        return tf.ensure_shape(tf.numpy_function(pixels, [name], tf.uint8), shape)
+        with tf.control_dependencies([running.assign_add(1)]):
+            skip = tf.identity(exiting)  # nobody will look at what is read from now on
+        image = tf.cond(
+            skip,
+            lambda: tf.zeros(shape, "uint8"),
+            lambda: tf.ensure_shape(tf.numpy_function(pixels, [name], tf.uint8), shape),
+        )
+        with tf.control_dependencies([image]):
+            ended = running.assign_sub(1)
+        with tf.control_dependencies([ended]):
+            return tf.identity(image)
 
-    atexit.register(let_threads_finish)
+    def finish_calls():
+        exiting.assign(True)
+        failures = next(failed)
+        while running > failures:
+            time.sleep(POLL)
+
+    atexit.register(finish_calls)
     return decode
