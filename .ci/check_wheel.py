@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ("callbacks", "cli", "exports", "tuning", "zoo")
+FOLDERS = ("callbacks", "cli", "core", "exports", "tuning", "zoo")
 
 IMPORT_EVERYTHING = """
 import importlib, pkgutil, sys

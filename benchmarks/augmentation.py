@@ -18,8 +18,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from occam.core.text_table import table
 from occam.zoo import augmentation
-from occam.zoo.table import table
 
 BATCH = {224: 32, 32: 256}
 Map = Callable[[tf.data.Dataset], tf.data.Dataset]

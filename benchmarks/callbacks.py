@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from occam import callbacks, zoo
-from occam.zoo.table import table
+from occam.core.text_table import table
 from occam.zoo.training import engine
 
 REGULARIZATION = zoo.Regularization(l2=1e-4, dropout=0.1)

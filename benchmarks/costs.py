@@ -20,8 +20,8 @@ import keras
 import numpy as np
 
 from occam import zoo
+from occam.core.text_table import table
 from occam.zoo.models import get_architecture
-from occam.zoo.table import table
 from occam.zoo.training import engine
 
 MODEL, SIDE, CLASSES = "resnet20", 32, 10

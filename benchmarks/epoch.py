@@ -19,7 +19,7 @@ import keras
 import numpy as np
 
 from occam import callbacks, zoo
-from occam.zoo.table import table
+from occam.core.text_table import table
 from occam.zoo.training import engine
 
 UNITS = {"mlp 100-100 (the paper's)": (100, 100), "mlp 512-512 (the default)": (512, 512)}

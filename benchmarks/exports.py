@@ -20,8 +20,8 @@ import numpy as np
 import tensorflow as tf
 
 from occam import exports, zoo
+from occam.core.text_table import table
 from occam.exports.formats import open_format
-from occam.zoo.table import table
 
 DATA = {"mlp": ("mnist1d", None, 40), "resnet20": ("digits", (32, 32), 4)}  # and epochs
 FORMATS = ("onnx", "litert", "openvino")

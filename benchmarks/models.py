@@ -16,9 +16,9 @@ from statistics import mean
 from typing import Any
 
 from occam import zoo
+from occam.core.text_table import table
 from occam.tuning.choice import standard_error
 from occam.zoo.models.card import MEASURED
-from occam.zoo.table import table
 
 from .runs import Job, figure, run_all
 

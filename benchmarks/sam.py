@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from occam import zoo
-from occam.zoo.table import table
+from occam.core.text_table import table
 
 SHAPE, CLASSES = (32, 32, 3), 10
 WAYS = {

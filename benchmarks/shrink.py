@@ -22,7 +22,7 @@ import numpy as np
 import tensorflow as tf
 
 from occam import callbacks, exports, zoo
-from occam.zoo.table import table
+from occam.core.text_table import table
 
 
 def main() -> None:

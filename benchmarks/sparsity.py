@@ -21,7 +21,7 @@ from tqdm import tqdm
 from occam import zoo
 from occam.callbacks import ProximalPenalty
 from occam.callbacks.sparsity.kernels import select_kernels
-from occam.zoo.table import table
+from occam.core.text_table import table
 
 from .runs import figure
 

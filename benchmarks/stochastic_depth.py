@@ -17,8 +17,8 @@ import keras
 import numpy as np
 from keras import ops, random
 
+from occam.core.text_table import table
 from occam.zoo import layers
-from occam.zoo.table import table
 
 BLOCKS_PER_STAGE = 9  # n of the paper's 6n + 2 layers
 STAGES = (16, 32, 64)  # filters

@@ -17,7 +17,7 @@ from typing import Any
 import keras
 
 from occam import zoo
-from occam.zoo.table import table
+from occam.core.text_table import table
 
 MODELS = ("ResNet50V2", "EfficientNetV2B0")
 REGULARIZATION = zoo.Regularization(l2=1e-4, dropout=0.2, stochastic_depth=0.2)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from ..zoo.table import table
+from ..core.text_table import table
 from .command import Command
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from occam import zoo
-from occam.zoo.table import table
+from occam.core.text_table import table
 
 SIDE, BATCH = 32, 20
 REGULARIZATION = zoo.Regularization(l2=1e-4, dropout=0.3, stochastic_depth=0.1)

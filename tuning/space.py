@@ -5,7 +5,7 @@ from typing import Any
 
 import keras_tuner
 
-from ..zoo.checks import check_type
+from ..core.checks import check_type
 from ..zoo.regularization import Choice, Regularization
 
 __all__ = ["candidate_of", "check_space", "hyperparameters", "values_of"]

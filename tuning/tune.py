@@ -8,8 +8,8 @@ from typing import Any
 import keras
 from tqdm import tqdm
 
+from ..core.checks import check_path, check_type
 from ..zoo import Data, Regularization, create_model
-from ..zoo.checks import check_path, check_type
 from ..zoo.models import get_architecture, resolve
 from ..zoo.training.samples import check_samples
 from ..zoo.training.work_directory import WorkDirectory

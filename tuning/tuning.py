@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..core.text_table import table
 from ..zoo import Regularization
-from ..zoo.table import table
 from .candidate import Candidate
 from .choice import choose
 

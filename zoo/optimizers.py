@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from .table import table
+from ..core.text_table import table
 
 __all__ = ["AdamW", "adamw", "cosine_with_warmup"]
 

@@ -13,61 +13,61 @@ WRONG = [None, (ARRAY, ARRAY), ARRAY, "digitz", {"x": 1}, 3]
 # For each argument a call, what the error begins with, and the values that are right for it or
 # are refused for what they are and not for their type.
 CASES = {
-    "train model": (lambda m, d, v: zoo.train(v, d), "model must be a keras.Model", []),
-    "train data": (lambda m, d, v: zoo.train(m, v), "data must be an occam.zoo.Data", []),
+    "train model": (lambda m, d, v: zoo.train(v, d), "`model` must be a keras.Model", []),
+    "train data": (lambda m, d, v: zoo.train(m, v), "`data` must be an occam.zoo.Data", []),
     "train regularization": (
         lambda m, d, v: zoo.train(m, d, regularization=v),
-        "regularization must be",
+        "`regularization` must be",
         [None, "digitz"],
     ),
     "train log_dir": (
         lambda m, d, v: zoo.train(m, d, log_dir=v),
-        "log_dir must be a path (a str or os.PathLike) or None",
+        "`log_dir` must be a path or None",
         [None, "digitz"],
     ),
     "tune model_name": (
         lambda m, d, v: tuning.tune(v, d, directory="search"),
-        "model_name must be the name of a model",
+        "`model_name` must be the name of a model",
         ["digitz"],
     ),
     "train callbacks": (
         lambda m, d, v: zoo.train(m, d, callbacks=v),
-        "callbacks must be a list of keras.callbacks.Callback",
+        "`callbacks` must be a list of keras.callbacks.Callback",
         [None],
     ),
     "train resume": (
         lambda m, d, v: zoo.train(m, d, resume=v, log_dir="run"),
-        "resume must be True or False",
+        "`resume` must be True or False",
         [],
     ),
     "tune resume": (
         lambda m, d, v: tuning.tune("mlp", d, resume=v, directory="search"),
-        "resume must be True or False",
+        "`resume` must be True or False",
         [],
     ),
     "tune data": (
         lambda m, d, v: tuning.tune("mlp", v, directory="search"),
-        "data must be an occam.zoo.Data",
+        "`data` must be an occam.zoo.Data",
         [],
     ),
     "tune space": (
         lambda m, d, v: tuning.tune("mlp", d, space=v, directory="search"),
-        "space must be a list of",
+        "`space` must be a list of",
         [],
     ),
     "tune base": (
         lambda m, d, v: tuning.tune("mlp", d, base=v, directory="search"),
-        "regularization must be",
+        "`regularization` must be",
         [None, "digitz"],
     ),
     "tune directory": (
         lambda m, d, v: tuning.tune("mlp", d, directory=v),
-        "directory must be a path",
+        "`directory` must be a path",
         ["digitz"],
     ),
     "create_model name": (
         lambda m, d, v: zoo.create_model(v, input_shape=(4,), num_classes=2),
-        "name must be the name of a model",
+        "`name` must be the name of a model",
         ["digitz"],
     ),
     "create_model input_shape": (
@@ -77,30 +77,30 @@ CASES = {
     ),
     "create_model num_classes": (
         lambda m, d, v: zoo.create_model("mlp", input_shape=(4,), num_classes=v),
-        "num_classes must be an integer >= 2",
+        "`num_classes` must be an integer >= 2",
         [3],
     ),
     "create_model regularization": (
         lambda m, d, v: zoo.create_model("mlp", input_shape=(4,), num_classes=2, regularization=v),
-        "regularization must be",
+        "`regularization` must be",
         [None, "digitz"],
     ),
     "create_model seed": (
         lambda m, d, v: zoo.create_model("mlp", input_shape=(4,), num_classes=2, seed=v),
-        "seed must be an integer or None",
+        "`seed` must be an integer or None",
         [None, 3],
     ),
     "create_model weights": (
         lambda m, d, v: zoo.create_model("mlp", input_shape=(4,), num_classes=2, weights=v),
-        "weights must be",
+        "`weights` must be",
         [None, "digitz"],
     ),
-    "lint model": (lambda m, d, v: zoo.lint(v), "model must be a keras.Model", []),
-    "strip model": (lambda m, d, v: zoo.strip(v), "model must be a keras.Model", []),
-    "regularize model": (lambda m, d, v: zoo.regularize(v), "model must be a keras.Model", []),
+    "lint model": (lambda m, d, v: zoo.lint(v), "`model` must be a keras.Model", []),
+    "strip model": (lambda m, d, v: zoo.strip(v), "`model` must be a keras.Model", []),
+    "regularize model": (lambda m, d, v: zoo.regularize(v), "`model` must be a keras.Model", []),
     "regularize regularization": (
         lambda m, d, v: zoo.regularize(m, v),
-        "regularization must be",
+        "`regularization` must be",
         [None, "digitz"],
     ),
     "regularize rules": (
@@ -108,39 +108,39 @@ CASES = {
         "rules must map patterns",
         [None, {"x": 1}],
     ),
-    "preset name": (lambda m, d, v: zoo.preset(v, "light"), "name must be", ["digitz"]),
-    "preset tier": (lambda m, d, v: zoo.preset("mlp", v), "tier must be", ["digitz"]),
-    "list_models pattern": (lambda m, d, v: zoo.list_models(v), "pattern must be", ["digitz"]),
+    "preset name": (lambda m, d, v: zoo.preset(v, "light"), "`name` must be", ["digitz"]),
+    "preset tier": (lambda m, d, v: zoo.preset("mlp", v), "`tier` must be", ["digitz"]),
+    "list_models pattern": (lambda m, d, v: zoo.list_models(v), "`pattern` must be", ["digitz"]),
     "list_weights model": (
         lambda m, d, v: zoo.list_weights(v),
-        "model must be the name of a model or None",
+        "`model` must be the name of a model or None",
         [None, "digitz"],
     ),
     "load_data name": (
         lambda m, d, v: zoo.load_data(v),
-        "name must be a data set's name, a .npz file or a directory",
+        "`name` must be a data set's name, a .npz file or a directory",
         ["digitz"],
     ),
     "load_data data_dir": (
         lambda m, d, v: zoo.load_data("digits", data_dir=v),
-        "data_dir must be a path",
+        "`data_dir` must be a path",
         [None, "digitz"],
     ),
     "load_data download": (
         lambda m, d, v: zoo.load_data("digits", download=v),
-        "download must be True or False",
+        "`download` must be True or False",
         [],
     ),
-    "raw split": (lambda m, d, v: d.raw(v), "split must be one of", []),
-    "save path": (lambda m, d, v: d.save(v), "path must be a path", ["digitz"]),
+    "raw split": (lambda m, d, v: d.raw(v), "`split` must be one of", []),
+    "save path": (lambda m, d, v: d.save(v), "`path` must be a path", ["digitz"]),
     "Run.load directory": (
         lambda m, d, v: zoo.Run.load(v),
-        "directory must be a path",
+        "`directory` must be a path",
         ["digitz"],
     ),
     "Regularization.from_dict values": (
         lambda m, d, v: zoo.Regularization.from_dict(v),
-        "values must be a dict",
+        "`values` must be a dict",
         [{"x": 1}],
     ),
 }
@@ -158,7 +158,7 @@ def test_an_argument_of_the_wrong_kind_is_named(case, model, digits, tmp_path, m
     for value in WRONG:
         if any(value is each or (type(value) is type(each) and value == each) for each in right):
             continue
-        expected = rf"^{re.escape(message)}[\s\S]*Received: "
+        expected = rf"^{re.escape(message).replace('`', '`?')}[\s\S]*Received: "
         with pytest.raises((TypeError, ValueError), match=expected):
             call(model, digits, value)
     assert not list(tmp_path.iterdir())  # nothing was begun

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ..layers.scalar_weight import ScalarWeight
+from ...core.live_scalar import LiveScalar
 from .beta import symmetric_beta
 from .draws import Draws
 from .mixing import Mixing
@@ -51,7 +51,7 @@ class CutMix(Mixing):
 
     needs_channels_last = True
 
-    alpha = ScalarWeight()
+    alpha = LiveScalar()
 
     def __init__(self, num_classes, alpha=1.0, per="batch", seed=None, **kwargs):
         super().__init__(num_classes, per=per, seed=seed, **kwargs)

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from ..layers.scalar_weight import ScalarWeight
+from ...core.live_scalar import LiveScalar
 from .augmentation import Augmentation, as_float, as_type_of
 
 __all__ = ["FeatureNoise"]
@@ -39,7 +39,7 @@ class FeatureNoise(Augmentation):
     https://doi.org/10.1162/neco.1995.7.1.108
     """
 
-    stddev = ScalarWeight()
+    stddev = LiveScalar()
 
     def __init__(self, stddev, seed=None, **kwargs):
         super().__init__(seed=seed, **kwargs)

@@ -2,7 +2,7 @@
 
 import keras
 
-from ..layers.scalar_weight import ScalarWeight
+from ...core.live_scalar import LiveScalar
 from .augmentation import Augmentation
 from .labels import check_classes, check_distribution, soft_labels
 
@@ -51,7 +51,7 @@ class LabelSmoothing(Augmentation):
 
     takes_labels = True
     takes_any_samples = True
-    epsilon = ScalarWeight(below=1.0)
+    epsilon = LiveScalar("[0, 1)")
 
     def __init__(self, num_classes, epsilon=0.1, multi_label=False, **kwargs):
         super().__init__(**kwargs)

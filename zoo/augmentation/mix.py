@@ -5,9 +5,8 @@ import math
 import keras
 from keras import ops
 
-from ..layers.scalar_weight import ScalarWeight
+from ...core.live_scalar import LiveScalar
 from .beta import symmetric_beta
-from .bounded import Bounded
 from .cutmix import box_mask
 from .mixing import Mixing
 
@@ -55,11 +54,11 @@ class Mix(Mixing):
 
     needs_channels_last = True
 
-    mixup_alpha = ScalarWeight()
-    cutmix_alpha = ScalarWeight()
-    probability = Bounded()
-    switch = Bounded()
-    epoch = ScalarWeight()
+    mixup_alpha = LiveScalar()
+    cutmix_alpha = LiveScalar()
+    probability = LiveScalar("[0, 1]")
+    switch = LiveScalar("[0, 1]")
+    epoch = LiveScalar()
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from ..layers.scalar_weight import ScalarWeight
+from ...core.live_scalar import LiveScalar
 from .beta import symmetric_beta
 from .mixing import Mixing
 
@@ -44,7 +44,7 @@ class MixUp(Mixing):
     https://arxiv.org/abs/1710.09412
     """
 
-    alpha = ScalarWeight()
+    alpha = LiveScalar()
 
     def __init__(self, num_classes, alpha=0.2, per="batch", seed=None, **kwargs):
         super().__init__(num_classes, per=per, seed=seed, **kwargs)

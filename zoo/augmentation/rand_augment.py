@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from .bounded import Bounded
+from ...core.live_scalar import LiveScalar
 from .fused import FusedAugmentation
 from .operations import OPERATIONS, Drawn, Ranges
 
@@ -55,7 +55,7 @@ class RandAugment(FusedAugmentation):
     Search Space, 2020, https://arxiv.org/abs/1909.13719
     """
 
-    magnitude = Bounded(_LARGEST)
+    magnitude = LiveScalar(f"[0, {_LARGEST:g}]")
 
     def __init__(
         self, num_ops=2, magnitude=9.0, value_range=(0, 255), fill=0.5, seed=None, **kwargs

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from ...core.live_scalar import LiveScalar
 from .augmentation import Augmentation, as_float, as_type_of
-from .bounded import Bounded
 from .draws import Draws
 
 __all__ = ["RandomErasing"]
@@ -52,7 +52,7 @@ class RandomErasing(Augmentation):
 
     needs_channels_last = True
 
-    probability = Bounded()
+    probability = LiveScalar("[0, 1]")
 
     def __init__(
         self,

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
+from ...core.live_scalar import LiveScalar
 from .augmentation import Augmentation, as_float, as_type_of
-from .bounded import Bounded
 
 __all__ = ["RandomScale1D"]
 
@@ -37,7 +37,7 @@ class RandomScale1D(Augmentation):
 
     needs_channels_last = True
 
-    factor = Bounded()
+    factor = LiveScalar("[0, 1]")
 
     def __init__(self, factor, seed=None, **kwargs):
         super().__init__(seed=seed, **kwargs)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ..layers.scalar_weight import ScalarWeight
+from ...core.live_scalar import LiveScalar
 from .augmentation import Augmentation
 from .series import take_steps
 
@@ -47,7 +47,7 @@ class RandomShift1D(Augmentation):
 
     needs_channels_last = True
 
-    max_shift = ScalarWeight()
+    max_shift = LiveScalar()
 
     def __init__(self, max_shift, fill_mode="nearest", fill_value=0.0, seed=None, **kwargs):
         super().__init__(seed=seed, **kwargs)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ..layers.scalar_weight import ScalarWeight
+from ...core.live_scalar import LiveScalar
 from .augmentation import Augmentation, as_float, as_type_of
 from .draws import Draws
 from .series import interpolate
@@ -46,7 +46,7 @@ class TimeWarp(Augmentation):
 
     needs_channels_last = True
 
-    stddev = ScalarWeight()
+    stddev = LiveScalar()
 
     def __init__(self, stddev, knots=4, seed=None, **kwargs):
         super().__init__(seed=seed, **kwargs)

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..checks import check_path
+from ...core.checks import check_path
 from .errors import data_errors
 from .report import describe
 from .split import Split, endless, one_epoch

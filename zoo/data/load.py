@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..checks import check_path, check_type
+from ...core.checks import check_path, check_type
 from .catalogue import is_dataset
 from .data import Data
 from .errors import DataError, data_errors

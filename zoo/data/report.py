@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..table import table
+from ...core.text_table import table
 
 if TYPE_CHECKING:
     from .data import Data

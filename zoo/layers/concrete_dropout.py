@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
+from ...core.live_scalar import LiveScalar
 from .kernel_wrapper import KernelWrapper
-from .scalar_weight import ScalarWeight
 from .seeds import seed_generator
 
 __all__ = ["ConcreteDropout"]
@@ -52,8 +52,8 @@ class ConcreteDropout(KernelWrapper):
     Reference: Gal, Hron & Kendall, Concrete Dropout, 2017, https://arxiv.org/abs/1705.07832
     """
 
-    weight_regularizer = ScalarWeight()
-    dropout_regularizer = ScalarWeight()
+    weight_regularizer = LiveScalar()
+    dropout_regularizer = LiveScalar()
 
     def __init__(
         self,

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from ...core.live_scalar import LiveScalar
 from .data_format import data_format_of
-from .scalar_weight import ScalarWeight
 from .seeds import seed_generator
 
 __all__ = ["DropBlock"]
@@ -54,7 +54,7 @@ class DropBlock(keras.layers.Layer):
     2018, https://arxiv.org/abs/1810.12890
     """
 
-    rate = ScalarWeight(below=1.0)
+    rate = LiveScalar("[0, 1)")
 
     def __init__(self, rate, block_size=7, seed=None, data_format=None, **kwargs):
         super().__init__(**kwargs)

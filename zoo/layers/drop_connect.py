@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
+from ...core.live_scalar import LiveScalar
 from .kernel_wrapper import KernelWrapper
-from .scalar_weight import ScalarWeight
 from .seeds import seed_generator
 
 __all__ = ["DropConnect"]
@@ -41,7 +41,7 @@ class DropConnect(KernelWrapper):
     https://proceedings.mlr.press/v28/wan13.html
     """
 
-    rate = ScalarWeight(below=1.0)
+    rate = LiveScalar("[0, 1)")
 
     def __init__(self, layer, rate, seed=None, **kwargs):
         super().__init__(layer, **kwargs)

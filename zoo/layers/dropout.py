@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from .scalar_weight import ScalarWeight
+from ...core.live_scalar import LiveScalar
 from .seeds import seed_generator
 
 __all__ = ["Dropout"]
@@ -41,7 +41,7 @@ class Dropout(keras.layers.Layer):
     Overfitting, 2014, https://jmlr.org/papers/v15/srivastava14a.html
     """
 
-    rate = ScalarWeight(below=1.0)
+    rate = LiveScalar("[0, 1)")
 
     def __init__(self, rate, noise_shape=None, seed=None, **kwargs):
         super().__init__(**kwargs)

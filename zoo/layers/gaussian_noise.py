@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from .scalar_weight import ScalarWeight
+from ...core.live_scalar import LiveScalar
 from .seeds import seed_generator
 
 __all__ = ["GaussianNoise"]
@@ -38,7 +38,7 @@ class GaussianNoise(keras.layers.Layer):
     https://doi.org/10.1162/neco.1995.7.1.108
     """
 
-    stddev = ScalarWeight()
+    stddev = LiveScalar()
 
     def __init__(self, stddev, seed=None, **kwargs):
         super().__init__(**kwargs)

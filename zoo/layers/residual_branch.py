@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from .scalar_weight import ScalarWeight
+from ...core.live_scalar import LiveScalar
 from .seeds import seed_generator
 from .stochastic_depth import mask_of_sum, sample_gate
 
@@ -48,7 +48,7 @@ class ResidualBranch(keras.layers.Layer):
     https://arxiv.org/abs/1603.09382
     """
 
-    rate = ScalarWeight(below=1.0)
+    rate = LiveScalar("[0, 1)")
 
     def __init__(self, branch, rate, per="batch", seed=None, **kwargs):
         super().__init__(**kwargs)

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from .scalar_weight import ScalarWeight
+from ...core.live_scalar import LiveScalar
 from .seeds import seed_generator
 
 __all__ = ["StochasticDepth", "mask_of_sum", "sample_gate"]
@@ -41,7 +41,7 @@ class StochasticDepth(keras.layers.Layer):
     https://arxiv.org/abs/1603.09382
     """
 
-    rate = ScalarWeight(below=1.0)
+    rate = LiveScalar("[0, 1)")
 
     def __init__(self, rate, seed=None, **kwargs):
         super().__init__(**kwargs)

@@ -9,10 +9,10 @@ from typing import Any
 
 import keras
 
+from ...core.text_table import table
 from ..augmentation import resolve_augmentation
 from ..calls import as_call
 from ..regularization import Regularization
-from ..table import table
 from .pretrained import list_weights
 from .registry import Architecture, create_model, get_architecture, list_models
 

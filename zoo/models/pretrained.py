@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..checks import check_type
+from ...core.checks import check_type
 
 __all__ = ["Pretrained", "list_weights", "load_weights", "save_weights"]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from ..checks import check_type
+from ...core.checks import check_type
 from ..layers.data_format import check_channels_last
 from ..regularization import Regularization
 from .applications import APPLICATIONS, application

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..checks import check_type
+from ...core.checks import check_type
 from .fields import Choice, Strength, fields_of
 from .noise import Noise
 from .penalties import Penalties

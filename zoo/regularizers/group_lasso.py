@@ -6,8 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from ...core.live_scalar import LiveScalar
 from .precision import at_least_float32
-from .strength import ScalarStrength
 
 __all__ = ["GroupLasso"]
 
@@ -42,7 +42,7 @@ class GroupLasso(keras.regularizers.Regularizer):
     2006, https://doi.org/10.1111/j.1467-9868.2005.00532.x
     """
 
-    factor = ScalarStrength()
+    factor = LiveScalar()
     _factor: keras.Variable
 
     def __init__(self, factor: float = 0.01, axis: int = -1):

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from ...core.live_scalar import LiveScalar
 from .precision import at_least_float32
-from .strength import ScalarStrength
 
 __all__ = ["Hoyer"]
 
@@ -39,7 +39,7 @@ class Hoyer(keras.regularizers.Regularizer):
     Scale-Invariant Sparsity Measures, 2020, https://arxiv.org/abs/1908.09979
     """
 
-    factor = ScalarStrength()
+    factor = LiveScalar()
     _factor: keras.Variable
 
     def __init__(self, factor: float = 0.01):

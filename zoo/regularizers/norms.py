@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from ...core.live_scalar import LiveScalar
 from .precision import at_least_float32
-from .strength import ScalarStrength
 
 __all__ = ["L1", "L1L2", "L2"]
 
@@ -38,7 +38,7 @@ class L1(keras.regularizers.Regularizer):
     https://www.jstor.org/stable/2346178
     """
 
-    l1 = ScalarStrength()
+    l1 = LiveScalar()
     _l1: keras.Variable
 
     def __init__(self, l1: float = 0.01):
@@ -73,7 +73,7 @@ class L2(keras.regularizers.Regularizer):
     Reference: Hoerl & Kennard, Ridge Regression, 1970, https://doi.org/10.1080/00401706.1970.10488634
     """
 
-    l2 = ScalarStrength()
+    l2 = LiveScalar()
     _l2: keras.Variable
 
     def __init__(self, l2: float = 0.01):
@@ -110,9 +110,9 @@ class L1L2(keras.regularizers.Regularizer):
     https://doi.org/10.1111/j.1467-9868.2005.00503.x
     """
 
-    l1 = ScalarStrength()
+    l1 = LiveScalar()
     _l1: keras.Variable
-    l2 = ScalarStrength()
+    l2 = LiveScalar()
     _l2: keras.Variable
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0):

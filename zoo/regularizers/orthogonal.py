@@ -6,8 +6,8 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from ...core.live_scalar import LiveScalar
 from .precision import at_least_float32
-from .strength import ScalarStrength
 
 __all__ = ["Orthogonal"]
 
@@ -46,7 +46,7 @@ class Orthogonal(keras.regularizers.Regularizer):
     section 3.3, https://arxiv.org/abs/1609.07093
     """
 
-    factor = ScalarStrength()
+    factor = LiveScalar()
     _factor: keras.Variable
 
     def __init__(self, factor: float = 0.01, mode: Literal["rows", "columns"] = "rows"):

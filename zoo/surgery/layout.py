@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from ..table import table
+from ...core.text_table import table
 
 __all__ = ["lay_out"]
 

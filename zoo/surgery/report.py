@@ -8,9 +8,9 @@ from typing import Any, Literal, NamedTuple
 
 import keras
 
+from ...core.text_table import table
 from ..augmentation import Pipeline
 from ..calls import config_of
-from ..table import table
 from .layout import lay_out
 
 __all__ = ["Change", "Kind", "Penalty", "SurgeryReport", "TableRow", "described"]

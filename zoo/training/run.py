@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from ...callbacks import Verdict
-from ..checks import check_path
+from ...core.checks import check_path
 from ..models import Blueprint
 from ..regularization import Regularization
 from .run_directory import RunDirectory

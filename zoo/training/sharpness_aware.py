@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from ...callbacks.one_replica import check_one_replica
-from ..layers.scalar_weight import ScalarWeight
+from ...core.live_scalar import LiveScalar
 
 __all__ = ["SharpnessAware", "uphill"]
 
@@ -66,7 +66,7 @@ class SharpnessAware(keras.Model):
     for Scale-Invariant Learning of Deep Neural Networks, 2021, https://arxiv.org/abs/2102.11600
     """
 
-    rho = ScalarWeight()
+    rho = LiveScalar()
 
     def __init__(self, model, rho=0.05, adaptive=False, eta=0.01, name=None):
         _check(model, adaptive, eta)

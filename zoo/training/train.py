@@ -10,7 +10,7 @@ import keras
 from tqdm.keras import TqdmCallback
 
 from ...callbacks import BackupAndRestore, EarlyStopping, LossLedger, Stopwatch, TensorBoard
-from ..checks import check_path, check_type
+from ...core.checks import check_path, check_type
 from ..data import Data
 from ..regularization import Regularization
 from . import engine

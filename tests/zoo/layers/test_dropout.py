@@ -54,9 +54,7 @@ def test_the_float_that_is_read_is_the_one_that_was_set():
 
 @pytest.mark.parametrize("rate", [-0.1, 1.0, 1.5, float("nan"), "0.5", None])
 def test_a_rate_out_of_range_is_refused(rate):
-    with pytest.raises(
-        ValueError, match=r"Dropout: `rate` must be a number in \[0, 1\). Received: rate="
-    ):
+    with pytest.raises(ValueError, match=r"`rate` must be a number in \[0, 1\). Received: rate="):
         Dropout(rate)
     layer = Dropout(0.5)
     with pytest.raises(ValueError, match=r"Received: rate="):

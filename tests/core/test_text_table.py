@@ -1,4 +1,4 @@
-from occam.zoo.table import table
+from occam.core.text_table import table
 
 
 def test_columns_line_up_and_numbers_are_to_the_right():

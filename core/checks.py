@@ -1,0 +1,129 @@
+"""Checks of arguments, with one form of message for every entry point of the package."""
+
+import math
+import numbers
+import os
+import re
+import reprlib
+from collections.abc import Collection
+from typing import Any
+
+
+def check_type(name: str, value: Any, types: type | tuple[type, ...], expected: str) -> None:
+    """Raise a `TypeError` unless `value` is an instance of `types`.
+
+    Args:
+        name: The name of the argument.
+        value: The argument.
+        types: A class or a tuple of classes, as in `isinstance`.
+        expected: What the argument must be, in words.
+
+    Example:
+
+    >>> check_type("tier", ["light"], str, "the name of a tier")
+    Traceback (most recent call last):
+    TypeError: `tier` must be the name of a tier. Received: tier=['light']
+    """
+    if not isinstance(value, types):
+        raise TypeError(message(name, value, expected))
+
+
+def check_path(name: str, value: Any, *, optional: bool = False) -> None:
+    """Raise a `TypeError` unless `value` is a path (or `None`, if `optional`)."""
+    if not (optional and value is None):
+        check_type(name, value, (str, os.PathLike), "a path" + " or None" * optional)
+
+
+def check_bool(name: str, value: Any, *, optional: bool = False) -> None:
+    """Raise a `TypeError` unless `value` is a bool (or `None`, if `optional`)."""
+    if not (optional and value is None):
+        check_type(name, value, bool, "True or False" if not optional else "True, False or None")
+
+
+def check_integer(
+    name: str,
+    value: Any,
+    minimum: int | None = None,
+    maximum: int | None = None,
+    *,
+    optional: bool = False,
+) -> None:
+    """Raise a `ValueError` unless `value` is an integer in a range. A bool is not an integer.
+
+    Args:
+        name: The name of the argument.
+        value: The argument.
+        minimum: The smallest integer that is allowed, or `None` for no limit.
+        maximum: The largest integer that is allowed, or `None` for no limit.
+        optional: Whether `None` is allowed.
+
+    Example:
+
+    >>> check_integer("patience", True, minimum=1)
+    Traceback (most recent call last):
+    ValueError: `patience` must be an integer >= 1. Received: patience=True
+    """
+    if optional and value is None:
+        return
+    integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    low, high = (
+        (-math.inf if minimum is None else minimum),
+        (math.inf if maximum is None else maximum),
+    )
+    if not integer or not low <= value <= high:
+        if minimum is not None and maximum is not None:
+            expected = f"an integer from {minimum} to {maximum}"
+        elif minimum is not None:
+            expected = f"an integer >= {minimum}"
+        else:
+            expected = "an integer" if maximum is None else f"an integer <= {maximum}"
+        raise ValueError(message(name, value, expected + " or None" * optional))
+
+
+_INTERVAL = re.compile(r"([\[(])(\S+), (\S+)([\])])")
+
+
+def check_number(name: str, value: Any, interval: str, *, optional: bool = False) -> None:
+    """Raise a `ValueError` unless `value` is a real number in `interval`. A bool is not a number.
+
+    Args:
+        name: The name of the argument.
+        value: The argument, a Python or NumPy scalar.
+        interval: In mathematical notation, such as `"[0, 1)"` or `"(0, inf)"`. NaN is in none.
+        optional: Whether `None` is allowed.
+
+    Example:
+
+    >>> check_number("rate", 1.5, "[0, 1)")
+    Traceback (most recent call last):
+    ValueError: `rate` must be a number in [0, 1). Received: rate=1.5
+    """
+    if optional and value is None:
+        return
+    left, low, high, right = _INTERVAL.fullmatch(interval).groups()  # pyright: ignore[reportOptionalMemberAccess]
+    low, high = float(low), float(high)
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not number or not (
+        (low <= value if left == "[" else low < value)
+        and (value <= high if right == "]" else value < high)
+    ):
+        raise ValueError(message(name, value, f"a number in {interval}" + " or None" * optional))
+
+
+def check_one_of(name: str, value: Any, choices: Collection[Any]) -> None:
+    """Raise a `ValueError` unless `value` is one of `choices`.
+
+    Example:
+
+    >>> check_one_of("mode", "maximum", ("auto", "min", "max"))
+    Traceback (most recent call last):
+    ValueError: `mode` must be one of 'auto', 'min', 'max'. Received: mode='maximum'
+    """
+    if not any(type(value) is type(choice) and value == choice for choice in choices):
+        raise ValueError(message(name, value, f"one of {', '.join(map(repr, choices))}"))
+
+
+def message(name: str, value: Any, expected: str) -> str:
+    """Return the text of an error for an argument that is not what it must be."""
+    received = " ".join(reprlib.repr(value).split())  # arrays are long and span several lines
+    return f"`{name}` must be {expected}. Received: {name}={received}"
