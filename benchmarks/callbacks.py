@@ -4,7 +4,7 @@
 
 Two models are trained by plain `fit` in one process and take turns: three epochs of the one
 without, three epochs of the one with callbacks, so that whatever else the machine does slows down
-both. A ratio is the median over such pairs, but the first two. The clean evaluation of `LossLedger`
+both. A ratio is the median over such pairs, but the first two. The `train_eval` of `LossLedger`
 is not among the costs: it is one more pass over the samples that are asked for.
 """
 
