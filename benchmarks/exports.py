@@ -110,7 +110,7 @@ def latencies(ways: dict[str, Answer], x: np.ndarray, rounds: int) -> dict[str, 
     return time_in_turn(calls, rounds, warm_up=10)
 
 
-HEAD = ("way", "bytes", "of", "1 row p50", "p99", "of", "64 rows/s", "times")
+HEAD = ("form", "bytes", "ratio", "1 row p50", "p99", "ratio", "64 rows/s", "ratio")
 
 
 def table_row(

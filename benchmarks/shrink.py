@@ -37,12 +37,8 @@ def main() -> None:
     arguments = parser.parse_args()
     data = zoo.load_data("mnist1d")
     results = [compare(data, arguments, seed) for seed in range(arguments.seeds)]
-    print(
-        table(
-            ("seed", "accuracy", "sparse", "hidden units", "parameters"),
-            list(accuracy_rows(results)),
-        )
-    )
+    head = ("seed", "accuracy", "sparse", "hidden units", "parameters")
+    print(table(head, list(accuracy_rows(results))))
     head = ("SavedModel", "bytes", "batch-1 p50", "p99", "ratio to plain")
     print(table(head, list(latency_rows(results))))
     gained = mean(r["sparse accuracy"] - r["accuracy"] for r in results)
