@@ -24,8 +24,8 @@ from occam.core.text_table import table
 from occam.zoo.training import engine
 
 REGULARIZATION = zoo.Regularization(l2=1e-4, dropout=0.1)
-_EPOCHS = 3
-_WARM_UP = 2
+EPOCHS_PER_TURN = 3
+WARM_UP_TURNS = 2
 
 
 class Turns(keras.callbacks.Callback):
@@ -44,7 +44,7 @@ class Turns(keras.callbacks.Callback):
         self._begun: float | None = None
 
     def on_epoch_begin(self, epoch, logs=None):
-        if epoch % _EPOCHS == 0:
+        if epoch % EPOCHS_PER_TURN == 0:
             self.on_train_end()
             self.baton.take(self.mine)
             self._begun = time.perf_counter()
@@ -83,10 +83,10 @@ def main() -> None:
     data = zoo.load_data("digits")
     rows = []
     for name in arguments.names or callback_sets(Path()):
-        plain, tried = (np.array(t[_WARM_UP:]) for t in pair(data, name, arguments.turns))
+        plain, tried = (np.array(t[WARM_UP_TURNS:]) for t in pair(data, name, arguments.turns))
         ratios = np.sort(tried / plain)
         low, high = ratios[len(ratios) // 4], ratios[-len(ratios) // 4]
-        milliseconds = (f"{1000 * median(t) / _EPOCHS:.0f} ms" for t in (plain, tried))
+        milliseconds = (f"{1000 * median(t) / EPOCHS_PER_TURN:.0f} ms" for t in (plain, tried))
         rows.append((name, *milliseconds, f"{median(ratios):.3f}", f"{low:.3f} to {high:.3f}"))
     print(table(("callbacks", "epoch without", "with", "ratio", "half of the pairs"), rows))
 
@@ -99,7 +99,9 @@ def pair(data: zoo.Data, name: str, turns: int) -> tuple[list[float], list[float
         takers = Turns(baton, 0), Turns(baton, 1)
         with ThreadPoolExecutor(2) as pool:
             each = zip(takers, ([], tried), strict=True)
-            done = [pool.submit(train, data, turns * _EPOCHS, [t, *more]) for t, more in each]
+            done = [
+                pool.submit(train, data, turns * EPOCHS_PER_TURN, [t, *more]) for t, more in each
+            ]
         for future in done:
             future.result()
     return takers[0].seconds, takers[1].seconds
