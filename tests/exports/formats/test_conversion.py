@@ -1,13 +1,16 @@
 import json
 import os
 import shutil
+import sys
 
 import keras
 import numpy as np
 import pytest
 
 from occam import exports
+from occam.exports import ONNX, ExportError, LiteRT
 from occam.exports.blessing import Blessing
+from occam.exports.formats import choose_formats
 
 EXACT = ("litert", "onnx", "openvino")
 FILES = {
@@ -99,7 +102,7 @@ class Copied(exports.ONNX):
 def test_a_format_that_answers_differently_publishes_nothing(published, model, tmp_path):
     model.layers[-1].bias.assign([0.0, 5.0, 0.0])
     file = published.path / "formats" / "onnx" / "model.onnx"
-    with pytest.raises(exports.ExportError, match=r"^gate onnx/parity: Expected the probabilities"):
+    with pytest.raises(ExportError, match=r"^gate onnx/parity: Expected the probabilities"):
         exports.export(model, tmp_path, formats=[Copied(file)], warmup=())
     assert os.listdir(tmp_path) == []
 
@@ -107,7 +110,7 @@ def test_a_format_that_answers_differently_publishes_nothing(published, model, t
 def test_a_calibration_that_fits_nothing_publishes_nothing(model, flowers, tmp_path):
     calibrated = exports.LiteRT("int8", calibration={"flower": np.full((5, 4), 1e-3)})
     data = ({"flower": flowers.x}, np.array(["ant", "bee", "cat"])[flowers.classes])
-    with pytest.raises(exports.ExportError, match=r"^gate litert_int8/agreement: Expected at le"):
+    with pytest.raises(ExportError, match=r"^gate litert_int8/agreement: Expected at le"):
         exports.export(
             model,
             tmp_path,
@@ -123,24 +126,15 @@ def test_a_model_without_operations_in_a_format_is_named(tmp_path):
     layers = [keras.layers.Dense(3, dtype="mixed_float16"), keras.layers.Dense(3)]
     model = keras.Sequential([keras.Input((2,), name="x"), *layers])
     message = r"^format litert: Expected .* Received: ConverterError: .*'tf.MatMul' op is neither"
-    with pytest.raises(exports.ExportError, match=message):
+    with pytest.raises(ExportError, match=message):
         exports.export(model, tmp_path, formats="litert", warmup=())
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize(
-    ("formats", "message"),
-    [
-        (
-            "litert_float16",
-            r"format litert_float16: Expected checks=Checks\(data=.* Received: no",
-        ),
-        ("litert_int8", r"Expected exports.LiteRT\('int8', calibration=...\)"),
-    ],
-)
-def test_an_approximation_needs_data(model, tmp_path, formats, message):
-    with pytest.raises(exports.ExportError, match=message):
-        exports.export(model, tmp_path / "new", formats=formats)
+def test_an_approximation_needs_data(model, tmp_path):
+    message = r"format litert_float16: Expected checks=Checks\(data=.* Received: no"
+    with pytest.raises(ExportError, match=message):
+        exports.export(model, tmp_path / "new", formats="litert_float16")
     assert not (tmp_path / "new").exists()
 
 
@@ -151,8 +145,73 @@ def test_text_is_refused(tmp_path):
     model = keras.Sequential(
         [keras.Input((1,), dtype="int64"), keras.layers.Embedding(8, 3), keras.layers.Flatten()]
     )
-    with pytest.raises(exports.ExportError, match=r"format onnx: Expected .* Received: \['word'\]"):
+    with pytest.raises(ExportError, match=r"format onnx: Expected .* Received: \['word'\]"):
         exports.export(
             model, tmp_path / "new", preprocessing=words, from_logits=True, formats="onnx"
         )
     assert not (tmp_path / "new").exists()
+
+
+def test_names_stand_for_the_defaults_and_objects_for_themselves():
+    calibrated = LiteRT("int8", calibration={"x": np.zeros((1, 2))})
+    chosen = choose_formats(["onnx", calibrated, "litert_float16"])
+    assert [format.name for format in chosen] == ["onnx", "litert_int8", "litert_float16"]
+    assert chosen[1] is calibrated
+    assert [format.approximate for format in chosen] == [False, True, True]
+    assert isinstance(choose_formats("onnx")[0], ONNX)
+    assert choose_formats(()) == ()
+
+
+def test_an_unknown_name_is_named():
+    with pytest.raises(
+        ValueError, match=r"`formats` must be one of 'litert', .* Received: formats='tflite'"
+    ):
+        choose_formats(["tflite"])
+
+
+def test_integers_need_data():
+    with pytest.raises(
+        ExportError, match=r"The format 'litert_int8' .*LiteRT\('int8', calibration="
+    ):
+        choose_formats(["litert_int8"])
+
+
+def test_two_of_a_name_are_refused():
+    with pytest.raises(ValueError, match=r"each format once\. Received: 'litert' twice"):
+        choose_formats(["litert", LiteRT()])
+
+
+PACKAGES = {
+    "litert": "ai_edge_litert.interpreter",
+    "onnx": "onnxruntime",
+    "openvino": "openvino",
+}
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_missing_package_is_named_before_any_work(model, tmp_path, monkeypatch, name):
+    monkeypatch.setitem(sys.modules, PACKAGES[name], None)
+    package = PACKAGES[name].partition(".")[0]
+    message = rf"^format {name}: Expected the package {package}, .*'keras-occam\[formats\]'"
+    with pytest.raises(ExportError, match=message):
+        exports.export(model, tmp_path / "new", formats=name)
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_converter_is_missing(model, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    with pytest.raises(ExportError, match=r"^format onnx: Expected the package tf2onnx"):
+        exports.export(model, tmp_path / "new", formats="onnx")
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_missing_runtime_is_named_by_load(published, monkeypatch, name):
+    monkeypatch.setitem(sys.modules, PACKAGES[name], None)
+    with pytest.raises(ExportError, match=rf"^format {name}: .*keras-occam\[formats\]"):
+        exports.load(published.path.parent, format=name)
+
+
+def test_a_missing_runtime_is_named_by_verify(published, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(ExportError, match=r"^format openvino: Expected the package"):
+        exports.verify(published.path.parent, 1)
