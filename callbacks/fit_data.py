@@ -30,16 +30,16 @@ class FitArguments(NamedTuple):
         return given[: max(i for i, part in enumerate(given) if part is not None) + 1]
 
     @property
-    def weighs_samples(self) -> bool | None:
+    def has_sample_weights(self) -> bool | None:
         """Whether the training samples have weights, or `None` if unknown."""
         if self.class_weight is not None or self.sample_weight is not None:
             return True
-        return False if self.arrays else _weighs(self.x)
+        return False if self.arrays else _has_weights(self.x)
 
     @property
-    def weighs_validation(self) -> bool | None:
+    def has_validation_weights(self) -> bool | None:
         """Whether the validation samples have weights, or `None` if unknown."""
-        return _weighs(self.validation_data)
+        return _has_weights(self.validation_data)
 
 
 def arguments_of_fit(model: keras.Model) -> FitArguments | None:
@@ -57,7 +57,7 @@ def _is_arrays(part: Any) -> bool:
     return all(map(array_slicing.can_slice_array, keras.tree.flatten(part)))
 
 
-def _weighs(data: Any) -> bool | None:
+def _has_weights(data: Any) -> bool | None:
     batch = _batch(data)
     return None if batch is None else len(batch) > 2 and batch[2] is not None
 
@@ -151,7 +151,7 @@ def class_weights(y: Any, class_weight: Mapping[int, float]) -> Any:
     return ops.take(ops.convert_to_tensor(table, "float32"), ops.where(known, y, others))
 
 
-def share(data: Any, fraction: float) -> Any:
+def subset(data: Any, fraction: float) -> Any:
     """Return evenly spaced samples of arrays, or the first batches of a dataset.
 
     Args:
@@ -162,7 +162,7 @@ def share(data: Any, fraction: float) -> Any:
     Raises:
         ValueError: If `data` is something else and `fraction` is not 1.
 
-    >>> share((np.arange(10), np.arange(10) % 2), 0.4)
+    >>> subset((np.arange(10), np.arange(10) % 2), 0.4)
     (array([0, 2, 5, 7]), array([0, 0, 1, 1]))
     """
     if fraction == 1:

@@ -119,7 +119,9 @@ class Diagnosis(keras.callbacks.Callback):
                 "the baseline losses of the outputs times their loss weights. "
                 f"Received: a model with {len(outputs)} outputs"
             )
-        self._weighted = (fit.weighs_samples, fit.weighs_validation) if fit else (None, None)
+        self._weighted = (
+            (fit.has_sample_weights, fit.has_validation_weights) if fit else (None, None)
+        )
         self._class_weight = fit is not None and fit.class_weight is not None
         # The batches of a dataset may be augmented or mixed; arrays are not.
         self._noisy = fit is None or fit.arrays is None or _is_noisy(self.model)

@@ -86,7 +86,7 @@ class Bookkeeping:
         self.accounts = Accounts()
         self.fit: RunningFit | None = None  # in which it is open
         self._own = self._keras = (None, None)  # the functions of training and test steps
-        self._apart: Any = None  # see `apart`
+        self._separate: Any = None  # see `separate_test_steps`
         self._compiled = None
         self._class_weight: Mapping[int, float] | None = None
 
@@ -119,7 +119,7 @@ class Bookkeeping:
         self.accounts.restart()
         self._keras, self._compiled = functions, model._loss_tracker
         if not known:  # drop the old step: while it lives, JAX takes the new one for the same
-            self._own, self._apart = (None, None), None
+            self._own, self._separate = (None, None), None
         self._compute_loss = model.compute_loss
         self._shadowed = {n: f for n, f in model.__dict__.items() if n == "compute_loss"}
         model.__dict__["compute_loss"] = self
@@ -134,17 +134,17 @@ class Bookkeeping:
                 setattr(model, name, _Step(self, name, getattr(model, name)))
 
     @contextmanager
-    def apart(self) -> Iterator[None]:
-        """Use a separate function for the test steps inside.
+    def separate_test_steps(self) -> Iterator[None]:
+        """Use another function for the test steps inside.
 
         For labels of shapes `(n,)` and `(n, 1)`, TensorFlow would retrace a shared function with
         labels of unknown rank, with which Keras' losses fail.
         """
         model = self.model
-        shared, model.test_function = model.test_function, self._apart
+        shared, model.test_function = model.test_function, self._separate
         try:
             yield
-            self._apart = model.test_function
+            self._separate = model.test_function
         finally:
             model.test_function = shared
 

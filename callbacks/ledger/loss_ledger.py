@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from ...core.checks import check_number, message
-from ..fit_data import arguments_of_fit, ranks, share
+from ..fit_data import arguments_of_fit, ranks, subset
 from ..penalty import LayerPenalties
 from ..training_hook import check_one_replica
 from .bookkeeping import Bookkeeping
@@ -106,11 +106,11 @@ class LossLedger(keras.callbacks.ProgbarLogger):
         self.train_eval = train_eval
         self.fraction = fraction
         self.batch_size = batch_size
-        self._data = train_eval if number else share(train_eval, fraction)
+        self._data = train_eval if number else subset(train_eval, fraction)
         self._penalties: Any = None
         self._checked = False  # whether both or neither of train_eval and validation have weights
         self._tested = 0.0
-        self._alike = True  # whether train_eval and validation arrays have the same ranks
+        self._same_ranks = True  # whether train_eval and validation arrays have the same ranks
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
@@ -124,12 +124,12 @@ class LossLedger(keras.callbacks.ProgbarLogger):
                     "itself, as (x, y) or as a dataset without augmentation. "
                     f"Received: train_eval={self.train_eval!r}"
                 )
-            self._data = share(arrays, self.train_eval)
+            self._data = subset(arrays, self.train_eval)
         self._penalties = None
         self._checked, self._tested = False, 0.0
         if self._data is not None and fit:
             known = ranks(self._data)
-            self._alike = known is not None and known == ranks(fit.validation_data)
+            self._same_ranks = known is not None and known == ranks(fit.validation_data)
         Bookkeeping.of(self.model).open(fit.class_weight if fit else None)
 
     def on_train_end(self, logs=None):
@@ -190,7 +190,9 @@ class LossLedger(keras.callbacks.ProgbarLogger):
         names = ("x", "y", "sample_weight")
         given = dict(zip(names, data, strict=False)) if isinstance(data, tuple) else {"x": data}
         size = self.batch_size if isinstance(data, tuple) else None
-        with nullcontext() if self._alike else Bookkeeping.of(self.model).apart():
+        with (
+            nullcontext() if self._same_ranks else Bookkeeping.of(self.model).separate_test_steps()
+        ):
             values = self.model.evaluate(**given, batch_size=size, return_dict=True, verbose=0)
         metrics = {n: v for n, v in values.items() if n not in _PARTS}
         return {f"{_PREFIX}{n}": v for n, v in {"loss": values["data_loss"], **metrics}.items()}

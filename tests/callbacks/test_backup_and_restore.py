@@ -127,7 +127,7 @@ def test_only_the_state_is_left_behind(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["state.npz"]
 
 
-def test_works_on_any_model_with_custom_variables(tmp_path):
+def test_the_state_of_random_generators_is_kept(tmp_path):
     backup = kept(tmp_path)
     model = build()
     fit(model, 1, [backup])
@@ -170,7 +170,7 @@ def test_bfloat16_is_kept_exactly(tmp_path):
         np.testing.assert_array_equal(*(np.asarray(w[0], "float32") for w in (ours, theirs)))
 
 
-def test_a_file_that_is_no_state(tmp_path):
+def test_a_file_of_another_kind_is_an_error(tmp_path):
     (tmp_path / "state.npz").write_text("hello")
     with pytest.raises(ValueError, match=r"state.npz is missing, damaged, or not a state"):
         kept(tmp_path).epoch  # noqa: B018
@@ -197,7 +197,7 @@ def test_by_default_the_state_of_all_callbacks_of_the_fit_is_kept(tmp_path):
     assert seen[0][1] is not None
 
 
-def test_that_nothing_is_left_to_train_is_said(tmp_path, capsys):
+def test_a_message_if_no_epoch_is_left(tmp_path, capsys):
     backup = kept(tmp_path)
     fit(build(), 2, [backup])
     model = build()
@@ -205,7 +205,7 @@ def test_that_nothing_is_left_to_train_is_said(tmp_path, capsys):
     assert "no epoch is left to train" in capsys.readouterr().out
 
 
-def test_what_could_not_be_written_is_said(tmp_path):
+def test_a_failed_write_is_an_error(tmp_path):
     directory = tmp_path / "runs"
     backup = kept(directory)
     directory.write_text("in the way")
@@ -299,20 +299,20 @@ def test_batches_within_an_epoch_are_saved(tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_without_a_frequency_nothing_is_saved(tmp_path):
+def test_save_freq_false_saves_nothing(tmp_path):
     fit(build(), 1, [BackupAndRestore(tmp_path / "new", save_freq=False)])
     assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("save_freq", [True, 0, -1, 1.5, "batch", None])
-def test_a_frequency_that_is_none(save_freq):
+def test_an_invalid_save_freq(save_freq):
     message = f"save_freq`: expected 'epoch', a positive .* Received: save_freq={save_freq!r}"
     with pytest.raises(ValueError, match=message):
         BackupAndRestore("backup", save_freq)
 
 
 @pytest.mark.parametrize("directory", ["gs://bucket/backup", __file__])
-def test_what_is_no_local_directory(directory):
+def test_backup_dir_must_be_a_local_directory(directory):
     with pytest.raises(ValueError, match=r"must be a local directory\. Received: backup_dir="):
         BackupAndRestore(directory)
 

@@ -104,7 +104,7 @@ def test_the_state_of_each_callback_of_keras_is_known():
         assert ", ".join(sorted(state)) == ("" if kept == "none" else kept), name
 
 
-def test_all_of_ours_say_what_is_kept():
+def test_all_our_callbacks_have_a_state():
     kinds = dict(inspect.getmembers(occam.callbacks, inspect.isclass))
     ours = {n: k for n, k in kinds.items() if issubclass(k, keras.callbacks.Callback)}
     without = [n for n, k in ours.items() if not (hasattr(k, "get_state") and k.set_state)]
@@ -112,7 +112,7 @@ def test_all_of_ours_say_what_is_kept():
     assert without == ["BackupAndRestore"]
 
 
-def test_the_callbacks_of_keras_go_on_as_if_nothing_had_happened(tmp_path):
+def test_the_callbacks_of_keras_resume_exactly(tmp_path):
     def make(name):
         path = tmp_path / name
         path.mkdir(exist_ok=True)
@@ -189,7 +189,7 @@ def test_a_callback_that_cannot_be_resumed_is_named_once(tmp_path):
         train(Counter(), BackupAndRestore(tmp_path, callbacks=[]))
 
 
-def test_the_methods_of_a_callback_of_ones_own_are_used(tmp_path):
+def test_get_state_and_set_state_of_a_custom_callback_are_used(tmp_path):
     train(whole := KeptCounter())
     with pytest.raises(RuntimeError, match="crash"):
         train(KeptCounter(), Crash(), BackupAndRestore(tmp_path))
@@ -209,7 +209,7 @@ def test_a_state_that_cannot_be_saved_is_an_error(tmp_path):
         train(Odd(), BackupAndRestore(tmp_path))
 
 
-def test_a_change_within_an_attribute_is_seen():
+def test_a_change_within_an_attribute_is_detected():
     callback = Counter()
     callback.table = {"a": [np.zeros(2)]}
     callback.variable = keras.Variable(0.0)

@@ -93,7 +93,7 @@ def test_a_model_with_several_optimizers_is_resumed(tmp_path):
     assert int(resumed.own["maker"][0].inner_optimizer.iterations) == 4
 
 
-def test_what_a_model_is_made_of_is_counted_once():
+def test_shared_optimizers_are_counted_once():
     fit(model := build(optimizer=keras.optimizers.Adam()), epochs=1)
     model.again = [model.optimizer, model.own["maker"][0].inner_optimizer]
     state = ModelState(model)
@@ -157,7 +157,7 @@ def test_an_average_counts_the_updates_of_all_optimizers():
     np.testing.assert_allclose(model.critic.get_weights()[0], expected, rtol=1e-5)
 
 
-def test_an_average_without_an_update_says_why():
+def test_a_warning_if_no_optimizer_made_an_update():
     class ByHand(GAN):
         def train_step(self, data):
             weight = self.critic.trainable_variables[0]

@@ -18,7 +18,7 @@ def variables():
 
 
 @pytest.mark.parametrize("read", ["snapshot", "arrays"])
-def test_every_dtype_and_shape_comes_back_to_the_bit(read):
+def test_every_dtype_and_shape_is_restored_exactly(read):
     weights = Weights(variables())
     before = getattr(weights, read)()
     expected = copies(weights.variables)
@@ -31,7 +31,7 @@ def test_every_dtype_and_shape_comes_back_to_the_bit(read):
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
-def test_training_does_not_reach_what_was_read(jit_compile):
+def test_training_does_not_change_values_that_were_read(jit_compile):
     # Values share the memory of the variables, until an update of these.
     words = keras.Input((3,), dtype="int32")
     hidden = keras.layers.Dense(8)(keras.layers.Flatten()(keras.layers.Embedding(9, 4)(words)))

@@ -65,9 +65,10 @@ def raw_weights(every=1, epochs=3):
     return weights
 
 
-@pytest.mark.parametrize("steps", [1, 4])
-@pytest.mark.parametrize("every", [None, 2])
-@pytest.mark.parametrize("warmup", [True, False])
+@pytest.mark.parametrize(
+    ("steps", "every", "warmup"),
+    [(1, None, True), (1, None, False), (4, None, True), (4, 2, True)],
+)
 def test_ema_by_hand(steps, every, warmup):
     """Of every update, within executions and with accumulated gradients, too."""
     optimizer = keras.optimizers.SGD(RATE, gradient_accumulation_steps=every)
@@ -128,8 +129,7 @@ def test_swa_is_the_mean_of_the_epochs_exactly(validate):
     assert average.count == 3
 
 
-@pytest.mark.parametrize("method", ["ema", "swa"])
-@pytest.mark.parametrize("data", [None, X])
+@pytest.mark.parametrize(("method", "data"), [("ema", None), ("ema", X), ("swa", X)])
 def test_training_goes_on_from_the_raw_weights_to_the_bit(method, data):
     plain, model = normalized(), normalized()
     fit(plain)
@@ -145,7 +145,7 @@ def test_training_goes_on_from_the_raw_weights_to_the_bit(method, data):
 
 
 @pytest.mark.parametrize("method", ["ema", "swa"])
-def test_what_is_validated_is_what_later_callbacks_see(method, tmp_path):
+def test_later_callbacks_see_the_validated_weights(method, tmp_path):
     model, recorder = normalized(), Recorder()
     checkpoint = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
     logs = fit(model, WeightAverage(method), recorder, checkpoint).history
@@ -182,8 +182,7 @@ class Stop(keras.callbacks.Callback):
         self.model.stop_training |= epoch == self.epoch
 
 
-@pytest.mark.parametrize("batch", [None, 2])
-@pytest.mark.parametrize("validate", [True, False])
+@pytest.mark.parametrize(("batch", "validate"), [(None, True), (2, True), (2, False)])
 def test_an_early_stop_ends_with_the_averaged_weights(batch, validate):
     model, recorder = linear(), Recorder()
     average = WeightAverage(decay=0.7)
@@ -234,10 +233,14 @@ class Crash(keras.callbacks.Callback):
             raise RuntimeError("crash")
 
 
-@pytest.mark.parametrize("method", ["ema", "swa"])
 @pytest.mark.parametrize(
-    ("hook", "swapped"),
-    [("on_train_batch_end", False), ("on_test_batch_end", True), ("on_epoch_end", True)],
+    ("method", "hook", "swapped"),
+    [
+        ("ema", "on_train_batch_end", False),
+        ("ema", "on_test_batch_end", True),
+        ("ema", "on_epoch_end", True),
+        ("swa", "on_epoch_end", True),
+    ],
 )
 def test_after_an_exception_the_model_holds_one_set_of_weights(method, hook, swapped):
     model, average = linear(), WeightAverage(method)
@@ -310,8 +313,7 @@ def _synced(model):
     return model
 
 
-@pytest.mark.parametrize("method", ["ema", "swa"])
-@pytest.mark.parametrize("validate", [True, False])
+@pytest.mark.parametrize(("method", "validate"), [("ema", True), ("swa", False)])
 def test_a_resumed_training_is_the_whole_one(tmp_path, method, validate):
     def callbacks(*others):
         average = WeightAverage(method, start_epoch=1, data=X)
@@ -360,7 +362,7 @@ def test_a_data_set_is_copied_with_it():
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
-def test_at_the_end_only_if_told_so():
+def test_each_epoch_false_swaps_at_the_end_only():
     plain, model, recorder = linear(), linear(), Recorder()
     fit(plain, raw := Recorder())
     logs = fit(model, WeightAverage("swa", each_epoch=False), recorder).history
@@ -398,7 +400,7 @@ def test_an_average_that_begins_with_debiasing_keeps_the_zeros():
         np.testing.assert_array_equal(model.get_weights()[0] != 0, support)
 
 
-def test_an_average_that_never_began_says_so():
+def test_a_warning_if_training_ends_before_start_epoch():
     model, plain = linear(), linear()
     fit(plain)
     with pytest.warns(UserWarning, match="training ended before start_epoch=7"):
@@ -423,7 +425,7 @@ def test_an_optimizer_that_averages_too_is_refused(wrap):
         ({"data": iter([X])}, "iterated in every epoch.* Received: list_iterator"),
     ],
 )
-def test_wrong_arguments(arguments, message):
+def test_invalid_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         WeightAverage(**arguments)
 

@@ -142,7 +142,7 @@ def test_the_border_of_a_rise(end, rule):
     assert judge([0.45, 0.4, 0.38, 0.37], [0.45, 0.4, 0.4, end]).rule == rule
 
 
-def test_a_rise_of_next_to_nothing_is_none():
+def test_a_tiny_rise_is_ignored():
     assert judge([0.1, 0.002, 0.001, 0.001], [0.1, 0.002, 0.003, 0.004]).rule == "small gap"
 
 
@@ -316,7 +316,7 @@ def test_a_fallback_is_named(names, note):
     assert any(line.startswith(note) for line in verdict.evidence)
 
 
-def test_exact_curves_need_no_note():
+def test_no_note_without_a_fallback():
     assert len(judge(FITTED, FITTED).evidence) == 2
 
 
@@ -343,7 +343,7 @@ def test_exact_curves_need_no_note():
         ),
     ],
 )
-def test_what_is_missing_is_said(history, message):
+def test_the_error_names_what_is_missing(history, message):
     with pytest.raises(ValueError, match=message):
         diagnose(history, baseline=1.0)
 
@@ -351,7 +351,7 @@ def test_what_is_missing_is_said(history, message):
 @pytest.mark.parametrize(
     ("baseline", "irreducible"), [(0.0, 0.0), (1.0, 1.0), (NAN, 0.0), (INF, 0.0), (1.0, NAN)]
 )
-def test_a_baseline_that_is_none(baseline, irreducible):
+def test_an_invalid_baseline(baseline, irreducible):
     message = f"must be a finite number above `irreducible`. Received: baseline={baseline}"
     with pytest.raises(ValueError, match=message):
         judge([1.0], [1.0], baseline=baseline, irreducible=irreducible)

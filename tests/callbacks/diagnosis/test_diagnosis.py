@@ -31,7 +31,7 @@ def regression(**arguments):
     return Diagnosis(labels=Y, loss="mse", **{"verbose": 0, **arguments})
 
 
-def test_it_says_what_diagnose_says_of_the_history(capsys):
+def test_the_verdict_is_that_of_diagnose(capsys):
     diagnosis = regression(verbose=1)
     history = fit(build(0.3), diagnosis, epochs=8)
     expected = diagnose(history, baseline=np.mean((Y - Y.mean()) ** 2))
@@ -47,7 +47,7 @@ def test_a_fit_that_begins_later_has_the_numbers_of_its_epochs():
     assert diagnosis.verdict.best_epoch == 5
 
 
-def test_each_n_epochs(capsys):
+def test_a_verdict_every_n_epochs(capsys):
     fit(build(), regression(every=2, verbose=1), epochs=5)
     assert capsys.readouterr().out.count("Diagnosis: ") == 3  # two and the end
     fit(build(), regression(every=2), epochs=5)
@@ -101,7 +101,7 @@ def test_a_loss_with_penalties_is_refused(penalty):
         fit(build(**{penalty: "l2"}), regression())
 
 
-def test_with_the_data_loss_as_a_metric_penalties_are_fine():
+def test_penalties_with_the_data_loss_as_a_metric():
     model = build(kernel_regularizer="l2")
     model.compile("sgd", "mse", metrics=[keras.metrics.MeanSquaredError("data_loss")])
     diagnosis = regression()
@@ -111,7 +111,7 @@ def test_with_the_data_loss_as_a_metric_penalties_are_fine():
     )
 
 
-def test_a_ledger_before_it_is_read():
+def test_values_of_a_ledger_are_used():
     class Ledger(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             logs.update(
@@ -140,7 +140,7 @@ def test_a_ledger_before_it_is_read():
         ({"labels": [1, 1]}, "`baseline` must be a finite number above `irreducible`"),
     ],
 )
-def test_arguments_are_checked(arguments, message):
+def test_invalid_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         Diagnosis(**arguments)
 
@@ -200,7 +200,7 @@ def test_a_resnet_is_well_fitted(mnist1d):
     assert train(mnist1d, "resnet1d", epochs=12, regularization="medium").kind == "well fitted"
 
 
-def test_labels_of_one_output_are_no_baseline_of_two():
+def test_labels_need_a_model_with_one_output():
     inputs = keras.Input((2,))
     heads = [keras.layers.Dense(2, activation="softmax", name=name)(inputs) for name in "ab"]
     model = keras.Model(inputs, heads)
@@ -232,26 +232,21 @@ def fit_rare(*callbacks, validation=(FEATURES, RARE), epochs=15, **arguments):
     return callbacks[-1]
 
 
-@pytest.mark.parametrize(("train_eval", "given"), [(None, {}), (1.0, {"labels": RARE})])
-def test_class_weights_are_those_of_loss_validation_and_baseline(train_eval, given):
-    diagnosis = fit_rare(
-        LossLedger(train_eval), Diagnosis(verbose=0, **given), class_weight=BALANCED
-    )
+@pytest.mark.parametrize("train_eval", [None, 1.0])
+def test_class_weights_are_those_of_loss_validation_and_baseline(train_eval):
+    diagnosis = Diagnosis(labels=RARE if train_eval else None, verbose=0)
+    fit_rare(LossLedger(train_eval), diagnosis, class_weight=BALANCED)
     # 276 and 24 * 11.5 = 276: half and half, at a mean weight of 552 / 300.
     assert diagnosis.baseline == pytest.approx(1.84 * np.log(2))
     assert diagnosis.verdict.kind == "well fitted"
-    assert (
-        "All losses and the baseline have the sample weights of training."
-        in diagnosis.verdict.evidence
-    )
-    labels = {"labels": RARE, "sample_weight": WEIGHTS} if given else {}
-    same = fit_rare(
-        LossLedger(train_eval),
-        Diagnosis(verbose=0, **labels),
-        sample_weight=WEIGHTS,
-        validation=(FEATURES, RARE, WEIGHTS),
-    )
-    assert same.verdict == diagnosis.verdict
+    weighted = "All losses and the baseline have the sample weights of training."
+    assert weighted in diagnosis.verdict.evidence
+    if train_eval:
+        labels = Diagnosis(labels=RARE, sample_weight=WEIGHTS, verbose=0)
+        validation = (FEATURES, RARE, WEIGHTS)
+        ledger = LossLedger(train_eval)
+        same = fit_rare(ledger, labels, sample_weight=WEIGHTS, validation=validation)
+        assert same.verdict == diagnosis.verdict
 
 
 def test_weights_without_a_ledger():
@@ -310,7 +305,7 @@ def test_a_loss_without_a_known_baseline(loss, arguments):
         trained_for(Y, loss, **arguments)
 
 
-def test_data_that_tell_no_targets():
+def test_a_dataset_needs_labels():
     import tensorflow as tf
 
     batches = tf.data.Dataset.from_tensor_slices((X, Y)).batch(16)
@@ -337,7 +332,7 @@ def autoencoder(loss, kind=keras.Model, **arguments):
     return model
 
 
-def test_an_autoencoder_is_judged_by_what_it_rebuilds():
+def test_an_autoencoder_with_added_losses():
     settings = {"validation_data": (X, X), "verbose": 0}
     if keras.backend.backend() == "tensorflow":  # on JAX `model.losses` forgets in `fit`
         with pytest.raises(ValueError, match="put LossLedger before it"):
@@ -347,7 +342,7 @@ def test_an_autoencoder_is_judged_by_what_it_rebuilds():
     assert diagnosis.baseline == pytest.approx(X.var(axis=0).mean())
 
 
-def test_a_model_whose_whole_loss_is_added():
+def test_a_model_with_added_losses_only():
     settings = {"validation_data": (X,), "verbose": 0}
     with pytest.raises(ValueError, match="given no targets"):
         autoencoder(None).fit(X, callbacks=[Diagnosis()], **settings)
@@ -359,7 +354,7 @@ def test_a_model_whose_whole_loss_is_added():
 
 
 @on_tensorflow
-def test_a_step_of_its_own_that_no_ledger_splits():
+def test_a_custom_train_step_must_return_the_data_loss():
     class Own(keras.Model):
         parts = False
 

@@ -203,7 +203,7 @@ def test_class_weights_of_one_fit_are_not_those_of_the_next():
         assert ("val_weighting" in history) == bool(class_weight)
 
 
-def test_weights_that_validation_samples_come_with_stand_for_class_weights():
+def test_sample_weights_of_validation_replace_class_weights():
     model = compiled()
     history = train(
         model, LossLedger(1.0), class_weight=CLASS_WEIGHT, validation_data=(X, Y, WEIGHTS)
@@ -214,7 +214,7 @@ def test_weights_that_validation_samples_come_with_stand_for_class_weights():
 
 
 @pytest.mark.parametrize("frequency", [1, 2])
-def test_a_gap_of_train_eval_and_validation_samples_only_one_of_which_have_weights(frequency):
+def test_train_eval_and_validation_must_both_have_weights(frequency):
     often = {"validation_freq": frequency}
     message = "Received: train_eval with weights, validation without weights"
     with pytest.raises(ValueError, match=message):
@@ -273,7 +273,7 @@ def test_label_smoothing_is_kept_out_of_validation_and_train_eval_losses():
     assert abs(history["val_smoothing"][-1]) > 1e-3
 
 
-def test_a_compute_loss_of_its_own():
+def test_a_custom_compute_loss():
     model = compiled(Own)
     history = train(model, LossLedger())
     assert_balanced(history)
@@ -319,7 +319,7 @@ def mnist1d(data_dir):
     return zoo.load_data("mnist1d", data_dir=data_dir)
 
 
-def test_mnist1d_proves_it_each_epoch(mnist1d):
+def test_the_parts_add_up_on_mnist1d(mnist1d):
     regularization = zoo.Regularization(l2=1e-4, l1=1e-5, dropout=0.2, activity_l2=1e-4)
     model = zoo.create_model(
         "mlp",
@@ -361,7 +361,7 @@ def test_a_frozen_layer_has_no_penalty():
     assert set(LayerPenalties(model)()) == {model.layers[2].path}
 
 
-def test_train_eval_is_the_inference_mode_on_a_share_of_the_samples():
+def test_train_eval_is_inference_on_a_fraction_of_the_samples():
     model = compiled(metrics=["accuracy"])
     history = train(model, LossLedger((X, Y), fraction=0.3, batch_size=5))
     part = np.arange(15) * 50 // 15
@@ -371,7 +371,7 @@ def test_train_eval_is_the_inference_mode_on_a_share_of_the_samples():
     np.testing.assert_allclose(history["train_eval_accuracy"][-1], np.mean(right))
 
 
-def test_train_eval_as_a_number_is_a_share_of_what_fit_trains_on():
+def test_train_eval_as_a_number_is_a_fraction_of_the_training_data():
     model = compiled()
     arguments = {"validation_data": None, "validation_split": 0.2}
     history = train(model, LossLedger(1.0), sample_weight=WEIGHTS, **arguments)
@@ -396,7 +396,7 @@ def as_sparse(x, y, w):
 
 
 @pytest.mark.parametrize("form", [as_pandas, as_tensors, as_sparse])
-def test_data_of_any_form_have_the_history_of_arrays(form):
+def test_every_form_of_data_gives_the_history_of_arrays(form):
     def history(data, validation):
         model = compiled(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
         x, y, weights = data
@@ -422,7 +422,7 @@ def test_without_validation_there_is_no_gap():
     }
 
 
-def test_a_model_that_was_fitted_before_and_is_fitted_after_without():
+def test_fits_with_and_without_a_ledger_in_turn():
     model = compiled()
     plain = set(train(model))
     ledger = LossLedger()
@@ -511,7 +511,7 @@ def interrupted(model, method, error):
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_however_a_fit_ends_nothing_of_the_ledger_is_left(kept):
+def test_nothing_of_the_ledger_is_left_however_fit_ends(kept):
     ends: dict[str, BaseException] = {
         "data": ValueError("stop"),
         "on_train_begin": ValueError("stop"),
@@ -556,7 +556,7 @@ def test_fits_of_two_models_in_one_another_and_in_a_thread():
     assert inner.metrics_names == outer.metrics_names == ["loss"]
 
 
-def test_a_loop_of_ones_own_tells_the_ledger_its_end():
+def test_a_custom_training_loop_ends_the_ledger():
     model, ledger = compiled(), LossLedger()
     callbacks = keras.callbacks.CallbackList(
         [ledger], model=model, epochs=1, steps=1, verbose=0, add_history=True
@@ -573,7 +573,7 @@ def test_two_ledgers_in_one_fit():
     assert set(train(model)) == {"loss", "val_loss"}
 
 
-def test_models_are_saved_loaded_and_copied_as_ever(tmp_path):
+def test_models_can_be_saved_loaded_and_copied(tmp_path):
     model = compiled(functional)
     within = tmp_path / "within.keras"
     checkpoint = keras.callbacks.ModelCheckpoint(within, save_freq="epoch")
@@ -613,7 +613,7 @@ def test_the_progress_bar_is_readable(capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_values_are_seen_by_callbacks_that_follow():
+def test_later_callbacks_see_the_values():
     seen = {}
 
     class Look(keras.callbacks.Callback):
@@ -668,12 +668,12 @@ def test_replicas_are_refused():
         ({"train_eval": object(), "fraction": 0.5}, "known, finite size. Received: fraction=0.5"),
     ],
 )
-def test_refused_arguments(arguments, message):
+def test_invalid_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         LossLedger(**arguments)
 
 
-def test_a_share_of_a_stream_is_refused():
+def test_a_fraction_needs_finite_data():
     import tensorflow as tf
 
     data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(10)
@@ -711,7 +711,7 @@ class OwnStep(keras.Model):
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the step is TensorFlow's")
-def test_a_step_of_ones_own_may_update_every_metric_by_labels():
+def test_a_custom_train_step_may_update_every_metric():
     model = OwnStep()
     model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
     logs = model.fit(X, Y, epochs=2, batch_size=25, verbose=0, callbacks=[LossLedger()]).history

@@ -23,7 +23,7 @@ def same(model, weights):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_what_was_kept_comes_back_unchanged():
+def test_kept_weights_are_restored_exactly():
     model = build("sgd")
     kept = BestWeights()
     expected = [w.copy() for w in model.get_weights()]
@@ -65,7 +65,7 @@ OPTIMIZERS = {
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_the_averages_of_the_optimizer_are_what_comes_back(optimizer):
+def test_the_averages_of_the_optimizer_are_restored(optimizer):
     model = build(OPTIMIZERS[optimizer]())
     kept = BestWeights()
     for _ in range(3):
@@ -84,7 +84,7 @@ def test_the_averages_of_the_optimizer_are_what_comes_back(optimizer):
     same(model, expected)
 
 
-def test_averages_that_stood_in_the_model_are_taken_from_there():
+def test_averages_that_were_swapped_into_the_model():
     model = build(OPTIMIZERS["sgd"]())
     for _ in range(3):
         step(model)

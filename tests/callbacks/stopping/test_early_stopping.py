@@ -90,7 +90,7 @@ def test_restores_the_best_weights_also_at_the_last_epoch():
     assert weight == 1
 
 
-def test_leaves_the_last_weights_when_told():
+def test_restore_best_weights_false_leaves_the_last_weights():
     callback, weight = run([3.0, 1.0, 2.0, 3.0], patience=2, restore_best_weights=False)
     assert (callback.best_epoch, callback.best_weights, weight) == (1, None, 3)
 
@@ -124,7 +124,7 @@ def test_an_epoch_that_is_not_finite_is_never_the_best(bad, at):
 
 
 @pytest.mark.parametrize(("nan_patience", "stopped"), [(1, 1), (3, 3), (4, 4)])
-def test_lasting_nan_stops_with_a_reason(nan_patience, stopped):
+def test_repeated_nan_stops_training(nan_patience, stopped):
     callback, weight = run([2.0, *[NAN] * 9], patience=9, nan_patience=nan_patience)
     epochs = "1 epoch" if nan_patience == 1 else f"{nan_patience} epochs"
     reason = f"val_data_loss or a weight was NaN or infinite for {epochs}"
@@ -138,7 +138,7 @@ def test_nan_from_the_first_epoch_on_stops_during_the_warm_up_too():
     assert (callback.best_value, callback.wasted_epochs, weight) == (None, 3, 2)
 
 
-def test_nan_now_and_then_counts_against_the_patience_only():
+def test_occasional_nan_counts_against_the_patience_only():
     callback, _ = run([1.0, NAN, 2.0, NAN, 2.0, NAN], patience=5, nan_patience=2)
     assert callback.stopped_epoch == 5
     assert callback.stop_reason == "val_data_loss has not improved for 5 epochs"
@@ -163,7 +163,7 @@ def test_weights_that_are_not_finite_are_not_the_best_whatever_the_metric_says()
         assert "val_accuracy or a weight was NaN" in callback.stop_reason
 
 
-def test_higher_is_better_when_told():
+def test_mode_max():
     callback, weight = run([0.1, 0.9, 0.5], "val_accuracy", mode="max", patience=2)
     assert callback.best == 0.9
     assert weight == 1
@@ -191,7 +191,7 @@ def test_epochs_without_validation_are_passed_over():
         run(values, "val_loss", patience=2)
 
 
-def test_a_monitor_that_is_logged_no_more_is_an_error():
+def test_a_monitor_that_disappears_is_an_error():
     with pytest.raises(ValueError, match="monitors 'loss'"):
         run([{"loss": 1.0}, {"other": 1.0}], "loss")
 
@@ -209,14 +209,14 @@ def test_the_default_monitor():
     assert (callback.monitor, callback.best) == ("val_loss", 1.0)
 
 
-def test_after_the_warm_up_only_what_came_then_counts():
+def test_only_values_from_start_from_epoch_count():
     callback, weight = run([1.0, 0.5, 3.0, 2.0, 4.0, 4.0, 4.0], patience=3, start_from_epoch=2)
     assert (callback.best_epoch, callback.best, callback.stopped_epoch) == (3, 2.0, 6)
     assert weight == 3
 
 
 @pytest.mark.parametrize("rest", [[], [NAN, NAN]])
-def test_a_training_that_ends_in_the_warm_up_has_the_best_of_it(rest):
+def test_training_that_ends_before_start_from_epoch_keeps_the_best(rest):
     callback, weight = run([3.0, 1.0, 2.0, *rest], patience=1, start_from_epoch=3, nan_patience=9)
     assert (callback.best_epoch, callback.best, weight) == (1, 1.0, 1)
 
@@ -373,7 +373,7 @@ def test_a_baseline_has_to_be_beaten_before_the_patience_begins_anew():
         ({"monitor": ["a", "b"], "baseline": 0.5}, "Received: baseline=0.5, criterion='patience'"),
     ],
 )
-def test_wrong_arguments(kwargs, message):
+def test_invalid_arguments(kwargs, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         EarlyStopping(**kwargs)
 
@@ -408,7 +408,7 @@ def test_wrong_arguments(kwargs, message):
         ([3.0, 1.0, 2.0, 1.5], {"verbose": 0}, ""),
     ],
 )
-def test_it_says_in_one_line_what_it_did(capsys, values, kwargs, line):
+def test_it_prints_one_line_at_the_end(capsys, values, kwargs, line):
     run(values, patience=2, **{"verbose": 1, **kwargs})
     assert capsys.readouterr().out == line
     assert inspect.signature(EarlyStopping).parameters["verbose"].default == 1

@@ -74,7 +74,7 @@ CURVES = {"stopped": STOPPED, "ended": ENDED, "best at the end": AT_THE_END}
 
 
 @pytest.mark.parametrize("values", CURVES.values(), ids=CURVES)
-def test_the_best_weights_come_back(values):
+def test_the_best_weights_are_restored(values):
     model = build()
     stopping = EarlyStopping("score_loss", patience=2, verbose=0)
     weights = fit(model, values, [stopping])
@@ -83,11 +83,17 @@ def test_the_best_weights_come_back(values):
     same(model, weights[stopping.best_epoch])
 
 
-@pytest.mark.parametrize("values", CURVES.values(), ids=CURVES)
 @pytest.mark.parametrize(
-    "swap", ["none", "before", "before, in epochs", "after", "after, in epochs"]
+    ("swap", "values"),
+    [
+        *(("none", values) for values in CURVES.values()),
+        ("before", STOPPED),
+        *(("before, in epochs", values) for values in CURVES.values()),
+        ("after", ENDED),
+        ("after, in epochs", STOPPED),
+    ],
 )
-def test_with_averaging_the_averages_of_the_best_epoch_come_back(swap, values):
+def test_the_averages_of_the_best_epoch_are_restored(swap, values):
     model = build(keras.optimizers.SGD(0.01, use_ema=True, ema_momentum=MOMENTUM))
     stopping = EarlyStopping("score_loss", patience=2, verbose=0)
     swapping = keras.callbacks.SwapEMAWeights(swap_on_epoch="epochs" in swap)
@@ -99,7 +105,7 @@ def test_with_averaging_the_averages_of_the_best_epoch_come_back(swap, values):
     same(model, stopping.best_weights)
 
 
-def test_without_restoring_the_optimizer_has_its_way():
+def test_without_restoring_the_model_has_the_averages_of_the_optimizer():
     model = build(keras.optimizers.SGD(0.01, use_ema=True, ema_momentum=MOMENTUM))
     weights = fit(model, ENDED, [EarlyStopping("score_loss", 9, restore_best_weights=False)])
     same(model, averages(weights)[-1])
@@ -128,7 +134,7 @@ def test_a_stop_by_another_callback_leaves_the_best_weights_too():
     same(model, weights[2])
 
 
-def test_a_real_nan():
+def test_nan_in_the_weights_stops_a_fit():
     class Poison(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
             if epoch == 2:

@@ -45,7 +45,7 @@ def test_modes(monitor, mode, expected):
         ({"loss"}, "auto", "`monitor` must be a list rather than a set"),
     ],
 )
-def test_wrong_monitors_and_modes(monitor, mode, message):
+def test_invalid_monitors_and_modes(monitor, mode, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         modes_of(monitor, mode)
 
@@ -99,14 +99,14 @@ def network(*layers):
         lambda: keras.Sequential([keras.layers.Dense(2, bias_regularizer="l1")]),
     ],
 )
-def test_val_loss_with_penalties_in_it_is_warned_of(layer):
+def test_a_warning_for_val_loss_with_penalties(layer):
     model = network(layer())
     with pytest.warns(UserWarning, match="val_loss, which contains the penalties of the model"):
         assert default_monitor(["val_loss"], model) == "val_loss"
 
 
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="after fit JAX has no added losses")
-def test_losses_that_a_layer_adds_are_warned_of():
+def test_a_warning_for_losses_that_a_layer_adds():
     model = network(Adding())
     model.compile("sgd", "mse", jit_compile=False)
     model.fit(np.ones((2, 2)), np.ones((2, 1)), verbose=0)
@@ -122,7 +122,7 @@ def test_no_warning_without_penalties_or_with_the_data_loss():
         assert default_monitor(["val_loss", "val_data_loss"], penalized) == "val_data_loss"
 
 
-def test_neither_is_logged():
+def test_an_error_if_no_default_monitor_is_logged():
     message = (
         "monitors 'val_data_loss' and 'val_loss', which is not logged. Logged: data_loss, loss."
     )
