@@ -7,7 +7,7 @@ as well.
 from .blessing import Blessing
 from .calibration_error import expected_calibration_error
 from .checks import Checks
-from .compaction import Compaction, LayerChange, Refusal, fold_batch_norm, shrink
+from .compression import Compression, LayerChange, Refusal, fold_batch_norm, shrink
 from .errors import ExportError
 from .export import Export, export
 from .formats import ONNX, Format, LiteRT, OpenVINO
@@ -23,7 +23,7 @@ __all__ = [
     "ONNX",
     "Blessing",
     "Checks",
-    "Compaction",
+    "Compression",
     "Embedding",
     "Export",
     "ExportError",

@@ -13,7 +13,7 @@ from ..core.checks import check_integer
 from .blessing import bless
 from .card import check_card, write_card
 from .checks import Checks, check_data
-from .compaction import Compaction, fold_batch_norm, row_seconds, shrink
+from .compression import Compression, fold_batch_norm, row_seconds, shrink
 from .format_files import format_files
 from .formats import Format, check_formats, choose_formats, convert
 from .gates import Candidate, run_gates
@@ -43,9 +43,9 @@ class Export:
         version: its number.
         class_names: the name of each class, by class id.
         signatures: what goes into each signature and comes out, by its name.
-        compactions: the reports of what was made smaller before, by `"shrink"` and `"fold"`.
+        compressions: the reports of what was made smaller before, by `"shrink"` and `"fold"`.
         row_seconds: how long the graphs of the model before all of these and after take for one
-            row; empty without compactions.
+            row; empty without compressions.
         sparsity: the fraction of exact zeros in the weights of two axes or more, as written.
         formats: the bytes of each format that was written besides, by its name.
     """
@@ -54,7 +54,7 @@ class Export:
     version: int
     class_names: tuple[str, ...]
     signatures: Mapping[str, SignatureSpecs]
-    compactions: Mapping[str, Compaction]
+    compressions: Mapping[str, Compression]
     row_seconds: tuple[float, ...]
     sparsity: float
     formats: Mapping[str, int]
@@ -73,7 +73,7 @@ class Export:
         lines = [f"version {self.version} in {self.path}"]
         for name, specs in self.signatures.items():
             lines += [f"  {name}", *(f"    {line}" for line in str(specs).splitlines())]
-        lines += [f"  {name}: {report.line()}" for name, report in self.compactions.items()]
+        lines += [f"  {name}: {report.line()}" for name, report in self.compressions.items()]
         if self.row_seconds:
             before, after = (f"{1000 * seconds:.2f} ms" for seconds in self.row_seconds)
             lines.append(f"  one row: {before} to {after}")
@@ -168,7 +168,7 @@ def export(
 
     _check_types(directory, checks, card)
     chosen, others = choose_signatures(signatures), choose_formats(formats)
-    _check_compaction(chosen, fold, shrink)
+    _check_compression(chosen, fold, shrink)
     check_card(card or {})
     check_batch_sizes(warmup, len(chosen))
     check_integer("keep", keep, 1, optional=True)
@@ -177,10 +177,10 @@ def export(
     classifier = Classifier(model, preprocessing, from_logits, class_names, temperature)
     check_data(checks.data, classifier.inputs.specs, classifier.class_names)
     check_formats(others, classifier.inputs.specs, checks.data)
-    served, compactions = _compacted(model, fold, shrink)
+    served, compressions = _compressed(model, fold, shrink)
     smaller = Classifier(served, preprocessing, classifier.from_logits, class_names, temperature)
     both = (classifier.probabilities, smaller.probabilities)
-    seconds = tuple(row_seconds(both, classifier.inputs.specs)) if compactions else ()
+    seconds = tuple(row_seconds(both, classifier.inputs.specs)) if compressions else ()
     servable = _servable(smaller, chosen.values())
     sparsity = servable.sparsity
     directory = Path(directory)
@@ -192,7 +192,7 @@ def export(
         results = (*run_gates(candidate), *convert(others, smaller, candidate))
         packages = [package for format in others for package in format.packages]
         blessing = bless(staged, results, candidate.precision, packages)
-        write_card(staged, written, blessing, card or {}, _made(compactions, seconds, sparsity))
+        write_card(staged, written, blessing, card or {}, _made(compressions, seconds, sparsity))
         path = publish(staged)
     if keep is not None:
         prune(directory, keep)
@@ -202,7 +202,7 @@ def export(
         int(path.name),
         written.class_names,
         written.specs,
-        compactions,
+        compressions,
         seconds,
         sparsity,
         sizes,
@@ -221,11 +221,11 @@ def _check_types(directory: Any, checks: Any, card: Any) -> None:
 
 
 def _made(
-    compactions: Mapping[str, Compaction], seconds: tuple[float, ...], sparsity: float
+    compressions: Mapping[str, Compression], seconds: tuple[float, ...], sparsity: float
 ) -> dict[str, Any]:
     """What the card says of the model as it was written."""
     made: dict[str, Any] = {"sparsity": sparsity}
-    made |= {name: report.to_dict() for name, report in compactions.items()}
+    made |= {name: report.to_dict() for name, report in compressions.items()}
     if seconds:
         made["row_seconds"] = dict(zip(("before", "after"), seconds, strict=True))
     return made
@@ -267,7 +267,7 @@ def _live(directory: Path, written: Predictor) -> Path | None:
     return live.path
 
 
-def _check_compaction(signatures: Mapping[str, Signature], fold: bool, without_dead: bool) -> None:
+def _check_compression(signatures: Mapping[str, Signature], fold: bool, without_dead: bool) -> None:
     if (fold or without_dead) and "uncertainty" in signatures:
         raise ValueError(
             "Expected fold=False and shrink=False with the signature 'uncertainty': both move "
@@ -276,9 +276,9 @@ def _check_compaction(signatures: Mapping[str, Signature], fold: bool, without_d
         )
 
 
-def _compacted(
+def _compressed(
     model: "keras.Model", fold: bool, without_dead: bool
-) -> tuple["keras.Model", dict[str, Compaction]]:
+) -> tuple["keras.Model", dict[str, Compression]]:
     reports = {}
     if without_dead:
         model, reports["shrink"] = shrink(model)

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ..compaction.graph import takes_training
+from ..compression.graph import takes_training
 
 __all__ = ["dropping", "drops"]
 

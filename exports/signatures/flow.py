@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ..compaction.graph import Graph, Step, Value
+from ..compression.graph import Graph, Step, Value
 from ..errors import ExportError
 from ..inference import infer
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ..compaction.graph import Step
+from ..compression.graph import Step
 from ..errors import ExportError
 from .dropping import dropping, drops
 from .flow import Flow, inference, is_flat

@@ -8,7 +8,7 @@ from keras import layers
 
 from occam import exports
 from occam.exports.classifier import Classifier
-from occam.exports.compaction import row_seconds
+from occam.exports.compression import row_seconds
 from occam.exports.inference import infer
 
 SERIES = np.random.default_rng(0).normal(size=(4, 5, 2)).astype("float32")

@@ -168,8 +168,8 @@ def test_bytes_may_end_in_zeros(predictor, images):
 
 def test_a_smaller_model_answers_alike_and_the_reports_are_kept(model, images, tmp_path):
     published = exports.export(model, tmp_path, fold=True, shrink=True)
-    assert list(published.compactions) == ["shrink", "fold"]
-    report = published.compactions["fold"]
+    assert list(published.compressions) == ["shrink", "fold"]
+    report = published.compressions["fold"]
     assert f"  fold: {report.bytes_before:,} bytes to {report.bytes_after:,}" in str(published)
     assert report.bytes_after < report.bytes_before
     answer = exports.load(tmp_path).predict(images)["probabilities"]

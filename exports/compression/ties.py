@@ -1,4 +1,4 @@
-"""`Ties`: the channels of a model that can only go together."""
+"""Ties: the channels of a model that can only be removed together."""
 
 from collections.abc import Sequence
 
@@ -6,26 +6,23 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from .elementwise import is_elementwise
 from .graph import Graph, Step, Value
 from .kernels import Kernel
-from .links import Link
-
-__all__ = ["Ties"]
+from .links import Link, is_elementwise
 
 
 class Ties:
-    """All channels of a model's values, in groups that stay or go as one.
+    """All channels of a model's values, in groups that stay or go together.
 
-    The channel of a sum is tied to those that are added, that of a flattened map to its places.
+    A channel of a sum is tied to the channels that are added, one of a flattened map to its places.
 
     Args:
-        graph: the model.
-        roles: its steps, with what they are to channels: a text says why they have to stay.
+        graph: The model.
+        roles: Its steps with their roles for channels; a text is the reason why they have to stay.
 
     Attributes:
-        labels: value to the number of the group of each channel.
-        pinned: number of a group to why it has to stay, for those that have to.
+        labels: The group of each channel, `(channels,)`, by value.
+        pinned: The reason why a group has to stay, by group.
     """
 
     def __init__(self, graph: Graph, roles: Sequence[tuple[Step, Kernel | Link | str]]):
@@ -75,6 +72,6 @@ class Ties:
 
 
 def _groups(count: int, pairs: np.ndarray) -> np.ndarray:
-    """The number of the group of each of `count` things, of which pairs are tied."""
+    """Return the group of each of `count` things, given the pairs that are tied."""
     tied = coo_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=(count, count))
     return connected_components(tied, directed=False)[1]

@@ -1,4 +1,4 @@
-"""`rebuild`: the calls of a graph as a new functional model."""
+"""A graph changed into a new functional model, and wrappers taken off before."""
 
 import tempfile
 from collections import Counter
@@ -6,30 +6,28 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 from keras import tree
 
-from .graph import Graph, Step, Value
-from .kernels import Change, numbers
-
-__all__ = ["rebuild"]
+from .graph import Graph, Step, Value, takes_training
+from .kernels import Change, Kernel, kernel_of, numbers
 
 
 def rebuild(
     graph: Graph, changes: Mapping[int, Change], channels: Mapping[Value, int]
 ) -> tuple[keras.Model, dict[int, Any]]:
-    """A new functional model of a graph, with the weights of the original's layers.
+    """Return a new functional model of a graph, with the weights of the original's layers.
 
     Args:
-        graph: the calls; each layer is made anew from its config.
-        changes: what is different in a layer, by its identity.
-        channels: how many channels some values must have.
+        graph: The calls; each layer is made from its config.
+        changes: Changes of layers, by the identity of the layer.
+        channels: Number of channels that a value must have, where it is known.
 
     Returns:
         The model, and the new layers and operations by the identity of the original ones.
 
     Raises:
-        ValueError: a layer cannot be made from its config, or has other weights then; the message
-            names it.
+        ValueError: If a layer cannot be made from its config, or has other weights then.
     """
     functional = graph.functional
     names = _names(graph)
@@ -57,7 +55,7 @@ def rebuild(
 
 
 def _names(graph: Graph) -> dict[int, str]:
-    """A name for each thing that is called: its own, or its path where two have one name."""
+    """Return a name for each layer and operation: its own, or its path if two have the same."""
     paths: dict[int, str] = {}
     for step in graph.steps:
         paths.setdefault(id(step.operation), step.path)
@@ -80,15 +78,15 @@ def _copy(step: Step, name: str, change: Change) -> Any:
         if type(operation) is keras.layers.Lambda:
             return _lambda(operation, config)
         return type(operation).from_config(config)
-    except Exception as error:  # of a layer of anyone's
+    except Exception as error:  # user-defined layers may raise anything
         raise ValueError(
-            f"Layer {step.path!r} ({step.kind}) cannot be made anew from its config: {error} "
+            f"Layer {step.path!r} ({step.kind}) cannot be rebuilt from its config: {error} "
             "Give its class a get_config with all arguments of its constructor."
         ) from error
 
 
 def _lambda(layer: Any, config: dict[str, Any]) -> keras.layers.Lambda:
-    """The same function: what a config makes of it has lost what the function refers to."""
+    """Return a layer with the same function; one from a config would lose its closure."""
     return keras.layers.Lambda(
         layer.function,
         output_shape=layer._output_shape,
@@ -107,9 +105,9 @@ def _fill(step: Step, copy: Any, change: Change) -> None:
     shapes = [tuple(getattr(array, "shape", ())) for array in arrays]
     if shapes != [tuple(weight.shape) for weight in new]:
         raise ValueError(
-            f"Layer {step.path!r} ({step.kind}) cannot be made anew from its config: it has the "
-            f"weights {[tuple(w.shape) for w in new]} then. Received: {shapes}. Let its get_config "
-            "say all that its weights depend on."
+            f"Layer {step.path!r} ({step.kind}) cannot be rebuilt from its config: the copy has "
+            f"the weights {[tuple(w.shape) for w in new]}, the original {shapes}. Let its "
+            "get_config return all arguments that its weights depend on."
         )
     for weight, array in zip(new, arrays, strict=True):
         weight.assign(array)
@@ -118,7 +116,7 @@ def _fill(step: Step, copy: Any, change: Change) -> None:
 
 
 def _finish(original: Any, copy: Any) -> None:
-    """What a layer makes of its weights, or keeps beside them: statistics and vocabularies."""
+    """Restore what a layer computes from its weights or keeps beside them, such as vocabularies."""
     pairs = zip(original._flatten_layers(), copy._flatten_layers(), strict=True)
     for old, new in pairs:
         if isinstance(new, keras.layers.Normalization):
@@ -134,6 +132,34 @@ def _check(step: Step, tensors: Mapping[Value, Any], channels: Mapping[Value, in
         count = tensors[value].shape[-1] if value in channels else None
         if value in channels and count != channels[value]:
             raise ValueError(
-                f"Layer {step.path!r} ({step.kind}) makes other channels of fewer: expected "
-                f"{channels[value]}. Received: {count}"
+                f"Layer {step.path!r} ({step.kind}) must return {channels[value]} channels after "
+                f"the removal. Received: {count}"
             )
+
+
+def unwrap(graph: Graph) -> None:
+    """Replace each wrapper that does nothing in inference by the layer that it wraps.
+
+    It is tried on random numbers, and must answer the same to the bit. DropConnect is an example.
+    """
+    for step in graph.steps:
+        if _can_be_unwrapped(step, graph) and _answers_alike(step):
+            step.operation, step.node = step.operation.layer, None
+
+
+def _can_be_unwrapped(step: Step, graph: Graph) -> bool:
+    wrapper = step.operation
+    return (
+        isinstance(wrapper, keras.layers.Wrapper)
+        and takes_training(wrapper)
+        and isinstance(kernel_of(wrapper.layer), Kernel)
+        and len(step.inputs) == len(step.outputs) == 1
+        and id(wrapper) not in graph.shared
+    )
+
+
+def _answers_alike(step: Step) -> bool:
+    (value,) = step.inputs
+    inner = Step(step.operation.layer, step.path, None, step.inputs, step.outputs)
+    arrays = {value: np.random.default_rng(0).normal(size=value.sizes)}
+    return np.array_equal(step.evaluate(arrays), inner.evaluate(arrays))

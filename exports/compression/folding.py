@@ -1,17 +1,13 @@
-"""`Folding`: finds the kernel that a batch normalization can become part of."""
+"""Folding of batch normalization: find the kernel that it can become part of."""
 
 import keras
 import numpy as np
 
-from .elementwise import is_identity
 from .graph import Graph, Step, Value
 from .kernels import Kernel, kernel_of, numbers
-from .links import link_of
-from .rebuild import rebuild
-from .report import Compaction, LayerChange, Refusal, weights_of
-from .wrappers import unwrap
-
-__all__ = ["Folding"]
+from .links import is_identity, link_of
+from .rebuild import rebuild, unwrap
+from .report import Compression, LayerChange, Refusal, weights_of
 
 _LINEAR = (
     keras.layers.Flatten,
@@ -25,7 +21,7 @@ class Folding:
     """The work of `fold_batch_norm` on one model.
 
     Args:
-        model: a functional or Sequential model.
+        model: A functional or Sequential model.
     """
 
     def __init__(self, model: keras.Model):
@@ -38,8 +34,8 @@ class Folding:
             if type(step.operation) is keras.layers.BatchNormalization:
                 self._fold(step)
 
-    def model(self) -> tuple[keras.Model, Compaction]:
-        """The folded model, and what was done."""
+    def model(self) -> tuple[keras.Model, Compression]:
+        """Return the folded model and the report."""
         changes = {key: kernel.change() for key, kernel in self.kernels.items()}
         smaller, copies = rebuild(self.graph, changes, {})
         described = []
@@ -54,7 +50,7 @@ class Folding:
                 )
             )
         before, after = weights_of(self.graph.model), weights_of(smaller)
-        return smaller, Compaction(
+        return smaller, Compression(
             tuple(described), tuple(self.refused), before[0], after[0], before[1], after[1]
         )
 
@@ -74,7 +70,7 @@ class Folding:
         return None if last else "normalizes another axis than the last"
 
     def _into_before(self, step: Step) -> str | None:
-        """Folds into the kernel before; or says why not."""
+        """Fold into the kernel before, or return the reason why not."""
         makers = self.graph.makers()
         value, maker = step.inputs[0], makers.get(step.inputs[0])
         while maker and is_identity(maker) and self._only_read_once(value):
@@ -97,7 +93,7 @@ class Folding:
         return None
 
     def _into_after(self, step: Step) -> str | None:
-        """Folds into the kernel after; or says why not."""
+        """Fold into the kernel after, or return the reason why not."""
         scale, shift = _affine(step.operation)
         value = step.outputs[0]
         while True:
@@ -122,7 +118,7 @@ class Folding:
         return None
 
     def _passes(self, step: Step) -> np.ndarray | None:
-        """The channel that each of the output comes from, if a step lets `s x + t` through."""
+        """Return the source of each output channel if a step lets `s x + t` through."""
         if is_identity(step):
             return np.arange(step.outputs[0].channels)
         link = link_of(step) if type(step.operation) in _LINEAR else None
@@ -146,7 +142,7 @@ class Folding:
 
 
 def _affine(layer: keras.layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
-    """The `s` and `t` of `s x + t`, which a batch normalization is in inference."""
+    """Return `s` and `t` of the `s x + t` that a batch normalization is in inference."""
     mean, variance = numbers(layer.moving_mean), numbers(layer.moving_variance)
     scale = 1 / np.sqrt(variance + layer.epsilon)
     if layer.gamma is not None:

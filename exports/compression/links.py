@@ -1,50 +1,68 @@
-"""`Link`: a step that keeps channels apart, and which of its inputs' each of its outputs' is."""
+"""Links: steps that keep channels apart, and the source of each of their output channels."""
 
 from typing import Any
 
 import keras
 import numpy as np
 
-from .elementwise import acts_on_channels, is_elementwise
-from .graph import Step
+from .graph import Step, Value, takes_training
 from .kernels import Change, DepthwiseKernel, kernel_of, numbers
-
-__all__ = ["Link", "link_of"]
 
 _MOVING = ("ExpandDims", "Flatten", "GetItem", "Pad", "Permute", "Reshape", "Squeeze", "Transpose")
 _SELECTING = frozenset((*_MOVING, "Max", "Mean"))
 
 
+_RECTIFIERS = ("celu", "elu", "gelu", "leaky_relu", "mish", "relu", "relu6", "selu", "silu")
+_SMOOTH = ("exponential", "linear", "log_sigmoid", "sigmoid", "softplus", "softsign", "tanh")
+_HARD = ("hard_shrink", "hard_sigmoid", "hard_silu", "hard_tanh", "soft_shrink", "threshold")
+_OTHERS = ("sparse_plus", "squareplus", "tanh_shrink")
+_ACTIVATIONS = frozenset(
+    getattr(keras.activations, name) for name in (*_RECTIFIERS, *_SMOOTH, *_HARD, *_OTHERS)
+)
+_MERGING = ("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract")
+_PLAIN = ("ActivityRegularization", "ELU", "Identity", "LeakyReLU", "PReLU", "ReLU", "RepeatVector")
+_POOLING = ("AveragePooling", "GlobalAveragePooling", "GlobalMaxPooling", "MaxPooling")
+_SPATIAL = (*_POOLING, "Cropping", "UpSampling", "ZeroPadding")
+_LAYERS = frozenset(
+    getattr(keras.layers, name)
+    for name in (*_MERGING, *_PLAIN, *(f"{kind}{rank}D" for kind in _SPATIAL for rank in (1, 2, 3)))
+)
+# The operations are called like the activations, without underscores.
+_OPERATIONS = {name.replace("_", "") for name in (*_RECTIFIERS, *_SMOOTH, *_HARD, *_OTHERS)} | {
+    *("abs", "absolute", "add", "maximum", "minimum", "multiply", "negative", "square", "subtract")
+}
+
+
 class Link:
-    """A step that keeps channels apart: where one goes, those that it is tied to go, too.
+    """A step that keeps channels apart: tied channels can only be removed together.
 
     Args:
-        step: the call, of one output.
-        sources: for each input, the channel that each channel of the output comes from, -1 for
-            none; `None` for an input whose channels do not become channels.
+        step: The call, with one output.
+        sources: For each input, the source of each channel of the output, -1 for none; `None` for
+            an input whose channels do not become channels.
     """
 
-    has_shape = False  # whether the layer's config says how many channels there are
+    has_shape = False  # whether the config of the layer has the number of channels
 
     def __init__(self, step: Step, sources: list[np.ndarray | None]):
         self.step = step
         self.sources = sources
 
     def fixed(self, threshold: float) -> np.ndarray:
-        """What channels of the output are whatever the inputs, NaN for those that depend on them.
+        """Return the channels that are constant for all inputs, NaN for the others.
 
         Args:
-            threshold: weights up to it count as 0.
+            threshold: Largest magnitude of a weight that counts as 0.
         """
         return np.full(self.step.outputs[0].channels, np.nan)
 
     def change(self, inputs: list[np.ndarray], output: np.ndarray) -> Change:
-        """What is different with some channels only, masks of the inputs and of the output."""
+        """Return the change that keeps some channels only, masks of the inputs and the output."""
         return Change()
 
 
 class _Reshape(Link):
-    """A layer or an operation that says its shape."""
+    """A layer or an operation with a shape in its config."""
 
     has_shape = True
 
@@ -82,7 +100,7 @@ class _Weighted(Link):
 
 class _BatchNorm(_Weighted):
     def fixed(self, threshold: float) -> np.ndarray:
-        """Where gamma is 0, beta is what remains."""
+        """Return beta where gamma is 0."""
         layer, channels = self.step.operation, self.step.outputs[0].channels
         if layer.gamma is None:
             return super().fixed(threshold)
@@ -91,7 +109,7 @@ class _BatchNorm(_Weighted):
 
 
 class _Depthwise(Link):
-    """A depthwise convolution: a channel and what is made of it."""
+    """A depthwise convolution."""
 
     def __init__(self, step: Step, kernel: DepthwiseKernel):
         channels = step.inputs[0].channels
@@ -99,7 +117,7 @@ class _Depthwise(Link):
         self.kernel = kernel
 
     def fixed(self, threshold: float) -> np.ndarray:
-        """Where the kernel is 0, the bias is what remains."""
+        """Return the activated bias where the kernel is 0."""
         constant = activated(self.step.operation, self.kernel.bias)
         return np.where(self.kernel.unit_sizes() <= threshold, constant, np.nan)
 
@@ -108,7 +126,7 @@ class _Depthwise(Link):
 
 
 def link_of(step: Step) -> Link | None:
-    """How a step keeps channels apart; `None` if it mixes them, or if that is not known."""
+    """Return how a step keeps channels apart; `None` if it mixes them or is not known."""
     if len(step.outputs) != 1 or not step.outputs[0].channels:
         return None
     if acts_on_channels(step):
@@ -127,7 +145,7 @@ def link_of(step: Step) -> Link | None:
 
 
 def activated(layer: Any, values: np.ndarray) -> np.ndarray:
-    """The activation of a layer, of values in its precision."""
+    """Apply the activation of a layer to values, in the precision of the layer."""
     tensor = keras.ops.convert_to_tensor(values, dtype=layer.compute_dtype)
     result = tensor if layer.activation is None else layer.activation(tensor)
     return np.asarray(keras.ops.convert_to_numpy(result), "float64")
@@ -164,9 +182,9 @@ def _concatenation(step: Step) -> Link | None:
 
 
 def _selection(step: Step) -> Link | None:
-    """What a step does that only moves, copies or leaves out numbers, or takes their mean.
+    """Return the link of a step that moves, copies or omits numbers, or takes their mean.
 
-    Told from channels that are numbered, and from others that hold random numbers.
+    It is found by a call with numbered channels, and another with random ones.
     """
     if len(step.inputs) != 1 or not (channels := step.inputs[0].channels):
         return None
@@ -189,14 +207,82 @@ def _selection(step: Step) -> Link | None:
 
 
 def _moved(step: Step, channels: np.ndarray) -> np.ndarray:
-    """What becomes of an input that is the same at each place, `(places, channels)`."""
+    """Call a step on an input that is the same at each place; returns `(places, channels)`."""
     (value,) = step.inputs
     output = step.evaluate({value: np.broadcast_to(channels, value.sizes)})
     return output.reshape(-1, output.shape[-1])
 
 
 def _selects(output: np.ndarray, channels: np.ndarray, source: np.ndarray) -> bool:
-    """Whether each place has the channel of `source`, or a zero around it."""
+    """Return whether each place has the channel of `source`, or a zero around it."""
     expected = np.where(source >= 0, channels[source], 0)
     zero = (output == 0) & ~(output == 0).all(axis=0)
     return bool((np.isclose(output, expected, rtol=1e-5) | zero).all())
+
+
+def is_elementwise(activation: Any) -> bool:
+    """Return whether an activation is known to act on each number by itself."""
+    return activation is None or activation in _ACTIVATIONS
+
+
+def acts_on_channels(step: Step) -> bool:
+    """Return whether channel `c` of the output depends on channel `c` of each input only.
+
+    Keras' own classes are listed; layers that may be the identity in inference are tried.
+    """
+    operation = step.operation
+    if getattr(operation, "data_format", "channels_last") != "channels_last":
+        return False
+    if type(operation).__module__.startswith("keras.src.ops."):
+        return step.kind.lower() in _OPERATIONS and all(map(_is_scalar, step.constants()))
+    if isinstance(operation, keras.layers.Activation):
+        return type(operation) is keras.layers.Activation and is_elementwise(operation.activation)
+    return type(operation) in _LAYERS or _acts_in_training_only(step)
+
+
+def is_identity(step: Step) -> bool:
+    """Return whether a step is the identity in inference."""
+    operation = step.operation
+    if len(step.inputs) != 1 or isinstance(operation, keras.layers.Identity):
+        return len(step.inputs) == 1
+    linear = getattr(operation, "activation", None) is keras.activations.linear
+    if linear and type(operation) is keras.layers.Activation:
+        return True
+    return _acts_in_training_only(step)
+
+
+def _is_scalar(argument: Any) -> bool:
+    return isinstance(argument, str) or np.ndim(argument) == 0
+
+
+def _acts_in_training_only(step: Step) -> bool:
+    """Return whether a layer with `training` returns the sum of its inputs in inference.
+
+    It is tried on numbers of all magnitudes, to the bit. Dropout, noise and stochastic depth pass,
+    whoever wrote them; a layer that clips does not.
+    """
+    layer = step.operation
+    if isinstance(layer, keras.layers.Lambda) or not takes_training(layer):
+        return False
+    if any(len(weight.shape) for weight in layer.weights):
+        return False
+    shapes = {value.shape for value in (*step.inputs, *step.outputs)}
+    # A mask of a fixed number of channels would not fit fewer of them.
+    masks = getattr(layer, "noise_shape", None) or (None,)
+    if len(shapes) > 1 or len(step.outputs) > 1 or masks[-1] not in (None, 1):
+        return False
+    arrays = _of_all_magnitudes(step.inputs)
+    output = step.evaluate(arrays)
+    total = keras.ops.convert_to_tensor(arrays[step.inputs[0]], step.inputs[0].dtype)
+    for value in step.inputs[1:]:
+        total = total + keras.ops.convert_to_tensor(arrays[value], value.dtype)
+    return np.array_equal(output, np.asarray(keras.ops.convert_to_numpy(total), "float64"))
+
+
+def _of_all_magnitudes(values: list[Value]) -> dict[Value, np.ndarray]:
+    """Return numbers between 1e-4 and 1e4, of both signs."""
+    generator = np.random.default_rng(0)
+    return {
+        value: generator.choice([-1, 1], value.sizes) * 10 ** generator.uniform(-4, 4, value.sizes)
+        for value in values
+    }

@@ -11,8 +11,6 @@ import numpy as np
 from keras import tree
 from keras.src.models.functional import Functional  # Keras has no public name for it
 
-__all__ = ["Graph", "Step", "Value", "takes_training"]
-
 _UNKNOWN_SIZE = 16  # of an axis without a size, where a layer is tried out
 
 

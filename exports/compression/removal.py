@@ -1,22 +1,18 @@
-"""`Removal`: finds the channels that can go, moves their constants, and takes them out."""
+"""Removal of dead channels: find them, move their constants into biases, take them out."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from .constants import constants
 from .graph import Graph, Step, Value
 from .kernels import Change, DepthwiseKernel, Kernel, kernel_of
-from .links import Link, link_of
-from .rebuild import rebuild
-from .report import Compaction, LayerChange, Refusal, weights_of
+from .links import Link, activated, is_elementwise, link_of
+from .rebuild import rebuild, unwrap
+from .report import Compression, LayerChange, Refusal, weights_of
 from .ties import Ties
-from .wrappers import unwrap
-
-__all__ = ["Removal"]
 
 _MIXES = "is not known to keep its channels apart"
 
@@ -25,8 +21,8 @@ class Removal:
     """The work of `shrink` on one model.
 
     Args:
-        model: a functional or Sequential model.
-        threshold: weights up to it count as 0.
+        model: A functional or Sequential model.
+        threshold: Largest magnitude of a weight that counts as 0.
     """
 
     def __init__(self, model: keras.Model, threshold: float):
@@ -40,8 +36,8 @@ class Removal:
         self.blocked: dict[int, str] = {}
         self._run()
 
-    def model(self) -> tuple[keras.Model, Compaction]:
-        """The smaller model, and what was done."""
+    def model(self) -> tuple[keras.Model, Compression]:
+        """Return the smaller model and the report."""
         keep = self._keep()
         changes = dict(self._changes(keep))
         counts = {value: int(mask.sum()) for value, mask in keep.items() if mask.size}
@@ -49,10 +45,10 @@ class Removal:
         before, after = weights_of(self.graph.model), weights_of(smaller)
         described = tuple(self._described(keep, changes, copies))
         refused = tuple(self._refused())
-        return smaller, Compaction(described, refused, before[0], after[0], before[1], after[1])
+        return smaller, Compression(described, refused, before[0], after[0], before[1], after[1])
 
     def _kernels(self) -> Iterator[tuple[Step, Kernel, np.ndarray, np.ndarray]]:
-        """The steps with a kernel, with the groups of its channels and of its units."""
+        """Yield each step with a kernel, with the groups of its channels and of its units."""
         for step, role in self.roles:
             if isinstance(role, Kernel):
                 labels = self.ties.labels
@@ -61,14 +57,14 @@ class Removal:
     def _run(self) -> None:
         while True:
             self._clear()
-            known = constants(self.roles, self.threshold)
+            known = _constants(self.roles, self.threshold)
             gone = self._removable(known)
             if not gone.any():
                 return
             self._remove(gone, known)
 
     def _clear(self) -> None:
-        """Sets to 0 what counts as 0, but not in units that have to stay."""
+        """Set weights that count as 0 to 0, except in units that have to stay."""
         pinned = np.zeros(self.ties.count, bool)
         pinned[list(self.ties.pinned)] = True
         for _, kernel, _, units in self._kernels():
@@ -77,7 +73,7 @@ class Removal:
             kernel.clear_channels(small)
 
     def _removable(self, known: dict[Value, np.ndarray]) -> np.ndarray:
-        """The groups that nobody reads, or only as constants that can be moved into a bias."""
+        """Return which groups are not read, or only as constants that can move into a bias."""
         free = np.zeros(self.ties.count, bool)
         for groups in self.ties.labels.values():
             free[groups] = True
@@ -112,7 +108,7 @@ class Removal:
         self.removed |= gone
 
     def _keep(self) -> dict[Value, np.ndarray]:
-        """The channels that stay; where all could go one does, since no layer has none."""
+        """Return masks of the channels that stay; every layer keeps at least one."""
         for groups in self.ties.labels.values():
             if groups.size and self.removed[groups].all():
                 self.removed[groups[0]] = False
@@ -145,7 +141,7 @@ class Removal:
             yield LayerChange(step.path, step.kind, what or "fewer inputs", before, after)
 
     def _refused(self) -> Iterator[Refusal]:
-        """The units without weights that are still there."""
+        """Yield the units without weights that had to stay."""
         for step, role in self.roles:
             if isinstance(role, str):
                 continue
@@ -159,7 +155,7 @@ class Removal:
 
 
 def _role(step: Step, graph: Graph) -> Kernel | Link | str:
-    """What a step is to channels; a text says why they have to stay."""
+    """Return the role of a step for channels, or the reason why they have to stay."""
     if why := graph.shared.get(id(step.operation)):
         return why
     kernel = kernel_of(step.operation)
@@ -171,3 +167,60 @@ def _role(step: Step, graph: Graph) -> Kernel | Link | str:
     if link is not None and link.has_shape and graph.calls[id(step.operation)] > 1:
         return "is called several times"
     return link or _MIXES
+
+
+def _constants(
+    roles: Sequence[tuple[Step, Kernel | Link | str]], threshold: float
+) -> dict[Value, np.ndarray]:
+    """Return the constants of channels that are the same everywhere, NaN for other channels.
+
+    A unit without weights is `activation(bias)`. A layer that keeps channels apart turns one
+    constant into another, unless it pads its input with zeros.
+
+    Args:
+        roles: Steps in their order, with their roles for channels.
+        threshold: Largest magnitude of a gamma that counts as 0.
+    """
+    known: dict[Value, np.ndarray] = {}
+    for step, role in roles:
+        if isinstance(role, Kernel) and is_elementwise(step.operation.activation):
+            dead = role.unit_sizes() == 0
+            values = np.where(dead, activated(step.operation, role.bias), np.nan)
+        elif isinstance(role, Link):
+            values = _through(role, known, threshold)
+        else:
+            continue
+        known[step.outputs[0]] = np.where(np.isfinite(values), values, np.nan)
+    return known
+
+
+def _through(link: Link, known: Mapping[Value, np.ndarray], threshold: float) -> np.ndarray:
+    fixed = link.fixed(threshold)
+    step = link.step
+    given = [known.get(value, np.full(value.channels, np.nan)) for value in step.inputs]
+    constant, zero = np.ones(len(fixed), bool), np.zeros(len(fixed), bool)
+    for values, source in zip(given, link.sources, strict=True):
+        if source is None:
+            constant[:] = False
+        else:
+            of_source = np.where(source >= 0, values[source], 0.0)
+            constant &= ~np.isnan(of_source)
+            zero |= (of_source == 0) & (step.kind == "Multiply")
+    if not (constant | zero).any():
+        return fixed
+    values = np.where(constant | zero, _evaluated(step, given), np.nan)
+    return np.where(np.isnan(fixed), values, fixed)
+
+
+def _evaluated(step: Step, given: list[np.ndarray]) -> np.ndarray:
+    """Return the channels of the output that are the same at all places, NaN for the others."""
+    arrays = {
+        value: np.broadcast_to(np.nan_to_num(values) if len(values) else 0.0, value.sizes)
+        for value, values in zip(step.inputs, given, strict=True)
+    }
+    output = step.evaluate(arrays)
+    output = output.reshape(-1, output.shape[-1])
+    if not len(output):
+        return np.full(output.shape[-1], np.nan)
+    same = np.isclose(output, output[:1], rtol=1e-6, atol=0).all(axis=0)
+    return np.where(same, output[0], np.nan)
