@@ -1,4 +1,4 @@
-"""Splits that are stratified, seeded and the same in every process."""
+"""Stratified splits that depend on the seed alone and are the same in every process."""
 
 import math
 from typing import TypeVar
@@ -6,29 +6,22 @@ from typing import TypeVar
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from .errors import DataError
-from .source import Source
-from .split import Split
+from .source import DataError, Source
+from .split import ArraySplit, Split, StreamSplit
 
-__all__ = [
-    "TEST_FRACTION",
-    "TEST_SEED",
-    "development_and_test",
-    "hold_out",
-    "hold_out_indices",
-]
-
-AnySplit = TypeVar("AnySplit", bound=Split)
+AnySplit = TypeVar("AnySplit", ArraySplit, StreamSplit)
 
 TEST_FRACTION = 0.2
-TEST_SEED = 0  # not the user's: the test part is one and the same for all seeds
+TEST_SEED = 0  # not the user's seed: the test part is the same for all seeds
 
 
 def development_and_test(source: Source) -> tuple[Split, Split]:
-    """The parts of `source`; where it has no test part, a fixed stratified 20% becomes it.
+    """Return the training and test part of `source`.
+
+    If it has no test part, a fixed stratified 20% of the training part becomes the test part.
 
     Raises:
-        DataError: too few samples for a test part.
+        DataError: If there are too few samples for a test part.
     """
     if source.test is not None:
         return source.train, source.test
@@ -38,32 +31,37 @@ def development_and_test(source: Source) -> tuple[Split, Split]:
 def hold_out(
     split: AnySplit, fraction: float, seed: int, source: Source
 ) -> tuple[AnySplit, AnySplit]:
-    """Divides `split` into what stays and a stratified part that is held out.
+    """Hold a stratified part out of `split`.
 
     Args:
-        split: the examples to divide.
-        fraction: of the examples to hold out, in (0, 1).
-        seed: of the random choice.
-        source: where the examples are from; errors name it and its classes.
+        split: The examples to divide.
+        fraction: The fraction of the examples to hold out, in (0, 1).
+        seed: The seed of the random choice.
+        source: The source of the examples, for error messages.
 
     Returns:
         `(rest, held_out)`, both in the order of `split`.
 
     Raises:
-        DataError: too few samples, in total or of one class.
+        DataError: If there are too few samples, in total or of one class.
     """
     counts = np.bincount(split.labels, minlength=len(source.class_names))
-    _check_classes(counts, source)
-    _check_total(counts, fraction, source)
+    _check_counts(counts, fraction, source)
     held_out = np.zeros(split.size, bool)
     held_out[hold_out_indices(split.labels, fraction, seed)] = True
     rest = split.subset(~held_out)
-    _check_rest(np.bincount(rest.labels, minlength=len(counts)), counts, fraction, source)
+    left = np.bincount(rest.labels, minlength=len(counts))
+    for name, remaining, count in zip(source.class_names, left, counts, strict=True):
+        if count and not remaining:
+            raise DataError(
+                f"{source.origin}: no sample of class {name!r} is left for training. Received: "
+                f"{count}, of which a fraction of {fraction:g} is held out."
+            )
     return rest, split.subset(held_out)
 
 
 def hold_out_indices(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """The indices, ascending, of a stratified random part of `labels`.
+    """Return the ascending indices of a stratified random part of `labels`.
 
     Example:
 
@@ -77,15 +75,12 @@ def hold_out_indices(labels: np.ndarray, fraction: float, seed: int) -> np.ndarr
     return np.sort(held_out)
 
 
-def _check_classes(counts: np.ndarray, source: Source) -> None:
+def _check_counts(counts: np.ndarray, fraction: float, source: Source) -> None:
     for name, count in zip(source.class_names, counts, strict=True):
         if count == 1:
             raise DataError(
                 f"{source.origin}: a class needs at least 2 samples. Received: 1 of {name!r}"
             )
-
-
-def _check_total(counts: np.ndarray, fraction: float, source: Source) -> None:
     total, classes = counts.sum(), np.count_nonzero(counts)
     held_out = math.ceil(fraction * total)
     if min(held_out, total - held_out) < classes:
@@ -94,12 +89,3 @@ def _check_total(counts: np.ndarray, fraction: float, source: Source) -> None:
             f"{classes} classes. Received: {total} samples, of which a fraction of {fraction:g} "
             f"gives {total - held_out} and {held_out}."
         )
-
-
-def _check_rest(rest: np.ndarray, counts: np.ndarray, fraction: float, source: Source) -> None:
-    for name, left, count in zip(source.class_names, rest, counts, strict=True):
-        if count and not left:
-            raise DataError(
-                f"{source.origin}: no sample of class {name!r} is left for training. Received: "
-                f"{count}, of which a fraction of {fraction:g} is held out."
-            )

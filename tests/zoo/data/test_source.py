@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from occam.zoo.data import DataError
-from occam.zoo.data.labels import class_indices, distinct_classes
+from occam.zoo.data.source import class_indices, distinct_classes
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from occam.zoo.data import DataError, catalogue, load_data, memory
+from occam.zoo.data import DataError, load_data, split, tfds_reader
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_images_of_several_sizes_need_image_size(mocked):
 def test_streamed_and_in_memory_are_the_same(mocked, collect, monkeypatch):
     with mocked("cifar10"):
         arrays = load_data("cifar10", seed=2)
-        monkeypatch.setattr(memory, "MEMORY_LIMIT", 0)
+        monkeypatch.setattr(split, "MEMORY_LIMIT", 0)
         stream = load_data("cifar10", seed=2)
         assert (arrays.in_memory, stream.in_memory) == (True, False)
         for one, other in ((stream.validation, arrays.validation), (stream.test, arrays.test)):
@@ -133,24 +133,26 @@ def test_unknown_names(name, message, tmp_path):
 
 def test_a_directory_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match=r"digits: the data set is not in .*file and cannot be"):
-        load_data("digits", data_dir=tmp_path / "file")
+    with pytest.raises(
+        DataError, match=r"digits:1\.0\.0: the data set is not in .*file and cannot be"
+    ):
+        load_data("digits:1.0.0", data_dir=tmp_path / "file")
 
 
 def test_the_loser_of_a_race_uses_what_the_winner_prepared(tmp_path, monkeypatch):
-    prepared = catalogue._download_and_prepare
+    prepared = tfds_reader._download_and_prepare
 
     def prepare_and_lose(builder):
         prepared(builder)
         raise OSError("Directory not empty")
 
-    monkeypatch.setattr(catalogue, "_download_and_prepare", prepare_and_lose)
-    assert load_data("breast_cancer", data_dir=tmp_path).sizes["test"] == 114
+    monkeypatch.setattr(tfds_reader, "_download_and_prepare", prepare_and_lose)
+    assert load_data("breast_cancer:1.0.0", data_dir=tmp_path).sizes["test"] == 114
 
 
 @pytest.mark.parametrize("spoil", ["truncate", "flip", "empty", "unlink"])
 def test_a_broken_file_is_named(tmp_path, spoil):
-    load_data("digits", data_dir=tmp_path)
+    load_data("digits:1.0.0", data_dir=tmp_path)
     file = next(tmp_path.rglob("digits-test.tfrecord*"))
     content = file.read_bytes()
     spoilt = {"truncate": content[:-20], "flip": content[:500] + b"abcd" + content[504:]}
@@ -159,7 +161,7 @@ def test_a_broken_file_is_named(tmp_path, spoil):
         file.unlink()
     message = f"digits/1.0.0 in {tmp_path}/digits/1.0.0: cannot be read ("
     with pytest.raises(DataError, match=f"^{re.escape(message)}"):
-        load_data("digits", data_dir=tmp_path)
+        load_data("digits:1.0.0", data_dir=tmp_path)
 
 
 class ColumnLabels(tfds.core.GeneratorBasedBuilder):
@@ -190,13 +192,13 @@ def test_labels_of_shape_1(tmp_path, collect):
 KILLED = """
 import os, signal, sys
 from occam.zoo.data import load_data
-from occam.zoo.data.builders.digits import Digits
+from occam.zoo.data.embedded.digits import Digits
 generate = Digits._generate_examples
-def half(self, rows, images, labels):
-    yield from generate(self, rows[:100], images, labels)
+def half(self, images, labels):
+    yield from generate(self, images[:100], labels[:100])
     os.kill(os.getpid(), signal.SIGKILL)
 Digits._generate_examples = half
-load_data("digits", data_dir=sys.argv[1])
+load_data("digits:1.0.0", data_dir=sys.argv[1])
 """
 
 
@@ -204,4 +206,4 @@ def test_a_killed_preparation_is_repeated(tmp_path):
     command = [sys.executable, "-c", KILLED, str(tmp_path)]
     assert subprocess.run(command, capture_output=True, check=False).returncode == -9
     assert list((tmp_path / "digits").glob("incomplete.*"))
-    assert load_data("digits", data_dir=tmp_path).sizes["train"] == 1293
+    assert load_data("digits:1.0.0", data_dir=tmp_path).sizes["train"] == 1293
