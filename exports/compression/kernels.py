@@ -6,6 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from ...core.layer_kinds import Kind, kind_of
+
 _LAYERS = keras.layers
 
 
@@ -55,7 +57,7 @@ class Kernel:
     @property
     def transposed(self) -> bool:
         """Whether it is a transposed convolution."""
-        return type(self.layer) in _TRANSPOSED
+        return kind_of(self.layer) is Kind.TRANSPOSED_CONVOLUTION
 
     @property
     def grouped(self) -> bool:
@@ -207,12 +209,11 @@ class DepthwiseKernel(Kernel):
         return self._with_bias(Change({}, {"kernel": kernel}), units)
 
 
-_TRANSPOSED = (_LAYERS.Conv1DTranspose, _LAYERS.Conv2DTranspose, _LAYERS.Conv3DTranspose)
-_KERNELS: dict[type, type[Kernel]] = {
-    **dict.fromkeys((_LAYERS.Dense, _LAYERS.Conv1D, _LAYERS.Conv2D, _LAYERS.Conv3D), Kernel),
-    **dict.fromkeys(_TRANSPOSED, Kernel),
-    **dict.fromkeys((_LAYERS.SeparableConv1D, _LAYERS.SeparableConv2D), SeparableKernel),
-    **dict.fromkeys((_LAYERS.DepthwiseConv1D, _LAYERS.DepthwiseConv2D), DepthwiseKernel),
+_KERNELS: dict[str, type[Kernel]] = {
+    "Dense": Kernel,
+    **dict.fromkeys((*Kind.CONVOLUTION.value, *Kind.TRANSPOSED_CONVOLUTION.value), Kernel),
+    **dict.fromkeys(Kind.SEPARABLE_CONVOLUTION.value, SeparableKernel),
+    **dict.fromkeys(Kind.DEPTHWISE_CONVOLUTION.value, DepthwiseKernel),
 }
 
 
@@ -221,8 +222,8 @@ def kernel_of(layer: Any) -> Kernel | str | None:
 
     A subclass of a Keras layer may compute something else, and counts as a layer without a kernel.
     """
-    made_by = _KERNELS.get(type(layer))
-    if made_by is None:
+    made_by = _KERNELS.get(type(layer).__name__)
+    if made_by is None or kind_of(layer, exact=True) is None:
         return None
     if layer.quantization_mode is not None:
         return "is quantized"

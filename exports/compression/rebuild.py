@@ -7,14 +7,16 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import tree
+from keras import KerasTensor, tree
 
-from .graph import Graph, Step, Value, takes_training
+from ...core.layer_kinds import takes_training
+from ...core.model_graph import Call, FlatGraph, call_of
+from .calls import evaluate, trial_shape
 from .kernels import Change, Kernel, kernel_of, numbers
 
 
 def rebuild(
-    graph: Graph, changes: Mapping[int, Change], channels: Mapping[Value, int]
+    graph: FlatGraph, changes: Mapping[int, Change], channels: Mapping[KerasTensor, int]
 ) -> tuple[keras.Model, dict[int, Any]]:
     """Return a new functional model of a graph, with the weights of the original's layers.
 
@@ -32,20 +34,20 @@ def rebuild(
     functional = graph.functional
     names = _names(graph)
     copies: dict[int, Any] = {}
-    inputs = [tensor._keras_history.operation for tensor in functional.inputs]
+    inputs = [call_of(tensor).operation for tensor in functional.inputs]
     inputs = [type(layer).from_config(layer.get_config()).output for layer in inputs]
-    tensors: dict[Value, Any] = dict(zip(graph.inputs, inputs, strict=True))
-    for step in graph.steps:
-        key = id(step.operation)
+    tensors: dict[KerasTensor, Any] = dict(zip(graph.inputs, inputs, strict=True))
+    for call in graph.calls:
+        key = id(call.operation)
         change = changes.get(key, Change())
         known = key in copies
-        copy = copies.setdefault(key, copies.get(key) or _copy(step, names[key], change))
-        args, kwargs = step.arguments(tensors)
+        copy = copies.setdefault(key, copies.get(key) or _copy(call, names[key], change))
+        args, kwargs = call.fill_in(tensors)
         outputs = tree.flatten(copy(*args, **kwargs))
-        tensors.update(zip(step.outputs, outputs, strict=True))
+        tensors.update(zip(call.outputs, outputs, strict=True))
         if not known:
-            _fill(step, copy, change)
-        _check(step, tensors, channels)
+            _fill(call, copy, change)
+        _check(call, tensors, channels)
     model = keras.Model(
         tree.pack_sequence_as(functional.input, inputs),
         tree.pack_sequence_as(functional.output, [tensors[value] for value in graph.outputs]),
@@ -54,13 +56,13 @@ def rebuild(
     return model, copies
 
 
-def _names(graph: Graph) -> dict[int, str]:
+def _names(graph: FlatGraph) -> dict[int, str]:
     """Return a name for each layer and operation: its own, or its path if two have the same."""
     paths: dict[int, str] = {}
-    for step in graph.steps:
-        paths.setdefault(id(step.operation), step.path)
+    for call in graph.calls:
+        paths.setdefault(id(call.operation), call.path)
     taken = Counter(path.rsplit("/", 1)[-1] for path in paths.values())
-    taken.update(tensor._keras_history.operation.name for tensor in graph.functional.inputs)
+    taken.update(call_of(tensor).operation.name for tensor in graph.functional.inputs)
     names: dict[int, str] = {}
     for key, path in paths.items():
         own = path.rsplit("/", 1)[-1]
@@ -71,8 +73,8 @@ def _names(graph: Graph) -> dict[int, str]:
     return names
 
 
-def _copy(step: Step, name: str, change: Change) -> Any:
-    operation = step.operation
+def _copy(call: Call, name: str, change: Change) -> Any:
+    operation = call.operation
     try:
         config = {**operation.get_config(), **change.config, "name": name}
         if type(operation) is keras.layers.Lambda:
@@ -80,7 +82,7 @@ def _copy(step: Step, name: str, change: Change) -> Any:
         return type(operation).from_config(config)
     except Exception as error:  # user-defined layers may raise anything
         raise ValueError(
-            f"Layer {step.path!r} ({step.kind}) cannot be rebuilt from its config: {error} "
+            f"Layer {call.path!r} ({call.kind}) cannot be rebuilt from its config: {error} "
             "Give its class a get_config with all arguments of its constructor."
         ) from error
 
@@ -97,22 +99,22 @@ def _lambda(layer: Any, config: dict[str, Any]) -> keras.layers.Lambda:
     )
 
 
-def _fill(step: Step, copy: Any, change: Change) -> None:
-    old, new = (getattr(layer, "weights", []) for layer in (step.operation, copy))
+def _fill(call: Call, copy: Any, change: Change) -> None:
+    old, new = (getattr(layer, "weights", []) for layer in (call.operation, copy))
     arrays = [numbers(w) for w in old]
     if change.weights:
         arrays = [change.weights.get(weight.name) for weight in new]
     shapes = [tuple(getattr(array, "shape", ())) for array in arrays]
     if shapes != [tuple(weight.shape) for weight in new]:
         raise ValueError(
-            f"Layer {step.path!r} ({step.kind}) cannot be rebuilt from its config: the copy has "
+            f"Layer {call.path!r} ({call.kind}) cannot be rebuilt from its config: the copy has "
             f"the weights {[tuple(w.shape) for w in new]}, the original {shapes}. Let its "
             "get_config return all arguments that its weights depend on."
         )
     for weight, array in zip(new, arrays, strict=True):
         weight.assign(array)
     if isinstance(copy, keras.layers.Layer):
-        _finish(step.operation, copy)
+        _finish(call.operation, copy)
 
 
 def _finish(original: Any, copy: Any) -> None:
@@ -127,39 +129,41 @@ def _finish(original: Any, copy: Any) -> None:
                 new.load_assets(directory)
 
 
-def _check(step: Step, tensors: Mapping[Value, Any], channels: Mapping[Value, int]) -> None:
-    for value in step.outputs:
+def _check(
+    call: Call, tensors: Mapping[KerasTensor, Any], channels: Mapping[KerasTensor, int]
+) -> None:
+    for value in call.outputs:
         count = tensors[value].shape[-1] if value in channels else None
         if value in channels and count != channels[value]:
             raise ValueError(
-                f"Layer {step.path!r} ({step.kind}) must return {channels[value]} channels after "
+                f"Layer {call.path!r} ({call.kind}) must return {channels[value]} channels after "
                 f"the removal. Received: {count}"
             )
 
 
-def unwrap(graph: Graph) -> None:
+def unwrap_kernels(graph: FlatGraph) -> None:
     """Replace each wrapper that does nothing in inference by the layer that it wraps.
 
     It is tried on random numbers, and must answer the same to the bit. DropConnect is an example.
     """
-    for step in graph.steps:
-        if _can_be_unwrapped(step, graph) and _answers_alike(step):
-            step.operation, step.node = step.operation.layer, None
+    for call in graph.calls:
+        if _can_be_unwrapped(call, graph) and _answers_alike(call):
+            call.operation, call.node = call.operation.layer, None
 
 
-def _can_be_unwrapped(step: Step, graph: Graph) -> bool:
-    wrapper = step.operation
+def _can_be_unwrapped(call: Call, graph: FlatGraph) -> bool:
+    wrapper = call.operation
     return (
         isinstance(wrapper, keras.layers.Wrapper)
         and takes_training(wrapper)
         and isinstance(kernel_of(wrapper.layer), Kernel)
-        and len(step.inputs) == len(step.outputs) == 1
+        and len(call.inputs) == len(call.outputs) == 1
         and id(wrapper) not in graph.shared
     )
 
 
-def _answers_alike(step: Step) -> bool:
-    (value,) = step.inputs
-    inner = Step(step.operation.layer, step.path, None, step.inputs, step.outputs)
-    arrays = {value: np.random.default_rng(0).normal(size=value.sizes)}
-    return np.array_equal(step.evaluate(arrays), inner.evaluate(arrays))
+def _answers_alike(call: Call) -> bool:
+    (value,) = call.inputs
+    inner = Call(call.operation.layer, call.path, call.inputs, call.outputs)
+    arrays = {value: np.random.default_rng(0).normal(size=trial_shape(value))}
+    return np.array_equal(evaluate(call, arrays), evaluate(inner, arrays))

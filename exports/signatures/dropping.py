@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ..compression.graph import takes_training
+from ...core.layer_kinds import takes_training
 
 __all__ = ["dropping", "drops"]
 

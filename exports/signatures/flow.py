@@ -5,14 +5,15 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from keras import KerasTensor
 
-from ..compression.graph import Graph, Step, Value
+from ...core.model_graph import Call, FlatGraph, functional_of
 from ..errors import ExportError
 from ..inference import infer
 
 __all__ = ["Flow", "Values", "inference", "is_flat"]
 
-Values = dict[Value, tf.Tensor]
+Values = dict[KerasTensor, tf.Tensor]
 
 
 class Flow:
@@ -28,17 +29,17 @@ class Flow:
 
     def __init__(self, model: keras.Model, purpose: str):
         try:
-            self._graph = Graph(model)
+            self._graph = FlatGraph(model)
         except ValueError as error:
             raise ExportError(f"The signature {purpose!r}: {error}") from error
 
     @property
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[Call]:
         """The calls, in an order in which they can be run."""
-        return self._graph.steps
+        return self._graph.calls
 
     @property
-    def output(self) -> Value:
+    def output(self) -> KerasTensor:
         """What the model returns."""
         return self._graph.outputs[0]
 
@@ -49,27 +50,21 @@ class Flow:
 
     def run(
         self,
-        steps: Iterable[Step],
+        steps: Iterable[Call],
         values: Values,
-        call: Callable[[Step, tuple, dict], Any] | None = None,
+        call: Callable[[Call, tuple, dict], Any] | None = None,
     ) -> None:
         """Adds to `values` what the steps return, by `call`, or by default in inference mode."""
         for step in steps:
-            args, kwargs = step.arguments(values)
+            args, kwargs = step.fill_in(values)
             outputs = keras.tree.flatten((call or inference)(step, args, kwargs))
             values.update(zip(step.outputs, outputs, strict=True))
 
-    def before(self, value: Value) -> list[Step]:
-        """The steps that `value` depends on, in their order."""
-        needed = {value}
-        steps = []
-        for step in reversed(self.steps):
-            if needed & set(step.outputs):
-                steps.append(step)
-                needed |= set(step.inputs)
-        return steps[::-1]
+    def before(self, value: KerasTensor) -> list[Call]:
+        """The calls that `value` depends on, in their order."""
+        return self._graph.calls_before(value)
 
-    def penultimate(self) -> Value:
+    def penultimate(self) -> KerasTensor:
         """What goes into the last layer that has weights."""
         makers = self._graph.makers()
         value = self.output
@@ -88,7 +83,7 @@ class Flow:
             f"Name a layer: Embedding(layer), one of {self._names()}"
         )
 
-    def output_of(self, layer: str) -> Value:
+    def output_of(self, layer: str) -> KerasTensor:
         """The output of a layer by its name or path, of its first call."""
         for step in self.steps:
             if layer in (step.path, step.operation.name) and len(step.outputs) == 1:
@@ -104,14 +99,10 @@ class Flow:
 
 def is_flat(model: keras.Model) -> bool:
     """Whether the calls of a model's layers are known."""
-    try:
-        Graph(model)
-    except ValueError:
-        return False
-    return True
+    return functional_of(model) is not None
 
 
-def inference(step: Step, args: tuple, kwargs: dict) -> Any:
+def inference(step: Call, args: tuple, kwargs: dict) -> Any:
     """Calls as the model does outside of training."""
     if isinstance(step.operation, keras.Layer):
         return infer(step.operation, *args, **kwargs)

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ..compression.graph import Step
+from ...core.model_graph import Call
 from ..errors import ExportError
 from .dropping import dropping, drops
 from .flow import Flow, inference, is_flat
@@ -60,7 +60,7 @@ def sample(
     return _passes(finish, [values[value] for value in between], seeds, samples, units)
 
 
-def _split(flow: Flow) -> tuple[list[Step], list[Step]]:
+def _split(flow: Flow) -> tuple[list[Call], list[Call]]:
     """The steps that no dropout comes before, and the others."""
     trunk, rest = [], []
     random = set()
@@ -78,7 +78,7 @@ def _split(flow: Flow) -> tuple[list[Step], list[Step]]:
     return trunk, rest
 
 
-def _call(step: Step, args: tuple, kwargs: dict, seed: tf.Tensor, numbers: Iterator[int]) -> Any:
+def _call(step: Call, args: tuple, kwargs: dict, seed: tf.Tensor, numbers: Iterator[int]) -> Any:
     if not drops(step.operation):
         return inference(step, args, kwargs)
     with dropping(step.operation, seed, numbers):

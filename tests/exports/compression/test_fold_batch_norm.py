@@ -182,7 +182,7 @@ def test_the_model_is_left_as_it_was(give_weights):
 
 
 def test_a_model_without_a_graph_is_refused():
-    with pytest.raises(ValueError, match="Expected a functional model, or a Sequential one"):
+    with pytest.raises(ValueError, match="`model` must be a functional model, or a Sequential one"):
         exports.fold_batch_norm(keras.Sequential([norm()]))
 
 
