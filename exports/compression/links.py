@@ -81,7 +81,8 @@ class _Weighted(Link):
 
     def change(self, inputs: list[np.ndarray], output: np.ndarray) -> Change:
         weights = {weight.name: numbers(weight) for weight in self.call.operation.weights}
-        config = {k: "zeros" for k in self.call.operation.get_config() if _is_initializer(k)}
+        keys = self.call.operation.get_config()
+        config = {key: "zeros" for key in keys if key.endswith("_initializer")}
         return Change(config, {name: array[..., output] for name, array in weights.items()})
 
 
@@ -145,10 +146,6 @@ def activated(layer: Any, values: np.ndarray) -> np.ndarray:
 
 def _all(call: Call) -> np.ndarray:
     return np.arange(channels_of(call.outputs[0]))
-
-
-def _is_initializer(key: str) -> bool:
-    return key.endswith("_initializer")
 
 
 def _by_channel(call: Call) -> Link | None:
