@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from ..gates.sample import features
-from ..gates.timing import medians
+from ..gates.speed import medians
 
 __all__ = ["row_seconds"]
 

@@ -1,6 +1,5 @@
 """Other formats of an export, besides the SavedModel and judged by the same gates."""
 
-from .choice import choose_formats
 from .convert import check_formats, convert
 from .format import Format
 from .judge import judge
@@ -15,7 +14,6 @@ __all__ = [
     "LiteRT",
     "OpenVINO",
     "check_formats",
-    "choose_formats",
     "convert",
     "judge",
     "open_format",

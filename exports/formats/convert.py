@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from ..errors import ExportError
-from ..format_files import CLASS_NAMES, FOLDER
 from ..gates import Candidate, GateResult
+from ..saved_model import CLASS_NAMES, FOLDER
 from ..servable import SIGNATURE, Servable, Traceable
-from ..signatures.serving_default import numbers
+from ..signatures.signature import numbers
 from .format import Format
 from .judge import judge
 

@@ -1,29 +1,12 @@
 """`judge`: the gates for a format, asked through its own runtime."""
 
 import dataclasses
-from collections.abc import Sequence
 
-from ..gates import Candidate, GateResult, agreement, batches, determinism, labels, metric, parity
-from ..gates.run import Gate, run_gates
+from ..gates import Candidate, GateResult, gates_for, run_gates
 from .format import precision_of
 from .reading import open_format
 
 __all__ = ["judge"]
-
-_EXACT: Sequence[Gate] = (
-    determinism.check,
-    batches.check,
-    parity.check,
-    labels.check,
-    metric.check,
-)
-_APPROXIMATE: Sequence[Gate] = (
-    determinism.check,
-    batches.check,
-    labels.check,
-    metric.check,
-    agreement.check,
-)
 
 
 def judge(name: str, candidate: Candidate) -> tuple[GateResult, ...]:
@@ -45,5 +28,5 @@ def judge(name: str, candidate: Candidate) -> tuple[GateResult, ...]:
         precision=candidate.precision if exact else precision,
         live=None,  # the SavedModel is compared with it
     )
-    gates = _EXACT if exact else _APPROXIMATE
+    gates = gates_for("exact_format" if exact else "approximate_format")
     return run_gates(judged, gates, format=name)

@@ -8,8 +8,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 import tensorflow as tf
 
-from ..features import checked_features
 from ..servable import SIGNATURE
+from ..specs import checked_features
 from .engine import OUTPUTS, Engine
 from .extra import needed
 from .format import Format

@@ -8,8 +8,7 @@ from google.protobuf.message import DecodeError
 
 from ..blessing import Blessing
 from ..errors import ExportError
-from ..format_files import format_files
-from ..saved_model import read_specs
+from ..saved_model import format_files, read_specs
 from ..specs import SignatureSpecs
 from .existing import existing
 from .labels import labels

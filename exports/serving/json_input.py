@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ..features import too_large
+from ..specs import too_large
 from .errors import RequestError
 
 __all__ = ["Features", "parse", "predict_features", "signature_name", "to_bytes"]

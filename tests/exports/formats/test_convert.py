@@ -114,7 +114,7 @@ def test_a_calibration_that_fits_nothing_publishes_nothing(model, flowers, tmp_p
             class_names=["ant", "bee", "cat"],
             formats=calibrated,
             warmup=(),
-            checks=exports.Checks(data=data, allowed_drop=1.0),
+            checks=exports.Checks(data=data, max_accuracy_drop=1.0),
         )
     assert os.listdir(tmp_path) == []
 
