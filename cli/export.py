@@ -60,9 +60,9 @@ class Export(Command):
     warmup: tuple[int, ...] = (1,)
     """Batch sizes of the requests that a server sends to each signature before it serves."""
 
-    keep: Annotated[
-        int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: all)")
-    ] = None
+    keep: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: all)")] = (
+        None
+    )
     """Number of newest versions to keep, besides those with a label."""
 
     promote: Annotated[

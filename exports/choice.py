@@ -61,8 +61,8 @@ def choose_formats(formats: Sequence[str | Format]) -> tuple[Format, ...]:
     """
     if "litert_int8" in ([formats] if isinstance(formats, str | Format) else formats):
         raise ExportError(
-            "Expected exports.LiteRT('int8', calibration=...) with features by input name, which "
-            "set the scales of the integers. Received: 'litert_int8'"
+            "The format 'litert_int8' takes the scales of its integers from data. Pass "
+            "exports.LiteRT('int8', calibration={'inputs': x}) with features by input name."
         )
     return tuple(_choose("formats", formats, Format, _FORMATS).values())
 

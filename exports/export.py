@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from ..core.checks import check_path, check_type
+from ..core.checks import check_integer, check_path, check_type
 from .blessing import bless
 from .card import check_card, write_card
 from .checks import Checks, check_data
@@ -19,7 +19,7 @@ from .formats import Format, check_formats, convert
 from .gates import Candidate, run_gates
 from .gates.sample import sample
 from .predictor import Predictor
-from .publishing import check_keep, labels, listing, prune, publish, staging
+from .publishing import labels, listing, prune, publish, staging
 from .saved_model import format_files, open_version
 from .servable import SIGNATURE, Servable, Traceable
 from .signatures import Signature
@@ -178,8 +178,7 @@ def export(
     _check_compression(chosen, fold, remove_dead_units)
     check_card(card)
     check_batch_sizes(warmup, len(chosen))
-    if keep is not None:
-        check_keep(keep)
+    check_integer("keep", keep, 1, optional=True)
     classifier = Classifier(model, preprocessing, from_logits, class_names, temperature)
     check_data(checks.data, classifier.inputs.specs, classifier.class_names)
     check_formats(others, classifier.inputs.specs, checks.data)

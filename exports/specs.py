@@ -79,13 +79,10 @@ def checked_features(
     return features
 
 
-def too_large(array: np.ndarray, dtype: tf.DType) -> np.ndarray:
-    """Return the finite numbers in `array` that would be infinite in a float dtype."""
-    largest = np.float64(dtype.max)
-    return array[np.isfinite(array) & ((array < -largest) | (array > largest))]
-
-
 def _checked(spec: tf.TensorSpec, value: Any) -> np.ndarray:
+    if getattr(value, "shape", None) == (0,) or (isinstance(value, list | tuple) and not value):
+        shape = (0, *(size or 0 for size in spec.shape[1:]))  # an empty batch, of whatever shape
+        return _checked_shape(spec, np.zeros(shape, spec.dtype.as_numpy_dtype))
     if spec.dtype == tf.string:
         return _checked_shape(spec, _strings(spec, value))
     try:
@@ -131,4 +128,7 @@ def _converts(array: np.ndarray, to: tf.DType) -> bool:
         return np.array_equal(array.astype(dtype), array)
     if not np.can_cast(array.dtype, dtype, casting="same_kind"):
         return False
-    return array.dtype == dtype or not to.is_floating or not too_large(array, to).size
+    if array.dtype == dtype or not to.is_floating:
+        return True
+    largest = np.float64(to.max)  # beyond it, a finite number would become infinite
+    return not (np.isfinite(array) & ((array < -largest) | (array > largest))).any()

@@ -9,6 +9,7 @@ from ..errors import ExportError
 from .signature import Signature
 
 if TYPE_CHECKING:
+    from ...core.model_graph import FlatGraph
     from ..classifier import Classifier
 
 
@@ -42,45 +43,45 @@ class Embedding(Signature):
         self, classifier: "Classifier", features: Mapping[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
         """Return the answers by name."""
-        from .flow import Flow  # here, since only a writer needs Keras
+        from .flow import begin, flat_graph, run  # here, since only a writer needs Keras
 
-        flow = Flow(classifier.served, "embedding")
-        value = _penultimate(flow) if self.layer is None else _output_of(flow, self.layer)
-        values = flow.begin(classifier.prepared(features))
-        flow.run(flow.before(value), values)
-        return {"embedding": tf.cast(values[value], tf.float32)}
+        graph = flat_graph(classifier.served, "embedding")
+        output = _penultimate(graph) if self.layer is None else _output_of(graph, self.layer)
+        values = begin(graph, classifier.prepared(features))
+        run(graph.calls_before(output), values)
+        return {"embedding": tf.cast(values[output], tf.float32)}
 
 
-def _penultimate(flow: Any) -> Any:
+def _penultimate(graph: "FlatGraph") -> Any:
     """Return the input of the last layer that has weights."""
-    makers = flow.graph.makers()
-    value = flow.output
-    while value in makers:
-        step = makers[value]
-        if len(step.inputs) != 1:
+    makers = graph.makers()
+    tensor = graph.outputs[0]
+    while tensor in makers:
+        call = makers[tensor]
+        if len(call.inputs) != 1:
             break
-        value = step.inputs[0]
-        if getattr(step.operation, "weights", None):
-            if value not in makers:
+        tensor = call.inputs[0]
+        if getattr(call.operation, "weights", None):
+            if tensor not in makers:
                 break
-            return value
+            return tensor
     raise ExportError(
         "The signature 'embedding' expects layers before the last one with weights. Received: "
-        f"{flow.graph.model.name!r}, in which there is no single such value. "
-        f"Name a layer: Embedding(layer), one of {_names(flow)}"
+        f"{graph.model.name!r}, in which there is no single such value. "
+        f"Name a layer: Embedding(layer), one of {_names(graph)}"
     )
 
 
-def _output_of(flow: Any, layer: str) -> Any:
+def _output_of(graph: "FlatGraph", layer: str) -> Any:
     """Return the output of the first call of a layer, given by its name or path."""
-    for step in flow.steps:
-        if layer in (step.path, step.operation.name) and len(step.outputs) == 1:
-            return step.outputs[0]
+    for call in graph.calls:
+        if layer in (call.path, call.operation.name) and len(call.outputs) == 1:
+            return call.outputs[0]
     raise ExportError(
-        f"The signature 'embedding' expects a layer of one output, one of {_names(flow)}. "
+        f"The signature 'embedding' expects a layer of one output, one of {_names(graph)}. "
         f"Received: layer={layer!r}"
     )
 
 
-def _names(flow: Any) -> list[str]:
-    return list(dict.fromkeys(step.path for step in flow.steps if len(step.outputs) == 1))
+def _names(graph: "FlatGraph") -> list[str]:
+    return list(dict.fromkeys(call.path for call in graph.calls if len(call.outputs) == 1))

@@ -4,17 +4,16 @@ import functools
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from numbers import Real
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from ..compaction.graph import Step, takes_training
+from ...core.layer_kinds import drop_rates, seed_generators, takes_training
+from ...core.model_graph import Call, FlatGraph
 from ..errors import ExportError
-from .flow import Flow, inference
+from .flow import begin, flat_graph, inference, run
 
-_RATES = ("rate", "dropout", "recurrent_dropout")
 _BITS_OF_DRAWS = 20  # of a generator within one pass: 2^20 draws, and 2^20 passes before the next
 
 
@@ -39,7 +38,7 @@ def sample(
         ExportError: If no layer that drops is on the way to the model's output.
     """
     try:
-        flow = Flow(model, "uncertainty")
+        graph = flat_graph(model, "uncertainty")
     except ExportError:
 
         def dropped(rows: Any, seed: tf.Tensor) -> Any:
@@ -47,11 +46,11 @@ def sample(
                 return model(rows, training=True)
 
         return _passes(dropped, inputs, seeds, samples, units)
-    trunk, rest = _split(flow)
-    values = flow.begin(inputs)
-    flow.run(trunk, values)
-    made = {value for step in rest for value in step.outputs}
-    outside = {value for step in rest for value in step.inputs if value not in made}
+    trunk, rest = _split(graph)
+    values = begin(graph, inputs)
+    run(trunk, values)
+    made = {value for call in rest for value in call.outputs}
+    outside = {value for call in rest for value in call.inputs if value not in made}
     between = [value for value in values if value in outside and value.shape[0] is None]
     # A value without an axis of rows, such as a table of positions, is the same for each of them.
     same = {value: values[value] for value in outside.difference(between)}
@@ -59,8 +58,8 @@ def sample(
     def finish(rows: list[tf.Tensor], seed: tf.Tensor) -> tf.Tensor:
         known = {**same, **dict(zip(between, rows, strict=True))}
         numbers = itertools.count()
-        flow.run(rest, known, lambda step, a, k: _call(step, a, k, seed, numbers))
-        return known[flow.output]
+        run(rest, known, lambda call, a, k: _answer(call, a, k, seed, numbers))
+        return known[graph.outputs[0]]
 
     return _passes(finish, [values[value] for value in between], seeds, samples, units)
 
@@ -68,31 +67,25 @@ def sample(
 def drops(operation: Any) -> bool:
     """Return whether a layer, or one inside of it, drops something in training.
 
-    Those are the layers that draw random numbers with a probability: dropout of all kinds,
-    stochastic depth, and the dropout within recurrent layers and attention. Noise and augmentation
-    have strengths of another kind, and batch normalization draws nothing.
+    Dropout of all kinds counts, stochastic depth, and the dropout within recurrent layers and
+    attention; noise and augmentation do not.
     """
     if not isinstance(operation, keras.Layer):
         return False
-    return any(_drops_itself(layer) for layer in operation._flatten_layers())
-
-
-def _drops_itself(layer: Any) -> bool:
     with tf.init_scope():  # a rate may be a weight, of which a graph has no value
-        rates = [getattr(layer, name, None) for name in _RATES]
-    return bool(layer._seed_generators) and any(isinstance(r, Real) and r > 0 for r in rates)
+        return any(any(drop_rates(layer).values()) for layer in operation._flatten_layers())
 
 
-def _split(flow: Flow) -> tuple[list[Step], list[Step]]:
-    """Return the steps that no dropout comes before, and the others."""
+def _split(graph: FlatGraph) -> tuple[list[Call], list[Call]]:
+    """Return the calls that no dropout comes before, and the others."""
     trunk, rest = [], []
     random = set()
-    for step in flow.before(flow.output):
-        if drops(step.operation) or random & set(step.inputs):
-            random |= set(step.outputs)
-            rest.append(step)
+    for call in graph.calls_before(graph.outputs[0]):
+        if drops(call.operation) or random & set(call.inputs):
+            random |= set(call.outputs)
+            rest.append(call)
         else:
-            trunk.append(step)
+            trunk.append(call)
     if not rest:
         raise ExportError(
             "The signature 'uncertainty' expects dropout on the way to the model's output. "
@@ -101,11 +94,11 @@ def _split(flow: Flow) -> tuple[list[Step], list[Step]]:
     return trunk, rest
 
 
-def _call(step: Step, args: tuple, kwargs: dict, seed: tf.Tensor, numbers: Iterator[int]) -> Any:
-    if not drops(step.operation):
-        return inference(step, args, kwargs)
-    with _dropping(step.operation, seed, numbers):
-        return step.operation(*args, **{**kwargs, "training": True})
+def _answer(call: Call, args: tuple, kwargs: dict, seed: tf.Tensor, numbers: Iterator[int]) -> Any:
+    if not drops(call.operation):
+        return inference(call, args, kwargs)
+    with _dropping(call.operation, seed, numbers):
+        return call.operation(*args, **{**kwargs, "training": True})
 
 
 @contextmanager
@@ -121,7 +114,8 @@ def _dropping(operation: Any, seed: tf.Tensor, numbers: Iterator[int]) -> Iterat
         numbers: Distinct integers, of which each generator takes one, to draw differently.
     """
     layers = operation._flatten_layers()
-    generators = [g for layer in layers for g in layer._seed_generators]
+    with tf.init_scope():
+        generators = [g for layer in layers for g in seed_generators(layer)]
     state = [(g.state, seed + tf.constant([0, next(numbers) << 40], tf.int64)) for g in generators]
     with ExitStack() as stack:
         for layer in layers:

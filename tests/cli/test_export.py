@@ -74,7 +74,7 @@ def test_without_data_nothing_is_judged_by_it(monkeypatch):
 
 
 def test_a_label_is_checked_before_anything_is_done():
-    with pytest.raises(ValueError, match=r"label must be letters.* Received: label='1st'"):
+    with pytest.raises(ValueError, match=r"`label` must be letters.* Received: label='1st'"):
         Export(**FLAGS, promote="1st").run()
 
 

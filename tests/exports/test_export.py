@@ -146,7 +146,7 @@ def test_class_names_must_fit(small_model, tmp_path, names):
         ({"temperature": "2"}, ValueError, r"a number in \(0, inf\). Received: temperature='2'"),
         ({"warmup": 5}, ValueError, "batch sizes >= 1. Received: warmup=5"),
         ({"warmup": [True]}, ValueError, r"Received: warmup=\[True\]"),
-        ({"keep": True}, ValueError, "keep must be an integer >= 1. Received: keep=True"),
+        ({"keep": True}, ValueError, "`keep` must be an integer >= 1 or None. Received: keep=True"),
         ({"class_names": 3}, ValueError, "3 names. Received: class_names=3"),
         (
             {"class_names": ["a", "a", "b"]},
