@@ -1,4 +1,4 @@
-"""`RunningAverage`: an exponential average of weights, in the graph of the training step."""
+"""Two averages of weights: exponential after each update, and the mean over epochs."""
 
 import math
 from typing import Any
@@ -7,41 +7,40 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..training_hook import TrainingHook, parts_of
-from ..weight_copies import Weights, copies
-
-__all__ = ["RunningAverage"]
+from ..model_state import updating_optimizers
+from ..training_hook import TrainingHook
+from ..variables import Weights, copies
 
 _SMALL = 2**16  # elements
 
 
 class RunningAverage(TrainingHook):
-    """Follows variables of a model after each update of the optimizer.
+    """An exponential average of variables, updated after each update of the optimizer.
 
-        a <- a + (1 - d) * (w - a),    d = min(decay, (1 + t) / (10 + t)) in the t-th update, from 0
+        a <- a + (1 - d) * (w - a),    d = min(decay, (1 + t) / (10 + t)),    t = 0, 1, ...
 
-    or `d = decay` without warm-up. Steps that are no updates, of gradient accumulation or of loss
-    scaling, are none here either. Averages are kept in float32 or better: in half precision they
-    would stand still.
+    or `d = decay` without warm-up. Steps without an update, as with gradient accumulation or loss
+    scaling, do not count. Averages are kept in float32 or better: in half precision they would
+    stand still.
 
     Args:
-        model: compiled.
-        variables: of the model.
-        decay: in [0, 1).
-        warmup: whether `d` grows from 0.1.
+        model: A compiled model.
+        variables: Variables of the model.
+        decay: Decay `d` after the warm-up, in [0, 1).
+        warmup: Whether `d` grows from 0.1.
 
     Attributes:
-        groups: the variables whose averages are one vector: the small ones together, of which a
-            step would spend its time on many small operations, and each large one alone.
-        averages: such a vector of each group.
-        count: a variable, the number of updates in the averages.
+        groups: The variables, grouped by the vector that holds their averages. Small variables
+            share a vector, as many small operations would slow down each step.
+        averages: One vector per group.
+        count: Variable with the number of updates in the averages.
     """
 
-    order = 1  # after what changes the weights once more
+    order = 1  # after hooks that change the weights
 
     def __init__(self, model: keras.Model, variables: list[Any], decay: float, warmup: bool):
-        self.watched = []  # an average is of all that happens in a step
-        self._optimizers = parts_of(model)
+        self.watched = []  # an average needs the weights after the whole step only
+        self._optimizers = updating_optimizers(model)
         self.variables = variables
         self.decay = decay
         self.warmup = warmup
@@ -59,30 +58,30 @@ class RunningAverage(TrainingHook):
         self.state = [self.count, self._seen, *self.averages]
 
     def begin(self) -> None:
-        """Starts anew from the weights as they are."""
+        """Restart the average from the current weights."""
         self._vectors.assign([_joined(copies(group)) for group in self.groups])
         self.count.assign(0)
 
     def resume(self) -> None:
-        """Takes the optimizer's count of updates as it is now, after whatever was restored."""
+        """Ignore the updates so far, as the optimizer may have been restored."""
         self._seen.assign(int(self._updates()))
 
     def values(self) -> list[np.ndarray]:
-        """The averages as arrays, in the order of `variables`."""
+        """Return the averages in the order of `variables`."""
         vectors = self._vectors.arrays()
         return [vectors[group][part].reshape(shape) for group, part, shape in self._places]
 
     def get_state(self) -> dict[str, Any]:
-        """What it takes to go on."""
+        """Return the state that a resumed training needs."""
         return {"count": int(self.count), "averages": self._vectors.arrays()}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """The inverse of `get_state`."""
+        """Restore what `get_state` returned."""
         self.count.assign(state["count"])
         self._vectors.assign(state["averages"])
 
     def _updates(self) -> Any:
-        # Of all optimizers: a step in which several of them make an update is one update.
+        # A step in which several optimizers make an update is still one update, see `after_step`.
         counts: list[Any] = [
             ops.cast(ops.convert_to_tensor(part.iterations), "int32") for part in self._optimizers
         ]
@@ -104,6 +103,53 @@ class RunningAverage(TrainingHook):
         self._seen.assign(updates)
 
 
+class EpochAverage:
+    """The mean of the values that variables had at the ends of epochs, in float64.
+
+    Args:
+        variables: Variables of a model.
+
+    Attributes:
+        count: Number of epochs in the mean.
+
+    Example:
+
+    >>> weight = keras.Variable([1.0, 2.0])
+    >>> mean = EpochAverage([weight])
+    >>> mean.collect()
+    >>> _ = weight.assign([2.0, 4.0])
+    >>> mean.collect()
+    >>> mean.count, mean.values()[0].tolist()
+    (2, [1.5, 3.0])
+    """
+
+    def __init__(self, variables: list[Any]):
+        self.variables = variables
+        self.begin()
+
+    def begin(self) -> None:
+        """Restart the mean."""
+        self.count = 0
+        self._sums = [np.zeros(tuple(variable.shape)) for variable in self.variables]
+
+    def collect(self) -> None:
+        """Add the current values of the variables."""
+        self._sums = [s + v for s, v in zip(self._sums, copies(self.variables), strict=True)]
+        self.count += 1
+
+    def values(self) -> list[np.ndarray]:
+        """Return the means."""
+        return [total / self.count for total in self._sums]
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the state that a resumed training needs."""
+        return {"count": self.count, "averages": self._sums}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Restore what `get_state` returned."""
+        self.count, self._sums = state["count"], list(state["averages"])
+
+
 def _groups(variables: list[Any]) -> list[list[Any]]:
     groups: dict[Any, list[Any]] = {}
     for variable in variables:
@@ -115,7 +161,7 @@ def _groups(variables: list[Any]) -> list[list[Any]]:
 def _places(
     groups: list[list[Any]], variables: list[Any]
 ) -> list[tuple[int, slice, tuple[int, ...]]]:
-    """Where the average of each variable stands: which group, which part of it, and its shape."""
+    """Return the group of each variable, its slice of the vector, and its shape."""
     places = {}
     for number, group in enumerate(groups):
         end = 0

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from occam.callbacks.weight_copies import Weights, copies, copy_of
+from occam.callbacks.variables import Weights, copies, copy_of
 
 DTYPES = ["float32", "float16", "bfloat16", "int32", "uint32", "bool"]
 if keras.backend.backend() != "jax":  # it has none of 64 bits unless told
