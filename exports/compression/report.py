@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..gates.sample import features
-from ..gates.timing import medians
+from ..gates.speed import medians
 
 _ROUNDS = 20
 

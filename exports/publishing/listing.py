@@ -11,8 +11,7 @@ from google.protobuf.message import DecodeError
 from ...core.checks import check_integer
 from ..blessing import Blessing
 from ..errors import ExportError
-from ..format_files import format_files
-from ..saved_model import read_specs
+from ..saved_model import format_files, read_specs
 from ..specs import SignatureSpecs
 from .labels import earlier, labels
 from .publish import existing, hidden, locked, versions

@@ -12,9 +12,8 @@ import tensorflow as tf
 
 from ..blessing import Blessing
 from ..errors import ExportError
-from ..predictor import open_version
 from ..publishing import existing, labels
-from ..saved_model import read_meta_graph
+from ..saved_model import open_version, read_meta_graph
 from ..warmup import replay
 from .request import RequestError, Target
 

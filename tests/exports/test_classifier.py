@@ -14,7 +14,9 @@ def test_another_backend_is_refused(small_model, monkeypatch):
 
 
 def test_what_is_no_model_is_refused():
-    with pytest.raises(exports.ExportError, match=r"Expected a keras\.Model\. Received: Dense"):
+    with pytest.raises(
+        exports.ExportError, match=r"`model` must be a keras\.Model\. Received: Dense"
+    ):
         Classifier(keras.layers.Dense(3), None, None)
 
 

@@ -206,8 +206,8 @@ def compiled(loss, units=3, activation=None):
 
 def test_a_regression_is_not_published_as_a_classifier(tmp_path):
     message = (
-        r"classifier of exclusive classes\. Received: 'sequential.*', compiled with the loss "
-        r"mean_squared_error, which is for regression; it would be served as a classifier of 2 cl"
+        r"classifier of exclusive classes\. Received: 'sequential.*', compiled with "
+        r"mean_squared_error, a loss for regression\. .* If the model is a classifier of 2 classes"
     )
     with pytest.raises(exports.ExportError, match=message):
         exports.export(compiled("mse", 1), tmp_path / "new", class_names=["price"])
@@ -218,8 +218,8 @@ class HalfSquare(keras.losses.MeanSquaredError):
     """A subclass of the user."""
 
 
-REGRESSION = "for regression"
-MARGINS = "margins and not probabilities"
+REGRESSION = "a loss for regression"
+MARGINS = "a loss for margins, not probabilities"
 
 
 @pytest.mark.parametrize(
@@ -244,20 +244,20 @@ MARGINS = "margins and not probabilities"
         ("categorical_hinge", MARGINS),
         (keras.losses.Circle(), "embeddings"),
         (keras.losses.CTC(), "sequences"),
-        ("binary_crossentropy", "trains each of the 3 outputs as a label of its own"),
-        (keras.losses.BinaryFocalCrossentropy(from_logits=True), "as a label of its own"),
+        ("binary_crossentropy", "a loss for 3 independent labels"),
+        (keras.losses.BinaryFocalCrossentropy(from_logits=True), "a loss for 3 independent labels"),
     ],
 )
 @pytest.mark.parametrize("activation", ["softmax", "linear", "sigmoid"])
 def test_the_loss_of_another_task_is_refused_whatever_the_head(loss, why, activation):
     for from_logits in (None, True, False):
-        with pytest.raises(exports.ExportError, match=f"compiled with the loss .*{why}.* 3 class"):
+        with pytest.raises(exports.ExportError, match=f"compiled with .*{why}.* 3 class"):
             Classifier(compiled(loss, activation=activation), None, from_logits)
 
 
 def test_one_unit_of_a_cross_entropy_over_classes_is_refused():
     model = compiled("sparse_categorical_crossentropy", 1, "sigmoid")
-    with pytest.raises(exports.ExportError, match="learns nothing from one output"):
+    with pytest.raises(exports.ExportError, match="constant for a single output"):
         Classifier(model, None, None)
 
 
@@ -308,21 +308,33 @@ def test_a_loss_that_agrees_or_is_not_known_is_accepted(loss, units, activation,
             3,
             "linear",
             None,
-            r"for probabilities\. .* sparse_categorical_crossentropy and from_logits=False; "
-            "by the last activation they would be served as logits. End the model with",
+            r"are probabilities, .* sparse_categorical_crossentropy\(from_logits=False\), "
+            "while the last activation gives logits. End the model with",
         ),
-        (BINARY(), 1, "linear", None, "by the last activation they would be served as logits"),
-        ("dice", 3, "linear", None, "for probabilities. .*served as logits"),
+        (BINARY(), 1, "linear", None, "the last activation gives logits"),
+        ("dice", 3, "linear", None, "are probabilities, .* gives logits"),
         (
             CROSS_ENTROPY(from_logits=True),
             3,
             "softmax",
             None,
-            "for logits. .* served as probabilities. Compile it with from_logits=False",
+            "are logits, .* gives probabilities. Compile it with from_logits=False",
         ),
-        (BINARY(from_logits=True), 1, "sigmoid", None, "for logits. .* served as probabilities"),
-        ("categorical_crossentropy", 3, "softmax", True, "by from_logits=True .* as logits. Pass"),
-        (CROSS_ENTROPY(from_logits=True), 3, "tanh", False, "by from_logits=False .* as prob"),
+        (BINARY(from_logits=True), 1, "sigmoid", None, "are logits, .* gives probabilities"),
+        (
+            "categorical_crossentropy",
+            3,
+            "softmax",
+            True,
+            "from_logits=True means logits. Pass from_logits=False",
+        ),
+        (
+            CROSS_ENTROPY(from_logits=True),
+            3,
+            "tanh",
+            False,
+            "from_logits=False means probabilities. Pass from_logits=True",
+        ),
     ],
 )
 def test_outputs_are_served_as_the_loss_takes_them(loss, units, activation, from_logits, message):
@@ -340,7 +352,7 @@ def test_one_linear_output_without_a_loss_of_keras_has_to_be_explained(loss):
 
 def test_a_binary_classifier_of_logits_can_be_made_smaller(tmp_path):
     model = compiled(BINARY(from_logits=True), 1)
-    exports.export(model, tmp_path, shrink=True, fold=True, warmup=())
+    exports.export(model, tmp_path, remove_dead_units=True, fold=True, warmup=())
     x = np.random.default_rng(0).normal(size=(9, 4)).astype("float32")
     answer = exports.load(tmp_path).predict(x)["probabilities"][:, 1]
     logit = model.predict(x, verbose=0)[:, 0]

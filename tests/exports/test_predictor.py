@@ -168,12 +168,12 @@ def test_what_tensorflow_cannot_load_is_named(directory, file):
         content[: len(content) // 2],
     ):
         path.write_bytes(spoilt)
-        with pytest.raises(exports.ExportError, match=r"what TensorFlow loads\. Received: .*1, "):
+        with pytest.raises(exports.ExportError, match=r"load a SavedModel from .*1: "):
             exports.load(directory)
 
 
 def test_a_batch_size_is_at_least_one(directory, flowers):
-    with pytest.raises(ValueError, match=r"Expected batch_size >= 1\. Received: 0"):
+    with pytest.raises(ValueError, match="`batch_size` must be an integer >= 1"):
         exports.load(directory).predict(flowers, batch_size=0)
 
 
@@ -200,7 +200,7 @@ def test_the_savedmodel_of_somebody_else_is_refused(tmp_path):
     served = tf.function(lambda: {"y": tf.constant(1.0)}, input_signature=[])
     signatures = {"serving_default": served.get_concrete_function()}
     tf.saved_model.save(module, str(tmp_path / "1"), signatures)
-    with pytest.raises(exports.ExportError, match=r"with a blessing\. Received: .*1 without one"):
+    with pytest.raises(exports.ExportError, match=r"with a blessing\. Received: .*1, without one"):
         exports.load(tmp_path)
     with pytest.raises(ValueError, match=r"that `export` wrote\. Received: another one, .*1$"):
         exports.load(tmp_path, blessed=False)

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from occam import exports
-from occam.exports import ONNX, ExportError, LiteRT
+from occam.exports import ExportError
 from occam.exports.blessing import Blessing
-from occam.exports.formats import choose_formats
 
 EXACT = ("litert", "onnx", "openvino")
 FILES = {
@@ -117,7 +116,7 @@ def test_bad_calibration_publishes_nothing(model, flowers, tmp_path):
             class_names=["ant", "bee", "cat"],
             formats=calibrated,
             warmup=(),
-            checks=exports.Checks(data=data, allowed_drop=1.0),
+            checks=exports.Checks(data=data, max_accuracy_drop=1.0),
         )
     assert os.listdir(tmp_path) == []
 
@@ -150,35 +149,6 @@ def test_text_inputs_are_refused(tmp_path):
             model, tmp_path / "new", preprocessing=words, from_logits=True, formats="onnx"
         )
     assert not (tmp_path / "new").exists()
-
-
-def test_formats_are_chosen_by_name_or_object():
-    calibrated = LiteRT("int8", calibration={"x": np.zeros((1, 2))})
-    chosen = choose_formats(["onnx", calibrated, "litert_float16"])
-    assert [format.name for format in chosen] == ["onnx", "litert_int8", "litert_float16"]
-    assert chosen[1] is calibrated
-    assert [format.approximate for format in chosen] == [False, True, True]
-    assert isinstance(choose_formats("onnx")[0], ONNX)
-    assert choose_formats(()) == ()
-
-
-def test_unknown_format_is_refused():
-    with pytest.raises(
-        ValueError, match=r"`formats` must be one of 'litert', .* Received: formats='tflite'"
-    ):
-        choose_formats(["tflite"])
-
-
-def test_int8_by_name_is_refused():
-    with pytest.raises(
-        ExportError, match=r"The format 'litert_int8' .*LiteRT\('int8', calibration="
-    ):
-        choose_formats(["litert_int8"])
-
-
-def test_duplicate_format_is_refused():
-    with pytest.raises(ValueError, match=r"each format once\. Received: 'litert' twice"):
-        choose_formats(["litert", LiteRT()])
 
 
 PACKAGES = {

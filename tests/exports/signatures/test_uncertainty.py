@@ -7,7 +7,7 @@ from keras import layers
 from occam import exports, zoo
 from occam.exports.classifier import Classifier
 from occam.exports.signatures import Uncertainty
-from occam.exports.signatures.sampling import sample
+from occam.exports.signatures.monte_carlo import sample
 from occam.exports.signatures.uncertainty import _moments
 
 ROWS = np.random.default_rng(1).normal(size=(3, 4)).astype("float32")

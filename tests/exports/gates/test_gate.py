@@ -1,5 +1,4 @@
 import dataclasses
-import sys
 
 import keras
 import numpy as np
@@ -7,11 +6,12 @@ import pytest
 import tensorflow as tf
 
 from occam import exports
-from occam.exports.gates import GATES, GateResult, agreement, batches, run_gates
+from occam.exports.gates import GATES, GateResult, gates_for, run_gates
+from occam.exports.gates.gate import gate, passed
 
 
 def test_all_gates_that_have_something_to_look_at_are_passed(good):
-    names = [result.name for result in run_gates(good) if result.name != "in_c"]
+    names = [result.name for result in run_gates(good)]
     assert names == ["purity", "determinism", "state", "batches", "labels", "size", "loading"]
 
 
@@ -23,14 +23,30 @@ def test_the_first_closed_gate_is_named_and_those_after_it_are_not_asked(good):
         raise AssertionError("was asked")
 
     with pytest.raises(exports.ExportError, match=r"^gate closed: Expected spring\. Received: win"):
-        run_gates(good, (lambda candidate: None, closed, never))
+        run_gates(good, {"none": lambda candidate: None, "closed": closed, "never": never})
 
 
-def test_gates_have_distinct_names_which_are_those_of_their_modules():
-    modules = [sys.modules[gate.__module__] for gate in GATES]
-    names = {module.__name__.rpartition(".")[2] for module in modules}
-    assert len(names) == len(GATES) == 13
-    assert names == {module.NAME for module in modules}
+def test_each_kind_of_file_has_its_gates():
+    every = list(gates_for("saved_model"))
+    assert every == [name for name in GATES if name != "agreement"]
+    exact = ["determinism", "batches", "parity", "labels", "metric"]
+    assert list(gates_for("exact_format")) == exact
+    approximate = ["determinism", "batches", "labels", "metric", "agreement"]
+    assert list(gates_for("approximate_format")) == approximate
+
+
+def test_a_gate_is_registered_by_its_name_and_once(good, monkeypatch):
+    monkeypatch.setattr("occam.exports.gates.gate.GATES", {})
+
+    def spring(candidate):
+        return passed("it is May", {"month": 5})
+
+    registered = gate("saved_model")(spring)
+    expected = GateResult("spring", True, "it is May", {"month": 5})
+    assert registered(good) == expected
+    assert run_gates(good) == (expected,)
+    with pytest.raises(ValueError, match="Gate 'spring' is registered already"):
+        gate("saved_model")(spring)
 
 
 @pytest.mark.parametrize("format", [None, "onnx"])
@@ -42,16 +58,18 @@ def test_a_gate_that_raises_is_named_with_its_reason_in_one_line(write, module, 
     name = "onnx/batches" if format else "batches"
     message = rf"^gate {name}: InvalidArgumentError: .*too many"
     with pytest.raises(exports.ExportError, match=message) as caught:
-        run_gates(write(answer), [batches.check], format=format)
+        run_gates(write(answer), {"batches": GATES["batches"].check}, format=format)
     assert isinstance(caught.value.__cause__, tf.errors.InvalidArgumentError)
     assert "\n" not in str(caught.value)
 
 
 def test_a_gate_that_refuses_by_an_error_of_ours_keeps_its_message(good):
     data = ({"x": np.ones((2, 2), "float32")}, ["dog", "ant"])
-    judged = dataclasses.replace(good, data=data, expected=lambda f: np.ones((2, 3)))
+    judged = dataclasses.replace(
+        good, checks=exports.Checks(data=data), expected=lambda f: np.ones((2, 3))
+    )
     with pytest.raises(exports.ExportError, match=r"^gate agreement: Expected labels among"):
-        run_gates(judged, [agreement.check])
+        run_gates(judged, gates_for("approximate_format"))
 
 
 def test_nothing_is_published_when_a_gate_raises(tmp_path):

@@ -1,4 +1,4 @@
-"""Exports with all signatures: what is written, and how it is asked."""
+"""Every signature, alone and in an export that has all of them."""
 
 import io
 
@@ -10,14 +10,10 @@ from keras import layers
 from PIL import Image
 
 from occam import exports
+from occam.exports.classifier import Classifier
+from occam.exports.signatures import Logits
 
 ALL = ("logits", "embedding", "image_bytes", "classify", "uncertainty")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def fresh_session():
-    """Once a module instead of once a test."""
-    keras.backend.clear_session(free_memory=False)
 
 
 @pytest.fixture(scope="module")
@@ -167,8 +163,8 @@ def test_bytes_may_end_in_zeros(predictor, images):
 
 
 def test_a_smaller_model_answers_alike_and_the_reports_are_kept(model, images, tmp_path):
-    published = exports.export(model, tmp_path, fold=True, shrink=True)
-    assert list(published.compressions) == ["shrink", "fold"]
+    published = exports.export(model, tmp_path, fold=True, remove_dead_units=True)
+    assert list(published.compressions) == ["remove_dead_units", "fold"]
     report = published.compressions["fold"]
     assert f"  fold: {report.bytes_before:,} bytes to {report.bytes_after:,}" in str(published)
     assert report.bytes_after < report.bytes_before
@@ -178,6 +174,37 @@ def test_a_smaller_model_answers_alike_and_the_reports_are_kept(model, images, t
 
 
 def test_uncertainty_is_asked_of_the_model_that_was_trained(model, tmp_path):
-    message = r"other things are dropped than in training\. Received: fold=True, shrink=False"
+    message = r"other things than in training\. Received: fold=True, remove_dead_units=False"
     with pytest.raises(ValueError, match=message):
         exports.export(model, tmp_path, fold=True, signatures=["uncertainty"])
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.5])
+def test_they_are_what_the_model_says_divided_by_the_temperature(small_model, flowers, temperature):
+    classifier = Classifier(small_model, None, None, temperature=temperature)
+    answer = Logits().answer(classifier, {"flower": tf.constant(flowers)})["logits"]
+    expected = small_model.predict(flowers, verbose=0) / temperature
+    np.testing.assert_allclose(answer, expected, rtol=1e-5, atol=1e-6)
+    probabilities = classifier.probabilities({"flower": tf.constant(flowers)})
+    np.testing.assert_allclose(tf.nn.softmax(answer), probabilities, rtol=1e-5)
+
+
+def test_of_a_model_that_gives_probabilities_they_are_the_logarithms(flowers):
+    dense = keras.layers.Dense(3, activation="softmax")
+    model = keras.Sequential([keras.Input((4,), name="flower"), dense])
+    features = {"flower": tf.constant(flowers)}
+    answer = Logits().answer(Classifier(model, None, None), features)["logits"]
+    expected = np.log(model.predict(flowers, verbose=0))
+    np.testing.assert_allclose(answer, expected, rtol=1e-5, atol=1e-6)
+    halved = Classifier(model, None, None, temperature=2.0).probabilities(features)
+    by_hand = flowers @ dense.kernel.numpy() / 2
+    by_hand = np.exp(by_hand) / np.exp(by_hand).sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(halved, by_hand, rtol=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_temperature_is_positive(small_model, temperature):
+    with pytest.raises(
+        ValueError, match=r"`temperature` must be a number in \(0, inf\)\. Received: temp.*="
+    ):
+        Classifier(small_model, None, None, temperature=temperature)
