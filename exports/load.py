@@ -2,7 +2,6 @@
 
 import os
 
-from ..core.checks import message
 from .blessing import Blessing
 from .errors import ExportError
 from .formats import open_format
@@ -57,7 +56,10 @@ def load(
         raise FileNotFoundError(f"Expected a version (1, 2, ...) in {root}. Received: none there")
     if label is not None:
         if version is not None:
-            raise ValueError(message("version", version, f"None with label={label!r}"))
+            raise ValueError(
+                "Pass either `version` or `label`. "
+                f"Received: version={version!r}, label={label!r}"
+            )
         given = labels(root)
         if label not in given:
             raise ExportError(f"Expected one of the labels {sorted(given)}. Received: {label!r}")

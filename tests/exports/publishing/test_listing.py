@@ -38,7 +38,7 @@ def test_versions_are_listed_with_their_facts(directory):
     assert third.blessing is None
     assert "without one" in third.problem
     assert fourth.blessing is None
-    assert "without ['saved_model.pb']" in fourth.problem
+    assert "['saved_model.pb'] missing" in fourth.problem
 
 
 def left(directory):
