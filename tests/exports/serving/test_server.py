@@ -6,7 +6,9 @@ import contextlib
 import json
 import logging
 import math
+import os
 import shutil
+import signal
 import socket
 import struct
 import sys
@@ -175,6 +177,19 @@ def test_malformed_request_gets_400_without_a_traceback(server, request_, caplog
         assert client.recv(1000).split()[1] == b"400"
     assert post(server).status_code == 200
     assert complaints(caplog) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_run_stops_at_a_signal(half_plus_three, number):
+    answers = []
+    server = Server(half_plus_three, port=0, blessed=False)
+
+    def ask_and_stop():
+        answers.append(post(server).json())
+        os.kill(os.getpid(), number)
+
+    server.run(threading.Thread(target=ask_and_stop).start)
+    assert answers == [{"predictions": [3.5]}]
 
 
 def test_internal_error_gets_500_and_a_traceback(half_plus_three, monkeypatch, caplog):
