@@ -17,8 +17,6 @@ from .rebuild import rebuild, unwrap_kernels
 from .report import Compression, LayerChange, Refusal, weights_of
 from .ties import Ties
 
-_MIXES = "is not known to keep its channels apart"
-
 
 class Removal:
     """The work of `shrink` on one model.
@@ -35,8 +33,8 @@ class Removal:
         self.roles = [(call, _role(call, self.graph)) for call in self.graph.calls]
         self.ties = Ties(self.graph, self.roles)
         self.removed = np.zeros(self.ties.count, bool)  # by group
-        self.touched: set[int] = set()
-        self.blocked: dict[int, str] = {}
+        self.touched: set[int] = set()  # layers whose bias has taken a constant
+        self.blocked: dict[int, str] = {}  # the reason why a group has to stay, by group
         self._run()
 
     def model(self) -> tuple[keras.Model, Compression]:
@@ -172,7 +170,7 @@ def _role(call: Call, graph: FlatGraph) -> Role:
     link = link_of(call)
     if link is not None and link.has_shape and graph.call_counts[id(call.operation)] > 1:
         return "is called several times"
-    return link or _MIXES
+    return link or "is not known to keep its channels apart"
 
 
 def _constants(
