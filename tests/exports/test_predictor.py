@@ -160,7 +160,7 @@ def test_integers_must_fit_into_short_floats(tmp_path):
 
 
 @pytest.mark.parametrize("file", ["variables.data-00000-of-00001", "variables.index"])
-def test_what_tensorflow_cannot_load_is_named(directory, file):
+def test_a_broken_saved_model_is_named(directory, file):
     path = directory / "1" / "variables" / file
     content = bytearray(path.read_bytes())
     for spoilt in (
@@ -195,7 +195,7 @@ def test_a_directory_without_versions_is_named(tmp_path):
         exports.load(tmp_path)
 
 
-def test_the_savedmodel_of_somebody_else_is_refused(tmp_path):
+def test_a_foreign_saved_model_is_refused(tmp_path):
     module = tf.Module()
     served = tf.function(lambda: {"y": tf.constant(1.0)}, input_signature=[])
     signatures = {"serving_default": served.get_concrete_function()}
@@ -206,7 +206,7 @@ def test_the_savedmodel_of_somebody_else_is_refused(tmp_path):
         exports.load(tmp_path, blessed=False)
 
 
-def test_it_says_what_it_is(directory):
+def test_repr(directory):
     assert repr(exports.load(directory)) == (
         "Predictor(version=1, inputs=(flower: float32 (None, 4)), "
         "classes=('iris', 'rose', 'Mädesüß'))"

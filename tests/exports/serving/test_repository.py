@@ -135,7 +135,7 @@ def test_a_version_that_cannot_answer_its_warmup_requests_is_not_served(saved, d
     assert answer(repository.get(MODEL)) == 2
     refused, served = repository.seen()
     assert (refused.version, served.version) == (3, 2)
-    assert "warmup requests that are answered. Received: number 2, InvalidArg" in refused.error
+    assert "Warmup request 2 fails: InvalidArg" in refused.error
 
 
 def test_a_version_needs_its_blessing(saved, directory):
