@@ -6,7 +6,7 @@ This package imports TensorFlow, but Keras only for functions that write or chan
 from .blessing import Blessing
 from .calibration import expected_calibration_error, fit_temperature
 from .checks import Checks
-from .compaction import Compaction, LayerChange, Refusal, fold_batch_norm, shrink
+from .compression import Compression, LayerChange, Refusal, fold_batch_norm, shrink
 from .errors import ExportError
 from .export import Export, export
 from .formats import ONNX, Format, LiteRT, OpenVINO
@@ -22,7 +22,7 @@ __all__ = [
     "ONNX",
     "Blessing",
     "Checks",
-    "Compaction",
+    "Compression",
     "Embedding",
     "Export",
     "ExportError",

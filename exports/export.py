@@ -14,7 +14,7 @@ from .blessing import bless
 from .card import check_card, write_card
 from .checks import Checks, check_data
 from .choice import choose_formats, choose_signatures
-from .compaction import Compaction, fold_batch_norm, row_seconds, shrink
+from .compression import Compression, fold_batch_norm, row_seconds, shrink
 from .formats import Format, check_formats, convert
 from .gates import Candidate, run_gates
 from .gates.sample import sample
@@ -61,7 +61,7 @@ class Export:
     version: int
     class_names: tuple[str, ...]
     signatures: Mapping[str, SignatureSpecs]
-    compressions: Mapping[str, Compaction]
+    compressions: Mapping[str, Compression]
     row_seconds: tuple[float, ...]
     sparsity: float
     formats: Mapping[str, int]
@@ -222,7 +222,7 @@ def _check_compression(signatures: Mapping[str, Signature], fold: bool, remove: 
 
 def _compress(
     classifier: "Classifier", fold: bool, remove_dead_units: bool
-) -> tuple[dict[str, Compaction], tuple[float, ...]]:
+) -> tuple[dict[str, Compression], tuple[float, ...]]:
     """Replace the served model by a smaller one; return the reports and the seconds of a row."""
     reports = {}
     if remove_dead_units:
@@ -249,7 +249,7 @@ def _servable(classifier: "Classifier", signatures: Iterable[Signature]) -> Serv
 
 
 def _made(
-    compressions: Mapping[str, Compaction], seconds: tuple[float, ...], sparsity: float
+    compressions: Mapping[str, Compression], seconds: tuple[float, ...], sparsity: float
 ) -> dict[str, Any]:
     """Return what the card says of the model as it was written."""
     made: dict[str, Any] = {"sparsity": sparsity}

@@ -44,7 +44,7 @@ def serve(*arguments):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_serves_an_export_until_it_is_told_to_stop(iris, number):
+def test_serves_an_export_until_a_signal(iris, number):
     directory, probabilities = iris
     with serve(directory) as process:
         url, *rest = process.stdout.readline().split(" ", 1)
@@ -64,7 +64,7 @@ def test_it_serves_an_export_until_it_is_told_to_stop(iris, number):
     assert err == "occam: version 1 of iris is served\n"
 
 
-def test_a_byte_that_was_changed_since_the_blessing_is_found(iris, tmp_path):
+def test_changed_byte_is_not_served(iris, tmp_path):
     directory = shutil.copytree(iris[0], tmp_path / "iris")
     repository = Repository(directory, "iris")
     repository.refresh()
@@ -79,7 +79,7 @@ def test_a_byte_that_was_changed_since_the_blessing_is_found(iris, tmp_path):
     assert "variables.data-00000-of-00001'], changed" in changed.seen()[0].error
 
 
-def test_what_cannot_be_served_is_one_line(tmp_path):
+def test_missing_directory_is_one_line(tmp_path):
     with serve(tmp_path / "nowhere") as process:
         out, err = process.communicate(timeout=300)
     assert (process.returncode, out) == (1, "")

@@ -6,7 +6,7 @@ from keras import layers
 
 from occam import exports, zoo
 from occam.exports.classifier import Classifier
-from occam.exports.compaction import row_seconds
+from occam.exports.compression import row_seconds
 from occam.exports.inference import Inputs, infer
 
 

@@ -45,7 +45,7 @@ def left(directory):
     return sorted(name for name in os.listdir(directory) if not name.endswith(".json"))
 
 
-def test_prune_removes_the_oldest_but_no_labeled_version_and_no_way_back(directory):
+def test_prune_keeps_labeled_and_rollback_versions(directory):
     for version in (1, 2):
         exports.promote(directory, version, label="stable")
     assert exports.prune(directory, 1) == [3]

@@ -1,4 +1,4 @@
-"""Both on models of the zoo, with everything in them that only does something in training."""
+"""Shrinking and folding on models of the zoo, with all layers that act in training only."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def model(request, give_weights):
     return model
 
 
-def test_shrunk_and_folded_they_answer_as_before(model, same_answers):
+def test_shrunk_and_folded_models_answer_as_before(model, same_answers):
     shrunk, report = exports.shrink(model)
     same_answers(model, shrunk)
     assert report.parameters_after < 0.85 * report.parameters_before

@@ -1,4 +1,4 @@
-"""Both on graphs that nobody has thought of."""
+"""Shrinking and folding on random graphs."""
 
 import keras
 import numpy as np
@@ -36,7 +36,7 @@ def convolution(kind, x, filters, activation):
 
 
 def applied(kind, x, units, activation):
-    """The tensor after one more step."""
+    """Return the tensor after one more layer."""
     if activation == "softmax" and 1 in (units, x.shape[-1]):
         activation = "sigmoid"  # Keras warns of a softmax over one unit
     if kind in ON_MAPS:
@@ -77,7 +77,7 @@ RECIPES = st.one_of(
 
 
 def read_nothing(model, seed):
-    """Takes away the weights out of some channels, too."""
+    """Zero the weights out of some channels."""
     generator = np.random.default_rng(seed)
     for layer in model.layers:
         if isinstance(layer, layers.Dense):
@@ -92,7 +92,9 @@ def read_nothing(model, seed):
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_answers_stay(give_weights, same_answers, recipe, end, dead, seed):
+def test_answers_stay_the_same_on_random_graphs(
+    give_weights, same_answers, recipe, end, dead, seed
+):
     maps, steps_ = recipe
     model = built(maps, steps_, end)
     give_weights(model, dead=dead, seed=seed)

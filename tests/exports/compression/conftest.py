@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def fresh_session():
-    """As for all exports, but without a garbage collection, which takes longer than most tests."""
+    """Clear the session without garbage collection, which takes longer than most tests."""
     keras.backend.clear_session(free_memory=False)
     yield
     keras.backend.clear_session(free_memory=False)
@@ -13,7 +13,7 @@ def fresh_session():
 
 @pytest.fixture
 def give_weights():
-    """Gives the layers of a model random weights, as if trained, and some units none at all."""
+    """Give the layers of a model random weights, and some units zeros only."""
 
     def give(model, dead=0.0, seed=0):
         generator = np.random.default_rng(seed)
@@ -43,7 +43,7 @@ def _drawn(weight, dead, generator):
 
 @pytest.fixture
 def same_answers():
-    """Checks that two models answer alike, relative to the largest answer."""
+    """Check that two models answer alike, relative to the largest answer."""
 
     def check(model, other, rtol=1e-5, seed=1):
         generator = np.random.default_rng(seed)
@@ -64,7 +64,7 @@ def _answers(model, inputs) -> list[np.ndarray]:
 
 @pytest.fixture
 def set_weights():
-    """Sets the weights of a layer that is named, by their names."""
+    """Set weights of a layer by name."""
 
     def assign(model, name, **arrays):
         layer = model.get_layer(name)

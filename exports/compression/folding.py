@@ -1,17 +1,15 @@
-"""`Folding`: finds the kernel that a batch normalization can become part of."""
+"""Folding of batch normalization: find the kernel that it can become part of."""
 
 import keras
 import numpy as np
+from keras import KerasTensor
 
-from .elementwise import is_identity
-from .graph import Graph, Step, Value
+from ...core.model_graph import Call, FlatGraph
+from .calls import channels_of
 from .kernels import Kernel, kernel_of, numbers
-from .links import link_of
-from .rebuild import rebuild
-from .report import Compaction, LayerChange, Refusal, weights_of
-from .wrappers import unwrap
-
-__all__ = ["Folding"]
+from .links import is_identity, link_of
+from .rebuild import rebuild, unwrap_kernels
+from .report import Compression, LayerChange, Refusal, weights_of
 
 _LINEAR = (
     keras.layers.Flatten,
@@ -25,21 +23,21 @@ class Folding:
     """The work of `fold_batch_norm` on one model.
 
     Args:
-        model: a functional or Sequential model.
+        model: A functional or Sequential model.
     """
 
     def __init__(self, model: keras.Model):
-        self.graph = Graph(model)
-        unwrap(self.graph)
+        self.graph = FlatGraph(model)
+        unwrap_kernels(self.graph)
         self.kernels: dict[int, Kernel] = {}
-        self.folded: list[tuple[Step, Step]] = []  # the normalization, and where it went
+        self.folded: list[tuple[Call, Call]] = []  # the normalization, and where it went
         self.refused: list[Refusal] = []
-        for step in list(self.graph.steps):
-            if type(step.operation) is keras.layers.BatchNormalization:
-                self._fold(step)
+        for call in list(self.graph.calls):
+            if type(call.operation) is keras.layers.BatchNormalization:
+                self._fold(call)
 
-    def model(self) -> tuple[keras.Model, Compaction]:
-        """The folded model, and what was done."""
+    def model(self) -> tuple[keras.Model, Compression]:
+        """Return the folded model and the report."""
         changes = {key: kernel.change() for key, kernel in self.kernels.items()}
         smaller, copies = rebuild(self.graph, changes, {})
         described = []
@@ -54,29 +52,29 @@ class Folding:
                 )
             )
         before, after = weights_of(self.graph.model), weights_of(smaller)
-        return smaller, Compaction(
+        return smaller, Compression(
             tuple(described), tuple(self.refused), before[0], after[0], before[1], after[1]
         )
 
-    def _fold(self, step: Step) -> None:
-        why = self._unfit(step) or self._into_before(step)
-        if why and not self._unfit(step):
-            after = self._into_after(step)
+    def _fold(self, call: Call) -> None:
+        why = self._unfit(call) or self._into_before(call)
+        if why and not self._unfit(call):
+            after = self._into_after(call)
             why = after and f"{why}, and {after}"
         if why:
-            channels = step.inputs[0].shape[-1] or 0
-            self.refused.append(Refusal(step.path, step.kind, channels, why))
+            channels = call.inputs[0].shape[-1] or 0
+            self.refused.append(Refusal(call.path, call.kind, channels, why))
 
-    def _unfit(self, step: Step) -> str | None:
-        if why := self.graph.shared.get(id(step.operation)):
+    def _unfit(self, call: Call) -> str | None:
+        if why := self.graph.shared.get(id(call.operation)):
             return why
-        last = step.operation.axis in (-1, len(step.inputs[0].shape) - 1)
+        last = call.operation.axis in (-1, len(call.inputs[0].shape) - 1)
         return None if last else "normalizes another axis than the last"
 
-    def _into_before(self, step: Step) -> str | None:
-        """Folds into the kernel before; or says why not."""
+    def _into_before(self, call: Call) -> str | None:
+        """Fold into the kernel before, or return the reason why not."""
         makers = self.graph.makers()
-        value, maker = step.inputs[0], makers.get(step.inputs[0])
+        value, maker = call.inputs[0], makers.get(call.inputs[0])
         while maker and is_identity(maker) and self._only_read_once(value):
             value = maker.inputs[0]
             maker = makers.get(value)
@@ -90,16 +88,16 @@ class Folding:
             return f"{name} before it {kernel}"
         if maker.operation.activation is not keras.activations.linear:
             return f"{name} before it has an activation"
-        scale, shift = _affine(step.operation)
+        scale, shift = _affine(call.operation)
         kernel.scale_units(scale)
         kernel.bias = kernel.bias * scale + shift
-        self._done(step, maker, kernel)
+        self._done(call, maker, kernel)
         return None
 
-    def _into_after(self, step: Step) -> str | None:
-        """Folds into the kernel after; or says why not."""
-        scale, shift = _affine(step.operation)
-        value = step.outputs[0]
+    def _into_after(self, call: Call) -> str | None:
+        """Fold into the kernel after, or return the reason why not."""
+        scale, shift = _affine(call.operation)
+        value = call.outputs[0]
         while True:
             if not self._only_read_once(value):
                 return "what it returns is read by several, or is an output"
@@ -118,35 +116,35 @@ class Folding:
             return f"{name} after it pads its input with zeros"
         kernel.add_constants(shift)
         kernel.scale_channels(scale)
-        self._done(step, reader, kernel)
+        self._done(call, reader, kernel)
         return None
 
-    def _passes(self, step: Step) -> np.ndarray | None:
-        """The channel that each of the output comes from, if a step lets `s x + t` through."""
-        if is_identity(step):
-            return np.arange(step.outputs[0].channels)
-        link = link_of(step) if type(step.operation) in _LINEAR else None
+    def _passes(self, call: Call) -> np.ndarray | None:
+        """Return the source of each output channel if a call lets `s x + t` through."""
+        if is_identity(call):
+            return np.arange(channels_of(call.outputs[0]))
+        link = link_of(call) if type(call.operation) in _LINEAR else None
         return link.sources[0] if link else None
 
-    def _only_read_once(self, value: Value) -> bool:
-        reads = sum(step.inputs.count(value) for step in self.graph.steps)
+    def _only_read_once(self, value: KerasTensor) -> bool:
+        reads = sum(call.inputs.count(value) for call in self.graph.calls)
         return reads == 1 and value not in self.graph.outputs
 
-    def _kernel(self, step: Step) -> Kernel | str:
-        if why := self.graph.shared.get(id(step.operation)):
+    def _kernel(self, call: Call) -> Kernel | str:
+        if why := self.graph.shared.get(id(call.operation)):
             return why
-        key = id(step.operation)
-        kernel = self.kernels.get(key) or kernel_of(step.operation)
+        key = id(call.operation)
+        kernel = self.kernels.get(key) or kernel_of(call.operation)
         return "has no kernel that it could become part of" if kernel is None else kernel
 
-    def _done(self, norm: Step, into: Step, kernel: Kernel) -> None:
+    def _done(self, norm: Call, into: Call, kernel: Kernel) -> None:
         self.kernels[id(into.operation)] = kernel
         self.folded.append((norm, into))
         self.graph.remove(norm)
 
 
 def _affine(layer: keras.layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
-    """The `s` and `t` of `s x + t`, which a batch normalization is in inference."""
+    """Return `s` and `t` of the `s x + t` that a batch normalization is in inference."""
     mean, variance = numbers(layer.moving_mean), numbers(layer.moving_variance)
     scale = 1 / np.sqrt(variance + layer.epsilon)
     if layer.gamma is not None:

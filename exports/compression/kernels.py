@@ -1,4 +1,4 @@
-"""`Kernel`: the weights between the channels of a layer's input and its units, as arrays."""
+"""Kernels: the weights between the channels of a layer's input and its units, as arrays."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,18 +6,18 @@ from typing import Any
 import keras
 import numpy as np
 
-__all__ = ["Change", "DepthwiseKernel", "Kernel", "kernel_of", "numbers"]
+from ...core.layer_kinds import Kind, kind_of
 
 _LAYERS = keras.layers
 
 
 @dataclass
 class Change:
-    """What is to be different in the copy of a layer.
+    """The difference between a layer and its copy.
 
     Args:
-        config: entries of its config.
-        weights: arrays by the name of the weight; empty to keep all.
+        config: Changed entries of the config.
+        weights: Arrays by the name of the weight; empty to keep all.
     """
 
     config: dict[str, Any] = field(default_factory=dict)
@@ -30,10 +30,11 @@ class Kernel:
         y[u] = activation(bias[u] + sum_k sum_c weights[k, c, u] x_k[c])
 
     Args:
-        layer: of Keras, built.
+        layer: A built layer of Keras.
 
-    Shapes: `weights` is `(taps, channels, units)`, a tap a place of the window, one for a dense
-    layer; `bias` is `(units,)`, zeros if the layer has none.
+    Attributes:
+        weights: `(taps, channels, units)`; a tap is a place of the window, a dense layer has one.
+        bias: `(units,)`, zeros if the layer has none.
     """
 
     names = ("kernel",)
@@ -56,51 +57,51 @@ class Kernel:
     @property
     def transposed(self) -> bool:
         """Whether it is a transposed convolution."""
-        return type(self.layer) in _TRANSPOSED
+        return kind_of(self.layer) is Kind.TRANSPOSED_CONVOLUTION
 
     @property
     def grouped(self) -> bool:
-        """Whether a unit sees some of the channels only."""
+        """Whether a unit reads some of the channels only."""
         return getattr(self.layer, "groups", 1) > 1
 
     @property
     def sees_padding(self) -> bool:
-        """Whether a unit at the border sees zeros where others see the input."""
+        """Whether a unit at the border reads zeros from outside the input."""
         if isinstance(self.layer, _LAYERS.Dense):
             return False
         ones = all(size == 1 for size in self.layer.kernel_size)
         return self.transposed or not (ones or self.layer.padding == "valid")
 
     def unit_sizes(self) -> np.ndarray:
-        """The largest weight into each unit, `(units,)`."""
+        """Return the largest magnitude of a weight into each unit, `(units,)`."""
         return np.abs(self.weights).max(axis=(0, 1))
 
     def channel_sizes(self) -> np.ndarray:
-        """The largest weight out of each channel, `(channels,)`."""
+        """Return the largest magnitude of a weight out of each channel, `(channels,)`."""
         return np.abs(self.weights).max(axis=(0, 2))
 
     def clear_units(self, which: np.ndarray) -> None:
-        """Sets the weights into units to 0."""
+        """Set the weights into units to 0."""
         self.weights[:, :, which] = 0
 
     def clear_channels(self, which: np.ndarray) -> None:
-        """Sets the weights out of channels to 0."""
+        """Set the weights out of channels to 0."""
         self.weights[:, which] = 0
 
     def add_constants(self, constants: np.ndarray) -> None:
-        """Adds to the bias what channels of constant values, `(channels,)`, add to each unit."""
+        """Add the contribution of channels with constant values, `(channels,)`, to the bias."""
         self.bias = self.bias + np.einsum("c,kcu->u", constants, self.weights)
 
     def scale_units(self, scale: np.ndarray) -> None:
-        """Multiplies all weights into each unit, but not the bias."""
+        """Multiply the weights into each unit, but not the bias."""
         self.weights = self.weights * scale
 
     def scale_channels(self, scale: np.ndarray) -> None:
-        """Multiplies all weights out of each channel."""
+        """Multiply the weights out of each channel."""
         self.weights = self.weights * scale[:, None]
 
     def change(self, channels: np.ndarray | None = None, units: np.ndarray | None = None) -> Change:
-        """The layer with these arrays, and only with some channels and units, boolean masks."""
+        """Return the change to these arrays, with some channels and units only, boolean masks."""
         kernel = self.weights
         kernel = kernel if channels is None else kernel[:, channels]
         kernel = kernel if units is None else kernel[:, :, units]
@@ -116,7 +117,7 @@ class Kernel:
         if self.layer.use_bias or bias.any():
             change.config["use_bias"] = True
             change.weights["bias"] = bias
-        # Nothing is drawn that is overwritten at once, nor a constant of another shape refused.
+        # an initializer would draw for nothing, and a constant may have another shape
         change.config |= {f"{name}_initializer": "zeros" for name in (*self.names, "bias")}
         return change
 
@@ -126,8 +127,9 @@ class SeparableKernel(Kernel):
 
         y[u] = activation(bias[u] + sum_k sum_c sum_m depthwise[k, c, m] weights[c, m, u] x_k[c])
 
-    Shapes: `depthwise` is `(taps, channels, multiplier)`, `weights` is
-    `(channels, multiplier, units)`.
+    Attributes:
+        depthwise: `(taps, channels, multiplier)`.
+        weights: `(channels, multiplier, units)`.
     """
 
     names = ("depthwise", "pointwise")
@@ -141,7 +143,7 @@ class SeparableKernel(Kernel):
         self.weights = pointwise.reshape(*depthwise.shape[-2:], -1)
 
     def _through(self) -> np.ndarray:
-        """The largest depthwise weight of each channel in between, `(channels, multiplier)`."""
+        """Return the largest depthwise weight of each inner channel, `(channels, multiplier)`."""
         return np.abs(self.depthwise).max(axis=0)
 
     def unit_sizes(self) -> np.ndarray:
@@ -174,11 +176,12 @@ class SeparableKernel(Kernel):
 
 
 class DepthwiseKernel(Kernel):
-    """The kernel of a depthwise convolution: unit `c * multiplier + m` sees channel `c` only.
+    """The kernel of a depthwise convolution: unit `c * multiplier + m` reads channel `c` only.
 
         y[c, m] = activation(bias[c, m] + sum_k weights[k, c, m] x_k[c])
 
-    Shapes: `weights` is `(taps, channels, multiplier)`.
+    Attributes:
+        weights: `(taps, channels, multiplier)`.
     """
 
     names = ("depthwise",)
@@ -206,22 +209,21 @@ class DepthwiseKernel(Kernel):
         return self._with_bias(Change({}, {"kernel": kernel}), units)
 
 
-_TRANSPOSED = (_LAYERS.Conv1DTranspose, _LAYERS.Conv2DTranspose, _LAYERS.Conv3DTranspose)
-_KERNELS: dict[type, type[Kernel]] = {
-    **dict.fromkeys((_LAYERS.Dense, _LAYERS.Conv1D, _LAYERS.Conv2D, _LAYERS.Conv3D), Kernel),
-    **dict.fromkeys(_TRANSPOSED, Kernel),
-    **dict.fromkeys((_LAYERS.SeparableConv1D, _LAYERS.SeparableConv2D), SeparableKernel),
-    **dict.fromkeys((_LAYERS.DepthwiseConv1D, _LAYERS.DepthwiseConv2D), DepthwiseKernel),
+_KERNELS: dict[str, type[Kernel]] = {
+    "Dense": Kernel,
+    **dict.fromkeys((*Kind.CONVOLUTION.value, *Kind.TRANSPOSED_CONVOLUTION.value), Kernel),
+    **dict.fromkeys(Kind.SEPARABLE_CONVOLUTION.value, SeparableKernel),
+    **dict.fromkeys(Kind.DEPTHWISE_CONVOLUTION.value, DepthwiseKernel),
 }
 
 
 def kernel_of(layer: Any) -> Kernel | str | None:
-    """The kernel of a layer of Keras, why it must not be changed, or `None` if it has none.
+    """Return the kernel of a layer, the reason why it must not change, or `None` if it has none.
 
-    A subclass may compute something else, and counts as a layer without.
+    A subclass of a Keras layer may compute something else, and counts as a layer without a kernel.
     """
-    made_by = _KERNELS.get(type(layer))
-    if made_by is None:
+    made_by = _KERNELS.get(type(layer).__name__)
+    if made_by is None or kind_of(layer, exact=True) is None:
         return None
     if layer.quantization_mode is not None:
         return "is quantized"
@@ -233,5 +235,5 @@ def kernel_of(layer: Any) -> Kernel | str | None:
 
 
 def numbers(weight: Any) -> np.ndarray:
-    """A copy of a weight in float64."""
+    """Return a copy of a weight in float64."""
     return np.array(keras.ops.convert_to_numpy(weight), "float64")

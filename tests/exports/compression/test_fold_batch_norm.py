@@ -82,7 +82,7 @@ def test_into_the_kernel_after(kernel, give_weights, same_answers):
     same_answers(model, folded)
 
 
-def test_before_padding_only_without_a_shift(give_weights, set_weights, same_answers):
+def test_padding_after_it_allows_no_shift(give_weights, set_weights, same_answers):
     model = functional((6, 6, 3), norm(), layers.Conv2D(4, 3, padding="same", name="conv"))
     give_weights(model)
     _, report = exports.fold_batch_norm(model)
@@ -109,7 +109,7 @@ def test_small_variances(variance, give_weights, set_weights):
     np.testing.assert_allclose(folded(x), model(x), rtol=0, atol=1e-5 * scale)
 
 
-def test_several_in_a_row_go_into_one_kernel(give_weights, same_answers):
+def test_several_in_a_row_fold_into_one_kernel(give_weights, same_answers):
     stack = [layers.BatchNormalization() for _ in range(3)]
     model = functional((4,), layers.Dense(3), *stack)
     give_weights(model)
@@ -118,7 +118,7 @@ def test_several_in_a_row_go_into_one_kernel(give_weights, same_answers):
     same_answers(model, folded)
 
 
-def test_a_wrapper_of_the_training_is_taken_off(give_weights, same_answers):
+def test_wrapper_that_acts_in_training_only_is_taken_off(give_weights, same_answers):
     conv = zoo.layers.DropConnect(layers.Conv1D(4, 3, padding="same"), 0.2, name="conv")
     model = functional((6, 3), conv, norm(), layers.ReLU())
     give_weights(model)
@@ -161,7 +161,7 @@ def refused(case):
         ("grouped", "re_lu (ReLU) before it has no kernel that it could become part of, and conv"),
     ],
 )
-def test_what_is_not_folded_says_why(case, why, give_weights, same_answers):
+def test_report_says_why_a_layer_was_not_folded(case, why, give_weights, same_answers):
     model = refused(case)
     give_weights(model)
     folded, report = exports.fold_batch_norm(model)
@@ -171,7 +171,7 @@ def test_what_is_not_folded_says_why(case, why, give_weights, same_answers):
     same_answers(model, folded, rtol=0)
 
 
-def test_the_model_is_left_as_it_was(give_weights):
+def test_original_model_is_unchanged(give_weights):
     model = functional((4,), layers.Dense(3), norm())
     give_weights(model)
     before = [array.copy() for array in model.get_weights()]
@@ -181,12 +181,12 @@ def test_the_model_is_left_as_it_was(give_weights):
         np.testing.assert_array_equal(old, new)
 
 
-def test_a_model_without_a_graph_is_refused():
-    with pytest.raises(ValueError, match="Expected a functional model, or a Sequential one"):
+def test_model_without_a_graph_is_refused():
+    with pytest.raises(ValueError, match="`model` must be a functional model, or a Sequential one"):
         exports.fold_batch_norm(keras.Sequential([norm()]))
 
 
-def test_an_inner_model(give_weights, same_answers):
+def test_inner_model_is_inlined(give_weights, same_answers):
     inner = functional((6, 3), layers.Conv1D(4, 3), norm(), layers.ReLU())
     inputs = keras.Input((6, 3))
     model = keras.Model(inputs, ops.mean(inner(inputs), axis=1))
