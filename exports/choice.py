@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from ..core.checks import check_one_of, check_type
 from .errors import ExportError
@@ -17,6 +17,8 @@ from .signatures import (
     Uncertainty,
 )
 
+T = TypeVar("T", Signature, Format)
+
 _SIGNATURES: dict[str, Callable[[], Signature]] = {
     kind.name: kind
     for kind in (ServingDefault, Logits, Embedding, ImageBytes, Classify, Uncertainty)
@@ -28,15 +30,6 @@ _FORMATS: dict[str, Callable[[], Format]] = {
     "onnx": ONNX,
     "openvino": OpenVINO,
 }
-
-
-class Named(Protocol):
-    """An object with a name."""
-
-    name: str
-
-
-T = TypeVar("T", bound=Named)
 
 
 def choose_signatures(signatures: Sequence[str | Signature]) -> dict[str, Signature]:

@@ -57,8 +57,7 @@ def load(
     if label is not None:
         if version is not None:
             raise ValueError(
-                "Pass either `version` or `label`. "
-                f"Received: version={version!r}, label={label!r}"
+                f"Pass either `version` or `label`. Received: version={version!r}, label={label!r}"
             )
         given = labels(root)
         if label not in given:

@@ -74,9 +74,7 @@ def replay(
             ask(signature, features)
         except Exception as error:  # an answer may fail with anything
             said = reason(error) if isinstance(error, tf.errors.OpError) else error
-            raise ValueError(
-                f"Expected warmup requests that are answered. Received: number {number}, {said}"
-            ) from error
+            raise ValueError(f"Warmup request {number} fails: {said}") from error
     return len(records)
 
 
@@ -110,14 +108,14 @@ def _log(signature: str, features: Features) -> Any:
 def _request(log: Any) -> tuple[str, dict[str, np.ndarray]]:
     kind = log.WhichOneof("log_type")
     if kind not in ("predict_log", "classify_log", "regress_log"):
-        raise ValueError(f"expected a request of Predict, Classify or Regress, not {kind}")
+        raise ValueError(f"Expected Predict, Classify or Regress. Received: {kind}")
     request = getattr(log, kind).request
     signature = request.model_spec.signature_name or SIGNATURE
     if kind == "predict_log":
         return signature, {name: tf.make_ndarray(proto) for name, proto in request.inputs.items()}
     examples = request.input.example_list.examples
     if not examples:
-        raise ValueError(f"expected examples in the request of {signature!r}, not none")
+        raise ValueError(f"Expected examples for {signature!r}. Received: none")
     serialized = [example.SerializeToString(deterministic=True) for example in examples]
     return signature, {"inputs": np.array(serialized, dtype=object)}
 
@@ -132,11 +130,13 @@ def _check(
 ) -> None:
     """Raise unless names and dtypes are those of the signature: a server converts nothing."""
     if signature not in inputs:
-        raise ValueError(f"expected one of the signatures {sorted(inputs)}, not {signature!r}")
+        raise ValueError(
+            f"Expected one of the signatures {sorted(inputs)}. Received: {signature!r}"
+        )
     expected = {name: spec.dtype.name for name, spec in inputs[signature].items()}
     received = {name: _dtype(array) for name, array in features.items()}
     if received != expected:
-        raise ValueError(f"expected the inputs {expected} of {signature!r}, not {received}")
+        raise ValueError(f"Expected the inputs {expected} of {signature!r}. Received: {received}")
 
 
 def _dtype(array: np.ndarray) -> str:

@@ -56,7 +56,7 @@ def test_the_json_holds_signatures_figures_checksums_and_gates(version):
         assert content[key] == blessing[key]
 
 
-def test_the_card_says_how_sparse_it_is_and_what_was_made_smaller(tmp_path):
+def test_the_card_holds_sparsity_and_compressions(tmp_path):
     model = keras.Sequential(
         [
             keras.Input((2,), name="x"),
@@ -78,7 +78,7 @@ def test_the_card_says_how_sparse_it_is_and_what_was_made_smaller(tmp_path):
     assert " ms to " in str(published)
 
 
-def test_what_had_nothing_to_do_says_so(small_model, tmp_path):
+def test_a_compression_without_effect_says_so(small_model, tmp_path):
     published = exports.export(small_model, tmp_path, remove_dead_units=True)
     assert "  remove_dead_units: nothing found to do, " in str(published)
 
@@ -91,9 +91,7 @@ def test_what_had_nothing_to_do_says_so(small_model, tmp_path):
         ({1: "x"}, r"`card` must have names as keys\. Received: \[1\]"),
     ],
 )
-def test_what_is_no_json_is_refused_before_anything_is_written(
-    card, message, small_model, tmp_path
-):
+def test_a_card_that_is_not_json_is_refused_before_writing(card, message, small_model, tmp_path):
     with pytest.raises(ValueError, match=message):
         exports.export(small_model, tmp_path / "model", card=card)
     assert not (tmp_path / "model").exists()

@@ -13,7 +13,7 @@ def test_another_backend_is_refused(small_model, monkeypatch):
         Classifier(small_model, None, None)
 
 
-def test_what_is_no_model_is_refused():
+def test_only_models_are_exported():
     with pytest.raises(
         exports.ExportError, match=r"`model` must be a keras\.Model\. Received: Dense"
     ):

@@ -165,7 +165,7 @@ def test_a_wrong_argument_is_named_before_anything_is_written(
     assert not directory.exists()
 
 
-def test_where_nothing_can_be_written_nothing_is(small_model, tmp_path):
+def test_an_unwritable_directory_is_refused(small_model, tmp_path):
     file = tmp_path / "afile"
     file.write_text("mine")
     for directory, why in ((file, "a file"), (file / "x", "Not a directory"), ("/proc/x", "No ")):

@@ -97,7 +97,7 @@ def test_a_wrapped_or_pooled_last_layer_is_found(last, expected):
     assert means_logits(model_with(*last), 3) is expected
 
 
-def test_operations_are_found_as_layers_are():
+def test_the_last_operation_counts_like_a_layer():
     inputs = keras.Input((4, 3))
     steps = layers.TimeDistributed(softmax())(inputs)
     assert means_logits(keras.Model(inputs, steps[:, -1]), 3) is False
@@ -114,13 +114,13 @@ def test_operations_are_found_as_layers_are():
         ([DropConnect(layers.Dense(3, activation="tanh"), 0.5)], "Received: Dense .* with tanh"),
     ],
 )
-def test_a_wrapper_that_answers_otherwise_is_not_looked_into(last, received):
+def test_a_wrapper_that_changes_the_output_hides_its_layer(last, received):
     model = model_with(*last)
     with pytest.raises(exports.ExportError, match=received):
         means_logits(model, model.output_shape[-1])
 
 
-def test_looking_into_a_wrapper_changes_nothing():
+def test_trying_a_wrapper_changes_no_weight():
     model = model_with(layers.SpectralNormalization(layers.Dense(3)))
     before = [weight.numpy() for weight in model.weights]
     means_logits(model, 3)
@@ -151,7 +151,7 @@ def test_another_activation_asks_for_from_logits(last, units, message):
         means_logits(model_with(last), units)
 
 
-def test_from_logits_overrules_what_the_layer_says(tmp_path):
+def test_from_logits_overrules_the_activation(tmp_path):
     model = model_with(layers.Dense(3), layers.ReLU())
     exports.export(model, tmp_path, from_logits=True)
     answer = exports.load(tmp_path).predict(np.ones((1, 4)))
@@ -343,7 +343,7 @@ def test_outputs_are_served_as_the_loss_takes_them(loss, units, activation, from
 
 
 @pytest.mark.parametrize("loss", [None, own_loss])
-def test_one_linear_output_without_a_loss_of_keras_has_to_be_explained(loss):
+def test_one_linear_output_without_a_loss_of_keras_needs_from_logits(loss):
     model = compiled(loss, 1)
     with pytest.raises(exports.ExportError, match=r"one linear output is.* pass from_logits=True"):
         Classifier(model, None, None)

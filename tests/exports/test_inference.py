@@ -101,7 +101,7 @@ def test_a_recurrent_layer_that_drops_is_exported(shape, build, tmp_path):
     assert predictor.call("embedding", x=x)["embedding"].shape[0] == 4
 
 
-def test_one_that_preprocesses_is_exported(tmp_path):
+def test_a_recurrent_preprocessing_is_exported(tmp_path):
     reading = keras.Sequential([keras.Input((5, 2), name="x"), layers.GRU(4, dropout=0.5)])
     model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="softmax")])
     exports.export(model, tmp_path, preprocessing=reading)
@@ -110,7 +110,7 @@ def test_one_that_preprocesses_is_exported(tmp_path):
     np.testing.assert_allclose(answer, expected, atol=1e-6)
 
 
-def test_the_same_model_still_drops_where_it_is_asked_how_sure_it_is(tmp_path):
+def test_a_recurrent_model_still_drops_in_uncertainty(tmp_path):
     keras.utils.set_random_seed(0)
     gru = layers.GRU(4, dropout=0.3, recurrent_dropout=0.4)
     model = keras.Sequential([keras.Input((5, 2), name="x"), gru, layers.Dense(3)])

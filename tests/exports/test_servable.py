@@ -234,7 +234,7 @@ def test_a_table_read_from_a_file_needs_it_no_more(tmp_path):
     assert answer["y"].numpy().tolist() == [1, -1, 0]
 
 
-def test_what_is_no_table_has_no_entries():
+def test_a_variable_is_not_a_table():
     assert Table.of(tf.Variable(1.0).handle) is None
 
 

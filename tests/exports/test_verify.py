@@ -24,7 +24,7 @@ def version(published, tmp_path):
     return shutil.copytree(published / "1", tmp_path / "1")
 
 
-def test_what_lies_there_is_what_was_blessed(version):
+def test_an_untouched_version_passes(version):
     results = exports.verify(version.parent, 1)
     assert [result.name for result in results] == [
         "checksums",
@@ -147,7 +147,7 @@ def spoil(version, **changes):
         ),
     ],
 )
-def test_a_blessing_that_is_none_is_refused(version, changes, message):
+def test_an_invalid_blessing_is_refused(version, changes, message):
     spoil(version, **changes)
     with pytest.raises(exports.ExportError, match=message):
         exports.load(version.parent)
@@ -155,7 +155,7 @@ def test_a_blessing_that_is_none_is_refused(version, changes, message):
         exports.verify(version.parent, 1)
 
 
-def test_without_a_blessing_it_is_loaded_only_if_told(version):
+def test_a_version_without_a_blessing_is_loaded_only_on_request(version):
     os.remove(version / "blessing.json")
     with pytest.raises(exports.ExportError, match="Expected a version with a blessing"):
         exports.load(version.parent)
@@ -163,6 +163,6 @@ def test_without_a_blessing_it_is_loaded_only_if_told(version):
     assert answer["label"] == ["ant"]
 
 
-def test_a_version_that_is_not_there(version):
+def test_a_missing_version(version):
     with pytest.raises(FileNotFoundError, match="Received: 2, missing"):
         exports.verify(version.parent, 2)

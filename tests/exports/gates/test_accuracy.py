@@ -19,7 +19,7 @@ def data(good):
     return features, answer["class_id"], answer["label"]
 
 
-def test_without_data_there_is_nothing_to_measure(good):
+def test_without_data_metric_is_skipped(good):
     assert metric(good) is None
 
 
@@ -74,7 +74,7 @@ def judged(good):
     )
 
 
-def test_without_a_model_or_data_there_is_nothing_to_compare(judged):
+def test_without_a_model_or_data_agreement_is_skipped(judged):
     assert agreement(with_checks(judged, data=None)) is None
     assert agreement(dataclasses.replace(judged, expected=None)) is None
 
@@ -103,7 +103,7 @@ def test_class_ids_are_counted(judged):
     assert agreement(with_checks(judged, min_agreement=0.96)).passed
 
 
-def test_a_rise_of_the_likelihood_is_found_by_hand(judged):
+def test_the_nll_increase_is_that_computed_by_hand(judged):
     features, labels = judged.checks.data
 
     def surer(features):
@@ -120,7 +120,7 @@ def test_a_rise_of_the_likelihood_is_found_by_hand(judged):
     assert f"{ours - theirs:+.4f} nats" in result.detail
 
 
-def test_what_eight_bits_cannot_tell_apart_counts_the_same(judged, monkeypatch):
+def test_probabilities_below_half_an_8_bit_step_count_the_same(judged, monkeypatch):
     ask = judged.predictor.predict
     features, labels = judged.checks.data
     wrong = (labels + 1) % 3

@@ -10,12 +10,12 @@ from occam.exports.gates import GATES, GateResult, gates_for, run_gates
 from occam.exports.gates.gate import gate, passed
 
 
-def test_all_gates_that_have_something_to_look_at_are_passed(good):
+def test_a_good_candidate_passes_every_gate(good):
     names = [result.name for result in run_gates(good)]
     assert names == ["purity", "determinism", "state", "batches", "labels", "size", "loading"]
 
 
-def test_the_first_closed_gate_is_named_and_those_after_it_are_not_asked(good):
+def test_the_first_failure_is_named_and_ends_the_run(good):
     def closed(candidate):
         return GateResult("closed", False, "Expected spring. Received: winter")
 
@@ -50,7 +50,7 @@ def test_a_gate_is_registered_by_its_name_and_once(good, monkeypatch):
 
 
 @pytest.mark.parametrize("format", [None, "onnx"])
-def test_a_gate_that_raises_is_named_with_its_reason_in_one_line(write, module, format):
+def test_a_gate_that_raises_is_named_in_one_line(write, module, format):
     def answer(m, x):
         with tf.control_dependencies([tf.debugging.assert_less(tf.shape(x)[0], 2, "too many")]):
             return module.answer(m, tf.identity(x))
@@ -63,7 +63,7 @@ def test_a_gate_that_raises_is_named_with_its_reason_in_one_line(write, module, 
     assert "\n" not in str(caught.value)
 
 
-def test_a_gate_that_refuses_by_an_error_of_ours_keeps_its_message(good):
+def test_an_export_error_of_a_gate_keeps_its_message(good):
     data = ({"x": np.ones((2, 2), "float32")}, ["dog", "ant"])
     judged = dataclasses.replace(
         good, checks=exports.Checks(data=data), expected=lambda f: np.ones((2, 3))

@@ -19,7 +19,7 @@ def fresh_session():
     """Nothing here is Keras': there is no session to clear around each test."""
 
 
-def test_what_needs_no_keras_loads(good):
+def test_a_version_loads_without_keras(good):
     assert loading(good).passed
 
 
@@ -129,7 +129,7 @@ def check_records(candidate, *records):
     return warmup(candidate)
 
 
-def test_without_requests_there_is_nothing_to_look_at(good):
+def test_without_requests_the_gate_is_skipped(good):
     assert warmup(good) is None
 
 
@@ -147,35 +147,35 @@ def test_one_request_is_answered(copy):
 @pytest.mark.parametrize(
     ("asked", "received"),
     [
-        (("logits", {"x": ROW}), r"expected one of the signatures \['serving_default'\], not 'log"),
-        (("serving_default", {"y": ROW}), r"{'x': 'float32'} .*, not {'y': 'float32'}"),
-        (("serving_default", {"x": ROW.astype("float64")}), "not {'x': 'float64'}"),
+        (("logits", {"x": ROW}), r"one of the signatures \['serving_default'\]\. Received: 'log"),
+        (("serving_default", {"y": ROW}), r"{'x': 'float32'} .* Received: {'y': 'float32'}"),
+        (("serving_default", {"x": ROW.astype("float64")}), "Received: {'x': 'float64'}"),
         (("serving_default", {"x": np.ones((1, 3), "float32")}), r"expected the shape \(None, 2\)"),
     ],
 )
 def test_a_request_that_gets_an_error_fails(copy, asked, received):
     result = check(copy, ("serving_default", {"x": ROW}), asked)
     assert (result.name, result.passed) == ("warmup", False)
-    assert result.detail.startswith("Expected warmup requests that are answered. Received: number")
-    assert re.search(f"number 2, .*{received}", result.detail)
+    assert result.detail.startswith("Warmup request 2 fails: ")
+    assert re.search(received, result.detail)
 
 
 @pytest.mark.parametrize(
     ("record", "received"),
     [
-        (b"\xff", "number 1, Error parsing message"),
-        (b"", "number 1, expected a request of Predict, Classify or Regress, not None"),
+        (b"\xff", "request 1 fails: Error parsing message"),
+        (b"", "request 1 fails: Expected Predict, Classify or Regress. Received: None"),
         (
             prediction_log_pb2.PredictionLog(
                 session_run_log=prediction_log_pb2.SessionRunLog()
             ).SerializeToString(),
-            "Regress, not session_run_log",
+            "Regress. Received: session_run_log",
         ),
         (
             prediction_log_pb2.PredictionLog(
                 classify_log=prediction_log_pb2.ClassifyLog()
             ).SerializeToString(),
-            "number 1, .*examples",
+            "request 1 fails: Expected examples",
         ),
     ],
 )

@@ -14,7 +14,7 @@ def right(candidate):
     return lambda features: candidate.predictor.predict(features)["probabilities"]
 
 
-def test_without_a_model_there_is_nothing_to_compare(good):
+def test_without_a_model_parity_is_skipped(good):
     assert parity(good) is None
 
 
@@ -57,7 +57,7 @@ def test_class_ids_are_compared(good, monkeypatch):
     ("spoilt", "received"),
     [(lambda p: 2 * p, "sums from 2 to 2"), (lambda p: p - [1, -1, 0], "a smallest value of -")],
 )
-def test_what_is_no_probability_is_refused(good, spoilt, received):
+def test_outputs_that_are_not_probabilities_are_refused(good, spoilt, received):
     result = judged(good, lambda features: spoilt(right(good)(features)))
     assert not result.passed
     assert received in result.detail
@@ -76,6 +76,6 @@ def test_swapped_class_names_are_found(good):
     )
 
 
-def test_labels_that_say_something_else_than_the_class_names_are_found(write, module):
+def test_labels_that_contradict_the_class_names_are_found(write, module):
     swapped = write(lambda m, x: module.answer(m, x, names=("bee", "ant", "cat")))
     assert "Expected the labels ['" in labels(swapped).detail

@@ -39,7 +39,7 @@ def counted(x):
         (lambda m, x: tf.numpy_function(np.abs, [x], tf.float32), "PyFunc .* Python process"),
     ],
 )
-def test_an_impure_graph_is_refused_wherever_it_hides(function, message, write, module):
+def test_impure_operations_are_found_in_every_function(function, message, write, module):
     def answer(m, x):
         return module.answer(m, tf.ensure_shape(function(m, x), (None, 2)))
 
@@ -57,7 +57,7 @@ def test_every_signature_is_searched(write, module):
     assert "Expected 'noisy' to be a pure function" in result.detail
 
 
-def test_a_seeded_signature_may_draw_without_state_and_not_with(write):
+def test_a_seeded_signature_may_draw_without_state_only(write):
     def stateless(m, features):
         noise = tf.random.stateless_normal((1, 2), tf.stack([features["seed"][0], 0]))
         return {"y": features["x"] + noise}
@@ -118,7 +118,7 @@ def test_equal_requests_with_the_same_answers_pass(good):
     assert determinism(good).passed
 
 
-def test_a_clock_is_no_random_operation_and_is_found(write, module):
+def test_a_clock_is_found(write, module):
     def answer(m, x):
         fraction = tf.cast(tf.timestamp() * 1e4 % 1, tf.float32)
         return module.answer(m, x + tf.stack([fraction, 0.0]))
@@ -132,7 +132,7 @@ def test_a_clock_is_no_random_operation_and_is_found(write, module):
     )
 
 
-def test_what_changes_nothing_passes(good):
+def test_unchanged_variables_pass(good):
     result = state(good)
     assert result.passed
     assert result.figures == {"variables": 1}
@@ -147,7 +147,7 @@ def test_a_counter_is_found(write, module):
     assert "Expected variables that requests do not change. Received: " in result.detail
 
 
-def test_rows_that_do_not_see_each_other_pass(good):
+def test_independent_rows_pass(good):
     result = batches(good)
     assert (result.name, result.passed) == ("batches", True)
 
@@ -163,7 +163,7 @@ def test_a_statistic_of_the_batch_is_found_in_any_signature(write):
     assert "'centered' to answer 1 rows as it does among 64. Received: 'y'" in result.detail
 
 
-def test_a_graph_that_fails_on_an_empty_batch_passes_and_is_never_asked_one(write, module):
+def test_an_empty_batch_never_reaches_the_graph(write, module):
     def answer(m, x):
         with tf.control_dependencies([tf.debugging.assert_positive(tf.shape(x)[0])]):
             return module.answer(m, tf.identity(x))

@@ -6,7 +6,7 @@ from occam.exports import Checks
 from occam.exports.gates.speed import cost, latency
 
 
-def test_without_another_one_there_is_nothing_to_compare(good):
+def test_without_a_baseline_latency_is_skipped(good):
     assert latency(good) is None
 
 
@@ -28,11 +28,11 @@ def test_a_slow_operation_is_found(good, write, module):
     assert back.figures["ratio"] < 1
 
 
-def test_with_one_signature_there_is_nothing_to_compare(good):
+def test_with_one_signature_cost_is_skipped(good):
     assert cost(good) is None
 
 
-def test_each_other_signature_is_a_multiple_of_the_default(write, module):
+def test_cost_is_relative_to_serving_default(write, module):
     spec = {"x": tf.TensorSpec((None, 2), tf.float32, "x")}
     others = {name: (lambda m, f: module.answer(m, f["x"]), spec) for name in ("again", "once")}
     result = cost(write(others=others))

@@ -135,7 +135,7 @@ def test_version_that_fails_its_warmup_is_not_served(saved, directory):
     assert answer(repository.get(MODEL)) == 2
     refused, served = repository.seen()
     assert (refused.version, served.version) == (3, 2)
-    assert "warmup requests that are answered. Received: number 2, InvalidArg" in refused.error
+    assert "Warmup request 2 fails: InvalidArg" in refused.error
 
 
 def test_version_without_a_blessing_is_not_served(saved, directory):

@@ -91,7 +91,7 @@ def png_that_claims(width, height):
         (file_of(picture(20, 20), "JPEG")[:30], "JPEG|jpeg"),
     ],
 )
-def test_what_is_too_large_or_no_image_is_refused(file, message):
+def test_large_or_broken_images_are_refused(file, message):
     with pytest.raises(tf.errors.InvalidArgumentError, match=f"(?s){message}"):
         read([file], max_pixels=600)
 

@@ -162,7 +162,7 @@ def test_bytes_may_end_in_zeros(predictor, images):
     assert predictor.call("image_bytes", image_bytes=files)["label"].shape == (5,)
 
 
-def test_a_smaller_model_answers_alike_and_the_reports_are_kept(model, images, tmp_path):
+def test_a_compressed_model_answers_alike_and_reports(model, images, tmp_path):
     published = exports.export(model, tmp_path, fold=True, remove_dead_units=True)
     assert list(published.compressions) == ["remove_dead_units", "fold"]
     report = published.compressions["fold"]
@@ -173,14 +173,14 @@ def test_a_smaller_model_answers_alike_and_the_reports_are_kept(model, images, t
     np.testing.assert_allclose(answer, expected, atol=1e-5)
 
 
-def test_uncertainty_is_asked_of_the_model_that_was_trained(model, tmp_path):
+def test_uncertainty_excludes_compressions(model, tmp_path):
     message = r"other things than in training\. Received: fold=True, remove_dead_units=False"
     with pytest.raises(ValueError, match=message):
         exports.export(model, tmp_path, fold=True, signatures=["uncertainty"])
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.5])
-def test_they_are_what_the_model_says_divided_by_the_temperature(small_model, flowers, temperature):
+def test_logits_are_the_outputs_divided_by_the_temperature(small_model, flowers, temperature):
     classifier = Classifier(small_model, None, None, temperature=temperature)
     answer = Logits().answer(classifier, {"flower": tf.constant(flowers)})["logits"]
     expected = small_model.predict(flowers, verbose=0) / temperature
@@ -189,7 +189,7 @@ def test_they_are_what_the_model_says_divided_by_the_temperature(small_model, fl
     np.testing.assert_allclose(tf.nn.softmax(answer), probabilities, rtol=1e-5)
 
 
-def test_of_a_model_that_gives_probabilities_they_are_the_logarithms(flowers):
+def test_logits_of_probabilities_are_their_logarithms(flowers):
     dense = keras.layers.Dense(3, activation="softmax")
     model = keras.Sequential([keras.Input((4,), name="flower"), dense])
     features = {"flower": tf.constant(flowers)}
