@@ -1,8 +1,8 @@
 """Take screenshots of TensorBoard's dashboards for the README: `python -m docs.screenshots`.
 
-Train four small models, open their logs with `occam board` in Debian's chromium, wait until each
-dashboard shows them, and write `docs/images/tensorboard/*.png`. The browser test does the same
-without the screenshots. It takes about 60 seconds on 2 cores.
+Trains four small models, opens their logs with `occam board` in Debian's chromium, waits until each
+dashboard shows them, and writes `docs/images/tensorboard/*.png`. The browser test does the same
+without taking pictures. Takes about 60 seconds on 2 cores.
 """
 
 import contextlib
@@ -19,10 +19,10 @@ from typing import Any
 
 IMAGES = Path(__file__).parent / "images" / "tensorboard"
 _TRIALS = {"off": (None, None), "light": (1e-4, 0.1), "medium": (1e-3, 0.2), "strong": (1e-2, 0.4)}
-_DETAILED = "medium"
-_MAX_BYTES = 150_000  # per screenshot
+_WITH_PICTURES = "medium"
+_MAX_BYTES = 150_000  # of a picture
 
-# Visit all elements of a page. TensorBoard consists of nested shadow roots and frames.
+# Visit all nodes of a page, including the shadow roots and frames that TensorBoard consists of.
 _DEEP = """
 function walk(node, visit) {
   for (const child of node.childNodes) {
@@ -47,7 +47,7 @@ _FIND = (
 
 
 def train(directory: Path, *, epochs: int = 8) -> None:
-    """Write the logs of four runs on scikit-learn's digits, one of them with all dashboards."""
+    """Write the logs of four runs on scikit-learn's digits, one of them with all pictures."""
     import keras
     from sklearn.datasets import load_digits
 
@@ -57,7 +57,7 @@ def train(directory: Path, *, epochs: int = 8) -> None:
     digits: Any = load_digits()
     x, y = (digits.images[..., None] / 16).astype("float32"), digits.target
     training, validation = (x[:900], y[:900]), (x[900:1400], y[900:1400])
-    details: dict[str, Any] = {
+    more: dict[str, Any] = {
         "histogram_freq": 2,
         "embeddings_freq": epochs,
         "samples": training,
@@ -72,16 +72,16 @@ def train(directory: Path, *, epochs: int = 8) -> None:
             directory / trial,
             card={"Regularization": f"l2={l2 or 0:g}, dropout={dropout or 0:g}"},
             hparams=HParams({"l2": l2, "dropout": dropout}, ranges, trial),
-            **(details if trial == _DETAILED else {"write_graph": False}),
+            **(more if trial == _WITH_PICTURES else {"write_graph": False}),
         )
-        logged = [callbacks.LossLedger(clean=0.3), callbacks.ProximalPenalty(l1=0.1), board]
+        watched = [callbacks.LossLedger(clean=0.3), callbacks.ProximalPenalty(l1=0.1), board]
         _model(l2, dropout).fit(
             *training,
             validation_data=validation,
             epochs=epochs,
             batch_size=30,
             verbose=0,
-            callbacks=logged,
+            callbacks=watched,
         )
 
 
@@ -108,7 +108,7 @@ def _model(l2: float | None, dropout: float | None) -> Any:
 
 @contextlib.contextmanager
 def serve(directory: Path) -> Iterator[str]:
-    """Run `occam board` on a directory, and yield its address."""
+    """Run `occam board` on a directory, yield its address, and stop it at the end."""
     command = [sys.executable, "-m", "occam.cli.main", "board", str(directory), "--port", "0"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -124,13 +124,13 @@ def serve(directory: Path) -> Iterator[str]:
 
 
 def chromium() -> tuple[str, str] | None:
-    """Return the paths of Debian's chromium and of its driver, or `None` if they are missing."""
+    """Return the paths of Debian's chromium and its driver, or None if not installed."""
     found = shutil.which("chromium"), shutil.which("chromedriver")
     return (found[0], found[1]) if found[0] and found[1] else None
 
 
 class Browser:
-    """Chromium without a window, with access to TensorBoard's pages.
+    """Headless chromium that can search TensorBoard's pages.
 
     Raises:
         FileNotFoundError: If chromium or its driver is missing.
@@ -142,7 +142,7 @@ class Browser:
         paths = chromium()
         if paths is None:
             raise FileNotFoundError(
-                "Install chromium and chromedriver: apt-get install chromium chromium-driver"
+                "chromium and chromedriver are needed: apt-get install chromium chromium-driver"
             )
         options = webdriver.ChromeOptions()
         options.binary_location = paths[0]
@@ -161,12 +161,12 @@ class Browser:
         self.driver.quit()
 
     def open(self, address: str) -> None:
-        """Load a page, even if only the part after `#` differs from the current one."""
+        """Load a page, even if only the part after `#` changes."""
         self.driver.get("about:blank")
         self.driver.get(address)
 
     def text(self) -> str:
-        """Return all text on the page as one line."""
+        """Return all text of the page in one line."""
         return " ".join(" ".join(self._run(f"{_TEXT} return found;")).split())
 
     def count(self, selector: str) -> int:
@@ -189,16 +189,16 @@ class Browser:
         """Wait until a condition is true.
 
         Raises:
-            TimeoutError: If it is not true in time. The message contains the text of the page.
+            TimeoutError: If it stays false. The message contains the text of the page.
         """
         end = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > end:
-                raise TimeoutError(f"{what} did not appear. The page reads: {self.text()[:2000]}")
+                raise TimeoutError(f"{what} is not shown. The page says: {self.text()[:2000]}")
             time.sleep(0.2)
 
-    def screenshot(self) -> bytes:
-        """Return the page as a PNG with 128 colors."""
+    def picture(self) -> bytes:
+        """Return a screenshot as a PNG with 128 colors."""
         from PIL import Image
 
         image = Image.open(io.BytesIO(self.driver.get_screenshot_as_png())).convert("RGB")
@@ -212,13 +212,13 @@ class Browser:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """A dashboard of TensorBoard, and how to tell that it shows the runs.
+    """A dashboard of TensorBoard, and how to tell that it shows our runs.
 
     Args:
         fragment: The part of its address after `#`.
-        texts: Texts that must appear on it.
-        drawn: The minimum number of visible elements by selector.
-        prepare: A function to call first, with the browser on the page.
+        texts: Texts that it must contain.
+        drawn: Selectors, each with the minimal number of visible elements that match it.
+        prepare: Called with the browser before the checks.
     """
 
     fragment: str
@@ -230,16 +230,16 @@ class Dashboard:
         """Open the dashboard and wait until it shows the runs.
 
         Raises:
-            TimeoutError: If it does not show them in time.
+            TimeoutError: If it does not show them.
         """
         browser.open(f"{address}#{self.fragment}")
         if self.prepare:
             self.prepare(browser)
         for text in self.texts:
             browser.wait(lambda text=text: text in browser.text(), repr(text))
-        for selector, least in self.drawn.items():
-            what = f"{least} of {selector}"
-            browser.wait(lambda s=selector, n=least: browser.count(s) >= n, what)
+        for selector, min_count in self.drawn.items():
+            enough = f"{min_count} of {selector}"
+            browser.wait(lambda s=selector, n=min_count: browser.count(s) >= n, enough)
 
 
 def _parallel(browser: Browser) -> None:
@@ -282,7 +282,7 @@ DASHBOARDS = {
 
 
 def main() -> None:
-    """Write the screenshots. Exit with an error if a dashboard is empty."""
+    """Write the pictures; exit with an error if a dashboard is empty."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as directory:
         train(Path(directory))
@@ -290,9 +290,9 @@ def main() -> None:
             for name, dashboard in DASHBOARDS.items():
                 dashboard.show(browser, address)
                 time.sleep(2)  # transitions
-                png = browser.screenshot()
+                png = browser.picture()
                 if len(png) > _MAX_BYTES:
-                    sys.exit(f"The screenshot of {name} has {len(png)} bytes, over {_MAX_BYTES}.")
+                    sys.exit(f"The picture of {name} has {len(png)} bytes, over {_MAX_BYTES}.")
                 (IMAGES / f"{name}.png").write_bytes(png)
                 print(f"{name}: {len(png)} bytes")
 

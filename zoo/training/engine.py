@@ -10,7 +10,7 @@ import tensorflow as tf
 from ...callbacks import weight_penalty
 from ..augmentation import augment
 from ..data import Data
-from ..data.errors import data_errors
+from ..data.source import data_errors
 from ..losses import CategoricalCrossentropy
 from ..metrics import CategoricalAccuracy, DataLoss
 from ..optimizers import adamw
