@@ -98,10 +98,9 @@ def pair(data: zoo.Data, name: str, turns: int) -> tuple[list[float], list[float
         tried = callback_sets(Path(directory))[name]()
         takers = Turns(baton, 0), Turns(baton, 1)
         with ThreadPoolExecutor(2) as pool:
-            each = zip(takers, ([], tried), strict=True)
-            done = [
-                pool.submit(train, data, turns * EPOCHS_PER_TURN, [t, *more]) for t, more in each
-            ]
+            pairs = zip(takers, ([], tried), strict=True)
+            epochs = turns * EPOCHS_PER_TURN
+            done = [pool.submit(train, data, epochs, [first, *more]) for first, more in pairs]
         for future in done:
             future.result()
     return takers[0].seconds, takers[1].seconds

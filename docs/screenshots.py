@@ -74,7 +74,7 @@ def train(directory: Path, *, epochs: int = 8) -> None:
             hparams=HParams({"l2": l2, "dropout": dropout}, ranges, trial),
             **(more if trial == _WITH_PICTURES else {"write_graph": False}),
         )
-        watched = [callbacks.LossLedger(clean=0.3), callbacks.ProximalPenalty(l1=0.1), board]
+        watched = [callbacks.LossLedger(train_eval=0.3), callbacks.ProximalPenalty(l1=0.1), board]
         _model(l2, dropout).fit(
             *training,
             validation_data=validation,

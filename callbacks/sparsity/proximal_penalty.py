@@ -10,7 +10,7 @@ import numpy as np
 from ...core.checks import check_integer, check_one_of
 from ...core.live_scalar import LiveScalar
 from ..training_hook import install, remove
-from ..weight_copies import copies, copy_of
+from ..variables import copies, copy_of
 from .kernels import Kernel, Pattern, check_patterns, select_kernels
 from .proximal_step import ProximalStep
 

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..training_hook import TrainingHook, updater_of
+from ..model_state import optimizer_updating
+from ..training_hook import TrainingHook
 from .kernels import Kernel
 
 
@@ -129,7 +130,7 @@ class ProximalStep(TrainingHook):
 
     def _learning_rate(self, variable: Any) -> Any:
         """Return the learning rate of the last update, or 0 if gradients were only accumulated."""
-        optimizer = updater_of(self.model, variable)
+        optimizer = optimizer_updating(self.model, variable)
         rate = ops.convert_to_tensor(optimizer.learning_rate)
         if steps := optimizer.gradient_accumulation_steps:
             # Keras counts the iteration after it applies the constraints, hence the 1.

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import keras
 
 from ...core.checks import check_integer, check_one_of, message
-from ..weight_copies import copy_of
+from ..variables import copy_of
 from . import summaries
 from .card import card
 from .charts import layout

@@ -55,7 +55,7 @@ GROUPS = (
     Group("metrics", "Metrics", category="Generalization", plot="runs"),
     Group(
         "gap",
-        "Gap between validation and training data",
+        "Gap between validation and train_eval",
         logs=r"gap_(.+)",
         category="Generalization",
         plot="runs",
@@ -97,7 +97,7 @@ GROUPS = (
 )
 
 # The runs of a training, and the prefixes of their values in `logs`.
-RUNS = {"train": "", "validation": "val_", "clean": "clean_"}
+RUNS = {"train": "", "validation": "val_", "train_eval": "train_eval_"}
 
 
 def grouped_name(name: str) -> tuple[str, str]:
@@ -106,18 +106,18 @@ def grouped_name(name: str) -> tuple[str, str]:
     The values of training and validation data, and of training data in inference mode, have one
     tag in three runs, so that TensorBoard draws them as three curves in one chart.
 
-    >>> for name in ("loss", "val_data_loss", "clean_loss", "val_accuracy", "sparsity/mlp/dense"):
+    >>> for name in ("loss", "val_data_loss", "train_eval_loss", "accuracy", "sparsity/dense"):
     ...     print(grouped_name(name))
     ('train', 'loss/total')
     ('validation', 'loss/data')
-    ('clean', 'loss/data')
-    ('validation', 'metrics/accuracy')
-    ('train', 'sparsity/mlp/dense')
+    ("train_eval", "loss/data")
+    ('train', 'metrics/accuracy')
+    ('train', 'sparsity/dense')
     """
     runs = (run for run, p in RUNS.items() if p and name.startswith(p) and name != p)
     run = next(runs, "train")
     name = name.removeprefix(RUNS[run])
-    if run == "clean" and name == "loss":  # it contains no penalty
+    if run == "train_eval" and name == "loss":  # it contains no penalty
         return run, "loss/data"
     if name in _WITH_TOTAL:
         return run, f"{name}/total"

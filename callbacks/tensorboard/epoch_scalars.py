@@ -8,10 +8,9 @@ import numpy as np
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
+from ..model_state import optimizers_in
 from ..penalty import weight_penalty
-from ..traced_later import TracedLater
-from ..training_hook import optimizers_in
-from ..weight_copies import copies
+from ..variables import TracedLater, copies
 from .charts import RUNS, grouped_name, keras_name
 from .summaries import entries
 
@@ -42,9 +41,9 @@ class EpochScalars:
             runs[run] |= entries({tag: value})
         if self.names == "grouped":
             runs["train"] |= {f"weights/norm/{path}": norm for path, norm in norms(model).items()}
-            if "clean_loss" in logs:  # so that the band of losses is complete in every run
-                total = float(logs["clean_loss"]) + float(weight_penalty(model))
-                runs["clean"].setdefault("loss/total", total)
+            if "train_eval_loss" in logs:  # so that the band of losses is complete in every run
+                total = float(logs["train_eval_loss"]) + float(weight_penalty(model))
+                runs["train_eval"].setdefault("loss/total", total)
         new = [(run, tag) for run in RUNS for tag in runs[run]]
         self.tags = [*dict.fromkeys([*self.tags, *new])]
         return runs

@@ -20,8 +20,8 @@ def plot_run(directory: str | os.PathLike[str]) -> Any:
     and sparsity, from the logs of `callbacks.TensorBoard` or of `keras.callbacks.TensorBoard`.
 
     Args:
-        directory: The directory of one run, with the logs in `train`, `validation` and `clean`, or
-            a directory with one such directory somewhere below.
+        directory: The directory of one run, with its logs in `train`, `validation` and
+            `train_eval`, or a directory with one such directory somewhere below.
 
     Raises:
         FileNotFoundError: If the directory does not exist or has no event files.

@@ -22,8 +22,8 @@ from occam.callbacks.tensorboard.summaries import histogram, scalars
         ("val_loss", "validation", "loss/total"),
         ("data_loss", "train", "loss/data"),
         ("val_data_loss", "validation", "loss/data"),
-        ("clean_loss", "clean", "loss/data"),
-        ("clean_accuracy", "clean", "metrics/accuracy"),
+        ("train_eval_loss", "train_eval", "loss/data"),
+        ("train_eval_accuracy", "train_eval", "metrics/accuracy"),
         ("val_accuracy", "validation", "metrics/accuracy"),
         ("penalty", "train", "penalty/total"),
         ("val_penalty", "validation", "penalty/total"),
@@ -45,7 +45,7 @@ def test_grouped_name(name, run, tag):
 
 
 NAMES = st.tuples(
-    st.sampled_from(["", "val_", "clean_", "gap_"]),
+    st.sampled_from(["", "val_", "train_eval_", "gap_"]),
     st.text("abcdelostv_", min_size=1, max_size=8),
     st.sampled_from(["", "_loss", "/total", "/a/b"]),
 ).map("".join)
