@@ -110,7 +110,7 @@ def grouped_name(name: str) -> tuple[str, str]:
     ...     print(grouped_name(name))
     ('train', 'loss/total')
     ('validation', 'loss/data')
-    ("train_eval", "loss/data")
+    ('train_eval', 'loss/data')
     ('train', 'metrics/accuracy')
     ('train', 'sparsity/dense')
     """
