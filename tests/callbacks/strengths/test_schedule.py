@@ -322,7 +322,9 @@ def test_two_schedules_of_one_name():
 
 @pytest.mark.parametrize("pairs", [[], [(0, 1.0), (0, 2.0)], [(2, 1.0), (1, 2.0)]])
 def test_points_need_times_that_rise(pairs):
-    with pytest.raises(ValueError, match=r"points \(time, value\) with increasing times. Received:"):
+    with pytest.raises(
+        ValueError, match=r"points \(time, value\) with increasing times. Received:"
+    ):
         schedules.points(pairs)
 
 
