@@ -6,7 +6,7 @@ NEUTRAL := $(addprefix tests/zoo/, layers regularizers augmentation test_losses.
 	linting/test_call_rules.py linting/test_decay_rules.py)
 # What callbacks do in the graph of a step; a few tests of each, since JAX compiles each model anew.
 IN_THE_STEP := $(addprefix tests/callbacks/, averaging ledger probes sparsity stopping strengths \
-	test_weight_copies.py tensorboard/test_learning_rates.py)
+	test_weight_copies.py tensorboard/test_epoch_scalars.py)
 
 # On newer processors TensorFlow computes through oneDNN, in another order and with other faults.
 # `make test` covers both ways on any processor: convolutions, exports and what has to be equal to

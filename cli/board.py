@@ -11,14 +11,12 @@ import tyro
 
 from .command import Command
 
-__all__ = ["Board"]
-
 
 @dataclasses.dataclass(kw_only=True)
 class Board(Command):
-    """Show the logs of trainings in TensorBoard, or draw those of one without a browser.
+    """Open TensorBoard on the runs in a directory, or draw the main charts of one run.
 
-    TensorBoard is reachable from this machine only; Ctrl-C stops it.
+    TensorBoard listens on this machine only. Press Ctrl-C to stop it.
     """
 
     logdir: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="LOGDIR")]]
@@ -27,24 +25,24 @@ class Board(Command):
     port: Annotated[
         int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 6006 or the next)")
     ] = None
-    """Port on 127.0.0.1; 0 is any free one."""
+    """Port on 127.0.0.1, or 0 for any free port."""
 
     png: Annotated[
         Path | None, tyro.conf.arg(metavar="OUT.png", help_behavior_hint="(default: none)")
     ] = None
-    """File to draw the main charts of a single run into, instead."""
+    """Draw the main charts of a single run into this file instead."""
 
     def run(self) -> None:
-        """Serves until Ctrl-C, or draws."""
+        """Serve until Ctrl-C, or draw."""
         from ..callbacks import tensorboard
 
         tensorboard.runs_of(self.logdir)
         if self.png is None:
             self._serve()
-            return
-        if self.png.suffix != ".png":
-            raise ValueError(f"--png needs a file named *.png. Received: {self.png}")
-        self.png.write_bytes(tensorboard.to_png(tensorboard.charts(self.logdir))[0])
+        elif self.png.suffix != ".png":
+            raise ValueError(f"`--png` must be a file named *.png. Received: {self.png}")
+        else:
+            tensorboard.plot_run(self.logdir).savefig(self.png)
 
     def _serve(self) -> None:
         from tensorboard import program
@@ -53,10 +51,10 @@ class Board(Command):
         port = [] if self.port is None else ["--port", str(self.port)]
         try:
             server.configure(argv=["", "--logdir", str(self.logdir), "--host", "127.0.0.1", *port])
-            with contextlib.redirect_stderr(io.StringIO()):  # a note on its fast way of loading
+            with contextlib.redirect_stderr(io.StringIO()):  # a hint on faster loading
                 address = server.launch()
         except program.TensorBoardServerException as error:
             raise OSError(error.msg) from error
-        print(f"{address} shows {self.logdir}; Ctrl-C stops it", flush=True)
+        print(f"{address} shows {self.logdir}. Press Ctrl-C to stop.", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             threading.Event().wait()

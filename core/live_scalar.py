@@ -1,11 +1,12 @@
 """A float attribute that stays live in a traced graph."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 
-from .checks import check_number
+from .checks import check_number, message
 
 
 class LiveScalar:
@@ -23,6 +24,10 @@ class LiveScalar:
 
     Args:
         interval: The values that are allowed, as in `check_number`.
+        optional: Whether the first value may be `None`. Then there is no variable, and no other
+            value can be assigned later, because a traced step has no part that would read it.
+        on_change: Called with the owner after a change of its value, instead of dropping JAX's
+            compiled functions. An owner that passes the variable to its step itself needs this.
 
     Raises:
         ValueError: When anything but a number in `interval` is assigned.
@@ -43,8 +48,16 @@ class LiveScalar:
     0.1
     """
 
-    def __init__(self, interval: str = "[0, inf)"):
+    def __init__(
+        self,
+        interval: str = "[0, inf)",
+        *,
+        optional: bool = False,
+        on_change: Callable[[Any], None] | None = None,
+    ):
         self.interval = interval
+        self.optional = optional
+        self.on_change = on_change
 
     def __set_name__(self, owner: type, name: str):
         self.name = name
@@ -52,14 +65,21 @@ class LiveScalar:
     def __get__(self, owner: Any, cls: type | None = None) -> Any:
         if owner is None:
             return self
-        if not isinstance(owner, keras.layers.Layer):
-            return vars(owner)[self.name]  # exactly the float that was assigned
+        if not isinstance(owner, keras.layers.Layer) or self.name in vars(owner):
+            return vars(owner)[self.name]  # None, or exactly the float that was assigned
         variable = np.asarray(getattr(owner, f"_{self.name}"), "float32")
         return float(str(variable))  # the shortest decimal of this float32: 0.1, not 0.10000000149
 
-    def __set__(self, owner: Any, value: float):
-        check_number(self.name, value, self.interval)
+    def __set__(self, owner: Any, value: float | None):
         variable = getattr(owner, f"_{self.name}", None)
+        if self.optional and variable is None:
+            if value is None:
+                vars(owner)[self.name] = None
+                return
+            if self.name in vars(owner):
+                expected = "given at the start, as 0 if need be, to be assigned later"
+                raise ValueError(message(self.name, value, expected))
+        check_number(self.name, value, self.interval)
         if variable is None:
             setattr(owner, f"_{self.name}", self._create(owner, value))
         else:
@@ -67,7 +87,9 @@ class LiveScalar:
         if not isinstance(owner, keras.layers.Layer):
             changed = vars(owner).get(self.name, value) != value
             vars(owner)[self.name] = float(value)
-            if changed:
+            if changed and self.on_change is not None:
+                self.on_change(owner)
+            elif changed:
                 drop_compiled_steps()
 
     def _create(self, owner: Any, value: float) -> Any:

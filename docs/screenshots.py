@@ -265,7 +265,9 @@ DASHBOARDS = {
         {"vz-line-chart2": 5},
     ),
     "images": Dashboard(
-        "images", ("answers/confusion_matrix", "answers/mistakes", "medium/validation"), {"img": 2}
+        "images",
+        ("predictions/confusion_matrix", "predictions/mistakes", "medium/validation"),
+        {"img": 2},
     ),
     "histograms": Dashboard(
         "histograms", ("weights/histogram/digits/",), {"vz-histogram-timeseries": 3}

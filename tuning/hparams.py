@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from ..callbacks.tensorboard import HParams, Interval
 from ..callbacks.tensorboard.event_file import EventFile
-from ..callbacks.tensorboard.summaries import scalar
+from ..callbacks.tensorboard.summaries import scalars
 from ..zoo.regularization import Choice, Regularization
 
 __all__ = ["log_experiment", "log_trial"]
@@ -42,8 +42,7 @@ def log_trial(
     """
     values = {name: getattr(regularization, name) for name in space}
     hparams = HParams(values, {name: _range(name) for name in space}, trial)
-    figures = (scalar(name, value) for name, value in judged.items())
-    EventFile(directory).add(0, hparams.row(), *figures)
+    EventFile(directory).add(0, hparams.row(), scalars(judged))
 
 
 def _range(name: str) -> Interval | Sequence[str]:

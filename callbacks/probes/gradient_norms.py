@@ -1,4 +1,4 @@
-"""`GradientNorms`: how hard the data and the penalties pull at each layer."""
+"""`GradientNorms`: the gradients of the data loss and of the penalty in each layer."""
 
 import math
 from typing import Any
@@ -6,46 +6,44 @@ from typing import Any
 import keras
 from keras import ops
 
-from .gradients import losses, value_and_gradients
-from .probe import Probe
-
-__all__ = ["GradientNorms"]
+from .probe import Probe, losses, value_and_gradients
 
 
 class GradientNorms(Probe):
-    """Logs the norms of the gradients of the data loss and of the penalty, layer by layer.
+    """Log the norms of the gradients of the data loss and of the penalty, layer by layer.
 
         gradient_norm/<layer>          = |grad_w data_loss|           w: the layer's weights
         gradient_ratio/<layer>         = |grad_w data_loss| / |w|
         penalty_gradient_norm/<layer>  = |grad_w penalty|
         penalty_gradient_ratio/<layer> = |grad_w penalty| / |w|
 
-    and the same over all layers, without the name of one: `gradient_norm` etc. A layer is named by
-    its path; a weight that several layers share is counted once, for the first of them. The two
-    penalty norms are logged if the model has penalties. At a minimum of the loss the two gradients
+    and the same over all layers, as `gradient_norm` etc. A layer is named by its path. A weight
+    that several layers share counts once, for the first of them. The two penalty norms are logged
+    if the model has penalties. At a minimum of the loss the two gradients
     of each layer are opposite and equal in norm: where the penalty's is the larger one, the
     penalty is what still moves the weights.
 
-    The gradients are taken on given data, in inference mode, at the weights that the epoch ends
-    with: without the noise of batches, dropout and augmentation. The data loss is the compiled one,
-    with the label smoothing that it may have. The training is not changed by it.
+    The gradients are taken on the given data, in inference mode, at the weights at the end of the
+    epoch: without the noise of batches, dropout and augmentation. The data loss is the compiled
+    one, with its label smoothing. The callback does not change the training.
 
-    Price: one forward and two backward passes over `data` (one without penalties), and the
-    compilation of these, once a `fit`. Some hundred samples are enough.
+    Cost: one forward and two backward passes over `data` (one without penalties), and the
+    compilation of these, once per `fit`. A few hundred samples are enough.
 
     Args:
-        data: `(x, y)` or `(x, y, sample_weight)`, arrays or structures of arrays; one batch, used
-            whole.
-        every: epochs from one measurement to the next; between them the last values are logged.
+        data: `(x, y)` or `(x, y, sample_weight)`, arrays or structures of arrays, used as one
+            batch.
+        every: The number of epochs from one measurement to the next. The epochs in between log the
+            last values.
 
     Raises:
-        ValueError: `data` or `every` is none of that; or, when training begins, the model is not
-            compiled with a loss or computes it in a method of its own.
-        RuntimeError: Keras runs on neither TensorFlow nor JAX.
+        ValueError: If an argument is invalid, the model is not compiled with a loss, or it
+            overrides `compute_loss`.
+        RuntimeError: If the backend is neither TensorFlow nor JAX.
 
     Attributes:
-        values: what was last measured, by name; a ratio is infinite for a layer of zeros that the
-            loss pulls at, and 0 for one that it does not.
+        values: The last measured values by name. The ratio of a layer of zeros is infinite if its
+            gradient is not zero, and 0 otherwise.
 
     Example: y = 2 x, from w = 0 with the mean squared error; its gradient is -4.
 
@@ -75,7 +73,7 @@ class GradientNorms(Probe):
         return values
 
     def _squares(self, weights: Any, others: Any, batch: Any, scale: Any) -> list[list[Any]]:
-        """The squared norms of the weights, and of the gradients of each part of the loss."""
+        """Return the squares of the weights, and of the gradients of each part of the loss."""
         _, gradients = value_and_gradients(
             lambda weights: losses(self.model, weights, others, batch), weights, scale
         )
@@ -86,7 +84,7 @@ class GradientNorms(Probe):
 
 
 def _weights_of_layers(model: keras.Model) -> dict[str, list[int]]:
-    """Where in `model.trainable_variables` the weights of each layer are, and of all: `""`."""
+    """Return the indices of each layer's weights in `trainable_variables`, and of all as ""."""
     places = {id(v): i for i, v in enumerate(model.trainable_variables)}
     layers: dict[str, list[int]] = {"": [*places.values()]}
     for layer in model._flatten_layers():

@@ -1,4 +1,4 @@
-"""`SharpnessProbe`: how much the data loss rises when the weights are moved a little."""
+"""`SharpnessProbe`: the rise of the data loss under small perturbations of the weights."""
 
 from typing import Any
 
@@ -6,16 +6,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from .gradients import losses, value_and_gradients
-from .probe import Probe
-
-__all__ = ["SharpnessProbe"]
+from ...core.checks import check_integer, check_number
+from .probe import Probe, losses, value_and_gradients
 
 _TINY = 1e-18  # its square is still a float32
 
 
 class SharpnessProbe(Probe):
-    """Logs the rise of the data loss at random and at worst-case perturbations of the weights.
+    """Log the rise of the data loss at random and at worst-case perturbations of the weights.
 
         sharpness/random = mean over directions d of  L(w + d) - L(w)
         sharpness/worst  = max over d of              L(w + d) - L(w)
@@ -40,31 +38,31 @@ class SharpnessProbe(Probe):
     loss, never downwards for a convex one. The largest rise on the way is logged; it is a lower
     bound of the true maximum, at least 0 and at least that of each random direction.
 
-    All of it is on given data, in inference mode, at the weights that the epoch ends with. The data
-    loss is the compiled one, with the label smoothing that it may have and without the penalty.
-    The weights are not moved: L is evaluated at copies of them. Each measurement takes the same
-    directions, so that a curve over the epochs shows the model and not the draw.
+    It is measured on the given data, in inference mode, at the weights at the end of the epoch. The
+    data loss is the compiled one, with its label smoothing and without the penalty. L is evaluated
+    at copies of the weights. Each measurement uses the same directions, so that a curve over the
+    epochs shows the model and not the draw.
 
-    Price: 2 + `directions` + `steps` forward and `steps` backward passes over `data`, and the
-    compilation of these, once a `fit`. Some hundred samples are enough.
+    Cost: 2 + `directions` + `steps` forward and `steps` backward passes over `data`, and the
+    compilation of these, once per `fit`. A few hundred samples are enough.
 
     Args:
-        data: `(x, y)` or `(x, y, sample_weight)`, arrays or structures of arrays; one batch, used
-            whole.
-        rho: the relative size of the perturbation, > 0.
-        directions: random directions, >= 1.
-        steps: steps to the worst case, >= 1.
-        seed: of the directions.
-        every: epochs from one measurement to the next; between them the last values are logged.
+        data: `(x, y)` or `(x, y, sample_weight)`, arrays or structures of arrays, used as one
+            batch.
+        rho: The relative size of the perturbation, > 0.
+        directions: The number of random directions, >= 1.
+        steps: The number of steps to the worst case, >= 1.
+        seed: The seed of the directions.
+        every: The number of epochs from one measurement to the next. The epochs in between log the
+            last values.
 
     Raises:
-        ValueError: an argument is none of that; or, when training begins, the model is not
-            compiled with a loss or computes it in a method of its own; or, when it is measured,
-            it has no trainable kernel.
-        RuntimeError: Keras runs on neither TensorFlow nor JAX.
+        ValueError: If an argument is invalid, the model is not compiled with a loss, overrides
+            `compute_loss`, or has no trainable kernel.
+        RuntimeError: If the backend is neither TensorFlow nor JAX.
 
     Attributes:
-        values: what was last measured, by name.
+        values: The last measured values by name.
 
     Example: the loss (w - 1)^2 at its minimum, w = 1, rises by rho^2.
 
@@ -94,18 +92,13 @@ class SharpnessProbe(Probe):
         every: int = 1,
     ):
         super().__init__(data, every=every)
-        if isinstance(rho, bool) or not isinstance(rho, int | float) or not 0 < rho < np.inf:
-            raise ValueError(f"SharpnessProbe: `rho` must be a number > 0. Received: rho={rho!r}")
-        for name, value, least in (
+        check_number("rho", rho, "(0, inf)")
+        for name, value, minimum in (
             ("directions", directions, 1),
             ("steps", steps, 1),
             ("seed", seed, 0),
         ):
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise ValueError(
-                    f"SharpnessProbe: `{name}` must be an integer >= {least}. "
-                    f"Received: {name}={value!r}"
-                )
+            check_integer(name, value, minimum)
         self.rho = float(rho)
         self.directions = directions
         self.steps = steps
@@ -135,7 +128,7 @@ class SharpnessProbe(Probe):
         return float(self.call(self._loss, direction, self.rho)) - here
 
     def _climb(self, direction: list[Any], here: float) -> list[float]:
-        """The rises on the way to the worst case."""
+        """Return the rises on the way to the worst case."""
         rises = []
         for _ in range(self.steps):
             loss, direction = self.call_scaled(self._uphill, direction, self.rho)
@@ -149,7 +142,7 @@ class SharpnessProbe(Probe):
     def _uphill(
         self, weights: Any, others: Any, batch: Any, direction: Any, rho: Any, scale: Any
     ) -> tuple[Any, list[Any]]:
-        """The loss at a perturbation, and the direction of its gradient there."""
+        """Return the loss at a perturbation, and its gradient there."""
         points = _perturbed(weights, direction, rho)
         (loss,), (gradient,) = value_and_gradients(
             lambda points: losses(self.model, points, others, batch)[:1], points, scale
@@ -158,7 +151,7 @@ class SharpnessProbe(Probe):
 
 
 def _perturbed(weights: list[Any], direction: list[Any], rho: Any) -> list[Any]:
-    """w + d, where d has the direction's and in each filter the length rho |w_f|, or is 0."""
+    """Return w + d, where d has the given direction and in each filter the length rho |w_f|."""
     return [
         w + ops.cast(rho * _norm(w) * d / ops.maximum(_norm(d), _TINY), w.dtype)
         if _is_kernel(w)
@@ -168,7 +161,7 @@ def _perturbed(weights: list[Any], direction: list[Any], rho: Any) -> list[Any]:
 
 
 def _norm(kernel: Any) -> Any:
-    """Of each filter, along the last axis."""
+    """Return the norm of each filter, along the last axis."""
     kernel = ops.cast(kernel, "float32")
     axes = tuple(range(len(kernel.shape) - 1))
     return ops.sqrt(ops.sum(ops.square(kernel), axis=axes, keepdims=True))

@@ -1,4 +1,4 @@
-"""`ProximalPenalty`: exact zeros."""
+"""`ProximalPenalty`: penalties that make weights exactly zero."""
 
 from .proximal_penalty import ProximalPenalty
 

@@ -1,5 +1,6 @@
-"""`ProximalStep`: the part of `ProximalPenalty` that is in the graph of the training step."""
+"""`ProximalStep`: the proximal operators of L1 and group lasso, in the training step."""
 
+import math
 from typing import Any
 
 import keras
@@ -9,26 +10,71 @@ from keras import ops
 from ..model_state import optimizer_updating
 from ..training_hook import TrainingHook
 from .kernels import Kernel
-from .shrinkage import block_soft_threshold, soft_threshold
 
-__all__ = ["ProximalStep"]
+
+def soft_threshold(x: Any, threshold: Any) -> Any:
+    """Return the proximal operator of L1: move each entry towards zero, at most to zero.
+
+        x - clip(x, -threshold, threshold)  =  argmin over z of  |z - x|^2 / 2 + threshold * |z|_1
+
+    Args:
+        x: A tensor of any shape.
+        threshold: A scalar >= 0; with 0 the result is x.
+
+    >>> soft_threshold(ops.convert_to_tensor([3.0, -0.5, -2.0]), 1.0).numpy().tolist()
+    [2.0, 0.0, -1.0]
+
+    Reference: Parikh & Boyd, Proximal Algorithms, 2014, https://doi.org/10.1561/2400000003
+    """
+    return x - ops.clip(x, -threshold, threshold)
+
+
+def block_soft_threshold(x: Any, threshold: Any, groups: tuple[int, ...]) -> Any:
+    """Return the proximal operator of group lasso: shorten each group, at most to zero.
+
+        x_g * max(1 - t / |x_g|_2, 0),    t = threshold * sqrt(n)
+
+    for each group g of n entries, with the weights of the penalty of Yuan & Lin.
+
+    Args:
+        x: A tensor of any shape.
+        threshold: A scalar >= 0; with 0 the result is x.
+        groups: The axes that number the groups; the other axes are within a group.
+
+    >>> x = ops.convert_to_tensor([[3.0, 0.3], [4.0, 0.4]])
+    >>> [[round(v, 4) for v in row] for row in
+    ...  block_soft_threshold(x, 1.0 / math.sqrt(2), (1,)).numpy().tolist()]
+    [[2.4, 0.0], [3.2, 0.0]]
+
+    Reference: Yuan & Lin, Model Selection and Estimation in Regression with Grouped Variables,
+    2006, https://doi.org/10.1111/j.1467-9868.2005.00532.x
+    """
+    within = [axis for axis in range(len(x.shape)) if axis not in groups]
+    size = math.prod(x.shape[axis] for axis in within)
+    # Take the largest entry out of the root, so that small squares do not vanish.
+    largest = ops.max(ops.absolute(x), axis=within, keepdims=True) if within else ops.absolute(x)
+    scaled = x / ops.where(largest > 0, largest, 1.0)
+    length = largest * ops.sqrt(ops.sum(ops.square(scaled), axis=within, keepdims=True))
+    limit = threshold * math.sqrt(size)
+    dead = length <= limit  # false for NaN, which stays NaN
+    return ops.where(dead, 0.0, x * (1 - limit / ops.where(dead, 1.0, length)))
 
 
 class ProximalStep(TrainingHook):
-    """Thresholds kernels after each update of the optimizer.
+    """Threshold kernels after each update of the optimizer.
 
     Args:
-        model: compiled.
-        kernels: those that are thresholded.
+        model: A compiled model.
+        kernels: The kernels to threshold.
         groups: "outputs" or "inputs".
-        l1, group_lasso: the strengths, scalar variables; None: not part of the graph.
-        masked: whether the support can be fixed; it then is part of the graph.
+        l1, group_lasso: The strengths as scalar variables; `None` is not part of the graph.
+        masked: Whether the support can be fixed, which then is part of the graph.
 
     Attributes:
-        masks: variables of the kernels' shapes: where they are false a weight is zero.
+        masks: Variables with the shapes of the kernels; a weight is zero where they are false.
     """
 
-    order = 0  # before an average sees the weights
+    order = 0  # before an average of the weights
 
     def __init__(
         self,
@@ -54,16 +100,16 @@ class ProximalStep(TrainingHook):
         self.state = [self.on, *strengths, *self.masks]
 
     def check_groups(self) -> None:
-        """Raises a ValueError that names the kernels whose groups are not known."""
+        """Raise a `ValueError` if the units of a kernel are unknown."""
         pairs = zip(self.kernels, self.axes, strict=True)
         if unknown := [kernel.variable.path for kernel, axes in pairs if axes is None]:
             raise ValueError(
-                "ProximalPenalty: the units of these kernels are not known: leave their layers out "
-                f"with `exclude`, or penalize them by `l1` alone. Received: {', '.join(unknown)}"
+                "ProximalPenalty: `group_lasso` needs kernels with known units. Leave other layers "
+                f"out with `exclude`, or use `l1` alone. Received: {', '.join(unknown)}"
             )
 
     def fix_support(self, masks: list[Any] | None = None) -> None:
-        """Puts the penalty off, and lets the weights stay zero that are so now, or in `masks`."""
+        """Turn the penalty off, and keep the weights zero that are zero now, or in `masks`."""
         self.on.assign(0.0)
         given = [ops.convert_to_numpy(v) != 0 for v in self.watched] if masks is None else masks
         for mask, value in zip(self.masks, given, strict=True):
@@ -83,11 +129,11 @@ class ProximalStep(TrainingHook):
         return ops.cast(w, variable.dtype)
 
     def _learning_rate(self, variable: Any) -> Any:
-        """That of the update that has just happened; 0 if gradients were only accumulated."""
+        """Return the learning rate of the last update, or 0 if gradients were only accumulated."""
         optimizer = optimizer_updating(self.model, variable)
         rate = ops.convert_to_tensor(optimizer.learning_rate)
         if steps := optimizer.gradient_accumulation_steps:
-            # Counted after the constraints are applied, hence the 1.
+            # Keras counts the iteration after it applies the constraints, hence the 1.
             updated = (ops.convert_to_tensor(optimizer._iterations) + 1) % steps == 0
             rate = ops.where(updated, rate, ops.zeros_like(rate))
         return rate

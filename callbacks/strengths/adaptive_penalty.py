@@ -1,45 +1,43 @@
-"""`AdaptivePenalty`: penalties that rise and fall to hold a gap of generalization."""
+"""`AdaptivePenalty`: penalties that follow the generalization gap."""
 
-import math
 from typing import Any
 
 import keras
 
+from ...core.checks import check_integer, check_number, message
 from ..fit_data import as_number
 from .live import Live, Target, find_live
 from .schedule import check_owners, log_rates
 
-__all__ = ["AdaptivePenalty"]
-
 
 class AdaptivePenalty(keras.callbacks.Callback):
-    """After each epoch, raises strengths if the gap is above its target, and lowers them if below.
+    """Raise strengths after an epoch whose gap is above the target, and lower them below it.
 
         strength <- clip(strength * factor,  bounds)   if gap > target_gap + tolerance
         strength <- clip(strength / factor,  bounds)   if gap < target_gap - tolerance
 
     The gap is what `monitor` names in `logs`: by default `gap_loss`, the data loss of validation
     minus that of training samples in inference mode, which `LossLedger(train_eval=...)` logs. A NaN
-    changes nothing. Logged is, as `rates/<name>` (with several targets `rates/<name>/<number>`),
-    the strength that was in force in the epoch. Training begins with the strengths as they are.
+    changes nothing. The strength of the epoch is logged as `rates/<name>`, or as
+    `rates/<name>/<number>` with several targets. Training starts with the current strengths.
 
     Put it after the `LossLedger`.
 
     Args:
-        target: as in `Schedule`; on JAX, a change of a regularizer's strength compiles the step
+        target: As in `Schedule`. On JAX, a change of a regularizer's strength compiles the step
             anew.
-        target_gap: the gap to hold.
-        attribute: as in `Schedule`.
-        monitor: name of the gap in `logs`, which rises with overfitting.
-        factor: by which a strength changes, above 1.
-        bounds: the least and the greatest strength, 0 < least < greatest.
-        tolerance: distance from the target within which nothing changes, >= 0.
-        patience: number of epochs between changes, at least 1.
-        name: of the logged strength; the attribute's by default.
+        target_gap: The gap to hold.
+        attribute: As in `Schedule`.
+        monitor: The name of the gap in `logs`, which rises with overfitting.
+        factor: The factor by which a strength changes, > 1.
+        bounds: The minimum and the maximum strength, 0 < minimum < maximum.
+        tolerance: The distance from the target within which nothing changes, >= 0.
+        patience: The number of epochs between changes, >= 1.
+        name: The name of the logged strength, by default that of the attribute.
 
     Raises:
-        ValueError: an argument is none of these, or as in `Schedule`; or, at the end of an epoch,
-            `monitor` is not logged.
+        ValueError: If an argument is invalid, also as in `Schedule`, or if `monitor` is not logged
+            at the end of an epoch.
 
     Example:
 
@@ -61,7 +59,12 @@ class AdaptivePenalty(keras.callbacks.Callback):
         name: str | None = None,
     ):
         super().__init__()
-        _check(target_gap, factor, bounds, tolerance, patience)
+        check_number("target_gap", target_gap, "(-inf, inf)")
+        check_number("factor", factor, "(1, inf)")
+        check_number("tolerance", tolerance, "[0, inf)")
+        check_integer("patience", patience, minimum=1)
+        if len(bounds) != 2 or not 0 < bounds[0] < bounds[1]:
+            raise ValueError(message("bounds", bounds, "a pair with 0 < min < max"))
         self.target = target
         self.target_gap = target_gap
         self.attribute = attribute
@@ -97,17 +100,17 @@ class AdaptivePenalty(keras.callbacks.Callback):
     def _change(self, excess):
         if not abs(excess) > self.tolerance:
             return
-        least, greatest = self.bounds
+        low, high = self.bounds
         factor = self.factor if excess > 0 else 1.0 / self.factor
         for live in self._live:
-            live.assign(min(max(live.value * factor, least), greatest))
+            live.assign(min(max(live.value * factor, low), high))
 
     def get_state(self) -> dict[str, Any]:
-        """What a resumed training needs to go on."""
+        """Return the state for a resumed training."""
         return {"wait": self._wait, "strengths": [live.value for live in self._live]}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """The inverse of `get_state`, after the beginning of training."""
+        """Restore what `get_state` returned, after the beginning of training."""
         self._wait = state["wait"]
         for live, value in zip(self._live, state["strengths"], strict=True):
             live.assign(value)
@@ -116,22 +119,3 @@ class AdaptivePenalty(keras.callbacks.Callback):
         copy = type(self).__new__(type(self))  # has the same targets, and no model yet
         vars(copy).update(vars(self), _model=None, _live=[])
         return copy
-
-
-def _check(target_gap, factor, bounds, tolerance, patience):
-    def refuse(expected, **received):
-        ((name, value),) = received.items()
-        raise ValueError(
-            f"AdaptivePenalty: `{name}` must be {expected}. Received: {name}={value!r}"
-        )
-
-    if not math.isfinite(target_gap):
-        refuse("a finite number", target_gap=target_gap)
-    if not 1 < factor < math.inf:
-        refuse("a finite number above 1", factor=factor)
-    if len(bounds) != 2 or not 0 < bounds[0] < bounds[1]:
-        refuse("(least, greatest) with 0 < least < greatest", bounds=bounds)
-    if not 0 <= tolerance < math.inf:
-        refuse("a finite number >= 0", tolerance=tolerance)
-    if not isinstance(patience, int) or patience < 1:
-        refuse("an integer >= 1", patience=patience)

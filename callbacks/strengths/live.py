@@ -3,38 +3,42 @@
 import functools
 import types
 from collections.abc import Iterator
+from contextlib import nullcontext
 from fnmatch import fnmatch
 from typing import Any
+from weakref import WeakSet
 
 import keras
 
-from .live_weight_decay import LiveWeightDecay
-
-__all__ = ["Live", "Target", "find_live", "is_function"]
+from ...core.checks import check_number
+from ...core.live_scalar import drop_compiled_steps
+from ..training_hook import swapped
 
 Target = Any  # a str, a function of the model, an object with live attributes, or a list of them
+
+_PLACE = "_occam_weight_decay"
 
 
 class Live:
     """A scalar variable behind a float attribute of an object, or a scalar variable by itself.
 
-    A Python float is baked into a graph when it is traced, so that a later change does nothing:
-    what is no variable is refused. The attribute `a` of an object is live if it is a scalar
-    `keras.Variable`, or a property that keeps its value in the scalar variable `_a` of the object;
-    and so is the `weight_decay` of a Keras optimizer, which `LiveWeightDecay` makes a variable.
+    A Python float is baked into the graph when it is traced, so that a later change does nothing.
+    The attribute `a` of an object is live if it is a scalar `keras.Variable`, or a descriptor such
+    as `LiveScalar` that keeps its value in the scalar variable `_a` of the object. The
+    `weight_decay` of a Keras optimizer is live, too, by `LiveWeightDecay`.
 
     Args:
-        owner: a layer, a regularizer, an optimizer or any object; or a variable.
-        attribute: its name, or a path to it as `kernel_regularizer.l2`. It may be left out if the
-            object has one live attribute only, and is of no use for a variable.
+        owner: A layer, a regularizer, an optimizer or any object; or a variable.
+        attribute: The name of the attribute, or a path such as `kernel_regularizer.l2`. It may be
+            omitted if the object has exactly one live attribute, and is not used for a variable.
 
     Raises:
-        ValueError: the attribute is not there, or not live.
+        ValueError: If the attribute does not exist or is not live.
 
     Attributes:
-        variable: what the step reads.
-        name: the attribute's, or the variable's.
-        tracked: whether JAX's compiled steps carry the variable; known after `prepare`.
+        variable: The variable that the step reads.
+        name: The name of the attribute or of the variable.
+        tracked: Whether JAX's compiled steps carry the variable; known after `prepare`.
     """
 
     def __init__(self, owner: Any, attribute: str | None = None):
@@ -47,12 +51,12 @@ class Live:
 
     @property
     def value(self) -> float:
-        """The value, as the object gives it."""
+        """The value as the object returns it."""
         value = self.variable if self.owner is None else getattr(self.owner, self.name)
         return float(keras.ops.convert_to_numpy(value) if _is_scalar_variable(value) else value)
 
     def prepare(self, model: keras.Model) -> None:
-        """Sees to it, before the first step of a `fit` of `model`, that it reads the variable."""
+        """Make the steps of `model` read the variable, before the first step of a `fit`."""
         owners = [self.owner] if isinstance(self.owner, keras.Layer) else []
         tracking = [model, model.optimizer, *owners]
         self.tracked = any(v is self.variable for owner in tracking for v in owner.variables)
@@ -60,13 +64,10 @@ class Live:
             self.owner.prepare(model)
 
     def assign(self, value: float) -> None:
-        """Assigns a value, which the next step reads.
-
-        A variable that nothing tracks is a constant in JAX's compiled steps; so these are dropped,
-        and the next one is compiled anew.
+        """Assign a value, which the next step reads.
 
         Raises:
-            ValueError: by the object, if it does not accept the value; or it ignored it.
+            ValueError: If the object does not accept the value, or ignores it.
         """
         changed = value != self.value
         if self.owner is None or _is_scalar_variable(getattr(self.owner, self.name)):
@@ -79,23 +80,22 @@ class Live:
                 f"Assigning to `{self.name}` of {self.owner!r} does not reach its variable. "
                 f"Received: {self.name}={value!r}, and the variable is {now!r}"
             )
-        if changed and not self.tracked and keras.backend.backend() == "jax":
-            import jax  # an optional extra, and needed on its own backend only
-
-            jax.clear_caches()
+        if changed and not self.tracked:
+            drop_compiled_steps()
 
 
 def find_live(target: Target, attribute: str | None, model: keras.Model) -> list[Live]:
-    """What `target` means for `model`, each variable once.
+    """Return the live attributes that a target denotes in a model, each variable once.
 
     Args:
-        target: a pattern as in `fnmatch` of the paths of the model's layers, nested ones included;
-            a function of the model, which returns a target; an owner as in `Live`; or a list.
-        attribute: as in `Live`.
-        model: compiled.
+        target: A pattern as in `fnmatch` for the paths of the model's layers, nested layers
+            included; a function of the model that returns a target; an owner as in `Live`; or a
+            list of these.
+        attribute: As in `Live`.
+        model: A compiled model.
 
     Raises:
-        ValueError: by `Live`; or a pattern matches no layer.
+        ValueError: If an attribute is not live, or a pattern matches no layer.
     """
     found = {id(live.variable): live for live in _find(target, attribute, model)}
     for live in found.values():
@@ -125,18 +125,18 @@ def _matching(pattern: str, model: keras.Model) -> list[keras.Layer]:
 
 
 def is_function(target: Target) -> bool:
-    """Whether `target` is a function of the model; layers and regularizers are callable, too."""
+    """Return whether `target` is a function of the model, not a callable layer or regularizer."""
     return isinstance(target, types.FunctionType | types.MethodType | functools.partial)
 
 
 def _follow(owner: Any, attribute: str | None) -> tuple[Any, str]:
-    """The object that has the attribute at the end of the path, and the attribute's name."""
+    """Return the object at the end of an attribute path, and the name of its attribute."""
     if attribute is None:
         names = _live_names(owner)
         if len(names) != 1:
             raise ValueError(
-                f"`attribute` may only be left out where one is live. Of {_named(owner)} live are: "
-                f"{', '.join(names) or 'none'}. Received: attribute=None"
+                f"`attribute` must be given unless {_named(owner)} has exactly one live attribute. "
+                f"Its live attributes are: {', '.join(names) or 'none'}. Received: attribute=None"
             )
         return owner, names[0]
     *path, name = attribute.split(".")
@@ -152,29 +152,26 @@ def _follow(owner: Any, attribute: str | None) -> tuple[Any, str]:
 
 
 def _variable(owner: Any, name: str) -> keras.Variable:
-    """The variable behind an attribute."""
+    """Return the variable behind an attribute."""
     value = getattr(owner, name)
     if _is_scalar_variable(value):
         return value
     if name in _live_names(owner):
         return getattr(owner, f"_{name}")
     raise ValueError(
-        f"`{name}` of {_named(owner)} is no live variable: its value is baked into the graph when "
-        "the step is traced, and a later change would do nothing. Use an object that keeps it in "
-        f"a keras.Variable. Live are: {', '.join(_live_names(owner)) or 'none'}. "
+        f"`{name}` of {_named(owner)} is not live: its value is baked into the graph when the step "
+        "is traced, so that a later change does nothing. Use an object that keeps it in a "
+        f"keras.Variable. Live attributes: {', '.join(_live_names(owner)) or 'none'}. "
         f"Received: {name}={value!r}"
     )
 
 
 def _live_names(owner: Any) -> list[str]:
-    """The attributes of an object that are, or stand for, scalar variables."""
+    """Return the attributes of an object that are, or stand for, scalar variables."""
     behind = [n[1:] for n, v in vars(owner).items() if n[0] == "_" and _is_scalar_variable(v)]
     properties = [n for n in behind if hasattr(getattr(type(owner), n, None), "__set__")]
-    return sorted([*properties, *(n for n, v in vars(owner).items() if _public(n, v))])
-
-
-def _public(name: str, value: Any) -> bool:
-    return name[0] != "_" and _is_scalar_variable(value)
+    public = [n for n, v in vars(owner).items() if n[0] != "_" and _is_scalar_variable(v)]
+    return sorted([*properties, *public])
 
 
 def _is_scalar_variable(value: Any) -> bool:
@@ -184,3 +181,61 @@ def _is_scalar_variable(value: Any) -> bool:
 def _named(owner: Any) -> str:
     name = getattr(owner, "path", None) or getattr(owner, "name", None)
     return f"{type(owner).__name__} {name!r}" if isinstance(name, str) else f"{owner!r}"
+
+
+class LiveWeightDecay:
+    """Let an optimizer's traced update read its weight decay from a variable.
+
+    `optimizer.weight_decay` stays a float, so that saving and the optimizer's variables do not
+    change. Only while the update is traced, a variable takes its place. The traced update stays
+    correct without this object, because the variable keeps its last value, which equals the float.
+
+    Args:
+        optimizer: A Keras optimizer with a weight decay.
+    """
+
+    def __init__(self, optimizer: keras.optimizers.Optimizer):
+        self.optimizer = optimizer
+        self._value = float(optimizer.weight_decay)
+        self._weight_decay = keras.Variable(
+            self._value, name="weight_decay", dtype="float32", trainable=False
+        )
+        self._traced_live = WeakSet()
+        self._apply = optimizer._apply_weight_decay
+        optimizer.__dict__["_apply_weight_decay"] = self
+
+    @classmethod
+    def of(cls, optimizer: Any) -> "LiveWeightDecay | None":
+        """Return that of `optimizer`, made at the first call, or `None` without a weight decay."""
+        if optimizer.weight_decay is None:
+            return None
+        if _PLACE not in optimizer.__dict__:
+            optimizer.__dict__[_PLACE] = cls(optimizer)  # past Keras' tracking of attributes
+        return optimizer.__dict__[_PLACE]
+
+    @property
+    def weight_decay(self) -> float:
+        return self.optimizer.weight_decay
+
+    @weight_decay.setter
+    def weight_decay(self, value: float):
+        check_number("weight_decay", value, "[0, inf)")
+        self._weight_decay.assign(value)
+        self._value = self.optimizer.weight_decay = float(value)
+
+    def __call__(self, variables):
+        """Replace `optimizer._apply_weight_decay`, with the variable in place of the float."""
+        if self.optimizer.weight_decay == self._value:
+            decay = swapped(self.optimizer, weight_decay=self._weight_decay)
+        else:  # assigned by hand: bake it in, as Keras does
+            self._traced_live.clear()
+            decay = nullcontext()
+        with decay:
+            self._apply(variables)
+
+    def prepare(self, model: keras.Model) -> None:
+        """Make the training step of `model` anew if it was traced without this object."""
+        self.weight_decay = self.optimizer.weight_decay
+        if model.train_function not in self._traced_live:
+            model.make_train_function(force=True)
+            self._traced_live.add(model.train_function)

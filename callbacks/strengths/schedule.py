@@ -1,4 +1,4 @@
-"""`Schedule`: a strength that changes during training, and traces nothing again."""
+"""`Schedule`: a strength that changes during training without a retrace."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,14 +6,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from ...core.checks import check_one_of
 from ..schedules import points
 from .live import Live, Target, find_live, is_function
 
-__all__ = ["Schedule"]
-
 
 class Schedule(keras.callbacks.Callback):
-    """Sets a strength to a function of the epoch (or step), and logs it as `rates/<name>`.
+    """Set a strength to a function of the epoch (or step), and log it as `rates/<name>`.
 
         attribute <- function(epoch),    epoch = 0, 1, ...
 
@@ -33,22 +32,22 @@ class Schedule(keras.callbacks.Callback):
     order among callbacks does not matter.
 
     Args:
-        target: whose attribute it is: an object (a layer, also one of the data pipeline, a
-            regularizer, the optimizer, ...), a scalar `keras.Variable`, or a list of them; a
-            pattern as in `fnmatch` of the paths of the model's layers; or a function of the model
-            that returns one of these. The latter two are looked up when training begins, and so
-            serve models that are made later.
-        function_or_points: of the number of the epoch or step, from 0: see `callbacks.schedules`;
-            or a list of pairs (number, value), between which it is linear.
-        attribute: its name, or a path as `kernel_regularizer.l2`; may be left out where the object
-            has one live attribute only.
+        target: The object with the attribute (a layer, also one of the data pipeline, a
+            regularizer, the optimizer, ...), a scalar `keras.Variable`, or a list of these; a
+            pattern as in `fnmatch` for the paths of the model's layers; or a function of the model
+            that returns one of these. Patterns and functions are looked up when training begins, so
+            they also serve models that are made later.
+        function_or_points: A function of the number of the epoch or step, from 0, such as those of
+            `callbacks.schedules`; or a list of pairs (number, value), linear in between.
+        attribute: The name of the attribute, or a path such as `kernel_regularizer.l2`. It may be
+            omitted if the object has exactly one live attribute.
         by: "epoch" or "step".
-        name: of the logged value; the attribute's by default.
+        name: The name of the logged value, by default that of the attribute.
 
     Raises:
-        ValueError: an argument is none of these; the attribute is not live; a pattern matches no
-            layer; the value is no finite number; or another callback logs the same name. For
-            objects given directly at once, otherwise when training begins.
+        ValueError: If an argument is invalid, the attribute is not live, a pattern matches no
+            layer, a value is not a finite number, or another callback logs the same name. Objects
+            that are given directly are checked at once, the others when training begins.
 
     Example: 20 epochs in which a rate rises from 0 (DropBlock's warm-up).
 
@@ -67,8 +66,7 @@ class Schedule(keras.callbacks.Callback):
         name: str | None = None,
     ):
         super().__init__()
-        if by not in ("epoch", "step"):
-            raise ValueError(f"Schedule: `by` must be 'epoch' or 'step'. Received: by={by!r}")
+        check_one_of("by", by, ("epoch", "step"))
         self.target = target
         self.function = (
             function_or_points if callable(function_or_points) else points(function_or_points)
@@ -131,11 +129,11 @@ class Schedule(keras.callbacks.Callback):
         log_rates(logs, self.name or self._live[0].name, [self._value])
 
     def get_state(self) -> dict[str, Any]:
-        """What a resumed training needs to go on."""
+        """Return the state for a resumed training."""
         return {"step": self._step}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """The inverse of `get_state`."""
+        """Restore what `get_state` returned."""
         self._step = state["step"]
 
     def __deepcopy__(self, memo):
@@ -145,7 +143,7 @@ class Schedule(keras.callbacks.Callback):
 
 
 def check_owners(target: Target, attribute: str | None) -> None:
-    """Raises for what of `target` is given directly and not live."""
+    """Raise a `ValueError` if an object in `target` that is given directly is not live."""
     if isinstance(target, list | tuple):
         for each in target:
             check_owners(each, attribute)
@@ -154,10 +152,10 @@ def check_owners(target: Target, attribute: str | None) -> None:
 
 
 def log_rates(logs: Any, name: str, values: Sequence[float]) -> None:
-    """Adds `rates/<name>` to `logs`, or `rates/<name>/<number>` of several values.
+    """Add `rates/<name>` to `logs`, or `rates/<name>/<number>` for several values.
 
     Raises:
-        ValueError: the name is taken.
+        ValueError: If the name is already in `logs`.
     """
     for number, value in enumerate(values):
         key = f"rates/{name}" if len(values) == 1 else f"rates/{name}/{number}"

@@ -1,9 +1,8 @@
-"""`TensorBoard`: what regularization costs and buys, on TensorBoard's dashboards."""
+"""`TensorBoard`, and pictures of its logs without a browser."""
 
 from .callback import TensorBoard
-from .charts import charts
-from .figure import to_png
+from .event_file import read_scalars, runs_of
 from .hparams import HParams, Interval
-from .reading import read_scalars, runs_of
+from .plot_run import plot_run
 
-__all__ = ["HParams", "Interval", "TensorBoard", "charts", "read_scalars", "runs_of", "to_png"]
+__all__ = ["HParams", "Interval", "TensorBoard", "plot_run", "read_scalars", "runs_of"]

@@ -1,4 +1,4 @@
-"""`TensorBoard`: Keras' callback, with what regularization costs and buys."""
+"""`TensorBoard`: Keras' callback, with the costs and effects of regularization."""
 
 import os
 import time
@@ -8,73 +8,70 @@ from typing import Any, Literal
 
 import keras
 
+from ...core.checks import check_integer, check_one_of, message
+from ..variables import copy_of
 from . import summaries
 from .card import card
-from .embeddings import Embeddings
-from .epoch_scalars import EpochScalars
+from .charts import layout
+from .epoch_scalars import EpochScalars, LearningRates
 from .event_file import EventFile
-from .graph import graphed, op_graph
-from .grid import grid
 from .hparams import HParams
-from .labelled import Labelled
-from .layout import layout
-from .learning_rates import LearningRates
-from .pictures import Pictures, picture
+from .op_graph import innermost, op_graph
+from .predictions import Predictions
+from .projector import Embeddings
+from .samples import Samples, grid
 from .scoped_step import ScopedStep
-from .weights import weight_histograms, weight_images
 
-__all__ = ["TensorBoard"]
-
-_SAMPLES = 32
-_VALIDATION = 1000
+_MAX_SAMPLES = 32
+_MAX_VALIDATION_SAMPLES = 1000
 
 
 class TensorBoard(keras.callbacks.TensorBoard):
-    """Logs a training for TensorBoard; give it after the callbacks whose values it shall show.
+    """Log a training for TensorBoard, with the costs and effects of regularization.
 
-    Takes the arguments of `keras.callbacks.TensorBoard` and differs from it in that
+    Put it after the callbacks whose values it should show (`LossLedger`, `Schedule`, ...). It takes
+    the arguments of `keras.callbacks.TensorBoard` and differs from it as follows:
 
-    - scalars come in groups, with training, validation and `train_eval` as curves of one chart (see
-      `names.grouped`), and the Custom Scalars dashboard has a layout, with a band from the data
-      loss to the total loss; `names="keras"` keeps Keras' names, and no layout;
-    - everything that callbacks before it put into `logs` is shown (`LossLedger`, ...), the norms of
-      the weights, and a text card of the model;
-    - an integer `update_freq` loses no epoch;
-    - `write_graph` writes the graph of operations (on TensorFlow), and Keras' conceptual graph;
-    - the Projector finds the embeddings, and the features of the `validation` samples;
-    - between two of its hooks no file is open, whether `fit` ends, stops or raises (with an integer
-      `update_freq`, the writer for the summaries of the model's own layers is);
-    - metrics that are arrays are drawn, an entry of a vector as `<metric>/<index>`;
-    - of a model that wraps another one (`zoo.SharpnessAware`) it draws the inner graph, and a part
-      of card or graph that cannot be made is left out, with a warning;
-    - it can be used for several `fit`, and copied before and after;
-    - KerasTuner gives subclasses, too, a directory for each trial.
+    - Scalars come in groups. One chart shows training, validation and train_eval data as curves,
+      and the Custom Scalars dashboard has a layout, with a band from the data loss to the total
+      loss. `names="keras"` keeps Keras' names, without a layout.
+    - It also logs the norms of the weights, and a text card of the model.
+    - It logs every epoch if `update_freq` is an integer, too.
+    - `write_graph` writes the graph of operations (on TensorFlow) and Keras' conceptual graph.
+    - The Projector shows embeddings and the features of the `validation` samples.
+    - No file stays open between its hooks, whether `fit` ends, stops early or raises, except that
+      an integer `update_freq` keeps a writer for the summaries of the model's own layers.
+    - Metrics that are arrays are logged entry by entry, as `<metric>/<index>`.
+    - It shows the inner graph of a model that wraps another one (`zoo.SharpnessAware`). A part of
+      the card or the graph that cannot be made is left out, with a warning.
+    - It can be used in several calls of `fit`, and copied before and after.
+    - KerasTuner gives it a directory for each trial, also as a subclass.
 
     Args:
         log_dir, histogram_freq, write_graph, write_images, write_steps_per_second, update_freq,
-            profile_batch, embeddings_freq, embeddings_metadata: as in Keras.
-        samples: training samples for the Images dashboard: `(x, y)`, `x`, or batches of them such
+            profile_batch, embeddings_freq, embeddings_metadata: As in Keras.
+        samples: Training samples for the Images dashboard: `(x, y)`, `x`, or batches of these such
             as a `tf.data.Dataset`. Features and series are drawn as curves.
-        augmentation: a layer or a function `(x, training=)`; the picture then has below each sample
-            what it makes of it, with a fixed seed.
-        validation: samples `(x, y)` of a classifier, up to 1000 of which are used: for a confusion
-            matrix, a reliability diagram, the surest mistakes and the least sure answers, curves of
-            precision over recall, and features in the Projector. `y` holds class numbers or rows
-            of probabilities; several labels a sample are refused.
-        class_names: of all classes.
-        from_logits: whether the model returns logits; by default what its loss says.
-        pictures_freq: epochs from one picture of `validation` to the next; the last epoch always
-            has one, of the weights that training leaves.
-        card: more for the text card: Markdown, or values by title, such as
+        augmentation: A layer or a function `(x, training=)`, to show what it makes of each of the
+            samples, with a fixed seed.
+        validation: Samples `(x, y)` for a classifier, of which at most 1000 are used: for a
+            confusion matrix, a reliability diagram, the most confident mistakes and the most
+            uncertain predictions, curves of precision over recall, and features in the Projector.
+            `y` holds integer classes or rows of probabilities. Multi-label data is not supported.
+        class_names: The names of all classes.
+        from_logits: Whether the model returns logits, by default as its loss says.
+        pictures_freq: The number of epochs between pictures of `validation`. There always is one of
+            the last epoch, with the weights that training leaves.
+        card: More content for the text card: Markdown, or values by title, such as
             `{"Regularization": regularization}`.
         hparams: `HParams`, or values by name, for the HParams dashboard.
         names: "grouped" or "keras".
 
     Raises:
-        ValueError: an argument out of range; samples that cannot be drawn, or validation samples
-            that do not fit the model.
+        ValueError: If an argument is out of range, samples cannot be drawn, or the validation
+            samples do not fit the model.
 
-    Example: for the data of `fit`, `TensorBoard("runs/a", validation=(x, y))` shows most.
+    Example: `TensorBoard("runs/a", validation=(x, y))` shows most of it.
 
     >>> callback = TensorBoard("runs/a", update_freq=100, hparams={"l2": 1e-4})
     >>> callback.hparams.effective()
@@ -103,9 +100,14 @@ class TensorBoard(keras.callbacks.TensorBoard):
         hparams: HParams | Mapping[str, Any] | None = None,
         names: Literal["grouped", "keras"] = "grouped",
     ):
-        _check(update_freq=update_freq, pictures_freq=pictures_freq, names=names)
+        is_count = isinstance(update_freq, int) and not isinstance(update_freq, bool)
+        if update_freq not in ("batch", "epoch") and not (is_count and update_freq > 0):
+            expected = "'batch', 'epoch' or an integer >= 1"
+            raise ValueError(message("update_freq", update_freq, expected))
+        check_integer("pictures_freq", pictures_freq, minimum=1)
+        check_one_of("names", names, ("grouped", "keras"))
         if augmentation is not None and samples is None:
-            raise ValueError("augmentation needs samples= to be drawn. Received: samples=None")
+            raise ValueError(message("samples", samples, "given to show `augmentation`"))
         super().__init__(
             log_dir,
             histogram_freq=histogram_freq,
@@ -123,9 +125,12 @@ class TensorBoard(keras.callbacks.TensorBoard):
         self.pictures_freq = pictures_freq
         self.card = card
         self.hparams = hparams if isinstance(hparams, HParams | None) else HParams(hparams)
-        self.samples = _gather(samples, _SAMPLES, "samples")
-        labelled = _gather(validation, _VALIDATION, "validation")
-        self.pictures = Pictures(labelled, class_names, from_logits) if labelled else None
+        self.samples = self.predictions = None
+        if samples is not None:
+            self.samples = Samples.gather(samples, _MAX_SAMPLES, "samples")
+        if validation is not None:
+            labelled = Samples.gather(validation, _MAX_VALIDATION_SAMPLES, "validation")
+            self.predictions = Predictions(labelled, class_names, from_logits)
         self._reset()
 
     def __init_subclass__(cls, **kwargs):
@@ -134,16 +139,16 @@ class TensorBoard(keras.callbacks.TensorBoard):
         cls.__name__ = "TensorBoard"
 
     def __getstate__(self):
-        # A copy is not in a training: it has no model, no writer, and no module for `summary`.
+        # A copy takes part in no training: it has no model, no writer and no module `summary`.
         inert = dict.fromkeys(("_model", "_step", "_embeddings", "_rates", "_summary_module"))
         return {**self.__dict__, **inert, "_writers": {}}
 
     def get_state(self) -> dict[str, int]:
-        """What a resumed training needs to go on: the steps of an integer `update_freq`."""
+        """Return the state for a resumed training: the steps of an integer `update_freq`."""
         return {"train_batch": self._global_train_batch, "test_batch": self._global_test_batch}
 
     def set_state(self, state: dict[str, int]) -> None:
-        """The inverse of `get_state`, within `fit`."""
+        """Restore what `get_state` returned, within `fit`."""
         self._global_train_batch = state["train_batch"]
         self._global_test_batch = state["test_batch"]
 
@@ -164,32 +169,32 @@ class TensorBoard(keras.callbacks.TensorBoard):
         self._log_write_dir = self.log_dir
         self._train_dir = os.path.join(self.log_dir, "train")
         self._val_dir = os.path.join(self.log_dir, "validation")
-        self._should_write_train_graph = False  # Keras' attempt fails
+        self._should_write_train_graph = False  # Keras' own attempt fails
 
     def on_train_begin(self, logs=None):
         self._reset()
         self._training = True
         self._global_train_batch = 0
         self._previous_epoch_iterations = 0
-        if samples := self._sample_pictures():
-            self._file("train").add(0, *samples)
+        if self.samples:
+            figure = grid(self.samples, self.class_names, self.augmentation)
+            self._file("train").add(0, summaries.figure("samples", figure))
         if self.model.built:
             self._describe_model()
         if self.hparams:
             self._file("").add(0, self.hparams.row())
         if self.embeddings_freq:
             self._embeddings = Embeddings(
-                self._train_dir, self.model, self.embeddings_metadata, self.pictures
+                self._train_dir, self.model, self.embeddings_metadata, self.predictions
             )
-            self._embeddings.write(self.model)
+            self._embeddings.write()
 
     def on_train_end(self, logs=None):
         self._pop_writer()
         if self._is_tracing:
             self._stop_trace()
-        self._draw()
-        if self._embeddings:
-            self._embeddings.write(self.model)
+        self._draw_predictions()
+        self._log_embeddings(self._epoch)
         if self.hparams:
             self._file("").add(self._epoch, self.hparams.end())
         self._close_writers()
@@ -200,12 +205,11 @@ class TensorBoard(keras.callbacks.TensorBoard):
         super().on_train_batch_end(batch)
         if self.update_freq == "epoch" or self._global_train_batch % self.update_freq:
             return
-        values = {f"batch_{name}": value for name, value in (logs or {}).items()}
+        values = dict(logs or {})
         if self.write_steps_per_second:
-            seconds = time.time() - self._batch_start_time
-            values["batch_steps_per_second"] = 1 / seconds
-        if self.names == "grouped":
-            values = {f"batch/{n.removeprefix('batch_')}": v for n, v in values.items()}
+            values["steps_per_second"] = 1 / (time.time() - self._batch_start_time)
+        prefix = "batch/" if self.names == "grouped" else "batch_"
+        values = {f"{prefix}{name}": value for name, value in values.items()}
         self._add_scalars("train", values, self._global_train_batch)
 
     def on_test_begin(self, logs=None):
@@ -215,22 +219,23 @@ class TensorBoard(keras.callbacks.TensorBoard):
     def on_test_end(self, logs=None):
         self._pop_writer()
         iterations = getattr(self.model.optimizer, "iterations", None)
-        # In `fit` these are the figures that the epoch logs anyway.
+        # Within `fit`, the epoch logs the same values.
         if iterations is not None and not (self._training and self.names == "grouped"):
-            values = {f"evaluation_{n}_vs_iterations": v for n, v in (logs or {}).items()}
-            if self.names == "grouped":
-                values = {n.replace("_", "/", 1): v for n, v in values.items()}
+            prefix = "evaluation/" if self.names == "grouped" else "evaluation_"
+            values = {f"{prefix}{name}_vs_iterations": v for name, v in (logs or {}).items()}
             self._add_scalars("validation", values, int(keras.ops.convert_to_numpy(iterations)))
         if not self._training:
             self._close_writers()
 
     def on_epoch_end(self, epoch, logs=None):
         self._epoch = epoch
-        if not self._described:  # a model without an input is built by its first batch
+        if not self._described:  # the first batch has built a model without an input
             self._describe_model()
         super().on_epoch_end(epoch, logs)
-        if self.pictures and epoch % self.pictures_freq == 0 and epoch + 1 < self.params["epochs"]:
-            self._draw()
+        if epoch % self.pictures_freq == 0 and epoch + 1 < self.params["epochs"]:
+            self._draw_predictions()
+
+    # Keras' callback calls the following methods.
 
     def _log_epoch_metrics(self, epoch, logs):
         if not logs:
@@ -241,53 +246,48 @@ class TensorBoard(keras.callbacks.TensorBoard):
         known = len(self._scalars.tags)
         for run, tags in self._scalars.take(values, self.model).items():
             self._add_scalars(run, tags, epoch)
-        if len(self._scalars.tags) > known:
-            self._describe(epoch)
+        if len(self._scalars.tags) > known:  # new scalars change the dashboards
+            if self.names == "grouped":
+                self._file("train").add(epoch, layout(tag for _, tag in self._scalars.tags))
+            if self.hparams:
+                self._file("").add(epoch, self.hparams.experiment(self._scalars.metrics()))
 
     def _collect_learning_rate(self, logs):
         self._rates = self._rates or LearningRates(self.model)
         return {**logs, **self._rates()}
 
-    def _describe(self, epoch: int) -> None:
-        """Writes, when values appear for the first time, how the dashboards show them."""
-        if self.names == "grouped":
-            self._file("train").add(epoch, layout(tag for _, tag in self._scalars.tags))
-        if self.hparams:
-            self._file("").add(epoch, self.hparams.experiment(self._scalars.judged()))
-
     def _log_weights(self, epoch):
-        kinds: list[tuple[str, Any]] = [("histogram", weight_histograms)]
+        kinds = {"histogram": summaries.histogram}
         if self.write_images:
-            kinds.append(("image", weight_images))
-        for kind, of in kinds:
-            tag = f"weights/{kind}/{{}}" if self.names == "grouped" else f"{{}}/{kind}"
-            self._file("train").add(epoch, *of(self.model, tag.format))
+            kinds["image"] = summaries.pixels
+        tag = "weights/{kind}/{path}" if self.names == "grouped" else "{path}/{kind}"
+        made = []
+        for weight in self.model.weights:
+            values = copy_of(weight).astype("float64")
+            for kind, summary in kinds.items():
+                made.append(summary(tag.format(kind=kind, path=weight.path), values))
+        self._file("train").add(epoch, *made)
 
     def _log_embeddings(self, epoch):
         if self._embeddings:
-            self._embeddings.write(self.model)
+            self._embeddings.write()
 
-    def _draw(self) -> None:
-        if self.pictures:
-            self._file("validation").add(self._epoch, *self.pictures.draw(self.model))
+    def _draw_predictions(self) -> None:
+        if self.predictions:
+            self._file("validation").add(self._epoch, *self.predictions.draw(self.model))
 
     def _describe_model(self) -> None:
-        """Writes the card and the graphs."""
+        """Write the card and the graphs."""
         self._described = True
         if self.card is not None or self.names == "grouped":
             self._file("train").add(0, summaries.text("card", card(self.model, self.card)))
         if not self.write_graph:
             return
-        drawn = graphed(self.model)
-        if json := _possible("the conceptual graph", drawn.to_json):
+        model = innermost(self.model)
+        if json := _or_warn("the conceptual graph", model.to_json):
             self._file("train").add(0, summaries.keras_graph(json))
-        if graph := _possible("the graph of operations", lambda: op_graph(drawn)):
+        if graph := _or_warn("the graph of operations", lambda: op_graph(model)):
             self._file("train").add_graph(graph)
-
-    def _sample_pictures(self) -> list[Any]:
-        if self.samples is None:
-            return []
-        return [picture("samples", grid(self.samples, self.class_names, self.augmentation))]
 
     def _file(self, run: str) -> EventFile:
         if run not in self._files:
@@ -298,11 +298,11 @@ class TensorBoard(keras.callbacks.TensorBoard):
         if values:
             self._file(run).add(step, summaries.scalars(values))
 
-    # What follows takes the place of Keras' way to let layers write summaries of their own.
+    # The following replaces how Keras lets layers write summaries of their own.
 
     @property
     def summary(self):
-        """TensorFlow's module of that name; Keras' callback keeps it, and cannot be copied then."""
+        """The module `tf.summary`. Keras' callback holds it, and cannot be copied then."""
         from tensorflow import summary
 
         return summary
@@ -325,36 +325,14 @@ class TensorBoard(keras.callbacks.TensorBoard):
         self._writers = {}
 
 
-def _gather(source: Any, limit: int, argument: str) -> Labelled | None:
-    return None if source is None else Labelled.gather(source, limit, argument)
-
-
-def _possible(what: str, make: Callable[[], Any]) -> Any:
-    """What `make` returns, or `None` and a warning: a training does not end for want of it."""
+def _or_warn(what: str, make: Callable[[], Any]) -> Any:
+    """Return what `make` returns, or `None` with a warning if it raises."""
     try:
         return make()
-    except Exception as error:  # layers and functions of the user's own may raise anything
+    except Exception as error:  # user-defined layers may raise anything
         warnings.warn(
-            f"TensorBoard: {what} is left out, since making it raised {type(error).__name__}: "
+            f"TensorBoard: {what} is left out, because making it raised {type(error).__name__}: "
             f"{error}",
             stacklevel=2,
         )
         return None
-
-
-def _check(*, update_freq: Any, pictures_freq: Any, names: Any) -> None:
-    if update_freq not in ("batch", "epoch") and not _is_count(update_freq):
-        raise ValueError(
-            "update_freq must be 'batch', 'epoch' or a positive integer. "
-            f"Received: update_freq={update_freq!r}"
-        )
-    if not _is_count(pictures_freq):
-        raise ValueError(
-            f"pictures_freq must be a positive integer. Received: pictures_freq={pictures_freq!r}"
-        )
-    if names not in ("grouped", "keras"):
-        raise ValueError(f"names must be 'grouped' or 'keras'. Received: names={names!r}")
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0

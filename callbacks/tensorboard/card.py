@@ -1,4 +1,4 @@
-"""The text card of a training: model, penalties, rates, optimizer, and what the user adds."""
+"""`card`: a text that describes a training: model, penalties, rates and optimizer."""
 
 import warnings
 from collections.abc import Mapping
@@ -6,17 +6,15 @@ from typing import Any
 
 import keras
 
-__all__ = ["card"]
-
 _RATES = ("rate", "drop_rate", "stddev")
 
 
 def card(model: keras.Model, extra: str | Mapping[str, Any] | None = None) -> str:
-    """A card in Markdown: what is trained, and what regularizes it.
+    """Return a Markdown card with the layers of a model and their regularization.
 
     Args:
-        model: a built and compiled one.
-        extra: a text, or values by title, such as `{"Regularization": regularization}`.
+        model: A built model.
+        extra: A text, or values by title, such as `{"Regularization": regularization}`.
 
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="head")])
     >>> print(card(model, {"Regularization": "none"}).splitlines()[-2])
@@ -29,17 +27,9 @@ def card(model: keras.Model, extra: str | Mapping[str, Any] | None = None) -> st
     if optimizer is not None:
         decay = getattr(optimizer, "weight_decay", None)
         parts.append(f"**Optimizer:** {type(optimizer).__name__}, weight decay {decay or 0:g}")
-        parts.append(f"**Loss:** {_name(model.loss)}")
-    return "\n\n".join([*parts, _table(model)]) + "\n"
-
-
-def _name(loss: Any) -> str:
-    if isinstance(loss, str):
-        return loss
-    return getattr(loss, "name", None) or getattr(loss, "__name__", type(loss).__name__)
-
-
-def _table(model: keras.Model) -> str:
+        loss = model.loss
+        name = loss if isinstance(loss, str) else getattr(loss, "name", None) or _name(loss)
+        parts.append(f"**Loss:** {name}")
     rows = ["| layer | kind | output | parameters | regularization |", "|---|---|---|---|---|"]
     for layer in model.layers:
         cells = (
@@ -50,7 +40,12 @@ def _table(model: keras.Model) -> str:
             ", ".join([*_rates(layer), *_penalties(layer)]),
         )
         rows.append("| " + " | ".join(map(_escape, cells)) + " |")
-    return "\n".join(rows) + "\n"
+    return "\n\n".join([*parts, "\n".join(rows)]) + "\n\n"
+
+
+def _name(function: Any) -> str:
+    """Return the name of a function, or of the class of an object."""
+    return getattr(function, "__name__", type(function).__name__)
 
 
 def _rates(layer: keras.Layer) -> list[str]:
@@ -62,25 +57,23 @@ def _penalties(layer: keras.Layer) -> list[str]:
     found = []
     for weight in layer.trainable_weights:
         if weight.regularizer is not None:
-            numbers = (f"{k} {v:g}" for k, v in _config(weight.regularizer) if isinstance(v, float))
-            kind = getattr(weight.regularizer, "__name__", type(weight.regularizer).__name__)
-            found.append(f"{weight.name}: {kind} {', '.join(numbers)}".strip())
+            config = _config(weight.regularizer)
+            numbers = ", ".join(f"{k} {v:g}" for k, v in config.items() if isinstance(v, float))
+            found.append(f"{weight.name}: {_name(weight.regularizer)} {numbers}".strip())
     return list(dict.fromkeys(found))
 
 
-def _config(regularizer: Any) -> Any:
-    """The arguments of a regularizer, none of a function."""
-    if not hasattr(regularizer, "get_config"):
-        return {}.items()
+def _config(regularizer: Any) -> dict[str, Any]:
+    """Return the arguments of a regularizer; a function has none."""
     try:
-        return regularizer.get_config().items()
+        return regularizer.get_config() if hasattr(regularizer, "get_config") else {}
     except Exception as error:  # user-defined regularizers may raise anything
         warnings.warn(
-            f"TensorBoard: the card is without the strengths of {type(regularizer).__name__}, "
-            f"whose get_config raises {type(error).__name__}: {error}",
+            f"TensorBoard: the card does not show the strengths of {type(regularizer).__name__}, "
+            f"because its `get_config` raised {type(error).__name__}: {error}",
             stacklevel=2,
         )
-        return {}.items()
+        return {}
 
 
 def _escape(value: Any) -> str:

@@ -1,150 +1,178 @@
-"""The main charts of a run as one picture, for people without a browser."""
+"""The table of charts: scalar names, the Custom Scalars layout and `plot_run` derive from it."""
 
-import os
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
 
-from .figure import new_figure
-from .names import RUNS, grouped
-from .reading import Curve, read_scalars, runs_of
+from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore
+from tensorboard.plugins.custom_scalar import metadata
+from tensorboard.plugins.custom_scalar.layout_pb2 import Chart, Layout  # pyright: ignore
 
-__all__ = ["charts"]
-
-_COLORS = {"train": "tab:blue", "validation": "tab:orange", "train_eval": "tab:green"}
-Scalars = dict[str, dict[str, Curve]]
+from .summaries import tensor
 
 
-def charts(directory: str | os.PathLike[str]) -> Any:
-    """A figure of a run: loss with the band up to the total, metrics, gap, penalties, sparsity.
-
-    It reads the logs of `callbacks.TensorBoard` and those of `keras.callbacks.TensorBoard`; a chart
-    whose values were not logged is left out.
+@dataclass(frozen=True)
+class Group:
+    """A group of charts: all scalars whose tags are `<name>/...`.
 
     Args:
-        directory: of one run, which holds `train` and, if there are any, `validation` and
-            `train_eval`; or one that has such a directory somewhere below.
-
-    Raises:
-        FileNotFoundError: there is no such directory, or no event file in it.
-        ValueError: it holds several runs, or none of the values that are drawn.
+        name: The part of the tags before the last part, and the group's name on TensorBoard's
+            Scalars dashboard.
+        title: The title of the group's chart.
+        logs: A regular expression of the names in `logs` that belong to the group, without the
+            prefixes of `RUNS`. Its parentheses hold the rest of the tag; without a match in
+            parentheses, the rest is "total". Names with a slash are tags already.
+        category: The category on the Custom Scalars dashboard, or `None` to leave the group out.
+        charts: The charts in that category, by title: a regular expression of the rest of the
+            tags, or a pair of tags between which a band is drawn. By default one chart of all tags.
+        plot: How `plot_run` draws the group: "band" draws the losses of each run, "runs" all tags
+            with a color per run, "layers" the largest curves of training. `None` leaves it out.
     """
-    scalars = _scalars(directory)
-    drawn = [draw for draw in _CHARTS if draw(None, scalars)]
-    if not drawn:
-        raise ValueError(f"{directory} has none of the scalars that are drawn: no loss, no metric")
-    columns = 2 if len(drawn) in (2, 4) else min(len(drawn), 3)
-    rows = -(-len(drawn) // columns)
-    figure = new_figure(5 * columns, 3.6 * rows)
-    places = figure.subplots(rows, columns, squeeze=False).ravel()
-    for draw, axes in zip(drawn, places, strict=False):
-        draw(axes, scalars)
-        axes.set_xlabel("epoch")
-        axes.legend(fontsize=7)
-        axes.grid(alpha=0.3)
-    for axes in places[len(drawn) :]:
-        axes.set_axis_off()
-    return figure
+
+    name: str
+    title: str
+    logs: str | None = None
+    category: str | None = None
+    charts: Mapping[str, str | tuple[str, str]] | None = None
+    plot: Literal["band", "runs", "layers"] | None = None
 
 
-def _scalars(directory: str | os.PathLike[str]) -> Scalars:
-    """By run (train, validation, train_eval) and tag, the values of the one run in a directory."""
-    found = [path for path in runs_of(directory) if path.name in RUNS]
-    parents = sorted({path.parent for path in found})
-    if len(parents) != 1:
-        shown = ", ".join(str(p.relative_to(Path(directory))) for p in parents[:5]) or "none"
-        raise ValueError(f"{directory} must hold one run, to be drawn. Received: {shown}")
-    return {
-        path.name: {_grouped(tag): curve for tag, curve in read_scalars(path).items()}
-        for path in found
-    }
-
-
-def _grouped(tag: str) -> str:
-    """Our tag for one that Keras' callback has written."""
-    return grouped(tag.removeprefix("epoch_"))[1] if tag.startswith("epoch_") else tag
-
-
-def _plot(axes: Any, curve: Curve, **style: Any) -> None:
-    steps = sorted(curve)
-    marker = "o" if len(steps) == 1 else None
-    axes.plot(steps, [curve[step] for step in steps], marker=marker, **style)
-
-
-def _loss(axes: Any, scalars: Scalars) -> bool:
-    found = [r for r in RUNS if {"loss/data", "loss/total"} & set(scalars.get(r, {}))]
-    if axes is None or not found:
-        return bool(found)
-    for run in found:
-        data, total = (scalars[run].get(tag, {}) for tag in ("loss/data", "loss/total"))
-        name = f"{run}: data loss" if data else f"{run}: total loss"
-        _plot(axes, data or total, color=_COLORS[run], label=name)
-        steps = sorted(data.keys() & total.keys())
-        if steps:
-            ends = [data[s] for s in steps], [total[s] for s in steps]
-            label = f"{run}: up to the total loss"
-            axes.fill_between(steps, *ends, color=_COLORS[run], alpha=0.25, label=label)
-    axes.set_title("loss")
-    return True
-
-
-def _by_run(title: str, group: str) -> Callable[[Any, Scalars], bool]:
-    """A chart of all tags of a group, a color a run."""
-
-    def draw(axes: Any, scalars: Scalars) -> bool:
-        lines = [
-            (run, tag, curve)
-            for run in RUNS
-            for tag, curve in scalars.get(run, {}).items()
-            if tag.startswith(f"{group}/")
-        ]
-        styles = dict.fromkeys(tag for _, tag, _ in lines)
-        dashes = {tag: ("-", "--", ":", "-.")[i % 4] for i, tag in enumerate(styles)}
-        for run, tag, curve in lines if axes is not None else ():
-            short = tag.removeprefix(f"{group}/")
-            name = short if group == "gap" else f"{run}: {short}"
-            _plot(axes, curve, color=_COLORS[run], linestyle=dashes[tag], label=name)
-        if axes is not None:
-            axes.set_title(title)
-        return bool(lines)
-
-    return draw
-
-
-def _by_layer(title: str, group: str, shown: int = 8) -> Callable[[Any, Scalars], bool]:
-    """A chart of a group of the training's tags, a color a tag; the greatest ones."""
-
-    def draw(axes: Any, scalars: Scalars) -> bool:
-        train = scalars.get("train", {})
-        curves = {tag: c for tag, c in train.items() if tag.startswith(f"{group}/")}
-        if group == "penalty" and not curves:
-            curves = _difference(scalars)
-        order = sorted(curves, key=lambda tag: -max(curves[tag].values()))
-        for tag in order[:shown] if axes is not None else ():
-            _plot(axes, curves[tag], label=tag.removeprefix(f"{group}/"))
-        if axes is not None:
-            more = f" (the greatest {shown} of {len(order)})" if len(order) > shown else ""
-            axes.set_title(title + more)
-        return bool(curves)
-
-    return draw
-
-
-def _difference(scalars: Scalars) -> dict[str, Curve]:
-    """The penalty by run where only the two losses were logged."""
-    curves = {}
-    for run in RUNS:
-        data, total = (scalars.get(run, {}).get(tag, {}) for tag in ("loss/data", "loss/total"))
-        curve = {step: total[step] - data[step] for step in data.keys() & total.keys()}
-        if curve:
-            curves[f"penalty/{run}: total - data loss"] = curve
-    return curves
-
-
-_CHARTS = (
-    _loss,
-    _by_run("metrics", "metrics"),
-    _by_run("gap (validation - train_eval)", "gap"),
-    _by_layer("penalties", "penalty"),
-    _by_layer("share of zeros", "sparsity"),
+GROUPS = (
+    Group(
+        "loss",
+        "Loss",
+        logs=r"loss|(?!gap_)(.+)_loss",
+        category="Generalization",
+        charts={
+            "Data loss, and the penalty above it": ("data", "total"),
+            "Data loss": "data",
+            "Loss with penalty": "total",
+        },
+        plot="band",
+    ),
+    # Names that belong to no other group are metrics.
+    Group("metrics", "Metrics", category="Generalization", plot="runs"),
+    Group(
+        "gap",
+        "Gap between validation and train_eval",
+        logs=r"gap_(.+)",
+        category="Generalization",
+        plot="runs",
+    ),
+    Group(
+        "penalty",
+        "Penalty",
+        logs="penalty",
+        category="Penalties",
+        charts={"Penalty": "total", "Penalty of each layer": "(?!total$).*"},
+        plot="layers",
+    ),
+    Group("rates", "Rates", logs=r"(learning_rate.*)", category="Penalties"),
+    Group(
+        "sparsity",
+        "Fraction of zeros",
+        logs="sparsity",
+        category="Sparsity and norms",
+        plot="layers",
+    ),
+    Group("weights/norm", "Norms of weights", category="Sparsity and norms"),
+    Group(
+        "gradient_norm", "Norms of gradients", logs="gradient_norm", category="Sparsity and norms"
+    ),
+    Group("gradient_ratio", "Norms of gradients over norms of weights", logs="gradient_ratio"),
+    Group(
+        "penalty_gradient_norm",
+        "Norms of gradients of the penalty",
+        logs="penalty_gradient_norm",
+        category="Sparsity and norms",
+    ),
+    Group(
+        "penalty_gradient_ratio",
+        "Norms of gradients of the penalty over norms of weights",
+        logs="penalty_gradient_ratio",
+    ),
+    Group("sharpness", "Sharpness", category="Sparsity and norms"),
+    Group("speed", "Speed", logs=r"(steps_per_second)"),
 )
+
+# The runs of a training, and the prefixes of their values in `logs`.
+RUNS = {"train": "", "validation": "val_", "train_eval": "train_eval_"}
+
+
+def grouped_name(name: str) -> tuple[str, str]:
+    """Return the run and the tag of a value in `logs`.
+
+    The values of training and validation data, and of training data in inference mode, have one
+    tag in three runs, so that TensorBoard draws them as three curves in one chart.
+
+    >>> for name in ("loss", "val_data_loss", "train_eval_loss", "accuracy", "sparsity/dense"):
+    ...     print(grouped_name(name))
+    ('train', 'loss/total')
+    ('validation', 'loss/data')
+    ('train_eval', 'loss/data')
+    ('train', 'metrics/accuracy')
+    ('train', 'sparsity/dense')
+    """
+    runs = (run for run, p in RUNS.items() if p and name.startswith(p) and name != p)
+    run = next(runs, "train")
+    name = name.removeprefix(RUNS[run])
+    if run == "train_eval" and name == "loss":  # it contains no penalty
+        return run, "loss/data"
+    if name in _WITH_TOTAL:
+        return run, f"{name}/total"
+    tag = name if "/" in name else _tag(name)
+    hides_total = tag.removesuffix("/total") in _WITH_TOTAL  # an output or a layer named "total"
+    return run, f"{tag}_" if hides_total else tag
+
+
+def _tag(name: str) -> str:
+    for group in GROUPS:
+        if group.logs and (match := re.fullmatch(group.logs, name)):
+            return f"{group.name}/{match[1]}"
+    return f"metrics/{name}"
+
+
+# The groups with a total, which `logs` holds under the name of the group.
+_WITH_TOTAL = {g.name for g in GROUPS if g.logs and re.fullmatch(g.logs, g.name)}
+
+
+def keras_name(name: str) -> tuple[str, str]:
+    """Return the run and the tag that `keras.callbacks.TensorBoard` gives a value in `logs`.
+
+    >>> keras_name("val_loss")
+    ('validation', 'epoch_loss')
+    """
+    run = "validation" if name.startswith("val_") else "train"
+    return run, f"epoch_{name.removeprefix('val_')}"
+
+
+def layout(tags: Iterable[str]) -> Summary:
+    """Return the layout of the Custom Scalars dashboard, without charts that would be empty.
+
+    Args:
+        tags: The tags that are logged.
+    """
+    tags = set(tags)
+    whole = Layout()
+    categories = {}
+    for group in GROUPS:
+        for title, rest in (group.charts or {group.title: ".*"}).items():
+            chart = _chart(title, group.name, rest, tags)
+            if chart and group.category:
+                if group.category not in categories:
+                    categories[group.category] = whole.category.add(title=group.category)
+                categories[group.category].chart.append(chart)
+    content = whole.SerializeToString()
+    return tensor(metadata.CONFIG_SUMMARY_TAG, content, metadata.create_summary_metadata())
+
+
+def _chart(title: str, group: str, rest: str | tuple[str, str], tags: set[str]) -> Chart | None:
+    chart = Chart(title=title)
+    if isinstance(rest, tuple):
+        lower, upper = (f"{group}/{each}" for each in rest)
+        chart.margin.series.add(value=lower, lower=lower, upper=upper)
+        return chart if tags.issuperset((lower, upper)) else None
+    pattern = f"{group}/{rest}"
+    chart.multiline.tag.append(f"^{pattern}$")
+    return chart if any(re.fullmatch(pattern, tag) for tag in tags) else None

@@ -1,26 +1,28 @@
-"""`EpochScalars`: where the values of an epoch go, by run and tag."""
+"""`EpochScalars`: the scalars of an epoch by run and tag."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
+from keras.optimizers.schedules import LearningRateSchedule
 
+from ..model_state import optimizers_in
 from ..penalty import weight_penalty
-from .names import RUNS, grouped, keras_name
+from ..variables import TracedLater, copies
+from .charts import RUNS, grouped_name, keras_name
 from .summaries import entries
-from .weights import norms
-
-__all__ = ["EpochScalars"]
 
 
 class EpochScalars:
     """The tags of a training so far, and the values of its epochs under them.
 
     Args:
-        names: "grouped" or "keras"; see `names`.
+        names: "grouped" or "keras", as in `TensorBoard`.
 
     Attributes:
-        tags: pairs of a run and a tag, in the order in which they appeared.
+        tags: Pairs of a run and a tag, in the order in which they appeared.
     """
 
     def __init__(self, names: str):
@@ -28,26 +30,80 @@ class EpochScalars:
         self.tags: list[tuple[str, str]] = []
 
     def take(self, logs: Mapping[str, Any], model: keras.Model) -> dict[str, dict[str, Any]]:
-        """The values of an epoch by run and tag; with grouped names, norms of weights as well."""
-        naming = grouped if self.names == "grouped" else keras_name
+        """Return the values of an epoch by run and tag.
+
+        With grouped names, the norms of the weights are among them.
+        """
+        name_of = grouped_name if self.names == "grouped" else keras_name
         runs: dict[str, dict[str, Any]] = {run: {} for run in RUNS}
         for name, value in logs.items():
-            run, tag = naming(name)
+            run, tag = name_of(name)
             runs[run] |= entries({tag: value})
         if self.names == "grouped":
             runs["train"] |= {f"weights/norm/{path}": norm for path, norm in norms(model).items()}
-            if "train_eval_loss" in logs:  # so that the band has all its values in every run
+            if "train_eval_loss" in logs:  # so that the band of losses is complete in every run
                 total = float(logs["train_eval_loss"]) + float(weight_penalty(model))
                 runs["train_eval"].setdefault("loss/total", total)
         new = [(run, tag) for run in RUNS for tag in runs[run]]
         self.tags = [*dict.fromkeys([*self.tags, *new])]
         return runs
 
-    def judged(self) -> list[tuple[str, str]]:
-        """The metrics for the HParams dashboard, the most telling ones first."""
+    def metrics(self) -> list[tuple[str, str]]:
+        """Return the runs and tags of the metrics for the HParams dashboard, by importance."""
         run = "validation" if any(run == "validation" for run, _ in self.tags) else "train"
-        losses = ((run, tag) for tag in ("loss/data", "loss/total", "epoch_loss"))
-        loss = next((each for each in losses if each in self.tags), None)
+        losses = [(run, tag) for tag in ("loss/data", "loss/total", "epoch_loss")]
+        loss = [each for each in losses if each in self.tags][:1]
         rest = [t for t in self.tags if t[0] == run and t[1].startswith(("metrics/", "epoch_acc"))]
         rest += [t for t in self.tags if t[1].startswith("gap/") or t == ("train", "penalty/total")]
-        return [*([loss] if loss else []), *rest]
+        return [*loss, *rest]
+
+
+def norms(model: keras.Model) -> dict[str, float]:
+    """Return the Euclidean norm of each trainable weight of rank 2 or more, by its path.
+
+    Biases and the gains of normalization have rank 1, and would hide the kernels.
+
+    >>> layer = keras.layers.Dense(1, kernel_initializer="ones", name="head")
+    >>> [*norms(keras.Sequential([keras.Input((4,)), layer])).values()]
+    [2.0]
+    """
+    kernels = [w for w in model.trainable_weights if len(w.shape) >= 2]
+    values = (copy.astype("float64") for copy in copies(kernels))
+    return {w.path: float(np.linalg.norm(v)) for w, v in zip(kernels, values, strict=True)}
+
+
+class LearningRates:
+    """The learning rates of a model's optimizers, under the names that Keras logs them by.
+
+    Args:
+        model: A compiled model that keeps its optimizer.
+
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> model.compile(keras.optimizers.SGD(0.25), "mse")
+    >>> LearningRates(model)()
+    {'learning_rate': 0.25}
+    """
+
+    def __init__(self, model: keras.Model):
+        parts = optimizers_in(model.optimizer)
+        self._optimizers = [o for o in parts if isinstance(o, keras.optimizers.Optimizer)]
+        self._several = len(parts) > 1 or hasattr(model.optimizer, "optimizers")
+        self._graphs: dict[Any, Callable[[], Any]] = {}  # by optimizer and schedule
+
+    def __call__(self) -> dict[str, float]:
+        """Return the current learning rates."""
+        return {
+            f"learning_rate_{o.name}" if self._several else "learning_rate": self._rate(o)
+            for o in self._optimizers
+        }
+
+    def _rate(self, optimizer: Any) -> float:
+        schedule = optimizer._learning_rate
+        # Keras' schedules are a dozen small operations. A user-defined one may not be traceable.
+        of_keras = type(schedule).__module__.startswith("keras.")
+        if not (isinstance(schedule, LearningRateSchedule) and of_keras):
+            return float(ops.convert_to_numpy(optimizer.learning_rate))
+        key = (id(optimizer), id(schedule))
+        if key not in self._graphs:
+            self._graphs[key] = TracedLater(lambda: schedule(optimizer.iterations))
+        return float(ops.convert_to_numpy(self._graphs[key]()))

@@ -1,36 +1,40 @@
-"""`EventFile`: TensorBoard's events of one run, in a file that is never left open."""
+"""TensorBoard's event files: `EventFile` writes them, `read_scalars` reads them back."""
 
 import itertools
 import os
 import socket
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+from tensorboard.backend.event_processing.event_accumulator import TENSORS, EventAccumulator
+from tensorboard.compat.proto.event_pb2 import Event  # pyright: ignore
+from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore
 from tensorboard.summary.writer.record_writer import RecordWriter
+from tensorboard.util import tensor_util
 
-from .protos import Event, Summary
+Curve = dict[int, float]
 
-__all__ = ["EventFile"]
-
-_NUMBERS = itertools.count()  # two files of one second and process have different names
+_NUMBERS = itertools.count()  # tells files of one process and second apart
 
 
 class EventFile:
-    """Appends to an event file, which is made by the first event and closed after each call.
+    """An event file of one run that is created by the first event and closed after each call.
 
-    The writers of `tf.summary` are open from their first event to an explicit `close`, which does
-    not come when `fit` raises, and they cannot be copied; this has nothing but a path.
+    A writer of `tf.summary` stays open until `close`, which nobody calls when `fit` raises, and it
+    cannot be copied. An `EventFile` holds only a path.
 
     Args:
-        directory: of the run, local or any that `tf.io.gfile` knows; made if it is missing.
+        directory: The directory of the run, local or any that `tf.io.gfile` supports. It is created
+            if it does not exist.
 
     >>> import tempfile
-    >>> from occam.callbacks.tensorboard.summaries import scalar
+    >>> from occam.callbacks.tensorboard.summaries import scalars
     >>> directory = tempfile.mkdtemp()
-    >>> EventFile(directory).add(0, scalar("loss/total", 2.5))
-    >>> [name.split(".")[2] for name in os.listdir(directory)]
-    ['tfevents']
+    >>> EventFile(directory).add(3, scalars({"loss/total": 2.5}))
+    >>> read_scalars(directory)
+    {'loss/total': {3: 2.5}}
     """
 
     def __init__(self, directory: str | os.PathLike[str]):
@@ -38,28 +42,58 @@ class EventFile:
         self.path: str | None = None
 
     def add(self, step: int, *summaries: Summary) -> None:
-        """Appends summaries of a step."""
+        """Append the summaries of a step."""
         self._append(Event(step=int(step), summary=summary) for summary in summaries)
 
     def add_graph(self, graph: bytes) -> None:
-        """Appends a serialized `GraphDef`."""
+        """Append a serialized `GraphDef`."""
         self._append([Event(graph_def=graph)])
 
     def _append(self, events: Iterable[Event]) -> None:
         from tensorboard.compat import tf
 
         files: Any = tf.io.gfile
-        first = self.path is None
-        if first:
+        events = list(events)
+        if self.path is None:
+            unique = (f"{int(time.time()):010d}", socket.gethostname(), os.getpid(), next(_NUMBERS))
+            name = ".".join(["events.out.tfevents", *map(str, unique), "v2"])
             files.makedirs(self.directory)
-            self.path = os.path.join(self.directory, _name())
+            self.path = os.path.join(self.directory, name)
+            events.insert(0, Event(file_version="brain.Event:2"))
         with files.GFile(self.path, "ab") as file:
             writer = RecordWriter(file)
-            for event in [*([Event(file_version="brain.Event:2")] if first else []), *events]:
+            for event in events:
                 event.wall_time = time.time()
                 writer.write(event.SerializeToString())
 
 
-def _name() -> str:
-    parts = (f"{int(time.time()):010d}", socket.gethostname(), os.getpid(), next(_NUMBERS))
-    return ".".join(["events.out.tfevents", *map(str, parts), "v2"])
+def read_scalars(directory: str | os.PathLike[str]) -> dict[str, Curve]:
+    """Return the scalars of one run: by tag, the last value at each step.
+
+    Args:
+        directory: The directory with the event files.
+    """
+    events = EventAccumulator(str(directory), size_guidance={TENSORS: 0}).Reload()
+    return {
+        tag: {
+            event.step: float(tensor_util.make_ndarray(event.tensor_proto))
+            for event in events.Tensors(tag)
+        }
+        for tag in events.Tags()["tensors"]
+        if events.SummaryMetadata(tag).plugin_data.plugin_name == "scalars"
+    }
+
+
+def runs_of(directory: str | os.PathLike[str]) -> list[Path]:
+    """Return the directories with event files at or below a directory, sorted.
+
+    Raises:
+        FileNotFoundError: If the directory does not exist or has no event files.
+    """
+    root = Path(directory)
+    if not root.is_dir():
+        raise FileNotFoundError(f"{root} is not a directory")
+    found = sorted({path.parent for path in root.rglob("*tfevents*") if path.is_file()})
+    if not found:
+        raise FileNotFoundError(f"{root} contains no TensorBoard logs")
+    return found

@@ -1,35 +1,22 @@
-"""Drawing of pictures: figures to PNG, without a display and without pyplot's global state."""
+"""Figures of Matplotlib without a display and without pyplot's global state."""
 
-import io
 from typing import Any
 
 import numpy as np
 
-__all__ = ["draw_sample", "new_figure", "to_png"]
-
 
 def new_figure(width: float, height: float) -> Any:
-    """A figure of that many inches, at 100 pixels each."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    """Return an empty figure. Its size is in inches of 100 pixels."""
+    from matplotlib.figure import Figure  # takes a while to import
 
-    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def to_png(figure: Any) -> tuple[bytes, tuple[int, int]]:
-    """A figure as PNG, and its (width, height) in pixels."""
-    file = io.BytesIO()
-    figure.savefig(file, format="png")
-    return file.getvalue(), figure.canvas.get_width_height()
+    return Figure(figsize=(width, height), dpi=100, layout="constrained")
 
 
 def draw_sample(axes: Any, x: np.ndarray) -> None:
-    """Draws a sample: `(features,)` and series `(time, channels)` as curves, else as an image.
+    """Draw a sample: `(features,)` and `(time, channels)` as curves, other shapes as an image.
 
     Raises:
-        ValueError: it has more than three axes.
+        ValueError: If the sample has more than three axes.
     """
     axes.set_xticks([])
     axes.set_yticks([])
@@ -43,6 +30,6 @@ def draw_sample(axes: Any, x: np.ndarray) -> None:
         axes.imshow(scaled if colored else scaled[..., 0], cmap=None if colored else "gray")
     else:
         raise ValueError(
-            "A sample must be features, a series (time, channels) or an image (height, width, "
-            f"channels) to be drawn. Received: shape {x.shape}"
+            "A sample to draw must have the shape (features,), (time, channels) or (height, "
+            f"width, channels). Received: shape {x.shape}"
         )

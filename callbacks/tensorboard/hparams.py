@@ -1,4 +1,4 @@
-"""The HParams dashboard: what a run was tried with, as effective values."""
+"""`HParams`: the hyperparameters of a run for the HParams dashboard, as effective values."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,27 +6,29 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore
 from tensorboard.plugins.hparams import api as hp
+from tensorboard.plugins.hparams.api_pb2 import STATUS_SUCCESS  # pyright: ignore
 from tensorboard.plugins.hparams.summary import session_end_pb
 from tensorboard.plugins.hparams.summary_v2 import hparams_config_pb, hparams_pb
-
-from .protos import STATUS_SUCCESS, Summary
-
-__all__ = ["HParams", "Interval"]
 
 Value = bool | int | float | str
 
 
 @dataclass(frozen=True)
 class Interval:
-    """The range of a hyperparameter that is a number.
+    """The range of a numeric hyperparameter.
 
     Args:
-        low: its smallest value while it is on.
-        high: its greatest value.
-        log: searched on a logarithmic scale. It then has a second column, `log10_<name>`, in which
-            "off" stands one decade below `low`: a column that holds a 0 has no logarithmic axis.
-        off: the effective value where it is not active.
+        low: The smallest value of an active hyperparameter.
+        high: The largest value.
+        log: Whether the scale is logarithmic. The hyperparameter then has a second column,
+            `log10_<name>`, where "off" is one decade below `low`, because a column with a 0 has no
+            logarithmic axis.
+        off: The effective value of an inactive hyperparameter.
+
+    Raises:
+        ValueError: If the interval is empty or infinite, or logarithmic with `low` <= 0.
 
     >>> Interval(1e-5, 1e-1, log=True).log10(0.001), Interval(1e-5, 1e-1, log=True).log10(0.0)
     (-3.0, -6.0)
@@ -41,40 +43,41 @@ class Interval:
         if not -math.inf < self.low <= self.high < math.inf or (self.log and self.low <= 0):
             expected = "0 < low <= high" if self.log else "low <= high"
             raise ValueError(
-                f"An Interval needs finite {expected}. Received: low={self.low}, high={self.high}"
+                f"An Interval must have finite limits with {expected}. "
+                f"Received: low={self.low}, high={self.high}"
             )
 
     def log10(self, value: float) -> float:
-        """The position of a value on the logarithmic axis."""
+        """Return the position of a value on the logarithmic axis."""
         return math.log10(value) if value > 0 else math.log10(self.low) - 1
 
     def columns(self, name: str) -> list[hp.HParam]:
-        """The columns of the dashboard, each with its range."""
+        """Return the columns of the dashboard with their ranges."""
         ends = (min(self.low, self.off), max(self.high, self.off))
-        plain = hp.HParam(name, hp.RealInterval(*map(float, ends)))
-        if not self.log:
-            return [plain]
-        ends = (self.log10(0), math.log10(self.high))
-        return [plain, hp.HParam(f"log10_{name}", hp.RealInterval(*ends))]
+        columns = [hp.HParam(name, hp.RealInterval(*map(float, ends)))]
+        if self.log:
+            ends = (self.log10(0), math.log10(self.high))
+            columns.append(hp.HParam(f"log10_{name}", hp.RealInterval(*ends)))
+        return columns
 
 
 @dataclass(frozen=True)
 class HParams:
     """The hyperparameters of a run, for `TensorBoard(hparams=)`.
 
-    A row of the dashboard that lacks a single value vanishes from the parallel coordinates, and
-    conditional search spaces lack many. So each row gets all of `ranges`: what is missing or
-    `None` is off, and gets its effective value.
+    The parallel coordinates leave out a row that lacks a single value, and runs of a conditional
+    search space lack many. So each row has all hyperparameters of `ranges`: one that is missing or
+    `None` is off, and has its effective value.
 
     Args:
-        values: by name; a bool, a number or a text each, or `None` where it is off.
-        ranges: by name, the same for all runs that are compared: an `Interval`, or the sequence of
-            options, of which the first is that of "off".
-        trial: a name that runs of one trial (on several seeds) have in common. By default runs
-            with equal values are one.
+        values: The values by name: a bool, a number, a text, or `None` for off.
+        ranges: By name, for all runs to compare: an `Interval`, or a sequence of options, the first
+            of which means off.
+        trial: The name of a trial, to group its runs with several seeds. By default, runs with
+            equal values are one trial.
 
     Raises:
-        ValueError: a value that is not among its options, or is of no kind that TensorBoard shows.
+        ValueError: If a value is not among its options, or has a type that TensorBoard cannot show.
 
     Example:
 
@@ -92,11 +95,11 @@ class HParams:
 
     @classmethod
     def from_tuner(cls, hyperparameters: Any, *, trial: str | None = None) -> "HParams":
-        """Those of a KerasTuner's trial: every parameter of its space, active or not.
+        """Return the hyperparameters of a KerasTuner trial, with all parameters of its space.
 
         Args:
-            hyperparameters: a `keras_tuner.HyperParameters`, as `HyperModel.fit` is given.
-            trial: a name of the trial.
+            hyperparameters: A `keras_tuner.HyperParameters`, as `HyperModel.fit` receives it.
+            trial: The name of the trial.
         """
         space = {parameter.name: parameter for parameter in hyperparameters.space}
         active = {
@@ -107,10 +110,10 @@ class HParams:
         return cls(active, {name: _range(p) for name, p in space.items()}, trial)
 
     def _names(self) -> list[str]:
-        return [*self.ranges, *(name for name in self.values if name not in self.ranges)]
+        return list(dict.fromkeys([*self.ranges, *self.values]))
 
     def effective(self) -> dict[str, Value]:
-        """The value of every column."""
+        """Return the value of every column."""
         row: dict[str, Value] = {}
         for name in self._names():
             span, value = self.ranges.get(name), self.values.get(name)
@@ -119,33 +122,34 @@ class HParams:
                 row[f"log10_{name}"] = span.log10(float(value))
         return row
 
+    def row(self) -> Summary:
+        """Return the summary of the values of this run."""
+        return hparams_pb(self.effective(), trial_id=self.trial)
+
     def experiment(self, metrics: Sequence[tuple[str, str]]) -> Summary:
-        """The configuration that all compared runs share.
+        """Return the summary of the columns, which all runs to compare share.
 
         Args:
-            metrics: a run below the trial's own, or "" for that one, and a tag, for each to show.
+            metrics: For each metric to show its run, relative to that of the trial, and its tag.
         """
         columns: list[hp.HParam] = []
         for name in self._names():
             span = self.ranges.get(name)
-            numeric = isinstance(span, Interval)
-            columns += span.columns(name) if numeric else [hp.HParam(name, _domain(span))]
-        shown = [hp.Metric(tag, group=run, display_name=_title(run, tag)) for run, tag in metrics]
+            if isinstance(span, Interval):
+                columns += span.columns(name)
+            else:
+                columns.append(hp.HParam(name, hp.Discrete(list(span)) if span else None))
+        shown = [
+            hp.Metric(tag, group=run, display_name=f"{tag} ({run})" if run else tag)
+            for run, tag in metrics
+        ]
         return hparams_config_pb(columns, shown)
-
-    def row(self) -> Summary:
-        """The values of this run."""
-        return hparams_pb(self.effective(), trial_id=self.trial)
 
     @staticmethod
     def end() -> Summary:
-        """Says that the run is finished."""
+        """Return the summary that marks the run as finished."""
         # TensorBoard makes it as a message of TensorFlow's own copy of the class.
         return Summary.FromString(session_end_pb(STATUS_SUCCESS).SerializeToString())
-
-
-def _title(run: str, tag: str) -> str:
-    return f"{tag} ({run})" if run else tag
 
 
 def _effective(name: str, value: Any, span: Interval | Sequence[Value] | None) -> Value:
@@ -154,18 +158,14 @@ def _effective(name: str, value: Any, span: Interval | Sequence[Value] | None) -
     if isinstance(value, np.generic | np.ndarray) and value.size == 1:
         value = value.item()
     if not isinstance(value, bool | int | float | str):
-        raise ValueError(f"hparams must be bools, numbers and texts. Received: {name}={value!r}")
+        raise ValueError(f"`hparams` must be bools, numbers or texts. Received: {name}={value!r}")
     if span is not None and not isinstance(span, Interval) and value not in span:
-        raise ValueError(f"{name} must be among {list(span)}. Received: {value!r}")
+        raise ValueError(f"`{name}` must be one of {list(span)}. Received: {name}={value!r}")
     return value
 
 
-def _domain(options: Sequence[Value] | None) -> hp.Discrete | None:
-    return hp.Discrete(list(options)) if options is not None else None
-
-
 def _range(parameter: Any) -> Interval | Sequence[Value]:
-    """The range of a KerasTuner's hyperparameter."""
+    """Return the range of a KerasTuner hyperparameter."""
     kind = type(parameter).__name__
     if kind in ("Float", "Int"):
         log = parameter.sampling in ("log", "reverse_log")

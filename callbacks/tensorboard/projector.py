@@ -1,98 +1,114 @@
-"""Embeddings for the Projector, as TSV files, which it finds without a checkpoint."""
+"""`Embeddings`: points for the Projector, as TSV files, which it finds without a checkpoint."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from google.protobuf import text_format
+from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig  # pyright: ignore
 
-from .protos import ProjectorConfig
+from .predictions import Predictions
 
-__all__ = ["feature_model", "metadata_path", "write_config", "write_points"]
-
-_CONFIG = "projector_config.pbtxt"
-
-
-def write_config(
-    directory: str, names: Iterable[str], metadata: dict[str, str] | None = None
-) -> None:
-    """Says which files hold what: `<name>.tsv`, and where there is one its metadata.
-
-    Args:
-        directory: of a run.
-        names: of the embeddings.
-        metadata: by name, the path of a file with a line for each point.
-    """
-    config = ProjectorConfig()
-    for name in names:
-        entry = config.embeddings.add()
-        entry.tensor_name = name
-        entry.tensor_path = os.path.join("projector", f"{_file(name)}.tsv")
-        if name in (metadata or {}):
-            entry.metadata_path = metadata[name]
-    _write(os.path.join(directory, _CONFIG), text_format.MessageToString(config))
+_FEATURES = "validation features"
 
 
-def write_points(
-    directory: str,
-    name: str,
-    points: np.ndarray,
-    columns: dict[str, Sequence[Any]] | None = None,
-) -> None:
-    """Writes the points of an embedding, and columns of metadata beside them.
+class Embeddings:
+    """The weights of all embedding layers, and the features of the validation samples.
+
+    The features of a sample are the inputs of the model's last layer.
 
     Args:
-        directory: of a run.
-        name: of the embedding.
-        points: `(points, dimensions)`.
-        columns: by title, a value for each point.
-    """
-    place = os.path.join(directory, "projector", _file(name))
-    lines = ("\t".join(f"{value:.6g}" for value in point) for point in points)
-    _write(f"{place}.tsv", "\n".join(lines) + "\n")
-    if columns:
-        rows = zip(*columns.values(), strict=True)
-        # A single column has no title: the Projector takes its first line for a point.
-        title = ["\t".join(columns)] if len(columns) > 1 else []
-        text = [*title, *("\t".join(_cell(value) for value in row) for row in rows)]
-        _write(f"{place}_metadata.tsv", "\n".join(text) + "\n")
-
-
-def metadata_path(name: str) -> str:
-    """Where `write_points` puts the metadata, relative to the run."""
-    return os.path.join("projector", f"{_file(name)}_metadata.tsv")
-
-
-def feature_model(model: keras.Model) -> keras.Model:
-    """A model that gives what the last layer of a functional model gets.
+        directory: The directory of the run.
+        model: A built model.
+        metadata: The path of a file with a line per row of the weights, by the name of the
+            embedding layer; or one path for all. It is absolute, or relative to the parent of
+            `directory`.
+        predictions: The validation samples, or `None`.
 
     Raises:
-        ValueError: the model is not functional, or its last layer has several inputs.
+        ValueError: If there is nothing to show, `metadata` names a layer that is not an embedding
+            layer of the model, or the features of the model are unknown.
     """
+
+    def __init__(
+        self,
+        directory: str,
+        model: keras.Model,
+        metadata: str | Mapping[str, str] | None = None,
+        predictions: Predictions | None = None,
+    ):
+        self.directory = directory
+        self.model = model
+        self.predictions = predictions
+        flat = model._flatten_layers(include_self=False)
+        layers = [layer for layer in flat if isinstance(layer, keras.layers.Embedding)]
+        self.layers = {layer.name: layer for layer in layers}
+        self.feature_model = _feature_model(model) if predictions else None
+        if not self.layers and not predictions:
+            raise ValueError(
+                "`embeddings_freq` needs a model with an Embedding layer, or `validation` samples "
+                f"to show the features of. Received: model {model.name!r} without both"
+            )
+        files = {} if metadata is None else metadata
+        paths = dict.fromkeys(self.layers, files) if isinstance(files, str) else dict(files)
+        if unknown := set(paths) - set(self.layers):
+            raise ValueError(
+                "`embeddings_metadata` must have the names of embedding layers for keys: "
+                f"{', '.join(self.layers)}. Received: {', '.join(sorted(unknown))}"
+            )
+        self.paths = {name: os.path.join(os.pardir, path) for name, path in paths.items()}
+
+    def write(self) -> None:
+        """Write the current points, and the configuration that says which files hold them."""
+        config = ProjectorConfig()
+        for name, layer in self.layers.items():
+            points = keras.ops.convert_to_numpy(layer.embeddings)
+            self._add(config, name, points, self.paths.get(name))
+        if self.predictions and self.feature_model:
+            points = np.asarray(self.feature_model.predict(self.predictions.x, verbose=0))
+            p, names = self.predictions.predict(self.model)
+            columns = {
+                "class": [names[label] for label in self.predictions.y],
+                "prediction": [names[guess] for guess in p.argmax(1)],
+            }
+            path = os.path.join("projector", f"{_FEATURES}_metadata.tsv")
+            self._write(path, _table(columns))
+            self._add(config, _FEATURES, points.reshape(len(points), -1), path)
+        self._write("projector_config.pbtxt", text_format.MessageToString(config))
+
+    def _add(self, config: Any, name: str, points: np.ndarray, metadata: str | None) -> None:
+        entry = config.embeddings.add()
+        entry.tensor_name = name
+        entry.tensor_path = os.path.join("projector", f"{name.replace('/', '_')}.tsv")
+        if metadata:
+            entry.metadata_path = metadata
+        lines = ("\t".join(f"{value:.6g}" for value in point) for point in points)
+        self._write(entry.tensor_path, "\n".join(lines) + "\n")
+
+    def _write(self, path: str, text: str) -> None:
+        from tensorboard.compat import tf
+
+        files: Any = tf.io.gfile
+        path = os.path.join(self.directory, path)
+        files.makedirs(os.path.dirname(path))
+        with files.GFile(path, "w") as file:
+            file.write(text)
+
+
+def _table(columns: Mapping[str, Sequence[Any]]) -> str:
+    rows = [columns, *zip(*columns.values(), strict=True)]
+    return "\n".join("\t".join(" ".join(str(cell).split()) for cell in row) for row in rows) + "\n"
+
+
+def _feature_model(model: keras.Model) -> keras.Model:
+    """Return a model whose outputs are the inputs of the last layer of `model`."""
     inputs = getattr(model, "inputs", None)
-    before = model.layers[-1].input if inputs else None
-    if not isinstance(before, keras.KerasTensor):
+    features = model.layers[-1].input if inputs else None
+    if not isinstance(features, keras.KerasTensor):
         raise ValueError(
-            "The features of validation samples need a functional model whose last layer has one "
+            "The features of `validation` samples need a functional model whose last layer has one "
             f"input. Received: {type(model).__name__} {model.name!r}"
         )
-    return keras.Model(inputs, before)
-
-
-def _file(name: str) -> str:
-    return name.replace("/", "_")
-
-
-def _cell(value: Any) -> str:
-    return " ".join(str(value).split())
-
-
-def _write(path: str, text: str) -> None:
-    from tensorboard.compat import tf
-
-    files: Any = tf.io.gfile
-    files.makedirs(os.path.dirname(path))
-    with files.GFile(path, "w") as file:
-        file.write(text)
+    return keras.Model(inputs, features)

@@ -1,4 +1,4 @@
-"""`ScopedStep`: one step of a model with a summary writer as TensorFlow's default one."""
+"""`ScopedStep`: one step of a model with a default summary writer."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -6,21 +6,18 @@ from typing import Any
 
 import keras
 
-__all__ = ["ScopedStep"]
-
 
 class ScopedStep:
-    """Lets the next call of a model's step function write summaries of its own.
+    """Let the next call of a model's step function write summaries of its own.
 
-    Keras' callback makes its writer the default one between the hooks before and after a batch,
-    and if the step in between raises, it stays so. Here the writer is the default one only inside
-    of the call.
+    Keras' callback makes its writer the default between the hooks before and after a batch, and
+    leaves it so if the step raises. Here it is the default only during the call.
 
     Args:
-        model: whose function is replaced, until it is called or `undo` is.
+        model: The model, whose function is replaced until it is called or `undo` is.
         name: "train_function" or "test_function".
-        enter: gives the context managers of the call.
-        failed: is called when the step raises, except at the end of the data.
+        enter: A function that returns the context managers of the call.
+        failed: Called when the step raises, except at the end of the data.
     """
 
     def __init__(
@@ -37,7 +34,7 @@ class ScopedStep:
             setattr(model, name, self._call)
 
     def undo(self) -> None:
-        """Gives the model its function back."""
+        """Give the model its function back."""
         if self.function is not None:
             setattr(self.model, self.name, self.function)
 

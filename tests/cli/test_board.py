@@ -15,10 +15,10 @@ from PIL import Image
 
 from occam import zoo
 from occam.callbacks.tensorboard.event_file import EventFile
-from occam.callbacks.tensorboard.summaries import scalar
+from occam.callbacks.tensorboard.summaries import scalars
 
-# A shell's background job, and so all that it starts, ignores interrupts.
-HEEDFUL = (
+# A background job of a shell, and every process that it starts, ignores interrupts.
+WITH_INTERRUPTS = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     "from occam.cli.main import main; main()"
 )
@@ -35,20 +35,20 @@ def failed(done):
 def logs(tmp_path_factory):
     directory = tmp_path_factory.mktemp("logs")
     for run in ("train", "validation"):
-        EventFile(directory / "run" / run).add(0, scalar("loss/data", 1.0), scalar("loss/total", 2))
+        EventFile(directory / "run" / run).add(0, scalars({"loss/data": 1.0, "loss/total": 2}))
     return directory
 
 
-def test_what_is_wrong_with_a_directory_is_one_line(inside, tmp_path, logs):
-    assert "nowhere is not there" in failed(inside("board", "nowhere"))
-    assert "holds no TensorBoard logs" in failed(inside("board", "."))
-    assert "--png needs a file named *.png" in failed(inside("board", logs, "--png", "a.pdf"))
+def test_a_wrong_argument_is_an_error_of_one_line(inside, tmp_path, logs):
+    assert "nowhere is not a directory" in failed(inside("board", "nowhere"))
+    assert "contains no TensorBoard logs" in failed(inside("board", "."))
+    assert "`--png` must be a file named *.png" in failed(inside("board", logs, "--png", "a.pdf"))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_serves_on_loopback_until_it_is_interrupted(logs):
+def test_it_serves_on_127_0_0_1_until_it_is_interrupted(logs):
     process = subprocess.Popen(
-        [sys.executable, "-c", HEEDFUL, "board", str(logs), "--port", "0"],
+        [sys.executable, "-c", WITH_INTERRUPTS, "board", str(logs), "--port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -56,7 +56,7 @@ def test_it_serves_on_loopback_until_it_is_interrupted(logs):
     try:
         address, *rest = process.stdout.readline().split(" ", 1)
         assert address.startswith("http://127.0.0.1:")
-        assert rest == [f"shows {logs}; Ctrl-C stops it\n"]
+        assert rest == [f"shows {logs}. Press Ctrl-C to stop.\n"]
         with urllib.request.urlopen(f"{address}data/logdir") as answer:
             assert str(logs) in answer.read().decode()
         process.send_signal(signal.SIGINT)
@@ -67,7 +67,7 @@ def test_it_serves_on_loopback_until_it_is_interrupted(logs):
         process.communicate()
 
 
-def test_a_port_that_is_taken_is_one_line(logs):
+def test_a_used_port_is_an_error_of_one_line(logs):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -1,4 +1,4 @@
-"""What `SharpnessProbe` and `GradientNorms` have in common: data, epochs, state, no effect."""
+"""`SharpnessProbe` and `GradientNorms`: data, epochs, state, and no effect on the training."""
 
 import copy
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from occam.callbacks import BackupAndRestore, GradientNorms, SharpnessProbe
-from occam.callbacks.probes.gradients import losses, other_variables
+from occam.callbacks.probes.probe import losses, other_variables
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(16, 3))
@@ -186,7 +186,7 @@ def test_data_that_is_no_tuple_is_refused(probe, data, received):
 @pytest.mark.parametrize("probe", PROBES)
 @pytest.mark.parametrize("every", [0, 1.5, True])
 def test_epochs_between_measurements_are_checked(probe, every):
-    message = f"{probe.__name__}: `every` must be an integer >= 1. Received: every={every}"
+    message = f"`every` must be an integer >= 1. Received: every={every}"
     with pytest.raises(ValueError, match=message):
         probe((X, Y), every=every)
 

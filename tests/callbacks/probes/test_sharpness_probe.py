@@ -135,8 +135,8 @@ def test_a_model_without_kernels_is_refused():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"rho": 0}, "`rho` must be a number > 0. Received: rho=0"),
-        ({"rho": float("nan")}, "`rho` must be a number > 0. Received: rho=nan"),
+        ({"rho": 0}, "Received: rho=0"),
+        ({"rho": float("nan")}, "Received: rho=nan"),
         ({"directions": 0}, "`directions` must be an integer >= 1. Received: directions=0"),
         ({"steps": 1.5}, "`steps` must be an integer >= 1. Received: steps=1.5"),
         ({"seed": -1}, "`seed` must be an integer >= 0. Received: seed=-1"),

@@ -133,13 +133,13 @@ def test_a_gap_that_is_not_logged():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"factor": 1.0}, "`factor` must be a finite number above 1. Received: factor=1.0"),
-        ({"bounds": (0.0, 1.0)}, "0 < least < greatest. Received: bounds="),
-        ({"bounds": (0.5, 0.1)}, "0 < least < greatest. Received: bounds="),
-        ({"tolerance": -1.0}, "`tolerance` must be a finite number >= 0. Received: tolerance=-1.0"),
+        ({"factor": 1.0}, "`factor` must be a number in .* Received: factor=1.0"),
+        ({"bounds": (0.0, 1.0)}, "0 < min < max. Received: bounds="),
+        ({"bounds": (0.5, 0.1)}, "0 < min < max. Received: bounds="),
+        ({"tolerance": -1.0}, "`tolerance` must be a number in .* Received: tolerance=-1.0"),
         ({"patience": 0}, "`patience` must be an integer >= 1. Received: patience=0"),
-        ({"target_gap": float("nan")}, "`target_gap` must be a finite number. Received:"),
-        ({"target": layers.Dropout(0.5), "attribute": "rate"}, "no live variable"),
+        ({"target_gap": float("nan")}, "`target_gap` must be a number in .* Received:"),
+        ({"target": layers.Dropout(0.5), "attribute": "rate"}, "is not live"),
     ],
 )
 def test_refused_arguments(arguments, message):

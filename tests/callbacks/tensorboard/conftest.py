@@ -4,7 +4,7 @@ import pytest
 
 
 class Ledger(keras.callbacks.Callback):
-    """Puts into `logs` what our callbacks put there."""
+    """Adds to `logs` the names that our callbacks add."""
 
     def on_epoch_end(self, epoch, logs=None):
         for prefix in ("", "val_"):
@@ -23,7 +23,7 @@ def ledger():
 
 @pytest.fixture(scope="session")
 def arrays():
-    """200 samples of (6, 6, 1) of 3 classes."""
+    """200 samples of shape (6, 6, 1) in 3 classes."""
     generator = np.random.default_rng(0)
     y = generator.integers(0, 3, 200)
     x = generator.normal(size=(200, 6, 6, 1)) + y[:, None, None, None]

@@ -1,4 +1,4 @@
-"""TensorBoard in a real browser, on the logs of real short runs."""
+"""TensorBoard in a real browser, on the logs of short runs."""
 
 import os
 
@@ -29,7 +29,7 @@ def browser():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", DASHBOARDS)
-def test_a_dashboard_shows_the_runs_and_no_error(name, browser, address):
+def test_a_dashboard_shows_the_runs_without_errors(name, browser, address):
     DASHBOARDS[name].show(browser, address)
     assert browser.errors() == []
     text = browser.text()

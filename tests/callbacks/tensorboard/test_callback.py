@@ -1,9 +1,10 @@
-"""`callbacks.TensorBoard` in real trainings, read back from its files."""
+"""`callbacks.TensorBoard` in real trainings, read back from its event files."""
 
 import contextlib
 import copy
 import csv
 import functools
+import json
 import os
 from pathlib import Path
 
@@ -13,19 +14,18 @@ import pytest
 from google.protobuf import text_format
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.compat.proto.graph_pb2 import GraphDef
+from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 from tensorboard.plugins.graph import keras_util
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
 from occam import zoo
 from occam.callbacks import TensorBoard, weight_penalty
-from occam.callbacks.tensorboard import HParams, Interval, read_scalars
-from occam.callbacks.tensorboard import charts as pictures_of
-from occam.callbacks.tensorboard.layout import charts
-from occam.callbacks.tensorboard.names import grouped
+from occam.callbacks.tensorboard import HParams, Interval, plot_run, read_scalars
+from occam.callbacks.tensorboard.charts import grouped_name
 
 tensorflow_only = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="it is about TensorFlow's graph or KerasTuner's"
+    keras.backend.backend() != "tensorflow", reason="about TensorFlow's graph or KerasTuner"
 )
 EPOCHS = 3
 
@@ -35,7 +35,7 @@ def events(directory):
 
 
 def summaries(directory, plugin):
-    """By tag, the tensors that were written for one of TensorBoard's plugins."""
+    """The tensors for one of TensorBoard's plugins, by tag."""
     read = events(directory)
     tags = read.Tags()["tensors"]
     return {
@@ -46,7 +46,7 @@ def summaries(directory, plugin):
 
 
 def open_event_files():
-    """The event files that this process has open."""
+    """The event files that this process holds open."""
     names = []
     for link in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):  # the listing's own
@@ -56,7 +56,7 @@ def open_event_files():
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, arrays, make_model, ledger):
-    """A run with everything on: its directory, and the model."""
+    """A run with everything on: its directory and the model."""
     directory = tmp_path_factory.mktemp("run")
     x, y = arrays
     model = make_model()
@@ -81,7 +81,7 @@ def run(tmp_path_factory, arrays, make_model, ledger):
         verbose=0,
         callbacks=[ledger(), log, board],
     )
-    return directory, model, board
+    return directory, model
 
 
 def test_the_events_are_the_history(run):
@@ -94,7 +94,7 @@ def test_the_events_are_the_history(run):
     }
     for name in rows[0]:
         if name != "epoch":
-            of, tag = grouped(name)
+            of, tag = grouped_name(name)
             logged = [float(row[name]) for row in rows]
             assert list(scalars[of][tag]) == list(range(EPOCHS)), name
             np.testing.assert_allclose(list(scalars[of][tag].values()), logged, rtol=1e-6)
@@ -105,8 +105,8 @@ def test_the_events_are_the_history(run):
         assert train["loss/total"] == pytest.approx(train["loss/data"] + train["penalty/total"])
 
 
-def test_beside_the_logs_there_are_norms_and_the_learning_rate(run):
-    directory, model, _ = run
+def test_norms_of_weights_and_the_learning_rate_are_logged(run):
+    directory, model = run
     train = read_scalars(directory / "train")
     norms = {tag for tag in train if tag.startswith("weights/norm/")}
     assert norms == {f"weights/norm/small/{layer}/kernel" for layer in ("hidden", "head")}
@@ -116,11 +116,12 @@ def test_beside_the_logs_there_are_norms_and_the_learning_rate(run):
     assert train["rates/learning_rate"][0] == pytest.approx(1e-3)
 
 
-def test_the_layout_is_that_of_the_values(run):
+def test_the_layout_has_the_charts_of_the_logged_scalars(run):
     (tensor,) = summaries(run[0] / "train", "custom_scalars").values()
-    titles = charts(tensor[-1].string_val[0])
+    layout = Layout.FromString(tensor[-1].string_val[0])
+    titles = [chart.title for category in layout.category for chart in category.chart]
     assert titles[0] == "Data loss, and the penalty above it"
-    assert {"Penalty of each layer", "Share of zeros", "Norms of weights"} <= set(titles)
+    assert {"Penalty of each layer", "Fraction of zeros", "Norms of weights"} <= set(titles)
     assert "Sharpness" not in titles
 
 
@@ -133,9 +134,10 @@ def test_histograms_and_pictures_of_weights(run):
     assert set(images) == {"samples", *(f"weights/image/{name}" for name in names)}
 
 
-def test_pictures_of_the_answers(run):
+def test_pictures_of_predictions(run):
     images = summaries(run[0] / "validation", "images")
-    assert set(images) == {f"answers/{n}" for n in ("confusion_matrix", "reliability", "mistakes")}
+    names = ("confusion_matrix", "reliability", "mistakes")
+    assert set(images) == {f"predictions/{name}" for name in names}
     assert all(len(steps) == 2 for steps in images.values())  # epoch 0, and the last
     assert all(steps[0].string_val[2].startswith(b"\x89PNG") for steps in images.values())
     curves = summaries(run[0] / "validation", "pr_curves")
@@ -152,15 +154,13 @@ def test_the_card(run):
 
 
 def test_the_conceptual_graph_has_the_layers(run):
-    import json
-
     (text,) = summaries(run[0] / "train", "graph_keras_model")["keras"]
     graph = keras_util.keras_model_to_graph_def(json.loads(text.string_val[0]))
     assert "small/hidden" in {node.name for node in graph.node}
 
 
 @tensorflow_only
-def test_the_graph_of_operations_has_dropout_and_penalty(run):
+def test_the_op_graph_has_dropout_and_penalty(run):
     graph = GraphDef.FromString(events(run[0] / "train").Graph().SerializeToString())
     nodes = {node.op: node.name for node in graph.node}
     assert nodes["MatMul"].startswith("small")
@@ -170,13 +170,13 @@ def test_the_graph_of_operations_has_dropout_and_penalty(run):
 
 def test_tracing_the_graph_changes_no_state(arrays, make_model, tmp_path):
     keras.utils.set_random_seed(0)
-    plain = make_model()
+    baseline = make_model()
     keras.utils.set_random_seed(0)
     watched = make_model()
-    plain.fit(*arrays, epochs=2, verbose=0, shuffle=False)
+    baseline.fit(*arrays, epochs=2, verbose=0, shuffle=False)
     board = TensorBoard(tmp_path, validation=arrays, samples=arrays, histogram_freq=1)
     watched.fit(*arrays, epochs=2, verbose=0, shuffle=False, callbacks=[board])
-    for a, b in zip(plain.variables, watched.variables, strict=True):
+    for a, b in zip(baseline.variables, watched.variables, strict=True):
         np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (a, b)))
 
 
@@ -214,7 +214,7 @@ def test_the_projector_finds_the_features_of_validation_samples(run):
     points = np.loadtxt(run[0] / "train" / entry.tensor_path, delimiter="\t")
     assert points.shape == (80, 4)
     lines = (run[0] / "train" / entry.metadata_path).read_text().splitlines()
-    assert lines[0] == "class\tanswer"
+    assert lines[0] == "class\tprediction"
     assert {line.split("\t")[0] for line in lines[1:]} == {"a", "b", "c"}
 
 
@@ -247,17 +247,17 @@ def test_the_projector_finds_embedding_layers_before_the_first_epoch(texts, tmp_
     np.testing.assert_allclose(points, model.layers[1].layers[0].get_weights()[0], rtol=1e-5)
 
 
-def test_embeddings_say_what_is_wrong(texts, make_model, arrays, tmp_path):
+def test_wrong_arguments_for_embeddings(texts, make_model, arrays, tmp_path):
     model, x, y = texts
     board = TensorBoard(tmp_path, embeddings_freq=1, embeddings_metadata={"wrods": "a.tsv"})
-    with pytest.raises(ValueError, match=r"embedding layers: words. Received: wrods"):
+    with pytest.raises(ValueError, match=r"for keys: words. Received: wrods"):
         model.fit(x, y, verbose=0, callbacks=[board])
-    with pytest.raises(ValueError, match="needs an Embedding layer, or validation="):
+    with pytest.raises(ValueError, match="a model with an Embedding layer, or `validation`"):
         make_model().fit(*arrays, verbose=0, callbacks=[TensorBoard(tmp_path, embeddings_freq=1)])
 
 
 @pytest.mark.parametrize(("freq", "steps"), [(3, [3, 6, 9, 12]), (100, []), ("batch", None)])
-def test_an_integer_update_freq_loses_no_epoch(freq, steps, arrays, make_model, tmp_path):
+def test_an_integer_update_freq_logs_every_epoch(freq, steps, arrays, make_model, tmp_path):
     x, y = arrays  # 7 batches an epoch
     make_model().fit(
         *(x, y),
@@ -297,7 +297,7 @@ def test_nothing_is_open_after_an_exception(hook, arrays, make_model, tmp_path):
 
 
 @tensorflow_only
-def test_no_writer_is_the_default_one_after_a_step_that_raises(arrays, make_model, tmp_path):
+def test_no_default_writer_is_left_after_a_step_that_raises(arrays, make_model, tmp_path):
     import tensorflow as tf
 
     x, y = arrays
@@ -323,20 +323,20 @@ def test_no_writer_is_the_default_one_after_a_step_that_raises(arrays, make_mode
     assert model.train_function.__name__ != "_call"
 
 
-def test_it_is_copied_before_and_after_fit_and_opens_nothing_before(arrays, make_model, tmp_path):
+def test_it_can_be_copied_before_and_after_fit(arrays, make_model, tmp_path):
     board = copy.deepcopy(TensorBoard(tmp_path / "a", validation=arrays, update_freq=2))
     assert not (tmp_path / "a").exists()
     model = make_model()
     model.fit(*arrays, verbose=0, callbacks=[board])
     again = copy.deepcopy(board)
-    assert again.pictures is not board.pictures
-    again.pictures, again.log_dir = None, str(tmp_path / "b")
+    assert again.predictions is not board.predictions
+    again.predictions, again.log_dir = None, str(tmp_path / "b")
     model.fit(*arrays, verbose=0, callbacks=[again])
     for name in "ab":
         assert list(read_scalars(tmp_path / name / "train")["loss/total"]) == [0]
 
 
-def test_it_is_used_again(arrays, make_model, tmp_path):
+def test_it_can_be_used_again(arrays, make_model, tmp_path):
     board = TensorBoard(tmp_path)
     model = make_model()
     for epochs in ((0, 2), (2, 3)):
@@ -365,7 +365,7 @@ def test_a_diverged_training_is_logged(arrays, make_model, tmp_path):
     assert np.isnan(read_scalars(tmp_path / "train")["loss/total"][0])
 
 
-def test_an_early_stop_draws_the_weights_that_are_kept(arrays, make_model, tmp_path):
+def test_early_stopping_draws_the_restored_weights(arrays, make_model, tmp_path):
     board = TensorBoard(tmp_path, validation=arrays, pictures_freq=100)
     stop = keras.callbacks.EarlyStopping("loss", mode="max", restore_best_weights=True)
     make_model().fit(*arrays, epochs=9, verbose=0, callbacks=[stop, board])
@@ -399,22 +399,25 @@ def test_kerastuner_gives_each_trial_its_directory(board, arrays, make_model, tm
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"update_freq": 0}, "'batch', 'epoch' or a positive integer. Received: update_freq=0"),
+        ({"update_freq": 0}, "'batch', 'epoch' or an integer >= 1. Received: update_freq=0"),
         ({"update_freq": "epochs"}, "Received: update_freq='epochs'"),
-        ({"pictures_freq": 0}, "positive integer. Received: pictures_freq=0"),
-        ({"names": "short"}, "'grouped' or 'keras'. Received: names='short'"),
+        (
+            {"pictures_freq": 0},
+            "must be an integer >= 1. Received: pictures_freq=0",
+        ),
+        ({"names": "short"}, "one of 'grouped', 'keras'. Received: names='short'"),
         ({"validation": np.zeros((3, 2))}, "samples with labels"),
-        ({"augmentation": abs}, "augmentation needs samples="),
+        ({"augmentation": abs}, "`samples` must be given to show `augmentation`"),
     ],
 )
-def test_arguments_say_what_is_wrong(arguments, message, tmp_path):
+def test_wrong_arguments(arguments, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         TensorBoard(tmp_path, **arguments)
 
 
-def test_class_names_must_fit(arrays, make_model, tmp_path):
+def test_class_names_must_match_the_model(arrays, make_model, tmp_path):
     board = TensorBoard(tmp_path, validation=arrays, class_names=["a", "b"])
-    with pytest.raises(ValueError, match=r"answers 3 classes; .* Received: 2 names and labels up"):
+    with pytest.raises(ValueError, match=r"has 3 classes, .* Received: 2 names and labels up to 2"):
         make_model().fit(*arrays, verbose=0, callbacks=[board])
 
 
@@ -430,13 +433,13 @@ def test_keras_names_are_those_of_keras(arrays, make_model, tmp_path):
             callbacks=[board(directory, write_steps_per_second=True, write_graph=False)],
         )
         found.append({run: set(read_scalars(directory / run)) for run in ("train", "validation")})
-        titles = [axes.get_title() for axes in pictures_of(directory).axes]
-        assert titles == ["loss", "metrics"]
+        titles = [axes.get_title() for axes in plot_run(directory).axes]
+        assert titles == ["Loss", "Metrics"]
     assert found[0] == found[1]
 
 
 class Late(keras.Model):
-    """Is built by its first batch."""
+    """A model that its first batch builds."""
 
     def __init__(self):
         super().__init__()
@@ -446,7 +449,7 @@ class Late(keras.Model):
         return self.head(inputs)
 
 
-def test_a_model_without_an_input_has_its_card_after_the_first_epoch(tmp_path):
+def test_a_model_without_an_input_gets_its_card_after_the_first_epoch(tmp_path):
     model = Late()
     model.compile("sgd", "mse")
     x, y = np.zeros((4, 2)), np.zeros((4, 1))
@@ -456,7 +459,7 @@ def test_a_model_without_an_input_has_its_card_after_the_first_epoch(tmp_path):
 
 
 @pytest.mark.parametrize("names", ["grouped", "keras"])
-def test_metrics_that_are_arrays_have_a_curve_for_each_entry(names, arrays, tmp_path):
+def test_array_metrics_have_a_curve_per_entry(names, arrays, tmp_path):
     model = keras.Sequential(
         [keras.Input((6, 6, 1)), keras.layers.Flatten(), keras.layers.Dense(3, "softmax")]
     )
@@ -474,7 +477,7 @@ def test_metrics_that_are_arrays_have_a_curve_for_each_entry(names, arrays, tmp_
     assert f"{before}macro" in scalars
 
 
-def test_an_array_of_one_is_a_number(arrays, tmp_path):
+def test_an_array_of_size_one_is_a_number(arrays, tmp_path):
     model = keras.Sequential(
         [keras.Input((6, 6, 1)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")]
     )
@@ -496,7 +499,7 @@ class NoConfig(keras.regularizers.Regularizer):
 
 
 class NoConfigLayer(keras.layers.Layer):
-    """Cannot be saved: its argument is not in its config."""
+    """A layer that cannot be saved: its argument is not in its config."""
 
     def __init__(self, function):
         super().__init__()
@@ -516,28 +519,26 @@ def penalized(regularizer, *inner):
     return model
 
 
-def test_a_function_as_a_regularizer_is_named_on_the_card(arrays, tmp_path):
+def test_the_card_names_a_function_as_regularizer(arrays, tmp_path):
     penalized(ridge).fit(*arrays, verbose=0, callbacks=[TensorBoard(tmp_path)])
     (card,) = summaries(tmp_path / "train", "text").values()
     assert b"kernel: ridge" in card[0].string_val[0]
 
 
-def test_what_cannot_be_made_of_a_model_is_left_out(arrays, tmp_path):
+def test_parts_that_cannot_be_made_are_left_out_with_a_warning(arrays, tmp_path):
     model = penalized(NoConfig(), NoConfigLayer(keras.ops.sin))
     with pytest.warns(UserWarning, match="TensorBoard: ") as caught:
         model.fit(*arrays, verbose=0, callbacks=[TensorBoard(tmp_path)])
     messages = " ".join(str(warning.message) for warning in caught)
-    assert "the card is without the strengths of NoConfig" in messages
-    assert "the conceptual graph is left out, since making it raised NotImplement" in messages
+    assert "the card does not show the strengths of NoConfig" in messages
+    assert "the conceptual graph is left out, because making it raised NotImplement" in messages
     (card,) = summaries(tmp_path / "train", "text").values()
     assert b"kernel: NoConfig" in card[0].string_val[0]
     assert not summaries(tmp_path / "train", "graph_keras_model")
 
 
 @tensorflow_only
-def test_the_graph_of_sharpness_aware_training_is_that_of_the_inner_model(
-    arrays, make_model, tmp_path
-):
+def test_sharpness_aware_training_shows_the_graph_of_the_inner_model(arrays, make_model, tmp_path):
     trainer = zoo.SharpnessAware(make_model())
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     trainer.compile("sgd", loss, metrics=["accuracy"])

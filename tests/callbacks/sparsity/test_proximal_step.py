@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from keras import ops
 
-from occam.callbacks.sparsity.shrinkage import block_soft_threshold, soft_threshold
+from occam.callbacks.sparsity.proximal_step import block_soft_threshold, soft_threshold
 
 finite = st.floats(-100, 100, width=32, allow_subnormal=False)
 matrices = arrays.arrays("float32", (2, 3, 4), elements=finite)
@@ -48,7 +48,7 @@ def test_zeros_have_no_sign():
     assert array(block_soft_threshold(x, 1.0, (1,))).tobytes() == bytes(8)
 
 
-def test_nan_is_not_taken_for_zero():
+def test_nan_stays_nan():
     x = ops.convert_to_tensor([[np.nan, 1.0]])
     assert np.isnan(array(soft_threshold(x, 1.0))[0, 0])
     assert np.isnan(array(block_soft_threshold(x, 1.0, (1,)))[0, 0])

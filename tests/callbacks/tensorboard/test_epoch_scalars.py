@@ -1,11 +1,11 @@
-"""The learning rates that are logged are those of Keras' callback."""
+"""The logged learning rates are those of Keras' callback."""
 
 import keras
 import numpy as np
 import pytest
 
 from occam.callbacks import TensorBoard
-from occam.callbacks.tensorboard.learning_rates import LearningRates
+from occam.callbacks.tensorboard.epoch_scalars import LearningRates
 
 X = np.ones((8, 2), "float32")
 
@@ -28,8 +28,7 @@ def several():
 
 
 @pytest.mark.parametrize("eager", [False, True])
-def test_a_schedule_is_followed_through_all_epochs(eager):
-    # Beyond the epoch in which they become a graph.
+def test_a_schedule_is_followed_also_when_it_has_become_a_graph(eager):
     model = compiled(decayed(), run_eagerly=eager)
     rates, expected = LearningRates(model), []
 
@@ -42,7 +41,7 @@ def test_a_schedule_is_followed_through_all_epochs(eager):
     assert len(set(expected)) == 10
 
 
-def test_a_rate_that_is_assigned_shows():
+def test_an_assigned_rate_is_logged():
     model = compiled(keras.optimizers.SGD(0.5))
     rates = LearningRates(model)
     seen = []
@@ -53,13 +52,13 @@ def test_a_rate_that_is_assigned_shows():
 
 
 class OfTheUser(keras.optimizers.schedules.LearningRateSchedule):
-    """Does what cannot be traced."""
+    """A schedule that cannot be traced."""
 
     def __call__(self, step):
         return 1.0 / (1 + int(step))
 
 
-def test_what_is_no_schedule_of_keras_is_called_each_time():
+def test_a_user_defined_schedule_is_called_each_time():
     state = {"rate": 0.0}
     for given in (OfTheUser(), lambda: state["rate"]):
         model = compiled("sgd")
@@ -71,7 +70,7 @@ def test_what_is_no_schedule_of_keras_is_called_each_time():
             assert rates()["learning_rate"] == pytest.approx(1.0 / (1 + step))
 
 
-def test_a_schedule_that_is_given_later_is_followed():
+def test_a_new_schedule_is_followed():
     model = compiled(decayed())
     rates = LearningRates(model)
     for _ in range(7):
@@ -81,13 +80,13 @@ def test_a_schedule_that_is_given_later_is_followed():
     assert rates() == {"learning_rate": 7.0}
 
 
-def test_the_scaled_optimizer_is_looked_through():
+def test_the_optimizer_inside_a_loss_scale_optimizer_counts():
     scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.25))
     assert LearningRates(compiled(scaled))() == {"learning_rate": 0.25}
 
 
 @pytest.mark.parametrize("optimizer", [decayed, several])
-def test_a_callback_logs_the_names_of_keras(tmp_path, optimizer):
+def test_the_names_are_those_of_keras(tmp_path, optimizer):
     model = compiled(optimizer())
     model.optimizer.build(model.trainable_variables)
     ours, theirs = (

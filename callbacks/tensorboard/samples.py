@@ -1,0 +1,165 @@
+"""`Samples`: the `samples` and `validation` arguments of `TensorBoard`, and a grid of pictures."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..fit_data import as_array
+from .figure import draw_sample, new_figure
+
+_COLUMNS = 8
+_AUGMENTED_ROWS = 3
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Some samples as arrays, with their classes if they are known.
+
+    Args:
+        x: The samples `(samples, ...)`.
+        y: The integer classes `(samples,)`, or `None`.
+    """
+
+    x: np.ndarray
+    y: np.ndarray | None
+
+    @classmethod
+    def gather(cls, source: Any, limit: int, argument: str) -> "Samples":
+        """Return the first samples of a source.
+
+        Args:
+            source: An array `x`, a tuple `(x, y)` of arrays in any form that Keras accepts, or an
+                iterable of such batches, such as a `tf.data.Dataset`. `y` holds integer classes or
+                rows of probabilities, of which the largest counts.
+            limit: The maximum number of samples.
+            argument: The name of the argument, for errors.
+
+        Raises:
+            ValueError: If the source is something else or empty, or if its labels are texts,
+                targets of a regression or several per sample.
+
+        >>> Samples.gather((np.zeros((4, 2)), np.eye(4)), 3, "validation").y.tolist()
+        [0, 1, 2]
+        """
+        batches = [source] if _is_batch(source) else source
+        if isinstance(batches, dict) or not isinstance(batches, Iterable):
+            raise ValueError(
+                f"`{argument}` must be an array x, a tuple (x, y) or batches of these. "
+                f"Received: {type(source).__name__}"
+            )
+        xs, ys, count = [], [], 0
+        for batch in batches:
+            x, y = _parts(batch, argument)
+            xs.append(x[: limit - count])
+            ys.append(None if y is None else y[: limit - count])
+            count += len(xs[-1])
+            if count >= limit:
+                break
+        if not count:
+            raise ValueError(f"`{argument}` must have at least one sample. Received: none")
+        labels = [y for y in ys if y is not None]
+        return cls(np.concatenate(xs), np.concatenate(labels) if len(labels) == len(xs) else None)
+
+
+def _is_batch(source: Any) -> bool:
+    arrays = source if isinstance(source, tuple) else (source,)
+    return all(hasattr(array, "shape") for array in arrays)
+
+
+def _parts(batch: Any, argument: str) -> tuple[np.ndarray, np.ndarray | None]:
+    parts = batch if isinstance(batch, tuple | list) else (batch,)
+    if not _is_batch(tuple(parts)) or not 1 <= len(parts) <= 3:
+        raise ValueError(
+            f"A batch of `{argument}` must be an array x or a tuple (x, y). "
+            f"Received: {[type(part).__name__ for part in parts]}"
+        )
+    x = as_array(parts[0])
+    if len(parts) == 1:
+        return x, None
+    y = _classes(as_array(parts[1]), argument)
+    if len(x) != len(y):
+        raise ValueError(
+            f"`{argument}` must have one label per sample. "
+            f"Received: {len(x)} samples and {len(y)} labels"
+        )
+    return x, y
+
+
+def _classes(y: np.ndarray, argument: str) -> np.ndarray:
+    if y.dtype.kind not in "biuf":  # texts, or objects that may be numbers
+        try:
+            y = y.astype("float64")
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"The labels of `{argument}` must be numbers. Received: {y.flat[0]!r}. Convert "
+                "names with `names, y = np.unique(labels, return_inverse=True)`, and pass "
+                "class_names=names."
+            ) from error
+    if y.ndim == 2 and y.shape[1] > 1:
+        sums = y.sum(1, dtype="float64")
+        if (y < 0).any() or not np.allclose(sums, 1, atol=1e-3):
+            raise ValueError(
+                f"The labels of `{argument}` must be integer classes, or rows of probabilities "
+                "that sum to 1; multi-label and regression targets are not supported. "
+                f"Received: a row with the sum {sums[np.argmax(np.abs(sums - 1))]:g}"
+            )
+        return y.argmax(1)
+    y = y.reshape(len(y), -1)
+    if y.shape[1] != 1 or (y != np.round(y)).any() or (y < 0).any():
+        raise ValueError(
+            f"The labels of `{argument}` must be integers >= 0, or rows of probabilities. "
+            f"Received: shape {y.shape}, such as {y.ravel()[:3].tolist()}"
+        )
+    return y[:, 0].astype(int)
+
+
+def grid(
+    samples: Samples,
+    class_names: Sequence[str] | None = None,
+    augmentation: Callable[..., Any] | None = None,
+) -> Any:
+    """Return a figure of up to 32 samples, eight in a row.
+
+    With `augmentation`, the first row shows eight samples, and the three rows below show augmented
+    versions of each. These are the same in every call, and the state of the augmentation's random
+    generators does not change.
+    """
+    starts = range(0, min(len(samples.x), 32), _COLUMNS)
+    rows = [samples.x[start : start + _COLUMNS] for start in starts]
+    if augmentation is not None:
+        rows = [rows[0], *(_augmented(augmentation, rows[0], i) for i in range(_AUGMENTED_ROWS))]
+    figure = new_figure(0.6 * len(rows[0]) + 0.2, 0.7 * len(rows))
+    axes = figure.subplots(len(rows), len(rows[0]), squeeze=False)
+    for place in axes.flat:
+        place.set_axis_off()
+    for row, line in enumerate(rows):
+        is_augmented = augmentation is not None and row > 0
+        for column, x in enumerate(line):
+            place = axes[row, column]
+            place.set_axis_on()
+            draw_sample(place, x)
+            if samples.y is not None and not is_augmented:
+                label = samples.y[row * _COLUMNS + column]
+                place.set_title(str(class_names[label] if class_names else label), fontsize=8)
+        if is_augmented:
+            axes[row, 0].set_ylabel("augmented", fontsize=7)
+    return figure
+
+
+def _augmented(augmentation: Callable[..., Any], x: np.ndarray, draw: int) -> np.ndarray:
+    """Return augmented samples, with seeds that depend on `draw` only."""
+    is_layer = isinstance(augmentation, keras.layers.Layer)
+    variables = augmentation.variables if is_layer else []
+    seeds = [v for v in variables if v.path.endswith("seed_generator_state")]
+    before = [np.asarray(keras.ops.convert_to_numpy(seed)) for seed in seeds]
+    try:
+        for number, seed in enumerate(seeds):
+            seed.assign(np.array([number, draw], before[number].dtype))
+        made = augmentation(keras.ops.convert_to_tensor(x), training=True)
+        return np.asarray(keras.ops.convert_to_numpy(made))
+    finally:
+        for seed, value in zip(seeds, before, strict=True):
+            seed.assign(value)

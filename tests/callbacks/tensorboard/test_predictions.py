@@ -1,0 +1,146 @@
+"""Samples, and pictures of predictions, against values by hand or from scikit-learn."""
+
+import keras
+import numpy as np
+import pytest
+from sklearn.metrics import precision_score, recall_score
+from tensorboard.util import tensor_util
+
+from occam.callbacks.tensorboard.figure import draw_sample, new_figure
+from occam.callbacks.tensorboard.predictions import (
+    calibration_error,
+    mistakes,
+    precision_recall_curves,
+    probabilities,
+)
+from occam.callbacks.tensorboard.samples import Samples, grid
+
+
+@pytest.fixture(scope="module")
+def predictions():
+    """300 labels of 4 classes, and probabilities that favor them."""
+    generator = np.random.default_rng(0)
+    y = generator.integers(0, 4, 300)
+    scores = np.exp(generator.normal(size=(300, 4)) + 2 * np.eye(4)[y])
+    return y, scores / scores.sum(1, keepdims=True)
+
+
+@pytest.mark.parametrize("threshold", [0, 13, 50, 87])
+def test_precision_and_recall_are_those_of_scikit_learn(predictions, threshold):
+    y, p = predictions
+    curve = precision_recall_curves(y, p, "abcd")[2].value[0]
+    assert curve.tag == "precision_recall/b/pr_curves"
+    table = tensor_util.make_ndarray(curve.tensor)[:, threshold]
+    truth, yes = y == 1, p[:, 1] >= threshold / 100
+    assert table[4] == pytest.approx(precision_score(truth, yes, zero_division=0))
+    assert table[5] == pytest.approx(recall_score(truth, yes))
+    assert table[:4].sum() == len(y)
+
+
+def test_the_calibration_error_by_hand():
+    p = np.array([[0.95, 0.05], [0.95, 0.05], [0.65, 0.35], [0.65, 0.35]])
+    y = np.array([0, 0, 0, 1])  # two of two correct at 0.95, one of two at 0.65
+    assert calibration_error(y, p) == pytest.approx(0.5 * 0.05 + 0.5 * 0.15)
+
+
+def test_the_most_confident_mistakes_come_first(predictions):
+    y, p = predictions
+    figure = mistakes(np.zeros((300, 5)), y, p, list("abcd"))
+    wrong = np.flatnonzero(p.argmax(1) != y)
+    first = wrong[p.max(1)[wrong].argmax()]
+    true, guess = "abcd"[y[first]], "abcd"[p.argmax(1)[first]]
+    assert figure.axes[0].get_title() == f"{true}, predicted\n{guess}: {p[first].max():.2f}"
+    assert f"({len(wrong)} of 300)" in figure.subfigs[0]._suptitle.get_text()
+    right = mistakes(np.zeros((1, 5)), np.array([0]), np.array([[1.0, 0.0]]), "ab")
+    assert right.subfigs[0]._suptitle.get_text() == "no sample is misclassified"
+
+
+def test_probabilities_of_every_form_of_output():
+    linear = keras.Sequential([keras.Input((1,)), keras.layers.Activation("linear")])
+    x = np.array([[0.0], [np.log(3)]], "float32")
+    expected = [[0.5, 0.5], [0.25, 0.75]]
+    np.testing.assert_allclose(probabilities(linear, x, from_logits=True), expected, atol=1e-6)
+    x = np.array([[0.2]], "float32")
+    np.testing.assert_allclose(probabilities(linear, x, from_logits=False), [[0.8, 0.2]], atol=1e-6)
+    linear.compile(loss="binary_crossentropy")
+    np.testing.assert_allclose(probabilities(linear, x), [[0.8, 0.2]], atol=1e-6)
+    linear.compile(loss=lambda y, p: p)
+    with pytest.raises(ValueError, match="Pass from_logits=True or from_logits=False"):
+        probabilities(linear, x)
+
+
+@pytest.mark.parametrize("scores", [[[0.9, 0.8]], [[1.5, -0.5]]])
+def test_outputs_that_are_not_probabilities_of_classes(scores):
+    linear = keras.Sequential([keras.Input((2,)), keras.layers.Activation("linear")])
+    with pytest.raises(ValueError, match=r"Pass from_logits=True if .* multi-label and regression"):
+        probabilities(linear, np.array(scores), from_logits=False)
+
+
+def test_samples_from_arrays_and_batches():
+    pandas = pytest.importorskip("pandas")
+    x, y = np.zeros((6, 2)), np.arange(6)
+    sources = [
+        (x, y),
+        (x, np.eye(6)),
+        [(x[:2], y[:2]), (x[2:], y[2:])],
+        (keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)),
+        (pandas.DataFrame(x), pandas.Series(y)),
+        (x, pandas.Series(y * 1.0)),
+    ]
+    for source in sources:
+        samples = Samples.gather(source, 5, "validation")
+        assert samples.x.shape == (5, 2)
+        assert samples.y.tolist() == [0, 1, 2, 3, 4]
+    assert Samples.gather(x, 3, "samples").y is None
+    soft = np.array([[0.3, 0.7], [0.6, 0.4]])
+    assert Samples.gather((x[:2], soft), 5, "validation").y.tolist() == [1, 0]
+
+
+X = np.zeros((2, 2))
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (3, "`validation` must be an array x, .* Received: int"),
+        ({"x": np.zeros(2)}, "Received: dict"),
+        ([], "at least one sample"),
+        ((X, np.array([0.5, 1.0])), "must be integers >= 0, or rows of probabilities"),
+        ((X, np.array([[-1.0], [2.0]])), "must be integers >= 0, or rows of probabilities"),
+        ((X, np.zeros(3)), "one label per sample. Received: 2 samples and 3 labels"),
+        ((X, np.array([[1, 0, 1], [0, 0, 1]])), "multi-label .* a row with the sum 2"),
+        ((X, np.array([[0, 0], [0, 1]])), "a row with the sum 0"),
+        ((X, np.array([[2.5, -1.5], [0, 1]])), "regression targets are not supported"),
+        ((X, np.array(["cat", "dog"])), "must be numbers. Received: .*cat"),
+        ((X, np.array(["cat", None], object)), "pass class_names=names"),
+    ],
+)
+def test_samples_with_wrong_labels(source, message):
+    with pytest.raises(ValueError, match=message):
+        Samples.gather(source, 5, "validation")
+
+
+@pytest.mark.parametrize("shape", [(7,), (9, 2), (5, 5, 1), (5, 5, 3)])
+def test_features_series_and_images_are_drawn(shape):
+    axes = new_figure(2, 2).subplots()
+    draw_sample(axes, np.random.default_rng(0).normal(size=shape))
+    assert len(axes.images) == (len(shape) == 3)
+    assert len(axes.lines) == {1: 1, 2: shape[-1], 3: 0}[len(shape)]
+    with pytest.raises(ValueError, match=r"must have the shape .* Received: shape \(2, 2, 2, 2\)"):
+        draw_sample(axes, np.zeros((2, 2, 2, 2)))
+
+
+def test_the_grid_of_augmented_samples_is_reproducible_and_changes_no_state():
+    layer = keras.layers.RandomTranslation(0.3, 0.3, seed=3)
+    samples = Samples(np.random.default_rng(0).random((9, 6, 6, 1), "float32"), np.arange(9))
+    states = [np.array(keras.ops.convert_to_numpy(v)) for v in layer.variables]
+    first, second = (grid(samples, None, layer) for _ in range(2))
+    pictures = [[axes.images[0].get_array() for axes in f.axes] for f in (first, second)]
+    for one, other in zip(*pictures, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len(pictures[0]) == 32
+    rows = [pictures[0][start : start + 8] for start in range(0, 32, 8)]
+    assert any((a != b).any() for a, b in zip(rows[0], rows[1], strict=True))
+    assert any((a != b).any() for a, b in zip(rows[1], rows[2], strict=True))
+    for before, variable in zip(states, layer.variables, strict=True):
+        np.testing.assert_array_equal(before, keras.ops.convert_to_numpy(variable))
