@@ -47,7 +47,7 @@ def _tables(results: Results) -> Iterator[str]:
 
 
 def _rows(model: str, results: Results) -> list[tuple[str, ...]]:
-    fields = [None, *get_architecture(model).able]
+    fields = [None, *get_architecture(model).supported]
     by_accuracy = sorted(fields, key=lambda f: -mean(_values(results, model, f, "test")))
     return [_row(model, field, results) for field in by_accuracy]
 
@@ -76,9 +76,9 @@ def _card(field: str, results: Results, costs: Mapping[str, float]) -> str:
     effects = [
         f"| `{model}` | {' | '.join(_row(model, field, results)[2:])} |"
         for model in EPOCHS
-        if field in get_architecture(model).able
+        if field in get_architecture(model).supported
     ]
-    unable = [f"`{m}`" for m in EPOCHS if field not in get_architecture(m).able]
+    unsupported = [f"`{m}`" for m in EPOCHS if field not in get_architecture(m).supported]
     cost = f"{costs[field]:.2f} of a plain step" if field in costs else "not measured"
     return "\n".join(
         [
@@ -92,7 +92,7 @@ def _card(field: str, results: Results, costs: Mapping[str, float]) -> str:
             f"- **Traps**: {card.traps}",
             f"- **Cost**: {cost}.",
             f"- **Reference**: {strength.reference}",
-            *([f"- {' and '.join(unable)} cannot honour it."] if unable else []),
+            *([f"- {' and '.join(unsupported)} cannot honour it."] if unsupported else []),
             "",
             "| model | test accuracy | difference | train | gap |",
             "|---|---|---|---|---|",
