@@ -75,7 +75,7 @@ def run(penalty: dict[str, Any], arguments: argparse.Namespace, seed: int) -> di
         data,
         epochs=arguments.epochs,
         patience=None,
-        clean=0,
+        train_eval=0,
         seed=seed,
         callbacks=callbacks,
         verbose=0,

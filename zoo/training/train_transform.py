@@ -1,59 +1,50 @@
-"""What training sees in place of the samples and labels as they are."""
-
-from typing import Any
+"""`train_transform`: augmentation, mixing and label smoothing of training batches."""
 
 from ..augmentation import CutMix, LabelSmoothing, Mix, MixUp, Pipeline, resolve_augmentation
-from ..augmentation.augmentation import Augmentation
 from ..data import Data
 from ..regularization import Regularization
 
-__all__ = ["check_samples", "samples"]
 
-
-def samples(data: Data, regularization: Regularization) -> Pipeline:
-    """The layer from a batch `(x, y)` to what a training step gets.
+def train_transform(data: Data, regularization: Regularization) -> Pipeline:
+    """Return the layer from a batch `(x, y)` to the batch of a training step.
 
         x <- augment(x);    x, y <- mix(x, y);    y <- smooth(y)
 
-    with the parts of `regularization` that are on; without any, a pipeline of no layers. Where both
-    `mixup` and `cutmix` are on, each step is one of them by chance.
+    It has the parts of `regularization` that are on, so it may have no layers. If both `mixup` and
+    `cutmix` are on, each step applies one of them at random.
 
     Args:
-        data: its standardized batches are what the layer takes.
-        regularization: what to do.
+        data: The data whose standardized batches the layer takes.
+        regularization: The strengths of augmentation, mixing and smoothing.
 
     Raises:
-        ValueError: the data is a table and `cutmix` is on, or `augmentation` has no tier for it.
+        ValueError: If the data is a table and `cutmix` is on, or `augmentation` has no tier for the
+            data.
     """
-    check_samples(data, regularization)
-    parts = [_augmentation(data, regularization.augmentation), _mixing(data, regularization)]
+    check_train_transform(data, regularization)
+    layers, classes = [], data.num_classes
+    if regularization.augmentation != "none":
+        image = len(data.input_shape) == 3
+        arguments = {"value_range": data.standardized_range} if image else {}
+        tier = regularization.augmentation
+        layers.append(resolve_augmentation(tier, data.input_shape, seed=0, **arguments))
+    mixup, cutmix = regularization.mixup, regularization.cutmix
+    if mixup and cutmix:
+        layers.append(Mix(classes, mixup_alpha=mixup, cutmix_alpha=cutmix))
+    elif mixup:
+        layers.append(MixUp(classes, mixup))
+    elif cutmix:
+        layers.append(CutMix(classes, cutmix))
     if epsilon := regularization.label_smoothing:
-        parts.append(LabelSmoothing(data.num_classes, epsilon))
-    return Pipeline([part for part in parts if part is not None], seed=0, name="samples")
+        layers.append(LabelSmoothing(classes, epsilon))
+    return Pipeline(layers, seed=0, name="train_transform")
 
 
-def check_samples(data: Data, regularization: Regularization) -> None:
-    """Says what of `regularization` cannot be done to samples of this shape, if anything."""
+def check_train_transform(data: Data, regularization: Regularization) -> None:
+    """Raise a `ValueError` if `cutmix` is on and the data is a table."""
     if regularization.cutmix and len(data.input_shape) < 2:
         raise ValueError(
-            f"cutmix needs series or images; in data {data.name!r} samples have the shape "
-            f"{data.input_shape}, and no neighbourhoods to cut: use mixup. "
+            f"`cutmix` needs series or images, but samples of data {data.name!r} have shape "
+            f"{data.input_shape}, without neighbourhoods to cut: use mixup. "
             f"Received: cutmix={regularization.cutmix:g}"
         )
-
-
-def _augmentation(data: Data, tier: str) -> Augmentation | None:
-    if tier == "none":
-        return None
-    image = len(data.input_shape) == 3
-    given: dict[str, Any] = {"value_range": data.standardized_range} if image else {}
-    return resolve_augmentation(tier, data.input_shape, seed=0, **given)
-
-
-def _mixing(data: Data, regularization: Regularization) -> Augmentation | None:
-    classes, mixup, cutmix = data.num_classes, regularization.mixup, regularization.cutmix
-    if mixup and cutmix:
-        return Mix(classes, mixup_alpha=mixup, cutmix_alpha=cutmix)
-    if mixup:
-        return MixUp(classes, mixup)
-    return CutMix(classes, cutmix) if cutmix else None
