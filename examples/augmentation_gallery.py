@@ -1,9 +1,9 @@
-"""What augmentation does to digits and to mnist1d's series, as one picture.
+"""Draw augmented digits and mnist1d series into one picture.
 
     python examples/augmentation_gallery.py gallery.png
 
-The first column is the original, the others are drawn anew from it: a row of images a method, then
-one of curves a method, the original in gray behind each.
+Each method has a row: first images, then curves with the original in gray behind them. The first
+column is the original, the others are random augmentations of it.
 """
 
 import argparse
@@ -39,7 +39,7 @@ SERIES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("path", type=Path, help="of the PNG to write")
+    parser.add_argument("path", type=Path, help="PNG file to write")
     path = parser.parse_args().path
     rows = len(IMAGES) + len(SERIES)
     figure, axes = plt.subplots(rows, COLUMNS, figsize=(1.3 * COLUMNS, 1.2 * rows))
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def samples(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """One sample, and as many others as there are columns beside it, in the data's own unit."""
+    """Return samples for all columns and partners to mix them with; digits in [0, 255]."""
     x, y = next(zoo.load_data(name).raw("train").as_numpy_iterator())
     x = x[: 2 * COLUMNS].astype("float32")
     return (x * 255 / x.max() if name == "digits" else x), y[: 2 * COLUMNS]
@@ -67,7 +67,7 @@ def draw_rows(axes, methods: dict, x: np.ndarray, y: np.ndarray, draw) -> None:
 
 
 def augmented(layer, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The first sample again and again; mixed with one other each, where the layer mixes."""
+    """Augment the first sample repeatedly; a mixing layer mixes it with another sample each."""
     count = COLUMNS - 1
     batch = np.stack([x[0]] * count)
     if not isinstance(layer, augmentation.MixUp | augmentation.CutMix):
