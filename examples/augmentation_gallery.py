@@ -1,9 +1,9 @@
-"""Draw augmented digits and mnist1d series into one picture.
+"""Draw the effect of augmentation on digits and on the series of mnist1d in one picture.
 
     python examples/augmentation_gallery.py gallery.png
 
-Each method has a row: first images, then curves with the original in gray behind them. The first
-column is the original, the others are random augmentations of it.
+Each row is a method: first for images, then for curves, with the original in gray behind each
+curve. The first column shows the original, the others random changes of it.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def samples(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return samples for all columns and partners to mix them with; digits in [0, 255]."""
+    """Return samples and labels, two for each column, in the unit of the data."""
     x, y = next(zoo.load_data(name).raw("train").as_numpy_iterator())
     x = x[: 2 * COLUMNS].astype("float32")
     return (x * 255 / x.max() if name == "digits" else x), y[: 2 * COLUMNS]
@@ -67,7 +67,7 @@ def draw_rows(axes, methods: dict, x: np.ndarray, y: np.ndarray, draw) -> None:
 
 
 def augmented(layer, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Augment the first sample repeatedly; a mixing layer mixes it with another sample each."""
+    """Change the first sample once per column; layers that mix get another partner in each."""
     count = COLUMNS - 1
     batch = np.stack([x[0]] * count)
     if not isinstance(layer, augmentation.MixUp | augmentation.CutMix):

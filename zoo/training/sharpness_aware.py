@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ...callbacks.one_replica import check_one_replica
+from ...callbacks.training_hook import check_one_replica
 from ...core.checks import check_bool, check_number, check_type
 from ...core.live_scalar import LiveScalar
 

@@ -61,8 +61,8 @@ def train(
         patience: The number of epochs without a smaller validation data loss before stopping.
             `None` never stops early and keeps the last weights.
         train_eval: The fraction of the training part to evaluate in inference mode after each
-            epoch, without augmentation, for the generalization gap and the verdict. 0 saves this
-            time.
+            epoch, for the gap to the validation data (`train_eval_loss`, `gap_loss`, ...) and the
+            verdict. 0 saves this time.
         log_dir: The directory of the run (see `Run`). `None` writes nothing.
         seed: The seed of the order of samples and of their augmentation.
         callbacks: More Keras callbacks, called after a `LossLedger`, whose figures they see, and

@@ -109,7 +109,7 @@ def test_the_ledger_splits_the_loss_and_shows_the_gap(finished):
     h = {name: np.asarray(values) for name, values in run.history.items()}
     np.testing.assert_allclose(h["loss"], h["data_loss"] + h["penalty"], rtol=1e-5)
     np.testing.assert_allclose(h["val_loss"], h["val_data_loss"] + h["val_penalty"], rtol=1e-5)
-    np.testing.assert_allclose(h["gap_loss"], h["val_data_loss"] - h["clean_loss"], atol=1e-6)
+    np.testing.assert_allclose(h["gap_loss"], h["val_data_loss"] - h["train_eval_loss"], atol=1e-6)
     assert h["penalty/dense"][-1] > 0
 
 
@@ -135,7 +135,7 @@ def test_the_verdict_ends_at_the_best_epoch(finished):
 def test_without_train_eval_there_is_no_gap(digits, mlp):
     run = zoo.train(mlp(), digits, epochs=1, train_eval=0, verbose=0)
     assert "gap_loss" not in run.history
-    assert any("clean_loss is not logged" in line for line in run.verdict.evidence)
+    assert any("train_eval_loss is not logged" in line for line in run.verdict.evidence)
 
 
 def test_a_finished_run_is_returned_without_training(finished, digits, mlp):
