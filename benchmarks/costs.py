@@ -46,7 +46,7 @@ def measure(rounds: int, steps: int, batch: int) -> dict[str, float]:
     data = random_images(steps, batch)
     plain = Trainee(data, zoo.Regularization())
     ratios = {}
-    for field in get_architecture(MODEL).able:
+    for field in get_architecture(MODEL).supported:
         value = zoo.Regularization.strengths()[field].middle
         regularized = Trainee(data, zoo.Regularization(**{field: value}))
         ratios[field] = median([regularized.epoch() / plain.epoch() for _ in range(rounds)])

@@ -1,1 +1,1 @@
-"""The `occam` command: one file a sub-command, nothing but glue."""
+"""The `occam` command: one file per sub-command, only glue."""

@@ -1,22 +1,20 @@
-"""`Command`: what all sub-commands share."""
+"""`Command`: the base of all sub-commands."""
 
 import dataclasses
 from typing import ClassVar
 
 import tyro
 
-__all__ = ["Command"]
-
 
 @dataclasses.dataclass(kw_only=True)
 class Command:
-    """A sub-command: its fields are its arguments, `run` does it.
+    """A sub-command: its fields are its arguments, `run` executes it.
 
-    A sub-command's file imports what is slow to import (TensorFlow, Keras) inside `run`, so that
-    every `--help` answers at once.
+    A sub-command imports slow modules (TensorFlow, Keras) inside `run`, so every `--help` answers
+    at once.
 
     Attributes:
-        failure: exit status of a failure; 2 where 1 is an answer.
+        failure: The exit status of a failure; 2 if 1 is a regular result.
     """
 
     failure: ClassVar[int] = 1
@@ -25,9 +23,9 @@ class Command:
     """Show the whole traceback of a failure."""
 
     def run(self) -> int | None:
-        """Does what the sub-command says; results go to standard output.
+        """Execute the sub-command and print results to standard output.
 
         Returns:
-            The exit status; `None` is 0, done.
+            The exit status; `None` is 0.
         """
         raise NotImplementedError

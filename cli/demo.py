@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from ..exports import Export
     from ..zoo import Data, Regularization, Run
 
-__all__ = ["Demo"]
-
 _EPOCHS = {"mlp": 40, "resnet1d": 16}
 _WITHOUT_KERAS = (
     "import sys; sys.modules['keras'] = None; from occam.cli.main import main; main(sys.argv[1:])"
@@ -25,33 +23,32 @@ _WITHOUT_KERAS = (
 
 @dataclasses.dataclass(kw_only=True)
 class Demo(Command):
-    """The whole way on MNIST-1D: train, tune, export, serve, and one table of it.
+    """Train, tune, export and predict on MNIST-1D, with a table of the results.
 
     Trains resnet1d and mlp without and with regularization, tunes the mlp's, exports the best
-    model (by validation accuracy) and predicts the test part in a process without Keras. A few
-    minutes on two cores; started again, it goes on where it was.
+    model (by validation accuracy) and predicts the test part in a process without Keras. Takes a
+    few minutes on two cores; if it is interrupted, it resumes when it is started again.
     """
 
     directory: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("demo")
-    """Where everything is written: data, runs, trials, SavedModel."""
+    """Directory for runs, trials and the SavedModel."""
 
     def run(self) -> None:
-        """Does it all, and prints the table and the places."""
+        """Run the demo, and print the table and the paths."""
         from ..zoo import load_data, preset
 
-        data = load_data("mnist1d", data_dir=self.directory / "data")
-        say = self._say
+        data = load_data("mnist1d")
         runs = {}
         for model in ("resnet1d", "mlp"):
             for tier in ("none", "medium"):
-                say(f"training {model}, regularization: {tier}")
+                _say(f"training {model}, regularization: {tier}")
                 runs[f"{model}-{tier}"] = self._train(model, tier, preset(model, tier), data)
-        say("tuning the mlp's regularization")
+        _say("tuning the mlp's regularization")
         runs["mlp-tuned"] = self._train("mlp", "tuned", self._tune(data), data)
         best = max(runs.values(), key=lambda run: run.result["validation"]["accuracy"])
-        say(f"exporting {best.directory}")
+        _say(f"exporting {best.directory}")
         published = self._export(best)
-        say("predicting the test part in a process without Keras")
+        _say("predicting the test part in a process without Keras")
         answer = self._predict(published, data)
         print(_table(runs))
         print(f"\nserved, without Keras:  {answer}")
@@ -59,9 +56,6 @@ class Demo(Command):
         print(f"trials:                 {self.directory / 'trials'}")
         print(f"TensorBoard:            tensorboard --logdir {self.directory}")
         print(f"SavedModel:             {published.path}")
-
-    def _say(self, what: str) -> None:
-        print(f"{what} ...", file=sys.stderr, flush=True)
 
     def _train(
         self, model_name: str, name: str, regularization: "Regularization", data: "Data"
@@ -119,24 +113,21 @@ class Demo(Command):
             text=True,
         )
         if done.returncode:
-            raise RuntimeError(f"The exported model did not answer: {done.stderr.strip()}")
+            raise RuntimeError(f"The exported model failed: {done.stderr.strip()}")
         return done.stdout.strip()
 
 
+def _say(step: str) -> None:
+    print(f"{step} ...", file=sys.stderr, flush=True)
+
+
 def _table(runs: "dict[str, Run]") -> str:
+    rows = []
+    for name, run in runs.items():
+        model, tier = name.split("-")
+        accuracies = (run.result[part]["accuracy"] for part in ("train", "validation", "test"))
+        strengths = repr(run.regularization).removeprefix("Regularization")
+        gap, seconds = run.result["gap"]["accuracy"], f"{run.result['seconds']:.0f}"
+        rows.append((model, f"{tier} {strengths}", *accuracies, gap, seconds))
     head = ("model", "regularization", "train", "validation", "test", "gap", "seconds")
-    return table(head, [_row(name, run) for name, run in runs.items()])
-
-
-def _row(name: str, run: "Run") -> tuple[object, ...]:
-    model, tier = name.split("-")
-    result = run.result
-    accuracies = (result[part]["accuracy"] for part in ("train", "validation", "test"))
-    strengths = repr(run.regularization).removeprefix("Regularization")
-    return (
-        model,
-        f"{tier} {strengths}",
-        *accuracies,
-        result["gap"]["accuracy"],
-        f"{result['seconds']:.0f}",
-    )
+    return table(head, rows)

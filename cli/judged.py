@@ -1,4 +1,4 @@
-"""`data_of`, `checks_on` and `rows_of`: the data of a run, by which its exports are judged."""
+"""The data of a run, on which its exports are checked."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,14 +6,12 @@ if TYPE_CHECKING:
     from ..exports import Checks
     from ..zoo import Data, Run
 
-__all__ = ["INPUT", "JUDGED_ROWS", "checks_on", "data_of", "rows_of"]
-
-INPUT = "features"  # of every model of the zoo
+INPUT = "features"  # the input of every model of the zoo
 JUDGED_ROWS = 2000
 
 
 def data_of(run: "Run") -> "Data":
-    """What it was trained on, loaded as it was then."""
+    """Load the data of a run again."""
     from .. import zoo
 
     names = ("name", "batch_size", "seed", "data_dir", "validation_fraction", "image_size")
@@ -21,7 +19,7 @@ def data_of(run: "Run") -> "Data":
 
 
 def checks_on(data: "Data | None") -> "Checks":
-    """By the validation data, or by none."""
+    """Return the checks on the validation data, or those without data."""
     from .. import exports
 
     if data is None:
@@ -31,7 +29,7 @@ def checks_on(data: "Data | None") -> "Checks":
 
 
 def rows_of(data: "Data", part: str, count: int) -> "tuple[Any, Any]":
-    """Raw examples, drawn: the data may be sorted by class."""
+    """Return random raw examples; the data may be sorted by class."""
     from ..zoo.data.source import data_errors
 
     rows = data.raw(part).unbatch().shuffle(10 * count, seed=0).batch(count)

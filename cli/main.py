@@ -1,9 +1,12 @@
 """The `occam` command."""
 
+import contextlib
+import logging
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from typing import Annotated, Any
 
@@ -18,12 +21,9 @@ from .exports import Exports
 from .lint import Lint
 from .models import Models
 from .predict import Predict
-from .quiet import import_tensorflow_quietly
 from .serve import Serve
 from .train import Train
 from .tune import Tune
-
-__all__ = ["COMMANDS", "main"]
 
 COMMANDS = (Models, Data, Train, Tune, Lint, Export, Exports, Predict, Serve, Board, Demo)
 
@@ -33,19 +33,19 @@ for _class in COMMANDS[1:]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command line, and exits: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+    """Run the command line, and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 
     `occam lint` exits with 1 if it found something, and with 2 if it failed.
 
     Args:
-        arguments: what follows `occam`; those of the process by default.
+        arguments: The arguments after `occam`. Defaults to those of the process.
     """
     try:
         sys.exit(_run(_parse(sys.argv[1:] if arguments is None else list(arguments))))
     except KeyboardInterrupt:
         print("\noccam: interrupted", file=sys.stderr)  # below a progress bar
         sys.exit(130)
-    except BrokenPipeError:  # the reader of a pipe has seen enough
+    except BrokenPipeError:  # such as `occam ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(0)
 
@@ -69,9 +69,9 @@ def _parse(arguments: list[str]) -> Command:
 def _run(command: Command) -> int:
     try:
         if not command.debug:
-            import_tensorflow_quietly()
+            _import_tensorflow_quietly()
         status = command.run() or 0
-        if sys.stdout:  # None where it was closed
+        if sys.stdout:  # None if it was closed
             sys.stdout.flush()
     except BrokenPipeError:
         raise
@@ -83,6 +83,35 @@ def _run(command: Command) -> int:
             print(f"occam: {message}", file=sys.stderr)
         return command.failure
     return status
+
+
+def _import_tensorflow_quietly() -> None:
+    """Import TensorFlow without its messages about CPU features and missing GPUs.
+
+    During the import, TensorFlow 2.21 writes some of them to file descriptor 2, regardless of
+    `TF_CPP_MIN_LOG_LEVEL`. The others, and those of its Python part, obey their settings.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    with _no_stderr():
+        import tensorflow  # noqa: F401
+
+
+@contextlib.contextmanager
+def _no_stderr() -> Iterator[None]:
+    if sys.stderr is None:  # it was closed
+        yield
+        return
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 if __name__ == "__main__":

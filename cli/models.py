@@ -9,15 +9,13 @@ import tyro
 from .command import Command
 from .flags import Tier
 
-__all__ = ["Models"]
-
 
 @dataclasses.dataclass(kw_only=True)
 class Models(Command):
-    """List the models, or show one: its layers and options, its tiers, or what a tier does in it.
+    """List the models, or show one: its layers and options, its tiers, or the effect of a tier.
 
-    MODEL may be a pattern such as "resnet*": then those models are listed. The models of
-    keras.applications are listed by "applications/*", and have that prefix everywhere.
+    MODEL may be a pattern such as "resnet*", which lists those models. The pattern "applications/*"
+    lists the models of keras.applications; use them with that prefix in every command.
     """
 
     model: tyro.conf.Positional[Annotated[str | None, tyro.conf.arg(metavar="MODEL")]] = None
@@ -26,15 +24,15 @@ class Models(Command):
     regularization: Annotated[
         Tier | None, tyro.conf.arg(help_behavior_hint="(default: list the tiers)")
     ] = None
-    """Tier to show: every layer that it adds or penalizes, and what is done to samples."""
+    """Tier to show: every layer that it adds or penalizes, and its effect on samples."""
 
     png: Annotated[
         Path | None, tyro.conf.arg(metavar="FILE.png", help_behavior_hint="(default: none)")
     ] = None
-    """File to draw the model's layers into; needs graphviz."""
+    """File to draw the layers of the model into; needs graphviz."""
 
     def run(self) -> None:
-        """Prints a table, one model, or one tier of it."""
+        """Print a table of models, one model, or one of its tiers."""
         from ..zoo.models import card, get_architecture
 
         pattern = self.model is None or any(sign in self.model for sign in "*?[")

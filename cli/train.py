@@ -9,25 +9,22 @@ import tyro
 from .command import Command
 from .flags import DataFlags, ModelName, RegularizationFlags
 
-__all__ = ["Train"]
-
 
 @dataclasses.dataclass(kw_only=True)
 class Train(Command, DataFlags, RegularizationFlags):
     """Train a model and evaluate it.
 
     Writes a run directory: config.json, history.csv, model.keras, result.json and TensorBoard
-    logs. Killed, and started again with the same arguments, it goes on where it was.
+    logs. A run that was killed resumes when it is started again with the same arguments.
     """
 
     model: tyro.conf.Positional[ModelName]
-    """Name of the model; `occam models` lists them."""
 
     log_dir: Annotated[Path, tyro.conf.arg(metavar="DIR")]
     """Directory of the run: new, or that of the same run."""
 
     epochs: int = 100
-    """Greatest number of passes over the training data."""
+    """Maximum number of passes over the training data."""
 
     learning_rate: float = 5e-3
     """Peak of the learning rate."""
@@ -36,17 +33,17 @@ class Train(Command, DataFlags, RegularizationFlags):
     """Epochs without a smaller validation data loss before stopping; None never stops early."""
 
     train_eval: float = 0.2
-    """Fraction of the training data to evaluate in inference mode after each epoch, for the gap to
-    the validation data and the verdict; 0 for none."""
+    """Fraction of the training data to evaluate after each epoch without augmentation and dropout,
+    for the generalization gap and the verdict; 0 for none."""
 
     seed: int = 0
-    """Seed of the weights, dropped units, noise and order of the samples."""
+    """Seed of weights, dropout, noise and the order of the samples."""
 
     restart: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Delete the run that is in the directory, instead of going on with it."""
+    """Delete the run in the directory instead of resuming it."""
 
     def run(self) -> None:
-        """Trains, and prints the figures."""
+        """Train, and print the figures."""
         from .. import zoo
 
         regularization = self.regularization_of(self.model)

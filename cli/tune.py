@@ -9,19 +9,16 @@ import tyro
 from .command import Command
 from .flags import DataFlags, ModelName, Tier
 
-__all__ = ["Tune"]
-
 
 @dataclasses.dataclass(kw_only=True)
 class Tune(Command, DataFlags):
     """Search a model's penalties and rates, judged on the validation data loss.
 
-    Of all candidates within one standard error of the best, the most regularized one is chosen.
-    Killed, and started again with the same arguments, it goes on with the first unfinished run.
+    The most regularized candidate within one standard error of the best is chosen. A search that
+    was killed resumes when it is started again with the same arguments.
     """
 
     model: tyro.conf.Positional[ModelName]
-    """Name of the model; `occam models` lists them."""
 
     directory: Annotated[Path, tyro.conf.arg(metavar="DIR")]
     """Directory of the search: new, or that of the same search."""
@@ -30,16 +27,16 @@ class Tune(Command, DataFlags):
     """Fields of the regularization to search; `occam models MODEL` lists them."""
 
     base: Tier = "none"
-    """The tier that gives the fields that are not searched."""
+    """Tier with the values of all other fields."""
 
     max_trials: int = 20
-    """Number of candidates; the model's tiers are the first."""
+    """Number of candidates; the tiers of the model come first."""
 
     seeds: int = 2
-    """Runs of each candidate."""
+    """Number of runs per candidate."""
 
     epochs: int = 50
-    """Greatest number of passes over the training data in a run."""
+    """Maximum number of passes over the training data in a run."""
 
     learning_rate: float = 5e-3
     """Peak of the learning rate."""
@@ -48,10 +45,10 @@ class Tune(Command, DataFlags):
     """Seed of the search, and first seed of the runs."""
 
     restart: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Delete the search that is in the directory, instead of going on with it."""
+    """Delete the search in the directory instead of resuming it."""
 
     def run(self) -> None:
-        """Searches, and prints the trials and the choice."""
+        """Search, and print the trials and the choice."""
         from ..tuning import tune
 
         found = tune(

@@ -1,7 +1,6 @@
-"""KerasTuner chooses the penalties: by the data loss, and of equals the most regularized."""
+"""Tuning: KerasTuner searches the regularization of a model, by the one-standard-error rule."""
 
-from .candidate import Candidate
+from .choice import Candidate, Tuning
 from .tune import tune
-from .tuning import Tuning
 
 __all__ = ["Candidate", "Tuning", "tune"]

@@ -1,13 +1,60 @@
-"""The one-standard-error rule: of candidates that do equally well, the most regularized."""
+"""The objective, the candidates of a search, and the choice among them."""
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from statistics import mean, stdev
 from typing import Protocol, TypeVar
 
+import keras_tuner
+
+from ..core.text_table import table
 from ..zoo import Regularization
 
-__all__ = ["choose", "standard_error"]
+# A name in the training history, and "min" or "max". Not "val_loss": it contains the penalties.
+OBJECTIVE = keras_tuner.Objective("val_data_loss", "min")
+SIGN = 1 if OBJECTIVE.direction == "min" else -1  # loss = SIGN * objective
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A `Regularization` and its losses.
+
+    Args:
+        trial: The number of the trial, from 0.
+        regularization: The regularization of the trial.
+        losses: The best value of the objective (the validation data loss) in the run with each
+            seed; negated if larger values are better.
+        accuracies: The validation accuracies at the same epochs.
+
+    Example:
+
+    >>> from occam.zoo import Regularization
+    >>> candidate = Candidate(0, Regularization(l2=1e-4), losses=(0.5, 0.7), accuracies=(0.9, 0.8))
+    >>> round(candidate.loss, 2), round(candidate.loss_error, 2), round(candidate.accuracy, 2)
+    (0.6, 0.1, 0.85)
+    """
+
+    trial: int
+    regularization: Regularization
+    losses: tuple[float, ...]
+    accuracies: tuple[float, ...]
+
+    @property
+    def loss(self) -> float:
+        """The mean of the losses."""
+        return mean(self.losses)
+
+    @property
+    def loss_error(self) -> float:
+        """The standard error of the mean loss."""
+        return standard_error(self.losses)
+
+    @property
+    def accuracy(self) -> float:
+        """The mean of the accuracies."""
+        return mean(self.accuracies)
 
 
 class Scored(Protocol):
@@ -15,12 +62,12 @@ class Scored(Protocol):
 
     @property
     def regularization(self) -> Regularization:
-        """What was tried."""
+        """The regularization of the candidate."""
         ...
 
     @property
     def losses(self) -> tuple[float, ...]:
-        """The validation data loss on each seed."""
+        """The loss on each seed."""
         ...
 
 
@@ -28,7 +75,9 @@ T = TypeVar("T", bound=Scored)
 
 
 def standard_error(values: Sequence[float]) -> float:
-    """The standard error of the mean, `s / sqrt(n)`; 0 for a single value.
+    """Return the standard error of the mean, `s / sqrt(n)`; 0 for a single value.
+
+    Example:
 
     >>> standard_error([1.0, 3.0])
     1.0
@@ -37,16 +86,17 @@ def standard_error(values: Sequence[float]) -> float:
 
 
 def choose(candidates: Sequence[T], space: Sequence[str]) -> T:
-    """The most regularized candidate whose mean loss is within one standard error of the best's.
+    """Return the most regularized candidate within one standard error of the best mean loss.
 
         argmax amount(c)   over   mean(c) <= mean(best) + standard_error(best)
 
     Args:
-        candidates: tried on the same seeds each; those with a loss that is not finite are out.
-        space: the fields that were searched, of which `Regularization.amount` is taken.
+        candidates: Candidates with losses on the same seeds. Those with a loss that is not finite
+            are ignored.
+        space: The fields of the search, of which `Regularization.amount` is taken.
 
     Raises:
-        ValueError: no candidate has finite losses.
+        ValueError: If no candidate has finite losses.
 
     Reference: Breiman, Friedman, Olshen & Stone, Classification and Regression Trees, 1984,
     section 3.4.3.
@@ -60,3 +110,57 @@ def choose(candidates: Sequence[T], space: Sequence[str]) -> T:
     bound = mean(best.losses) + standard_error(best.losses)
     equals = [c for c in finite if mean(c.losses) <= bound]
     return max(equals, key=lambda c: (c.regularization.amount(tuple(space)), -mean(c.losses)))
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The result of `tune`.
+
+    Args:
+        candidates: All trials, in the order in which they ran.
+        space: The fields of the search.
+        directory: The directory with the trials and their TensorBoard logs.
+
+    Example:
+
+    >>> from occam.zoo import Regularization
+    >>> off = Candidate(0, Regularization(), (0.50, 0.54), (0.90, 0.90))
+    >>> on = Candidate(1, Regularization(l2=1e-4), (0.51, 0.55), (0.90, 0.89))
+    >>> tuning = Tuning((off, on), ("l2",), Path("trials"))
+    >>> tuning.regularization  # the two are within one standard error
+    Regularization(l2=0.0001)
+    >>> print(tuning.table())
+       trial  val_data_loss    val_accuracy  regularization
+           0  0.5200 ± 0.0200         0.900  Regularization()
+    *      1  0.5300 ± 0.0200         0.895  Regularization(l2=0.0001)
+    """
+
+    candidates: tuple[Candidate, ...]
+    space: tuple[str, ...]
+    directory: Path
+
+    @property
+    def chosen(self) -> Candidate:
+        """The candidate that the one-standard-error rule chooses."""
+        return choose(self.candidates, self.space)
+
+    @property
+    def regularization(self) -> Regularization:
+        """The `Regularization` of the chosen candidate."""
+        return self.chosen.regularization
+
+    def table(self) -> str:
+        """Return a table of the candidates, best first, with an asterisk at the chosen one."""
+        chosen = self.chosen
+        head = ("", "trial", OBJECTIVE.name, "val_accuracy", "regularization")
+        rows = [
+            (
+                "*" if c is chosen else "",
+                c.trial,
+                f"{c.loss:.4f} ± {c.loss_error:.4f}",
+                c.accuracy,
+                repr(c.regularization),
+            )
+            for c in sorted(self.candidates, key=lambda c: c.loss)
+        ]
+        return table(head, rows)

@@ -1,46 +1,44 @@
-"""The search space: fields of `Regularization` as KerasTuner's hyperparameters."""
+"""The search space: fields of `Regularization` as hyperparameters of KerasTuner."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import keras_tuner
 
-from ..core.checks import check_type
+from ..core.checks import check_type, message
 from ..zoo.regularization import Choice, Regularization
 
-__all__ = ["candidate_of", "check_space", "hyperparameters", "values_of"]
 
-
-def check_space(space: Sequence[str], honoured: Sequence[str]) -> tuple[str, ...]:
-    """The fields to search, or an error that lists those that there are.
+def check_space(space: Sequence[str], supported: Sequence[str]) -> tuple[str, ...]:
+    """Return `space` as a tuple.
 
     Args:
-        space: names of fields of `Regularization`.
-        honoured: those that the model and its training can honour.
+        space: Names of fields of `Regularization`.
+        supported: The fields that the model and its training support.
 
     Raises:
-        ValueError: no field, a field twice, or one that is not honoured.
+        ValueError: If there is no field, a field appears twice, or one is not supported.
     """
     if isinstance(space, str):
-        raise ValueError(f"space must be a list of fields. Received: {space!r}")
+        raise ValueError(message("space", space, "a list of fields"))
     for name in space:
         check_type("space", name, str, "a list of names")
-    if unable := [name for name in space if name not in honoured]:
+    if unsupported := [name for name in space if name not in supported]:
         raise ValueError(
-            f"Cannot search {', '.join(unable)}. "
-            f"Fields that this model can honour: {', '.join(honoured)}"
+            f"`space` must be among the fields that the model supports, {', '.join(supported)}. "
+            f"Received: {', '.join(unsupported)}"
         )
     if not space or len(set(space)) < len(space):
-        raise ValueError(
-            f"space must name at least one field, and each once. Received: {tuple(space)}"
-        )
+        raise ValueError(message("space", tuple(space), "one or more fields, each once"))
     return tuple(space)
 
 
 def hyperparameters(space: Sequence[str]) -> keras_tuner.HyperParameters:
-    """For each field whether it is on, and under that its value, in its range and on its scale.
+    """Return a switch for each field, and below it the value, in its range and on its scale.
 
-    An on/off choice is needed because a logarithmic scale has no 0.
+    The switch is needed because a logarithmic scale has no 0.
+
+    Example:
 
     >>> [parameter.name for parameter in hyperparameters(["l2"]).space]
     ['l2 on', 'l2']
@@ -60,7 +58,9 @@ def hyperparameters(space: Sequence[str]) -> keras_tuner.HyperParameters:
 def candidate_of(
     values: dict[str, Any], space: Sequence[str], base: Regularization
 ) -> Regularization:
-    """`base` with the fields of `space` as the values of a trial say; what is off is off.
+    """Return `base` with the fields of `space` set by the values of a trial.
+
+    Example:
 
     >>> candidate_of({"l2 on": False}, ["l2"], Regularization(l2=1e-3, dropout=0.1))
     Regularization(dropout=0.1)
@@ -70,7 +70,9 @@ def candidate_of(
 
 
 def values_of(regularization: Regularization, space: Sequence[str]) -> dict[str, Any]:
-    """The inverse of `candidate_of`: the values of the trial that tries `regularization`.
+    """Return the values of the trial that tries `regularization`, the inverse of `candidate_of`.
+
+    Example:
 
     >>> values_of(Regularization(l2=1e-3), ["l2", "dropout"])
     {'l2 on': True, 'dropout on': False, 'l2': 0.001}

@@ -1,6 +1,5 @@
-"""`tune`: KerasTuner chooses the penalties, on the validation data loss."""
+"""`tune`: search the regularization of a model."""
 
-import numbers
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -8,18 +7,14 @@ from typing import Any
 import keras
 from tqdm import tqdm
 
-from ..core.checks import check_path, check_type
+from ..core.checks import check_bool, check_integer, check_number, check_path, check_type
 from ..zoo import Data, Regularization, create_model
 from ..zoo.models import get_architecture, resolve
-from ..zoo.training.samples import check_samples
+from ..zoo.training.train_transform import check_train_transform
 from ..zoo.training.work_directory import WorkDirectory
-from .candidate import CandidateRunner
-from .hparams import log_experiment
+from .choice import Tuning
+from .search import CandidateRunner, log_experiment, search_candidates
 from .space import check_space
-from .tuner import search_candidates
-from .tuning import Tuning
-
-__all__ = ["tune"]
 
 
 def tune(
@@ -38,39 +33,40 @@ def tune(
     verbose: int = 1,
     **options: Any,
 ) -> Tuning:
-    """Searches fields of `Regularization` at random and picks by the one-standard-error rule.
+    """Search fields of `Regularization` at random and choose by the one-standard-error rule.
 
-    Each candidate is trained from scratch on the same seeds and judged by the smallest validation
-    data loss of each run (the penalty is not in it; the test part is not looked at). The first
-    candidates are the model's tiers, beginning with none, as far as they differ in the searched
-    fields. A search that is killed and called again goes on with
-    the first run that is not finished.
+    Each candidate is trained from scratch on the same seeds, and judged by the objective
+    (`tuning.choice.OBJECTIVE`): the smallest validation data loss of each run, without the penalty.
+    The test part is not used. The first candidates are the tiers of the model, beginning with
+    `"none"`, if they differ in the fields of the search. A search that was killed and is called
+    again resumes with the first unfinished run.
 
     Args:
-        model_name: one of `zoo.list_models()`.
-        data: from `zoo.load_data`.
-        space: names of the fields to search, each either off or in its search range (see
+        model_name: One of `zoo.list_models()`.
+        data: The data, from `zoo.load_data`.
+        space: The names of the fields to search. Each is either off or in its search range (see
             `Regularization.strengths`).
-        max_trials: number of candidates.
-        directory: of the search, made if it is missing: a directory a trial, and in it one a seed
-            with TensorBoard logs; point TensorBoard at `directory` for the HParams dashboard.
-        base: the fields that are not searched; a `Regularization`, a tier's name, or `None`: off.
-        seeds: number of runs a candidate.
-        epochs: the greatest number of epochs of a run. Take that of the final training: the
-            longer it is, the more regularization is best. A run stops early after a fifth of them
-            (but no less than 10) without a smaller validation data loss.
-        learning_rate: its peak.
-        seed: of the search, and the first of the runs' seeds.
-        resume: `False` deletes a search that is in `directory`.
+        max_trials: The number of candidates.
+        directory: The directory of the search. It has a directory per trial, and in it one per
+            seed, with TensorBoard logs; the HParams dashboard of `directory` shows all trials.
+        base: The values of all other fields: a `Regularization`, the name of a tier, or `None` for
+            all off.
+        seeds: The number of runs per candidate.
+        epochs: The maximum number of epochs of a run. Use that of the final training: longer
+            training needs more regularization. A run stops after a fifth of them, but at least
+            10, without improvement.
+        learning_rate: The peak of the learning rate.
+        seed: The seed of the search, and the first of the seeds of the runs.
+        resume: Whether to resume the search in `directory`. `False` deletes it.
         verbose: 0 is silent, 1 shows a progress bar over the runs.
-        **options: the architecture's own.
+        **options: The options of the architecture.
 
     Returns:
         A `Tuning`: `.regularization` is the choice, `.candidates` and `.table()` are all trials.
 
     Raises:
-        TypeError: an argument is of the wrong type.
-        ValueError: an unknown model, tier or field, a number out of range, or a directory that
+        TypeError: If an argument has the wrong type.
+        ValueError: If the model, tier or field is unknown, a number is out of range, or `directory`
             holds something else or a search with other arguments.
 
     Example:
@@ -93,19 +89,29 @@ def tune(
     check_type("data", data, Data, Data.EXPECTED)
     check_type("space", space, Sequence, "a list of fields of the regularization")
     check_path("directory", directory)
-    check_type("resume", resume, bool, "True or False")
-    space = check_space(space, architecture.able)
+    check_bool("resume", resume)
+    space = check_space(space, architecture.supported)
     base = resolve(base, model_name)
-    search = {"space": list(space), "max_trials": max_trials, "seeds": seeds, "epochs": epochs}
-    _check_positive(max_trials=max_trials, seeds=seeds, epochs=epochs, learning_rate=learning_rate)
+    for name, count in (("max_trials", max_trials), ("seeds", seeds), ("epochs", epochs)):
+        check_integer(name, count, minimum=1)
+    check_number("learning_rate", learning_rate, "(0, inf)")
+    check_integer("seed", seed, minimum=0)
     architecture.check(base)
     strengths = Regularization.strengths()
-    check_samples(data, base.replace(**{name: strengths[name].weakest for name in space}))
+    weakest = {name: strengths[name].weakest for name in space}
+    check_train_transform(data, base.replace(**weakest))
     config = {
         "model": {"name": model_name, **options},
         "data": data.to_dict(),
         "base": base.to_dict(),
-        "search": {**search, "learning_rate": learning_rate, "seed": seed},
+        "search": {
+            "space": list(space),
+            "max_trials": max_trials,
+            "seeds": seeds,
+            "epochs": epochs,
+            "learning_rate": learning_rate,
+            "seed": seed,
+        },
     }
 
     def build(regularization: Regularization, run_seed: int) -> keras.Model:
@@ -118,7 +124,7 @@ def tune(
             **options,
         )
 
-    build(base, seed)  # says what is wrong with the data's shape or the options
+    build(base, seed)  # checks the shape of the data and the options
     files = WorkDirectory(
         directory,
         job="search",
@@ -127,7 +133,7 @@ def tune(
     )
     files.open(config, resume=resume)
     if not any(files.path.glob("events.out.tfevents.*")):
-        log_experiment(directory, space)
+        log_experiment(files.path, space)
     with tqdm(total=max_trials * seeds, unit="run", disable=not verbose) as bar:
         runner = CandidateRunner(
             build=build,
@@ -149,11 +155,3 @@ def tune(
             directory=files.path,
         )
     return Tuning(candidates, space, files.path)
-
-
-def _check_positive(**counts: Any) -> None:
-    for name, value in counts.items():
-        kind = numbers.Real if name == "learning_rate" else numbers.Integral
-        if not isinstance(value, kind) or not value > 0:
-            what = "a number" if kind is numbers.Real else "an integer"
-            raise ValueError(f"{name} must be {what} greater than 0. Received: {name}={value!r}")

@@ -46,7 +46,7 @@ def _tables(results: Results) -> Iterator[str]:
 
 
 def _rows(model: str, results: Results) -> list[tuple[str, ...]]:
-    fields = [None, *get_architecture(model).able]
+    fields = [None, *get_architecture(model).supported]
     by_accuracy = sorted(fields, key=lambda f: -mean(_values(results, model, f, "test")))
     return [_row(model, field, results) for field in by_accuracy]
 
@@ -75,9 +75,9 @@ def _card(field: str, results: Results, costs: Mapping[str, float]) -> str:
     effects = [
         f"| `{model}` | {' | '.join(_row(model, field, results)[2:])} |"
         for model in EPOCHS
-        if field in get_architecture(model).able
+        if field in get_architecture(model).supported
     ]
-    unsupported = [f"`{m}`" for m in EPOCHS if field not in get_architecture(m).able]
+    unsupported = [f"`{m}`" for m in EPOCHS if field not in get_architecture(m).supported]
     cost = f"{costs[field]:.2f} times a step without it" if field in costs else "not measured"
     return "\n".join(
         [

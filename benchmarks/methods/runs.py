@@ -33,7 +33,7 @@ def measure(seeds: int, directory: Path, workers: int) -> Results:
     alone = [
         Alone(model, field, seed)
         for model in EPOCHS
-        for field in (None, *get_architecture(model).able)
+        for field in (None, *get_architecture(model).supported)
         for seed in range(seeds)
     ]
     jobs = [_job(*each) for each in alone]

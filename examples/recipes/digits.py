@@ -34,7 +34,7 @@ def train(data: zoo.Data, epochs: int, seed: int) -> float:
         regularization=REGULARIZATION,
         seed=seed,
     )
-    change = zoo.training.samples(data, REGULARIZATION)  # augments, mixes and smooths
+    transform = zoo.training.train_transform(data, REGULARIZATION)
     model.compile(
         zoo.optimizers.adamw(LEARNING_RATE, epochs * data.steps_per_epoch),
         zoo.losses.CategoricalCrossentropy(),
@@ -42,7 +42,7 @@ def train(data: zoo.Data, epochs: int, seed: int) -> float:
         jit_compile=False,
     )
     model.fit(
-        zoo.augmentation.augment(data.epochs(seed=seed), change, seed=seed),
+        zoo.augmentation.augment(data.epochs(seed=seed), transform, seed=seed),
         epochs=epochs,
         steps_per_epoch=data.steps_per_epoch,
         validation_data=data.validation,

@@ -20,7 +20,7 @@ def results():
     return {
         Alone(model, field, seed): {"train": 0.9, "test": 0.5 + 0.01 * number + 0.1 * seed}
         for model in EPOCHS
-        for number, field in enumerate((None, *get_architecture(model).able))
+        for number, field in enumerate((None, *get_architecture(model).supported))
         for seed in range(2)
     }
 

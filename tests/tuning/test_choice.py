@@ -17,12 +17,12 @@ def tried(l2, *losses):
     return Tried(Regularization(l2=l2), losses)
 
 
-def test_standard_error_by_hand():
+def test_standard_error():
     assert standard_error([1.0, 2.0, 3.0]) == pytest.approx(1 / math.sqrt(3))
     assert standard_error([5.0]) == 0
 
 
-def test_of_equals_the_most_regularized_is_chosen():
+def test_the_most_regularized_within_one_standard_error_is_chosen():
     best = tried(1e-5, 0.9, 1.1)  # mean 1, standard error 0.1
     within = tried(1e-3, 1.05, 1.1)
     beyond = tried(1e-2, 1.1, 1.2)
@@ -34,13 +34,13 @@ def test_with_one_seed_the_best_is_chosen():
     assert choose(candidates, ["l2"]) is candidates[1]
 
 
-def test_of_the_same_amount_the_better_one_is_chosen():
+def test_at_the_same_amount_the_better_one_is_chosen():
     worse, better = tried(1e-3, 0.8, 1.2), tried(1e-3, 0.7, 1.2)
     assert choose([worse, better], ["l2"]) is better
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_a_candidate_that_diverged_on_one_seed_is_out(bad):
+def test_a_candidate_that_diverged_on_one_seed_is_ignored(bad):
     candidates = [tried(1e-2, 0.1, bad), tried(0.0, 1.0, 1.0)]
     assert choose(candidates, ["l2"]) is candidates[1]
     with pytest.raises(

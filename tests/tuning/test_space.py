@@ -32,7 +32,7 @@ def test_values_are_conditional_on_the_switch():
     assert value.sampling == "log"
 
 
-def test_what_is_off_or_inactive_is_zero_and_the_rest_is_the_base():
+def test_fields_that_are_not_searched_come_from_the_base():
     base = Regularization(l2=1.0, dropout=0.1)
     assert candidate_of({"l2 on": False, "l2": None}, ["l2"], base) == Regularization(dropout=0.1)
     assert candidate_of({"l2 on": True, "l2": 0.5}, ["l2"], base).l2 == 0.5
@@ -41,9 +41,9 @@ def test_what_is_off_or_inactive_is_zero_and_the_rest_is_the_base():
 @pytest.mark.parametrize(
     ("space", "message"),
     [
-        (("l2", "depth"), "Cannot search depth. Fields that this model can honour: l2, noise"),
-        ((), r"at least one field, and each once. Received: \(\)"),
-        (("l2", "l2"), r"each once. Received: \('l2', 'l2'\)"),
+        (("l2", "depth"), "that the model supports, l2, noise. Received: depth"),
+        ((), r"`space` must be one or more fields, each once. Received: space=\(\)"),
+        (("l2", "l2"), r"each once. Received: space=\('l2', 'l2'\)"),
     ],
 )
 def test_errors(space, message):

@@ -1,4 +1,4 @@
-"""What the entry points say when they are given an object of the wrong kind."""
+"""The errors of the entry points for arguments of the wrong type."""
 
 import re
 
@@ -72,7 +72,7 @@ CASES = {
     ),
     "create_model input_shape": (
         lambda m, d, v: zoo.create_model("mlp", input_shape=v, num_classes=2),
-        "Model 'mlp' takes an input_shape of",
+        "`input_shape` of model 'mlp' must have",
         [],
     ),
     "create_model num_classes": (
@@ -152,7 +152,7 @@ def model():
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_an_argument_of_the_wrong_kind_is_named(case, model, digits, tmp_path, monkeypatch):
+def test_errors_name_the_argument_of_the_wrong_type(case, model, digits, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     call, message, right = CASES[case]
     for value in WRONG:
@@ -175,13 +175,13 @@ def test_an_argument_of_the_wrong_kind_is_named(case, model, digits, tmp_path, m
         (lambda: zoo.preset("mlp", "digitz"), "tiers none, light, medium, strong. Received"),
     ],
 )
-def test_names_and_paths_of_nothing_are_in_the_error(call, message, tmp_path, monkeypatch):
+def test_errors_name_what_does_not_exist(call, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises((ValueError, FileNotFoundError), match=re.escape(message)):
         call()
 
 
-def test_a_directory_that_is_a_file_is_refused(model, digits, tmp_path):
+def test_a_file_in_place_of_a_directory_is_an_error(model, digits, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match=r"file must be a directory. Received: a file"):
         zoo.train(model, digits, log_dir=tmp_path / "file")

@@ -1,5 +1,6 @@
-"""Models by name: plain functional Keras models, one architecture a file."""
+"""Models by name: functional Keras models, one architecture a file."""
 
+from . import applications as applications
 from .architecture import TIERS, Architecture
 from .blueprint import Blueprint, blueprint_of
 from .cnn1d import cnn1d as cnn1d

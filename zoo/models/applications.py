@@ -1,8 +1,8 @@
 """`applications/<Name>`: the models of `keras.applications`, regularized by `zoo.regularize`."""
 
-import functools
 import inspect
 import random
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,17 +13,13 @@ import keras
 from ..regularization import Regularization
 from .architecture import Architecture
 from .blueprint import Blueprint, ZooModel
+from .registry import add_architecture
 from .wiring import ACTIVATIONS, KERNELS, MAPS
 
-__all__ = ["APPLICATIONS", "application"]
-
-_PREFIX = "applications/"
-APPLICATIONS = tuple(_PREFIX + name for name in dir(keras.applications) if name[0].isupper())
-
-# Mean and standard deviation of ImageNet's pixels in [0, 255], red, green and blue.
+# Mean and standard deviation of ImageNet's pixels in [0, 255]: red, green and blue.
 _MEAN, _STDDEV = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
-# One set for all: these strengths mean the same in each of them.
+# The same for all: a strength has the same effect in each of them.
 _PRESETS = {
     "none": Regularization(),
     "light": Regularization(l2=1e-5, dropout=0.1),
@@ -34,11 +30,11 @@ _PRESETS = {
 
 @dataclass(frozen=True)
 class _Family:
-    """What is known of the models of one module of `keras.applications`."""
+    """The models of one module of `keras.applications`."""
 
     reference: str
-    smallest: int = 32
-    residual: bool = True  # whether it has sums that surgery knows for residual
+    min_size: int = 32
+    residual: bool = True  # whether surgery finds residual sums
 
 
 _FAMILIES = {
@@ -61,13 +57,13 @@ _FAMILIES = {
     "inception_resnet_v2": _Family(
         "Szegedy et al., Inception-v4, Inception-ResNet and the Impact of Residual Connections "
         "on Learning, 2016, https://arxiv.org/abs/1602.07261",
-        smallest=75,
-        residual=False,  # its sums are inside of a layer of its own
+        min_size=75,
+        residual=False,  # its sums are inside a custom layer
     ),
     "inception_v3": _Family(
         "Szegedy et al., Rethinking the Inception Architecture for Computer Vision, 2016, "
         "https://arxiv.org/abs/1512.00567",
-        smallest=75,
+        min_size=75,
         residual=False,
     ),
     "mobilenet": _Family(
@@ -105,40 +101,40 @@ _FAMILIES = {
     "xception": _Family(
         "Chollet, Xception: Deep Learning with Depthwise Separable Convolutions, 2017, "
         "https://arxiv.org/abs/1610.02357",
-        smallest=71,
+        min_size=71,
     ),
 }
 
 
 class Application(Architecture):
-    """A backbone of `keras.applications` with global average pooling and a head of its own.
+    """A backbone of `keras.applications` with global average pooling and a new head.
 
-    `build` is Keras' constructor. What in it drops at random (EfficientNet's and ConvNeXt's
-    stochastic depth) is taken out first, so that one `Regularization` says all that there is.
+    `build` is Keras' constructor. Its own dropout and stochastic depth (EfficientNet, ConvNeXt) are
+    removed first, so that the `Regularization` states all regularization of the model.
     """
 
     @property
     def options(self) -> dict[str, Any]:
-        """Those of Keras' constructor that change the backbone, and `pixels`.
+        """The options of Keras' constructor that change the backbone, and `pixels`.
 
-        With `pixels=False`, inputs are standardized, as `zoo.load_data` gives them, and taken for
-        standardized by ImageNet's statistics; with `True` they are pixels in [0, 255].
+        With `pixels=True`, inputs are pixels in [0, 255]. With `False`, inputs are standardized, as
+        `zoo.load_data` returns them, and assumed to be standardized by ImageNet's statistics.
         """
         parameters = inspect.signature(self.build).parameters
         names = [n for n in ("alpha", "depth_multiplier", "minimalistic") if n in parameters]
         return {"pixels": False, **{name: parameters[name].default for name in names}}
 
     def create(self, blueprint: Blueprint) -> keras.Model:
-        """Builds the plain model, with pretrained weights if asked for, and regularizes it."""
-        from ..surgery import regularize, strip  # which are built on the models
+        """Build the model without regularization, load pretrained weights, and regularize it."""
+        from ..surgery import regularize, strip  # imports the models
 
         if blueprint.input_shape[-1] != 3:
             raise ValueError(
-                f"Model {self.name!r} takes images of 3 channels. "
+                f"`input_shape` of model {self.name!r} must have 3 channels. "
                 f"Received: input_shape={blueprint.input_shape}"
             )
-        with _draws_from(blueprint.seed):
-            model = strip(self._plain(blueprint))
+        with _seeded_initializers(blueprint.seed):
+            model = strip(self._unregularized(blueprint))
             wanted = blueprint.regularization.only("model")
             if wanted.on():
                 model, _ = regularize(model, wanted, seed=random.getrandbits(31))
@@ -146,7 +142,7 @@ class Application(Architecture):
         model.blueprint = blueprint
         return model
 
-    def _plain(self, blueprint: Blueprint) -> keras.Model:
+    def _unregularized(self, blueprint: Blueprint) -> keras.Model:
         options = dict(blueprint.options)
         x = inputs = keras.Input(blueprint.input_shape, name="features")
         if not options.pop("pixels"):
@@ -159,37 +155,42 @@ class Application(Architecture):
             **options,
         )
         head = keras.layers.Dense(blueprint.num_classes, dtype="float32", name="logits")
-        name = self.name.removeprefix(_PREFIX).lower()
+        name = self.name.removeprefix("applications/").lower()
         return keras.Model(inputs, head(backbone.output), name=name)
 
 
-@functools.cache
-def application(name: str) -> Application:
-    """What there is under one of the names in `APPLICATIONS`."""
-    build = getattr(keras.applications, name.removeprefix(_PREFIX))
-    family = _FAMILIES[_module(build).__name__.rpartition(".")[2]]
-    honours = (*KERNELS, *ACTIVATIONS, *MAPS, "drop_connect", "dropout", "noise")
-    return Application(
-        name,
-        build,
-        (*honours, "stochastic_depth") if family.residual else honours,
-        _PRESETS,
-        ranks=(3,),
-        reference=family.reference,
-        smallest=family.smallest,
-    )
-
-
 def _module(build: Callable[..., Any]) -> Any:
-    return inspect.getmodule(build)
+    return sys.modules[build.__module__]
 
 
 @contextmanager
-def _draws_from(seed: int) -> Iterator[None]:
-    """Keras' initializers without a seed take theirs from `random`, here from a known state."""
+def _seeded_initializers(seed: int) -> Iterator[None]:
+    """Seed Keras' initializers without a seed, which draw one from the module `random`."""
     state = random.getstate()
     random.seed(seed)
     try:
         yield
     finally:
         random.setstate(state)
+
+
+def _register(name: str) -> None:
+    build = getattr(keras.applications, name)
+    family = _FAMILIES[build.__module__.rpartition(".")[2]]
+    supports = (*KERNELS, *ACTIVATIONS, *MAPS, "drop_connect", "dropout", "noise")
+    add_architecture(
+        Application(
+            f"applications/{name}",
+            build,
+            (*supports, "stochastic_depth") if family.residual else supports,
+            _PRESETS,
+            ranks=(3,),
+            reference=family.reference,
+            min_size=family.min_size,
+        )
+    )
+
+
+for _name in dir(keras.applications):
+    if _name[0].isupper():
+        _register(_name)

@@ -1,4 +1,4 @@
-"""`Architecture`: how one model of the zoo is built, and what it can honour."""
+"""`Architecture`: how to build one model of the zoo, and which regularization it supports."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -12,60 +12,59 @@ from .blueprint import Blueprint, ZooModel
 from .pretrained import load_weights
 from .wiring import Wiring
 
-__all__ = ["TIERS", "Architecture"]
-
 TIERS = ("none", "light", "medium", "strong")
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """One registered model: how it is built and what it can honour.
+    """One registered model.
 
     Args:
-        name: the name that `create_model` knows it by.
-        build: `build(inputs, num_classes, wiring, **options) -> logits`, a chain of Keras layers.
-        honours: the fields of `Regularization` that its layers can honour.
-        presets: its tiers, `"light"`, `"medium"` and `"strong"`.
-        ranks: the ranks that its input shape may have, without the batch.
-        reference: authors, title, year, address.
-        smallest: the least height and width, or number of steps, that it takes.
+        name: The name for `create_model`.
+        build: Function `build(inputs, num_classes, wiring, **options) -> logits` that chains Keras
+            layers.
+        supports: The fields of `Regularization` that its layers support.
+        presets: A `Regularization` for each tier.
+        ranks: The allowed ranks of the input shape, without the batch.
+        reference: Authors, title, year, address.
+        min_size: The smallest height and width, or number of steps.
     """
 
     name: str
     build: Callable[..., Any]
-    honours: tuple[str, ...]
+    supports: tuple[str, ...]
     presets: Mapping[str, Regularization]
     ranks: tuple[int, ...]
     reference: str
-    smallest: int = 1
+    min_size: int = 1
 
     @property
     def options(self) -> dict[str, Any]:
-        """The architecture's own options and their defaults: widths, depths, ..."""
+        """The options of the architecture and their defaults: widths, depths, ..."""
         parameters = inspect.signature(self.build).parameters.values()
         return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
 
     @property
-    def able(self) -> tuple[str, ...]:
-        """All fields that it or its training can honour, in the order of their declaration."""
-        able = (*self.honours, *Regularization.names("training"))
-        return tuple(name for name in Regularization.strengths() if name in able)
+    def supported(self) -> tuple[str, ...]:
+        """All fields that the layers or the training support, in the order of declaration."""
+        supported = (*self.supports, *Regularization.names("training"))
+        return tuple(name for name in Regularization.strengths() if name in supported)
 
     @property
-    def unable(self) -> tuple[str, ...]:
-        """The fields that mean nothing here, such as stochastic depth without residual blocks."""
-        return tuple(name for name in Regularization.strengths() if name not in self.able)
+    def unsupported(self) -> tuple[str, ...]:
+        """The fields without meaning here, such as stochastic depth without residual blocks."""
+        return tuple(name for name in Regularization.strengths() if name not in self.supported)
 
     def check(self, regularization: Regularization) -> None:
-        """Says which fields of `regularization` cannot be honoured, if any."""
-        if unable := [name for name in regularization.on() if name not in self.able]:
+        """Raise a `ValueError` if `regularization` has a nonzero unsupported field."""
+        if unsupported := [name for name in regularization.on() if name not in self.supported]:
             raise ValueError(
-                f"Model {self.name!r} cannot honour {', '.join(unable)}. "
-                f"It can honour: {', '.join(self.able)}. Received: {regularization}"
+                f"Model {self.name!r} does not support {', '.join(unsupported)}. "
+                f"It supports: {', '.join(self.supported)}. Received: {regularization}"
             )
 
     def create(self, blueprint: Blueprint) -> keras.Model:
-        """The model of a blueprint, with its weights, which carries the blueprint."""
+        """Build the model of a blueprint, load its weights, and attach the blueprint."""
         inputs = keras.Input(blueprint.input_shape, name="features")
         wiring = Wiring(blueprint.regularization, seed=blueprint.seed)
         logits = self.build(inputs, blueprint.num_classes, wiring, **blueprint.options)

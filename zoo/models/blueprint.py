@@ -1,37 +1,34 @@
-"""`Blueprint`: what a model of the zoo was built from, and `ZooModel`, which carries it."""
+"""`Blueprint`: the arguments of `create_model`, and `ZooModel`, the model that carries them."""
 
 import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
-from keras.src.models.functional import Functional  # Keras has no public name for it
+from keras.src.models.functional import Functional  # no public name in Keras 3.15
 
 from ..regularization import Regularization
-
-__all__ = ["Blueprint", "ZooModel", "blueprint_of"]
-
 
 _BLUEPRINT = "_occam_blueprint"
 
 
 @dataclass(frozen=True)
 class Blueprint:
-    """The arguments of `create_model`, resolved: the same blueprint gives the same model.
+    """The resolved arguments of `create_model`: the same blueprint gives the same model.
 
-    `create_model` leaves it on the model, where `zoo.train` reads it. It is saved with the model,
-    and copies of the model have it: those of `clone_model`, `copy.deepcopy` and `zoo.regularize`
-    as well. `keras.saving.load_model` needs `occam.zoo.models` to be imported.
+    A model of the zoo carries its blueprint, and `zoo.train` reads it. It is saved with the model
+    and stays on copies: those of `clone_model`, `copy.deepcopy` and `zoo.regularize` as well.
+    `keras.saving.load_model` needs `occam.zoo.models` to be imported.
 
     Args:
-        name: the model's registered name.
-        input_shape: shape of one sample, without the batch.
-        num_classes: number of logits.
-        regularization: the object, a tier's name resolved.
-        seed: the seed of the weights, dropped units and noise.
-        options: all of the architecture's own options; lists in them become tuples.
-        weights: the data set of the shipped weights that it began with, if it did.
-        surgery: what `zoo.regularize` has changed since, as the calls that did.
+        name: The registered name of the model.
+        input_shape: The shape of one sample, without the batch.
+        num_classes: The number of logits.
+        regularization: The regularization; the name of a tier is resolved.
+        seed: The seed of weights, dropout and noise.
+        options: All options of the architecture. Lists become tuples.
+        weights: The data set of the pretrained weights, if any.
+        surgery: The later calls of `zoo.regularize` on the model.
     """
 
     name: str
@@ -44,12 +41,12 @@ class Blueprint:
     surgery: tuple[str, ...] = ()
 
     def __post_init__(self):
-        # JSON has no tuples: what was saved and loaded is to be equal to what was built.
+        # JSON has no tuples: a loaded blueprint has to equal the one that was saved.
         object.__setattr__(self, "options", {n: _frozen(v) for n, v in self.options.items()})
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Blueprint":
-        """The inverse of `to_dict`, also after a way through JSON."""
+        """Create a blueprint from the output of `to_dict`, also after a round trip through JSON."""
         regularization = Regularization.from_dict(values["regularization"])
         changed = {
             "regularization": regularization,
@@ -59,9 +56,9 @@ class Blueprint:
         return cls(**{**values, **changed})
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON values; without `surgery` if there was none."""
+        """Return the fields as JSON values, without an empty `surgery`."""
         values = dataclasses.asdict(self)
-        if not self.surgery:  # runs that were begun before the field was there can be resumed
+        if not self.surgery:  # keeps runs resumable that began before this field existed
             del values["surgery"]
         return values
 
@@ -72,15 +69,15 @@ def _frozen(value: Any) -> Any:
 
 @keras.saving.register_keras_serializable(package="occam")
 class ZooModel(Functional):
-    """A functional model that carries the `Blueprint` it was built from, and whose copies do.
+    """A functional model that carries its `Blueprint`, also through copies.
 
-    Saving, pickling and `copy.deepcopy` go through the config. `keras.models.clone_model` makes a
-    model of new output tensors and a name alone, so it is the tensors that carry the blueprint.
+    Saving, pickling and `copy.deepcopy` go through the config. `keras.models.clone_model` keeps
+    only output tensors and the name, so the blueprint is attached to an output tensor.
     """
 
     @property
     def blueprint(self) -> Blueprint | None:
-        """What it was built from."""
+        """The blueprint of the model."""
         return getattr(self.outputs[0], _BLUEPRINT, None)
 
     @blueprint.setter
@@ -88,7 +85,7 @@ class ZooModel(Functional):
         setattr(self.outputs[0], _BLUEPRINT, value)
 
     def _run_through_graph(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        # Keras 3.15: clone_model calls it with symbolic tensors; `call` does with real ones, too.
+        # Keras 3.15: clone_model calls it with symbolic tensors, `call` also with real ones.
         outputs = super()._run_through_graph(inputs, *args, **kwargs)
         first = keras.tree.flatten(outputs)[0]
         if isinstance(first, keras.KerasTensor):
@@ -112,5 +109,5 @@ class ZooModel(Functional):
 
 
 def blueprint_of(model: Any) -> Blueprint | None:
-    """The blueprint that `create_model` left on `model`, or `None` for any other model."""
+    """Return the blueprint of a model from `create_model`, or `None` for any other model."""
     return getattr(model, "blueprint", None)

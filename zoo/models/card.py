@@ -1,9 +1,10 @@
-"""What there is to say of the models of the zoo, as plain text."""
+"""Plain-text descriptions of the models, for `occam models`."""
 
 import json
 import shutil
 import textwrap
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -12,77 +13,37 @@ import keras
 from ...core.text_table import table
 from ..augmentation import resolve_augmentation
 from ..calls import as_call
-from ..regularization import Regularization
+from .architecture import Architecture
 from .pretrained import list_weights
-from .registry import Architecture, create_model, get_architecture, list_models
+from .registry import create_model, get_architecture, list_models
 
-__all__ = [
-    "COUNTS",
-    "KINDS",
-    "MEASURED",
-    "card",
-    "count_params",
-    "regularizers_of",
-    "summary",
-    "tier_card",
-]
-
-SHAPES = {1: (30,), 2: (40, 1), 3: (32, 32, 3)}  # of a sample, for counting and drawing
+SHAPES = {1: (30,), 2: (40, 1), 3: (32, 32, 3)}  # of one sample, for counting and drawing
 KINDS = {1: "table", 2: "series", 3: "image"}
 MEASURED = Path(__file__).parent / "measured.json"  # `python -m benchmarks.models --write`
 COUNTS = Path(__file__).parent / "parameters.json"  # `python -m benchmarks.counts`
 
 
 def summary(pattern: str = "*") -> str:
-    """A table of the models whose names match: size, inputs, weights, accuracy, paper."""
-    head = ("model", "inputs", "parameters", "weights", "best accuracy", "from")
+    """Return a table of the models whose names match `pattern`."""
     rows = [_row(get_architecture(name)) for name in list_models(pattern)]
     if not rows:
-        raise ValueError(
-            f"No model is called like {pattern!r}. There are: {', '.join(list_models())}"
-        )
-    return table(head, rows)
+        raise ValueError(f"No model matches {pattern!r}. Models: {', '.join(list_models())}")
+    return table(("model", "inputs", "parameters", "weights", "best accuracy", "from"), rows)
 
 
 def _row(architecture: Architecture) -> tuple[str, ...]:
     a = architecture
     kinds = " ".join(KINDS[rank] for rank in a.ranks) if len(a.ranks) < len(KINDS) else "any"
+    count = _count(a)
+    size = f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count:,}"
     weights = " ".join(weights.data for weights in list_weights(a.name))
     measured = _read(MEASURED).get(a.name)
     accuracy = f"{measured['accuracy']:.3f} {measured['data']}" if measured else ""
-    return (a.name, kinds, _size(_count(a)), weights, accuracy, _cited(a.reference))
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count:,}"
-
-
-def _count(architecture: Architecture) -> int:
-    known = _read(COUNTS).get(architecture.name)
-    return count_params(architecture) if known is None else known
-
-
-def count_params(architecture: Architecture) -> int:
-    """The number of weights at the shape in `SHAPES` and 10 classes, of a model that it builds."""
-    return _model(architecture).count_params()
-
-
-def _model(architecture: Architecture, **arguments: Any) -> keras.Model:
-    shape = _shape(architecture)
-    return create_model(architecture.name, input_shape=shape, num_classes=10, **arguments)
-
-
-def _shape(architecture: Architecture) -> tuple[int, ...]:
-    *sizes, channels = SHAPES[architecture.ranks[-1]]
-    return (*(max(size, architecture.smallest) for size in sizes), channels)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text()) if path.exists() else {}
+    return (a.name, kinds, size, weights, accuracy, _cited(a.reference))
 
 
 def _cited(reference: str) -> str:
-    """Authors and year of a reference, as they are cited in a text."""
+    """Shorten a reference to authors and year, as in a text."""
     years = [part.strip() for part in reference.split(",") if part.strip().isdigit()]
     first, *more = reference.split(" & ")[0].split(",")[0].split(" et al.")
     several = more or "," in reference.split(" & ")[0]
@@ -91,65 +52,62 @@ def _cited(reference: str) -> str:
 
 
 def card(architecture: Architecture) -> str:
-    """One model: what it is made of, its tiers, and the fields of `Regularization` it honours."""
+    """Describe a model: its options, supported fields of `Regularization`, tiers and layers."""
     a = architecture
     options = ", ".join(f"{name}={value!r}" for name, value in a.options.items())
+    weights = [
+        f'"{w.data}" (test accuracy {w.accuracy:.3f}, by {w.recipe})' for w in list_weights(a.name)
+    ]
+    measured = _read(MEASURED).get(a.name)
+    figures = "test accuracy {accuracy:.3f} ± {standard_error:.3f} on {data}, mean of {seeds} "
+    figures += "seeds, tier {tier}, {epochs} epochs"
     kinds = ", ".join(KINDS[rank] for rank in a.ranks)
     facts = [
         f"{a.name}: {kinds}; {_count(a):,} parameters at {_shape(a)} and 10 classes",
         f"options: {options or 'none'}",
-        f"honours: {', '.join(a.able)}",
-        f"cannot honour: {', '.join(a.unable) or 'nothing'}",
-        f"weights: {', '.join(map(_weights, list_weights(a.name))) or 'none'}",
-        f"measured: {_figures(_read(MEASURED).get(a.name))}",
+        f"supports: {', '.join(a.supported)}",
+        f"does not support: {', '.join(a.unsupported) or 'nothing'}",
+        f"weights: {', '.join(weights) or 'none'}",
+        f"measured: {figures.format(**measured) if measured else 'not yet'}",
         f"from: {a.reference}",
     ]
     tiers = [(tier, repr(preset)) for tier, preset in a.presets.items()]
     wrapped = [textwrap.fill(f, 79, subsequent_indent="  ", break_on_hyphens=False) for f in facts]
-    return "\n".join([*wrapped, "", table(("tier", "regularization"), tiers), "", _drawing(a)])
+    return "\n".join([*wrapped, "", table(("tier", "regularization"), tiers), "", _layers(a)])
 
 
-def _weights(weights: Any) -> str:
-    return f'"{weights.data}" (test accuracy {weights.accuracy:.3f}, by {weights.recipe})'
-
-
-def _figures(measured: dict[str, Any] | None) -> str:
-    if measured is None:
-        return "not yet"
-    return (
-        "test accuracy {accuracy:.3f} ± {standard_error:.3f} on {data}, mean of {seeds} seeds, "
-        "tier {tier}, {epochs} epochs".format(**measured)
-    )
-
-
-def _drawing(architecture: Architecture) -> str:
-    """The layers in their order, with the shapes of what they return; equal ones are counted."""
-    model = _model(architecture)
-    lines: list[list[Any]] = []
-    for layer in model.layers:
-        about = [type(layer).__name__, str(tuple(layer.output.shape[1:]))]
-        if lines and lines[-1][1:] == about:
-            lines[-1][0] += 1
-        else:
-            lines.append([1, *about])
-    names = [name if count == 1 else f"{count} x {name}" for count, name, _ in lines]
-    return table(
-        ("layer", "returns"), [(n, shape) for n, (_, _, shape) in zip(names, lines, strict=True)]
-    )
+def _layers(architecture: Architecture) -> str:
+    """Return a table of the layers and their output shapes; equal neighbours are counted."""
+    layers = [
+        (type(layer).__name__, str(tuple(layer.output.shape[1:])))
+        for layer in _model(architecture).layers
+    ]
+    runs = [(len(list(run)), *layer) for layer, run in groupby(layers)]
+    rows = [(f"{n} x {name}" if n > 1 else name, shape) for n, name, shape in runs]
+    return table(("layer", "returns"), rows)
 
 
 def tier_card(architecture: Architecture, tier: str) -> str:
-    """What a tier does: in the model's layers, and to the samples that it is trained on."""
+    """Describe a tier: its effect on the layers of the model and on the training samples."""
     a, regularization = architecture, architecture.presets[tier]
-    model = _model(a, regularization=regularization)
-    rows = list(regularizers_of(model))
-    layers = table(("where", "what"), rows) if rows else "No layer regularizes."
+    rows = list(regularizers_of(_model(a, regularization=regularization)))
     head = textwrap.fill(f"{a.name}, {tier}: {regularization}", 79, subsequent_indent="  ")
-    return "\n".join([head, "", layers, *_training(a, regularization)]).rstrip()
+    lines = [head, "", table(("where", "what"), rows) if rows else "No layer regularizes."]
+    strengths = regularization.only("training").on()
+    augmentation = strengths.pop("augmentation", None)
+    for rank in a.ranks if augmentation else ():
+        lines.append(f"\naugmentation, {KINDS[rank]} {SHAPES[rank]}:")
+        for line in str(resolve_augmentation(str(augmentation), SHAPES[rank])).splitlines():
+            wrapped = textwrap.fill(line, 79, initial_indent="  ", subsequent_indent="    ")
+            lines.append(wrapped)
+    lines += ["", *(f"{name}={value:g}" for name, value in strengths.items())]
+    return "\n".join(lines).rstrip()
 
 
 def regularizers_of(model: keras.Model) -> Iterator[tuple[str, str]]:
-    """Where and what: each penalty, constraint and random layer of a model, in its order.
+    """Yield each penalty, constraint and random layer of a model, with its place.
+
+    Example:
 
     >>> layer = keras.layers.Dense(2, kernel_regularizer="l2", name="head")
     >>> list(regularizers_of(keras.Sequential([keras.Input((3,)), layer])))
@@ -166,28 +124,36 @@ def regularizers_of(model: keras.Model) -> Iterator[tuple[str, str]]:
             yield layer.name, as_call(layer)
 
 
-def _training(architecture: Architecture, regularization: Regularization) -> Iterator[str]:
-    """What is done to samples, by the kinds that the model takes, and in the update."""
-    strengths = regularization.only("training").on()
-    tier = strengths.pop("augmentation", None)
-    for rank in architecture.ranks if tier else ():
-        yield f"\naugmentation, {KINDS[rank]} {SHAPES[rank]}:"
-        pipeline = resolve_augmentation(str(tier), SHAPES[rank])
-        for line in str(pipeline).splitlines():
-            yield textwrap.fill(line, 79, initial_indent="  ", subsequent_indent="    ")
-    yield from ["", *(f"{name}={value:g}" for name, value in strengths.items())]
-
-
 def draw(architecture: Architecture, path: Path) -> None:
-    """Writes the architecture as a picture, with graphviz.
-
-    Raises:
-        RuntimeError: graphviz is not installed.
-    """
+    """Draw the layers of a model into a file, with graphviz."""
     if not shutil.which("dot"):
         raise RuntimeError(
-            "A picture of a model needs the command `dot` of graphviz, which was not found. "
+            "Drawing a model needs the command `dot` of graphviz, which was not found. "
             "Without --png the layers are printed."
         )
     model = _model(architecture)
     keras.utils.plot_model(model, path, show_shapes=True, show_layer_names=False)
+
+
+def count_params(architecture: Architecture) -> int:
+    """Build a model for 10 classes at the shape in `SHAPES`, and count its parameters."""
+    return _model(architecture).count_params()
+
+
+def _count(architecture: Architecture) -> int:
+    known = _read(COUNTS).get(architecture.name)
+    return count_params(architecture) if known is None else known
+
+
+def _model(architecture: Architecture, **arguments: Any) -> keras.Model:
+    shape = _shape(architecture)
+    return create_model(architecture.name, input_shape=shape, num_classes=10, **arguments)
+
+
+def _shape(architecture: Architecture) -> tuple[int, ...]:
+    *sizes, channels = SHAPES[architecture.ranks[-1]]
+    return (*(max(size, architecture.min_size) for size in sizes), channels)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text()) if path.exists() else {}

@@ -1,4 +1,4 @@
-"""`cnn1d`: the small convolutional network of MNIST-1D."""
+"""`cnn1d`: the convolutional network of MNIST-1D."""
 
 from typing import Any
 
@@ -8,24 +8,22 @@ from ..regularization import Regularization
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, MAPS, Wiring
 
-__all__ = ["cnn1d"]
-
 
 @register_model(
     "cnn1d",
-    honours=(*KERNELS, *ACTIVATIONS, *MAPS, "drop_connect", "dropout", "noise"),
+    supports=(*KERNELS, *ACTIVATIONS, *MAPS, "drop_connect", "dropout", "noise"),
     presets={
         "light": Regularization(augmentation="light"),
         "medium": Regularization(noise=0.1, augmentation="light"),
         "strong": Regularization(noise=0.1, dropout=0.1, augmentation="medium"),
     },
     ranks=(2,),
-    smallest=6,
+    min_size=6,
     reference="Greydanus & Kobak, Scaling Down Deep Learning with MNIST-1D, 2020, "
     "https://arxiv.org/abs/2011.14439",
 )
 def cnn1d(inputs: Any, num_classes: int, wiring: Wiring, *, width: int = 25):
-    """Three convolutions of stride 2, each followed by `relu`, then the logits.
+    """Three convolutions of stride 2 with `relu`, then the logits.
 
     5,210 parameters for series of 40 steps and 10 classes.
     """

@@ -1,20 +1,18 @@
-"""`convnext_tiny`: a convolutional network built like a transformer."""
+"""`convnext_tiny`: a convolutional network with the design of a transformer."""
 
 from typing import Any
 
 import keras
 
 from ..regularization import Regularization
-from .blocks import LayerScale, patches
+from .blocks import LayerScale, num_patches
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, MAPS, RESIDUAL, Norm, Wiring
-
-__all__ = ["convnext_tiny"]
 
 
 @register_model(
     "convnext_tiny",
-    honours=(*KERNELS, *ACTIVATIONS, *MAPS, *RESIDUAL),
+    supports=(*KERNELS, *ACTIVATIONS, *MAPS, *RESIDUAL),
     presets={
         "light": Regularization(weight_decay=0.05),
         "medium": Regularization(weight_decay=0.05, stochastic_depth=0.1, label_smoothing=0.1),
@@ -27,7 +25,7 @@ __all__ = ["convnext_tiny"]
         ),
     },
     ranks=(3,),
-    smallest=4,
+    min_size=4,
     reference="Liu et al., A ConvNet for the 2020s, 2022, https://arxiv.org/abs/2201.03545",
 )
 def convnext_tiny(
@@ -41,11 +39,11 @@ def convnext_tiny(
     layer_scale: float = 1e-6,
     norm: Norm = "layer",
 ):
-    """A stem of patches, stages of blocks, halved between them, then the mean and the logits.
+    """A stem of patches, stages of blocks with downsampling between, the mean, the logits.
 
-    28.6 M parameters with 1000 classes. For images of 32 x 32 pixels take `patch_size=1` or 2.
+    28.6 M parameters for 1000 classes. Use `patch_size=1` or 2 for images of 32 x 32 pixels.
     """
-    patches(inputs, patch_size, "convnext_tiny")
+    num_patches(inputs, patch_size, "convnext_tiny")
     x = _downsample(wiring.noise(inputs), widths[0], patch_size, wiring)
     x = wiring.norm(x, norm)
     rates = wiring.depth_rates(sum(depths))
@@ -59,7 +57,7 @@ def convnext_tiny(
 
 
 def _downsample(x: Any, width: int, size: int, wiring: Wiring) -> Any:
-    size = min(size, *x.shape[1:3])  # a map of one pixel stays
+    size = min(size, *x.shape[1:3])  # keeps a map of one pixel
     return wiring.conv(x, width, size, strides=size)
 
 

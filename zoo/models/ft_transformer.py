@@ -9,12 +9,10 @@ from .blocks import ClassToken, FeatureTokenizer, self_attention
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, RESIDUAL, Wiring
 
-__all__ = ["ft_transformer"]
-
 
 @register_model(
     "ft_transformer",
-    honours=(*KERNELS, *ACTIVATIONS, *RESIDUAL),
+    supports=(*KERNELS, *ACTIVATIONS, *RESIDUAL),
     presets={
         "light": Regularization(weight_decay=0.01, dropout=0.1),
         "medium": Regularization(weight_decay=0.01, dropout=0.2, noise=0.1),
@@ -34,9 +32,9 @@ def ft_transformer(
     heads: int = 8,
     hidden: int = 256,
 ):
-    """A token a feature and a class token, blocks of attention and a gated layer, logits.
+    """One token per feature, a class token, blocks of attention and a gated layer, the logits.
 
-    Normalization comes before each branch, but for the first.
+    Normalization precedes each branch but the first.
     """
     tokens = FeatureTokenizer(width, seed=wiring.seed())(wiring.noise(inputs))
     x = ClassToken(seed=wiring.seed())(tokens)
@@ -49,7 +47,7 @@ def ft_transformer(
 
 
 def _gated(x: Any, hidden: int, wiring: Wiring) -> Any:
-    """`W_3 (W_1 x * relu(W_2 x))`: ReGLU of Shazeer, GLU Variants Improve Transformer, 2020."""
+    """Apply ReGLU, `W_3 (W_1 x * relu(W_2 x))`: Shazeer, GLU Variants Improve Transformer, 2020."""
     width = x.shape[-1]
     gate = wiring.relu(wiring.dense(x, hidden))
     x = wiring.dropout(ops.multiply(wiring.dense(x, hidden), gate))

@@ -1,4 +1,4 @@
-"""`gru`: a bidirectional recurrence over a series."""
+"""`gru`: a bidirectional recurrent network."""
 
 from typing import Any
 
@@ -8,12 +8,10 @@ from ..regularization import Regularization
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, Wiring
 
-__all__ = ["gru"]
-
 
 @register_model(
     "gru",
-    honours=(*KERNELS, *ACTIVATIONS, "dropout", "noise"),
+    supports=(*KERNELS, *ACTIVATIONS, "dropout", "noise"),
     presets={
         "light": Regularization(augmentation="light"),
         "medium": Regularization(noise=0.1, augmentation="light"),
@@ -24,14 +22,14 @@ __all__ = ["gru"]
     "https://arxiv.org/abs/2011.14439",
 )
 def gru(inputs: Any, num_classes: int, wiring: Wiring, *, units: int = 6):
-    """A gated recurrent unit from each end, all their states, the logits.
+    """A gated recurrent unit in each direction, the states of all steps, the logits.
 
     5,134 parameters for series of 40 steps and 10 classes.
     """
     x = keras.layers.Bidirectional(
         _direction(units, wiring), backward_layer=_direction(units, wiring, go_backwards=True)
     )(wiring.noise(inputs))
-    x = wiring.activation(keras.layers.Flatten()(x), "linear")  # for its penalty
+    x = wiring.activation(keras.layers.Flatten()(x), "linear")  # carries the activity penalty
     return wiring.head(wiring.dropout(x), num_classes)
 
 

@@ -8,28 +8,25 @@ from ..regularization import Regularization
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, MAPS, Wiring
 
-__all__ = ["lenet"]
-
 
 @register_model(
     "lenet",
-    honours=(*KERNELS, *ACTIVATIONS, *MAPS, "drop_connect", "dropout", "noise"),
+    supports=(*KERNELS, *ACTIVATIONS, *MAPS, "drop_connect", "dropout", "noise"),
     presets={
         "light": Regularization(augmentation="light"),
         "medium": Regularization(label_smoothing=0.1, augmentation="light"),
         "strong": Regularization(label_smoothing=0.1, dropout=0.1, augmentation="medium"),
     },
     ranks=(3,),
-    smallest=16,
+    min_size=16,
     reference="LeCun et al., Gradient-Based Learning Applied to Document Recognition, 1998, "
     "https://doi.org/10.1109/5.726791",
 )
 def lenet(inputs: Any, num_classes: int, wiring: Wiring, *, activation: str = "tanh"):
-    """Two convolutions, each with a mean over 2 x 2 pixels, and two dense layers, then the logits.
+    """Two convolutions with average pooling over 2 x 2 pixels, two dense layers, the logits.
 
-    61,706 parameters for `(32, 32, 1)` and 10 classes; in the paper, not every map of the second
-    convolution sees every map of the first, the means have weights, and the output is a radial
-    basis: 60,000.
+    61,706 parameters for `(32, 32, 1)` and 10 classes. The paper has 60,000: its second
+    convolution is sparsely connected, its pooling has weights, and its output is a radial basis.
     """
     x = wiring.noise(inputs)
     for filters in (6, 16):

@@ -1,20 +1,18 @@
-"""`mixer_s16`: dense layers over the patches of an image, and over their channels."""
+"""`mixer_s16`: dense layers over the patches of an image and over their channels."""
 
 from typing import Any
 
 import keras
 
 from ..regularization import Regularization
-from .blocks import patches
+from .blocks import num_patches
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, RESIDUAL, Wiring
-
-__all__ = ["mixer_s16"]
 
 
 @register_model(
     "mixer_s16",
-    honours=(*KERNELS, *ACTIVATIONS, *RESIDUAL),
+    supports=(*KERNELS, *ACTIVATIONS, *RESIDUAL),
     presets={
         "light": Regularization(weight_decay=0.05),
         "medium": Regularization(weight_decay=0.05, stochastic_depth=0.1, label_smoothing=0.1),
@@ -37,12 +35,12 @@ def mixer_s16(
     tokens_units: int = 256,
     channels_units: int = 2048,
 ):
-    """Patches, blocks that mix patches and then channels, the mean over the patches, logits.
+    """Patches, blocks that mix patches and then channels, the mean over the patches, the logits.
 
-    With patches of 16 pixels, images of 224 and 1000 classes it is Mixer-S/16, 18.5 M parameters;
-    small images want smaller patches, and fewer units.
+    Mixer-S/16, 18.5 M parameters, has `patch_size=16`, images of 224 x 224 pixels and 1000 classes.
+    Use smaller patches and fewer units for small images.
     """
-    rows, columns = patches(inputs, patch_size, "mixer_s16")
+    rows, columns = num_patches(inputs, patch_size, "mixer_s16")
     x = wiring.conv(wiring.noise(inputs), width, patch_size, strides=patch_size)
     x = keras.layers.Reshape((rows * columns, width))(x)
     for rate in wiring.depth_rates(depth):
@@ -55,7 +53,7 @@ def mixer_s16(
 
 
 def _dense_pair(x: Any, units: int, wiring: Wiring) -> Any:
-    """`W_2 gelu(W_1 x)` over the last axis."""
+    """Apply `W_2 gelu(W_1 x)` over the last axis."""
     width = x.shape[-1]
     x = wiring.dropout(wiring.activation(wiring.dense(x, units), "gelu"))
     return wiring.dense(x, width, init="glorot")

@@ -1,4 +1,4 @@
-"""`mlp`: dense layers, the baseline of every table."""
+"""`mlp`: a multilayer perceptron, the baseline of every table."""
 
 from typing import Any
 
@@ -8,12 +8,10 @@ from ..regularization import Regularization
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, Wiring
 
-__all__ = ["mlp"]
-
 
 @register_model(
     "mlp",
-    honours=(*KERNELS, *ACTIVATIONS, "drop_connect", "dropout", "noise"),
+    supports=(*KERNELS, *ACTIVATIONS, "drop_connect", "dropout", "noise"),
     presets={
         "light": Regularization(dropout=0.1, augmentation="light"),
         "medium": Regularization(dropout=0.1, label_smoothing=0.1, augmentation="medium"),
@@ -26,11 +24,11 @@ __all__ = ["mlp"]
 def mlp(inputs: Any, num_classes: int, wiring: Wiring, *, units: tuple[int, ...] = (512, 512)):
     """Flatten, then for each hidden layer `x <- dropout(relu(W x + b))`, then the logits.
 
-    `units=(100, 100)` is the MLP of the MNIST-1D paper, 15,210 parameters; the wider default leaves
-    more to regularize, and regularized it generalizes better.
+    The MLP of the MNIST-1D paper, 15,210 parameters, has `units=(100, 100)`. The wider default
+    leaves more to regularize, and generalizes better when regularized.
     """
     if not isinstance(units, tuple | list):
-        raise ValueError(f"mlp: units must be the widths of its layers. Received: units={units!r}")
+        raise ValueError(f"`units` must be a tuple of layer widths. Received: units={units!r}")
     x = keras.layers.Flatten()(wiring.noise(inputs))
     for width in units:
         x = wiring.dropout(wiring.relu(wiring.dense(x, width)))

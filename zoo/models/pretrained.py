@@ -13,26 +13,23 @@ import numpy as np
 
 from ...core.checks import check_type
 
-__all__ = ["Pretrained", "list_weights", "load_weights", "save_weights"]
-
 DIRECTORY = Path(__file__).parent / "weights"
-_RANDOM = "occam.zoo.layers"
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """What is known of a file of weights.
+    """The description of a file of weights.
 
     Args:
-        model: the name of the model.
-        data: the data set that it was trained on, as `load_data` knows it; the weights take
-            features as `load_data` gives them, standardized.
-        input_shape: shape of one sample.
-        num_classes: number of logits.
-        options: the architecture's own options.
-        accuracy: on the data set's test part, in [0, 1].
-        recipe: the script under `examples/recipes` that made it.
-        sha256: of the file.
+        model: The name of the model.
+        data: The data set of the training, a name for `load_data`. The weights take standardized
+            features, as `load_data` returns them.
+        input_shape: The shape of one sample.
+        num_classes: The number of logits.
+        options: The options of the architecture.
+        accuracy: The accuracy on the test part, in [0, 1].
+        recipe: The script under `examples/recipes` that trained them.
+        sha256: The checksum of the file.
     """
 
     model: str
@@ -46,12 +43,14 @@ class Pretrained:
 
     @property
     def file(self) -> Path:
-        """Where the weights are."""
+        """The path of the weights."""
         return DIRECTORY / f"{self.model}-{self.data}.npz"
 
 
 def list_weights(model: str | None = None) -> tuple[Pretrained, ...]:
-    """All weights that ship with the package, or those of one model.
+    """Return all weights that ship with the package, or those of one model.
+
+    Example:
 
     >>> sorted(weights.data for weights in list_weights("cnn1d"))
     ['mnist1d']
@@ -65,16 +64,16 @@ def list_weights(model: str | None = None) -> tuple[Pretrained, ...]:
 
 
 def load_weights(model: keras.Model, name: str, data: str) -> None:
-    """Loads the weights that ship for `data` into a new model.
+    """Load the shipped weights for a data set into a new model.
 
     Args:
-        model: with the same input shape, classes and options as the weights were made with.
-        name: its name in the zoo.
-        data: the data set that the weights were trained on.
+        model: A model with the input shape, classes and options of the weights.
+        name: The name of the model in the zoo.
+        data: The data set of the weights.
 
     Raises:
-        ValueError: there are none for this data set, they were made for another input shape,
-            number of classes or options, or the file is not what its checksum says.
+        ValueError: If there are no weights for this data set, they do not fit the model, or the
+            file does not match its checksum.
     """
     known = {weights.data: weights for weights in list_weights(name)}
     if data not in known:
@@ -83,15 +82,14 @@ def load_weights(model: keras.Model, name: str, data: str) -> None:
     weights, blueprint = known[data], model.blueprint
     for field in ("input_shape", "num_classes", "options"):
         expected, received = getattr(weights, field), getattr(blueprint, field)
-        if _json(expected) != _json(received):
+        if json.dumps(expected, sort_keys=True) != json.dumps(received, sort_keys=True):
             raise ValueError(
                 f"The weights {data!r} of model {name!r} need {field}={expected}. "
                 f"Received: {field}={received}"
             )
-    if _digest(weights.file) != weights.sha256:
+    if (digest := _digest(weights.file)) != weights.sha256:
         raise ValueError(
-            f"{weights.file} is damaged: its SHA-256 is {_digest(weights.file)}. "
-            f"Expected: {weights.sha256}"
+            f"{weights.file} is damaged: its SHA-256 is {digest}. Expected: {weights.sha256}"
         )
     variables = _named_weights(model)
     with np.load(weights.file, allow_pickle=False) as arrays:
@@ -100,13 +98,13 @@ def load_weights(model: keras.Model, name: str, data: str) -> None:
 
 
 def save_weights(model: keras.Model, data: str, *, accuracy: float, recipe: str) -> Pretrained:
-    """Writes weights into the package, as a recipe does with `--save`.
+    """Write weights into the package, as a recipe does with `--save`.
 
     Args:
-        model: made by `create_model`, trained.
-        data: the data set that it was trained on.
-        accuracy: measured on its test part.
-        recipe: the script's name.
+        model: A trained model from `create_model`.
+        data: The data set of the training.
+        accuracy: The accuracy on its test part.
+        recipe: The name of the script.
     """
     blueprint = model.blueprint
     DIRECTORY.mkdir(exist_ok=True)
@@ -128,38 +126,34 @@ def save_weights(model: keras.Model, data: str, *, accuracy: float, recipe: str)
 
 
 def _named_weights(model: keras.Model) -> dict[str, Any]:
-    """The weights of an architecture, by names that do not depend on its regularization.
+    """Return the weights by names that do not depend on the regularization.
 
-    Layers that drop or add noise are passed over. The others are numbered class by class in the
-    order in which they were made; Keras numbers their names through the whole process.
+    Layers that drop units or add noise are left out. The others are numbered within their class in
+    the order of creation; Keras numbers layer names through the whole process.
     """
     by_class: dict[str, list[Any]] = {}
     for layer in model._flatten_layers(include_self=False, recursive=True):
-        if layer._trainable_variables and not type(layer).__module__.startswith(_RANDOM):
+        random = type(layer).__module__.startswith("occam.zoo.layers")
+        if layer._trainable_variables and not random:
             by_class.setdefault(type(layer).__name__, []).append(layer)
     return {
         f"{kind}/{number}/{weight.name}": weight
         for kind, layers in by_class.items()
-        for number, layer in enumerate(sorted(layers, key=_made))
-        for weight in (*layer._trainable_variables, *_statistics(layer))
+        for number, layer in enumerate(sorted(layers, key=_creation_order))
+        for weight in (
+            *layer._trainable_variables,
+            # the statistics of normalization
+            *(v for v in layer._non_trainable_variables if v.name.startswith("moving_")),
+        )
     }
 
 
-def _made(layer: keras.layers.Layer) -> tuple[bool, int, str]:
-    """Sorts layers of a class as they were made; those with a name of their own come last."""
+def _creation_order(layer: keras.layers.Layer) -> tuple[bool, int, str]:
+    """Sort the layers of a class by creation; layers with a name of their own come last."""
     suffix = layer.name.rpartition("_")[2]
     number = int(suffix) if suffix.isdigit() else 0
     base = layer.name.removesuffix(f"_{number}").replace("_", "")
     return (base != type(layer).__name__.lower(), number, layer.name)
-
-
-def _statistics(layer: keras.layers.Layer) -> list[Any]:
-    """The moving averages of a normalization."""
-    return [v for v in layer._non_trainable_variables if v.name.startswith("moving_")]
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
 
 
 def _digest(file: Path) -> str:

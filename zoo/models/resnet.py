@@ -1,4 +1,4 @@
-"""`resnet20`, `resnet32`, `resnet56`, `resnet110`: residual networks for 32x32 images."""
+"""`resnet20`, `resnet32`, `resnet56`, `resnet110`: residual networks for 32 x 32 images."""
 
 from typing import Any
 
@@ -9,10 +9,8 @@ from ..regularization import Regularization
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, MAPS, RESIDUAL, Norm, Wiring
 
-__all__ = ["resnet20", "resnet32", "resnet56", "resnet110"]
-
 _ABOUT: dict[str, Any] = {
-    "honours": (*KERNELS, *ACTIVATIONS, *MAPS, *RESIDUAL),
+    "supports": (*KERNELS, *ACTIVATIONS, *MAPS, *RESIDUAL),
     "presets": {
         "light": Regularization(augmentation="light"),
         "medium": Regularization(label_smoothing=0.1, mixup=0.2, augmentation="light"),
@@ -54,7 +52,7 @@ def resnet56(
 def resnet110(
     inputs: Any, num_classes: int, wiring: Wiring, *, width: int = 16, norm: Norm = "batch"
 ):
-    """110 layers, 1.7 M parameters: the network that stochastic depth was shown on."""
+    """110 layers, 1.7 M parameters: the network of the stochastic depth paper."""
     return _resnet(inputs, num_classes, wiring, blocks=18, width=width, norm=norm)
 
 
@@ -63,8 +61,8 @@ def _resnet(
 ) -> Any:
     """A stem, three stages of `blocks` blocks with `width`, 2 and 4 times as many filters, logits.
 
-    A stage after the first halves height and width in its first block, whose shortcut is
-    subsampled and padded with zero channels (the paper's option A), so it has no parameters.
+    The first block of the second and third stage halves height and width. Its shortcut is
+    subsampled and padded with zero channels (option A of the paper), so it has no parameters.
     """
     x = wiring.relu(_conv_norm(wiring.noise(inputs), width, 1, wiring, norm))
     rates = wiring.depth_rates(3 * blocks)

@@ -1,4 +1,4 @@
-"""`resnet1d`: residual convolutions over a series."""
+"""`resnet1d`: a residual network for series."""
 
 from typing import Any
 
@@ -8,12 +8,10 @@ from ..regularization import Regularization
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, MAPS, RESIDUAL, Norm, Wiring
 
-__all__ = ["resnet1d"]
-
 
 @register_model(
     "resnet1d",
-    honours=(*KERNELS, *ACTIVATIONS, *MAPS, *RESIDUAL),
+    supports=(*KERNELS, *ACTIVATIONS, *MAPS, *RESIDUAL),
     presets={
         "light": Regularization(noise=0.1, dropout=0.05),
         "medium": Regularization(l2=3e-4, noise=0.1, dropout=0.05),

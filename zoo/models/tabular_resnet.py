@@ -6,12 +6,10 @@ from ..regularization import Regularization
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, RESIDUAL, Norm, Wiring
 
-__all__ = ["tabular_resnet"]
-
 
 @register_model(
     "tabular_resnet",
-    honours=(*KERNELS, *ACTIVATIONS, *RESIDUAL),
+    supports=(*KERNELS, *ACTIVATIONS, *RESIDUAL),
     presets={
         "light": Regularization(weight_decay=0.01, dropout=0.1),
         "medium": Regularization(weight_decay=0.01, dropout=0.3, noise=0.2),
@@ -31,7 +29,7 @@ def tabular_resnet(
     blocks: int = 2,
     norm: Norm = "batch",
 ):
-    """`x <- x + dropout(W_2 dropout(relu(W_1 norm(x))))` in blocks, `relu(norm(x))`, logits."""
+    """Blocks `x <- x + dropout(W_2 dropout(relu(W_1 norm(x))))`, `relu(norm(x))`, the logits."""
     x = wiring.dense(wiring.noise(inputs), width)
     for rate in wiring.depth_rates(blocks):
         branch = wiring.dense(wiring.norm(x, norm), hidden)

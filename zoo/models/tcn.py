@@ -6,12 +6,10 @@ from ..regularization import Regularization
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, MAPS, RESIDUAL, Norm, Wiring
 
-__all__ = ["tcn"]
-
 
 @register_model(
     "tcn",
-    honours=(*KERNELS, *ACTIVATIONS, *MAPS, *RESIDUAL),
+    supports=(*KERNELS, *ACTIVATIONS, *MAPS, *RESIDUAL),
     presets={
         "light": Regularization(augmentation="light"),
         "medium": Regularization(noise=0.1, augmentation="light"),
@@ -31,11 +29,11 @@ def tcn(
     kernel_size: int = 5,
     norm: Norm = "batch",
 ):
-    """Residual blocks whose steps look back 1, 2, 4, ... steps, the last step's logits.
+    """Residual blocks of causal convolutions with dilation 1, 2, 4, ..., the last step's logits.
 
-    The last step sees `1 + 2 (kernel_size - 1) (2^levels - 1)` steps. With 8 levels and a kernel of
-    7 it is the paper's network for sequential MNIST; the paper normalizes the weights, which takes
-    as many parameters as normalizing the batch.
+    The last step sees `1 + 2 (kernel_size - 1) (2^levels - 1)` steps. The paper's network for
+    sequential MNIST has 8 levels and kernels of 7. It normalizes the weights instead of the batch,
+    with the same number of parameters.
     """
     x = wiring.noise(inputs)
     for level, rate in enumerate(wiring.depth_rates(levels)):

@@ -1,20 +1,18 @@
-"""`vit_tiny`: a transformer over the patches of an image."""
+"""`vit_tiny`: a vision transformer."""
 
 from typing import Any
 
 import keras
 
 from ..regularization import Regularization
-from .blocks import ClassToken, PositionEmbedding, patches, self_attention
+from .blocks import ClassToken, PositionEmbedding, num_patches, self_attention
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, RESIDUAL, Wiring
-
-__all__ = ["vit_tiny"]
 
 
 @register_model(
     "vit_tiny",
-    honours=(*KERNELS, *ACTIVATIONS, *RESIDUAL),
+    supports=(*KERNELS, *ACTIVATIONS, *RESIDUAL),
     presets={
         "light": Regularization(weight_decay=0.05),
         "medium": Regularization(weight_decay=0.05, stochastic_depth=0.1, label_smoothing=0.1),
@@ -40,12 +38,12 @@ def vit_tiny(
     depth: int = 12,
     heads: int = 3,
 ):
-    """Patches, a class token and positions, blocks of attention and two dense layers, logits.
+    """Patches, a class token and positions, blocks of attention and two dense layers, the logits.
 
-    Normalization comes before each branch. With patches of 16 pixels, images of 224 and 1000
-    classes it is the ViT-Ti/16 of Touvron et al. 2021, 5.7 M parameters.
+    Normalization precedes each branch. The ViT-Ti/16 of Touvron et al. 2021, 5.7 M parameters, has
+    `patch_size=16`, images of 224 x 224 pixels and 1000 classes.
     """
-    rows, columns = patches(inputs, patch_size, "vit_tiny")
+    rows, columns = num_patches(inputs, patch_size, "vit_tiny")
     x = wiring.conv(wiring.noise(inputs), width, patch_size, strides=patch_size)
     x = keras.layers.Reshape((rows * columns, width))(x)
     x = ClassToken(seed=wiring.seed())(x)

@@ -1,4 +1,4 @@
-"""`wide_resnet16_4`, `wide_resnet28_10`: few wide residual blocks with dropout inside."""
+"""`wide_resnet16_4`, `wide_resnet28_10`: few, wide residual blocks with dropout inside."""
 
 from typing import Any
 
@@ -8,10 +8,8 @@ from ..regularization import Regularization
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, MAPS, RESIDUAL, Norm, Wiring
 
-__all__ = ["wide_resnet16_4", "wide_resnet28_10"]
-
 _ABOUT: dict[str, Any] = {
-    "honours": (*KERNELS, *ACTIVATIONS, *MAPS, *RESIDUAL),
+    "supports": (*KERNELS, *ACTIVATIONS, *MAPS, *RESIDUAL),
     "presets": {
         "light": Regularization(augmentation="light"),
         "medium": Regularization(label_smoothing=0.1, dropout=0.1, augmentation="light"),
@@ -51,9 +49,9 @@ def _wide_resnet(
     width: int,
     norm: Norm,
 ) -> Any:
-    """A stem of `width` filters, and three stages of `blocks` blocks, the logits.
+    """A stem of `width` filters, three stages of `blocks` blocks, the logits.
 
-    The stages have `factor` times `width` filters, and 2 and 4 times as many.
+    The stages have 1, 2 and 4 times `factor * width` filters.
     """
     x = _conv(wiring.noise(inputs), width, 3, 1, wiring)
     rates = wiring.depth_rates(3 * blocks)
@@ -66,7 +64,7 @@ def _wide_resnet(
 
 
 def _block(x: Any, filters: int, stride: int, rate: float, wiring: Wiring, norm: Norm) -> Any:
-    """`x + conv(dropout(relu(norm(conv(relu(norm(x)))))))`; `x` projected to another shape."""
+    """Add `conv(dropout(relu(norm(conv(relu(norm(x)))))))` to `x`, projected if shapes differ."""
     before = wiring.relu(wiring.norm(x, norm))
     branch = wiring.relu(wiring.norm(_conv(before, filters, 3, stride, wiring), norm))
     branch = _conv(wiring.drop_maps(wiring.dropout(branch)), filters, 3, 1, wiring)

@@ -7,7 +7,8 @@ from typing import Any
 import keras
 
 from ..calls import as_call
-from ..models import blueprint_of, preset
+from ..models.blueprint import blueprint_of
+from ..models.registry import preset
 from ..regularization import Regularization
 from .copier import Copier
 from .edits import Edits, Seeds

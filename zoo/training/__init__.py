@@ -1,8 +1,8 @@
-"""Training: an engine that the tuner shares, and the run directory that it fills."""
+"""Training: the engine, which the tuner shares, and the run directory that it fills."""
 
 from .run import Run
-from .samples import samples
 from .sharpness_aware import SharpnessAware
 from .train import train
+from .train_transform import train_transform
 
-__all__ = ["Run", "SharpnessAware", "samples", "train"]
+__all__ = ["Run", "SharpnessAware", "train", "train_transform"]

@@ -1,43 +1,44 @@
-"""What a training is asked to do: its arguments checked, resolved and written down."""
+"""The arguments of `train`: checked, resolved, and recorded so that the run can be repeated."""
 
 import hashlib
 import json
-import math
-import numbers
+import platform
+import subprocess
 import warnings
 from collections.abc import Iterable
+from importlib import metadata
 from typing import Any
 
 import keras
 
 from ...callbacks import Schedule
+from ...core.checks import check_integer, check_number
 from ...exports import ExportError
 from ...exports.head import means_logits
 from ..data import Data
 from ..models import blueprint_of, resolve
 from ..regularization import Regularization
-from .provenance import git_state, versions
 
-__all__ = ["check_arguments", "configuration", "regularization_of"]
+_PACKAGES = ("keras-occam", "keras", "tensorflow", "numpy", "keras-tuner", "tensorflow-datasets")
 
 
 def regularization_of(
     model: keras.Model, regularization: Regularization | str | None
 ) -> Regularization:
-    """What to train `model` with.
+    """Return the regularization to train `model` with.
 
     Raises:
-        ValueError: `regularization` asks for what the model was not built with.
+        ValueError: If `regularization` has a field that the model was not built with.
     """
     blueprint = blueprint_of(model)
     if blueprint is None:
         if regularization is None:
-            _warn_of_inner(model)
+            _warn_of_inner_models(model)
         wanted = resolve(regularization, model.name)
         if unmet := wanted.only("model").on():
             raise ValueError(
-                f"Model {model.name!r} was not built by zoo.create_model, so that training can "
-                f"give it only {', '.join(Regularization.names('training'))}. "
+                f"Model {model.name!r} was not created by zoo.create_model, so `regularization` "
+                f"may only have {', '.join(Regularization.names('training'))}. "
                 f"Received also: {', '.join(unmet)}"
             )
         return wanted
@@ -46,21 +47,21 @@ def regularization_of(
     wanted = resolve(regularization, blueprint.name)
     if wanted.only("model") != blueprint.regularization.only("model"):
         raise ValueError(
-            f"The model was built with {blueprint.regularization}; training can change only "
+            f"The model was created with {blueprint.regularization}. Training can change only "
             f"{', '.join(Regularization.names('training'))} of it. Received: {wanted}"
         )
     return wanted
 
 
-def _warn_of_inner(model: keras.Model) -> None:
-    """Says what a model of the zoo inside of another one was made for, which is not done."""
+def _warn_of_inner_models(model: keras.Model) -> None:
+    """Warn if a nested model of the zoo has training regularization, which is not applied."""
     for layer in model._flatten_layers(include_self=False):
         blueprint = blueprint_of(layer)
         if blueprint and (training := blueprint.regularization.only("training")).on():
             warnings.warn(
-                f"{layer.name!r} was made with {training} and is part of the model {model.name!r}, "
-                "which is trained without: give zoo.train a regularization, Regularization() for "
-                "none.",
+                f"{layer.name!r} was created with {training} and is part of model {model.name!r}, "
+                "which is trained without it. Pass a `regularization` to zoo.train, or "
+                "Regularization() for none.",
                 stacklevel=4,
             )
 
@@ -76,20 +77,17 @@ def check_arguments(
     seed: Any,
     callbacks: Iterable[keras.callbacks.Callback],
 ) -> None:
-    """Says which argument of `train` is out of range, or does not fit the data."""
-    _check_integer("epochs", epochs, at_least=1)
-    _check_integer("seed", seed, at_least=0)
-    if patience is not None:
-        _check_integer("patience", patience, at_least=1, otherwise=" or None")
-    if not isinstance(learning_rate, numbers.Real) or not 0 < learning_rate < math.inf:
-        raise ValueError(f"learning_rate must be a positive number. Received: {learning_rate!r}")
-    if not isinstance(train_eval, numbers.Real) or not 0 <= train_eval <= 1:
-        raise ValueError(f"train_eval must be a fraction in [0, 1]. Received: {train_eval!r}")
+    """Raise a `ValueError` if an argument of `train` is out of range or does not fit the data."""
+    check_integer("epochs", epochs, minimum=1)
+    check_integer("seed", seed, minimum=0)
+    check_integer("patience", patience, minimum=1, optional=True)
+    check_number("learning_rate", learning_rate, "(0, inf)")
+    check_number("train_eval", train_eval, "[0, 1]")
     for callback in callbacks:
-        if isinstance(callback, _SETS_THE_RATE) or _schedules_the_rate(callback):
+        if _sets_the_learning_rate(callback):
             raise ValueError(
-                "callbacks must not set the learning rate, which follows a warm-up and a cosine "
-                "from `learning_rate` to 0: leave them out, or train with model.compile and "
+                "`callbacks` must not set the learning rate, which follows a warm-up and a cosine "
+                "from `learning_rate` to 0. Leave them out, or train with model.compile and "
                 f"model.fit. Received: {type(callback).__name__}"
             )
     expected = (None, *data.input_shape), (None, data.num_classes)
@@ -99,40 +97,31 @@ def check_arguments(
             f"Data {data.name!r} needs a built model with input and output shapes {expected[0]} "
             f"and {expected[1]}. Received: {received[0]} and {received[1]}"
         )
-    if _gives_probabilities(model, data.num_classes):
+    try:
+        logits = means_logits(model, data.num_classes)
+    except ExportError:  # the output may be either
+        logits = True
+    if not logits:
         raise ValueError(
-            f"Model {model.name!r} must return logits: take the softmax out of its last layer. "
+            f"Model {model.name!r} must return logits: remove the softmax from its last layer. "
             "Received: a last activation of softmax"
         )
 
 
-_SETS_THE_RATE = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
-
-
-def _schedules_the_rate(callback: Any) -> bool:
-    return isinstance(callback, Schedule) and callback.attribute == "learning_rate"
-
-
-def _check_integer(name: str, value: Any, *, at_least: int, otherwise: str = "") -> None:
-    integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not integer or value < at_least:
-        raise ValueError(f"{name} must be an integer >= {at_least}{otherwise}. Received: {value!r}")
-
-
-def _gives_probabilities(model: keras.Model, units: int) -> bool:
-    try:
-        return not means_logits(model, units)
-    except ExportError:  # it cannot be seen
-        return False
+def _sets_the_learning_rate(callback: Any) -> bool:
+    if isinstance(callback, Schedule):
+        return callback.attribute == "learning_rate"
+    keras_own = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
+    return isinstance(callback, keras_own)
 
 
 def configuration(
     model: keras.Model, data: Data, regularization: Regularization, training: dict[str, Any]
 ) -> dict[str, Any]:
-    """Everything needed to repeat a training, as JSON values."""
+    """Return everything needed to repeat a training, as JSON values."""
     blueprint = blueprint_of(model)
     strengths = regularization.to_dict()
-    if blueprint is None:  # what else may be in the model is not ours to say
+    if blueprint is None:  # the rest of the model's regularization is unknown
         strengths = {name: strengths[name] for name in Regularization.names("training")}
     return {
         "model": blueprint.to_dict() if blueprint else {"architecture": _digest(model)},
@@ -140,13 +129,31 @@ def configuration(
         "regularization": strengths,
         "training": training,
         "parameters": model.count_params(),
-        "versions": versions(),
-        "git": git_state(),
+        "versions": {"python": platform.python_version()}
+        | {name: metadata.version(name) for name in _PACKAGES},
+        "git": _git_state(),
     }
 
 
+def _git_state() -> dict[str, Any] | None:
+    """Return the commit of the current directory, and whether files differ from it.
+
+    `None` outside a checkout, or if git is not installed.
+    """
+    commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain")
+    return None if commit is None else {"commit": commit, "dirty": bool(changes)}
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
 def _digest(model: keras.Model) -> str:
-    """Tells architectures apart, but not the automatic names in them, which carry a counter."""
+    """Return a hash of the architecture, independent of the counters in automatic names."""
     config: Any = keras.saving.serialize_keras_object(model)
     names: dict[str, str] = {}
 

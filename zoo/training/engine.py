@@ -15,12 +15,10 @@ from ..losses import CategoricalCrossentropy
 from ..metrics import CategoricalAccuracy, DataLoss
 from ..optimizers import adamw
 from ..regularization import Regularization
-from .samples import samples
 from .sharpness_aware import SharpnessAware
+from .train_transform import train_transform
 
-__all__ = ["compile_model", "figures", "fit", "train_eval_batches", "training_batches"]
-
-_STREAMED_STEPS = 16  # steps in one call where the data does not fit in memory
+_STREAMED_STEPS = 16  # steps in one call if the data does not fit in memory
 
 
 def compile_model(
@@ -31,15 +29,17 @@ def compile_model(
     epochs: int,
     learning_rate: float,
 ) -> keras.Model:
-    """Compiles `model` with what of `regularization` belongs to training; returns what to fit.
+    """Compile `model` with the optimizer part of `regularization`, and return the model to fit.
 
-    `loss` is the cross-entropy plus the penalties, `data_loss` the cross-entropy alone. An epoch of
-    data in memory runs in one call (`steps_per_execution`), which takes a fraction of the time of
-    one call a step when the model is small. With `sam_rho`, what to fit is a `SharpnessAware` that
-    shares the layers and the optimizer of `model`; otherwise it is `model` itself.
+    `loss` is the cross-entropy plus the penalties, `data_loss` the cross-entropy alone. If the data
+    is in memory, an epoch runs in one call (`steps_per_execution`): for small models, this takes a
+    fraction of the time of one call per step. With `sam_rho`, the model to fit is a
+    `SharpnessAware` that shares the layers and the optimizer of `model`, otherwise `model` itself.
     """
     steps = data.steps_per_epoch
     optimizer = adamw(learning_rate, steps * epochs, weight_decay=regularization.weight_decay)
+    # On a CPU, XLA takes seconds to compile for TensorFlow and makes no step faster.
+    on_cpu = keras.backend.backend() == "tensorflow" and not tf.config.list_physical_devices("GPU")
     trainee = SharpnessAware(model, regularization.sam_rho) if regularization.sam_rho else model
     for each in {id(model): model, id(trainee): trainee}.values():
         each.compile(
@@ -47,15 +47,9 @@ def compile_model(
             loss=CategoricalCrossentropy(),
             metrics=[DataLoss(), CategoricalAccuracy("accuracy")],
             steps_per_execution=steps if data.in_memory else min(steps, _STREAMED_STEPS),
-            jit_compile=_jit_compile(),
+            jit_compile=False if on_cpu else "auto",
         )
     return trainee
-
-
-def _jit_compile() -> bool | str:
-    # On a CPU, XLA costs seconds of compilation for TensorFlow and makes no step of ours faster.
-    on_cpu = keras.backend.backend() == "tensorflow" and not tf.config.list_physical_devices("GPU")
-    return False if on_cpu else "auto"
 
 
 def fit(
@@ -68,17 +62,18 @@ def fit(
     first_epoch: int = 0,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, list[float]]:
-    """Trains what `compile_model` returned, and returns its history.
+    """Train the model that `compile_model` returned, and return its history.
 
     Args:
-        model: compiled by `compile_model`.
-        data: its training part is shuffled anew each epoch; callbacks see its validation part.
-        regularization: what is done to the training part's samples and labels.
-        epochs: the epoch before which to end.
-        seed: of the order of the training samples, and of what is done to them; both depend on it
-            and on the epoch only.
-        first_epoch: the epoch with which to begin.
-        callbacks: Keras callbacks; batch hooks are called once for all steps of an execution.
+        model: The compiled model.
+        data: The data. The training part is shuffled anew each epoch; callbacks see the validation
+            part.
+        regularization: The augmentation, mixing and smoothing of the training batches.
+        epochs: The epoch before which to stop.
+        seed: The seed of the order of samples and of their augmentation. Both depend on the seed
+            and the epoch only.
+        first_epoch: The epoch to begin with.
+        callbacks: Keras callbacks. Batch hooks are called once for all steps of an execution.
     """
     with data_errors():
         history = model.fit(
@@ -88,7 +83,7 @@ def fit(
             epochs=epochs,
             validation_data=data.validation,
             callbacks=list(callbacks),
-            shuffle=False,  # `data.epochs` does it
+            shuffle=False,  # `data.epochs` shuffles
             verbose=0,
         )
     return history.history
@@ -97,23 +92,23 @@ def fit(
 def training_batches(
     data: Data, regularization: Regularization, *, seed: int, first_epoch: int = 0
 ) -> tf.data.Dataset:
-    """Shuffled training batches without end, augmented, mixed and smoothed as asked for."""
+    """Return shuffled training batches without end, augmented, mixed and smoothed."""
     batches = data.epochs(first_epoch, seed=seed)
-    layer = samples(data, regularization)
-    if not layer.layers:
+    transform = train_transform(data, regularization)
+    if not transform.layers:
         return batches
     start = first_epoch * data.steps_per_epoch
-    return augment(batches, layer, seed=seed, start=start).prefetch(tf.data.AUTOTUNE)
+    return augment(batches, transform, seed=seed, start=start).prefetch(tf.data.AUTOTUNE)
 
 
 def train_eval_batches(data: Data, fraction: float) -> tf.data.Dataset:
-    """Batches of a fraction of the training part, always the same ones, as they are."""
+    """Return a fixed fraction of the training part, without augmentation."""
     batches = math.ceil(fraction * data.steps_per_epoch)
     return data.epochs(seed=0).take(batches).cache()
 
 
 def figures(model: keras.Model, data: Data) -> dict[str, Any]:
-    """The figures of a compiled model on all three parts, in inference mode; see `Run.result`."""
+    """Evaluate a compiled model on all three parts, in inference mode; see `Run.result`."""
     one_epoch = data.epochs(seed=0).take(data.steps_per_epoch)
     train, validation, test = (
         _evaluate(model, part) for part in (one_epoch, data.validation, data.test)

@@ -1,34 +1,36 @@
-"""`Run`: a finished training."""
+"""`Run`: a finished training, and `RunDirectory`: its files."""
 
+import csv
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from ...callbacks import Verdict
+from ...callbacks.backup_and_restore import STATE
 from ...core.checks import check_path
 from ..models import Blueprint
 from ..regularization import Regularization
-from .run_directory import RunDirectory
-
-__all__ = ["Run"]
+from .work_directory import WorkDirectory
 
 
 @dataclass(frozen=True)
 class Run:
-    """What `zoo.train` returns.
+    """The result of `zoo.train`.
 
     Args:
-        config: everything needed to repeat the training: the arguments that made the model and
-            the data, the regularization, those of the training, the versions and the git state.
-        history: for each logged name its value after each epoch.
-        result: figures in inference mode, of the weights that were kept: `train`, `validation` and
+        config: Everything needed to repeat the training: the arguments of model, data,
+            regularization and training, the versions of the packages and the git state.
+        history: The value of each logged name after each epoch.
+        result: Figures in inference mode, of the weights that were kept: `train`, `validation` and
             `test` with `loss` (penalties included), `data_loss` and `accuracy` each;
             `weight_penalty`; `gap` with `data_loss` (test - train) and `accuracy` (train - test);
             `epochs`; `best_epoch` (from 1); `stopped_early`; `verdict`; `seconds`.
-        directory: where all this is, with the model and the TensorBoard logs, or `None`.
+        directory: The directory with all of this, the model and the TensorBoard logs, or `None`.
     """
 
     config: dict[str, Any]
@@ -38,10 +40,10 @@ class Run:
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str]) -> "Run":
-        """Reads a finished run back.
+        """Load a finished run.
 
         Raises:
-            FileNotFoundError: `directory` holds no finished run.
+            FileNotFoundError: If `directory` holds no finished run.
         """
         check_path("directory", directory)
         files = RunDirectory(directory)
@@ -56,19 +58,19 @@ class Run:
 
     @property
     def regularization(self) -> Regularization:
-        """The `Regularization` that the run was made with.
+        """The `Regularization` of the run.
 
-        Of a model that `create_model` did not build, it is the part that training honours.
+        For a model that `create_model` did not build, only the fields of the training are known.
         """
         return Regularization.from_dict(self.config["regularization"])
 
     @property
     def verdict(self) -> Verdict:
-        """What the training was like, up to the weights that were kept, and what to change."""
+        """The diagnosis of the training up to the weights that were kept, with advice."""
         return Verdict.from_dict(self.result["verdict"])
 
     def load_model(self) -> keras.Model:
-        """The trained model, compiled; it takes features as `Data` gives them, standardized."""
+        """Load the trained, compiled model; it takes standardized features, as `Data` has them."""
         if self.directory is None:
             raise ValueError("zoo.train wrote no model: it was called with log_dir=None.")
         model: Any = keras.saving.load_model(RunDirectory(self.directory).model)
@@ -77,17 +79,17 @@ class Run:
         return model
 
     def load_preprocessing(self) -> keras.layers.Layer:
-        """The layer from raw features to those that the model takes; an export contains both."""
+        """Load the layer from raw features to those of the model; an export contains both."""
         return keras.saving.deserialize_keras_object(self.config["data"]["preprocessing"])
 
     def card(self) -> dict[str, Any]:
-        """What a model card says of the run, JSON values, for `exports.export(card=...)`.
+        """Return the content of a model card as JSON values, for `exports.export(card=...)`.
 
-        Name, data set and metrics go into the header of the card; then come the penalties that are
-        on, how the model was made and trained, and the figures of all parts.
+        The header has name, data set and metrics. Then follow the nonzero penalties, the options
+        and training of the model, and the figures of all parts.
         """
         data = {name: self.config["data"][name] for name in ("name", "sizes", "origin", "seed")}
-        data["origin"] = data["origin"].partition(" in ")[0]  # not where it lies on this machine
+        data["origin"] = data["origin"].partition(" in ")[0]  # without the path on this machine
         model, regularization = self.config["model"], self.regularization
         return {
             "name": model.get("name", "model"),
@@ -106,3 +108,77 @@ class Run:
         parts = ("train", "validation", "test")
         figures = ", ".join(f"{part} {self.result[part]['accuracy']:.3f}" for part in parts)
         return f"accuracy: {figures}; {self.result['epochs']} epochs"
+
+
+class RunDirectory(WorkDirectory):
+    """The files of a run; each is written to a temporary file and then moved into place.
+
+    `config.json` comes first. `state.npz` exists during training; `history.csv` and `tensorboard/`
+    grow with it. Then follow `model.keras` and last `result.json`, which marks a finished run.
+
+    Args:
+        path: The directory; `open` creates it.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]):
+        super().__init__(
+            path,
+            job="training",
+            arguments=("model", "data", "regularization", "training"),
+            contents=(
+                *(STATE, "history.csv", "tensorboard", "model.tmp.keras", "model.keras"),
+                "result.json",
+            ),
+        )
+        self.state = self.path / STATE
+        self.history = self.path / "history.csv"
+        self.tensorboard = self.path / "tensorboard"
+        self.model = self.path / "model.keras"
+        self.result = self.path / "result.json"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the directory holds a finished run."""
+        return self.result.exists()
+
+    def close(
+        self, model: keras.Model, history: dict[str, list[float]], result: dict[str, Any]
+    ) -> None:
+        """Write the files of a finished run, last the result."""
+        self.write_history(history)
+        temporary = self.model.with_suffix(".tmp.keras")
+        model.save(temporary)
+        temporary.replace(self.model)
+        self.write_json(self.result, result)
+        self.state.unlink(missing_ok=True)
+
+    def write_history(self, history: dict[str, list[float]]) -> None:
+        """Write `history.csv`: a row per epoch, a column per name, as `keras.callbacks.CSVLogger`.
+
+        An array with one element is written as a number, any other array as a list.
+        """
+        names = sorted(history)
+        columns = [history[name] for name in names]
+        temporary = self.history.with_suffix(".tmp")
+        with temporary.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["epoch", *names])
+            rows = enumerate(zip(*columns, strict=True))
+            writer.writerows([epoch, *map(_to_csv, row)] for epoch, row in rows)
+        temporary.replace(self.history)
+
+    def read_history(self) -> dict[str, list[float]]:
+        """Read `history.csv`."""
+        with self.history.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        names = [name for name in rows[0] if name != "epoch"] if rows else []
+        return {name: [_from_csv(row[name]) for row in rows] for name in names}
+
+
+def _to_csv(value: Any) -> Any:
+    array = np.asarray(value)
+    return array.item() if array.size == 1 else json.dumps(array.tolist())
+
+
+def _from_csv(text: str) -> Any:
+    return np.array(json.loads(text)) if text.startswith("[") else float(text)

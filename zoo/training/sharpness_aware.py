@@ -1,54 +1,53 @@
-"""`SharpnessAware`: a model whose training step looks for flat minima (SAM and ASAM)."""
+"""`SharpnessAware`: a model whose training step seeks flat minima (SAM and ASAM)."""
 
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from ...callbacks.training_hook import check_one_replica
+from ...core.checks import check_bool, check_number, check_type
 from ...core.live_scalar import LiveScalar
-
-__all__ = ["SharpnessAware", "uphill"]
 
 
 @keras.saving.register_keras_serializable(package="occam")
 class SharpnessAware(keras.Model):
-    """Trains a model by gradients that are taken at the worst point nearby.
+    """Trains a model with gradients taken at the worst point nearby.
 
         w <- w - optimizer(grad L(w + e)),    e = rho T^2 g / |T g|,    g = grad L(w)
 
-    with T = 1 for SAM, and T = |w| + eta for ASAM (`adaptive`), where e does not change with the
-    scale of the weights. The norm is over all trainable weights together; L has the penalties in
-    it. Compile and fit it instead of the model, whose layers and weights it shares: what is trained
-    is the model, and that is what to save.
+    with T = 1 for SAM, and T = |w| + eta for ASAM (`adaptive`), where e is invariant to the scale
+    of the weights. The norm is over all trainable weights together, and L contains the penalties.
+    Compile and fit the wrapper instead of the model. It shares layers and weights with the model,
+    so the model is trained; save the model.
 
-    Both gradients are of one function: the second pass draws the same masks as the first. What it
-    changes besides (statistics of BatchNorm, states of the random generators) is discarded, and the
-    weights themselves are never moved there and back. Loss and metrics are those at w.
+    Both gradients are of one function: the second pass draws the same masks as the first. Its other
+    changes (BatchNorm statistics, states of random generators) are discarded, and the weights
+    themselves never move to w + e. Loss and metrics are those at w.
 
-    A step computes two gradients one after the other and takes about twice the time. Everything
-    else of `compile` and `fit` works as it does for the model: callbacks find its layers, and what
-    `ModelCheckpoint` writes loads again as a `SharpnessAware`, with the model in its `model` (with
-    `save_weights_only`, into a `SharpnessAware` of such a model, by its `load_weights`). With
-    gradient accumulation each step goes uphill on its own batch. `rho` is one of `variables`, but
-    not of those of the model. `tf.distribute` is out of scope.
+    A step computes two gradients in sequence and takes about twice the time. Otherwise, `compile`
+    and `fit` work as for the model: callbacks find its layers, and the files of `ModelCheckpoint`
+    load as a `SharpnessAware` with the model in its `model` (with `save_weights_only`, through
+    `load_weights` of a `SharpnessAware` of such a model). With gradient accumulation, each step
+    goes uphill on its own batch. `rho` is a variable of the wrapper, not of the model.
+    `tf.distribute` is not supported.
 
     Args:
-        model: a built Keras model, subclassed or not, with Keras' own training step.
-        rho: distance uphill, >= 0, assignable at any time; nothing is traced again. With 0 a step
-            is the plain one, to the bit unless TensorFlow's graph optimizer reorders its sums (or
-            a layer assigns its trainable weights in its call, as `SpectralNormalization` does). The
-            papers have 0.05 for SAM and 0.5 to 1 for ASAM.
-        adaptive: ASAM instead of SAM.
-        eta: added to |w|, so that weights near 0 move, too; ASAM only.
-        name: of the wrapper.
+        model: A built Keras model, subclassed or not, with Keras' own training step.
+        rho: The distance uphill, >= 0. It can be assigned at any time, without a retrace. With 0, a
+            step is the ordinary one, to the bit unless TensorFlow's graph optimizer reorders its
+            sums (or a layer assigns its trainable weights in its call, as `SpectralNormalization`
+            does). The papers use 0.05 for SAM and 0.5 to 1 for ASAM.
+        adaptive: Whether to use ASAM instead of SAM.
+        eta: Added to |w|, so that weights near 0 move, too; ASAM only.
+        name: The name of the wrapper.
 
     Raises:
-        ValueError: `rho` or `eta` is not a finite number >= 0, `adaptive` is no bool, or `model` is
-            not built or has a training step or loss of its own, which would be lost.
-        RuntimeError: Keras runs on neither TensorFlow nor JAX, or, in training, the model was made
-            in a `tf.distribute` strategy of several replicas.
+        TypeError: If `model` is not a Keras model, or `adaptive` not a bool.
+        ValueError: If `rho` or `eta` is not a finite number >= 0, or `model` is not built or has a
+            training step or loss of its own, which would be lost.
+        RuntimeError: If Keras runs on neither TensorFlow nor JAX, or, in training, the model was
+            created in a `tf.distribute` strategy of several replicas.
 
     Example:
 
@@ -70,13 +69,13 @@ class SharpnessAware(keras.Model):
 
     def __init__(self, model, rho=0.05, adaptive=False, eta=0.01, name=None):
         _check(model, adaptive, eta)
-        # In its precision, so that half-precision losses are scaled; inputs are its to cast.
+        # The precision of the model, so half-precision losses are scaled; the model casts inputs.
         super().__init__(name=name, dtype=model.dtype_policy, autocast=False)
         self.model = model
         self.rho = rho
         self.adaptive = adaptive
         self.eta = float(eta)
-        self.output_names = getattr(model, "output_names", None)  # keys of losses and metrics
+        self.output_names = getattr(model, "output_names", None)  # the keys of losses and metrics
         self._call_has_training_arg = model._call_has_training_arg  # read by Keras' own steps
         self.built = True
 
@@ -108,7 +107,7 @@ class SharpnessAware(keras.Model):
 
     def train_step(self, *arguments):
         if not self.trainable_variables:
-            return super().train_step(*arguments)  # which warns of it
+            return super().train_step(*arguments)  # warns
         jax = keras.backend.backend() == "jax"
         return self._jax_step(*arguments) if jax else self._tensorflow_step(*arguments)
 
@@ -129,7 +128,7 @@ class SharpnessAware(keras.Model):
         present = next(part for part in keras.tree.flatten(x) if part is not None)
         self._loss_tracker.update_state(loss, sample_weight=tf.shape(present)[0])
         gradients = tape.gradient(scaled, weights)
-        # An embedding's gradient is a sparse one.
+        # The gradient of an embedding is sparse.
         points = self._uphill(
             weights, [g if g is None else tf.convert_to_tensor(g) for g in gradients]
         )
@@ -189,16 +188,19 @@ class SharpnessAware(keras.Model):
 
 
 def uphill(weights: Any, gradients: Any, rho: Any, *, eta: float | None = None) -> list[Any]:
-    """The points w + rho T^2 g / |T g|, where to first order the loss is worst at distance rho.
+    """Return the points w + rho T^2 g / |T g|: to first order, the worst loss at distance rho.
 
     Args:
-        weights: variables or tensors, w.
-        gradients: g, of the same shapes; `None` for a weight that the loss does not depend on.
-        rho: a float or a scalar tensor.
-        eta: T = |w| + eta; `None` for T = 1.
+        weights: The variables or tensors w.
+        gradients: The gradients g, of the same shapes; `None` for a weight without influence on the
+            loss.
+        rho: A float or a scalar tensor.
+        eta: T = |w| + eta. `None` for T = 1.
 
     Returns:
-        A list of tensors; the weights themselves where g is 0 everywhere.
+        A list of tensors; the weights themselves if g is 0 everywhere.
+
+    Example:
 
     >>> [point.tolist() for point in map(ops.convert_to_numpy, uphill(
     ...     [ops.zeros((2,))], [ops.convert_to_tensor([3.0, 4.0])], 0.5))]
@@ -218,7 +220,7 @@ def uphill(weights: Any, gradients: Any, rho: Any, *, eta: float | None = None) 
 
 
 def _recurrent_states(model: keras.Model) -> list[Any]:
-    """What stateful recurrent layers keep between batches, which Keras lists among no variables."""
+    """Return the states of stateful recurrent layers, which no list of variables contains."""
     layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.RNN)]
     return [s for layer in layers if layer.stateful for s in keras.tree.flatten(layer.states)]
 
@@ -229,29 +231,21 @@ _OWN_METHODS = ("train_step", "test_step", "predict_step", "compute_loss", "comp
 def _check(model: Any, adaptive: Any, eta: Any) -> None:
     if keras.backend.backend() not in ("tensorflow", "jax"):
         raise RuntimeError(
-            "SharpnessAware has a training step for TensorFlow and one for JAX. "
+            "SharpnessAware supports the backends TensorFlow and JAX. "
             f"Received: KERAS_BACKEND={keras.backend.backend()}"
         )
-    if not isinstance(model, keras.Model):
-        raise ValueError(f"SharpnessAware: `model` must be a keras.Model. Received: {model!r}")
+    check_type("model", model, keras.Model, "a keras.Model")
+    check_bool("adaptive", adaptive)
+    check_number("eta", eta, "[0, inf)")
     if not model.built:
         raise ValueError(
-            "SharpnessAware: `model` must be built, so that its weights are known: call it on a "
-            f"batch first, or begin it with a keras.Input. Received: model={model.name!r}"
+            "`model` must be built, so that its weights are known: call it on a batch first, or "
+            f"begin it with a keras.Input. Received: model={model.name!r}"
         )
     for method in _OWN_METHODS:
         if getattr(type(model), method) is not getattr(keras.Model, method):
             raise ValueError(
-                f"SharpnessAware uses Keras' own training step, and {type(model).__name__} defines "
-                f"its own `{method}`, which would be lost: give it a model without one. "
+                "SharpnessAware replaces the training step of `model`, so it needs Keras' own "
+                f"`{method}`, but {type(model).__name__} defines another. "
                 f"Received: model={model.name!r}"
             )
-    if not isinstance(adaptive, bool):
-        raise ValueError(
-            f"SharpnessAware: `adaptive` must be a bool. Received: adaptive={adaptive!r}"
-        )
-    number = isinstance(eta, int | float | np.number) and not isinstance(eta, bool)
-    if not number or not 0 <= eta < float("inf"):
-        raise ValueError(
-            f"SharpnessAware: `eta` must be a finite number >= 0. Received: eta={eta!r}"
-        )

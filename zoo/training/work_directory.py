@@ -1,4 +1,4 @@
-"""`WorkDirectory`: a directory that belongs to one job, known by its arguments."""
+"""`WorkDirectory`: a directory that belongs to one job and lets it resume."""
 
 import json
 import os
@@ -6,22 +6,20 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-__all__ = ["WorkDirectory"]
-
 
 class WorkDirectory:
-    """A directory whose `config.json` says which job it holds, so that the job can be resumed.
+    """A directory whose `config.json` identifies its job, so that the job can be resumed.
 
-    Every file is written as `*.tmp` beside its place and then moved there, so that none is ever
-    half-written; a `*.tmp` that a killed process left is written over by the next.
+    Every file is written as `*.tmp` and then moved into place, so no file is ever half-written. A
+    `*.tmp` that a killed process left behind is overwritten.
 
     Args:
-        path: the directory, made by `open` if it is missing.
-        job: what kind of job it is, such as `"training"`.
-        arguments: the parts of the configuration that must be the same to go on with the job; the
-            rest (versions, git state) is for the record.
-        contents: patterns of the files and directories that the job writes; a job that is deleted
-            takes these and nothing else with it.
+        path: The directory; `open` creates it.
+        job: The kind of job, such as `"training"`.
+        arguments: The parts of the configuration that must be the same to resume the job. The
+            others (versions, git state) are a record only.
+        contents: Patterns of the files and directories that the job writes. Nothing else is
+            deleted with the job.
     """
 
     def __init__(
@@ -39,15 +37,15 @@ class WorkDirectory:
         self._contents = ("config.json", "*.tmp", *contents)
 
     def open(self, config: dict[str, Any], *, resume: bool) -> None:
-        """Makes the directory ready for the job `config`, keeping what an earlier try left.
+        """Prepare the directory for the job `config`, and keep the files of an earlier attempt.
 
         Args:
             config: JSON values in named parts.
-            resume: `False` deletes a job of the same kind that is there.
+            resume: If `False`, a job of the same kind in the directory is deleted.
 
         Raises:
-            ValueError: the path is a file, or the directory holds something that is not such a
-                job, or a job with other arguments; the message names them.
+            ValueError: If the path is a file, or the directory holds anything but a job of this
+                kind and with these arguments.
         """
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f"{self.path} must be a directory. Received: a file")
@@ -55,19 +53,18 @@ class WorkDirectory:
             theirs = self._read_config()
             if resume:
                 return self._check_same(theirs, json.loads(json.dumps(config)))
-            self._delete()
-        elif others := self._others():
-            raise ValueError(
-                f"{self.path} must be a new or an empty directory, or hold an earlier try of the "
-                f"same job. Received: a directory that holds {others[0]!r}"
-            )
+            for pattern in self._contents:
+                for path in self.path.glob(pattern):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+        elif self.path.exists():
+            others = sorted(path.name for path in self.path.iterdir() if path.suffix != ".tmp")
+            if others:
+                raise ValueError(
+                    f"{self.path} must be new or empty, or hold an earlier attempt at the same "
+                    f"job. Received: a directory that holds {others[0]!r}"
+                )
         self.path.mkdir(parents=True, exist_ok=True)
         return self.write_json(self.config, {"job": self._job, **config})
-
-    def _others(self) -> list[str]:
-        if not self.path.exists():
-            return []
-        return sorted(path.name for path in self.path.iterdir() if path.suffix != ".tmp")
 
     def _read_config(self) -> dict[str, Any]:
         try:
@@ -76,15 +73,10 @@ class WorkDirectory:
             theirs = None
         if not isinstance(theirs, dict) or theirs.get("job") != self._job:
             raise ValueError(
-                f"{self.path} must be a new or an empty directory, or that of a {self._job}. "
-                f"Received: one with a config.json that is not of a {self._job}"
+                f"{self.path} must be new or empty, or hold a {self._job}. "
+                f"Received: a directory whose config.json is not that of a {self._job}"
             )
         return theirs
-
-    def _delete(self) -> None:
-        for pattern in self._contents:
-            for path in self.path.glob(pattern):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _check_same(self, theirs: dict[str, Any], ours: dict[str, Any]) -> None:
         different = [
@@ -96,15 +88,15 @@ class WorkDirectory:
         if different:
             raise ValueError(
                 f"{self.path} holds a {self._job} with other arguments ({'; '.join(different)}). "
-                "Name another directory, or say resume=False to delete what is there."
+                "Choose another directory, or pass resume=False to delete it."
             )
 
     def read_json(self, path: Path) -> dict[str, Any]:
-        """Reads a JSON file."""
+        """Read a JSON file."""
         return json.loads(path.read_text())
 
     def write_json(self, path: Path, values: dict[str, Any]) -> None:
-        """Writes a JSON file, whole or not at all; NaN and infinity are errors."""
+        """Write a JSON file, entirely or not at all. NaN and infinity are errors."""
         temporary = path.with_suffix(".tmp")
         temporary.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n")
         temporary.replace(path)

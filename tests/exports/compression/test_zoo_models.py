@@ -27,7 +27,7 @@ RATES = {
 @pytest.fixture(params=MODELS)
 def model(request, give_weights):
     shape, options = MODELS[request.param]
-    able = zoo.models.get_architecture(request.param).able
+    able = zoo.models.get_architecture(request.param).supported
     regularization = zoo.Regularization(**{f: r for f, r in RATES.items() if f in able})
     model = zoo.create_model(
         request.param,

@@ -11,7 +11,7 @@ def orders(batches, epochs, steps):
     return [np.concatenate(labels[i * steps : (i + 1) * steps]).tolist() for i in range(epochs)]
 
 
-def test_train_is_shuffled_anew_and_the_others_are_not(digits, collect):
+def test_only_train_is_shuffled_at_each_iteration(digits, collect):
     first, second = (collect(digits.train)[1] for _ in range(2))
     assert first.tolist() != second.tolist()
     assert np.bincount(first).tolist() == np.bincount(second).tolist()
@@ -29,7 +29,7 @@ def test_an_epoch_holds_every_example_once(digits, collect):
     np.testing.assert_array_equal(rows[0], rows[1])
 
 
-def test_a_resumed_stream_goes_on_as_the_uninterrupted_one(digits):
+def test_a_resumed_stream_continues_the_uninterrupted_one(digits):
     steps = digits.steps_per_epoch
     whole = orders(digits.epochs(seed=7), 4, steps)
     assert orders(digits.epochs(2, seed=7), 2, steps) == whole[2:]
@@ -49,7 +49,7 @@ def test_cardinalities(digits):
     assert digits.epochs(seed=0).cardinality() == -1  # infinite
 
 
-def test_raw_and_preprocessing_give_what_is_trained_on(digits, collect):
+def test_preprocessing_of_raw_batches_gives_the_parts(digits, collect):
     serialized = keras.saving.serialize_keras_object(digits.preprocessing)
     layer = keras.saving.deserialize_keras_object(serialized)
     for name, part in (("validation", digits.validation), ("test", digits.test)):
@@ -82,7 +82,7 @@ def test_describe():
     ]
 
 
-def test_fit_trains_on_it(digits):
+def test_keras_fit_accepts_the_data(digits):
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
         [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]
@@ -94,9 +94,7 @@ def test_fit_trains_on_it(digits):
 
 
 @pytest.mark.parametrize("name", ["digits", "breast_cancer"])
-def test_saved_data_is_loaded_with_the_same_test_part_and_classes(
-    name, data_dir, tmp_path, collect
-):
+def test_saved_data_keeps_test_part_and_classes(name, data_dir, tmp_path, collect):
     data = load_data(name, data_dir=data_dir)
     data.save(tmp_path / "data.npz")
     loaded = load_data(tmp_path / "data.npz")

@@ -43,7 +43,7 @@ def test_digits_can_be_resized(tmp_path):
     assert load_data("digits", data_dir=tmp_path, image_size=(16, 12)).input_shape == (16, 12, 1)
 
 
-def test_mnist1d_is_the_papers_and_numpys_global_seed_is_kept(collect):
+def test_mnist1d_is_that_of_the_paper_and_keeps_numpys_global_seed(collect):
     before = np.random.get_state(legacy=False)  # noqa: NPY002
     data = load_data("mnist1d")
     after = np.random.get_state(legacy=False)  # noqa: NPY002
@@ -56,7 +56,7 @@ def test_mnist1d_is_the_papers_and_numpys_global_seed_is_kept(collect):
     )
 
 
-def test_breast_cancer_is_scikit_learns(collect):
+def test_breast_cancer_is_that_of_scikit_learn(collect):
     data = load_data("breast_cancer")
     assert data.class_names == ("malignant", "benign")
     rows = np.concatenate([collect(data.raw(split))[0] for split in data.sizes])

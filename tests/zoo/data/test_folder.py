@@ -53,7 +53,7 @@ def test_color_images(pets, mode, suffix, memory, monkeypatch):
 
 
 @pytest.mark.parametrize("suffix", ["gif", "webp", "tif"])
-def test_an_animation_is_its_first_frame(pets, suffix, collect):
+def test_only_the_first_frame_of_an_animation_is_read(pets, suffix, collect):
     folder = pets()
     first, second = (Image.new("RGB", (5, 6), color) for color in ("white", "black"))
     file = folder / "dog" / f"animated.{suffix}"
@@ -63,7 +63,7 @@ def test_an_animation_is_its_first_frame(pets, suffix, collect):
     assert (images == 255).all(axis=(1, 2, 3)).sum() == 1
 
 
-def test_an_image_is_known_by_its_content(pets):
+def test_the_image_format_follows_from_the_content(pets):
     folder = pets()
     (folder / "dog" / "00.png").rename(folder / "dog" / "00.jpg")
     assert sum(load_data(folder).sizes.values()) == 40
@@ -76,13 +76,13 @@ def test_grey_images_have_one_channel(pets, mode, channels):
     assert load_data(pets(mode)).input_shape == (6, 5, channels)
 
 
-def test_one_coloured_image_gives_all_three_channels(pets):
+def test_one_color_image_gives_all_images_three_channels(pets):
     folder = pets("L")
     Image.new("RGB", (5, 6)).save(folder / "dog" / "coloured.png")
     assert load_data(folder).input_shape == (6, 5, 3)
 
 
-def test_hidden_files_and_what_lies_beside_the_folders_are_left_out(pets):
+def test_hidden_files_and_files_beside_the_folders_are_ignored(pets):
     folder = pets()
     (folder / "README.txt").write_text("cats and dogs")
     (folder / ".cache").mkdir()
@@ -103,7 +103,7 @@ def test_images_of_several_sizes(pets, collect):
     assert (images == 255).all(axis=(1, 2, 3)).sum() == 1
 
 
-def test_too_large_for_memory_it_is_streamed_and_the_same(pets, collect, monkeypatch):
+def test_a_folder_too_large_for_memory_is_streamed_with_the_same_result(pets, collect, monkeypatch):
     folder = pets()
     arrays = load_data(folder, seed=3)
     monkeypatch.setattr(occam.zoo.data.split, "MEMORY_LIMIT", 0)
@@ -179,7 +179,7 @@ def one_class(folder):
         one_class,
     ],
 )
-def test_spoilt_folders_name_the_file(pets, spoil, memory, monkeypatch):
+def test_errors_name_the_broken_file(pets, spoil, memory, monkeypatch):
     monkeypatch.setattr(occam.zoo.data.split, "MEMORY_LIMIT", memory)
     folder = pets()
     message = spoil(folder)
@@ -247,7 +247,7 @@ def parted_as_arrays(folder, parts):
     return folder / "arrays.npz"
 
 
-def test_a_class_that_is_in_train_only(parted):
+def test_a_class_may_be_missing_in_test(parted):
     folder = parted("train", "val", "test")
     for file in (folder / "test" / "dog").iterdir():
         file.unlink()
@@ -310,7 +310,7 @@ def empty_class(folder):
     "spoil",
     [unknown_class, no_classes, images_beside_no_classes, mixed, no_train, twice, empty_class],
 )
-def test_spoilt_folders_of_parts_name_what_is_wrong(parted, spoil):
+def test_errors_name_the_broken_part(parted, spoil):
     folder = parted("train", "test")
     message = spoil(folder)
     with pytest.raises(DataError, match=re.escape(message)) as caught:
@@ -319,7 +319,7 @@ def test_spoilt_folders_of_parts_name_what_is_wrong(parted, spoil):
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_broken_image_is_named_wherever_it_is_read(parted, part, monkeypatch):
+def test_any_reading_of_a_broken_image_names_it(parted, part, monkeypatch):
     """By `load_data`; by training and evaluation if the file was spoilt in between."""
     monkeypatch.setattr(occam.zoo.data.split, "MEMORY_LIMIT", 0)
     folder = parted("train", "validation", "test")
@@ -343,7 +343,7 @@ def test_a_broken_image_is_named_wherever_it_is_read(parted, part, monkeypatch):
         list(data.raw(part))
 
 
-def test_a_plain_name_is_a_directory_unless_a_data_set_is_called_so(pets, monkeypatch):
+def test_a_name_is_a_directory_unless_there_is_a_data_set_of_that_name(pets, monkeypatch):
     folder = pets()
     monkeypatch.chdir(folder.parent)
     assert load_data("pets").name == "pets"

@@ -35,7 +35,7 @@ def test_parts_are_disjoint_complete_stratified_and_repeatable(counts, fraction,
     np.testing.assert_array_equal(again.features, held_out.features)
 
 
-def test_the_choice_does_not_change_from_release_to_release():
+def test_the_split_is_the_same_in_every_release():
     indices = hold_out_indices(np.arange(30) % 3, 0.3, seed=5)
     assert indices.tolist() == [*(1, 5, 9), *(14, 18, 20), *(22, 24, 28)]
 

@@ -37,7 +37,7 @@ def test_another_process_sees_the_same(data_dir):
     assert digest.hexdigest() == other
 
 
-def test_nothing_is_announced(tmp_path, capfd):
+def test_nothing_is_printed(tmp_path, capfd):
     load_data("breast_cancer:1.0.0", data_dir=tmp_path)
     assert capfd.readouterr() == ("", "")
 

@@ -32,7 +32,7 @@ def test_tables_series_and_images(save, shape, collect):
     np.testing.assert_array_equal(np.sort(raw, None), np.sort(features.astype("float32"), None))
 
 
-def test_a_test_part_of_its_own(save, collect):
+def test_a_test_part_in_the_file(save, collect):
     path = save(x=X, y=Y * 5, x_test=-X[:3], y_test=np.array([5, 0, 5]))
     data = load_data(path)
     assert (data.class_names, data.sizes["test"]) == (("0", "5"), 3)
@@ -42,7 +42,7 @@ def test_a_test_part_of_its_own(save, collect):
 
 
 @pytest.mark.parametrize("name", ["val", "valid", "validation"])
-def test_the_arrays_of_keras_datasets_and_a_validation_part_of_its_own(save, collect, name):
+def test_arrays_named_as_in_keras_datasets_with_a_validation_part(save, collect, name):
     validation = {f"x_{name}": -X[:6], f"y_{name}": Y[:6, None]}
     path = save(x_train=X, y_train=Y[:, None], x_test=2 * X[:3], y_test=Y[:3, None], **validation)
     data = load_data(path)
@@ -135,7 +135,7 @@ def test_bad_arrays_name_the_file_and_the_array(save, arrays, message):
     ),
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_any_arrays_are_read_or_refused(save, x, y):
+def test_any_arrays_are_read_or_a_data_error(save, x, y):
     try:
         source = read_npz(save(x=x, y=y))
     except DataError:
@@ -144,7 +144,7 @@ def test_any_arrays_are_read_or_refused(save, x, y):
     assert set(source.train.labels) == set(range(len(source.class_names)))
 
 
-def test_files_that_are_no_archives(tmp_path):
+def test_files_that_are_not_archives(tmp_path):
     with pytest.raises(DataError, match=r"none\.npz: no such file"):
         load_data(tmp_path / "none.npz")
     (tmp_path / "text.npz").write_text("hello")

@@ -39,7 +39,7 @@ def test_a_large_mean_does_not_cancel_the_variance():
 
 @settings(deadline=None, max_examples=30)
 @given(constant=st.floats(-1e6, 1e6, width=32), size=st.sampled_from([2, 7, 1025, 3000]))
-def test_a_constant_feature_is_shifted_only(constant, size):
+def test_a_constant_feature_is_only_shifted(constant, size):
     layer = fit_standardization(split(np.full((size, 1), constant, "float32")), "here")
     moved = np.asarray(layer(np.array([[constant + 2.0]], "float32")))
     np.testing.assert_allclose(moved, 2.0, atol=0.1)

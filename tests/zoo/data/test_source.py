@@ -38,12 +38,12 @@ def test_classes_are_sorted_and_counted_from_zero(labels, classes, indices):
         (np.array([0j, 1j]), "y: labels must be integers or strings. Received: complex128"),
     ],
 )
-def test_labels_that_are_no_classes(labels, message):
+def test_invalid_labels(labels, message):
     with pytest.raises(DataError, match=re.escape(message)):
         distinct_classes(labels, "y")
 
 
 @pytest.mark.parametrize("labels", [np.array([0, 2]), np.array(["0", "2"])])
-def test_classes_that_training_has_not_seen(labels):
+def test_classes_that_are_not_in_the_training_part(labels):
     with pytest.raises(DataError, match="y_test: labels must be classes of the training part"):
         class_indices(labels, np.array([0, 1]), "y_test")

@@ -21,7 +21,7 @@ def stream_split():
     return StreamSplit(stored, LABELS, (3, 2), lambda row: tf.gather(FEATURES, row), SIZE)
 
 
-def test_arrays_of_unequal_lengths_are_refused_and_a_column_of_labels_is_not():
+def test_labels_must_have_the_length_of_the_features():
     np.testing.assert_array_equal(ArraySplit(FEATURES, LABELS[:, None]).labels, LABELS)
     for labels, shape in ((LABELS[1:], r"\(102,\)"), (np.eye(SIZE), r"\(103, 103\)")):
         with pytest.raises(ValueError, match=rf"`labels` must have shape \(103,\).*={shape}"):

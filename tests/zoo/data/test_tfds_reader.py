@@ -90,7 +90,7 @@ def test_streamed_and_in_memory_are_the_same(mocked, collect, monkeypatch):
         ("imdb_reviews", "text: expected an image or a tensor of numbers. Received: Text"),
     ],
 )
-def test_what_cannot_be_classified_is_refused_before_it_is_downloaded(name, message, tmp_path):
+def test_unsuitable_data_sets_are_errors_before_a_download(name, message, tmp_path):
     with pytest.raises(DataError, match=re.escape(message)):
         load_data(name, data_dir=tmp_path)
     assert not list(tmp_path.rglob("downloads"))
@@ -139,7 +139,7 @@ def test_a_directory_that_cannot_be_written(tmp_path):
         load_data("digits:1.0.0", data_dir=tmp_path / "file")
 
 
-def test_the_loser_of_a_race_uses_what_the_winner_prepared(tmp_path, monkeypatch):
+def test_two_processes_may_prepare_a_data_set_at_once(tmp_path, monkeypatch):
     prepared = tfds_reader._download_and_prepare
 
     def prepare_and_lose(builder):

@@ -49,7 +49,7 @@ def pixels():
     return np.random.default_rng(0).integers(0, 256, (4, *SHAPE)).astype("float32")
 
 
-def test_all_of_keras_are_listed_and_have_a_paper_and_tiers():
+def test_all_models_of_keras_have_a_reference_and_tiers():
     names = zoo.list_models("applications/*")
     assert len(names) >= 40
     for name in names:
@@ -62,13 +62,13 @@ def test_all_of_keras_are_listed_and_have_a_paper_and_tiers():
 
 
 @pytest.mark.parametrize("name", SMALLEST)
-def test_stochastic_depth_is_honoured_where_surgery_finds_residual_sums(name):
+def test_stochastic_depth_is_supported_where_surgery_finds_residual_sums(name):
     architecture = get_architecture(f"applications/{name}")
-    side = architecture.smallest
+    side = architecture.min_size
     with keras.StatelessScope():  # weights without values are enough
         backbone = architecture.build(weights=None, include_top=False, input_shape=(side, side, 3))
     found = any(True for _ in residual_sums(Graph(backbone)))
-    assert ("stochastic_depth" in architecture.honours) == found
+    assert ("stochastic_depth" in architecture.supports) == found
 
 
 def test_the_penalty_is_on_each_kernel(medium):
@@ -79,7 +79,7 @@ def test_the_penalty_is_on_each_kernel(medium):
     assert [la.rate for la in medium.layers if isinstance(la, zoo.layers.Dropout)] == [0.3]
 
 
-def test_the_seed_decides_the_weights_and_no_other_draw(medium):
+def test_the_seed_determines_the_weights_and_leaves_random_alone(medium):
     state = random.getstate()
     again, other = build(regularization="medium"), build(regularization="medium", seed=1)
     assert random.getstate() == state
@@ -88,7 +88,7 @@ def test_the_seed_decides_the_weights_and_no_other_draw(medium):
     assert not np.array_equal(medium.get_weights()[0], other.get_weights()[0])
 
 
-def test_keras_own_stochastic_depth_gives_way():
+def test_stochastic_depth_of_keras_is_replaced():
     deep = build("EfficientNetB0", zoo.Regularization(stochastic_depth=0.2))
     assert not any(isinstance(layer, keras.layers.Dropout) for layer in deep.layers)
     rates = [la.rate for la in deep.layers if isinstance(la, zoo.layers.StochasticDepth)]
@@ -103,7 +103,7 @@ def test_keras_own_stochastic_depth_gives_way():
         pytest.param("EfficientNetV2B0", marks=pytest.mark.exhaustive),
     ],
 )
-def test_it_computes_what_keras_model_does_of_prepared_pixels(name, pixels, tmp_path):
+def test_the_backbone_computes_the_same_as_that_of_keras(name, pixels, tmp_path):
     options = {"alpha": 0.35} if name == "MobileNetV2" else {}
     make = getattr(keras.applications, name)
     theirs = make(include_top=False, pooling="avg", weights=None, input_shape=SHAPE, **options)
@@ -116,7 +116,7 @@ def test_it_computes_what_keras_model_does_of_prepared_pixels(name, pixels, tmp_
     np.testing.assert_allclose(features(pixels), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_standardized_inputs_mean_the_same_as_pixels(pixels):
+def test_standardized_inputs_and_pixels_give_the_same_output(pixels):
     mean, stddev = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
     of_pixels, of_standardized = build(pixels=True), build()
     standardized = (pixels - np.float32(mean)) / np.float32(stddev)
@@ -142,13 +142,13 @@ def test_saved_trained_and_loaded(tmp_path):
     ("name", "change", "message"),
     [
         ("ResNet51", {}, r"No model 'applications/ResNet51'. Did you mean 'applications/ResNet"),
-        ("VGG16", {"input_shape": (32, 32, 1)}, r"takes images of 3 channels. .*\(32, 32, 1\)"),
-        ("VGG16", {"input_shape": (16, 16, 3)}, r"takes at least 32 steps or pixels"),
+        ("VGG16", {"input_shape": (32, 32, 1)}, r"must have 3 channels. .*\(32, 32, 1\)"),
+        ("VGG16", {"input_shape": (16, 16, 3)}, r"must have at least 32 steps or pixels"),
         ("VGG16", {"alpha": 0.5}, r"has no option alpha. Its options: pixels"),
         (
             "VGG16",
             {"regularization": zoo.Regularization(stochastic_depth=0.1)},
-            r"'applications/VGG16' cannot honour stochastic_depth. It can honour: l1,",
+            r"'applications/VGG16' does not support stochastic_depth. It supports: l1,",
         ),
     ],
 )
@@ -157,6 +157,15 @@ def test_errors(name, change, message):
         build(name, **change)
 
 
+def test_the_data_format_is_an_error_before_the_size():
+    keras.config.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(ValueError, match=r"set_image_data_format\('channels_last'\)"):
+            zoo.create_model("applications/VGG16", input_shape=(3, 64, 64), num_classes=2)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+
+
 @pytest.mark.parametrize("name", [*zoo.list_models(), "applications/MobileNetV3Small"])
-def test_the_counts_in_the_package_are_those_of_the_models(name):
+def test_the_stored_parameter_counts_are_right(name):
     assert json.loads(COUNTS.read_text())[name] == count_params(get_architecture(name))

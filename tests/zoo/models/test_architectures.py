@@ -55,7 +55,7 @@ def test_parameters(name, shape, classes, options, count):
 
 
 @pytest.mark.slow
-def test_convnext_tiny_is_that_of_keras_applications():
+def test_convnext_tiny_equals_that_of_keras_applications():
     theirs = keras.applications.ConvNeXtTiny(weights=None, include_preprocessing=False)
     ours = zoo.create_model("convnext_tiny", input_shape=(224, 224, 3), num_classes=1000)
     kernels = (
@@ -89,7 +89,7 @@ def test_tcn_looks_back_and_never_ahead():
         assert np.array_equal(model(x), model(other)) != changes
 
 
-def test_wide_resnet_has_its_dropout_between_the_convolutions_of_a_block():
+def test_wide_resnet_drops_out_between_the_convolutions_of_a_block():
     regularization = zoo.Regularization(dropout=0.3)
     model = zoo.create_model(
         "wide_resnet16_4",
@@ -104,7 +104,7 @@ def test_wide_resnet_has_its_dropout_between_the_convolutions_of_a_block():
         assert (kinds[place - 1], kinds[place + 1]) == ("Activation", "Conv2D")
 
 
-def test_attention_is_that_of_keras():
+def test_attention_equals_that_of_keras():
     from occam.zoo.models.blocks import self_attention
     from occam.zoo.models.wiring import Wiring
 
@@ -119,14 +119,14 @@ def test_attention_is_that_of_keras():
     weights = [weight for layer in dense for weight in layer.get_weights()]
     theirs.set_weights([w.reshape(v.shape) for w, v in zip(weights, theirs.weights, strict=True)])
     np.testing.assert_allclose(model(x), theirs(x, x), rtol=1e-4, atol=1e-5)
-    with pytest.raises(ValueError, match=r"heads must divide the width 8. Received: heads=3"):
+    with pytest.raises(ValueError, match=r"`heads` must divide the width 8. Received: heads=3"):
         self_attention(inputs, 3, wiring)
 
 
 @pytest.mark.parametrize(
     ("name", "shape", "blocks"), [("resnet1d", (40, 1), 3), ("resnet20", (32, 32, 3), 9)]
 )
-def test_depth_rates_rise_linearly_to_the_stated_one(name, shape, blocks):
+def test_stochastic_depth_rates_rise_linearly(name, shape, blocks):
     regularization = zoo.Regularization(stochastic_depth=0.4)
     model = zoo.create_model(name, input_shape=shape, num_classes=10, regularization=regularization)
     rates = [layer.rate for layer in model.layers if isinstance(layer, StochasticDepth)]

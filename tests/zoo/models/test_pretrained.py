@@ -72,14 +72,14 @@ def test_saved_and_loaded(tmp_path, monkeypatch):
         ({"width": 10}, r"need options=\{'width': 25\}. Received: options=\{'width': 10\}"),
     ],
 )
-def test_what_does_not_fit_is_refused(changes, message):
+def test_weights_that_do_not_fit_are_errors(changes, message):
     (weights,) = zoo.list_weights("cnn1d")
     with pytest.raises(ValueError, match=message):
         create(weights, **changes)
 
 
 @pytest.mark.parametrize("name", ["resnet20", "wide_resnet16_4", "gru", "convnext_tiny"])
-def test_whatever_the_regularization_the_same_weights(name, tmp_path, monkeypatch):
+def test_weights_load_under_any_regularization(name, tmp_path, monkeypatch):
     """Layers that drop stand between the others and change their order in the model."""
     monkeypatch.setattr(pretrained, "DIRECTORY", tmp_path)
     small = {"convnext_tiny": {"depths": (1, 1, 1, 1), "widths": (4, 4, 8, 8), "patch_size": 2}}
@@ -99,7 +99,7 @@ def test_whatever_the_regularization_the_same_weights(name, tmp_path, monkeypatc
     np.testing.assert_array_equal(again(x), model(x))
 
 
-def test_an_option_may_be_spelled_out_and_the_blueprint_knows_the_weights():
+def test_the_blueprint_knows_the_weights():
     (weights,) = zoo.list_weights("cnn1d")
     model = create(weights, width=25)
     assert model.blueprint.weights == "mnist1d"

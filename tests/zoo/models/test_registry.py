@@ -85,19 +85,19 @@ PENALTIES = {
 
 
 def everything(name):
-    """A `Regularization` with all that the model can honour."""
+    """A `Regularization` with all fields that the model supports."""
     strengths = zoo.Regularization.strengths()
-    able = get_architecture(name).able
-    return zoo.Regularization(**{n: strengths[n].weakest for n in able})
+    supported = get_architecture(name).supported
+    return zoo.Regularization(**{n: strengths[n].weakest for n in supported})
 
 
-def test_these_models_are_tested():
+def test_every_model_is_tested():
     assert set(MODELS) == set(SMALL)
 
 
 @pytest.mark.parametrize("name", WALKED)
 class TestEveryModel:
-    def test_the_penalty_is_the_sum_over_kernels_by_hand(self, name):
+    def test_l1_and_l2_penalize_the_sum_over_kernels(self, name):
         model = build(name, zoo.Regularization(l1=1e-3, l2=1e-2))
         kernels = [kernel for _, kernel in kernels_of(model)]
         by_hand = sum(1e-3 * np.abs(k).sum() + 1e-2 * np.square(k).sum() for k in kernels)
@@ -114,7 +114,7 @@ class TestEveryModel:
         assert len(model.losses) == len(kernels) + len(apart)
         assert float(weight_penalty(model)) == pytest.approx(by_hand, rel=1e-4)
 
-    def test_the_activity_penalty_is_the_sum_over_hidden_activations_by_hand(self, name):
+    def test_the_activity_penalty_is_the_sum_over_hidden_activations(self, name):
         model = build(name, zoo.Regularization(activity_l1=1e-3, activity_l2=1e-2))
         x = features(name)
         model(x)
@@ -133,7 +133,7 @@ class TestEveryModel:
             norms = np.sqrt(np.square(bounded).sum(axis=tuple(range(kernel.ndim - 1))))
             assert norms.max() <= 0.1 + 1e-6
 
-    def test_inference_ignores_what_is_random(self, name):
+    def test_inference_is_deterministic(self, name):
         x = features(name)
         plain, full = build(name), build(name, everything(name))
         for ours, theirs in zip(plain.trainable_weights, full.trainable_weights, strict=True):
@@ -173,14 +173,14 @@ class TestEveryModel:
         logits = model(features(name), training=True)
         assert keras.backend.standardize_dtype(logits.dtype) == "float32"
 
-    def test_the_seed_decides_the_weights(self, name):
+    def test_the_seed_determines_the_weights(self, name):
         first, again, other = build(name), build(name), build(name, seed=1)
         for a, b in zip(first.get_weights(), again.get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
         kernels = zip(kernels_of(first), kernels_of(other), strict=True)
         assert not any(np.array_equal(a, b) for (_, a), (_, b) in kernels)
 
-    def test_each_random_layer_has_a_seed_of_its_own(self, name):
+    def test_each_random_layer_has_another_seed(self, name):
         model = build(name, everything(name))
         seeds = [layer.seed for layer in model.layers if hasattr(layer, "seed")]
         assert len(set(seeds)) == len(seeds) > 1
@@ -191,17 +191,16 @@ class TestEveryModel:
         assert amounts == sorted(set(amounts))
         assert build(name, "medium").blueprint.regularization == zoo.preset(name, "medium")
 
-    def test_what_it_cannot_honour_is_an_error_that_lists_what_it_can(self, name):
-        able = get_architecture(name).able
-        for field in set(zoo.Regularization.strengths()) - set(able):
+    def test_an_unsupported_field_is_an_error_that_lists_the_supported_ones(self, name):
+        for field in get_architecture(name).unsupported:
             with pytest.raises(
-                ValueError, match=rf"{name!r} cannot honour {field}. It can honour: l1,"
+                ValueError, match=rf"{name!r} does not support {field}. It supports: l1,"
             ):
                 build(name, zoo.Regularization(**{field: 0.1}))
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_no_two_kernels_start_alike(name):
+def test_no_two_kernels_start_equal(name):
     kernels = [kernel for _, kernel in kernels_of(build(name))]
     assert len({kernel.tobytes() for kernel in kernels}) == len(kernels)
 
@@ -215,17 +214,17 @@ def test_other_normalizations(name, norm):
     assert not norms
 
 
-def test_an_unknown_normalization_is_refused():
+def test_an_unknown_normalization_is_an_error():
     with pytest.raises(ValueError, match=r'"batch", "layer" or "group". Received: norm=.instance'):
         build("resnet1d", norm="instance")
 
 
-def test_stochastic_depth_without_a_residual_block_is_found_out():
+def test_stochastic_depth_without_residual_blocks_is_an_error():
     with pytest.raises(ValueError, match="wires no layer with stochastic_depth"):
         build("resnet1d", zoo.Regularization(stochastic_depth=0.2), blocks=0)
 
 
-def test_none_wires_nothing():
+def test_no_regularization_adds_no_layers():
     model = build("resnet1d")
     assert model.losses == []
     assert not any("dropout" in layer.name or "depth" in layer.name for layer in model.layers)
@@ -310,7 +309,7 @@ def test_surgery_is_part_of_the_blueprint():
     assert "surgery" not in model.blueprint.to_dict()
 
 
-def test_names_of_layers_do_not_depend_on_what_was_built_before():
+def test_layer_names_do_not_depend_on_earlier_models():
     first = [layer.name for layer in build("resnet1d", "medium").layers]
     keras.layers.Dense(1)
     assert [layer.name for layer in build("resnet1d", "medium").layers] == first
@@ -320,7 +319,7 @@ def test_names_of_layers_do_not_depend_on_what_was_built_before():
     assert keras.Model(model.input, head(model.output)).output_shape == (None, 1)
 
 
-def test_without_a_seed_keras_decides():
+def test_without_a_seed_the_global_seed_applies():
     keras.utils.set_random_seed(3)
     first = build("mlp", seed=None).get_weights()
     keras.utils.set_random_seed(3)
@@ -335,17 +334,20 @@ def test_without_a_seed_keras_decides():
         ({"name": "resnet2"}, r"No model 'resnet2'. Did you mean 'resnet..' or "),
         ({"name": "xyz"}, r"No model 'xyz'. Registered: cnn1d, convnext_tiny, "),
         ({"regularization": "heavy"}, r"tiers none, light, medium, strong. Received: 'heavy'"),
-        ({"num_classes": 1}, r"num_classes must be an integer >= 2. Received: 1"),
-        ({"input_shape": (40,)}, r"'resnet1d' takes an input_shape of 2 positive .*\(40,\)"),
+        ({"num_classes": 1}, r"`num_classes` must be an integer >= 2. Received: num_classes=1"),
+        (
+            {"input_shape": (40,)},
+            r"`input_shape` of model 'resnet1d' must have 2 positive .*\(40,\)",
+        ),
         ({"input_shape": (None, 1)}, r"positive integers .*\(None, 1\)"),
         ({"units": (3,)}, r"has no option units. Its options: width, blocks, kernel_size, norm"),
         (
             {"name": "lenet", "input_shape": (8, 8, 1)},
-            r"'lenet' takes at least 16 steps or pixels along each side. Received: .*\(8, 8, 1\)",
+            r"'lenet' must have at least 16 steps or pixels along each .*\(8, 8, 1\)",
         ),
         (
             {"name": "vit_tiny", "input_shape": (30, 32, 1)},
-            r"multiples of patch_size. Received: 30 x 32 pixels, patch_size=4",
+            r"multiples of `patch_size`. Received: 30 x 32 pixels, patch_size=4",
         ),
     ],
 )
@@ -355,27 +357,27 @@ def test_errors(change, message):
         zoo.create_model(**arguments)
 
 
-def test_a_dict_is_no_regularization():
-    with pytest.raises(TypeError, match=r"must be an occam.zoo.Regularization, a tier's name"):
+def test_a_dict_is_not_a_regularization():
+    with pytest.raises(TypeError, match=r"must be an occam.zoo.Regularization, the name of a tier"):
         build("mlp", {"l2": 1e-3})
 
 
 def test_registering():
     presets = {tier: zoo.Regularization() for tier in ("light", "medium", "strong")}
-    about = {"honours": ("l2",), "presets": presets, "ranks": (1,), "reference": "nobody, 2026, -"}
-    with pytest.raises(ValueError, match="'mlp' is registered already"):
+    about = {"supports": ("l2",), "presets": presets, "ranks": (1,), "reference": "nobody, 2026, -"}
+    with pytest.raises(ValueError, match="'mlp' is already registered"):
         zoo.register_model("mlp", **about)(lambda inputs, num_classes, wiring: inputs)
-    with pytest.raises(ValueError, match="presets lack the tier medium, strong"):
+    with pytest.raises(ValueError, match="lack the tier medium, strong"):
         zoo.register_model("new", **{**about, "presets": {"light": zoo.Regularization()}})
     dropout = {**presets, "strong": zoo.Regularization(dropout=0.5)}
-    with pytest.raises(ValueError, match="'new' cannot honour dropout"):
+    with pytest.raises(ValueError, match="'new' does not support dropout"):
         zoo.register_model("new", **{**about, "presets": dropout})(lambda inputs, n, wiring: inputs)
     assert "new" not in zoo.list_models()
 
 
-def test_an_architecture_that_forgets_a_penalty_is_found_out():
+def test_an_architecture_that_ignores_a_supported_penalty_is_an_error():
     presets = {tier: zoo.Regularization() for tier in ("light", "medium", "strong")}
-    about = {"honours": ("l2",), "presets": presets, "ranks": (1,), "reference": "nobody, 2026, -"}
+    about = {"supports": ("l2",), "presets": presets, "ranks": (1,), "reference": "nobody, 2026, -"}
 
     @zoo.register_model("forgetful", **about)
     def forgetful(inputs, num_classes, wiring):
@@ -387,12 +389,12 @@ def test_an_architecture_that_forgets_a_penalty_is_found_out():
         ValueError, match=r"wires no layer with l2. Received: Regularization\(l2=0.1"
     ):
         zoo.create_model("forgetful", **arguments, regularization=zoo.Regularization(l2=0.1))
-    with pytest.raises(ValueError, match=r"honours must be among l1, l2.*Received: bogus"):
-        zoo.register_model("other", **{**about, "honours": ("l2", "bogus")})
+    with pytest.raises(ValueError, match=r"must be among l1, l2.*Received: bogus"):
+        zoo.register_model("other", **{**about, "supports": ("l2", "bogus")})
     zoo.unregister_model("forgetful")
 
 
-def test_numpy_numbers_are_numbers():
+def test_numpy_numbers_are_accepted():
     model = build("mlp", input_shape=(np.int64(4),), num_classes=np.int64(3))
     assert model.output_shape == (None, 3)
     assert zoo.Regularization(l2=np.float32(0.5)).l2 == 0.5

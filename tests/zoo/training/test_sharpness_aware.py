@@ -120,7 +120,7 @@ def gradient(w):
 
 
 @pytest.mark.parametrize("eta", [None, 0.01])
-def test_a_step_is_the_one_by_hand(eta):
+def test_a_step_equals_the_equation(eta):
     model = linear()
     w = np.asarray(model.trainable_variables[0])
     g = gradient(w)
@@ -158,7 +158,7 @@ def there_and_back(model, rho, eta):
 
 
 @pytest.mark.parametrize("eta", [None, 0.01])
-def test_three_steps_are_those_of_moving_the_weights_there_and_back(eta):
+def test_steps_equal_those_of_moving_the_weights(eta):
     plain, model = network(), network()
     plain.compile(keras.optimizers.SGD(1.0), "mse", jit_compile=False)
     trainer = SharpnessAware(model, RHO, adaptive=eta is not None, eta=eta or 0.01)
@@ -181,7 +181,7 @@ def test_three_steps_are_those_of_moving_the_weights_there_and_back(eta):
         (stateful, RNG.normal(size=(16, 3, 2)), Y),
     ],
 )
-def test_a_distance_of_0_is_the_plain_step_to_the_bit(build, x, y):
+def test_with_rho_0_a_step_is_the_ordinary_one_to_the_bit(build, x, y):
     plain, model = build(), build()
     histories = [
         fit(each, keras.optimizers.Adam(), x, y).history
@@ -202,7 +202,7 @@ def test_a_step_moves_only_the_embeddings_in_its_batch():
     assert [*np.flatnonzero(moved)] == [3, 5]
 
 
-def test_statistics_and_random_states_are_those_of_a_single_pass():
+def test_the_second_pass_leaves_statistics_and_random_states_alone():
     plain, model = network(), network()
     for each in (plain, SharpnessAware(model, 0.5)):
         each.compile(keras.optimizers.SGD(0.0), "mse", jit_compile=False)
@@ -236,7 +236,7 @@ def test_both_passes_draw_the_same_masks():
     np.testing.assert_array_equal(mask, keras.random.uniform((1, 64), seed=fresh)[0] < 0.5)
 
 
-def test_rho_is_live_and_no_weight_of_the_model():
+def test_rho_is_live_and_not_a_weight_of_the_model():
     traced = []
 
     class Count(keras.layers.Layer):
@@ -270,7 +270,7 @@ def trained():
 
 
 @pytest.mark.parametrize("settings", [{"steps_per_execution": 2}, {"run_eagerly": True}])
-def test_how_steps_are_executed_changes_nothing(trained, settings):
+def test_the_mode_of_execution_does_not_change_the_result(trained, settings):
     model = network()
     fit(SharpnessAware(model, RHO), **settings)
     for ours, theirs in zip(values(model.variables), trained, strict=True):
@@ -288,7 +288,7 @@ def test_xla_computes_the_same_step():
 @pytest.mark.parametrize(
     "settings", [{"gradient_accumulation_steps": 2}, {"use_ema": True, "ema_momentum": 0.5}]
 )
-def test_settings_of_the_optimizer(trained, settings):
+def test_the_settings_of_the_optimizer_apply(trained, settings):
     """Each does to a step what it does to a plain one, and leaves it sharpness-aware."""
     plain, model = network(), network()
     for each in (plain, SharpnessAware(model, 0.0)):
@@ -324,7 +324,7 @@ def test_two_outputs_and_sample_weights():
     np.testing.assert_array_equal(trainer.model.get_layer("b").get_weights()[0], before)
 
 
-def test_the_best_weights_come_back_after_early_stopping():
+def test_early_stopping_restores_the_best_weights():
     class Remember(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             kept.append(values(self.model.trainable_variables))
@@ -355,7 +355,7 @@ def test_a_resumed_training_ends_with_the_same_weights(tmp_path):
 
 
 @pytest.mark.parametrize(("build", "x"), [(network, X), (subclassed, {"x": X})])
-def test_what_model_checkpoint_writes_goes_on_as_before(tmp_path, build, x):
+def test_a_model_checkpoint_continues_the_training(tmp_path, build, x):
     trainer = SharpnessAware(build(), 0.1, adaptive=True, eta=0.02)
     trainer.compile(keras.optimizers.SGD(0.01, momentum=0.9), "mse", jit_compile=False)
     checkpoint = keras.callbacks.ModelCheckpoint(tmp_path / "last.keras")
@@ -373,7 +373,7 @@ def test_what_model_checkpoint_writes_goes_on_as_before(tmp_path, build, x):
     assert_equal(loaded.weights, trainer.weights)
 
 
-def test_weights_alone_load_into_another_one(tmp_path):
+def test_saved_weights_load_into_another_wrapper(tmp_path):
     trainer, other = SharpnessAware(network(), 0.1), SharpnessAware(network(), 0.2)
     trainer.model.set_weights([w + 1 for w in trainer.model.get_weights()])
     trainer.save_weights(tmp_path / "last.weights.h5")
@@ -402,7 +402,7 @@ def test_a_frozen_model_is_not_trained():
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_where_there_is_no_slope_there_is_no_step():
+def test_without_a_gradient_the_weights_stay():
     weights = [np.ones((2, 2), "float32"), np.ones(3, "float32")]
     for gradients in ([np.zeros((2, 2), "float32"), None], [None, None]):
         for point, weight in zip(uphill(weights, gradients, 0.5), weights, strict=True):
@@ -425,8 +425,8 @@ class OwnStep(keras.Model):
         return {}
 
 
-RHO_ERROR = r"SharpnessAware: `rho` must be a number in \[0, inf\). Received: rho="
-ETA_ERROR = r"SharpnessAware: `eta` must be a finite number >= 0. Received: eta="
+RHO_ERROR = r"`rho` must be a number in \[0, inf\). Received: rho="
+ETA_ERROR = r"`eta` must be a number in \[0, inf\). Received: eta="
 
 
 @pytest.mark.parametrize(
@@ -438,22 +438,25 @@ ETA_ERROR = r"SharpnessAware: `eta` must be a finite number >= 0. Received: eta=
         ({"eta": -1}, ETA_ERROR + "-1"),
         ({"eta": float("nan")}, ETA_ERROR + "nan"),
         ({"eta": True}, ETA_ERROR + "True"),
-        ({"adaptive": "no"}, r"`adaptive` must be a bool. Received: adaptive='no'"),
+        ({"adaptive": "no"}, r"`adaptive` must be True or False. Received: adaptive='no'"),
         ({"model": OwnStep(name="own")}, r"must be built.*a keras.Input. Received: model='own'"),
-        ({"model": keras.layers.Dense(1)}, r"`model` must be a keras.Model. Received: <Dense"),
+        (
+            {"model": keras.layers.Dense(1)},
+            r"`model` must be a keras.Model. Received: model=<Dense",
+        ),
     ],
 )
 def test_errors(arguments, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         SharpnessAware(**{"model": linear(), **arguments})
 
 
-def test_a_training_step_of_its_own_is_refused():
+def test_a_custom_training_step_is_an_error():
     model = OwnStep(name="own")
     model(X)
-    with pytest.raises(ValueError, match=r"OwnStep defines its own `train_step`.*model='own'"):
+    with pytest.raises(ValueError, match=r"`train_step`, but OwnStep defines another.*model='own'"):
         SharpnessAware(model)
-    with pytest.raises(ValueError, match=r"SharpnessAware defines its own `train_step`"):
+    with pytest.raises(ValueError, match=r"`train_step`, but SharpnessAware defines another"):
         SharpnessAware(SharpnessAware(linear()))
 
 
@@ -463,14 +466,14 @@ def test_rho_is_checked_when_it_is_assigned():
 
 
 @pytest.mark.skipif(not ON_TENSORFLOW, reason="strategies are TensorFlow's")
-def test_several_replicas_are_refused(monkeypatch):
+def test_several_replicas_are_an_error(monkeypatch):
     strategy = SimpleNamespace(num_replicas_in_sync=2)
     monkeypatch.setattr(SharpnessAware, "distribute_strategy", strategy)
     with pytest.raises(RuntimeError, match=r"Received: a strategy with 2 replicas"):
         SharpnessAware(linear()).train_step((X, Y))
 
 
-def test_another_backend_is_refused(monkeypatch):
+def test_another_backend_is_an_error(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
-    with pytest.raises(RuntimeError, match=r"one for JAX. Received: KERAS_BACKEND=torch"):
+    with pytest.raises(RuntimeError, match=r"and JAX. Received: KERAS_BACKEND=torch"):
         SharpnessAware(linear())

@@ -8,7 +8,7 @@ import pytest
 
 from occam import zoo
 from occam.callbacks import weight_penalty
-from occam.zoo.training.run_directory import RunDirectory
+from occam.zoo.training.run import RunDirectory
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_it_learns(finished):
     assert run.history["data_loss"][-1] < run.history["data_loss"][0] / 2
 
 
-def test_the_figures_are_those_of_the_model_in_inference_mode(finished, digits):
+def test_the_figures_are_in_inference_mode(finished, digits):
     run, model = finished
     for part, batches in (("validation", digits.validation), ("test", digits.test)):
         x, y = map(np.concatenate, zip(*batches.as_numpy_iterator(), strict=True))
@@ -67,7 +67,7 @@ def test_the_best_weights_are_kept(finished):
     assert run.result["validation"]["data_loss"] == pytest.approx(min(history), rel=1e-6)
 
 
-def test_the_directory_holds_it_all(finished):
+def test_the_files_of_a_run(finished):
     run, _ = finished
     names = {path.name for path in run.directory.iterdir()}
     assert names == {"config.json", "history.csv", "model.keras", "result.json", "tensorboard"}
@@ -81,7 +81,7 @@ def test_the_directory_holds_it_all(finished):
     assert set(config["versions"]) > {"python", "keras", "tensorflow", "keras-occam"}
 
 
-def test_a_run_is_read_back_as_it_was(finished, digits):
+def test_a_loaded_run_equals_the_original(finished, digits):
     run, model = finished
     loaded = zoo.Run.load(run.directory)
     assert loaded.result == run.result
@@ -113,7 +113,7 @@ def test_the_ledger_splits_the_loss_and_shows_the_gap(finished):
     assert h["penalty/dense"][-1] > 0
 
 
-def test_what_a_model_card_says(finished):
+def test_the_model_card(finished):
     run, model = finished
     card = json.loads(json.dumps(run.card(), allow_nan=False))
     assert card["name"] == "mlp"
@@ -125,20 +125,20 @@ def test_what_a_model_card_says(finished):
     assert card["verdict"] == run.verdict.kind
 
 
-def test_the_verdict_is_on_the_epochs_that_count(finished):
+def test_the_verdict_ends_at_the_best_epoch(finished):
     run, _ = finished
     verdict = run.verdict
     assert verdict.kind in ("underfitting", "well fitted")
     assert f"At epoch {run.result['best_epoch']} " in verdict.evidence[0]
 
 
-def test_without_train_eval_samples_there_is_no_gap(digits, mlp):
+def test_without_train_eval_there_is_no_gap(digits, mlp):
     run = zoo.train(mlp(), digits, epochs=1, train_eval=0, verbose=0)
     assert "gap_loss" not in run.history
     assert any("train_eval_loss is not logged" in line for line in run.verdict.evidence)
 
 
-def test_a_finished_run_is_returned_and_not_run_again(finished, digits, mlp):
+def test_a_finished_run_is_returned_without_training(finished, digits, mlp):
     run, trained = finished
     model = mlp(regularization=run.regularization)
     again = zoo.train(model, digits, epochs=8, log_dir=run.directory, verbose=0)
@@ -184,7 +184,7 @@ def test_the_progress_bar_goes_to_standard_error(digits, mlp, capsys):
     assert "val_data_loss" in err
 
 
-def test_a_model_of_ones_own(digits):
+def test_a_custom_model(digits):
     model = keras.Sequential(
         [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]
     )
@@ -192,7 +192,7 @@ def test_a_model_of_ones_own(digits):
     run = zoo.train(model, digits, regularization=regularization, epochs=2, verbose=0)
     assert run.regularization == regularization
     with pytest.raises(
-        ValueError, match=r"not built by zoo.create_model.* Received also: l2, dropo"
+        ValueError, match=r"not created by zoo.create_model.* Received also: l2, dropo"
     ):
         zoo.train(model, digits, regularization=zoo.Regularization(l2=0.1, dropout=0.1), epochs=1)
 
@@ -204,11 +204,11 @@ def test_a_copy_is_trained_like_the_original(digits, mlp, copied):
     assert trained_with.only("training") == mlp().blueprint.regularization.only("training")
 
 
-def test_a_model_around_one_of_the_zoo_says_what_is_not_done(digits, mlp):
+def test_training_regularization_of_a_nested_model_is_a_warning(digits, mlp):
     outer = keras.Sequential([keras.Input(digits.input_shape), mlp()], name="outer")
     message = (
-        r"'mlp' was made with Regularization\(weight_decay=0.01, label_smoothing=0.1\) and is part "
-        "of the model 'outer', which is trained without: give zoo.train a regularization"
+        r"'mlp' was created with Regularization\(weight_decay=0.01, label_smoothing=0.1\) and is "
+        "part of model 'outer', which is trained without it. Pass a `regularization` to zoo.train"
     )
     with pytest.warns(UserWarning, match=message):
         zoo.train(outer, digits, epochs=1, verbose=0)
@@ -216,30 +216,36 @@ def test_a_model_around_one_of_the_zoo_says_what_is_not_done(digits, mlp):
     assert zoo.train(outer, digits, regularization=told, epochs=1, verbose=0).result["epochs"] == 1
 
 
-def test_training_may_change_only_its_own_part_of_the_regularization(digits, mlp):
+def test_training_changes_only_the_training_part_of_the_regularization(digits, mlp):
     model = mlp()
     changed = model.blueprint.regularization.replace(label_smoothing=0.0)
     assert (
         zoo.train(model, digits, regularization=changed, epochs=1, verbose=0).regularization
         == changed
     )
-    with pytest.raises(ValueError, match=r"The model was built with Regularization\(l2=0.001"):
+    with pytest.raises(ValueError, match=r"The model was created with Regularization\(l2=0.001"):
         zoo.train(model, digits, regularization=changed.replace(l2=0.0), epochs=1)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"train_eval": 1.5}, r"train_eval must be a fraction in \[0, 1\]. Received: 1.5"),
-        ({"epochs": 0}, "epochs must be an integer >= 1. Received: 0"),
-        ({"learning_rate": 0.0}, "learning_rate must be a positive number. Received: 0.0"),
-        ({"epochs": True}, "epochs must be an integer >= 1. Received: True"),
-        ({"learning_rate": "fast"}, "learning_rate must be a positive number. Received: 'fast'"),
-        ({"seed": "a"}, "seed must be an integer >= 0. Received: 'a'"),
-        ({"patience": 0}, "patience must be an integer >= 1 or None. Received: 0"),
+        (
+            {"train_eval": 1.5},
+            r"`train_eval` must be a number in \[0, 1\]. Received: train_eval=1.5",
+        ),
+        ({"epochs": 0}, "`epochs` must be an integer >= 1. Received: epochs=0"),
+        ({"epochs": True}, "Received: epochs=True"),
+        (
+            {"learning_rate": 0.0},
+            r"`learning_rate` must be a number in \(0, inf\). Received: learni",
+        ),
+        ({"learning_rate": "fast"}, "Received: learning_rate='fast'"),
+        ({"seed": "a"}, "`seed` must be an integer >= 0. Received: seed='a'"),
+        ({"patience": 0}, "`patience` must be an integer >= 1 or None. Received: patience=0"),
         (
             {"callbacks": [keras.callbacks.ReduceLROnPlateau()]},
-            "callbacks must not set the learning rate, .* Received: ReduceLROnPlateau",
+            "`callbacks` must not set the learning rate, .* Received: ReduceLROnPlateau",
         ),
         (
             {"callbacks": [keras.callbacks.LearningRateScheduler(lambda epoch: 0.1)]},
@@ -260,14 +266,14 @@ def test_a_model_that_does_not_fit_the_data(digits):
         zoo.train(model, digits, epochs=1)
 
 
-def test_a_directory_with_another_run_is_refused(finished, digits, mlp):
+def test_a_directory_with_another_run_is_an_error(finished, digits, mlp):
     run, _ = finished
-    message = r"other arguments \(.*training epochs 8, now 9.*\). Name another directory"
+    message = r"other arguments \(.*training epochs 8, now 9.*\). Choose another directory"
     with pytest.raises(ValueError, match=message):
         zoo.train(mlp(regularization=run.regularization), digits, epochs=9, log_dir=run.directory)
 
 
-def test_a_directory_with_something_else_is_refused(digits, mlp, tmp_path):
+def test_a_directory_with_other_files_is_an_error(digits, mlp, tmp_path):
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(ValueError, match=r"a directory that holds 'thesis.tex'"):
         zoo.train(mlp(), digits, epochs=1, log_dir=tmp_path)
@@ -276,10 +282,10 @@ def test_a_directory_with_something_else_is_refused(digits, mlp, tmp_path):
     assert (tmp_path / "thesis.tex").exists()
 
 
-def test_only_a_run_is_deleted_and_only_its_files(digits, mlp, tmp_path):
+def test_without_resume_only_the_files_of_a_run_are_deleted(digits, mlp, tmp_path):
     (tmp_path / "config.json").write_text('{"name": "a checkout of something else"}')
     for resume in (True, False):
-        with pytest.raises(ValueError, match=r"one with a config.json that is not of a training"):
+        with pytest.raises(ValueError, match=r"whose config.json is not that of a training"):
             zoo.train(mlp(), digits, epochs=1, log_dir=tmp_path, resume=resume)
     log_dir = tmp_path / "run"
     zoo.train(mlp(), digits, epochs=1, log_dir=log_dir, verbose=0)
@@ -288,12 +294,12 @@ def test_only_a_run_is_deleted_and_only_its_files(digits, mlp, tmp_path):
     assert (log_dir / "notes.md").read_text() == "mine"
 
 
-def test_what_a_killed_process_left_half_written_is_no_obstacle(digits, mlp, tmp_path):
+def test_half_written_files_of_a_killed_process_are_overwritten(digits, mlp, tmp_path):
     (tmp_path / "config.tmp").write_text("{")
     assert zoo.train(mlp(), digits, epochs=1, log_dir=tmp_path, verbose=0).result["epochs"] == 1
 
 
-def own_model(activation="relu"):
+def custom_model(activation="relu"):
     """A model that `create_model` did not build, with automatic names."""
     return keras.Sequential(
         [
@@ -305,25 +311,25 @@ def own_model(activation="relu"):
     )
 
 
-def test_a_model_of_ones_own_is_known_by_its_architecture(digits, tmp_path):
-    first = zoo.train(own_model(), digits, epochs=1, log_dir=tmp_path, verbose=0)
-    again = zoo.train(own_model(), digits, epochs=1, log_dir=tmp_path, verbose=0)
+def test_a_custom_model_is_identified_by_its_architecture(digits, tmp_path):
+    first = zoo.train(custom_model(), digits, epochs=1, log_dir=tmp_path, verbose=0)
+    again = zoo.train(custom_model(), digits, epochs=1, log_dir=tmp_path, verbose=0)
     assert again.result == first.result
     with pytest.raises(
         ValueError, match=r"other arguments \(model architecture '\w+', now '\w+'\)"
     ):
-        zoo.train(own_model("tanh"), digits, epochs=1, log_dir=tmp_path, verbose=0)
+        zoo.train(custom_model("tanh"), digits, epochs=1, log_dir=tmp_path, verbose=0)
 
 
-def test_a_model_that_returns_probabilities_is_refused(digits):
+def test_a_model_that_returns_probabilities_is_an_error(digits):
     model = keras.Sequential(
         [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
     )
-    with pytest.raises(ValueError, match=r"must return logits: take the softmax out of its last"):
+    with pytest.raises(ValueError, match=r"must return logits: remove the softmax from its last"):
         zoo.train(model, digits, epochs=1)
 
 
-def test_a_model_that_is_not_built_is_refused(digits):
+def test_a_model_that_is_not_built_is_an_error(digits):
     model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(10)])
     with pytest.raises(ValueError, match=r"needs a built model .* Received: None and None"):
         zoo.train(model, digits, epochs=1)
@@ -350,7 +356,7 @@ def test_a_finished_run_leaves_the_model_compiled(finished, digits, mlp):
     assert figures["data_loss"] == run.result["test"]["data_loss"]
 
 
-def test_without_resume_the_run_is_made_anew(digits, mlp, tmp_path):
+def test_without_resume_the_run_starts_anew(digits, mlp, tmp_path):
     zoo.train(mlp(), digits, epochs=1, log_dir=tmp_path / "run", verbose=0)
     run = zoo.train(mlp(), digits, epochs=2, log_dir=tmp_path / "run", resume=False, verbose=0)
     assert run.result["epochs"] == 2
@@ -370,7 +376,7 @@ def test_a_lambda_in_a_run_is_not_executed(finished, tmp_path):
         copy.load_model()
 
 
-def test_a_history_with_arrays_is_read_as_it_was(tmp_path):
+def test_a_history_may_hold_arrays(tmp_path):
     files = RunDirectory(tmp_path)
     files.write_history(
         {"loss": [0.5, 0.25], "f1": [np.array([0.5]), np.array([1.0])], "of": [np.ones(2)] * 2}

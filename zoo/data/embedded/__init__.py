@@ -1,6 +1,7 @@
 """Data sets made on the spot from installed packages, each also a TensorFlow Datasets builder."""
 
 import importlib
+from typing import Any
 
 import tensorflow_datasets as tfds
 
@@ -15,7 +16,7 @@ __all__ = ["EMBEDDED", "read_embedded", "register_builder"]
 def read_embedded(name: str) -> Source:
     """Return an embedded data set, straight from the arrays of its package."""
     register_builder(name)
-    builder = tfds.builder_cls(name)
+    builder: Any = tfds.builder_cls(name)  # an EmbeddedBuilder
     splits = {part: ArraySplit(x, y.astype("int32")) for part, (x, y) in builder.arrays().items()}
     return Source(f"{name}/{builder.VERSION}", tuple(builder.class_names), **splits)
 

@@ -1,20 +1,19 @@
-"""What training sees in place of the samples: which layers, in which order, and only there."""
+"""The transform of training batches: which layers, in which order, and only there."""
 
 import numpy as np
 import pytest
 
 from occam import zoo
 from occam.zoo.augmentation import CutMix, LabelSmoothing, Mix, MixUp, Pipeline
-from occam.zoo.training import engine
-from occam.zoo.training.samples import samples
+from occam.zoo.training import engine, train_transform
 
 
 def kinds(digits, **fields):
-    layers = samples(digits, zoo.Regularization(**fields)).layers
+    layers = train_transform(digits, zoo.Regularization(**fields)).layers
     return [type(layer) for layer in layers]
 
 
-def test_the_layers_are_those_that_are_on_in_the_order_of_the_equation(digits):
+def test_the_layers_follow_the_equation(digits):
     assert kinds(digits, l2=1e-3, dropout=0.5) == []
     assert kinds(digits, mixup=0.2) == [MixUp]
     assert kinds(digits, cutmix=1.0) == [CutMix]
@@ -22,15 +21,15 @@ def test_the_layers_are_those_that_are_on_in_the_order_of_the_equation(digits):
     assert kinds(digits, **everything) == [Pipeline, Mix, LabelSmoothing]
 
 
-def test_strengths_arrive(digits):
+def test_the_layers_have_the_strengths(digits):
     fields = {"mixup": 0.3, "cutmix": 0.7, "label_smoothing": 0.2}
-    mix, smoothing = samples(digits, zoo.Regularization(**fields)).layers
+    mix, smoothing = train_transform(digits, zoo.Regularization(**fields)).layers
     assert (mix.mixup_alpha, mix.cutmix_alpha, smoothing.epsilon) == (0.3, 0.7, 0.2)
 
 
 def test_augmented_images_stay_in_the_range_of_the_data(digits):
     assert digits.value_range == (0, 16)
-    layer = samples(digits, zoo.Regularization(augmentation="strong"))
+    layer = train_transform(digits, zoo.Regularization(augmentation="strong"))
     x = np.concatenate([x for x, _ in digits.validation.as_numpy_iterator()])
     augmented = np.asarray(layer(x, training=True))
     assert not np.array_equal(augmented, x)
@@ -39,17 +38,17 @@ def test_augmented_images_stay_in_the_range_of_the_data(digits):
     assert augmented.max() <= np.max(high) + 1e-5
 
 
-def test_cutmix_of_a_table_is_refused_before_anything_is_done(data_dir, tmp_path):
+def test_cutmix_of_a_table_is_an_error_before_training(data_dir, tmp_path):
     table = zoo.load_data("breast_cancer", data_dir=data_dir)
     model = zoo.create_model(
         "mlp", input_shape=(30,), num_classes=2, regularization=zoo.Regularization(cutmix=1.0)
     )
-    with pytest.raises(ValueError, match=r"cutmix needs series or images.*use mixup. .*cutmix=1"):
+    with pytest.raises(ValueError, match=r"`cutmix` needs series or images.*use mixup. .*cutmix=1"):
         zoo.train(model, table, log_dir=tmp_path / "run", verbose=0)
     assert not (tmp_path / "run").exists()
 
 
-def test_training_gets_changed_batches_that_depend_on_seed_and_epoch_only(digits):
+def test_training_batches_depend_on_seed_and_epoch_only(digits):
     def batches(seed=0, first_epoch=0, count=1, **fields):
         regularization = zoo.Regularization(**fields)
         stream = engine.training_batches(digits, regularization, seed=seed, first_epoch=first_epoch)
@@ -69,7 +68,7 @@ def test_training_gets_changed_batches_that_depend_on_seed_and_epoch_only(digits
     assert not np.array_equal(batches(seed=1, **fields)[0][0], x)
 
 
-def test_everything_at_once_trains_and_repeats(digits):
+def test_training_with_every_field_is_reproducible(digits):
     def history():
         strengths = zoo.Regularization.strengths()
         training = zoo.Regularization.names("training")

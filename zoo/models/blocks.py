@@ -1,33 +1,100 @@
-"""Tokens of a transformer: from patches of an image or from the features of a table."""
+"""Building blocks that several architectures share."""
 
+import math
 from typing import Any
 
 import keras
 from keras import ops
 
-__all__ = ["ClassToken", "FeatureTokenizer", "PositionEmbedding", "patches"]
+from .wiring import Wiring
 
 
-def patches(x: Any, size: int, what: str) -> tuple[int, int]:
-    """How many patches of `size` by `size` pixels an image has, in height and width.
+def self_attention(x: Any, heads: int, wiring: Wiring) -> Any:
+    """Apply multi-head self-attention with dropout of the attention weights.
 
-    Raises:
-        ValueError: they do not fill the image.
+        y = [softmax(Q K^T / sqrt(d)) V for each head] W_O,    Q, K, V = x W_Q, x W_K, x W_V
+
+    The four kernels belong to dense layers, so penalties on units and their weights (group lasso,
+    max-norm, dropped connections) apply to them. `keras.layers.MultiHeadAttention` splits the units
+    of a kernel over two axes.
+
+    Args:
+        x: Tokens, `(batch, tokens, width)`.
+        heads: The number of heads, a divisor of the width.
+        wiring: The wiring of the model.
+
+    Reference: Vaswani et al., Attention Is All You Need, 2017, https://arxiv.org/abs/1706.03762
     """
+    _, tokens, width = x.shape
+    if width % heads:
+        raise ValueError(f"`heads` must divide the width {width}. Received: heads={heads}")
+
+    def split(x):  # (batch, tokens, width) to (batch, heads, tokens, width / heads)
+        parts = keras.layers.Reshape((tokens, heads, width // heads))(x)
+        return ops.transpose(parts, (0, 2, 1, 3))
+
+    query, key, value = (split(wiring.dense(x, width, init="glorot")) for _ in range(3))
+    scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) / math.sqrt(width // heads)
+    weights = wiring.dropout(keras.layers.Softmax()(scores))
+    mixed = ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
+    return wiring.dense(keras.layers.Reshape((tokens, width))(mixed), width, init="glorot")
+
+
+def num_patches(x: Any, size: int, name: str) -> tuple[int, int]:
+    """Return how many patches of `size` by `size` pixels fill an image, in height and width."""
     height, width = x.shape[1:3]
     if height % size or width % size:
         raise ValueError(
-            f"Model {what!r} takes images whose height and width are multiples of patch_size. "
+            f"Model {name!r} needs images whose height and width are multiples of `patch_size`. "
             f"Received: {height} x {width} pixels, patch_size={size}"
         )
     return height // size, width // size
+
+
+@keras.saving.register_keras_serializable(package="occam")
+class LayerScale(keras.layers.Layer):
+    """Multiplies each channel by a learned factor, so that a residual branch starts small.
+
+        y = gamma * x
+
+    Args:
+        initial: The initial value of the factors.
+
+    Shapes: `(..., channels)`, unchanged.
+
+    Example:
+
+    >>> float(LayerScale(0.5)(keras.ops.ones((1, 1)))[0, 0])
+    0.5
+
+    Reference: Touvron et al., Going Deeper with Image Transformers, 2021,
+    https://arxiv.org/abs/2103.17239
+    """
+
+    def __init__(self, initial=1e-6, **kwargs):
+        super().__init__(**kwargs)
+        self.initial = initial
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        initializer = keras.initializers.Constant(self.initial)
+        self.gamma = self.add_weight(name="gamma", shape=input_shape[-1:], initializer=initializer)
+
+    def call(self, inputs):
+        return inputs * self.gamma
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "initial": self.initial}
 
 
 class _Embedding(keras.layers.Layer):
     """A layer with one weight, drawn from a normal distribution of standard deviation 0.02.
 
     Args:
-        seed: of the draw.
+        seed: The seed of the draw.
     """
 
     def __init__(self, seed=None, **kwargs):
@@ -35,7 +102,7 @@ class _Embedding(keras.layers.Layer):
         self.seed = seed
 
     def add_embedding(self, name: str, shape: tuple[int, ...]) -> Any:
-        """The weight; its name keeps it from decaying (`zoo.optimizers.AdamW`)."""
+        """Add the weight; its name excludes it from weight decay (`zoo.optimizers.AdamW`)."""
         initializer = keras.initializers.TruncatedNormal(stddev=0.02, seed=self.seed)
         return self.add_weight(name=f"{name}_embedding", shape=shape, initializer=initializer)
 
@@ -45,7 +112,7 @@ class _Embedding(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="occam")
 class ClassToken(_Embedding):
-    """Puts one learned token before the others.
+    """Puts a learned token before the others.
 
     Shapes: `(batch, tokens, width)` to `(batch, tokens + 1, width)`.
 
@@ -70,7 +137,7 @@ class ClassToken(_Embedding):
 
 @keras.saving.register_keras_serializable(package="occam")
 class PositionEmbedding(_Embedding):
-    """Adds a learned vector to each token, by its place.
+    """Adds a learned vector to each token, by its position.
 
     Shapes: `(batch, tokens, width)`, unchanged.
 
@@ -93,13 +160,13 @@ class PositionEmbedding(_Embedding):
 
 @keras.saving.register_keras_serializable(package="occam")
 class FeatureTokenizer(keras.layers.Layer):
-    """Makes a token of each feature of a table.
+    """Turns each feature of a table into a token.
 
         t_j = x_j * w_j + b_j
 
     Args:
-        width: of a token.
-        seed: of the weights' draw.
+        width: The width of a token.
+        seed: The seed of the weights.
 
     Shapes: `(batch, features)` to `(batch, features, width)`.
 
