@@ -17,7 +17,7 @@ from ..regularization import Regularization
 from .applications import APPLICATIONS, application
 from .architecture import TIERS, Architecture
 from .blueprint import Blueprint
-from .names import numbered_anew
+from .names import fresh_layer_names
 
 __all__ = [
     "create_model",
@@ -234,7 +234,7 @@ def create_model(
         options={**architecture.options, **options},
         weights=weights,
     )
-    with numbered_anew():
+    with fresh_layer_names():
         return architecture.create(blueprint)
 
 
