@@ -2,7 +2,7 @@ import keras
 import pytest
 
 from occam.zoo.surgery.parts import Part
-from occam.zoo.surgery.patterns import check_pattern, matches_layer, matches_part, matches_slot
+from occam.zoo.surgery.rules import check_pattern, matches_layer, matches_part, matches_slot
 
 DENSE = keras.layers.Dense(2, name="fc1")
 
@@ -49,5 +49,5 @@ def test_weights():
 
 
 def test_no_pattern():
-    with pytest.raises(TypeError, match=r"skip: expected a pattern .* Received: 1"):
+    with pytest.raises(TypeError, match=r"`skip` must have patterns .* Received: 1"):
         check_pattern("skip", 1)

@@ -169,10 +169,10 @@ def test_keras_penalties_become_live_ones(models):
 @pytest.mark.parametrize(
     ("rules", "error", "message"),
     [
-        ([L2()], TypeError, "rules must map patterns of layers"),
-        ({3: L2()}, TypeError, "rules: expected a pattern of names.*Received: 3"),
-        ({"": L2()}, TypeError, "rules: expected a pattern of names.*Received: ''"),
-        ({L2: L2()}, TypeError, "or a class of layers. Received: <class"),
+        ([L2()], TypeError, "`rules` must be a mapping of patterns"),
+        ({3: L2()}, TypeError, "`rules` must have patterns of names.*Received: 3"),
+        ({"": L2()}, TypeError, "`rules` must have patterns of names.*Received: ''"),
+        ({L2: L2()}, TypeError, "or classes of layers. Received: <class"),
         (
             {"hiden": L2()},
             ValueError,
@@ -180,26 +180,34 @@ def test_keras_penalties_become_live_ones(models):
         ),
         ({"hiden": None}, ValueError, "matches no layer"),
         ({layers.Conv2D: L2()}, ValueError, r"rules\['Conv2D'\] matches no layer"),
-        ({"hidden": 0.1}, ValueError, r"rules\['hidden'\]: expected a regularizer.*Received: 0.1"),
+        ({"hidden": 0.1}, ValueError, r"`rules\['hidden'\]` must be a regularizer.*Received: 0.1"),
         (
             {"hidden": lambda w: 0.0},
             ValueError,
             "that Keras can save and load.*Received: <function",
         ),
-        ({"hidden": {}}, ValueError, "an empty dictionary asks for nothing"),
+        ({"hidden": {}}, ValueError, "is empty and asks for nothing"),
         ({"hidden": {"drop": 0.1}}, ValueError, r'"dropout".*Received: 0.1'),
         (
             {"hidden": {"dropout": -0.1}},
             ValueError,
-            "dropout must be a number >= 0. Received: -0.1",
+            r"`rules\['hidden'\]\['dropout'\]` must be a number in \[0, inf\). Received: .*-0.1",
         ),
-        ({"hidden": {"constraint": 3}}, ValueError, "constraint must be one of Keras. Received: 3"),
+        (
+            {"hidden": {"constraint": 3}},
+            ValueError,
+            r"\['constraint'\]` must be one of Keras. Received: 3",
+        ),
         (
             {"hidden": {"recurrent": L2()}},
             ValueError,
             r"rules\['hidden'\]\['recurrent'\] changes nothing.*have the weights bias, kernel;",
         ),
-        ({"logits": {"dropout": 0.1}}, ValueError, "logits dropout: .*: its output is the model's"),
+        (
+            {"logits": {"dropout": 0.1}},
+            ValueError,
+            "logits dropout: .*: it is the model's output, which is never dropped; name other",
+        ),
         (
             {"hidden": {"spatial_dropout": 0.1}},
             ValueError,
