@@ -9,9 +9,9 @@ import pytest
 
 from occam import zoo
 from occam.callbacks import weight_penalty
+from occam.core.model_graph import ModelGraph
 from occam.zoo.models import get_architecture
 from occam.zoo.models.card import COUNTS, count_params
-from occam.core.model_graph import ModelGraph
 from occam.zoo.surgery.places import residual_sums
 
 SHAPE = (32, 32, 3)

@@ -4,8 +4,8 @@ import keras
 import pytest
 from keras import layers, ops
 
-from occam.zoo.layers import StochasticDepth
 from occam.core.model_graph import ModelGraph
+from occam.zoo.layers import StochasticDepth
 from occam.zoo.surgery.places import residual_sums
 
 
