@@ -1,9 +1,7 @@
 """Other formats of an export, besides the SavedModel and judged by the same gates."""
 
-from .choice import choose_formats
-from .convert import check_formats, convert
+from .conversion import check_formats, convert, judge
 from .format import Format
-from .judge import judge
 from .litert import LiteRT
 from .onnx import ONNX
 from .openvino import OpenVINO
@@ -15,7 +13,6 @@ __all__ = [
     "LiteRT",
     "OpenVINO",
     "check_formats",
-    "choose_formats",
     "convert",
     "judge",
     "open_format",

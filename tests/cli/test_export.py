@@ -7,7 +7,7 @@ import pytest
 from occam import exports, zoo
 from occam.cli.export import Export
 from occam.exports import LiteRT, signatures
-from occam.exports.formats import choose_formats
+from occam.exports.choice import choose_formats
 
 FLAGS = {"run_directory": Path("run"), "directory": Path("exports")}
 
@@ -35,7 +35,7 @@ def test_each_format_can_be_asked_for():
     names = set(typing.get_args(choices))
     chosen = choose_formats([*names - {"litert_int8"}, LiteRT("int8", calibration={})])
     assert {format.name for format in chosen} == names
-    with pytest.raises(ValueError, match="Expected formats among") as error:
+    with pytest.raises(ValueError, match="`formats` must be one of") as error:
         choose_formats("none")
     assert all(f"'{name}'" in str(error.value) for name in names - {"litert_int8"})
 
@@ -68,18 +68,18 @@ def test_without_data_nothing_is_judged_by_it(monkeypatch):
     asked = {}
     monkeypatch.setattr(zoo.Run, "load", lambda directory: run)
     monkeypatch.setattr(exports, "export", lambda *_, **arguments: asked.update(arguments))
-    Export(**FLAGS, formats=("onnx",), unjudged=True).run()
+    Export(**FLAGS, formats=("onnx",), skip_data=True).run()
     assert asked["formats"] == ["onnx"]
     assert asked["checks"].data is None
 
 
 def test_a_label_is_checked_before_anything_is_done():
-    with pytest.raises(ValueError, match=r"label must be letters.* Received: label='1st'"):
+    with pytest.raises(ValueError, match=r"`label` must be letters.* Received: label='1st'"):
         Export(**FLAGS, promote="1st").run()
 
 
 @pytest.mark.parametrize("flags", [{"temperature": "fit"}, {"formats": ("litert_int8",)}])
-def test_what_needs_data_is_not_unjudged(monkeypatch, flags):
+def test_some_flags_need_the_data(monkeypatch, flags):
     run = SimpleNamespace(
         config={"data": {"class_names": ["a", "b"]}},
         load_model=dict,
@@ -87,5 +87,5 @@ def test_what_needs_data_is_not_unjudged(monkeypatch, flags):
         card=dict,
     )
     monkeypatch.setattr(zoo.Run, "load", lambda directory: run)
-    with pytest.raises(ValueError, match=r"Expected data to .* Received: --unjudged"):
-        Export(**FLAGS, unjudged=True, **flags).run()
+    with pytest.raises(ValueError, match=r"needs data\. Received: --skip-data"):
+        Export(**FLAGS, skip_data=True, **flags).run()

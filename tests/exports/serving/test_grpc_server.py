@@ -1,4 +1,4 @@
-"""gRPC, asked with the stubs of tensorflow-serving-api, as TensorFlow Serving's clients do."""
+"""gRPC requests with the stubs of tensorflow-serving-api."""
 
 import logging
 import threading
@@ -17,7 +17,7 @@ from tensorflow_serving.apis import (
 )
 
 from occam.exports.serving import Server
-from occam.exports.serving.version import Version
+from occam.exports.serving.repository import ServedVersion
 
 from .conftest import serving
 
@@ -63,7 +63,7 @@ def test_predict(channel):
         assert response.model_spec.signature_name == "serving_default"
 
 
-def test_no_rows_get_no_answers(channel):
+def test_an_empty_batch_gets_an_empty_answer(channel):
     response = predict(channel, predict_request(x=np.zeros(0, "float32")))
     answer = tf.make_ndarray(response.outputs["y"])
     assert (answer.dtype, answer.shape) == (np.float32, (0,))
@@ -86,20 +86,20 @@ def test_no_rows_get_no_answers(channel):
 def test_strings_and_an_output_filter(channel):
     request = predict_request(
         "named",
-        tag=[b"a\xff"],
+        tag=["ä".encode()],
         signal=np.ones((1, 5), "int32"),
         sensor=np.ones((1, 2, 2), "int64"),
     )
     response = predict(channel, request)
     assert sorted(response.outputs) == ["joined", "raw_bytes", "sum"]
-    assert tf.make_ndarray(response.outputs["joined"]).tolist() == [b"a\xffa\xff"]
+    assert tf.make_ndarray(response.outputs["joined"]).tolist() == ["ää".encode()]
     request.output_filter.append("sum")
     assert list(predict(channel, request).outputs) == ["sum"]
     request.output_filter.append("no")
     refused(channel, request, grpc.StatusCode.INVALID_ARGUMENT, "Received: ['no']")
 
 
-def test_what_is_wrong_is_said(channel):
+def test_invalid_requests_get_a_code_and_a_message(channel):
     invalid, missing = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
     x = np.float32([1])
     refused(channel, predict_request(model="m", x=x), missing, "for request: Latest(m)")
@@ -118,7 +118,7 @@ def test_what_is_wrong_is_said(channel):
     refused(channel, label, invalid, "Unrecognized servable version label: stable")
 
 
-def test_a_small_message_cannot_stand_for_a_large_tensor(channel):
+def test_small_message_for_a_huge_tensor_is_refused(channel):
     request = predict_request(x=np.float32([1]))
     for size, message in (10**12, "expected at most 10000 bytes"), (-5, "expected the shape"):
         request.inputs["x"].tensor_shape.dim[0].size = size
@@ -127,7 +127,7 @@ def test_a_small_message_cannot_stand_for_a_large_tensor(channel):
     refused(channel, large, grpc.StatusCode.RESOURCE_EXHAUSTED, "larger than max")
 
 
-def test_garbage_is_an_invalid_argument_and_leaves_no_traceback(channel, caplog):
+def test_malformed_message_is_an_invalid_argument_without_a_traceback(channel, caplog):
     for service in ("PredictionService/Predict", "ModelService/GetModelStatus"):
         with pytest.raises(grpc.RpcError) as caught:
             channel.unary_unary(f"/tensorflow.serving.{service}")(b"\xff\xff", timeout=60)
@@ -136,16 +136,16 @@ def test_garbage_is_an_invalid_argument_and_leaves_no_traceback(channel, caplog)
     assert [record for record in caplog.records if record.levelno > logging.INFO] == []
 
 
-def test_a_client_that_cancels_leaves_no_traceback(channel, monkeypatch, caplog):
+def test_cancelled_request_leaves_no_traceback(channel, monkeypatch, caplog):
     gate, waiting = threading.Event(), threading.Event()
-    run = Version.run
+    answer = ServedVersion.answer
 
     def gated(*args):
         waiting.set()
         gate.wait(60)
-        return run(*args)
+        return answer(*args)
 
-    monkeypatch.setattr(Version, "run", gated)
+    monkeypatch.setattr(ServedVersion, "answer", gated)
     stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
     calls = [stub.Predict.future(predict_request(x=np.float32([1])), timeout=60) for _ in range(3)]
     assert waiting.wait(60)
@@ -174,7 +174,7 @@ def test_metadata_status_and_health(channel):
     assert health.status == health_pb2.HealthCheckResponse.SERVING
 
 
-def test_a_port_that_is_taken(half_plus_three):
+def test_taken_port_is_refused(half_plus_three):
     with (
         serving(half_plus_three, grpc_port=0) as first,
         pytest.raises(OSError, match="Expected a free address"),

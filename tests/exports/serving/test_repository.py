@@ -1,4 +1,4 @@
-"""Which versions are served, as the directory changes."""
+"""The served versions, as the directory changes."""
 
 import json
 import shutil
@@ -6,14 +6,14 @@ import shutil
 import numpy as np
 import pytest
 import requests
-import tensorflow as tf
 
 from occam.exports.serving import Repository
-from occam.exports.serving.errors import RequestError
-from occam.exports.serving.version import Version
+from occam.exports.serving.request import RequestError, Target
 from occam.exports.warmup import write_warmup
 
-from .conftest import Model
+from .conftest import Model, serving
+
+MODEL = Target("m")
 
 
 @pytest.fixture(scope="module")
@@ -48,36 +48,19 @@ def states(repository):
 
 
 def answer(version):
-    (y,) = version.run("serving_default", {"x": np.zeros(1, "float32")})["y"]
+    (y,) = version.answer("serving_default", {"x": np.zeros(1, "float32")})["y"]
     return y
 
 
-def test_no_rows_are_answered_without_the_graph(tmp_path):
-    def positive(x):
-        with tf.control_dependencies([tf.debugging.assert_positive(tf.shape(x)[0])]):
-            return {"y": tf.cast(x, tf.int32), "t": tf.strings.as_string(x[:, 0])}
-
-    module = tf.Module()
-    spec = tf.TensorSpec((None, 2), tf.float32, "x")
-    function = tf.function(positive, input_signature=[spec])
-    tf.saved_model.save(module, str(tmp_path / "1"), {"serving_default": function})
-    served = Version(tmp_path / "1", 1)
-    answer = served.run("serving_default", {"x": np.zeros((0, 2), "float32")})
-    assert {name: (a.dtype, a.shape) for name, a in answer.items()} == {
-        "t": (np.dtype(object), (0,)),
-        "y": (np.dtype("int32"), (0, 2)),
-    }
-
-
-def test_the_newest_version_and_the_labeled_ones_are_served(saved, directory):
+def test_newest_and_labeled_versions_are_served(saved, directory):
     repository = Repository(directory, "m", blessed=False)
     repository.refresh()
     with pytest.raises(RequestError, match=r"not found for request: Latest\(m\)"):
-        repository.get()
+        repository.get(MODEL)
     publish(saved, directory, 1)
     repository.refresh()
-    assert answer(repository.get()) == 1
-    held = repository.get()
+    assert answer(repository.get(MODEL)) == 1
+    held = repository.get(MODEL)
     publish(saved, directory, 2)
     repository.refresh()
     assert repository.versions == [2]
@@ -86,19 +69,19 @@ def test_the_newest_version_and_the_labeled_ones_are_served(saved, directory):
     label(directory, stable=1, canary=2)
     repository.refresh()
     assert repository.versions == [1, 2]
-    assert answer(repository.get(label="stable")) == 1
-    assert answer(repository.get(version=1)) == 1
-    assert [status.version for status in repository.statuses(label="stable")] == [1]
+    assert answer(repository.get(Target("m", label="stable"))) == 1
+    assert answer(repository.get(Target("m", 1))) == 1
+    assert [status.version for status in repository.statuses(Target("m", label="stable"))] == [1]
     label(directory, stable=2)
     repository.refresh()
     assert repository.versions == [2]
     with pytest.raises(RequestError, match="label: canary"):
-        repository.get(label="canary")
+        repository.get(Target("m", label="canary"))
     with pytest.raises(RequestError, match=r"Specific\(m, 1\)"):
-        repository.get(version=1)
+        repository.get(Target("m", 1))
 
 
-def test_a_version_that_goes_hands_over_to_the_one_before(saved, directory):
+def test_removed_version_hands_over_to_the_previous_one(saved, directory):
     repository = Repository(directory, "m", blessed=False)
     publish(saved, directory, 1)
     publish(saved, directory, 2)
@@ -106,16 +89,16 @@ def test_a_version_that_goes_hands_over_to_the_one_before(saved, directory):
     assert repository.versions == [2]
     shutil.rmtree(directory / "2")
     repository.refresh()
-    assert answer(repository.get()) == 1
+    assert answer(repository.get(MODEL)) == 1
     publish(saved, directory, 3, version=1 + 1)
     repository.refresh()
-    assert answer(repository.get()) == 3, "the number is the same, the files are not"
+    assert answer(repository.get(MODEL)) == 3, "the number is the same, the files are not"
     shutil.rmtree(directory)
     repository.refresh()
-    assert answer(repository.get()) == 3, "nothing to replace it with"
+    assert answer(repository.get(MODEL)) == 3, "nothing to replace it with"
 
 
-def test_what_cannot_be_served_leaves_the_version_before(saved, directory, caplog):
+def test_previous_version_stays_if_the_new_one_fails_to_load(saved, directory, caplog):
     publish(saved, directory, 1)
     publish(saved, directory, 2)
     (directory / "2" / "saved_model.pb").write_bytes(b"\xff")
@@ -127,7 +110,7 @@ def test_what_cannot_be_served_leaves_the_version_before(saved, directory, caplo
         (directory / name).mkdir(exist_ok=True)
     repository = Repository(directory, "m", blessed=False)
     repository.refresh()
-    assert answer(repository.get()) == 1
+    assert answer(repository.get(MODEL)) == 1
     assert states(repository) == {5: "END", 4: "END", 3: "END", 2: "END", 1: "AVAILABLE"}
     errors = {status.version: status.error for status in repository.seen()}
     assert "Received: the link 3/variables/link" in errors[3]
@@ -137,10 +120,10 @@ def test_what_cannot_be_served_leaves_the_version_before(saved, directory, caplo
     assert caplog.records == [], "nothing is tried again"
     shutil.copytree(saved / "2", directory / "5", dirs_exist_ok=True)
     repository.refresh()
-    assert answer(repository.get()) == 2, "it is complete now"
+    assert answer(repository.get(MODEL)) == 2, "it is complete now"
 
 
-def test_a_version_that_cannot_answer_its_warmup_requests_is_not_served(saved, directory):
+def test_version_that_fails_its_warmup_is_not_served(saved, directory):
     good = ("serving_default", {"x": np.zeros(1, "float32")})
     for offset, tag in ((1, b"no"), (2, b"four")):
         publish(saved, directory, offset)
@@ -149,13 +132,13 @@ def test_a_version_that_cannot_answer_its_warmup_requests_is_not_served(saved, d
     (directory / "1").rename(directory / "3")
     repository = Repository(directory, "m", blessed=False)
     repository.refresh()
-    assert answer(repository.get()) == 2
+    assert answer(repository.get(MODEL)) == 2
     refused, served = repository.seen()
     assert (refused.version, served.version) == (3, 2)
-    assert "warmup requests that are answered. Received: number 2, InvalidArg" in refused.error
+    assert "Warmup request 2 fails: InvalidArg" in refused.error
 
 
-def test_a_version_needs_its_blessing(saved, directory):
+def test_version_without_a_blessing_is_not_served(saved, directory):
     publish(saved, directory, 1)
     (directory / "1" / "blessing.json").unlink()
     publish(saved, directory, 2)  # of which the blessing is empty
@@ -168,34 +151,32 @@ def test_a_version_needs_its_blessing(saved, directory):
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"stable": "1"}', '{"stable": true}', "\xff"])
-def test_labels_that_are_none_leave_those_before(saved, directory, text, caplog):
+def test_invalid_labels_file_keeps_the_previous_labels(saved, directory, text, caplog):
     publish(saved, directory, 1)
     label(directory, stable=1)
     repository = Repository(directory, "m", blessed=False)
     repository.refresh()
     (directory / "labels.json").write_text(text, "latin-1")
     repository.refresh()
-    assert repository.get(label="stable") is repository.get()
+    assert repository.get(Target("m", label="stable")) is repository.get(MODEL)
     assert "the labels stay as they were: Expected " in caplog.text
 
 
-def test_a_label_of_a_version_that_is_not_there(saved, directory):
+def test_label_of_a_missing_version_is_not_found(saved, directory):
     publish(saved, directory, 1)
     label(directory, stable=7)
     repository = Repository(directory, "m", blessed=False)
     repository.refresh()
     with pytest.raises(RequestError, match=r"Specific\(m, 7\)"):
-        repository.get(label="stable")
+        repository.get(Target("m", label="stable"))
 
 
-def test_the_directory_must_be_there(tmp_path):
+def test_missing_directory_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere, not found"):
         Repository(tmp_path / "nowhere", "m")
 
 
 def test_labels_over_http(saved, directory):
-    from .conftest import serving
-
     publish(saved, directory, 1)
     publish(saved, directory, 2)
     label(directory, stable=1)
