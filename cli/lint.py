@@ -37,7 +37,7 @@ class Lint(Command):
     """File of the model."""
 
     format: Literal["text", "json"] = "text"
-    """json prints a list of objects with code, path, why and mend."""
+    """json prints a list of objects with code, path, why and fix."""
 
     ignore: Annotated[
         tuple[str, ...],
@@ -126,13 +126,13 @@ def _text(findings: "list[Finding]") -> str:
     """Each kind of finding once, with the first layers that it is about."""
     paths: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for finding in findings:
-        paths[finding.code, finding.why, finding.mend].append(finding.path)
+        paths[finding.code, finding.why, finding.fix].append(finding.path)
     parts = [_part(*key, where) for key, where in paths.items()]
     number = {0: "no findings", 1: "1 finding"}.get(len(findings), f"{len(findings)} findings")
     return "\n".join([*parts, number])
 
 
-def _part(code: str, why: str, mend: str, where: list[str]) -> str:
+def _part(code: str, why: str, fix: str, where: list[str]) -> str:
     lines = [
         textwrap.fill(
             text,
@@ -142,7 +142,7 @@ def _part(code: str, why: str, mend: str, where: list[str]) -> str:
             break_long_words=False,
             break_on_hyphens=False,
         )
-        for indent, text in ((f"{code}  ", _names(where)), ("  why:  ", why), ("  mend: ", mend))
+        for indent, text in ((f"{code}  ", _names(where)), ("  why:  ", why), ("  fix: ", fix))
     ]
     return "\n".join([*lines, ""])
 

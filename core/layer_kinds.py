@@ -147,7 +147,8 @@ def is_normalization(layer: Any) -> bool:
     """
     if (kind := kind_of(layer)) is not None:
         return kind is Kind.NORMALIZATION
-    return "Norm" in type(layer).__name__ and all(len(w.shape) < 2 for w in layer.weights)
+    weights = getattr(layer, "weights", ())
+    return "Norm" in type(layer).__name__ and all(len(w.shape) < 2 for w in weights)
 
 
 def mixes_batch(layer: Any) -> bool:

@@ -101,6 +101,17 @@ def test_makers_are_found_through_inner_models(model):
     assert makers(graph, graph.inputs[0]) == []
 
 
+def test_an_inner_model_may_hand_on_its_inputs():
+    first, second = keras.Input((4,)), keras.Input((4,))
+    swap = keras.Model([first, second], [second, first], name="swap")
+    a, b = keras.Input((4,)), keras.Input((4,))
+    given = [layers.Dense(4, name="a")(a), layers.Dense(4, name="b")(b)]
+    for outputs, expected in ((swap(given), ["b", "a"]), (swap(swap(given)), ["b", "a", "b", "a"])):
+        graph = ModelGraph(keras.Model([a, b], outputs))
+        makers = [c.path for t in graph.outputs for _, c in graph.makers_through_models(t)]
+        assert sorted(makers) == sorted(expected)
+
+
 def test_outputs_are_followed_into_inner_models():
     inputs = keras.Input((4,))
     inner = keras.Sequential([keras.Input((4,)), layers.Dense(3)], name="inner")

@@ -1,7 +1,6 @@
 """`lint`: rules for what goes wrong with regularization, and the findings that they make."""
 
-from .finding import Finding
 from .lint import lint
-from .rule import RULES, Rule
+from .rule import RULES, Finding, Rule
 
 __all__ = ["RULES", "Finding", "Rule", "lint"]

@@ -1,38 +1,30 @@
-"""The argument `training`: who gets it, and who gets another than was meant."""
+"""OCC3: the argument `training`, where it does not arrive or has another value than meant."""
 
+import dis
 from collections.abc import Iterator
 from typing import Any
 
 import keras
 
-from .kinds import (
-    is_foreign,
-    reads_training,
-    responds_to_training,
-    seed_generators,
-    training_default,
-)
-from .rule import Found, rule
-from .training import Training
-from .view import View
-
-__all__ = []
+from ...core.layer_kinds import drop_rates, seed_generators
+from .rule import Found, Training, rule
+from .view import View, is_user_defined
 
 
 @rule("OCC301", "a model's call without `training` around dropout or BatchNorm")
 def call_without_training(view: View, training: Training) -> Iterator[Found]:
-    """A subclassed model that `fit` cannot tell that it is training.
+    """A subclassed model to which `fit` cannot say that it is training.
 
     Keras' training step passes `training=True` only to a model whose `call` takes it. Layers within
-    need no such argument: Keras hands the value on to what they hold. But on JAX it does not hand
-    it on from the outermost model, whose `call` has to do it.
+    need no such argument: Keras hands the value on to what they hold. On JAX it does not hand it on
+    from the outermost model, whose `call` has to do it.
     """
     model = view.model
-    if is_foreign(model, "train_step") or not is_foreign(model, "call"):
+    if is_user_defined(model, "train_step") or not is_user_defined(model, "call"):
         return
     takes = "training" in model._call_signature.parameters
     on_jax = keras.backend.backend() == "jax"
-    if takes and (not on_jax or reads_training(model)):
+    if takes and (not on_jax or _reads_training(model)):
         return
     responding = [p.path for p in view.places if responds_to_training(p.layer)]
     if responding:
@@ -49,12 +41,11 @@ def call_without_training(view: View, training: Training) -> Iterator[Found]:
 def explicit_training(view: View, training: Training) -> Iterator[Found]:
     """`layer(x, training=...)` in a functional model.
 
-    Keras records the default of a layer's `call` as if it had been given; what is equal to it
-    cannot be told from it, and is not looked at.
+    Keras records the default of a layer's `call` as if it had been given. A value equal to the
+    default cannot be told from it, and is not looked at.
     """
-    for call in view.graph.calls():
-        given = call.arguments.get("training")
-        layer = call.layer
+    for call in view.calls():
+        given, layer = call.keywords.get("training"), call.operation
         if not isinstance(given, bool) or not isinstance(layer, keras.layers.Layer):
             continue
         if given is training_default(layer):
@@ -82,12 +73,13 @@ def training_by_default(view: View, training: Training) -> Iterator[Found]:
     """A layer that trains unless it is told not to (needs `for_export`).
 
     The augmentation layers of Keras, and those that resize, have `training=True` as the default of
-    their `call`; what runs after them takes it over.
+    their `call`, and hand it on to the layers after them.
     """
     if not training.for_export:
         return
     for n, place in enumerate(view.places):
-        if training_default(place.layer) is not True or _is_part_of_augmentation(place.parent):
+        within = place.parent is not None and training_default(place.parent.layer) is True
+        if training_default(place.layer) is not True or within:
             continue
         after = [p.path for p in view.places[n + 1 :] if responds_to_training(p.layer)]
         random = any(True for inner in view.within(place.layer) for _ in seed_generators(inner))
@@ -101,8 +93,35 @@ def training_by_default(view: View, training: Training) -> Iterator[Found]:
             )
 
 
-def _is_part_of_augmentation(place: Any) -> bool:
-    return place is not None and training_default(place.layer) is True
+def training_default(layer: Any) -> Any:
+    """Return the default of `training` in the layer's `call`, `None` without such an argument."""
+    parameter = layer._call_signature.parameters.get("training")
+    return None if parameter is None or parameter.default is parameter.empty else parameter.default
+
+
+def _reads_training(layer: Any) -> bool:
+    """Return whether the code of the layer's `call` uses the argument `training`."""
+    loads = (i for i in dis.get_instructions(type(layer).call) if i.opname.startswith("LOAD"))
+    names = (i.argval if isinstance(i.argval, tuple) else (i.argval,) for i in loads)
+    return any("training" in several for several in names)
+
+
+def responds_to_training(layer: Any) -> bool:
+    """Return whether a layer by itself computes something else in training.
+
+    A frozen BatchNorm does not. A user-defined layer does if its `call` has the argument
+    `training`.
+    """
+    if isinstance(layer, keras.layers.BatchNormalization):
+        return layer.trainable
+    if isinstance(layer, keras.layers.SpectralNormalization):
+        return True
+    if rates := drop_rates(layer):
+        return any(rates.values())
+    if any(True for _ in seed_generators(layer)):
+        return True
+    takes = "training" in layer._call_signature.parameters  # private in Keras 3.15
+    return takes and is_user_defined(layer, "call") and not isinstance(layer, keras.Model)
 
 
 def _list(paths: list[str], shown: int = 2) -> str:

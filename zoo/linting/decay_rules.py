@@ -1,29 +1,24 @@
-"""Weight decay in the optimizer: twice, or where it does no good."""
+"""OCC2: weight decay in the optimizer, twice or where it has no use."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import keras
 
-from .decay import decay_of
-from .kinds import is_normalization
-from .rule import Found, rule
-from .strengths import as_text, l2_strength
-from .training import Training
+from ...core.layer_kinds import is_normalization
+from ..optimizers import AdamW
+from .penalty_rules import as_text, l2_strength
+from .rule import Found, Training, rule
 from .view import View
-
-__all__ = []
 
 
 @rule("OCC201", "L2 together with decoupled decay")
 def l2_and_decay(view: View, training: Training) -> Iterator[Found]:
-    """Two kinds of shrinkage on one variable, of which no one knows the sum (needs `compiled`)."""
+    """Two kinds of shrinkage on one variable, with an unknown sum (needs `compiled`)."""
 
     def twice(variable: Any) -> Any:
-        decay = _decay(view, variable)
-        return (
-            decay and l2_strength(variable.regularizer) and (as_text(variable.regularizer), decay)
-        )
+        decay, penalty = _decay(view, variable), variable.regularizer
+        return decay and l2_strength(penalty) and (as_text(penalty), decay)
 
     for place, names, (penalty, decay) in view.variables(twice):
         yield (
@@ -41,7 +36,7 @@ def decay_on_normalization(view: View, training: Training) -> Iterator[Found]:
             yield (
                 place.path,
                 f"{_named(view)} decays {names} by {decay:g}, which pulls the outputs of the "
-                "normalization towards 0 and makes no weight simpler.",
+                "normalization towards 0 and has no regularizing effect.",
                 "Use occam.zoo.optimizers.AdamW, or exclude_from_weight_decay after each load.",
             )
 
@@ -57,3 +52,36 @@ def _named(view: View) -> str:
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         optimizer = optimizer.inner_optimizer
     return type(optimizer).__name__
+
+
+def decay_of(optimizer: Any, variable: Any) -> float:
+    """Return the decoupled weight decay of one variable, 0 if it has none.
+
+        W <- W - learning_rate * decay * W
+
+    Every optimizer of Keras does this to every variable, if it has a `weight_decay` and
+    `exclude_from_weight_decay` was not called; `occam.zoo.optimizers.AdamW` has a policy.
+
+    >>> kernel = keras.Variable([[1.0]], name="kernel")
+    >>> decay_of(keras.optimizers.SGD(weight_decay=0.1), kernel)
+    0.1
+    >>> decay_of(keras.optimizers.SGD(), kernel)
+    0.0
+    """
+    # `_optimizer_map`, `_should_use_adamw` and `_use_weight_decay` are private in Keras 3.15.
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return decay_of(optimizer.inner_optimizer, variable)
+    if isinstance(optimizer, keras.optimizers.MultiOptimizer):
+        return decay_of(optimizer._optimizer_map(variable), variable)
+    rate = optimizer.weight_decay
+    if isinstance(optimizer, keras.optimizers.Muon) and optimizer._should_use_adamw(variable):
+        rate = optimizer.adam_weight_decay
+    return float(rate) if rate and _decays(optimizer, variable) else 0.0
+
+
+def _decays(optimizer: Any, variable: Any) -> bool:
+    if isinstance(optimizer, AdamW):
+        return optimizer.decays(variable)
+    on_tensorflow = keras.backend.backend() == "tensorflow"
+    # Keras compares patterns with the name of the backend's variable.
+    return optimizer._use_weight_decay(variable.value if on_tensorflow else variable)

@@ -1,15 +1,13 @@
-"""Dropout and noise: at the wrong place, too much, or twice the same."""
+"""OCC4: dropout and noise at the wrong place, too much of it, or the same twice."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 
-from .kinds import drop_rates, drops, keeps_places, passes_on, random_kind, seed_generators
-from .rule import Found, rule
-from .training import Training
-from .view import Place, View
-
-__all__ = []
+from ...core.layer_kinds import Kind, drop_rates, kind_of, seed_generators
+from .rule import Found, Training, rule
+from .view import Place, View, drops_units, keeps_values, passes_on
 
 _MUCH = 0.8
 
@@ -21,7 +19,7 @@ def one_seed(view: View, training: Training) -> Iterator[Found]:
     The layers of this package mix a seed with their names, and draw differently.
     """
     seen: set[int] = set()  # a generator that two layers share gives each other numbers
-    first: dict[tuple[str, int], Place] = {}
+    first: dict[tuple[bool, int], Place] = {}
     for place in view.places:
         for generator in seed_generators(place.layer):
             seed = generator.get_config()["seed"]
@@ -29,7 +27,7 @@ def one_seed(view: View, training: Training) -> Iterator[Found]:
                 continue
             seen.add(id(generator))
             owner = _owner(place, seed)
-            other = first.setdefault((random_kind(place.layer), seed), owner)
+            other = first.setdefault((_draws_normal(place.layer), seed), owner)
             if other != owner:
                 yield (
                     owner.path,
@@ -45,6 +43,10 @@ def _owner(place: Place, seed: int) -> Place:
     return place
 
 
+def _draws_normal(layer: Any) -> bool:
+    return kind_of(layer) is Kind.NOISE or isinstance(layer, keras.layers.GaussianDropout)
+
+
 @rule("OCC402", "dropout directly before BatchNorm")
 def dropout_before_batch_norm(view: View, training: Training) -> Iterator[Found]:
     """Dropout raises the variance that BatchNorm learns in training, and not that at inference.
@@ -53,12 +55,12 @@ def dropout_before_batch_norm(view: View, training: Training) -> Iterator[Found]
     Understanding the Disharmony between Dropout and Batch Normalization by Variance Shift, 2019,
     https://arxiv.org/abs/1801.05134
     """
-    for call in view.graph.calls():
-        batch_norm = isinstance(call.layer, keras.layers.BatchNormalization)
-        if not batch_norm or not call.layer.trainable:
+    for call in view.calls():
+        batch_norm = isinstance(call.operation, keras.layers.BatchNormalization)
+        if not batch_norm or not call.operation.trainable:
             continue
-        for source in view.before(call, through=keeps_places):
-            if drops(source.layer):
+        for source in view.before(call, through=keeps_values):
+            if _drops(source.operation):
                 yield (
                     source.path,
                     "the BatchNorm behind it learns the variance of its inputs with units dropped, "
@@ -70,15 +72,19 @@ def dropout_before_batch_norm(view: View, training: Training) -> Iterator[Found]
 @rule("OCC403", "dropout after the last layer")
 def dropout_after_last_layer(view: View, training: Training) -> Iterator[Found]:
     """Dropout of the outputs, or of the logits before a softmax."""
-    for output in view.graph.outputs():
-        behind = view.before(output, passes_on) if passes_on(output.layer) else ()
+    for output, _ in view.outputs():
+        behind = view.before(output, passes_on) if passes_on(output.operation) else ()
         for call in (output, *behind):
-            if drops(call.layer):
+            if _drops(call.operation):
                 yield (
                     call.path,
                     "it drops the model's own outputs: the loss sees zeros in place of logits.",
                     "Put it before the last layer with weights.",
                 )
+
+
+def _drops(layer: Any) -> bool:
+    return drops_units(layer) and layer.rate > 0
 
 
 @rule("OCC404", f"a rate of {_MUCH} or more")

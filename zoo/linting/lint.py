@@ -1,23 +1,19 @@
-"""`lint`: what is wrong with the regularization of a Keras model."""
+"""`lint`: mistakes in the regularization of a Keras model."""
 
 from collections.abc import Iterable, Sequence
 
 import keras
 
+from ...core.checks import check_type
 from . import (  # noqa: F401  (they register their rules)
-    attribute_rules,
     call_rules,
     decay_rules,
     dropout_rules,
     penalty_rules,
     training_rules,
 )
-from .finding import Finding
-from .rule import RULES
-from .training import Targets, Training
+from .rule import RULES, Finding, Targets, Training
 from .view import View
-
-__all__ = ["lint"]
 
 
 def lint(
@@ -31,34 +27,33 @@ def lint(
     expect_zeros: bool = False,
     ignore: Sequence[str] = (),
 ) -> list[Finding]:
-    """Looks for mistakes in the regularization of any Keras model, and changes nothing.
+    """Look for mistakes in the regularization of any Keras model; change nothing.
 
-    Penalties and rates are read off layers and variables at every depth, nested models and shared
-    layers once. What depends on the order of layers is seen in functional and sequential models,
-    also in nested ones, and not within the `call` of a subclassed one. The rules are listed in
-    docs/lint.md.
+    Penalties and rates are read from layers and variables at every depth, those of nested models
+    and shared layers once. Rules about the order of layers see functional and sequential models,
+    nested ones too, but not the `call` of a subclassed one. docs/lint.md lists the rules.
 
     Args:
-        model: a built Keras model, of the zoo or not.
-        compiled: look at the optimizer and the loss, too, if the model is compiled: L2 together
-            with weight decay (OCC201), decay on normalization (OCC202), label smoothing (OCC501),
-            and logits that only a loss can tell from other outputs (OCC105).
-        callbacks: those that `fit` gets: patience (OCC502), and the proximal step (OCC106).
-        batch_size: number of samples that a BatchNorm sees at once: too few of them (OCC503).
-        targets: what the labels in training are: `"hard"`, `"smoothed"` by the data pipeline,
-            `"mixed"` (mixup, CutMix) or `"distilled"` from a teacher: label smoothing in the loss
-            on top of it (OCC501).
-        for_export: `model.export()` will be called: augmentation in the model (OCC303).
-        expect_zeros: weights are to become exactly 0: L1 without a proximal step (OCC106).
-        ignore: codes of rules to leave out.
+        model: A built Keras model, of the zoo or not.
+        compiled: Whether to look at the optimizer and the loss, if the model is compiled: L2
+            together with weight decay (OCC201), decay on normalization (OCC202), label smoothing
+            (OCC501), and logits that only the loss tells from other outputs (OCC105).
+        callbacks: The callbacks of `fit`: patience (OCC502), and the proximal step (OCC106).
+        batch_size: Number of samples that a BatchNorm sees at once: too few of them (OCC503).
+        targets: The labels in training: `"hard"`, `"smoothed"` by the data pipeline, `"mixed"`
+            (mixup, CutMix) or `"distilled"` from a teacher: label smoothing in the loss on top of
+            it (OCC501).
+        for_export: Whether `model.export()` will be called: augmentation in the model (OCC303).
+        expect_zeros: Whether weights are to become exactly 0: L1 without a proximal step (OCC106).
+        ignore: Codes of rules to leave out.
 
     Returns:
-        The findings, by code and then in the order of the layers; an empty list if there are none.
+        The findings, by code and then in the order of the layers. An empty list means no mistake.
 
     Raises:
-        ValueError: the model is not built, `ignore` has an unknown code, or another argument is
+        ValueError: If the model is not built, `ignore` has an unknown code, or another argument is
             out of range.
-        TypeError: `model` is no Keras model.
+        TypeError: If `model` is not a Keras model, or `callbacks` is not a list of callbacks.
 
     Example:
 
@@ -69,7 +64,18 @@ def lint(
     ...     print(finding.code, finding.path)
     OCC101 dense
     """
-    _check(model, ignore)
+    check_type("model", model, keras.Model, "a keras.Model")
+    if not model.built:
+        raise ValueError(
+            "`model` must be built: give it an Input, or call it once. "
+            f"Received: {model.name!r}, which has no weights yet"
+        )
+    if isinstance(ignore, str) or (unknown := sorted(set(ignore) - set(RULES))):
+        received = ignore if isinstance(ignore, str) else ", ".join(unknown)
+        raise ValueError(
+            f"`ignore` must be a list of codes among {', '.join(sorted(RULES))}. "
+            f"Received: {received}"
+        )
     training = Training(
         callbacks=callbacks,
         batch_size=batch_size,
@@ -81,18 +87,3 @@ def lint(
     rules = (rule for code, rule in sorted(RULES.items()) if code not in ignore)
     findings = (finding for rule in rules for finding in rule.findings(view, training))
     return list(dict.fromkeys(findings))  # a layer that two models share is seen twice
-
-
-def _check(model: object, ignore: Sequence[str]) -> None:
-    if not isinstance(model, keras.Model):
-        raise TypeError(f"model must be a keras.Model. Received: {model!r}")
-    if not model.built:
-        raise ValueError(
-            "model must be built: give it an Input, or call it once. "
-            f"Received: {model.name!r}, which has no weights yet"
-        )
-    if isinstance(ignore, str) or (unknown := sorted(set(ignore) - set(RULES))):
-        received = ignore if isinstance(ignore, str) else ", ".join(unknown)
-        raise ValueError(
-            f"ignore must be a list of codes among {', '.join(sorted(RULES))}. Received: {received}"
-        )

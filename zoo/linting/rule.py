@@ -1,28 +1,82 @@
-"""`rule`: registers a function that looks for one kind of mistake."""
+"""`rule` registers a function that looks for one kind of mistake; `Finding` is what it finds."""
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
-from .finding import Finding
-from .training import Training
+import keras
+
+from ...core.checks import check_integer, check_one_of, check_type
 from .view import View
 
-__all__ = ["RULES", "Rule", "rule"]
+Targets = Literal["hard", "smoothed", "mixed", "distilled"]
+Found = tuple[str, str, str]  # path, why, fix
 
-# Path, why, mend.
-Found = tuple[str, str, str]
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Finding:
+    """One mistake in a model; `zoo.lint` returns a list of them.
+
+    Args:
+        code: The code of the rule, such as `"OCC101"`. Its first digit is the subject.
+        path: The names of the layers from the outermost to the one concerned, `"backbone/conv1"`,
+            or the name of the model if the finding concerns all of it.
+        why: What goes wrong, in one line.
+        fix: What to do about it, in one line.
+
+    Example:
+
+    >>> print(Finding("OCC404", "dropout", "it drops 90%.", "Lower the rate."))
+    OCC404 dropout: it drops 90%. Lower the rate.
+    """
+
+    code: str
+    path: str
+    why: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.path}: {self.why} {self.fix}"
+
+    def to_dict(self) -> dict[str, str]:
+        """Return the fields as JSON values."""
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Training:
+    """How a model is trained and used, which the model itself does not know.
+
+    The arguments are those of `zoo.lint`, which documents them.
+    """
+
+    callbacks: Iterable[keras.callbacks.Callback] = ()
+    batch_size: int | None = None
+    targets: Targets = "hard"
+    for_export: bool = False
+    expect_zeros: bool = False
+
+    def __post_init__(self):
+        expected = "a list of Keras callbacks"
+        check_type("callbacks", self.callbacks, Iterable, expected)
+        object.__setattr__(self, "callbacks", tuple(self.callbacks))
+        for callback in self.callbacks:
+            check_type("callbacks", callback, keras.callbacks.Callback, expected)
+        check_integer("batch_size", self.batch_size, minimum=1, optional=True)
+        check_one_of("targets", self.targets, get_args(Targets))
+
+
 Check = Callable[[View, Training], Iterable[Found]]
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Rule:
     """One kind of mistake.
 
     Args:
-        code: three digits after `OCC`; the first is the subject.
-        title: the mistake in a few words.
-        check: `check(view, training)` yields path, why and mend of each finding.
+        code: `OCC` and three digits, of which the first is the subject.
+        title: The mistake in a few words.
+        check: A function `check(view, training)` that yields path, why and fix of each finding.
     """
 
     code: str
@@ -30,7 +84,7 @@ class Rule:
     check: Check
 
     def findings(self, view: View, training: Training) -> Iterator[Finding]:
-        """What the rule finds."""
+        """Yield what the rule finds in a model."""
         for found in self.check(view, training):
             yield Finding(self.code, *found)
 
@@ -39,7 +93,7 @@ RULES: dict[str, Rule] = {}
 
 
 def rule(code: str, title: str) -> Callable[[Check], Any]:
-    """Registers the function below it under a code that is not taken yet."""
+    """Register the function below it under a code that is not in use."""
 
     def register(check: Check) -> Check:
         if code in RULES:

@@ -1,4 +1,4 @@
-"""How the model is trained: labels, patience and batch size."""
+"""OCC5: how the model is trained: labels, patience and batch size."""
 
 import functools
 from collections.abc import Iterator
@@ -6,11 +6,8 @@ from typing import Any
 
 import keras
 
-from .rule import Found, rule
-from .training import Training
+from .rule import Found, Training, rule
 from .view import View
-
-__all__ = []
 
 _SMALL = 8  # Wu & He 2018, figure 1
 

@@ -1,4 +1,4 @@
-"""`View`: a model as the rules see it, layer by layer, read only."""
+"""`View`: a model as the rules see it: its layers, its calls, and what it was compiled with."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,19 +7,18 @@ from typing import Any
 
 import keras
 
-from .graph import Call, Graph
-
-__all__ = ["Place", "View"]
+from ...core.layer_kinds import Kind, kind_of
+from ...core.model_graph import Call, ModelGraph, functional_of
 
 
 @dataclass(frozen=True)
 class Place:
-    """A layer and where it stands.
+    """A layer and where it is.
 
     Args:
-        path: the names of the layers from the outermost to this one, without the model's.
-        layer: the layer.
-        parent: the place of the layer that holds this one; `None` directly in the model.
+        path: The names of the layers from the outermost to this one, without the model's.
+        layer: The layer.
+        parent: The place of the layer that holds this one; `None` directly in the model.
     """
 
     path: str
@@ -34,11 +33,11 @@ class Place:
 
 
 class View:
-    """What rules ask of a model: its layers, the calls in its graphs, what it was compiled with.
+    """What rules read of a model.
 
     Args:
-        model: a built Keras model.
-        compiled: whether to look at what the model was compiled with.
+        model: A built Keras model.
+        compiled: Whether to look at what the model was compiled with.
     """
 
     def __init__(self, model: keras.Model, compiled: bool = True):
@@ -47,27 +46,28 @@ class View:
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
-        """Every layer once, those within other layers and models too, each before what it holds."""
+        """Every layer once, those within other layers and models too, each before its own."""
         return tuple(_walk(self.model))
 
     @cached_property
     def owners(self) -> tuple[Place, ...]:
-        """The model itself under its name, then all places: whatever can own a variable."""
+        """Whatever can own a variable: the model itself under its name, then all places."""
         return (Place(self.model.name, self.model), *self.places)
 
     def variables(self, key: Callable[[Any], Any]) -> Iterator[tuple[Place, str, Any]]:
-        """The variables for which `key` says something, those of one layer that agree together.
+        """Yield the variables for which `key` is true, those of a layer with one key together.
 
-        Yields their place, their names as they are printed, and what `key` said, if it is true.
+        Yields:
+            Their place, their names as printed, and the value of `key`.
         """
         for place in self.owners:
             names: dict[Any, list[str]] = {}
             for variable in place.variables:
                 names.setdefault(key(variable), []).append(f"`{variable.name}`")
-            yield from ((place, " and ".join(n), said) for said, n in names.items() if said)
+            yield from ((place, " and ".join(n), value) for value, n in names.items() if value)
 
     def within(self, layer: Any) -> list[Any]:
-        """`layer` and all that it holds, at any depth."""
+        """Return `layer` and all that it holds, at any depth."""
         return [layer, *(place.layer for place in _walk(layer))]
 
     @cached_property
@@ -75,29 +75,40 @@ class View:
         return {id(v) for v in self.model.trainable_weights}
 
     def trains(self, variable: Any) -> bool:
-        """Whether `fit` changes a variable by its gradient."""
+        """Return whether `fit` changes a variable by its gradient."""
         return id(variable) in self._trainable
 
     @cached_property
-    def graph(self) -> Graph:
-        """The calls of all functional models in it."""
-        named = [("", self.model), *((f"{p.path}/", p.layer) for p in self.places)]
-        return Graph(named)
+    def _graph_of(self) -> dict[Call, ModelGraph]:
+        """The graph of each call, of all functional models at any depth."""
+        graphs: dict[int, ModelGraph] = {}
+        for path, layer in [("", self.model), *((p.path, p.layer) for p in self.places)]:
+            if functional_of(layer) is not None and id(layer) not in graphs:
+                graphs |= {id(each.model): each for each in ModelGraph(layer, path).walk()}
+        return {call: graph for graph in graphs.values() for call in graph.calls}
 
-    def before(self, call: Call, through: Any) -> Iterator[Call]:
-        """The calls that `call` takes its inputs from, and theirs where `through(layer)` is true.
+    def calls(self) -> Iterator[Call]:
+        """Yield every call that is known; subclassed models show none."""
+        yield from self._graph_of
 
-        A layer that is looked through is yielded as well.
+    def before(self, call: Call, through: Callable[[Any], bool]) -> Iterator[Call]:
+        """Yield the calls that `call` takes its inputs from, and theirs where `through(layer)`.
+
+        Nested models are looked into. A layer that is looked through is yielded as well.
         """
-        waiting, seen = [*self.graph.sources(call)], set()
+        waiting, seen = [*self._sources(call)], set()
         while waiting:
             source = waiting.pop()
-            if id(source.node) in seen:
-                continue
-            seen.add(id(source.node))
-            yield source
-            if through(source.layer):
-                waiting += self.graph.sources(source)
+            if source not in seen:
+                seen.add(source)
+                yield source
+                if through(source.operation):
+                    waiting += self._sources(source)
+
+    def _sources(self, call: Call) -> Iterator[Call]:
+        graph = self._graph_of[call]
+        for tensor in call.inputs:
+            yield from (source for _, source in graph.makers_through_models(tensor))
 
     @property
     def optimizer(self) -> Any:
@@ -111,8 +122,10 @@ class View:
         return [loss for loss in given if loss is not None]
 
     def outputs(self) -> Iterator[tuple[Call, Any]]:
-        """The calls that make the model's outputs, each with its loss, `None` if it has none."""
-        calls = self.graph.outputs()
+        """Yield the calls that make the model's outputs, each with its loss or `None`."""
+        graph = next((g for g in self._graph_of.values() if g.model is self.model), None)
+        tensors = graph.outputs if graph else []
+        calls = [call for t in tensors if graph for _, call in graph.makers_through_models(t)]
         given = self.model.loss if self.compiled else None
         if isinstance(given, dict):  # a sequential model has no names: one loss for its one output
             names = getattr(self.model, "output_names", None) or given
@@ -122,7 +135,7 @@ class View:
 
 
 def _held(layer: Any) -> list[Any]:
-    return layer._flatten_layers(include_self=False, recursive=False)
+    return layer._flatten_layers(include_self=False, recursive=False)  # private in Keras 3.15
 
 
 def _walk(layer: Any, parent: Place | None = None, seen: set[int] | None = None) -> Iterator[Place]:
@@ -134,3 +147,30 @@ def _walk(layer: Any, parent: Place | None = None, seen: set[int] | None = None)
             place = Place(prefix + inner.name, inner, parent)
             yield place
             yield from _walk(inner, place, seen)
+
+
+_SINGLE_VALUES = (Kind.ACTIVATION, Kind.SOFTMAX, Kind.IDENTITY, Kind.RESHAPING, Kind.CAST)
+
+
+def keeps_values(layer: Any) -> bool:
+    """Return whether a layer or operation is an activation or changes only the shape."""
+    return kind_of(layer) in _SINGLE_VALUES
+
+
+def drops_units(layer: Any) -> bool:
+    """Return whether a layer is dropout of units, channels or blocks.
+
+    `AlphaDropout` is none: it keeps mean and variance.
+    """
+    return kind_of(layer) is Kind.DROPOUT and not isinstance(layer, keras.layers.AlphaDropout)
+
+
+def passes_on(layer: Any) -> bool:
+    """Return whether the inputs of a layer are still its outputs: activations and dropout."""
+    return keeps_values(layer) or drops_units(layer)
+
+
+def is_user_defined(layer: Any, method: str) -> bool:
+    """Return whether neither Keras nor this package defines a method of a layer."""
+    owner = next(cls for cls in type(layer).__mro__ if method in vars(cls))
+    return not owner.__module__.startswith(("keras.", "occam."))

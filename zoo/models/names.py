@@ -1,4 +1,4 @@
-"""`numbered_anew`: layers are called the same in every process, whatever was built before."""
+"""`fresh_layer_names`: the same automatic layer names in every process."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -6,14 +6,14 @@ from contextlib import contextmanager
 
 from keras.src.backend.common import global_state
 
-__all__ = ["numbered_anew"]
+__all__ = ["fresh_layer_names"]
 
 _COUNTERS = "object_name_uids"  # in Keras 3.15, how often each automatic name was given
 
 
 @contextmanager
-def numbered_anew() -> Iterator[None]:
-    """Within, Keras numbers automatic names as in a new process.
+def fresh_layer_names() -> Iterator[None]:
+    """Let Keras number automatic names as in a new process, within the context.
 
     Names such as `dense_1` stand in logs, histories and charts: runs can be compared by them, and a
     resumed run goes on with its own. Afterwards the names that were given here are not given again.

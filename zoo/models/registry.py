@@ -16,7 +16,7 @@ from ..layers.data_format import check_channels_last
 from ..regularization import Regularization
 from .architecture import TIERS, Architecture
 from .blueprint import Blueprint
-from .names import numbered_anew
+from .names import fresh_layer_names
 
 _architectures: dict[str, Architecture] = {}
 
@@ -86,7 +86,7 @@ def create_model(
         options={**architecture.options, **options},
         weights=weights,
     )
-    with numbered_anew():
+    with fresh_layer_names():
         return architecture.create(blueprint)
 
 

@@ -2,33 +2,102 @@
 
 import inspect
 import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 from keras import tree
-from keras.src.models.functional import Functional
 
+from ...core.checks import check_integer
+from ...core.model_graph import Call, Functional, ModelGraph, call_of, can_be_rebuilt
 from ..layers.penalized import Penalized, arguments_of, base_of, penalized
-from .edits import Edits
-from .graph import Call, Graph
 from .transfer import Transfer
 
-__all__ = ["Copier", "config_of", "copy_of"]
+# `keras.models.clone_model(clone_function=, call_function=)` is not enough: it tells the functions
+# which layer is called, but not at which of its places; it takes no `call_function` for Sequential
+# models; it loses masks of inputs, optional inputs and frozen models; and it copies no weights.
+
+
+@dataclass
+class Edits:
+    """The differences of a copy of a model; without any, it is a plain copy.
+
+    Layers are keyed by their identity.
+
+    Args:
+        configs: Configs of layers in place of their own.
+        before: Layers to put before the first argument of a call.
+        after: Layers to put after a tensor.
+        swapped: Functions of the copier that return the layer in place of another.
+        rewired: Functions of the copier and the arguments that are called in place of a call.
+        rates: The rates of copies of layers that draw.
+        penalties: Regularizers and constraints of weights inside of layers, by the key of the
+            weight, in place of those that they have; see `Penalized`.
+        rates_inside: The new rates of the dropout inside of layers.
+        removed: Layers that are left out; their inputs are passed on.
+        input_shape: The shape of the only input, without the batch; `None` leaves it.
+    """
+
+    configs: dict[int, dict[str, Any]] = field(default_factory=dict)
+    before: dict[Call, list[keras.layers.Layer]] = field(default_factory=dict)
+    after: dict[keras.KerasTensor, list[keras.layers.Layer]] = field(default_factory=dict)
+    swapped: dict[int, Callable[[Any], Any]] = field(default_factory=dict)
+    rewired: dict[Call, Callable[..., Any]] = field(default_factory=dict)
+    rates: dict[int, float] = field(default_factory=dict)
+    penalties: dict[int, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    rates_inside: dict[int, float] = field(default_factory=dict)
+    removed: set[int] = field(default_factory=set)
+    input_shape: tuple[int, ...] | None = None
+    _names: dict[int, set[str]] = field(default_factory=dict)
+
+    def penalties_of(self, layer: Any) -> dict[str, dict[str, Any]]:
+        """Return the penalties inside the copy of a layer, to be edited; at first those it has."""
+        if id(layer) not in self.penalties:
+            has = layer.penalties if isinstance(layer, Penalized) else {}
+            self.penalties[id(layer)] = {key: dict(values) for key, values in has.items()}
+        return self.penalties[id(layer)]
+
+    def name(self, graph: ModelGraph, wanted: str) -> str:
+        """Return `wanted`, or with the first number that makes it a new name in a model."""
+        taken = self._names.setdefault(id(graph), set(graph.names))
+        numbered = (f"{wanted}_{number}" for number in range(1, len(taken) + 2))
+        name = wanted if wanted not in taken else next(n for n in numbered if n not in taken)
+        taken.add(name)
+        return name
+
+
+class Seeds:
+    """Seeds for the layers that draw, another at each call.
+
+    Args:
+        seed: An integer that makes them repeatable; `None` draws one, from Python's `random`.
+    """
+
+    def __init__(self, seed: int | None):
+        check_integer("seed", seed, minimum=0, optional=True)
+        self._random = random.Random(random.getrandbits(31) if seed is None else seed)
+
+    def __call__(self) -> int:
+        return self._random.getrandbits(31)
 
 
 class Copier:
-    """Copies a model layer by layer, each from its config, and calls the copies as they were.
+    """Copies a model layer by layer, each from its config, and calls the copies as the originals.
 
-    What is called in several places is copied once, models inside of models as well; names,
-    nesting, call arguments, masks, and which weights are frozen stay. Nothing of the original is
-    changed or shared.
+    A layer or an inner model that is called in several places is copied once. Names, nesting, call
+    arguments, masks and frozen weights stay. Nothing of the original is changed or shared.
 
     Args:
-        edits: what is to be different.
-        keep: whether penalties and constraints of variables must be on their copies, too.
+        edits: The differences.
+        keep: Whether penalties and constraints of variables must be on their copies, too.
+
+    Attributes:
+        pairs: Each original layer with its copy and its path.
 
     Raises:
-        ValueError: a layer cannot be made from its config; the message names it.
+        ValueError: If a layer cannot be made from its config; the message names it.
     """
 
     def __init__(self, edits: Edits, *, keep: bool = True):
@@ -36,13 +105,13 @@ class Copier:
         self._keep, self._transfer = keep, Transfer(keep=keep)
         self._copies: dict[int, Any] = {}
         self._plain: dict[int, Any] = {}
-        self.pairs: list[tuple[Any, Any, str]] = []  # original, copy, path
-        self._inner: dict[int, Graph] = {}
+        self.pairs: list[tuple[Any, Any, str]] = []
+        self._inner: dict[int, ModelGraph] = {}
         self._initializers: list[tuple[Any, str, Any]] = []
         self._paths: dict[int, tuple[str, ...]] = {}
 
-    def model(self, graph: Graph) -> keras.Model:
-        """The copy of a model, with its state."""
+    def model(self, graph: ModelGraph) -> keras.Model:
+        """Return the copy of a model, with its state."""
         self._paths = graph.paths()
         copy = self._model(graph)
         if type(copy) is not type(graph.model):
@@ -51,12 +120,19 @@ class Copier:
         _check_complete(graph.model, [*(old for old, _, _ in self.pairs), *self._replaced(graph)])
         return copy
 
+    def opaque(self, model: keras.Model) -> keras.Model:
+        """Return the copy of a subclassed model, from its config, with its state."""
+        copy = self.plain(model)
+        copy.build_from_config(model.get_build_config())
+        self._fill()
+        return copy
+
     def path(self, operation: Any) -> str:
-        """The path of what is called in the original."""
+        """Return the path of a layer of the original."""
         return self._paths.get(id(operation), (operation.name,))[0]
 
     def plain_copy(self, layer: Any) -> Any:
-        """The copy of a layer from its config, also where something was put around it."""
+        """Return the copy of a layer from its config, even if something was put around it."""
         return self._plain[id(layer)]
 
     @property
@@ -64,26 +140,20 @@ class Copier:
         """The weights of the original, by the identity of their copies."""
         return self._transfer.originals
 
-    def _replaced(self, graph: Graph) -> list[Any]:
-        """The layers of which there is no copy: they are left out, or others are called."""
+    def _replaced(self, graph: ModelGraph) -> list[Any]:
+        """Return the layers without a copy: they are left out, or others are called."""
         edits = self.edits
+        gone = edits.removed | set(edits.swapped)
         return [
             call.operation
             for each in graph.walk()
             for call in each.calls
-            if id(call.operation) in edits.removed | set(edits.swapped)
-            or (id(call.node) in edits.rewired and isinstance(call.operation, keras.layers.Layer))
+            if id(call.operation) in gone
+            or (call in edits.rewired and isinstance(call.operation, keras.layers.Layer))
         ]
 
-    def opaque(self, model: keras.Model) -> keras.Model:
-        """The copy of a model that is subclassed, from its config, with its state."""
-        copy = self.plain(model)
-        copy.build_from_config(model.get_build_config())
-        self._fill()
-        return copy
-
     def _fill(self) -> None:
-        """Gives all copies the state of their originals."""
+        """Give all copies the state of their originals."""
         for layer, name, initializer in self._initializers:
             setattr(layer, name, initializer)
         for original, made, path in self.pairs:
@@ -92,27 +162,26 @@ class Copier:
                 made.rate = rate
 
     def layer(self, operation: Any) -> Any:
-        """The copy of what is called, made when it is first asked for."""
-        if id(operation) not in self._copies:
-            self._copies[id(operation)] = self._made(operation)
-        return self._copies[id(operation)]
-
-    def _made(self, operation: Any) -> Any:
-        if swap := self.edits.swapped.get(id(operation)):
-            return swap(self)
-        if inner := self._inner.get(id(operation)):
-            return self._model(inner)
-        return self.plain(operation)
+        """Return the copy of a layer or operation, made when it is first asked for."""
+        key = id(operation)
+        if key not in self._copies:
+            if swap := self.edits.swapped.get(key):
+                self._copies[key] = swap(self)
+            elif inner := self._inner.get(key):
+                self._copies[key] = self._model(inner)
+            else:
+                self._copies[key] = self.plain(operation)
+        return self._copies[key]
 
     def plain(self, operation: Any) -> Any:
-        """A copy of one layer from its config, to which weights are given in the end."""
+        """Return a copy of one layer from its config, to which weights are given in the end."""
         path = self.path(operation)
         copy = copy_of(operation, path, self.edits.configs.get(id(operation)))
         if isinstance(operation, keras.layers.Layer):
             given = self.edits.penalties_of(operation) if self._keep else {}
-            mended = is_mended(operation)
-            if given or mended:
-                copy = penalized(copy, given, mended=mended)
+            by_attributes = needs_attributes(operation)
+            if given or by_attributes:
+                copy = penalized(copy, given, mended=by_attributes)
             self._plain[id(operation)] = copy
             self.pairs.append((operation, copy, path))
             self._put_off_initializers(copy)
@@ -127,102 +196,152 @@ class Copier:
                     self._initializers.append((layer, name, initializer))
                     setattr(layer, name, keras.initializers.Zeros())
 
-    def _model(self, graph: Graph) -> keras.Model:
+    def _model(self, graph: ModelGraph) -> keras.Model:
         self._inner |= graph.inner
         sequential = isinstance(graph.model, keras.Sequential)
-        if sequential and not any(id(call.node) in self.edits.rewired for call in graph.calls):
+        if sequential and not any(call in self.edits.rewired for call in graph.calls):
             return self._sequential(graph)
         return self._functional(graph)
 
-    def _sequential(self, graph: Graph) -> keras.Model:
+    def _sequential(self, graph: ModelGraph) -> keras.Model:
         edits, layers = self.edits, [self._input(graph, graph.inputs[0])]
-        layers += edits.after.get(id(graph.inputs[0]), [])
+        layers += edits.after.get(graph.inputs[0], [])
         for call in graph.calls:
-            # What is no layer computes a mask; the copies of the layers compute theirs themselves.
+            # Operations compute masks; the copies of the layers compute theirs themselves.
             is_layer = isinstance(call.operation, keras.layers.Layer)
             if not is_layer or id(call.operation) in edits.removed:
                 continue
-            layers += edits.before.get(id(call.node), [])
+            layers += edits.before.get(call, [])
             layers += [self.layer(call.operation)]
-            layers += edits.after.get(id(call.outputs[0]), [])
+            layers += edits.after.get(call.outputs[0], [])
         model = graph.model
         kind = type(model) if type(model).__init__ is keras.Sequential.__init__ else None
         return (kind or keras.Sequential)(layers, name=model.name, trainable=model.trainable)
 
-    def _functional(self, graph: Graph) -> keras.Model:
-        tensors: dict[int, Any] = {}
+    def _functional(self, graph: ModelGraph) -> keras.Model:
+        tensors: dict[keras.KerasTensor, Any] = {}
 
         def put(old: Any, new: Any) -> None:
-            for layer in self.edits.after.get(id(old), ()):
+            for layer in self.edits.after.get(old, ()):
                 new = layer(new)
-            tensors[id(old)] = new
+            tensors[old] = new
 
-        inputs = {id(tensor): self._input(graph, tensor).output for tensor in graph.inputs}
+        inputs = {tensor: self._input(graph, tensor).output for tensor in graph.inputs}
         for tensor in graph.inputs:
-            put(tensor, inputs[id(tensor)])
+            put(tensor, inputs[tensor])
         for call in graph.calls:
-            outputs = tree.flatten(self._call(call, *call.node.arguments.fill_in(tensors)))
+            outputs = tree.flatten(self._call(call, *call.fill_in(tensors)))
             for old, new in zip(call.outputs, outputs, strict=True):
                 put(old, new)
         functional, model = graph.functional, graph.model
         kind = type(model) if type(model).__init__ is Functional.__init__ else Functional
         return kind(
-            tree.map_structure(lambda tensor: inputs[id(tensor)], functional.input),
-            tree.map_structure(lambda tensor: tensors[id(tensor)], functional.output),
+            tree.map_structure(inputs.__getitem__, functional.input),
+            tree.map_structure(tensors.__getitem__, functional.output),
             name=model.name,
             trainable=model.trainable,
         )
 
     def _call(self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if rewired := self.edits.rewired.get(id(call.node)):
+        if rewired := self.edits.rewired.get(call):
             return rewired(self, *args, **kwargs)
         if id(call.operation) in self.edits.removed:
             return tree.flatten((args, kwargs))[0]
-        for layer in self.edits.before.get(id(call.node), ()):
-            args, kwargs = _first_through(layer, args, kwargs)
+        for layer in self.edits.before.get(call, ()):
+            if args:
+                args = (layer(args[0]), *args[1:])
+            else:
+                name = next(iter(kwargs))
+                kwargs = {**kwargs, name: layer(kwargs[name])}
         layer = self.layer(call.operation)
         try:
             return layer(*args, **kwargs)
-        except Exception as error:  # of a layer of anyone's
-            raise _not_called(call, error) from error
+        except Exception as error:  # user-defined layers may raise anything
+            raise ValueError(
+                f"Layer {call.path!r} ({call.kind}), made anew from its config, cannot be called "
+                "as in the original. Let its get_config say all that its call depends on. "
+                f"Keras says: {error}"
+            ) from error
 
-    def _input(self, graph: Graph, tensor: Any) -> keras.layers.InputLayer:
-        original = tensor._keras_history.operation
+    def _input(self, graph: ModelGraph, tensor: Any) -> keras.layers.InputLayer:
+        original = call_of(tensor).operation
         config = original.get_config()
         if self.edits.input_shape is not None and not graph.path:
             config["batch_shape"] = (tensor.shape[0], *self.edits.input_shape)
         return self._copies.setdefault(id(original), type(original).from_config(config))
 
 
-def _first_through(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The arguments of a call, the first of them passed through a layer."""
-    if args:
-        return (layer(args[0]), *args[1:]), kwargs
-    name = next(iter(kwargs))
-    return args, {**kwargs, name: layer(kwargs[name])}
+def prepared(model: keras.Model, input_shape: tuple[int, ...] | None = None) -> keras.Model:
+    """Return the model itself, or a built copy of it with the given input shape.
+
+    Args:
+        model: The original.
+        input_shape: The shape of a sample, for a Sequential model that was never built, or a model
+            that leaves sizes of its input open; `None` otherwise.
+
+    Raises:
+        ValueError: If the model has no input shape and none is given, or it has another.
+    """
+    if isinstance(model, keras.Sequential) and not model.built:
+        if input_shape is None:
+            raise ValueError(
+                f"Model {model.name!r} has no input shape and so no weights yet: give "
+                "`input_shape`, the shape of one sample. Received: input_shape=None"
+            )
+        copy = copy_of(model, model.name)
+        copy.build((None, *input_shape))
+        return copy
+    if not model.built:
+        raise ValueError(
+            f"Model {model.name!r} has no weights yet: call it once on data, then regularize it."
+        )
+    if input_shape is None:
+        return model
+    if not can_be_rebuilt(model):
+        raise ValueError(
+            f"Model {model.name!r} is subclassed: its input shape is what it was called with. "
+            f"Received: input_shape={input_shape}"
+        )
+    graph = ModelGraph(model, rebuildable=True)
+    shapes = [tuple(tensor.shape[1:]) for tensor in graph.inputs]
+    given = tuple(input_shape)
+    if not (len(shapes) == 1 and _fits(given, shapes[0])):
+        raise ValueError(
+            "`input_shape` can set the open sizes of the one input of a model; that of "
+            f"{model.name!r} is {', '.join(map(str, shapes))}. Received: input_shape={input_shape}"
+        )
+    return Copier(Edits(input_shape=given)).model(graph)
+
+
+def _fits(given: tuple[int, ...], open_shape: tuple[Any, ...]) -> bool:
+    pairs = list(zip(given, open_shape, strict=False))
+    return len(given) == len(open_shape) and all(size in (None, one) for one, size in pairs)
+
+
+# Configs
 
 
 def config_of(operation: Any, path: str) -> dict[str, Any]:
-    """The config of a layer or an operation.
+    """Return the config of a layer or an operation.
 
     Raises:
-        ValueError: it has none; the message names it.
+        ValueError: If it has none; the message names it.
     """
     try:
-        if isinstance(operation, keras.layers.Layer) and is_mended(operation):
+        if isinstance(operation, keras.layers.Layer) and needs_attributes(operation):
             return arguments_of(operation)
         return (
             operation.layer_config() if isinstance(operation, Penalized) else operation.get_config()
         )
-    except Exception as error:  # of a layer of anyone's
+    except Exception as error:  # user-defined layers may raise anything
         raise _not_copied(operation, path, error) from error
 
 
-def is_mended(layer: Any) -> bool:
-    """Whether the arguments of a layer are to be read from its attributes, not from its config.
+def needs_attributes(layer: Any) -> bool:
+    """Return whether a layer's arguments are to be read from its attributes, not its config.
 
-    The `get_config` of some layers of keras-hub fails, or has what the constructor does not take:
-    ViTPatchingAndEmbedding, LlamaTransformerDecoder (0.32). A class of one's own can be corrected.
+    The `get_config` of some layers of keras-hub fails, or has keys that the constructor does not
+    take: ViTPatchingAndEmbedding, LlamaTransformerDecoder (0.32). A user can correct other classes.
     """
     kind = base_of(type(layer))
     if kind.__module__.split(".")[0] != "keras_hub" or isinstance(layer, keras.Model):
@@ -236,51 +355,42 @@ def is_mended(layer: Any) -> bool:
 
 
 def copy_of(operation: Any, path: str, config: dict[str, Any] | None = None) -> Any:
-    """A new layer or operation from the config of another; it has no state yet.
+    """Return a new layer or operation from the config of another; it has no state yet.
 
     Raises:
-        ValueError: there is no such config, or it makes no layer.
+        ValueError: If there is no such config, or it makes no layer.
     """
     config = config_of(operation, path) if config is None else config
-    if _is_known(type(operation).__module__) or _builds(operation):
+    known = _is_known(type(operation).__module__)
+    if known or type(operation).build is not keras.layers.Layer.build:
         _put_off_building(config)
     said = dict(config)
     try:
         if type(operation) is keras.layers.Lambda:
             return _copy_of_lambda(operation, config)
         made = base_of(type(operation)).from_config(dict(config))  # some empty what they get
-    except Exception as error:  # of a layer of anyone's
+    except Exception as error:  # user-defined layers may raise anything
         raise _not_copied(operation, path, error) from error
-    _complete(made, operation, said)
-    return made
-
-
-def _complete(made: Any, operation: Any, said: dict[str, Any]) -> None:
-    """What every layer has, where a get_config of someone's own does not say it."""
     name = said.get("name", operation.name)
     if made.name != name:  # some layers of keras-hub add to the name that they are given
         made.name = name
-    if isinstance(operation, keras.layers.Layer):
+    if isinstance(operation, keras.layers.Layer):  # a user-defined get_config may lack these
         if "trainable" not in said:
             made.trainable = operation.trainable
         if "dtype" not in said:
             made.dtype_policy = operation.dtype_policy
+    return made
 
 
 def _is_known(module: str) -> bool:
     return module.split(".")[0] in ("keras", "occam")
 
 
-def _builds(operation: Any) -> bool:
-    """Whether the class of a layer has a `build` of its own, for what it holds."""
-    return type(operation).build is not keras.layers.Layer.build
-
-
 def _put_off_building(config: dict[str, Any]) -> None:
-    """Lets a layer build what it holds, instead of its deserialization.
+    """Let a layer build what it holds, instead of its deserialization.
 
-    Else the weights of an LSTM in a Bidirectional are called as if it stood alone, and a layer of
-    someone's own would build what is built.
+    Otherwise the weights of an LSTM in a Bidirectional are named as if it stood alone, and a
+    user-defined layer would build what is built.
     """
     for value in config.values():
         for described in value if isinstance(value, list | tuple) else [value]:
@@ -299,16 +409,8 @@ def _not_copied(operation: Any, path: str, error: Exception) -> ValueError:
     )
 
 
-def _not_called(call: Call, error: Exception) -> ValueError:
-    return ValueError(
-        f"Layer {call.path!r} ({type(call.operation).__name__}), made anew from its config, cannot "
-        "be called as it was in the original. Let its get_config say all that its call depends on. "
-        f"Keras says: {error}"
-    )
-
-
 def _copy_of_lambda(layer: Any, config: dict[str, Any]) -> keras.layers.Lambda:
-    """The same Python function: what Keras makes of a config loses what the function refers to."""
+    """Return a layer of the same Python function: a config loses what the function refers to."""
     kept = ("name", "trainable", "dtype", "activity_regularizer")
     return keras.layers.Lambda(
         layer.function,
@@ -319,8 +421,11 @@ def _copy_of_lambda(layer: Any, config: dict[str, Any]) -> keras.layers.Lambda:
     )
 
 
-def _check_nesting(graph: Graph) -> None:
-    """Raises ValueError if a copy of Keras' own class could be saved, and not be loaded again."""
+# Checks
+
+
+def _check_nesting(graph: ModelGraph) -> None:
+    """Raise if a copy of Keras' own class could be saved, and not be loaded again."""
     models: dict[int, set[str]] = {}
     for each in graph.walk():
         for call in each.calls:

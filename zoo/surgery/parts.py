@@ -1,4 +1,4 @@
-"""`Part`: a layer, or a layer inside of one, with the place of its config."""
+"""`Part`: a layer, or a layer inside of one, with its config and the weights to penalize."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,31 +7,13 @@ from typing import Any
 
 import keras
 
+from ...core.layer_kinds import Kind, is_normalization, kernel_axes, kind_of
 from ..layers.penalized import base_of, weights_by_key
-
-__all__ = [
-    "ACTIVITY",
-    "Part",
-    "is_drop_rate",
-    "is_known",
-    "is_normalization",
-    "parts_inside",
-    "parts_of",
-    "rates_inside",
-    "slots",
-]
 
 ACTIVITY = "activity"
 
-_NORMALIZATIONS = (
-    keras.layers.BatchNormalization,
-    keras.layers.GroupNormalization,
-    keras.layers.LayerNormalization,
-    keras.layers.RMSNormalization,
-    keras.layers.UnitNormalization,
-)
-
 _DROP_RATE = re.compile("(^|_)dropout(_rate|_prob)?$")
+_NO_KERNELS = ("bias", "embedding", "token", "position", "gamma", "beta", "scale", "alpha")
 
 Key = tuple[str, str | None]  # an argument of a layer, and the name in it if it is a list
 
@@ -40,17 +22,18 @@ Key = tuple[str, str | None]  # an argument of a layer, and the name in it if it
 class Part:
     """A layer that a config describes: one that is called, or one that such a layer holds.
 
-    A penalty is given to a layer through its config and not afterwards, so that what is in memory
-    and what is saved are the same by construction.
+    A penalty is given to a layer through its config and not afterwards, so that the model in memory
+    and the saved one are the same by construction. A slot is a weight that can be penalized:
+    `kernel`, `bias`, `recurrent`, as in `<slot>_regularizer`.
 
     Args:
-        layer: the layer of the original model.
-        paths: of the layer; several if it is shared.
-        config: its config, to be edited.
-        owner: the layer that is called, which holds this one; itself for a layer that is called.
-        keys: where it lies in its owner.
-        around: what it lies in, from the outermost: models and layers, each with its paths.
-        inside: keys and weights, by name, that no config has an argument for; see `Penalized`.
+        layer: The layer of the original model.
+        paths: Its paths; several if it is shared.
+        config: Its config, to be edited.
+        owner: The layer that is called and holds this one; itself for a layer that is called.
+        keys: Its place in its owner.
+        around: The models and layers around it, from the outermost, each with its paths.
+        inside: Keys and weights by slot that no config has an argument for; see `Penalized`.
     """
 
     layer: Any
@@ -68,26 +51,84 @@ class Part:
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """What can be penalized: `kernel`, `bias`, `recurrent`, ..."""
-        return tuple(self.inside) or slots(self.config)
+        """The weights that can be penalized: `kernel`, `bias`, `recurrent`, ..."""
+        ending = "_regularizer"
+        return tuple(self.inside) or tuple(
+            name.removesuffix(ending)
+            for name, value in self.config.items()
+            if name.endswith(ending)
+            and name != ACTIVITY + ending
+            and not isinstance(value, int | float)
+        )
 
     def same_in(self, owner: Any) -> Any:
-        """The layer that lies in `owner`, a copy of this part's, where this one lies."""
+        """Return the layer at the same place in `owner`, a copy of this part's owner."""
         for argument, name in self.keys:
             owner = _held(owner, argument, name)
         return owner
 
+    def weight(self, slot: str) -> Any:
+        """Return the variable of a slot, `None` if it is not known."""
+        if slot in self.inside:
+            return self.inside[slot][1]
+        holder = getattr(self.layer, "cell", self.layer)
+        for name in (f"{slot}_kernel", slot, "kernel" if slot == "depthwise" else ""):
+            weight = getattr(holder, name, None) if name else None
+            if hasattr(weight, "shape"):
+                return weight
+        return None
 
-def slots(config: dict[str, Any]) -> tuple[str, ...]:
-    """The arguments `<slot>_regularizer` of a config that hold a regularizer or none."""
-    ending = "_regularizer"
-    return tuple(
-        name.removesuffix(ending)
-        for name, value in config.items()
-        if name.endswith(ending)
-        and name != ACTIVITY + ending
-        and not isinstance(value, int | float)
-    )
+    def is_scale(self, slot: str) -> bool:
+        """Return whether a weight is the scale or the offset of a normalization."""
+        return is_normalization(self.layer) or slot in ("gamma", "beta")
+
+    def is_kernel(self, slot: str) -> bool:
+        """Return whether a weight connects units: no bias, scale, slope or embedding."""
+        if slot not in self.inside:
+            others = slot in ("embeddings", "alpha")
+            return not (others or is_bias(slot) or self.is_scale(slot))
+        weight = self.weight(slot)
+        if is_normalization(self.layer) or kind_of(self.layer) is Kind.EMBEDDING:
+            return False
+        if "kernel" in weight.name:
+            return len(weight.shape) > 1
+        named_otherwise = any(word in weight.name for word in _NO_KERNELS)
+        return not named_otherwise and sum(size > 1 for size in weight.shape) > 1
+
+    def input_axes(self, slot: str) -> tuple[int, ...] | None:
+        """Return the axes of a kernel that lead into one unit, `None` if they are not known."""
+        weight = self.weight(slot)
+        if weight is None or not self.is_kernel(slot):
+            return None
+        axes = kernel_axes(self.layer, slot, len(weight.shape))
+        if axes is None:
+            return None
+        return tuple(a for a in range(len(weight.shape)) if a not in axes.units) or None
+
+    def drop_rates(self) -> list[str]:
+        """Return the drop rates among the arguments of a layer that is made of others.
+
+        Layers of Keras and Occam have rules of their own.
+        """
+        if is_known(self.layer):
+            return []
+        return [name for name, value in self.config.items() if is_drop_rate(name, value)]
+
+
+def is_bias(slot: str) -> bool:
+    """Return whether a weight is a bias, by its name."""
+    return "bias" in slot
+
+
+def is_known(layer: Any) -> bool:
+    """Return whether Keras or Occam defines a layer."""
+    return base_of(type(layer)).__module__.split(".")[0] in ("keras", "occam")
+
+
+def is_drop_rate(name: str, value: Any) -> bool:
+    """Return whether an argument or an attribute is the rate of a dropout."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and _DROP_RATE.search(name) is not None
 
 
 def parts_of(
@@ -96,43 +137,8 @@ def parts_of(
     config: dict[str, Any],
     around: tuple[tuple[Any, tuple[str, ...]], ...] = (),
 ) -> Iterator[Part]:
-    """A layer that is called, and all layers that its config describes."""
+    """Yield a layer that is called, and all layers that its config describes."""
     yield from _visit(Part(layer, paths, config, layer, (), around))
-
-
-def parts_inside(whole: Part, covered: set[int]) -> Iterator[Part]:
-    """The layers inside of one that is called, with the weights that no config speaks of.
-
-    Args:
-        whole: the layer that is called.
-        covered: the identities of weights that an argument of a constructor stands for.
-    """
-    inside: dict[int, tuple[Any, tuple[str, ...], dict[str, Any]]] = {}
-    for key, (layer, weight) in weights_by_key(whole.layer).items():
-        if id(weight) in covered or not any(weight is w for w in layer._trainable_variables):
-            continue
-        found = inside.setdefault(id(layer), (layer, _names_down_to(whole.layer, layer), {}))
-        found[2][_slot(layer, weight)] = key, weight
-    for layer, names, keys in inside.values():
-        ways = tuple("/".join((path, *names)) for path in whole.paths)
-        around = (*whole.around, (whole.layer, whole.paths)) if names else whole.around
-        yield Part(layer, ways, {}, whole.layer, (), around, keys)
-
-
-def _names_down_to(layer: Any, wanted: Any) -> tuple[str, ...]:
-    """The names of the layers in `layer` down to one inside of it."""
-    for inner in layer._flatten_layers(include_self=False, recursive=False):
-        if inner is wanted:
-            return (inner.name,)
-        if names := _names_down_to(inner, wanted):
-            return (inner.name, *names)
-    return ()
-
-
-def _slot(layer: Any, weight: Any) -> str:
-    if "Depthwise" in type(layer).__name__ and weight.name == "kernel":
-        return "depthwise"
-    return weight.name.removesuffix("_kernel")
 
 
 def _visit(part: Part) -> Iterator[Part]:
@@ -140,7 +146,9 @@ def _visit(part: Part) -> Iterator[Part]:
     for argument, value in part.config.items():
         several = isinstance(value, list | tuple)
         for described in value if several else [value]:
-            if not _describes_layer(described):
+            if not (isinstance(described, dict) and "class_name" in described):
+                continue
+            if not isinstance(described["config"], dict):
                 continue
             key = (argument, described["config"].get("name") if several else None)
             if (held := _held(part.layer, *key)) is None:
@@ -157,12 +165,8 @@ def _visit(part: Part) -> Iterator[Part]:
             )
 
 
-def _describes_layer(value: Any) -> bool:
-    return isinstance(value, dict) and "class_name" in value and isinstance(value["config"], dict)
-
-
 def _held(layer: Any, argument: str, name: str | None) -> Any:
-    """The layer that another holds under the name of its argument, `None` if it does not."""
+    """Return the layer that another holds under the name of its argument, or `None`."""
     if isinstance(layer, keras.layers.Bidirectional) and argument == "layer":
         argument = "forward_layer"
     found = getattr(layer, argument, None)
@@ -172,24 +176,32 @@ def _held(layer: Any, argument: str, name: str | None) -> Any:
     return found if isinstance(found, keras.layers.Layer) else None
 
 
-def rates_inside(part: Part) -> list[str]:
-    """The drop rates among the arguments of a layer that is made of others and is not of Keras."""
-    if is_known(part.layer):
-        return []
-    return [name for name, value in part.config.items() if is_drop_rate(name, value)]
+def parts_inside(whole: Part, covered: set[int]) -> Iterator[Part]:
+    """Yield the layers inside of one that is called, with weights that no config has.
+
+    Args:
+        whole: The layer that is called.
+        covered: The identities of weights that an argument of a constructor is about.
+    """
+    inside: dict[int, tuple[Any, tuple[str, ...], dict[str, Any]]] = {}
+    for key, (layer, weight) in weights_by_key(whole.layer).items():
+        if id(weight) in covered or not any(weight is w for w in layer._trainable_variables):
+            continue
+        found = inside.setdefault(id(layer), (layer, _names_down_to(whole.layer, layer), {}))
+        depthwise = "Depthwise" in type(layer).__name__ and weight.name == "kernel"
+        slot = "depthwise" if depthwise else weight.name.removesuffix("_kernel")
+        found[2][slot] = key, weight
+    for layer, names, keys in inside.values():
+        paths = tuple("/".join((path, *names)) for path in whole.paths)
+        around = (*whole.around, (whole.layer, whole.paths)) if names else whole.around
+        yield Part(layer, paths, {}, whole.layer, (), around, keys)
 
 
-def is_known(layer: Any) -> bool:
-    """Whether a layer is one of Keras or ours, which have rules of their own."""
-    return base_of(type(layer)).__module__.split(".")[0] in ("keras", "occam")
-
-
-def is_drop_rate(name: str, value: Any) -> bool:
-    """Whether an argument or an attribute says how much is dropped."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and _DROP_RATE.search(name) is not None
-
-
-def is_normalization(layer: Any) -> bool:
-    """Whether the weights of a layer are the scales and offsets of a normalization."""
-    return isinstance(layer, _NORMALIZATIONS)
+def _names_down_to(layer: Any, wanted: Any) -> tuple[str, ...]:
+    """Return the names of the layers in `layer` down to one inside of it."""
+    for inner in layer._flatten_layers(include_self=False, recursive=False):
+        if inner is wanted:
+            return (inner.name,)
+        if names := _names_down_to(inner, wanted):
+            return (inner.name, *names)
+    return ()

@@ -1,4 +1,4 @@
-"""Where dropout and noise go in a model: before its heads, after convolutions, at its inputs."""
+"""Places for dropout and noise in a model: heads, activated convolutions, inputs, residual sums."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,60 +6,35 @@ from typing import Any
 
 import keras
 
-from ..augmentation.augmentation import Augmentation
-from .graph import Call, Graph
-from .roles import (
-    convolves,
-    core,
+from ...core.layer_kinds import (
+    CONVOLUTIONS,
+    Kind,
+    drops_single_values,
+    has_activation,
     is_activation,
-    is_convolution,
-    is_norm,
-    is_plain_dropout,
-    rectifies,
+    is_normalization,
+    kind_of,
+    unwrap,
 )
-
-__all__ = ["Head", "activated_convolutions", "heads", "preprocessing"]
-
-_HEADS = (keras.layers.Dense, keras.layers.EinsumDense)
-_POOLINGS = (
-    keras.layers.GlobalAveragePooling1D,
-    keras.layers.GlobalAveragePooling2D,
-    keras.layers.GlobalAveragePooling3D,
-    keras.layers.GlobalMaxPooling1D,
-    keras.layers.GlobalMaxPooling2D,
-    keras.layers.GlobalMaxPooling3D,
-)
-_AFTER_HEADS = (
-    keras.layers.Activation,
-    keras.layers.Softmax,
-    keras.layers.Reshape,
-    keras.layers.Flatten,
-    keras.layers.Identity,
-    keras.layers.Rescaling,
-)
-_PREPROCESSING = (
-    keras.layers.Rescaling,
-    keras.layers.Normalization,
-    keras.layers.Masking,  # which knows masked steps by their values: noise comes after it
-    Augmentation,
-)
+from ...core.model_graph import Call, ModelGraph
+from ..augmentation.augmentation import Augmentation
 
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """What makes an output of a model.
+    """The origin of an output of a model.
 
     Args:
-        graph: where it is.
-        call: of the last layer with units, of a global pooling at the very end, or of what else
-            the output comes from; `None` for an input.
-        kind: which of these.
-        tail: what is called after it.
+        graph: Its graph.
+        call: The call of the last layer with units, of a global pooling at the very end, or of
+            whatever else the output comes from; `None` for an input.
+        kind: Which of these: `"layer"`, `"pooling"` or `"other"`.
+        tail: The calls after it.
     """
 
-    graph: Graph
+    graph: ModelGraph
     call: Call | None
-    kind: str  # "layer", "pooling" or "other"
+    kind: str
     tail: tuple[Call, ...] = ()
 
     @property
@@ -69,82 +44,185 @@ class Head:
             near = next(iter(self.tail), None)
         else:
             near = self.graph.maker(self.call.inputs[0]) if self.call else None
-        return near if near and is_plain_dropout(near.operation) else None
+        return near if near and drops_single_values(near.operation) else None
 
 
-def heads(graph: Graph) -> list[Head]:
-    """The heads of all outputs, each once; one in an inner model is looked for there."""
-    found: dict[int, Head] = {}
+def heads(graph: ModelGraph) -> list[Head]:
+    """Return the heads of all outputs, each once; one in an inner model is looked for there."""
+    found: dict[Any, Head] = {}
     for output in graph.outputs:
         head = _head(graph, output, ())
-        found.setdefault(id(head.call.node) if head.call else id(output), head)
+        found.setdefault(head.call or output, head)
     return list(found.values())
 
 
-def _head(graph: Graph, tensor: Any, tail: tuple[Call, ...]) -> Head:
+_AFTER_HEADS = (
+    keras.layers.Activation,
+    keras.layers.Softmax,
+    keras.layers.Reshape,
+    keras.layers.Flatten,
+    keras.layers.Identity,
+    keras.layers.Rescaling,
+)
+
+
+def _head(graph: ModelGraph, tensor: Any, tail: tuple[Call, ...]) -> Head:
+    if inside := graph.within(tensor):
+        return _head(*inside, tail)
     call = graph.maker(tensor)
     if call is None:
         return Head(graph, None, "other", tail)
     operation = call.operation
-    if inner := graph.inner.get(id(operation)):
-        index = [id(output) for output in call.outputs].index(id(tensor))
-        return _head(inner, inner.outputs[index], tail)
-    if isinstance(core(operation), _HEADS) or is_convolution(operation):
+    if kind_of(unwrap(operation)) in (Kind.DENSE, *CONVOLUTIONS):
         return Head(graph, call, "layer", tail)
-    if isinstance(operation, _POOLINGS):
+    if kind_of(operation) is Kind.GLOBAL_POOLING:
         return Head(graph, call, "pooling", tail)
-    passes = isinstance(operation, _AFTER_HEADS) or is_plain_dropout(operation)
+    passes = isinstance(operation, _AFTER_HEADS) or drops_single_values(operation)
     if (passes or not isinstance(operation, keras.layers.Layer)) and len(call.inputs) == 1:
         return _head(graph, call.inputs[0], (call, *tail))
     return Head(graph, call, "other", tail)
 
 
-def activated_convolutions(graph: Graph, finals: set[int]) -> Iterator[tuple[Call, Any]]:
-    """The convolutions of one model, and the tensor that the activation after each returns.
+def activated_convolutions(graph: ModelGraph, finals: set[Any]) -> Iterator[tuple[Call, Any]]:
+    """Yield the convolutions of one model, and the tensor after the activation of each.
 
-    A dense layer over images is a convolution by one pixel.
-
-    It is followed from the convolution over normalizations to the activation, as long as nothing
-    else takes what is in between; a convolution without one, such as the last of a residual
-    branch, is left out, and so is one whose output has one pixel, a gate of the channels, or is
-    among the `finals`, the identities of the outputs of the whole model.
+    A dense layer over images is a convolution by one pixel. The activation is looked for behind
+    normalizations, as long as nothing else takes the tensors in between. Left out are convolutions
+    without one, such as the last of a residual branch, convolutions whose output has one pixel,
+    such as a gate of the channels, and outputs of the whole model, the `finals`.
     """
     for call in graph.calls:
-        if not convolves(call):
+        kind = kind_of(unwrap(call.operation))
+        if kind not in CONVOLUTIONS and not (
+            isinstance(unwrap(call.operation), keras.layers.Dense)
+            and len(call.outputs[0].shape) > 3
+        ):
             continue
         tensor = _activated(graph, call)
-        if tensor is None or id(tensor) in finals:
+        if tensor is None or tensor in finals:
             continue
         if any(size != 1 for size in tensor.shape[1:-1]):
             yield call, tensor
 
 
-def _activated(graph: Graph, call: Call) -> Any:
-    tensor, done = call.outputs[0], rectifies(core(call.operation))
+def _activated(graph: ModelGraph, call: Call) -> Any:
+    tensor, done = call.outputs[0], has_activation(unwrap(call.operation))
     while not done:
         users = graph.users(tensor)
         if len(users) != 1 or graph.is_output(tensor):
             return None
         done = is_activation(users[0].operation)
-        if not done and not is_norm(users[0].operation):
+        if not done and not is_normalization(users[0].operation):
             return None
         tensor = users[0].outputs[0]
     return tensor
 
 
-def preprocessing(graph: Graph, tensor: Any) -> list[Call]:
-    """The calls that augment, scale, standardize and mask an input at the start of a model."""
+def preprocessing(graph: ModelGraph, tensor: Any) -> list[Call]:
+    """Return the calls that augment, scale and mask an input at the start of a model.
+
+    `Masking` knows masked steps by their values, so that noise has to come after it.
+    """
     found: list[Call] = []
-    users = _layers_taking(graph, tensor)
-    while len(users) == 1 and isinstance(users[0].operation, _PREPROCESSING):
-        found += users
-        users = _layers_taking(graph, users[0].outputs[0])
-    return found
+    while True:
+        users = graph.users(tensor)
+        if any(isinstance(call.operation, keras.layers.Masking) for call in users):
+            # An operation computes the mask from the same tensor.
+            users = [call for call in users if isinstance(call.operation, keras.layers.Layer)]
+        if len(users) != 1:
+            return found
+        (call,) = users
+        kinds = (Kind.SCALING, Kind.MASKING)
+        if kind_of(call.operation) not in kinds and not isinstance(call.operation, Augmentation):
+            return found
+        found.append(call)
+        tensor = call.outputs[0]
 
 
-def _layers_taking(graph: Graph, tensor: Any) -> list[Call]:
-    """What takes a tensor, apart from the operation that computes a mask of it for `Masking`."""
-    users = graph.users(tensor)
-    if not any(isinstance(call.operation, keras.layers.Masking) for call in users):
-        return users
-    return [call for call in users if isinstance(call.operation, keras.layers.Layer)]
+# Residual sums
+
+
+@dataclass(frozen=True, eq=False)
+class ResidualSum:
+    """A sum of a shortcut and a branch.
+
+    Args:
+        graph: Its graph.
+        call: The call of the sum.
+        shortcut: The input of the block, or a projection of it.
+        branch: The other term.
+    """
+
+    graph: ModelGraph
+    call: Call
+    shortcut: Any
+    branch: Any
+
+
+def residual_sums(graph: ModelGraph) -> Iterator[ResidualSum]:
+    """Yield the residual sums of one model, without those of its inner models.
+
+    A sum `a + b` of two tensors of one shape is residual if `a` goes into the computation of `b`:
+    then `a` is the shortcut and `b` the branch. It is residual as well if not `a` itself goes into
+    `b`, but something from which `a` is made by layers without weights (pooling, padding) or by one
+    layer with weights and its normalization: a projection shortcut. `StochasticDepth` and
+    `ResidualBranch` are residual sums by their class.
+    """
+    ancestors = _Ancestors(graph)
+    for call in graph.calls:
+        if kind_of(call.operation) is Kind.RESIDUAL_SUM:
+            shortcut, branch = call.inputs[0], call.inputs[-1]
+            yield ResidualSum(graph, call, shortcut, branch)
+        elif _is_sum(call):
+            one, other = call.inputs
+            ways = {0: ancestors.way(one, other), 1: ancestors.way(other, one)}
+            found = {index: way for index, way in ways.items() if way is not None}
+            if found and ways[0] != ways[1]:
+                shortcut = min(found, key=lambda index: found[index])
+                yield ResidualSum(graph, call, call.inputs[shortcut], call.inputs[1 - shortcut])
+
+
+def _is_sum(call: Call) -> bool:
+    is_layer = isinstance(call.operation, keras.layers.Layer)
+    adds = isinstance(call.operation, keras.layers.Add) if is_layer else call.kind == "Add"
+    if not adds or len(call.inputs) != 2:
+        return False
+    one, other = call.inputs
+    return one is not other and tuple(one.shape) == tuple(other.shape)
+
+
+class _Ancestors:
+    """Which tensors of a graph go into the computation of which, as bits of integers."""
+
+    def __init__(self, graph: ModelGraph):
+        self._graph = graph
+        self._bit: dict[Any, int] = {t: 1 << i for i, t in enumerate(graph.inputs)}
+        self._made_of: dict[Any, int] = dict(self._bit)
+        for call in graph.calls:
+            made_of = 0
+            for tensor in call.inputs:
+                made_of |= self._made_of.get(tensor, 0)
+            for tensor in call.outputs:
+                self._bit[tensor] = 1 << len(self._bit)
+                self._made_of[tensor] = made_of | self._bit[tensor]
+
+    def way(self, tensor: Any, other: Any) -> tuple[int, int] | None:
+        """Return how far up from `tensor` there is something that goes into `other`.
+
+        Returns:
+            The numbers of layers with weights and of all layers on the way, or `None` if the way is
+            blocked: by an input, a layer of several inputs, or a second layer with weights.
+        """
+        kernels = steps = 0
+        while not self._bit[tensor] & self._made_of[other]:
+            call = self._graph.maker(tensor)
+            if call is None or len(set(call.inputs)) != 1:
+                return None
+            # The rate of a layer that draws is a weight of no shape.
+            weights = any(len(w.shape) for w in getattr(call.operation, "weights", ()))
+            kernels += weights and not is_normalization(call.operation)
+            steps += 1
+            if kernels > 1:
+                return None
+            tensor = call.inputs[0]
+        return kernels, steps

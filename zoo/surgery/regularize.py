@@ -1,4 +1,4 @@
-"""`regularize`: a copy of any Keras model, its weights kept, with the regularization asked for."""
+"""`regularize`: a copy of any Keras model, with its weights and the regularization asked for."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -6,25 +6,18 @@ from typing import Any
 
 import keras
 
+from ...core.checks import check_type
+from ...core.model_graph import LocatedLayer, ModelGraph, can_be_rebuilt
 from ..calls import as_call
 from ..models.blueprint import blueprint_of
 from ..models.registry import preset
 from ..regularization import Regularization
-from .copier import Copier
-from .edits import Edits, Seeds
-from .found import find
-from .front import front
-from .graph import Graph, Located, is_graph
-from .hints import hint, subclassed
-from .insert import insert
-from .ledger import Ledger
-from .penalize import Penalize
-from .placer import Placer
-from .preparation import prepared
-from .report import SurgeryReport
+from .batch_augmentation import batch_augmentation
+from .copier import Copier, Edits, Seeds, prepared
+from .insertion import Insertion
+from .penalties import PENALTIES, Penalties, subclassed
+from .report import Ledger, SurgeryReport
 from .rules import Skip, parse_rules
-
-__all__ = ["regularize"]
 
 _OF_THE_UPDATE = ("weight_decay", "sam_rho")
 
@@ -39,36 +32,42 @@ def regularize(
     value_range: Any = None,
     seed: int | None = None,
 ) -> tuple[keras.Model, SurgeryReport]:
-    """Copies a model with its weights, bit by bit, and gives the copy penalties, dropout and noise.
+    """Copy a model with its weights, bit by bit, and give the copy penalties, dropout and noise.
 
     Setting `layer.kernel_regularizer` on a model that exists does nothing. Here each layer is made
-    anew from its config, in which the penalties stand, and gets the weights of the original; so
-    what is penalized in memory is what is saved, and it is the same after `save` and `load_model`
-    and after `clone_model`. At inference the copy computes bit by bit what the original does; the
-    original is not changed. The copy is not compiled: `compile` follows, and the optimizer starts
+    anew from a config with the penalties, and gets the weights of the original. So the model in
+    memory has the penalties that are saved, and they are the same after `save` and `load_model` and
+    after `clone_model`. At inference the copy computes bit by bit what the original does; the
+    original is not changed. The copy is not compiled: call `compile` next, and the optimizer starts
     anew.
 
-    Layers that are made of others, such as the transformer blocks of keras-hub or one's own, take
-    no regularizer for the kernels inside. They become `zoo.layers.Penalized`: layers of the same
-    name and of a class derived from theirs, whose config holds the penalties as well. A model
-    of a class of its own, such as a `BertBackbone`, becomes a functional model of the same
-    layers: methods and attributes of the class, `from_preset` and a preprocessor are not part of
-    it. Import `occam.zoo.surgery` before such a model is loaded in another process.
+    Layers that are made of others, such as the transformer blocks of keras-hub or user-defined
+    ones, take no regularizer for the kernels inside. They become `zoo.layers.Penalized`: layers of
+    the same name and of a class derived from theirs, whose config holds the penalties as well. A
+    model of a class of its own, such as a `BertBackbone`, becomes a functional model of the same
+    layers, without the methods and attributes of the class, such as `from_preset`. Import
+    `occam.zoo.surgery` before such a model is loaded in another process.
 
-    Of a `Regularization`, `l1`, `l2`, `group_lasso`, `orthogonal`, `hoyer` and `max_norm` go to all
-    kernels that are not skipped (not to embeddings: name them in a rule); `activity_l1` and
-    `activity_l2` to hidden activations; `dropout` before each head, or after a pooling with which
-    the model ends, and to the drop rates among the arguments of layers that are made of others;
-    `spatial_dropout` and `drop_block` after the activation of each convolution; `stochastic_depth`
-    to the residual sums, at rates that rise linearly from 0 in their order, the last one exact;
-    `drop_connect` around hidden dense and convolutional layers; `noise` after the scaling and
-    masking at each input, and `augmentation` at the input itself. `mixup`, `cutmix` and
-    `label_smoothing` need the labels: they are in `report.front`. Dropout and stochastic depth that
-    the model has in these places are replaced. New layers are called after the one they stand at:
-    `<layer>_dropout`, `<input>_noise`; what takes another's place takes its name.
+    The fields of a `Regularization` go to these places:
 
-    `rules` say more, and something else, about the layers that match a pattern; of several that
-    match, the first counts, and where it says nothing the `regularization` does:
+    - `l1`, `l2`, `group_lasso`, `orthogonal`, `hoyer` and `max_norm`: all kernels that are not
+      skipped. Embeddings have to be named in a rule.
+    - `activity_l1` and `activity_l2`: hidden activations.
+    - `dropout`: before each head, or after a pooling with which the model ends; and the drop rates
+      among the arguments of layers that are made of others.
+    - `spatial_dropout` and `drop_block`: after the activation of each convolution.
+    - `stochastic_depth`: the residual sums, at rates that rise linearly from 0 in their order; the
+      last rate is exact.
+    - `drop_connect`: around hidden dense and convolutional layers.
+    - `noise`: after the scaling and masking at each input. `augmentation`: at the input itself.
+    - `mixup`, `cutmix` and `label_smoothing` need the labels: `report.batch_augmentation`.
+
+    Dropout and stochastic depth that the model has in these places are replaced. New layers are
+    named after the one they stand at: `<layer>_dropout`, `<input>_noise`. A layer that takes
+    another's place takes its name.
+
+    `rules` say more about the layers that match a pattern. If several match, the first counts;
+    where it says nothing, the `regularization` does:
 
     >>> from occam import zoo
     >>> from occam.zoo.regularizers import L1, L2
@@ -79,31 +78,32 @@ def regularize(
     ...     "head/*": {"kernel": L1(1e-5), "activity": L2(1e-6), "dropout": 0.3},
     ... }
 
-    A pattern without a slash is held against the name of a layer, wherever it lies; one with a
-    slash against its path, which begins with the names of the models around it. A name of a weight
-    may follow: `*/recurrent`. A pattern that means a model means the weights of all its layers. The
-    words of a dictionary are the names of weights, as in `<name>_regularizer`, of which `kernel`
+    A pattern without a slash is compared with the name of a layer, wherever it lies; one with a
+    slash with its path, which begins with the names of the models around it. The name of a weight
+    may follow: `*/recurrent`. A pattern that matches a model covers the weights of all its layers.
+    The keys of a dictionary are the names of weights, as in `<name>_regularizer`, of which `kernel`
     means all kernels of a layer; `activity`; `constraint` or `max_norm`; and `dropout`,
     `spatial_dropout`, `drop_block` or `noise`, which are put after the layer.
 
     Args:
-        model: any functional, sequential or nested model; a subclassed one as far as its config
-            says what its weights are penalized by.
-        regularization: a `Regularization`; for a model of the zoo also the name of a tier.
-        rules: from patterns of layers, or classes, to a regularizer, a dictionary or `None`.
-        skip: `"bias"`, `"normalization"`, and patterns of layers that are left alone.
-        input_shape: of a sample, for a model that has none yet or leaves a size of it open.
-        value_range: the lowest and the highest value of a pixel, for `augmentation` of images.
-        seed: makes the masks and the noise of the new layers repeatable.
+        model: Any functional, Sequential or nested model; a subclassed one as far as its config
+            has the penalties of its weights.
+        regularization: A `Regularization`; for a model of the zoo also the name of a tier.
+        rules: A mapping of patterns of layers, or classes, to a regularizer, a dictionary or
+            `None`.
+        skip: A list of `"bias"`, `"normalization"`, and patterns of layers that are left alone.
+        input_shape: The shape of a sample, for a model that has none yet or leaves a size open.
+        value_range: The lowest and the highest value of a pixel, for `augmentation` of images.
+        seed: An integer that makes the masks and the noise of the new layers repeatable.
 
     Returns:
-        The new model and a `SurgeryReport`, which says what was done, what is inactive as its
-        weights are frozen, and what was refused and why.
+        The new model and a `SurgeryReport`: what was done, what is inactive as its weights are
+        frozen, and what was refused and why.
 
     Raises:
-        ValueError: a field or rule changes nothing anywhere; a layer cannot be made from its
-            config; a penalty would be lost; or a part of `regularization` belongs to the optimizer.
-        TypeError: an argument is of the wrong kind.
+        ValueError: If a field or rule changes nothing anywhere, a layer cannot be made from its
+            config, a penalty would be lost, or a field belongs to the optimizer.
+        TypeError: If an argument has the wrong type.
 
     Example:
 
@@ -119,39 +119,60 @@ def regularize(
     wanted = _resolved(model, regularization)
     parsed, skipping, seeds = parse_rules(rules), Skip(skip), Seeds(seed)
     if not wanted.on() and not parsed:
-        raise ValueError("Nothing is asked for: give a regularization, rules, or both.")
-    original, edits = prepared(model, input_shape), Edits()
-    graph = Graph(original) if is_graph(original) else None
-    located = graph.layers() if graph else [Located(original, [original.name], [])]
-    ledger = Ledger()
-    penalize = Penalize(located, wanted, parsed, skipping, edits, ledger)
+        raise ValueError("Nothing is asked for: give a `regularization`, `rules`, or both.")
+    original, edits, ledger = prepared(model, input_shape), Edits(), Ledger()
+    graph = ModelGraph(original, rebuildable=True) if can_be_rebuilt(original) else None
+    located = graph.layers() if graph else [LocatedLayer(original, (original.name,))]
+    penalties = Penalties(located, wanted, parsed, skipping, edits, ledger)
     inside = Regularization.names("model")
     for name in wanted.on():
         closed = graph is None and name in inside
-        said = ("", subclassed(original)) if closed else (hint(name), "")
-        ledger.want(name, *said)
+        ledger.want(name, *(("", subclassed(original)) if closed else (_hint(name), "")))
     for rule in parsed:
-        penalize.check(rule, graph)
-    penalize.plan(graph)
+        penalties.check(rule, graph)
+    penalties.plan(graph)
     if graph:
-        placer = Placer(graph, skipping, edits, seeds, ledger)
-        insert(placer, wanted, parsed, value_range)
+        Insertion(graph, skipping, edits, seeds, ledger).plan(wanted, parsed, value_range)
     copier = Copier(edits)
     made = copier.model(graph) if graph else copier.opaque(original)
-    penalties = find(penalize, copier, made)
-    before = front(made, getattr(model, "loss", None), wanted, seeds(), ledger)
+    found = penalties.find(copier, made)
+    batches = batch_augmentation(made, getattr(model, "loss", None), wanted, seeds(), ledger)
     ledger.check()
     _tell_blueprint(model, made, wanted, rules)
-    return made, SurgeryReport(made, tuple(ledger.changes), penalties, before)
+    return made, SurgeryReport(made, tuple(ledger.changes), found, batches)
+
+
+def _hint(name: str) -> str:
+    """Return why a field of `Regularization` may have found no place."""
+    if name in (*PENALTIES, "max_norm"):
+        return "It has no kernel whose layer takes a regularizer."
+    return _HINTS.get(name, "").format(name=name)
+
+
+_NO_ACTIVATION = "It has no hidden layer with an activation."
+_NO_CONVOLUTION = (
+    "It has no hidden convolution with an activation after it: name layers in `rules`, "
+    'for example {{"conv*": {{"{name}": 0.1}}}}.'
+)
+_HINTS = {
+    "activity_l1": _NO_ACTIVATION,
+    "activity_l2": _NO_ACTIVATION,
+    "spatial_dropout": _NO_CONVOLUTION,
+    "drop_block": _NO_CONVOLUTION,
+    "stochastic_depth": "It has no residual sum: an Add of two tensors of one shape, one of which "
+    "goes into the computation of the other.",
+    "drop_connect": "It has no hidden Dense, EinsumDense or Conv layer.",
+    "dropout": "It has no head: no last layer with units, and no global pooling at the end.",
+}
 
 
 def _tell_blueprint(
     model: keras.Model, made: Any, wanted: Regularization, rules: Mapping[Any, Any] | None
 ) -> None:
-    """Gives the copy of a model of the zoo its blueprint, with what has been changed."""
+    """Give the copy of a model of the zoo its blueprint, with the changes."""
     if (blueprint := blueprint_of(model)) is None:
         return
-    # What was made a part of the model is not to be done a second time by `zoo.train`.
+    # `zoo.train` is not to augment a second time what the model augments.
     inside = {"augmentation": "none"} if "augmentation" in wanted.on() else {}
     asked = [f"{name}={value!r}" for name, value in wanted.on().items()]
     asked += [f"rules={_as_text(rules)}"] if rules else []
@@ -163,7 +184,7 @@ def _tell_blueprint(
 
 
 def _as_text(value: Any) -> str:
-    """Rules as they are written: patterns, and what is asked of what matches."""
+    """Return rules as they are written."""
     if isinstance(value, Mapping):
         pairs = (f"{_as_text(key)}: {_as_text(one)}" for key, one in value.items())
         return f"{{{', '.join(pairs)}}}"
@@ -173,8 +194,8 @@ def _as_text(value: Any) -> str:
 
 
 def _resolved(model: Any, regularization: Any) -> Regularization:
-    if not isinstance(model, keras.Model):
-        raise TypeError(f"model must be a keras.Model. Received: {model!r}")
+    """Return the `Regularization` that is asked for, checked."""
+    check_type("model", model, keras.Model, "a keras.Model")
     if regularization is None:
         return Regularization()
     if isinstance(regularization, str):
@@ -184,11 +205,8 @@ def _resolved(model: Any, regularization: Any) -> Regularization:
                 f"Received: regularization={regularization!r} for model {model.name!r}"
             )
         regularization = preset(blueprint.name, regularization)
-    if not isinstance(regularization, Regularization):
-        raise TypeError(
-            "regularization must be an occam.zoo.Regularization, a tier's name or None. "
-            f"Received: {regularization!r}"
-        )
+    expected = "an occam.zoo.Regularization, a tier's name or None"
+    check_type("regularization", regularization, Regularization, expected)
     if foreign := [name for name in _OF_THE_UPDATE if name in regularization.on()]:
         raise ValueError(
             f"{', '.join(foreign)} changes the update of the weights and not the model: give it to "

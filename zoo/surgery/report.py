@@ -1,83 +1,21 @@
-"""`SurgeryReport`: what was asked of a model, what was done, and what was refused."""
+"""`SurgeryReport`: what was asked of a model, what was done, and what was refused and why."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Literal, NamedTuple
 
 import keras
 
 from ...core.text_table import table
 from ..augmentation import Pipeline
-from ..calls import config_of
-from .layout import lay_out
-
-__all__ = ["Change", "Kind", "Penalty", "SurgeryReport", "TableRow", "described"]
+from ..calls import as_call, config_of
 
 Kind = Literal["penalty", "constraint", "activity", "layer", ""]
 State = Literal["applied", "inactive", "refused"]
-
-
-@dataclass(frozen=True)
-class Change:
-    """One thing that was asked of one place.
-
-    Args:
-        asked: by what: fields of `Regularization`, or the pattern of a rule.
-        layer: the path of the layer.
-        what: the name of the weight, or where a layer was put.
-        part: the penalty, constraint or layer, as the call that makes it.
-        kind: which of these; empty for what was refused.
-        state: `applied`; `inactive`, applied to a weight that is frozen; or `refused`.
-        why: why it is not `applied`.
-    """
-
-    asked: tuple[str, ...]
-    layer: str
-    what: str
-    part: str
-    kind: Kind = ""
-    state: State = "applied"
-    why: str = ""
-
-    def __str__(self) -> str:
-        place = f"{self.layer} {self.what}" if self.what else self.layer
-        return f"{place}: {self.part or ', '.join(self.asked)}: {self.why}"
-
-
-class TableRow(NamedTuple):
-    """A row of `SurgeryReport.rows`."""
-
-    layer: str
-    variable: str
-    penalty: str
-    strength: str
-    value: float
-    share: float
-    state: str
-
-
-@dataclass(frozen=True, eq=False)
-class Penalty:
-    """A penalty on a weight of the new model.
-
-    Args:
-        layer: the path of the layer that is called.
-        name: of the weight, after those of the layers inside of it: `query/kernel`.
-        variable: the weight.
-        new: whether it was asked for; the others the original had already.
-    """
-
-    layer: str
-    name: str
-    variable: Any
-    new: bool
-
-    @property
-    def value(self) -> float:
-        """What it costs at present."""
-        return float(keras.ops.convert_to_numpy(self.variable.regularizer(self.variable)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,43 +23,44 @@ class SurgeryReport:
     """What `zoo.regularize` was asked for, what it did, and what it refused.
 
     `print(report)` shows all of it. The figures of the penalties are those of the new model at the
-    time of asking, so that the report of a model that was trained tells what its penalties cost.
+    time of reading, so that after training they tell what the penalties cost.
 
     Args:
-        model: the new model.
-        changes: one thing asked of one place each.
-        penalties: all penalties on weights of the new model.
-        front: a layer over batches `(x, y)`, for `zoo.augmentation.augment`: what was asked for
-            that needs the labels, and so cannot be inside of the model; `None` if nothing was.
+        model: The new model.
+        changes: One change per request and place.
+        penalties: All penalties on weights of the new model.
+        batch_augmentation: A layer over batches `(x, y)`, for `zoo.augmentation.augment`: the mixup
+            and label smoothing that need the labels, and so cannot be inside of the model; `None`
+            if neither was asked for.
     """
 
     model: keras.Model
-    changes: tuple[Change, ...]
-    penalties: tuple[Penalty, ...]
-    front: Pipeline | None = None
+    changes: "tuple[Change, ...]"
+    penalties: "tuple[Penalty, ...]"
+    batch_augmentation: Pipeline | None = None
 
     @property
     def requested(self) -> int:
-        """How many things were asked for, each at each place."""
+        """The number of requests, each counted at each place."""
         return len(self.changes)
 
     @property
-    def applied(self) -> tuple[Change, ...]:
-        """What was done; what is inactive for the time being is part of it."""
+    def applied(self) -> "tuple[Change, ...]":
+        """The changes that were made, the inactive ones among them."""
         return tuple(change for change in self.changes if change.state != "refused")
 
     @property
-    def inactive(self) -> tuple[Change, ...]:
-        """What was done to weights that are frozen: they have no penalty until they are not."""
+    def inactive(self) -> "tuple[Change, ...]":
+        """The penalties on frozen weights: they cost nothing until the weights are trained."""
         return tuple(change for change in self.changes if change.state == "inactive")
 
     @property
-    def refused(self) -> tuple[Change, ...]:
-        """What was not done, and why."""
+    def refused(self) -> "tuple[Change, ...]":
+        """The changes that were not made, with the reason."""
         return tuple(change for change in self.changes if change.state == "refused")
 
-    def rows(self) -> list[TableRow]:
-        """Each penalty on a weight, with what it costs at present and its share of the total."""
+    def rows(self) -> "list[TableRow]":
+        """Return each penalty on a weight, with its value at present and its share of the total."""
         trainable = {id(weight) for weight in self.model.trainable_weights}
         active = [id(penalty.variable) in trainable for penalty in self.penalties]
         values = [penalty.value for penalty in self.penalties]
@@ -139,7 +78,7 @@ class SurgeryReport:
         ]
 
     def table(self) -> str:
-        """The penalties on weights: layer, variable, penalty, strength, share of the total."""
+        """Return the penalties on weights as text, within 80 columns."""
         rows = self.rows()
         if not rows:
             return "No weight has a penalty."
@@ -148,12 +87,11 @@ class SurgeryReport:
             (row.layer, row.variable, *of, f"{100 * row.share:5.1f}%", row.state)
             for row, of in zip(rows, terms, strict=True)
         ]
-        total = sum(row.value for row in rows)
-        return f"{lay_out(cells)}\ntotal penalty: {total:.6g}"
+        return f"{_lay_out(cells)}\ntotal penalty: {sum(row.value for row in rows):.6g}"
 
     def plot(self, path: str | os.PathLike[str]) -> None:
-        """Writes the shares of the penalties as a picture, in the format of the path's suffix."""
-        from .picture import draw  # matplotlib is slow to import
+        """Write the shares of the penalties as a picture, in the format of the path's suffix."""
+        from .figure import draw  # matplotlib is slow to import
 
         draw(self, path)
 
@@ -163,29 +101,141 @@ class SurgeryReport:
     def _sections(self) -> Iterator[str]:
         counts = f"{self.requested} requested, {len(self.applied)} applied"
         yield f"{counts} ({len(self.inactive)} inactive), {len(self.refused)} refused"
-        yield table(("asked for by", "applied", "inactive", "refused"), self._counts())
+        by_request: dict[str, Counter[str]] = {}
+        for change in self.changes:
+            for name in change.asked:
+                by_request.setdefault(name, Counter())[change.state] += 1
+        states: tuple[State, ...] = ("applied", "inactive", "refused")
+        rows = [(name, *(count[state] for state in states)) for name, count in by_request.items()]
+        yield table(("asked for by", *states), rows)
         yield self.table()
         layers = [(c.layer, c.what, c.part) for c in self.applied if c.kind == "layer"]
         yield table(("layer", "where", "what"), layers) if layers else ""
-        yield _listed("Refused", [str(change) for change in self.refused])
+        refused = [f"  {change}" for change in self.refused]
+        yield "\n".join(["Refused:", *refused]) if refused else ""
         yield "The model is not compiled: compile it next; its optimizer starts anew."
 
-    def _counts(self) -> list[tuple[str | int, ...]]:
-        """How often each request was met."""
-        states: tuple[State, ...] = ("applied", "inactive", "refused")
-        counts: dict[str, Counter[str]] = {}
-        for change in self.changes:
-            for name in change.asked:
-                counts.setdefault(name, Counter())[change.state] += 1
-        return [(name, *map(count.__getitem__, states)) for name, count in counts.items()]
+
+@dataclass(frozen=True)
+class Change:
+    """One request at one place.
+
+    Args:
+        asked: The fields of `Regularization`, or the rule, that asked for it.
+        layer: The path of the layer.
+        what: The name of the weight, or the place where a layer was put.
+        part: The penalty, constraint or layer, as the call that makes it.
+        kind: Which of these; empty if refused.
+        state: `applied`; `inactive`, applied to a frozen weight; or `refused`.
+        why: The reason for not being `applied`.
+    """
+
+    asked: tuple[str, ...]
+    layer: str
+    what: str
+    part: str
+    kind: Kind = ""
+    state: State = "applied"
+    why: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.layer} {self.what}" if self.what else self.layer
+        return f"{place}: {self.part or ', '.join(self.asked)}: {self.why}"
 
 
-def _listed(title: str, lines: Sequence[str]) -> str:
-    return "\n".join([f"{title}:", *(f"  {line}" for line in lines)]) if lines else ""
+@dataclass(frozen=True, eq=False)
+class Penalty:
+    """A penalty on a weight of the new model.
+
+    Args:
+        layer: The path of the layer that is called.
+        name: The name of the weight, after those of the layers inside: `query/kernel`.
+        variable: The weight.
+        new: Whether it was asked for, or the original had it already.
+    """
+
+    layer: str
+    name: str
+    variable: Any
+    new: bool
+
+    @property
+    def value(self) -> float:
+        """Its value at present."""
+        return float(keras.ops.convert_to_numpy(self.variable.regularizer(self.variable)))
+
+
+class TableRow(NamedTuple):
+    """A row of `SurgeryReport.rows`."""
+
+    layer: str
+    variable: str
+    penalty: str
+    strength: str
+    value: float
+    share: float
+    state: str
+
+
+class Ledger:
+    """Collects changes while they are made, and knows the requests that changed nothing."""
+
+    _SHOWN = 8  # of a list in a message
+
+    def __init__(self):
+        self.changes: list[Change] = []
+        self._wanted: dict[str, tuple[str, str]] = {}
+
+    def want(self, request: str, hint: str = "", cause: str = "") -> None:
+        """Note that a request must be met somewhere.
+
+        Args:
+            request: A field of `Regularization`, or a rule.
+            hint: What to say if it is not met and nothing was refused.
+            cause: What to say in any case.
+        """
+        self._wanted[request] = (hint, cause)
+
+    def done(
+        self,
+        asked: Sequence[str],
+        layer: str,
+        what: str,
+        part: Any,
+        *,
+        kind: Kind = "layer",
+        why: str = "",
+    ) -> None:
+        """Record a change; it is inactive if there is a `why`."""
+        state = "inactive" if why else "applied"
+        self.changes.append(Change(tuple(asked), layer, what, as_call(part), kind, state, why))
+
+    def refuse(self, asked: Sequence[str], layer: str, what: str, part: Any, why: str) -> None:
+        """Record a change that cannot be made."""
+        shown = as_call(part) if part is not None else ""
+        self.changes.append(Change(tuple(asked), layer, what, shown, "", "refused", why))
+
+    def check(self) -> None:
+        """Raise for requests that were met nowhere, with what was refused and why."""
+        met = {name for c in self.changes if c.state != "refused" for name in c.asked}
+        if empty := [request for request in self._wanted if request not in met]:
+            raise ValueError("\n".join(map(self._nowhere, empty)))
+
+    def _nowhere(self, request: str) -> str:
+        refused = [str(c) for c in self.changes if c.state == "refused" and request in c.asked]
+        hidden = len(refused) - self._SHOWN
+        more = f" and {hidden} more" if hidden > 0 else ""
+        reasons = f" Refused: {'; '.join(refused[: self._SHOWN])}{more}." if refused else ""
+        hint, cause = self._wanted[request]
+        said = filter(None, ("" if refused else hint, cause))
+        return " ".join([f"{request} changes nothing in this model.{reasons}", *said])
+
+
+# Text
 
 
 def described(regularizer: Any) -> tuple[str, str]:
-    """The name of a penalty and its strengths, those that are 0 left out.
+    """Return the name of a penalty and its strengths, without those that are 0.
 
     >>> from occam.zoo.regularizers import L1L2, Orthogonal, Sum
     >>> described(Sum([L1L2(l2=0.001), Orthogonal(0.1)]))
@@ -196,17 +246,66 @@ def described(regularizer: Any) -> tuple[str, str]:
 
 
 def _terms(regularizer: Any) -> tuple[list[str], list[str]]:
-    """The names of the terms of a penalty, and the strengths of each."""
+    """Return the names of the terms of a penalty, and the strengths of each."""
     terms = getattr(regularizer, "terms", [regularizer])
-    configs = [config_of(term) or {} for term in terms]
-    return list(map(_name, terms)), list(map(_strengths, configs))
-
-
-def _strengths(config: dict[str, Any]) -> str:
-    given = ((name, value) for name, value in config.items() if isinstance(value, float) and value)
-    return ", ".join(f"{name}={value:g}" for name, value in given)
-
-
-def _name(term: Any) -> str:
     # The logit of a ConcreteDropout has a method as its penalty.
-    return getattr(term, "__qualname__", type(term).__name__)
+    names = [getattr(term, "__qualname__", type(term).__name__) for term in terms]
+    strengths = [
+        ", ".join(f"{k}={v:g}" for k, v in config.items() if isinstance(v, float) and v)
+        for config in (config_of(term) or {} for term in terms)
+    ]
+    return names, strengths
+
+
+_WIDTH, _GAP, _LEAST = 80, 2, 16
+_HEAD = ("layer", "variable", "penalty", "strength", "share", "state")
+
+
+def _lay_out(rows: Sequence[tuple[str, str, Sequence[str], Sequence[str], str, str]]) -> str:
+    """Return a table of six columns: two paths, names and strengths of terms, share, state.
+
+    Each term has a line of its own, paths that are too long are broken after a slash or an
+    underscore, and without a state the last column is left out. So it fits 80 columns, unless these
+    leave less than 16 for a path.
+
+    >>> rows = [("stage_one/conv", "kernel", ["L1", "Hoyer"], ["l1=0.1", "factor=0.2"], "99%", "")]
+    >>> print(_lay_out(rows))
+    layer           variable  penalty  strength    share
+    stage_one/conv  kernel    L1       l1=0.1      99%
+                              Hoyer    factor=0.2
+    """
+    head = _HEAD if any(row[5] for row in rows) else _HEAD[:5]
+    others = zip(*[([p], n, s, [share], [state]) for _, p, n, s, share, state in rows], strict=True)
+    widths = [
+        max(map(len, [title, *(line for lines in column for line in lines)]))
+        for title, column in zip(head[1:], others, strict=False)
+    ]
+    free = _WIDTH - sum(widths[1:]) - _GAP * (len(head) - 1)
+    of_variable = min(widths[0], max(free // 2, _LEAST))
+    of_layer = max(free - of_variable, _LEAST)
+    lines = [
+        line[: len(head)]
+        for layer, variable, names, strengths, share, state in rows
+        for line in zip_longest(
+            _broken(layer, of_layer),
+            _broken(variable, of_variable),
+            *(names, strengths, [share], [state]),
+            fillvalue="",
+        )
+    ]
+    return table(head, lines)
+
+
+def _broken(path: str, width: int) -> list[str]:
+    """Return the lines of a path.
+
+    >>> _broken("backbone/block_one/conv", 12)
+    ['backbone/', '  block_one/', '  conv']
+    """
+    lines, line = [], ""
+    for piece in re.split("(?<=[/_])", path):
+        if line.strip() and len(line) + len(piece) > width:
+            lines.append(line)
+            line = "  "
+        line += piece
+    return [*lines, line]

@@ -1,18 +1,17 @@
-"""`Rule`: what `regularize` is told about the layers that match a pattern."""
+"""`Rule` and `Skip`: what `regularize` is told about the layers that match a pattern."""
 
-import numbers
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 import keras
 
+from ...core.checks import check_number, check_type
 from .. import layers, regularizers
-from .kernels import is_bias, is_kernel, is_scale
-from .parts import ACTIVITY, Part
-from .patterns import Pattern, check_pattern, describe, matches_layer, matches_part, matches_slot
+from .parts import ACTIVITY, Part, is_bias
 
-__all__ = ["INSERTED", "Rule", "Skip", "parse_rules"]
+Pattern = str | type[keras.layers.Layer]
 
 INSERTED = {
     "dropout": layers.Dropout,
@@ -20,23 +19,22 @@ INSERTED = {
     "drop_block": layers.DropBlock,
     "noise": layers.GaussianNoise,
 }
-_CONSTRAINTS = ("constraint", "max_norm")
 _WORDS = ("bias", "normalization")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What is asked of the layers that match a pattern.
+    """A pattern, and what the layers that match it get.
 
     Args:
-        pattern: of layers.
-        every: the penalty on all their weights that are not skipped, if any.
-        weights: penalties by weight: `kernel` means all kernels of a layer.
-        activity: the penalty on their outputs, if any.
-        constraint: of their kernels, if any.
-        max_norm: the largest norm of the weights into one unit, 0 for no limit.
-        inserted: rates of what is put after them, by the word for it.
-        nothing: the layers stay as they are.
+        pattern: A pattern of layers.
+        every: A penalty on all their weights that are not skipped, or `None`.
+        weights: Penalties by slot. `kernel` means all kernels of a layer.
+        activity: A penalty on their outputs, or `None`.
+        constraint: A constraint on their kernels, or `None`.
+        max_norm: The largest norm of the weights into one unit; 0 for no limit.
+        inserted: The rates of layers to put after them, by their words in `INSERTED`.
+        nothing: Whether the layers stay as they are.
     """
 
     pattern: Pattern
@@ -51,96 +49,161 @@ class Rule:
     @property
     def name(self) -> str:
         """The pattern as text."""
-        return describe(self.pattern)
+        return self.pattern if isinstance(self.pattern, str) else self.pattern.__name__
 
     def covers(self, part: Part, slot: str = "") -> bool:
-        """Whether the rule is about a layer, or about one of its weights."""
+        """Return whether the rule is about a layer, or about one of its weights."""
         return matches_part(self.pattern, part) or matches_slot(self.pattern, part, slot)
 
-    def means(self, layer: Any, paths: tuple[str, ...]) -> bool:
-        """Whether the rule is about a layer itself, not about one that it lies in."""
+    def matches(self, layer: Any, paths: tuple[str, ...]) -> bool:
+        """Return whether the rule is about a layer itself, not about one around it."""
         return matches_layer(self.pattern, layer, paths)
 
     def names(self, slot: str) -> bool:
-        """Whether the pattern itself ends with the name of a weight: `head/bias`."""
+        """Return whether the pattern itself ends with the name of a weight: `head/bias`."""
         return isinstance(self.pattern, str) and self.pattern.endswith(f"/{slot}")
 
     def penalty(self, part: Part, slot: str) -> tuple[str, Any]:
-        """What is asked of a weight, and by which word; an empty word and `None` for nothing."""
+        """Return the word that asks for a penalty on a weight, empty for `every`, and it."""
         if slot in self.weights:
             return slot, self.weights[slot]
-        if "kernel" in self.weights and is_kernel(part, slot):
+        if "kernel" in self.weights and part.is_kernel(slot):
             return "kernel", self.weights["kernel"]
         return "", self.every
 
     def asked_as(self, word: str = "") -> tuple[str, ...]:
-        """How a request is called: by the rule, and by the word in its dictionary."""
+        """Return the name of a request: the rule, and the word in its dictionary."""
         return (f"rules[{self.name!r}]" + (f"[{word!r}]" if word else ""),)
 
     @property
     def requests(self) -> tuple[str, ...]:
-        """All that the rule asks for, as it is called."""
+        """The names of all that the rule asks for."""
         given = {"": self.every, ACTIVITY: self.activity, **self.weights}
         given |= {"constraint": self.constraint, "max_norm": self.max_norm}
         words = [*self.inserted, *(word for word, value in given.items() if value)]
         return tuple(name for word in words for name in self.asked_as(word))
 
 
+class Skip:
+    """The layers and weights that `regularize` leaves alone.
+
+    Args:
+        skip: A list of `"bias"`, `"normalization"` and patterns of layers.
+    """
+
+    def __init__(self, skip: Any):
+        if isinstance(skip, str | type):
+            raise TypeError(f'`skip` must be a list, like ["bias"]. Received: skip={skip!r}')
+        self.words = tuple(one for one in skip if one in _WORDS)
+        self.patterns = tuple(check_pattern("skip", one) for one in skip if one not in _WORDS)
+
+    def layer(self, layer: Any, paths: tuple[str, ...]) -> bool:
+        """Return whether a layer is left alone."""
+        return any(matches_layer(pattern, layer, paths) for pattern in self.patterns)
+
+    def part(self, part: Part) -> bool:
+        """Return whether a layer, or one around it, is left alone."""
+        return any(matches_part(pattern, part) for pattern in self.patterns)
+
+    def slot(self, part: Part, slot: str) -> bool:
+        """Return whether a weight is left alone by the words."""
+        bias = "bias" in self.words and is_bias(slot)
+        return bias or ("normalization" in self.words and part.is_scale(slot))
+
+
+def check_pattern(argument: str, pattern: Any) -> Pattern:
+    """Return `pattern`, or raise a `TypeError` if it is none."""
+    is_class = isinstance(pattern, type) and issubclass(pattern, keras.layers.Layer)
+    if not is_class and not (isinstance(pattern, str) and pattern):
+        raise TypeError(
+            f"`{argument}` must have patterns of names or paths, or classes of layers. "
+            f"Received: {pattern!r}"
+        )
+    return pattern
+
+
+def matches_layer(pattern: Pattern, layer: Any, paths: Sequence[str]) -> bool:
+    """Return whether a pattern matches a layer itself.
+
+    A text without a slash is compared with its name, wherever it lies; one with a slash with its
+    whole path, so that `head/*` means all in `head`, and `head` too if that is a layer.
+
+    >>> dense = keras.layers.Dense(3, name="logits")
+    >>> [matches_layer(p, dense, ["head/logits"]) for p in ("log*", "head/*", "logits/*", "h*")]
+    [True, True, False, False]
+    """
+    if not isinstance(pattern, str):
+        return isinstance(layer, pattern)
+    if "/" not in pattern:
+        return fnmatchcase(layer.name, pattern)
+    return any(fnmatchcase(path, pattern) or fnmatchcase(f"{path}/", pattern) for path in paths)
+
+
+def matches_part(pattern: Pattern, part: Part) -> bool:
+    """Return whether a pattern matches a layer or one around it."""
+    return matches_layer(pattern, part.layer, part.paths) or any(
+        matches_layer(pattern, layer, paths) for layer, paths in part.around
+    )
+
+
+def matches_slot(pattern: Pattern, part: Part, slot: str) -> bool:
+    """Return whether a pattern matches one weight of a layer: `head/kernel`, `*/recurrent`."""
+    return isinstance(pattern, str) and any(
+        fnmatchcase(f"{path}/{slot}", pattern) for path in part.paths
+    )
+
+
 def parse_rules(rules: Mapping[Any, Any] | None) -> tuple[Rule, ...]:
-    """The rules that `regularize` was given, checked, in their order.
+    """Return the rules that `regularize` was given, checked, in their order.
 
     Raises:
-        TypeError: `rules` is no mapping, or a key is no pattern.
-        ValueError: a value is neither a regularizer nor a dictionary of what is known.
+        TypeError: If `rules` is not a mapping, or a key is not a pattern.
+        ValueError: If a value is neither a regularizer nor a dictionary of known words.
     """
     if rules is None:
         return ()
-    if not isinstance(rules, Mapping):
-        raise TypeError(
-            "rules must map patterns of layers to what they get, for example "
-            f'{{"conv*": L2(1e-4)}}. Received: {rules!r}'
-        )
+    expected = 'a mapping of patterns of layers, for example {"conv*": L2(1e-4)}'
+    check_type("rules", rules, Mapping, expected)
     return tuple(_parse(check_pattern("rules", key), value) for key, value in rules.items())
 
 
 def _parse(pattern: Pattern, value: Any) -> Rule:
-    where = f"rules[{describe(pattern)!r}]"
     if value is None:
         return Rule(pattern, nothing=True)
+    where = Rule(pattern).asked_as()[0]
     if not isinstance(value, Mapping) or "class_name" in value:
         return Rule(pattern, every=_regularizer(where, value))
     if not value:
-        raise ValueError(f"{where}: an empty dictionary asks for nothing; None leaves layers alone")
+        raise ValueError(f"`{where}` is empty and asks for nothing. None leaves layers alone.")
     given = dict(value)
-    constraint = given.pop("constraint", None)
+    inserted = {word: given.pop(word) for word in INSERTED if word in given}
+    max_norm = given.pop("max_norm", 0.0)
+    for word, number in {**inserted, "max_norm": max_norm}.items():
+        check_number(f"{where}[{word!r}]", number, "[0, inf)")
     return Rule(
         pattern,
         activity=_regularizer(where, given.pop(ACTIVITY, None)),
-        constraint=_constraint(where, constraint),
-        max_norm=_number(where, "max_norm", given.pop("max_norm", 0.0)),
-        inserted={w: _number(where, w, given.pop(w)) for w in INSERTED if w in given},
+        constraint=_constraint(where, given.pop("constraint", None)),
+        max_norm=float(max_norm),
+        inserted=inserted,
         weights={slot: _regularizer(where, penalty) for slot, penalty in given.items()},
     )
 
 
 def _regularizer(where: str, value: Any) -> Any:
-    """A penalty that can be written into a config and read again."""
+    """Return a penalty that can be written into a config and read again."""
     try:
         penalty = regularizers.get(value)
         if penalty is not None:
-            keras.regularizers.get(keras.saving.serialize_keras_object(_known(penalty)))
+            check_type(where, penalty, keras.regularizers.Regularizer, "a Regularizer")
+            keras.regularizers.get(keras.saving.serialize_keras_object(penalty))
     except (ValueError, TypeError) as error:
+        words = ", ".join(f'"{word}"' for word in (ACTIVITY, "constraint", "max_norm", *INSERTED))
         raise ValueError(
-            f"{where}: expected a regularizer that Keras can save and load (a class of its own "
+            f"`{where}` must be a regularizer that Keras can save and load (a user-defined class "
             "needs keras.saving.register_keras_serializable), or a dictionary with the names of "
-            f'weights, "{ACTIVITY}", {_listed((*_CONSTRAINTS, *INSERTED))}. Received: {value!r}'
+            f"weights, {words}. Received: {value!r}"
         ) from error
-    return penalty
-
-
-def _known(penalty: Any) -> Any:
-    if not isinstance(penalty, keras.regularizers.Regularizer):
-        raise TypeError("not a keras.regularizers.Regularizer")
     return penalty
 
 
@@ -150,42 +213,5 @@ def _constraint(where: str, value: Any) -> Any:
     except ValueError:
         constraint = value
     if constraint is not None and not isinstance(constraint, keras.constraints.Constraint):
-        raise ValueError(f"{where}: constraint must be one of Keras. Received: {value!r}")
+        raise ValueError(f"`{where}['constraint']` must be one of Keras. Received: {value!r}")
     return constraint
-
-
-def _number(where: str, word: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or value < 0:
-        raise ValueError(f"{where}: {word} must be a number >= 0. Received: {value!r}")
-    return float(value)
-
-
-def _listed(words: tuple[str, ...]) -> str:
-    return ", ".join(f'"{word}"' for word in words)
-
-
-class Skip:
-    """What `regularize` leaves alone.
-
-    Args:
-        skip: the words "bias" and "normalization", and patterns of layers.
-    """
-
-    def __init__(self, skip: Any):
-        if isinstance(skip, str | type):
-            raise TypeError(f'skip must be a list of them, like ["bias"]. Received: {skip!r}')
-        self.words = tuple(one for one in skip if one in _WORDS)
-        self.patterns = tuple(check_pattern("skip", one) for one in skip if one not in _WORDS)
-
-    def layer(self, layer: Any, paths: tuple[str, ...]) -> bool:
-        """Whether a layer is left alone."""
-        return any(matches_layer(pattern, layer, paths) for pattern in self.patterns)
-
-    def part(self, part: Part) -> bool:
-        """Whether a layer, or what it lies in, is left alone."""
-        return any(matches_part(pattern, part) for pattern in self.patterns)
-
-    def slot(self, part: Part, slot: str) -> bool:
-        """Whether a weight is left alone by the words."""
-        bias = "bias" in self.words and is_bias(slot)
-        return bias or ("normalization" in self.words and is_scale(part, slot))

@@ -5,45 +5,24 @@ from typing import Any
 
 import keras
 
-from .. import layers
-from ..augmentation.augmentation import Augmentation
+from ...core.checks import check_type
+from ...core.layer_kinds import Kind, drops_samples, kind_of, unwrap
+from ...core.model_graph import Call, ModelGraph, can_be_rebuilt
 from ..layers.kernel_wrapper import KernelWrapper
 from ..models.blueprint import ZooModel
-from .copier import Copier, config_of
-from .edits import Edits
-from .graph import Call, Graph, is_graph
-from .parts import parts_of, rates_inside
-from .preparation import prepared
-from .roles import core, is_sample_dropout
-
-__all__ = ["is_training_only", "strip"]
-
-_NOISE = (
-    keras.layers.ActivityRegularization,
-    keras.layers.AlphaDropout,
-    keras.layers.Dropout,
-    keras.layers.GaussianDropout,
-    keras.layers.GaussianNoise,
-    keras.layers.SpatialDropout1D,
-    keras.layers.SpatialDropout2D,
-    keras.layers.SpatialDropout3D,
-    layers.DropBlock,
-    layers.Dropout,
-    layers.GaussianNoise,
-    Augmentation,
-)
-_ATTENTION = (keras.layers.GroupQueryAttention, keras.layers.MultiHeadAttention)
+from .copier import Copier, Edits, config_of, prepared
+from .parts import parts_of
 
 
 def strip(model: keras.Model) -> keras.Model:
-    """Copies a model with its weights, without its penalties, constraints, dropout and noise.
+    """Copy a model with its weights, without its penalties, constraints, dropout and noise.
 
-    The inverse of `regularize`, for a model that is to be regularized otherwise, or served: layers
-    that act in training only are left out, those of Keras (dropout, noise, random augmentation) and
-    those of `occam.zoo` alike; `StochasticDepth` and `ResidualBranch` become the sums, and
-    `DropConnect` and `ConcreteDropout` the layers, that they are at inference; all regularizers and
-    constraints are taken off. What the copy computes at inference is bit by bit the same; the
-    original is not changed, and the copy is not compiled.
+    The inverse of `regularize`, for a model that is to be regularized anew, or served. Layers that
+    act in training only are left out, those of Keras (dropout, noise, random augmentation) and
+    those of `occam.zoo` alike. `StochasticDepth` and `ResidualBranch` become plain sums, and
+    `DropConnect` and `ConcreteDropout` the layers that they wrap. All regularizers and constraints
+    are taken off. At inference the copy computes bit by bit the same; the original is not changed,
+    and the copy is not compiled.
 
     The copy of a model of the zoo is a plain Keras model without a `blueprint`: it can be loaded
     where Occam is not installed, and `zoo.train` trains it without mixup and the like.
@@ -53,12 +32,12 @@ def strip(model: keras.Model) -> keras.Model:
     rate of 0 Keras computes in another order, and the last bits differ.
 
     Args:
-        model: any functional, sequential or nested model; a subclassed one as far as its config
-            says what is to be taken off.
+        model: Any functional, Sequential or nested model; a subclassed one as far as its config
+            shows what is to be taken off.
 
     Raises:
-        ValueError: a layer cannot be made from its config, or something of the kind is left inside
-            of a layer whose config does not show it; the message names the layer.
+        ValueError: If a layer cannot be made from its config, or something of the kind is left
+            inside of a layer whose config does not show it; the message names the layer.
 
     Example:
 
@@ -69,19 +48,18 @@ def strip(model: keras.Model) -> keras.Model:
     >>> [type(layer).__name__ for layer in zoo.strip(model).layers[1:]]
     ['Flatten', 'Dense', 'Activation', 'Dense']
     """
-    if not isinstance(model, keras.Model):
-        raise TypeError(f"model must be a keras.Model. Received: {model!r}")
+    check_type("model", model, keras.Model, "a keras.Model")
     original, edits = prepared(model), Edits()
     copier = Copier(edits, keep=False)
-    if not is_graph(original):
-        edits.configs[id(original)] = _bare_config(original, original.name)
-        made = copier.opaque(original)
-    else:
-        graph = Graph(original)
+    if can_be_rebuilt(original):
+        graph = ModelGraph(original, rebuildable=True)
         for each in reversed(list(graph.walk())):  # inner models first
             for call in each.calls:
                 _plan(each, call, edits)
         made = copier.model(graph)
+    else:
+        edits.configs[id(original)] = _bare_config(original, original.name)
+        made = copier.opaque(original)
     _check(made, _with_a_rate(copier, made))
     if isinstance(made, ZooModel):
         made = keras.Model(made.input, made.output, name=made.name)
@@ -89,25 +67,17 @@ def strip(model: keras.Model) -> keras.Model:
 
 
 def is_training_only(layer: Any) -> bool:
-    """Whether a layer is the identity at inference, and is there for training."""
+    """Return whether a layer is the identity at inference, and is there for training."""
     if isinstance(layer, keras.layers.TimeDistributed):
-        return is_training_only(core(layer))
+        return is_training_only(unwrap(layer))
     if isinstance(layer, keras.layers.Pipeline):
         return all(map(is_training_only, layer.layers))
-    return isinstance(layer, _NOISE) or is_sample_dropout(layer) or _augments(layer)
+    if isinstance(layer, keras.layers.ActivityRegularization) or drops_samples(layer):
+        return True
+    return kind_of(layer) in (Kind.DROPOUT, Kind.NOISE, Kind.AUGMENTATION)
 
 
-def _augments(layer: Any) -> bool:
-    """Whether it is a random augmentation of Keras; a random crop changes the size, and stays."""
-    kind = type(layer)
-    if not kind.__module__.startswith("keras.src.layers.preprocessing.image_preprocessing"):
-        return False
-    name = kind.__name__
-    mixes = name in ("AugMix", "RandAugment", "MixUp", "CutMix")
-    return (name.startswith("Random") or mixes) and name != "RandomCrop"
-
-
-def _plan(graph: Graph, call: Call, edits: Edits) -> None:
+def _plan(graph: ModelGraph, call: Call, edits: Edits) -> None:
     operation = call.operation
     if inner := graph.inner.get(id(operation)):
         if all(id(each.operation) in edits.removed for each in inner.calls):
@@ -115,9 +85,9 @@ def _plan(graph: Graph, call: Call, edits: Edits) -> None:
     elif not isinstance(operation, keras.layers.Layer):
         return
     elif is_training_only(operation):
-        _leave_out(graph, call, edits)
-    elif isinstance(operation, layers.StochasticDepth | layers.ResidualBranch):
-        edits.rewired[id(call.node)] = _sum_of(operation, graph, edits)
+        _leave_out(call, edits)
+    elif kind_of(operation) is Kind.RESIDUAL_SUM:
+        edits.rewired[call] = _sum_of(operation, graph, edits)
     elif isinstance(operation, KernelWrapper):
         held = operation.layer
         named = held.name == operation.name or held.name not in graph.names
@@ -128,7 +98,7 @@ def _plan(graph: Graph, call: Call, edits: Edits) -> None:
         edits.configs[id(operation)] = _bare_config(operation, call.path)
 
 
-def _leave_out(graph: Graph, call: Call, edits: Edits) -> None:
+def _leave_out(call: Call, edits: Edits) -> None:
     operation = call.operation
     if call.outputs[0].dtype == call.inputs[0].dtype:
         edits.removed.add(id(operation))
@@ -139,8 +109,8 @@ def _leave_out(graph: Graph, call: Call, edits: Edits) -> None:
         )
 
 
-def _sum_of(operation: Any, graph: Graph, edits: Edits) -> Callable[..., Any]:
-    """What is called in place of a sum that drops its branch."""
+def _sum_of(operation: Any, graph: ModelGraph, edits: Edits) -> Callable[..., Any]:
+    """Return a call in place of that of a sum that drops its branch."""
     name, branch = operation.name, list(getattr(operation, "branch", ()))
     for held in branch:
         config = _bare_config(held, f"{graph.join(name)}/{held.name}")
@@ -168,7 +138,7 @@ def _bare_config(layer: Any, path: str) -> dict[str, Any]:
 
 
 def _check(model: keras.Model, inside: set[int]) -> None:
-    """Raises ValueError if something that acts in training only is left."""
+    """Raise if something that acts in training only is left."""
     for layer in model._flatten_layers():
         drops = is_training_only(layer) and id(layer) not in inside
         if drops or layer.activity_regularizer is not None:
@@ -180,12 +150,13 @@ def _check(model: keras.Model, inside: set[int]) -> None:
 
 
 def _with_a_rate(copier: Copier, model: keras.Model) -> set[int]:
-    """The identities of layers inside of others whose own argument says how much is dropped."""
-    holders = [layer for layer in model._flatten_layers() if isinstance(layer, _ATTENTION)]
+    """Return the identities of layers inside of others that have the drop rate as an argument."""
+    kind = Kind.MULTI_HEAD_ATTENTION
+    holders = [layer for layer in model._flatten_layers() if kind_of(layer) is kind]
     for old, copy, path in copier.pairs:
         config = copier.edits.configs.get(id(old), {})
         parts = parts_of(old, (path,), config)
-        holders += [part.same_in(copy) for part in parts if rates_inside(part)]
+        holders += [part.same_in(copy) for part in parts if part.drop_rates()]
     return {id(one) for holder in holders for one in holder._flatten_layers(include_self=False)}
 
 

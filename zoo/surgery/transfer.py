@@ -1,34 +1,38 @@
-"""`transfer`: the state of a layer into its copy, bit by bit."""
+"""`Transfer`: the state of a layer into its copy, bit by bit, with a check of its attributes."""
 
+import functools
+import reprlib
 import tempfile
+from types import FunctionType
 from typing import Any
 
 import keras
 import numpy as np
 
-from .attributes import compare_attributes
-
-__all__ = ["Transfer"]
+from .parts import is_drop_rate
 
 
 class Transfer:
     """Gives copies of layers the state of their originals.
 
     Args:
-        keep: whether a penalty or a constraint that a variable has must be on its copy as well.
+        keep: Whether a penalty or a constraint of a variable must be on its copy as well.
+
+    Attributes:
+        originals: The weights of the originals, by the identity of their copies.
     """
 
     def __init__(self, *, keep: bool):
         self.keep = keep
-        self.originals: dict[int, Any] = {}  # weights, by the identity of their copies
+        self.originals: dict[int, Any] = {}
         self._copies: dict[int, Any] = {}
 
     def __call__(self, original: Any, copy: Any, path: str, rate: float | None = None) -> None:
-        """Copies all weights and assets; `rate` is the new one of the dropout inside, if any.
+        """Copy all weights and assets; `rate` is the new one of the dropout inside, if any.
 
         Raises:
-            ValueError: the copy, made from the config of the original, has other weights, shares
-                them otherwise, or lacks a penalty of the original; the message says what to do.
+            ValueError: If the copy, made from the config of the original, has other weights, shares
+                them otherwise, lacks a penalty or has another attribute.
         """
         originals, copies = original.weights, _ordered(copy.weights, original.weights)
         tied = [weight.path for weight in originals if id(weight) in self._copies]
@@ -38,8 +42,8 @@ class Transfer:
             raise ValueError(
                 f"Layer {path!r} ({type(original).__name__}) cannot be copied: made from its "
                 f"config it has the weights {_listed(copies)}. Received: {_listed(originals)}. "
-                "Let its get_config say all that its weights depend on; of a layer that was "
-                "quantized or given LoRA inside, regularize the model before that."
+                "Let its get_config say all that its weights depend on. If a layer inside was "
+                "quantized or given LoRA, regularize the model before that."
             )
         for old, new in zip(originals, copies, strict=True):
             self._check(old, new, path)
@@ -48,7 +52,7 @@ class Transfer:
             if new.trainable != old.trainable:
                 new.trainable = old.trainable
         _finish(original, copy)
-        compare_attributes(original, copy, path, rate)
+        _compare_attributes(original, copy, path, rate)
 
     def _check(self, old: Any, new: Any, path: str) -> None:
         if self._copies.setdefault(id(old), new) is not new:
@@ -58,7 +62,7 @@ class Transfer:
                 raise ValueError(
                     f"Layer {path!r}: its weight {old.path!r} has a {what} that its config does "
                     f"not have, and that would be lost. Take {old.name}.{what} away and ask for it "
-                    "with rules."
+                    "with `rules`."
                 )
 
 
@@ -70,7 +74,7 @@ def _of_another(path: str, weight: str) -> str:
 
 
 def _ordered(weights: list[Any], like: list[Any]) -> list[Any]:
-    """The weights in the order of others, by their names; as they are if names do not tell."""
+    """Return the weights in the order of others, by their names if these are the same."""
     names = [weight.name for weight in like]
     by_name = {weight.name: weight for weight in weights}
     return [by_name[n] for n in names] if sorted(by_name) == sorted(names) else weights
@@ -86,7 +90,7 @@ def _listed(weights: Any) -> str:
 
 
 def _finish(original: Any, copy: Any) -> None:
-    """What a layer makes of its weights, or keeps beside them: vocabularies and the like."""
+    """Copy what a layer makes of its weights, or keeps beside them: vocabularies and the like."""
     pairs = zip(original._flatten_layers(), copy._flatten_layers(), strict=True)
     for old, new in pairs:
         if isinstance(new, keras.layers.Normalization):
@@ -98,3 +102,93 @@ def _finish(original: Any, copy: Any) -> None:
             with tempfile.TemporaryDirectory() as directory:
                 old.save_assets(directory)
                 new.load_assets(directory)
+
+
+# Attributes
+
+_PLAIN = (bool, int, float, complex, str, bytes, type(None))
+# What `fit`, `evaluate` and `predict` leave in a model, and TensorFlow in all that it tracks.
+_OF_USE = ("history", "stop_evaluating", "stop_predicting", "stop_training")
+_OF_TRACKING = "_self_"
+
+
+def _compare_attributes(original: Any, copy: Any, path: str, rate: float | None) -> None:
+    """Compare numbers, texts, arrays, functions, and lists and dictionaries of them.
+
+    An argument that `get_config` forgets has its default value in the copy, which would compute
+    something else with the same weights. Layers of Keras and ours forget nothing.
+    """
+    for old, new in zip(original._flatten_layers(), copy._flatten_layers(), strict=True):
+        # The first class of Keras or ours: what it keeps privately is its own.
+        base = next(c for c in type(old).__mro__ if c.__module__.split(".")[0] in _KNOWN)
+        if base is type(old):
+            continue
+        private = _OF_TRACKING if base is keras.layers.Layer else "_"
+        for name, value in vars(old).items():
+            own = name not in _of_all() and not name.startswith(private)
+            other = vars(new).get(name)
+            if rate is not None and is_drop_rate(name, other) and other == rate:
+                continue
+            if own and _is_comparable(value) and _is_comparable(other) and not _equal(value, other):
+                raise ValueError(
+                    f"Layer {path!r} ({type(old).__name__}) cannot be copied from its config: "
+                    f"{name} is {reprlib.repr(value)}, and in the copy {reprlib.repr(other)}. Let "
+                    f"its get_config have {name}, or what it follows from."
+                )
+
+
+_KNOWN = ("keras", "occam")
+
+
+@functools.cache
+def _of_all() -> set[str]:
+    """Return the attributes of every layer and model: its name, whether it is built, ..."""
+    x = keras.Input((1,), name="x")  # names, so that those of other models are not counted on
+    functional, sequential = keras.Model(x, x, name="x"), keras.Sequential([x], name="x")
+    models = (keras.Model(name="x"), functional, sequential)
+    return {*_OF_USE, *(name for model in models for name in vars(model))}
+
+
+def _is_comparable(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_comparable, value.values()))
+    if isinstance(value, list | tuple | set | frozenset):
+        return all(map(_is_comparable, value))
+    return isinstance(value, (*_PLAIN, FunctionType)) or _is_array(value)
+
+
+def _is_array(value: Any) -> bool:
+    on_a_graph = hasattr(value, "graph")  # a tensor of TensorFlow without a value
+    is_tensor = keras.ops.is_tensor(value) and not isinstance(value, keras.KerasTensor)
+    return isinstance(value, np.ndarray | np.generic) or (is_tensor and not on_a_graph)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        same = one.keys() == other.keys()
+        return same and all(_equal(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    if isinstance(one, FunctionType) and isinstance(other, FunctionType):
+        return one is other or _same_of_keras(one, other) or _made_of(one) == _made_of(other)
+    if _is_array(one) or _is_array(other):
+        return _same_array(one, other)
+    return one == other or (one != one and other != other)  # NaN
+
+
+def _same_of_keras(one: FunctionType, other: FunctionType) -> bool:
+    """Return whether both are one function of Keras, as `ops.silu` and `activations.silu` are."""
+    both = (one, other)
+    return one.__name__ == other.__name__ and all(f.__module__.startswith("keras.") for f in both)
+
+
+def _made_of(function: FunctionType) -> tuple[Any, ...]:
+    """Return the code of a function and its closure: a loaded lambda is another object."""
+    return function.__code__, [repr(c.cell_contents) for c in function.__closure__ or ()]
+
+
+def _same_array(one: Any, other: Any) -> bool:
+    if one is None or other is None:
+        return False
+    a, b = (np.asarray(keras.ops.convert_to_numpy(x) if _is_array(x) else x) for x in (one, other))
+    return a.shape == b.shape and bool(np.all((a == b) | ((a != a) & (b != b))))  # NaN

@@ -7,7 +7,7 @@ from keras import layers, optimizers
 
 from occam import zoo
 from occam.zoo import regularizers
-from occam.zoo.linting.decay import decay_of
+from occam.zoo.linting.decay_rules import decay_of
 
 
 def model_with(optimizer, penalty="l2"):

@@ -9,10 +9,10 @@ import pytest
 
 from occam import zoo
 from occam.callbacks import weight_penalty
+from occam.core.model_graph import ModelGraph
 from occam.zoo.models import get_architecture
 from occam.zoo.models.card import COUNTS, count_params
-from occam.zoo.surgery.graph import Graph
-from occam.zoo.surgery.residuals import residual_sums
+from occam.zoo.surgery.places import residual_sums
 
 SHAPE = (32, 32, 3)
 # One of each module that can be built in a moment; the others have more blocks.
@@ -67,7 +67,7 @@ def test_stochastic_depth_is_supported_where_surgery_finds_residual_sums(name):
     side = architecture.min_size
     with keras.StatelessScope():  # weights without values are enough
         backbone = architecture.build(weights=None, include_top=False, input_shape=(side, side, 3))
-    found = any(True for _ in residual_sums(Graph(backbone)))
+    found = any(True for _ in residual_sums(ModelGraph(backbone)))
     assert ("stochastic_depth" in architecture.supports) == found
 
 

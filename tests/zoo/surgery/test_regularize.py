@@ -135,8 +135,8 @@ def test_all_of_a_regularization_at_once(models, check):
     asked = {name for change in report.applied for name in change.asked}
     assert asked == set(regularization.on())
     regularized.compile("sgd", "categorical_crossentropy")
-    assert report.front is not None
-    x, y = report.front((check.example(model), np.array([0, 2])), training=True)
+    assert report.batch_augmentation is not None
+    x, y = report.batch_augmentation((check.example(model), np.array([0, 2])), training=True)
     assert np.isfinite(regularized.train_on_batch(x, y))
 
 
@@ -249,9 +249,13 @@ def test_a_functional_model_with_a_constructor_of_its_own(check):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({}, ValueError, "Nothing is asked for: give a regularization, rules, or both"),
+        ({}, ValueError, "Nothing is asked for: give a `regularization`, `rules`, or both"),
         ({"regularization": "light"}, ValueError, "Tiers belong to the models of the zoo.*'light'"),
-        ({"regularization": 0.1}, TypeError, "must be an occam.zoo.Regularization.*Received: 0.1"),
+        (
+            {"regularization": 0.1},
+            TypeError,
+            "must be an occam.zoo.Regularization.*Received: regularization=0.1",
+        ),
         (
             {"regularization": zoo.Regularization(weight_decay=0.1, sam_rho=0.1, l2=1.0)},
             ValueError,
@@ -265,10 +269,10 @@ def test_a_functional_model_with_a_constructor_of_its_own(check):
         (
             {"regularization": zoo.Regularization(l2=1.0, spatial_dropout=0.1)},
             ValueError,
-            r'spatial_dropout changes nothing .*rules, for example {"conv\*": {"spatial_dropout"',
+            r'spatial_dropout changes nothing .*rules`, for example {"conv\*": {"spatial_dropout"',
         ),
-        ({"rules": {"hidden": L2()}, "seed": -1}, ValueError, "seed must be .*Received: -1"),
-        ({"rules": {"hidden": L2()}, "skip": "bias"}, TypeError, 'skip must be a list.*"bias"'),
+        ({"rules": {"hidden": L2()}, "seed": -1}, ValueError, "`seed` must be .*Received: seed=-1"),
+        ({"rules": {"hidden": L2()}, "skip": "bias"}, TypeError, '`skip` must be a list.*"bias"'),
         ({"rules": {"hidden": L2()}, "input_shape": (7,)}, ValueError, r"is \(6,\). Received"),
     ],
 )
@@ -278,7 +282,7 @@ def test_what_cannot_be_done_is_an_error(models, arguments, error, message):
 
 
 def test_it_takes_a_model():
-    with pytest.raises(TypeError, match=r"model must be a keras.Model. Received: <Dense"):
+    with pytest.raises(TypeError, match=r"`model` must be a keras.Model. Received: model=<Dense"):
         zoo.regularize(layers.Dense(3), zoo.Regularization(l2=1.0))
 
 

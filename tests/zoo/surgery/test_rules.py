@@ -8,6 +8,8 @@ from keras import layers
 from occam import zoo
 from occam.zoo.layers import Dropout, GaussianNoise, SpatialDropout
 from occam.zoo.regularizers import L1, L2
+from occam.zoo.surgery.parts import Part
+from occam.zoo.surgery.rules import check_pattern, matches_layer, matches_part, matches_slot
 
 
 def penalties(report):
@@ -169,10 +171,10 @@ def test_keras_penalties_become_live_ones(models):
 @pytest.mark.parametrize(
     ("rules", "error", "message"),
     [
-        ([L2()], TypeError, "rules must map patterns of layers"),
-        ({3: L2()}, TypeError, "rules: expected a pattern of names.*Received: 3"),
-        ({"": L2()}, TypeError, "rules: expected a pattern of names.*Received: ''"),
-        ({L2: L2()}, TypeError, "or a class of layers. Received: <class"),
+        ([L2()], TypeError, "`rules` must be a mapping of patterns"),
+        ({3: L2()}, TypeError, "`rules` must have patterns of names.*Received: 3"),
+        ({"": L2()}, TypeError, "`rules` must have patterns of names.*Received: ''"),
+        ({L2: L2()}, TypeError, "or classes of layers. Received: <class"),
         (
             {"hiden": L2()},
             ValueError,
@@ -180,26 +182,34 @@ def test_keras_penalties_become_live_ones(models):
         ),
         ({"hiden": None}, ValueError, "matches no layer"),
         ({layers.Conv2D: L2()}, ValueError, r"rules\['Conv2D'\] matches no layer"),
-        ({"hidden": 0.1}, ValueError, r"rules\['hidden'\]: expected a regularizer.*Received: 0.1"),
+        ({"hidden": 0.1}, ValueError, r"`rules\['hidden'\]` must be a regularizer.*Received: 0.1"),
         (
             {"hidden": lambda w: 0.0},
             ValueError,
             "that Keras can save and load.*Received: <function",
         ),
-        ({"hidden": {}}, ValueError, "an empty dictionary asks for nothing"),
+        ({"hidden": {}}, ValueError, "is empty and asks for nothing"),
         ({"hidden": {"drop": 0.1}}, ValueError, r'"dropout".*Received: 0.1'),
         (
             {"hidden": {"dropout": -0.1}},
             ValueError,
-            "dropout must be a number >= 0. Received: -0.1",
+            r"`rules\['hidden'\]\['dropout'\]` must be a number in \[0, inf\). Received: .*-0.1",
         ),
-        ({"hidden": {"constraint": 3}}, ValueError, "constraint must be one of Keras. Received: 3"),
+        (
+            {"hidden": {"constraint": 3}},
+            ValueError,
+            r"\['constraint'\]` must be one of Keras. Received: 3",
+        ),
         (
             {"hidden": {"recurrent": L2()}},
             ValueError,
             r"rules\['hidden'\]\['recurrent'\] changes nothing.*have the weights bias, kernel;",
         ),
-        ({"logits": {"dropout": 0.1}}, ValueError, "logits dropout: .*: its output is the model's"),
+        (
+            {"logits": {"dropout": 0.1}},
+            ValueError,
+            "logits dropout: .*: it is the model's output, which is never dropped; name other",
+        ),
         (
             {"hidden": {"spatial_dropout": 0.1}},
             ValueError,
@@ -236,3 +246,52 @@ def test_layers_of_a_model_in_a_wrapper(check):
     regularized, report = zoo.regularize(model, rules={"each/inner/fc2": L2(0.1)})
     assert penalties(report) == {"each/inner/fc2/kernel": "l2=0.1"}
     check.assert_copy(model, regularized)
+
+
+DENSE = keras.layers.Dense(2, name="fc1")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("fc1", True),
+        ("fc*", True),
+        ("FC1", False),
+        ("top", False),
+        ("top/fc1", True),
+        ("top/*", True),
+        ("*/fc1", True),
+        ("fc1/*", False),
+        ("other/*", True),
+        (keras.layers.Dense, True),
+        (keras.layers.Layer, True),
+        (keras.layers.Conv1D, False),
+    ],
+)
+def test_layers(pattern, expected):
+    assert matches_layer(pattern, DENSE, ("top/fc1", "other/fc1")) is expected
+
+
+def test_a_layer_at_the_top_is_all_that_is_in_it():
+    assert matches_layer("fc1/*", DENSE, ("fc1",))
+
+
+def test_what_lies_around():
+    top = keras.Sequential(name="top")
+    part = Part(DENSE, ("top/fc1",), {}, DENSE, (), ((top, ("top",)),))
+    assert matches_part("top", part)
+    assert matches_part(keras.Sequential, part)
+    assert not matches_part("bottom", part)
+
+
+def test_weights():
+    part = Part(DENSE, ("top/fc1",), {}, DENSE)
+    assert matches_slot("top/fc1/kernel", part, "kernel")
+    assert matches_slot("*/kernel", part, "kernel")
+    assert not matches_slot("*/kernel", part, "bias")
+    assert not matches_slot(keras.layers.Dense, part, "kernel")
+
+
+def test_no_pattern():
+    with pytest.raises(TypeError, match=r"`skip` must have patterns .* Received: 1"):
+        check_pattern("skip", 1)

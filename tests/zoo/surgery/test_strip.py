@@ -170,7 +170,7 @@ def test_what_is_inside_of_a_layer_of_ones_own_is_named():
 
 
 def test_it_takes_a_model():
-    with pytest.raises(TypeError, match=r"model must be a keras.Model. Received: 3"):
+    with pytest.raises(TypeError, match=r"`model` must be a keras.Model. Received: model=3"):
         zoo.strip(3)  # pyright: ignore[reportArgumentType]
 
 

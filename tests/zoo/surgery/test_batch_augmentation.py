@@ -21,17 +21,17 @@ R = zoo.Regularization
 )
 def test_mixing_and_smoothing(models, regularization, kinds):
     _model, report = zoo.regularize(models.convolutional(), regularization, seed=0)
-    assert report.front is not None
-    assert [type(layer) for layer in report.front.layers] == kinds
+    assert report.batch_augmentation is not None
+    assert [type(layer) for layer in report.batch_augmentation.layers] == kinds
     assert {name for c in report.applied for name in c.asked} == set(regularization.on())
     x, y = np.ones((4, 8, 8, 3), "float32"), np.array([0, 1, 2, 0])
-    _, soft = report.front((x, y), training=True)
+    _, soft = report.batch_augmentation((x, y), training=True)
     assert soft.shape == (4, 3)
     np.testing.assert_allclose(np.asarray(soft).sum(axis=1), 1, rtol=1e-6)
 
 
 def test_nothing_asked(models):
-    assert zoo.regularize(models.sequential(), R(l2=0.1))[1].front is None
+    assert zoo.regularize(models.sequential(), R(l2=0.1))[1].batch_augmentation is None
 
 
 def test_a_model_that_is_no_classifier(models):
@@ -51,13 +51,15 @@ def test_the_labels_of_sigmoids_are_smoothed_as_by_binary_crossentropy(nested):
         model = keras.Sequential([keras.Input((4,)), model])
     _, report = zoo.regularize(model, R(label_smoothing=0.3))
     x, y = np.ones((1, 4), "float32"), np.array([[1, 1, 0]])
-    _, soft = report.front((x, y), training=True)  # pyright: ignore[reportOptionalCall]
+    _, soft = report.batch_augmentation((x, y), training=True)  # pyright: ignore[reportOptionalCall]
     np.testing.assert_allclose(soft, [[0.85, 0.85, 0.15]], rtol=1e-6)
 
 
 def test_the_labels_of_one_sigmoid_unit():
     _, report = zoo.regularize(headed(1, "sigmoid"), R(label_smoothing=0.3, mixup=0.2))
-    _, soft = report.front((np.ones((2, 4), "float32"), np.array([1, 1])), training=True)  # pyright: ignore[reportOptionalCall]
+    _, soft = report.batch_augmentation(
+        (np.ones((2, 4), "float32"), np.array([1, 1])), training=True
+    )  # pyright: ignore[reportOptionalCall]
     np.testing.assert_allclose(soft, [[0.85], [0.85]], rtol=1e-6)
 
 
@@ -65,7 +67,9 @@ def test_the_labels_of_one_sigmoid_unit():
 def test_multi_hot_labels_of_a_head_of_classes_are_an_error(activation):
     _, report = zoo.regularize(headed(3, activation), R(label_smoothing=0.3))
     with pytest.raises(ValueError, match="must sum to one"):
-        report.front((np.ones((1, 4), "float32"), np.array([[1, 1, 0]])), training=True)  # pyright: ignore[reportOptionalCall]
+        report.batch_augmentation(
+            (np.ones((1, 4), "float32"), np.array([[1, 1, 0]])), training=True
+        )  # pyright: ignore[reportOptionalCall]
 
 
 @pytest.mark.parametrize("field", ["label_smoothing", "mixup"])
@@ -83,5 +87,26 @@ def test_a_compiled_binary_cross_entropy_says_that_units_are_no_classes(units, l
     model.compile("sgd", loss)
     _, report = zoo.regularize(model, R(label_smoothing=0.3))
     rows = np.ones((1, units), "int32")
-    _, soft = report.front((np.ones((1, 4), "float32"), rows), training=True)  # pyright: ignore[reportOptionalCall]
+    _, soft = report.batch_augmentation((np.ones((1, 4), "float32"), rows), training=True)  # pyright: ignore[reportOptionalCall]
     np.testing.assert_allclose(soft, np.full((1, units), 0.85), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "loss", ["categorical_crossentropy", zoo.losses.CategoricalCrossentropy(), "mse"]
+)
+def test_the_compiled_loss_decides_before_the_last_activation(loss):
+    model = headed(3, "sigmoid")
+    model.compile("sgd", loss)
+    _, report = zoo.regularize(model, R(label_smoothing=0.3))
+    (smoothing,) = report.batch_augmentation.layers  # pyright: ignore[reportOptionalMemberAccess]
+    assert smoothing.multi_label is (loss == "mse")  # which says nothing
+
+
+def test_values_are_not_mixed_as_if_they_were_classes():
+    model = headed(3, None)
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"its head is linear and its loss mean_squared_error"):
+        zoo.regularize(model, R(mixup=0.2))
+    brier = headed(3, "softmax")
+    brier.compile("sgd", "mse")
+    assert zoo.regularize(brier, R(mixup=0.2))[1].batch_augmentation is not None

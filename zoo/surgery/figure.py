@@ -1,4 +1,4 @@
-"""`draw`: the report of a surgery as a picture."""
+"""`draw`: the penalties of a surgery report as a bar chart."""
 
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,8 +9,6 @@ from matplotlib.patches import Patch
 
 if TYPE_CHECKING:
     from .report import SurgeryReport, TableRow
-
-__all__ = ["draw"]
 
 _LARGEST = 40  # penalties that are drawn one by one; the rest is one bar
 _ASKED, _KEPT, _REST = "C0", "C1", "0.75"
@@ -25,11 +23,11 @@ class _Bar(NamedTuple):
 
 
 def draw(report: "SurgeryReport", path: str | os.PathLike[str]) -> None:
-    """Writes the shares of the total penalty as bars, the largest first.
+    """Write the shares of the total penalty as bars, the largest first.
 
     Args:
-        report: of which the penalties are drawn as they are at present.
-        path: of the picture, whose suffix says the format.
+        report: The report; its penalties are drawn as they are at present.
+        path: The path of the picture, whose suffix says the format.
     """
     rows = report.rows()
     active = sorted((row for row in rows if row.share), key=lambda row: -row.share)

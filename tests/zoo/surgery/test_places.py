@@ -4,15 +4,15 @@ import keras
 import pytest
 from keras import layers, ops
 
+from occam.core.model_graph import ModelGraph
 from occam.zoo.layers import StochasticDepth
-from occam.zoo.surgery.graph import Graph
-from occam.zoo.surgery.residuals import residual_sums
+from occam.zoo.surgery.places import residual_sums
 
 
 def found(make, shape=(8, 8, 4)):
     """The sums in a model of one input, and whether the first of their inputs is the shortcut."""
     inputs = keras.Input(shape)
-    graph = Graph(keras.Model(inputs, make(inputs)))
+    graph = ModelGraph(keras.Model(inputs, make(inputs)))
     return [one.call.inputs[0] is one.shortcut for one in residual_sums(graph)]
 
 
@@ -77,4 +77,4 @@ def test_other_sums(make):
 def test_two_inputs_have_nothing_in_common():
     one, other = keras.Input((3,)), keras.Input((3,))
     model = keras.Model([one, other], layers.Add()([layers.Dense(3)(one), other]))
-    assert list(residual_sums(Graph(model))) == []
+    assert list(residual_sums(ModelGraph(model))) == []

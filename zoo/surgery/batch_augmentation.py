@@ -1,0 +1,118 @@
+"""`batch_augmentation`: mixup and label smoothing, applied to batches before they reach a model."""
+
+from typing import Any
+
+import keras
+
+from ...core.layer_kinds import unwrap
+from ...core.model_graph import call_of
+from ..augmentation import CutMix, LabelSmoothing, Mix, MixUp, Pipeline
+from ..augmentation.augmentation import Augmentation
+from ..regularization import Regularization
+from .report import Ledger
+
+_PLACE = "batch_augmentation"
+_FIELDS = ("mixup", "cutmix", "label_smoothing")
+
+
+def batch_augmentation(
+    model: keras.Model, loss: Any, regularization: Regularization, seed: int, ledger: Ledger
+) -> Pipeline | None:
+    """Return the layer over `(x, y)` that mixes samples and smooths labels, or `None`.
+
+    Both need the labels, and so cannot be inside of a model that is to be served.
+
+    Args:
+        model: The model, which has the number of classes and says whether these exclude each other.
+        loss: The loss that the original was compiled with, or `None`. It decides where the last
+            activation does not: a binary cross-entropy means that each unit is a question of its
+            own, a categorical one that the units are classes, another one that they are neither.
+        regularization: The strengths of mixup, cutmix and label smoothing.
+        seed: The seed of the draws.
+        ledger: The record of what was done and refused.
+    """
+    asked = [name for name in _FIELDS if getattr(regularization, name)]
+    if not asked:
+        return None
+    shape = getattr(model, "output_shape", None)
+    if not isinstance(shape, tuple) or len(shape) != 2 or not isinstance(shape[-1], int):
+        why = f"it needs one output of (batch, classes); that of the model is {shape}"
+    else:
+        why = _objection(model, loss, shape[-1])
+    if why:
+        for name in asked:
+            ledger.refuse((name,), _PLACE, "", None, why)
+        return None
+    layers = _layers(regularization, shape[-1], _is_multi_label(model, loss))
+    mixed = tuple(name for name in asked if name != "label_smoothing")
+    for layer in layers:
+        fields = ("label_smoothing",) if isinstance(layer, LabelSmoothing) else mixed
+        ledger.done(fields, _PLACE, "before the model", layer)
+    return Pipeline(layers, seed=seed, name=_PLACE)
+
+
+def _objection(model: keras.Model, loss: Any, units: int) -> str:
+    """Return why the outputs of a model are not known to be classes; empty if they are."""
+    losses = _functions(loss)
+    if losses and all(each in _REGRESSION for each in losses) and not _last_activation(model):
+        names = ", ".join(each.__name__ for each in losses)
+        return f"its head is linear and its loss {names}, so that its labels are values"
+    if units == 1 and not _is_multi_label(model, loss):
+        return (
+            "its head is one unit without a sigmoid, whose labels may be values or classes; use "
+            'Dense(1, activation="sigmoid"), two logits, or compile with a binary cross-entropy'
+        )
+    return ""
+
+
+def _is_multi_label(model: keras.Model, loss: Any) -> bool:
+    """Return whether each unit is a question of its own."""
+    names = [getattr(f, "__name__", type(f).__name__).lower() for f in _functions(loss)]
+    if names and all("crossentropy" in name for name in names):
+        return all("binary" in name for name in names)
+    return _last_activation(model) == "sigmoid"
+
+
+_LOSSES = keras.losses
+_REGRESSION = (
+    *(_LOSSES.mean_squared_error, _LOSSES.mean_absolute_error, _LOSSES.huber, _LOSSES.log_cosh),
+    *(_LOSSES.mean_squared_logarithmic_error, _LOSSES.mean_absolute_percentage_error),
+)
+
+
+def _functions(loss: Any) -> list[Any]:
+    """Return the functions that compute the compiled losses; a user-defined loss as it is."""
+    losses = [keras.losses.get(each) for each in keras.tree.flatten(loss) if each is not None]
+    return [getattr(each, "fn", each) for each in losses]
+
+
+_AFTER_HEADS = (keras.layers.Identity, keras.layers.Flatten, keras.layers.Reshape)
+
+
+def _last_activation(model: Any) -> str:
+    """Return `"sigmoid"`, `"softmax"` or, for any other or an unknown one, an empty text."""
+    if not getattr(model, "outputs", None):
+        return ""
+    call = call_of(model.outputs[0])
+    while isinstance(call.operation, _AFTER_HEADS):
+        call = call_of(call.inputs[0])
+    if isinstance(call.operation, keras.Model):
+        return _last_activation(call.operation)
+    if call.kind in ("Sigmoid", "Softmax"):  # an operation, or a layer
+        return call.kind.lower()
+    activation = getattr(unwrap(call.operation), "activation", None)
+    known = (keras.activations.sigmoid, keras.activations.softmax)
+    return activation.__name__ if activation in known else ""
+
+
+def _layers(regularization: Regularization, classes: int, multi_label: bool) -> list[Augmentation]:
+    given = {"multi_label": multi_label}
+    mixup, cutmix = regularization.mixup, regularization.cutmix
+    mixing: Any = None
+    if mixup and cutmix:
+        mixing = Mix(classes, mixup_alpha=mixup, cutmix_alpha=cutmix, **given)
+    elif mixup or cutmix:
+        mixing = MixUp(classes, mixup, **given) if mixup else CutMix(classes, cutmix, **given)
+    smoothing = regularization.label_smoothing
+    layers = [mixing, LabelSmoothing(classes, smoothing, **given) if smoothing else None]
+    return [layer for layer in layers if layer is not None]

@@ -1,0 +1,382 @@
+"""`Insertion`: layers that act in training, put where a `Regularization` or a rule says."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+from ...core.layer_kinds import Kind, drops_samples, drops_single_values, kind_of
+from ...core.model_graph import Call, LocatedLayer, ModelGraph, call_of
+from .. import layers
+from ..augmentation import Pipeline, resolve_augmentation
+from ..layers.kernel_wrapper import KERNEL_LAYERS
+from ..regularization import Regularization
+from .copier import Copier, Edits, Seeds, config_of
+from .parts import Part, is_known, parts_of
+from .places import Head, ResidualSum, activated_convolutions, heads, preprocessing, residual_sums
+from .report import Ledger
+from .rules import INSERTED, Rule, Skip
+
+_LARGEST_BLOCK = 7  # Ghiasi et al. 2018, of the feature maps of a ResNet-50
+_SPATIAL = ("spatial_dropout", "drop_block")
+_RANKS = {1: "a table", 2: "a series", 3: "an image"}
+_SAME = {  # what a layer takes the place of
+    layers.SpatialDropout: (
+        layers.SpatialDropout,
+        keras.layers.SpatialDropout1D,
+        keras.layers.SpatialDropout2D,
+        keras.layers.SpatialDropout3D,
+    ),
+    layers.GaussianNoise: (layers.GaussianNoise, keras.layers.GaussianNoise),
+}
+
+
+class Insertion:
+    """Plans layers of dropout and noise, and augmentation.
+
+    Args:
+        graph: The graph of the model.
+        skip: What is left alone.
+        edits: The plan, into which the layers are put.
+        seeds: The seeds of the layers.
+        ledger: The record of what was done and refused.
+    """
+
+    def __init__(self, graph: ModelGraph, skip: Skip, edits: Edits, seeds: Seeds, ledger: Ledger):
+        self.graph, self.skip = graph, skip
+        self.edits, self.seeds, self.ledger = edits, seeds, ledger
+        self._paths, self._finals = graph.paths(), graph.final_tensors()
+
+    def plan(self, on: Regularization, rules: tuple[Rule, ...], value_range: Any) -> None:
+        """Plan all layers that are asked for.
+
+        Args:
+            on: Rates and strengths for the places that are found in the graph.
+            rules: Layers to put after those that match.
+            value_range: The lowest and highest value of a pixel, for augmentation.
+        """
+        self._after_matches(rules)
+        if on.augmentation != "none":
+            self._augmentation(on.augmentation, value_range)
+        if on.noise:
+            self._noise(on.noise)
+        for word in _SPATIAL:
+            if rate := getattr(on, word):
+                self._after_convolutions(word, rate)
+        if on.stochastic_depth:
+            self._stochastic_depth(on.stochastic_depth)
+        if on.dropout:
+            for head in heads(self.graph):
+                self._at_head(head, on.dropout)
+            for place in self.graph.layers():
+                if not any(
+                    rule.nothing and rule.matches(place.layer, place.paths) for rule in rules
+                ):
+                    self._inside(place, on.dropout)
+        if on.drop_connect:
+            self._drop_connect(on.drop_connect)
+
+    # One layer
+
+    def _skipped(self, call: Call) -> bool:
+        return self.skip.layer(call.operation, self._paths[id(call.operation)])
+
+    def _layer(self, kind: Any, name: str, tensor: Any, *arguments: Any) -> Any:
+        """Return a layer that draws, with a seed of its own, in the precision of its input."""
+        return kind(*arguments, seed=self.seeds(), name=name, dtype=tensor.dtype)
+
+    def _after(
+        self,
+        asked: Sequence[str],
+        graph: ModelGraph,
+        tensor: Any,
+        kind: Any,
+        name: str,
+        *arguments: Any,
+    ) -> Any:
+        """Put a layer after a tensor, or in place of one of its kind that is there already."""
+        present = graph.users(tensor)
+        if len(present) == 1 and _is_same(present[0].operation, kind):
+            return self._instead(asked, present[0], kind, *arguments)
+        layer = self._layer(kind, self.edits.name(graph, name), tensor, *arguments)
+        self.edits.after.setdefault(tensor, []).append(layer)
+        source = (graph.maker(tensor) or call_of(tensor)).operation.name
+        self.ledger.done(asked, graph.join(layer.name), f"after {source}", layer)
+        return layer
+
+    def _instead(self, asked: Sequence[str], call: Call, kind: Any, *arguments: Any) -> Any:
+        """Put a layer in place of another, with its name."""
+        layer = self._layer(kind, call.operation.name, call.outputs[0], *arguments)
+        self.edits.swapped[id(call.operation)] = lambda copier: layer
+        names = ("rate", "stddev", "drop_path_rate")
+        was = next((x for name in names if (x := getattr(call.operation, name, None))), None)
+        where = "instead of one" + ("" if was is None else f" of {was:g}")
+        self.ledger.done(asked, call.path, where, layer)
+        return layer
+
+    # After layers that match a rule, and after convolutions
+
+    def _after_matches(self, rules: tuple[Rule, ...]) -> None:
+        made: dict[tuple[int, str], Any] = {}
+        for graph in self.graph.walk():
+            for call in graph.calls:
+                paths = self._paths[id(call.operation)]
+                rule = next((rule for rule in rules if rule.matches(call.operation, paths)), None)
+                if rule is None or self._skipped(call):
+                    continue
+                for word, rate in rule.inserted.items():
+                    key = id(call.operation), word
+                    if layer := made.get(key):  # one for all calls of a layer
+                        self.edits.after.setdefault(call.outputs[0], []).append(layer)
+                    else:
+                        asked, output = rule.asked_as(word), call.outputs[0]
+                        made[key] = self._by_word(asked, word, rate, graph, call, output)
+
+    def _after_convolutions(self, word: str, rate: float) -> None:
+        for graph in self.graph.walk():
+            for call, tensor in activated_convolutions(graph, self._finals):
+                if not self._skipped(call):
+                    self._by_word((word,), word, rate, graph, call, tensor)
+
+    def _by_word(
+        self, asked: Any, word: str, rate: float, graph: ModelGraph, call: Call, tensor: Any
+    ) -> Any:
+        """Put a layer after a tensor, or refuse it at the call that the tensor comes from."""
+        if why := self._objection(word, graph, call, tensor):
+            self.ledger.refuse(asked, call.path, word, None, why)
+            return None
+        more = []
+        if word == "drop_block":  # a quarter of the shortest side of a feature map
+            more = [min(max(min(tensor.shape[1:-1]) // 4, 1), _LARGEST_BLOCK)]
+        maker = graph.maker(tensor) or call
+        name = f"{maker.operation.name}_{word}"
+        layer = self._after(asked, graph, tensor, INSERTED[word], name, rate, *more)
+        if word in _SPATIAL:
+            layer.data_format = "channels_last"  # whatever Keras' setting is now
+        return layer
+
+    def _objection(self, word: str, graph: ModelGraph, call: Call, tensor: Any) -> str:
+        """Return why a layer cannot stand after a call; empty if it can."""
+        if tensor in self._finals:
+            return "it is the model's output, which is never dropped; name other layers in `rules`"
+        if not _is_real(tensor):
+            return f"its output is {tensor.dtype}"
+        if word not in _SPATIAL:
+            return ""
+        if len(tensor.shape) < 3:
+            return "its output has no channels beside steps or pixels"
+        if _data_format(graph, call) == "channels_first":
+            return "its channels come first"
+        if word == "drop_block" and (len(tensor.shape) > 4 or None in tensor.shape[1:-1]):
+            return "the size of its output is open: give input_shape"
+        return ""
+
+    # At the inputs
+
+    def _noise(self, stddev: float) -> None:
+        """Put Gaussian noise on each input, after its scaling and masking."""
+        for tensor in self.graph.inputs:
+            name = call_of(tensor).path
+            if not _is_real(tensor):
+                self.ledger.refuse(("noise",), name, "", None, f"it holds {tensor.dtype}")
+                continue
+            calls = preprocessing(self.graph, tensor)
+            place = calls[-1].outputs[0] if calls else tensor
+            name = f"{name}_noise"
+            self._after(("noise",), self.graph, place, layers.GaussianNoise, name, stddev)
+
+    def _augmentation(self, tier: str, value_range: Any) -> None:
+        """Put the augmentation of a tier on each input."""
+        asked = ("augmentation",)
+        for tensor in self.graph.inputs:
+            name, shape = call_of(tensor).path, tuple(tensor.shape[1:])
+            if why := self._not_augmented(tensor, shape):
+                self.ledger.refuse(asked, name, "", None, why)
+                continue
+            given = {}
+            if len(shape) == 3:
+                if value_range is None:
+                    raise ValueError(
+                        "Augmentation of images needs `value_range`, the lowest and the highest "
+                        "value of a pixel as the model gets it, for example (0, 255). "
+                        "Received: value_range=None"
+                    )
+                given = {"value_range": value_range}
+            steps = resolve_augmentation(tier, shape, **given).layers
+            self._after(asked, self.graph, tensor, Pipeline, f"{name}_augmentation", steps)
+
+    def _not_augmented(self, tensor: Any, shape: tuple[Any, ...]) -> str:
+        """Return why an input cannot be augmented; empty if it can."""
+        if len(shape) not in _RANKS:
+            return f"of shape {shape} it is none of {', '.join(_RANKS.values())}"
+        if len(shape) < 3 and not _is_real(tensor):
+            return f"it holds {tensor.dtype}"
+        if len(shape) == 2 and None in shape:
+            return "its length is open: give input_shape"
+        calls = preprocessing(self.graph, tensor)
+        if any(isinstance(call.operation, keras.layers.Masking) for call in calls):
+            return "its padding would not be masked any more: augment the data before it is padded"
+        return ""
+
+    # At the heads, and inside of layers that are made of others
+
+    def _at_head(self, head: Head, rate: float) -> None:
+        graph, call, asked = head.graph, head.call, ("dropout",)
+        if call is None or head.kind == "other":
+            what = call.path if call else "an input"
+            why = "the output comes from it: name the layers after which to drop in rules"
+            self.ledger.refuse(asked, what, "", None, why)
+        elif self._skipped(call):
+            return
+        elif present := head.dropout:
+            self._instead(asked, present, layers.Dropout, rate)
+        elif head.kind == "pooling":
+            name = f"{call.operation.name}_dropout"
+            self._after(asked, graph, call.outputs[0], layers.Dropout, name, rate)
+        else:
+            name = self.edits.name(graph, f"{call.operation.name}_dropout")
+            layer = self._layer(layers.Dropout, name, call.inputs[0], rate)
+            self.edits.before.setdefault(call, []).append(layer)
+            where = f"before {call.operation.name}"
+            self.ledger.done(asked, graph.join(layer.name), where, layer)
+
+    def _inside(self, place: LocatedLayer, rate: float) -> None:
+        """Set the drop rates of a layer that is made of others, such as a transformer block."""
+        layer, paths = place.layer, place.paths
+        if self.skip.layer(layer, paths):
+            return
+        asked, reached = ("dropout",), set()
+        for part in parts_of(layer, paths, self.edits.configs[id(layer)]):
+            for name in part.drop_rates():
+                reached |= {id(inner) for inner in part.layer._flatten_layers()}
+                if why := _would_compute_otherwise(part, name):
+                    self.ledger.refuse(asked, part.path, name, None, why)
+                    continue
+                where = f"{name}, instead of {part.config[name]:g}"
+                part.config[name] = self.edits.rates_inside[id(layer)] = rate
+                self.ledger.done(asked, part.path, where, layers.Dropout(rate))
+        for inner in layer._flatten_layers(include_self=False):
+            if drops_single_values(inner) and id(inner) not in reached and not is_known(layer):
+                why = f"{type(layer).__name__} takes no rate for what drops inside of it"
+                self.ledger.refuse(asked, paths[0], inner.name, None, why)
+
+    # Residual sums
+
+    def _stochastic_depth(self, final: float) -> None:
+        """Put a `StochasticDepth` in place of each residual sum, with its name.
+
+        The rates rise linearly from 0 at the first sum to exactly `final` at the last. Where a
+        layer drops the branch already, whole samples at a time, another takes its place, and the
+        sum stays; a `StochasticDepth` that is there already gets the new rate.
+        """
+        sums = [one for graph in self.graph.walk() for one in residual_sums(graph)]
+        sums = [one for one in sums if not self._skipped(one.call)]
+        rates = layers.linear_depth_rates(final, len(sums)) if sums else ()
+        for one, rate in zip(sums, rates, strict=True):
+            operation = one.call.operation
+            if kind_of(operation) is Kind.RESIDUAL_SUM:
+                where = f"instead of rate {operation.rate:g}"
+                self.edits.rates[id(operation)] = rate
+                shown = layers.StochasticDepth(rate)
+                self.ledger.done(("stochastic_depth",), one.call.path, where, shown)
+            else:
+                self._drop_branch(one, rate)
+
+    def _drop_branch(self, one: ResidualSum, rate: float) -> None:
+        asked, call = ("stochastic_depth",), one.call
+        before = one.graph.maker(one.branch)  # what drops the branch already, if anything
+        drops = before and drops_samples(before.operation) and not self._skipped(before)
+        if before and drops and len(one.graph.users(one.branch)) == 1:
+            shape = (None, *(1,) * (len(one.branch.shape) - 1))
+            self._instead(asked, before, layers.Dropout, rate, shape)
+            return
+        name = call.operation.name
+        if sum(each.operation is call.operation for each in one.graph.calls) > 1:
+            name = self.edits.name(one.graph, name)  # one layer sums in several places
+        layer = self._layer(layers.StochasticDepth, name, call.outputs[0], rate)
+        self.edits.rewired[call] = _sum_by(layer, call, call.inputs[0] is one.shortcut)
+        self.ledger.done(asked, one.graph.join(name), "instead of a sum", layer)
+
+    # Around layers with a kernel
+
+    def _drop_connect(self, rate: float) -> None:
+        """Put a `DropConnect` around each hidden dense and convolutional layer, with its name."""
+        asked, shown = ("drop_connect",), layers.DropConnect(keras.layers.Dense(1), rate)
+        ends = {id(head.call.operation) for head in heads(self.graph) if head.call}
+        for place in self.graph.layers():
+            layer, path = place.layer, place.paths[0]
+            if id(layer) in ends or self.skip.layer(layer, place.paths):
+                continue
+            if isinstance(layer, layers.DropConnect):
+                self.edits.rates[id(layer)] = rate
+                self.ledger.done(asked, path, f"instead of rate {layer.rate:g}", shown)
+            elif isinstance(layer, KERNEL_LAYERS):
+                if layer.quantization_mode or getattr(layer, "lora_enabled", False):
+                    why = "it is quantized or has LoRA: regularize before that"
+                    self.ledger.refuse(asked, path, "", None, why)
+                    continue
+                self.edits.configs.setdefault(id(layer), config_of(layer, path))
+                self.edits.swapped[id(layer)] = _wrapping(layer, rate, self.seeds())
+                self.ledger.done(asked, path, f"around {layer.name}", shown)
+
+
+def _wrapping(layer: Any, rate: float, seed: int) -> Callable[[Copier], layers.DropConnect]:
+    """Return what wraps a copy of `layer`, and takes over its name and activity penalty."""
+
+    def wrapped(copier: Copier) -> layers.DropConnect:
+        penalty = copier.edits.configs[id(layer)].pop("activity_regularizer", None)
+        return layers.DropConnect(
+            copier.plain(layer),
+            rate,
+            seed=seed,
+            name=layer.name,
+            trainable=layer.trainable,
+            activity_regularizer=penalty,
+        )
+
+    return wrapped
+
+
+def _sum_by(layer: layers.StochasticDepth, of: Call, shortcut_first: bool) -> Callable[..., Any]:
+    """Return a call of `layer` in place of that of a sum, whatever form its arguments have."""
+
+    def call(copier: Copier, *args: Any, **kwargs: Any) -> Any:
+        pair = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
+        total = layer(pair if shortcut_first else pair[::-1])
+        is_layer = isinstance(of.operation, keras.layers.Layer)
+        if is_layer or getattr(total, "_keras_mask", None) is None:
+            return total
+        return keras.ops.copy(total)  # like the operator `+`, without the mask
+
+    return call
+
+
+def _is_same(operation: Any, kind: Any) -> bool:
+    if kind is layers.Dropout:
+        return drops_single_values(operation)
+    return isinstance(operation, _SAME.get(kind, kind))
+
+
+def _is_real(tensor: Any) -> bool:
+    return "float" in keras.backend.standardize_dtype(tensor.dtype)
+
+
+def _data_format(graph: ModelGraph, call: Call) -> str | None:
+    """Return the data format of the nearest layer before the output of a call that has one."""
+    at: Call | None = call
+    while at is not None and not hasattr(at.operation, "data_format"):
+        at = graph.maker(at.inputs[0]) if len(at.inputs) == 1 else None
+    return getattr(at.operation, "data_format", None) if at else None
+
+
+def _would_compute_otherwise(part: Part, name: str) -> str:
+    """Return why a rate of 0 has to stay 0; empty if it can be another."""
+    own_rate = "attention" not in name and any("attention" in key for key in part.drop_rates())
+    inside = part.layer._flatten_layers(include_self=False)
+    attends = any("Attention" in type(inner).__name__ for inner in inside)
+    if part.config[name] or own_rate or not attends:
+        return ""
+    return (
+        "attention that drops nothing computes in another order, and the last bits of its outputs "
+        f"would differ: make the layer with {name} above 0, then regularize"
+    )
