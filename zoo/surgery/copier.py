@@ -112,7 +112,7 @@ class Copier:
             given = self.edits.penalties_of(operation) if self._keep else {}
             mended = is_mended(operation)
             if given or mended:
-                copy = penalized(copy, given, mended=mended)
+                copy = penalized(copy, given, config_from_attributes=mended)
             self._plain[id(operation)] = copy
             self.pairs.append((operation, copy, path))
             self._put_off_initializers(copy)

@@ -2,7 +2,7 @@
 
 import keras
 
-from .kernels import PENALTIES
+from ..regularization import Regularization
 
 __all__ = ["hint", "subclassed"]
 
@@ -13,10 +13,9 @@ _NO_CONVOLUTION = (
     'for example {{"conv*": {{"{name}": 0.1}}}}.'
 )
 _HINTS = {
-    "activity_l1": _NO_ACTIVATION,
-    "activity_l2": _NO_ACTIVATION,
-    "spatial_dropout": _NO_CONVOLUTION,
-    "drop_block": _NO_CONVOLUTION,
+    **dict.fromkeys(Regularization.names("kernels"), _NO_KERNEL),
+    **dict.fromkeys(Regularization.names("activations"), _NO_ACTIVATION),
+    **dict.fromkeys(Regularization.names("maps"), _NO_CONVOLUTION),
     "stochastic_depth": "It has no residual sum: an Add of two tensors of one shape, one of which "
     "goes into the computation of the other.",
     "drop_connect": "It has no hidden Dense, EinsumDense or Conv layer.",
@@ -26,8 +25,6 @@ _HINTS = {
 
 def hint(name: str) -> str:
     """Why a field of `Regularization` may have found no place."""
-    if name in (*PENALTIES, "max_norm"):
-        return _NO_KERNEL
     return _HINTS.get(name, "").format(name=name)
 
 

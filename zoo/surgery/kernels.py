@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import keras
 
-from ..models.wiring import Wiring
 from ..regularization import Regularization
+from ..regularizers import penalty_of
 from .parts import Part, is_normalization
 
 __all__ = [
@@ -21,8 +21,7 @@ __all__ = [
     "weight_of",
 ]
 
-PENALTIES = ("l1", "l2", "group_lasso", "orthogonal", "hoyer")
-_OF_UNITS = ("group_lasso", "orthogonal")  # they need to know what leads into a unit
+PENALTIES = Regularization.penalties("kernels")
 
 UNKNOWN = "which of its axes lead into one unit is not known"
 
@@ -65,7 +64,7 @@ class Asked(NamedTuple):
 
     def penalty(self) -> keras.regularizers.Regularizer | None:
         """The sum of the penalties."""
-        return Wiring(self.taken, seed=0).kernel_penalty(self.units)
+        return penalty_of(self.taken, "kernels", self.units)
 
 
 def is_kernel(part: Part, slot: str) -> bool:
@@ -148,16 +147,17 @@ def _contracted(equation: str) -> tuple[int, ...] | None:
 
 def _objection(field: str, axes: tuple[int, ...] | None, part: Part, slot: str) -> str:
     """Why a field has no meaning for a kernel; empty if it has one."""
-    if field not in _OF_UNITS:
+    needed = PENALTIES[field].units
+    if needed == "ignored":
         return ""
     if axes is None:
         return UNKNOWN
     shape = weight_of(part, slot).shape
     units = [axis for axis in range(len(shape)) if axis not in axes]
     wide = [axis for axis in units if shape[axis] > 1]
-    if field == "group_lasso" and len(wide) > 1:
+    if needed == "one axis" and len(wide) > 1:
         return "its units lie along several axes"
-    if field == "orthogonal" and wide != [len(shape) - 1]:
+    if needed == "last axis" and wide != [len(shape) - 1]:
         return "it needs two or more units along the last axis"
     return ""
 

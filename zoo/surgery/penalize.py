@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from ..regularization import Regularization
-from ..regularizers import L1L2
+from ..regularizers import penalty_of
 from .copier import config_of
 from .edits import Edits
 from .graph import Graph, Located
@@ -31,7 +31,7 @@ from .rules import Rule, Skip
 
 __all__ = ["Penalize"]
 
-_ON_ACTIVATIONS = ("activity_l1", "activity_l2")
+_ON_ACTIVATIONS = Regularization.names("activations")
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +74,7 @@ class Penalize:
     ):
         self.regularization, self.rules, self.skip = regularization, rules, skip
         self.edits, self.ledger = edits, ledger
-        self._on_activations = L1L2(regularization.activity_l1, regularization.activity_l2)
+        self._on_activations = penalty_of(regularization, "activations")
         self.given: list[Given] = []
         self._penalties: dict[Any, Any] = {}
         self.activities: list[tuple[tuple[str, ...], Located, Any]] = []
