@@ -1,11 +1,11 @@
-"""Images a second in tf.data: our fused image augmentation against Keras' `RandAugment`.
+"""Measure images per second in tf.data: our fused augmentation against Keras' `RandAugment`.
 
     python -m benchmarks.augmentation [--rounds 3] [--seconds 2] [--sides 224 32] [--num-ops 2]
 
-All get the same batches of random uint8 RGB images, in turn, in one process, from a tf.data map
-with parallel calls. A figure is the median over rounds, the ratio that of the pairs. Where
-albumentations is installed (`pip install albumentations`) it is measured beside them, with the
-operations of RandAugment that it has.
+All of them get the same batches of random uint8 RGB images, in turn, in one process, from a tf.data
+map with parallel calls. A figure is the median over the rounds; a ratio is the median of the ratios
+of the single rounds. If albumentations is installed (`pip install albumentations`), it is measured
+as well, with those operations of RandAugment that it has.
 """
 
 import argparse
@@ -28,7 +28,7 @@ Map = Callable[[tf.data.Dataset], tf.data.Dataset]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=2.0, help="seconds per measurement")
     parser.add_argument("--sides", type=int, nargs="+", default=[224, 32])
     parser.add_argument("--num-ops", type=int, default=2)
     arguments = parser.parse_args()
@@ -56,7 +56,7 @@ def candidates(num_ops: int) -> dict[str, Map]:
     theirs = keras.layers.RandAugment(num_ops=num_ops)
     maps: dict[str, Map] = {"keras RandAugment": lambda data: parallel(data, theirs)}
     with contextlib.suppress(ImportError):
-        maps["albumentations SomeOf"] = one_by_one(num_ops)
+        maps["albumentations SomeOf"] = albumentations_map(num_ops)
     for name, layer in ours.items():
         maps[name] = lambda data, layer=layer: augmentation.augment(
             data.map(lambda x: (x, 0)), layer, seed=0
@@ -64,8 +64,8 @@ def candidates(num_ops: int) -> dict[str, Map]:
     return maps
 
 
-def one_by_one(num_ops: int) -> Map:
-    """albumentations, which takes images one by one, as operations of OpenCV."""
+def albumentations_map(num_ops: int) -> Map:
+    """Return a map with albumentations, which changes one image at a time with OpenCV."""
     import albumentations as A  # pyright: ignore[reportMissingImports]
 
     operations = [
@@ -92,7 +92,7 @@ def parallel(data: tf.data.Dataset, function: Callable) -> tf.data.Dataset:
 
 
 def speed(way: Map, side: int, seconds: float) -> float:
-    """Images a second, after a first batch that traces."""
+    """Return images per second, measured after a first batch, which traces."""
     size = BATCH.get(side, 32)
     images = np.random.default_rng(0).integers(0, 256, (size, side, side, 3)).astype("uint8")
     batches = iter(way(tf.data.Dataset.from_tensors(images).repeat()))

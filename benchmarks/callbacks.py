@@ -1,11 +1,11 @@
-"""What the callbacks cost: epochs of `resnet20` on digits with and without them.
+"""Measure the cost of the callbacks: epochs of `resnet20` on digits with and without them.
 
     python -m benchmarks.callbacks [NAME ...] [--turns 12]
 
-Two models are trained by plain `fit` in one process and take turns: three epochs of the one
-without, three epochs of the one with callbacks, so that whatever else the machine does slows down
-both. A ratio is the median over such pairs, but the first two. The clean evaluation of `LossLedger`
-is not among the costs: it is one more pass over the samples that are asked for.
+Plain `fit` trains two models in one process, which take turns: three epochs without callbacks, then
+three epochs with them. Other work on the machine thus slows down both. A ratio is the median over
+these pairs, except the first two. The `train_eval` pass of `LossLedger` is not included: it is one
+more pass over as many samples as you ask for.
 """
 
 import argparse
@@ -24,16 +24,16 @@ from occam.core.text_table import table
 from occam.zoo.training import engine
 
 REGULARIZATION = zoo.Regularization(l2=1e-4, dropout=0.1)
-_EPOCHS = 3
-_WARM_UP = 2
+EPOCHS_PER_TURN = 3
+WARM_UP_TURNS = 2
 
 
 class Turns(keras.callbacks.Callback):
-    """Lets trainings in several threads take turns, some epochs each; to be the first callback.
+    """Let training runs in several threads take turns; place it first in the list of callbacks.
 
     Args:
-        baton: held by whoever trains.
-        mine: which value of it is this training's turn.
+        baton: Shared by all runs.
+        mine: The value of the baton at which this run trains.
     """
 
     def __init__(self, baton: "Baton", mine: int):
@@ -44,7 +44,7 @@ class Turns(keras.callbacks.Callback):
         self._begun: float | None = None
 
     def on_epoch_begin(self, epoch, logs=None):
-        if epoch % _EPOCHS == 0:
+        if epoch % EPOCHS_PER_TURN == 0:
             self.on_train_end()
             self.baton.take(self.mine)
             self._begun = time.perf_counter()
@@ -57,19 +57,19 @@ class Turns(keras.callbacks.Callback):
 
 
 class Baton:
-    """Whose turn it is, of two."""
+    """The right to train, passed between two threads."""
 
     def __init__(self):
         self._turn = 0
         self._changed = threading.Condition()
 
     def take(self, mine: int) -> None:
-        """Waits for one's turn."""
+        """Wait for the turn `mine`."""
         with self._changed:
             self._changed.wait_for(lambda: self._turn == mine)
 
     def give(self) -> None:
-        """Ends it."""
+        """End this turn."""
         with self._changed:
             self._turn = 1 - self._turn
             self._changed.notify_all()
@@ -77,29 +77,30 @@ class Baton:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="of callbacks; default: all")
-    parser.add_argument("--turns", type=int, default=12, help="of each training")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="callbacks (default: all)")
+    parser.add_argument("--turns", type=int, default=12, help="turns of each run")
     arguments = parser.parse_args()
     data = zoo.load_data("digits")
     rows = []
-    for name in arguments.names or sets(Path()):
-        plain, tried = (np.array(t[_WARM_UP:]) for t in pair(data, name, arguments.turns))
+    for name in arguments.names or callback_sets(Path()):
+        plain, tried = (np.array(t[WARM_UP_TURNS:]) for t in pair(data, name, arguments.turns))
         ratios = np.sort(tried / plain)
         low, high = ratios[len(ratios) // 4], ratios[-len(ratios) // 4]
-        milliseconds = (f"{1000 * median(t) / _EPOCHS:.0f} ms" for t in (plain, tried))
+        milliseconds = (f"{1000 * median(t) / EPOCHS_PER_TURN:.0f} ms" for t in (plain, tried))
         rows.append((name, *milliseconds, f"{median(ratios):.3f}", f"{low:.3f} to {high:.3f}"))
-    print(table(("callbacks", "an epoch without", "with", "ratio", "half of the pairs"), rows))
+    print(table(("callbacks", "epoch without", "with", "ratio", "half of the pairs"), rows))
 
 
 def pair(data: zoo.Data, name: str, turns: int) -> tuple[list[float], list[float]]:
-    """The seconds of each turn without and with callbacks."""
+    """Return the seconds of each turn, without and with callbacks."""
     baton = Baton()
     with tempfile.TemporaryDirectory() as directory:
-        tried = sets(Path(directory))[name]()
+        tried = callback_sets(Path(directory))[name]()
         takers = Turns(baton, 0), Turns(baton, 1)
         with ThreadPoolExecutor(2) as pool:
-            each = zip(takers, ([], tried), strict=True)
-            done = [pool.submit(train, data, turns * _EPOCHS, [t, *more]) for t, more in each]
+            pairs = zip(takers, ([], tried), strict=True)
+            epochs = turns * EPOCHS_PER_TURN
+            done = [pool.submit(train, data, epochs, [first, *more]) for first, more in pairs]
         for future in done:
             future.result()
     return takers[0].seconds, takers[1].seconds
@@ -113,8 +114,8 @@ def train(data: zoo.Data, epochs: int, tried: list[keras.callbacks.Callback]) ->
     engine.fit(model, data, REGULARIZATION, epochs=epochs, seed=0, callbacks=tried)
 
 
-def sets(directory: Path) -> dict:
-    """Functions that make callbacks, by what they are called in the table."""
+def callback_sets(directory: Path) -> dict:
+    """Return functions that create callbacks, by their names in the table."""
     parts = {
         "LossLedger": callbacks.LossLedger,
         "ProximalPenalty": lambda: callbacks.ProximalPenalty(l1=1e-4),

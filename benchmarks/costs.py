@@ -1,12 +1,12 @@
-"""What each field of `Regularization` costs: an epoch of `resnet20` with it, against one without.
+"""Measure the cost of each field of `Regularization`: epochs of `resnet20` with and without it.
 
     python -m benchmarks.costs [--rounds 5] [--steps 10] [--batch 32] [--json FILE]
 
-Random images of 32 x 32 pixels; each field in the middle of its search range. In each round the
-plain model and the regularized one train the same number of steps, in turn and in one process; a
-figure is the median over the rounds of the ratio of their processor times, which other work on the
-machine changes little. Mixing and augmentation run in tf.data beside the step, and are in the
-ratio.
+The images are random, with 32 x 32 pixels; each field is set to the middle of its search range. In
+each round the plain and the regularized model train the same number of steps, in turn and in one
+process. A figure is the median over the rounds of the ratio of their processor times, which other
+work on the machine hardly changes. Mixing and augmentation run in tf.data beside the step and are
+included.
 """
 
 import argparse
@@ -32,17 +32,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--json", type=Path, help="where to write the ratios, too")
+    parser.add_argument("--json", type=Path, help="also write the ratios to this file")
     arguments = parser.parse_args()
     ratios = measure(arguments.rounds, arguments.steps, arguments.batch)
-    print(table(("field", "value", "of a plain step"), [*map(_row, ratios.items())]))
+    print(table(("field", "value", "ratio to a plain step"), [*map(_row, ratios.items())]))
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(ratios, indent=2) + "\n")
 
 
 def measure(rounds: int, steps: int, batch: int) -> dict[str, float]:
-    """The ratio of each field."""
+    """Return the ratio of each field that the model supports."""
     data = random_images(steps, batch)
     plain = Trainee(data, zoo.Regularization())
     ratios = {}
@@ -55,7 +55,7 @@ def measure(rounds: int, steps: int, batch: int) -> dict[str, float]:
 
 
 def random_images(steps: int, batch: int) -> zoo.Data:
-    """A data set of `steps` batches, a tenth more for validation and some for the test."""
+    """Return a dataset of `steps` batches, a tenth more for validation, and a small test part."""
     rng = np.random.default_rng(0)
     count, test = round(steps * batch / 0.9), 2 * CLASSES
     images = rng.integers(0, 256, (count + test, SIDE, SIDE, 3)).astype("uint8")
@@ -68,7 +68,7 @@ def random_images(steps: int, batch: int) -> zoo.Data:
 
 
 class Trainee:
-    """A compiled `resnet20`, traced already."""
+    """A compiled and traced `resnet20`."""
 
     def __init__(self, data: zoo.Data, regularization: zoo.Regularization):
         model = zoo.create_model(
@@ -86,7 +86,7 @@ class Trainee:
         self.epoch()
 
     def epoch(self) -> float:
-        """Processor seconds of an epoch of training, on all threads, without validation."""
+        """Train an epoch without validation and return the processor seconds of all threads."""
         start = time.process_time()
         for _ in range(self.data.steps_per_epoch):
             self.model.train_on_batch(*next(self.batches))

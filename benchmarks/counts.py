@@ -1,8 +1,8 @@
-"""Counts the parameters of all models into the package, so that `occam models` need not build them.
+"""Count the parameters of all models and store them in the package, for `occam models`.
 
     python -m benchmarks.counts
 
-A few minutes; the tests compare with models that they build.
+Takes a few minutes. The tests compare the stored counts with models that they build.
 """
 
 import json

@@ -1,11 +1,11 @@
-"""The time of an epoch: `zoo.train`'s engine against plain `model.fit(x, y)`.
+"""Measure the time of an epoch: the engine of `zoo.train` against plain `model.fit(x, y)`.
 
     python -m benchmarks.epoch [--rounds 5] [--epochs 20]
 
 Both train the same model on mnist1d with the same optimizer, loss, metrics, validation data and
 callbacks (early stopping, TensorBoard, CSV, backup), in turn, in one process. A figure is the
-median of the epochs but the first two; the ratio is taken pair by pair. Plain `fit` is compiled as
-Keras does unless told otherwise: one step a call, `jit_compile="auto"`.
+median of all epochs but the first two; the ratio is the median of the ratios of the pairs. Plain
+`fit` is compiled with Keras' defaults: one step per call, `jit_compile="auto"`.
 """
 
 import argparse
@@ -26,7 +26,7 @@ UNITS = {"mlp 100-100 (the paper's)": (100, 100), "mlp 512-512 (the default)": (
 
 
 class Timer(keras.callbacks.Callback):
-    """The seconds between the beginnings of epochs."""
+    """Record when each epoch begins."""
 
     def __init__(self):
         super().__init__()
@@ -37,6 +37,7 @@ class Timer(keras.callbacks.Callback):
 
     @property
     def epoch(self) -> float:
+        """The median seconds of an epoch."""
         return median(np.diff(self.times[2:]))
 
 
@@ -65,11 +66,11 @@ def seconds(way: Callable, data: zoo.Data, units: tuple[int, ...], epochs: int) 
     model = zoo.create_model("mlp", input_shape=(40, 1), num_classes=10, seed=0, units=units)
     timer = Timer()
     with tempfile.TemporaryDirectory() as directory:
-        way(model, data, epochs, [timer, *the_same_callbacks(Path(directory))])
+        way(model, data, epochs, [timer, *same_callbacks(Path(directory))])
     return timer.epoch
 
 
-def the_same_callbacks(directory: Path) -> list:
+def same_callbacks(directory: Path) -> list:
     stopping = callbacks.EarlyStopping(patience=1000, verbose=0)
     return [
         stopping,

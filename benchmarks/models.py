@@ -1,10 +1,11 @@
-"""Test accuracy of the zoo's models on the embedded data, over seeds, into `measured.json`.
+"""Measure the test accuracy of the zoo's models on the embedded data, over several seeds.
 
     python -m benchmarks.models [PATTERN] [--seeds 5] [--workers 2] [--directory DIR] [--write]
 
-Each model without regularization and with one of its tiers, without early stopping. The test part
-is read once a run, at its end. With `--write` the best figure of each model goes into the package,
-where `occam models` shows it; PATTERN is of the models' names. An hour on two cores.
+Each model is trained without regularization and with one of its tiers, without early stopping. The
+test part is read once per run, at its end. PATTERN selects models by name. `--write` stores the
+best figure of each model in the package's `measured.json`, from which `occam models` shows it.
+Takes an hour on two cores.
 """
 
 import argparse
@@ -23,17 +24,17 @@ from occam.zoo.models.card import MEASURED
 from .runs import Job, figure, run_all
 
 
-@dataclass(frozen=True, eq=False)  # told apart by identity: it holds dictionaries
+@dataclass(frozen=True, eq=False)  # holds dictionaries, so it is hashed by identity
 class Budget:
-    """How a model is trained on a data set, and with which of its tiers.
+    """The training of a model on a dataset, with some of its tiers.
 
     Args:
-        model: its name.
-        data: of the data set.
-        tiers: and the epochs of each, since augmented samples want more of them.
-        learning_rate: its peak.
-        options: the architecture's own.
-        image_size: pixels to which images are resized.
+        model: Name of the model.
+        data: Name of the dataset.
+        tiers: Epochs of each tier; augmented samples need more of them.
+        learning_rate: Peak learning rate.
+        options: Options of the architecture.
+        image_size: Height and width in pixels to which images are resized.
     """
 
     model: str
@@ -96,7 +97,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--directory", type=Path, default=Path("build/models"))
-    parser.add_argument("--write", action="store_true", help="into the package")
+    parser.add_argument("--write", action="store_true", help="store the figures in the package")
     arguments = parser.parse_args()
     jobs = {
         (budget, tier): [job(budget, tier, seed) for seed in range(arguments.seeds)]
@@ -135,12 +136,12 @@ def report(jobs, results) -> str:
         seconds = mean(results[each]["seconds"] for each in group)
         figures = (*map(figure, parts), f"{seconds:.0f}")
         rows.append((budget.model, budget.data, tier, str(budget.tiers[tier]), *figures))
-    head = ("model", "data", "tier", "epochs", "train", "validation", "test", "seconds a run")
+    head = ("model", "data", "tier", "epochs", "train", "validation", "test", "seconds per run")
     return table(head, rows)
 
 
 def best(jobs, results) -> dict[str, dict[str, Any]]:
-    """The test accuracy of the tier of each model that has the better validation accuracy."""
+    """Return the test accuracy of each model with the tier of the best validation accuracy."""
     measured: dict[str, dict[str, Any]] = {}
     for (budget, tier), group in jobs.items():
         validation, test = (

@@ -1,4 +1,4 @@
-"""Trainings whose results are kept: what the tables of the documentation are made of."""
+"""Train models in parallel and keep the results, from which the tables of the docs are made."""
 
 import json
 import multiprocessing
@@ -15,25 +15,23 @@ from tqdm import tqdm
 from occam import zoo
 from occam.tuning.choice import standard_error
 
-__all__ = ["EDGES", "Job", "figure", "run_all"]
-
-EDGES = np.logspace(-6, 0.5, 66)  # of the histogram of the magnitudes of the kernels' weights
+EDGES = np.logspace(-6, 0.5, 66)  # histogram bins of |weight| in the kernels
 
 
 @dataclass(frozen=True)
 class Job:
-    """One training, without early stopping, which is regularization, too.
+    """One training run, without early stopping, which would be regularization, too.
 
     Args:
-        name: of the file that keeps its result, without the ending.
-        model: its name.
-        data: of the data set.
-        regularization: what it is trained with.
-        epochs: how long.
-        seed: of weights, draws and order.
-        options: the architecture's own.
-        learning_rate: its peak.
-        image_size: pixels to which images are resized.
+        name: Name of the file that keeps the result, without suffix.
+        model: Name of the model.
+        data: Name of the dataset.
+        regularization: Regularization of the model.
+        epochs: Number of epochs.
+        seed: Seed of the weights, of random operations and of the order of samples.
+        options: Options of the architecture.
+        learning_rate: Peak learning rate.
+        image_size: Height and width in pixels to which images are resized.
     """
 
     name: str
@@ -48,7 +46,7 @@ class Job:
 
 
 def run_all(jobs: Sequence[Job], directory: Path, workers: int) -> dict[Job, dict[str, Any]]:
-    """The result of each job; one that is in `directory` already is read, not run again."""
+    """Return the result of each job. Results that are already in `directory` are read from it."""
     missing = [(job, directory) for job in jobs if _read(job, directory) is None]
     if missing:
         context = multiprocessing.get_context("spawn")
@@ -58,7 +56,7 @@ def run_all(jobs: Sequence[Job], directory: Path, workers: int) -> dict[Job, dic
 
 
 def _read(job: Job, directory: Path) -> dict[str, Any] | None:
-    """The result of a job, if there is one and it is of just this job."""
+    """Return the stored result of exactly this job, or None."""
     path = _path(job, directory)
     result = json.loads(path.read_text()) if path.exists() else {}
     return result if result.get("job") == repr(job) else None
@@ -69,7 +67,7 @@ def _path(job: Job, directory: Path) -> Path:
 
 
 def _single_thread() -> None:
-    # These models are too small to share a step: a thread a run is twice as fast on two cores.
+    # Steps of these models are too small to split: one thread per run is twice as fast on 2 cores.
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -117,5 +115,5 @@ def _train(job: Job) -> dict[str, Any]:
 
 
 def figure(values: Sequence[float], sign: str = "") -> str:
-    """Mean ± standard error, with three decimals."""
+    """Format mean ± standard error with three decimals."""
     return f"{mean(values):{sign}.3f} ± {standard_error(values):.3f}"

@@ -1,18 +1,17 @@
-"""What `exports.shrink` gains on an `mlp` that was trained with group sparsity, on mnist1d.
+"""Measure what `exports.shrink` gains on an `mlp` trained with group sparsity on mnist1d.
 
     python -m benchmarks.shrink [--units 1024 1024] [--tier light] [--epochs 100]
         [--strength 0.035] [--seeds 3] [--rounds 2000]
 
-For each seed the same model is trained twice, plainly and with `callbacks.ProximalPenalty`, whose
-group lasso takes all weights of a unit to 0 at once; in the second half of the epochs what is left
-is trained without the penalty. The test accuracy of both is compared. Both are exported, and the
-sparse one shrunk as well; in each round each SavedModel answers one request of one row, in turn
-and in one process. Ratios of times are taken round by round.
+For each seed the same model is trained twice, without and with `callbacks.ProximalPenalty`, whose
+group lasso sets all weights of a unit to 0 at once. In the second half of the epochs the remaining
+weights are trained without the penalty. Test accuracies of both models are compared. Both are
+exported, and the sparse one also after `exports.shrink`. In each round each SavedModel answers one
+request of one row, in turn and in one process, and ratios of times are taken.
 """
 
 import argparse
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import mean, median
@@ -24,42 +23,45 @@ import tensorflow as tf
 from occam import callbacks, exports, zoo
 from occam.core.text_table import table
 
+from .timing import file_size, time_in_turn
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--units", type=int, nargs="+", default=(1024, 1024))
-    parser.add_argument("--tier", default="light", help="of regularization, of both models")
+    parser.add_argument("--tier", default="light", help="regularization of both models")
     parser.add_argument("--epochs", type=int, default=100)
-    parser.add_argument("--strength", type=float, default=0.035, help="of the group lasso")
+    parser.add_argument("--strength", type=float, default=0.035, help="strength of the group lasso")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=2000)
     arguments = parser.parse_args()
     data = zoo.load_data("mnist1d")
     results = [compare(data, arguments, seed) for seed in range(arguments.seeds)]
-    print(table(("seed", "accuracy", "sparse", "hidden units", "parameters"), list(runs(results))))
-    head = ("SavedModel", "bytes", "batch-1 p50", "p99", "of the plain one's time")
-    print(table(head, list(served(results))))
+    head = ("seed", "accuracy", "sparse", "hidden units", "parameters")
+    print(table(head, list(accuracy_rows(results))))
+    head = ("SavedModel", "bytes", "batch-1 p50", "p99", "ratio to plain")
+    print(table(head, list(latency_rows(results))))
     gained = mean(r["sparse accuracy"] - r["accuracy"] for r in results)
     smaller = min(r["bytes"]["plain"] / r["bytes"]["shrunk"] for r in results)
     faster = min(1 / r["ratios"]["shrunk"] for r in results)
-    print(f"accuracy {100 * gained:+.1f} points; in the seed with the least of each")
+    print(f"accuracy {100 * gained:+.1f} points; in the seed with the smallest gain:")
     print(f"{smaller:.1f} times smaller and {faster:.2f} times faster")
 
 
 def compare(data: zoo.Data, arguments: argparse.Namespace, seed: int) -> dict:
-    plain, accuracy = trained(data, arguments, seed, [])
+    plain, accuracy = train_model(data, arguments, seed, [])
     penalty = callbacks.ProximalPenalty(
         group_lasso=arguments.strength,
         exclude="logits",
         debias_from=arguments.epochs // 2,
     )
-    sparse, sparse_accuracy = trained(data, arguments, seed, [penalty])
+    sparse, sparse_accuracy = train_model(data, arguments, seed, [penalty])
     shrunk, report = exports.shrink(sparse)
     models = {"plain": plain, "sparse": sparse, "shrunk": shrunk}
     with tempfile.TemporaryDirectory() as directory:
         paths = {n: exports.export(m, Path(directory, n)).path for n, m in models.items()}
         times = latencies(paths, data, arguments.rounds)
-        sizes = {name: size(path) for name, path in paths.items()}
+        sizes = {name: file_size(path) for name, path in paths.items()}
     return {
         "accuracy": accuracy,
         "sparse accuracy": sparse_accuracy,
@@ -71,13 +73,13 @@ def compare(data: zoo.Data, arguments: argparse.Namespace, seed: int) -> dict:
     }
 
 
-def trained(
+def train_model(
     data: zoo.Data,
     arguments: argparse.Namespace,
     seed: int,
     more: list[keras.callbacks.Callback],
 ) -> tuple[keras.Model, float]:
-    """A model and its accuracy on the test data."""
+    """Train a model; return it and its accuracy on the test data."""
     model = zoo.create_model(
         "mlp",
         input_shape=data.input_shape,
@@ -99,7 +101,7 @@ def trained(
 
 
 def latencies(paths: dict[str, Path], data: zoo.Data, rounds: int) -> dict[str, np.ndarray]:
-    """Seconds of each request of one row, of each SavedModel."""
+    """Return the seconds of each request of one row, for each SavedModel."""
     row = tf.constant(np.zeros((1, *data.input_shape), "float32"))
     loaded = {name: tf.saved_model.load(str(path)) for name, path in paths.items()}
     calls: dict[str, Callable[[], object]] = {}
@@ -107,21 +109,10 @@ def latencies(paths: dict[str, Path], data: zoo.Data, rounds: int) -> dict[str, 
         signature = model.signatures["serving_default"]
         (argument,) = signature.structured_input_signature[1]
         calls[name] = lambda s=signature, a=argument: s(**{a: row})["probabilities"].numpy()
-    times = {name: np.empty(rounds) for name in calls}
-    for turn in range(-100, rounds):  # the first ones warm up
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            if turn >= 0:
-                times[name][turn] = time.perf_counter() - start
-    return times
+    return time_in_turn(calls, rounds, warm_up=100)
 
 
-def size(path: Path) -> int:
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-
-
-def runs(results: list[dict]) -> Iterator[tuple[str, ...]]:
+def accuracy_rows(results: list[dict]) -> Iterator[tuple[str, ...]]:
     for seed, result in enumerate(results):
         before, after = result["parameters"]
         accuracies = (f"{result[key]:.3f}" for key in ("accuracy", "sparse accuracy"))
@@ -129,7 +120,7 @@ def runs(results: list[dict]) -> Iterator[tuple[str, ...]]:
         yield str(seed), *accuracies, units, f"{before:,} -> {after:,}"
 
 
-def served(results: list[dict]) -> Iterator[tuple[str, ...]]:
+def latency_rows(results: list[dict]) -> Iterator[tuple[str, ...]]:
     for name in ("plain", "sparse", "shrunk"):
         microseconds = 1e6 * np.concatenate([result["times"][name] for result in results])
         p50, p99 = np.percentile(microseconds, (50, 99))

@@ -1,12 +1,12 @@
-"""How many weights `ProximalPenalty` sets to zero, and what that costs in accuracy.
+"""Measure how many weights `ProximalPenalty` sets to zero, and the change in accuracy.
 
     python -m benchmarks.sparsity [--model mlp] [--data mnist1d] [--tier none] [--epochs 40]
         [--seeds 5]
 
-Each way is trained with the same seeds, budget and tier, without early stopping: as it is, with L1
-on the kernels, and with group lasso on the hidden units, both without the penalty in the last third
-of the epochs (debiasing). Differences are taken seed by seed. A unit is dead if all weights into it
-are zero. The test part is read once a run, at its end.
+Each penalty is trained with the same seeds, budget and tier, without early stopping: none, L1 on
+the kernels, and group lasso on the hidden units. The last third of the epochs trains without the
+penalty (debiasing). Differences are taken seed by seed. A unit is dead if all weights into it are
+zero. The test part is read once per run, at its end.
 """
 
 import argparse
@@ -31,7 +31,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "l1=0.1": {"l1": 0.1},
     "group_lasso=0.1": {"group_lasso": 0.1, "exclude": ["logits"]},
 }
-DEBIASED = 1 / 3  # of the epochs
+DEBIASED = 1 / 3  # share of the epochs
 
 
 def main() -> None:
@@ -58,7 +58,7 @@ def rows(results: dict[tuple[str, int], dict[str, float]], seeds: int) -> Iterat
 
 
 def run(penalty: dict[str, Any], arguments: argparse.Namespace, seed: int) -> dict[str, float]:
-    """One training: accuracies, the share of zeros in the kernels, and of dead hidden units."""
+    """Train once; return accuracies and the shares of zeros and of dead hidden units."""
     keras.backend.clear_session()
     data = zoo.load_data(arguments.data)
     model = zoo.create_model(
@@ -75,7 +75,7 @@ def run(penalty: dict[str, Any], arguments: argparse.Namespace, seed: int) -> di
         data,
         epochs=arguments.epochs,
         patience=None,
-        clean=0,
+        train_eval=0,
         seed=seed,
         callbacks=callbacks,
         verbose=0,
@@ -85,7 +85,7 @@ def run(penalty: dict[str, Any], arguments: argparse.Namespace, seed: int) -> di
 
 
 def zeros(model: keras.Model) -> dict[str, float]:
-    """The share of exact zeros in the kernels, and of hidden units without a weight into them."""
+    """Return the share of exact zeros in the kernels, and of dead hidden units."""
     kernels = [np.asarray(keras.ops.convert_to_numpy(k.variable)) for k in select_kernels(model)]
     units = [~each.reshape(-1, each.shape[-1]).any(0) for each in kernels[:-1]]
     share = sum(int((each == 0).sum()) for each in kernels) / sum(each.size for each in kernels)

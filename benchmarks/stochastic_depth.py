@@ -1,17 +1,15 @@
-"""The time of a training step with stochastic depth: skipped branches against the plain network.
+"""Measure the time of a training step with stochastic depth against the plain network.
 
     python -m benchmarks.stochastic_depth [--rounds 7] [--steps 20] [--batch 32] [--final 0.5]
 
-The network is that of He et al. 2015 with n = 9, 56 layers for 32x32 images, drop rates rising
-evenly from 0 to `--final`. In each round each way trains the same number of steps, in one process
-and in turn; a figure is the median of the rounds, and a ratio is taken round by round. The expected
-share of branches that are computed is 1 - final / 2.
+The network is that of He et al. 2015 with n = 9: 56 layers for images of 32 x 32 pixels, with drop
+rates that rise linearly from 0 to `--final`. `batch` drops a branch for the whole batch and skips
+its computation, `sample` for each sample. In each round each network trains the same number of
+steps, in one process and in turn. A figure is the median over the rounds, and a ratio is taken in
+each round. The expected share of branches that are computed is 1 - final / 2.
 """
 
 import argparse
-import time
-from collections.abc import Iterator
-from statistics import median
 
 import keras
 import numpy as np
@@ -20,7 +18,9 @@ from keras import ops, random
 from occam.core.text_table import table
 from occam.zoo import layers
 
-BLOCKS_PER_STAGE = 9  # n of the paper's 6n + 2 layers
+from .timing import step_rows
+
+BLOCKS_PER_STAGE = 9  # n in the paper: 6n + 2 layers
 STAGES = (16, 32, 64)  # filters
 WAYS = ("plain", "batch", "sample")
 
@@ -32,27 +32,12 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--final", type=float, default=0.5)
     arguments = parser.parse_args()
-    print(table(("way", "a step", "of the plain one"), list(rows(arguments))))
-
-
-def rows(arguments: argparse.Namespace) -> Iterator[tuple[str, str, str]]:
     x = random.normal((arguments.batch, 32, 32, 3), seed=0)
     y = ops.convert_to_tensor(np.arange(arguments.batch) % 10)
-    models = [resnet(way, arguments.final) for way in WAYS]
-    for model in models:
-        model.train_on_batch(x, y)  # traced and compiled before the clock starts
-    times = [[step(m, x, y, arguments.steps) for m in models] for _ in range(arguments.rounds)]
-    for way, column in zip(WAYS, zip(*times, strict=True), strict=True):
-        ratio = median(own / row[0] for own, row in zip(column, times, strict=True))
-        yield way, f"{1000 * median(column):.0f} ms", f"{ratio:.2f}"
-
-
-def step(model: keras.Model, x, y, steps: int) -> float:
-    """The mean seconds of a step: with branches skipped at random, one step is no measure."""
-    start = time.perf_counter()
-    for _ in range(steps):
-        model.train_on_batch(x, y)
-    return (time.perf_counter() - start) / steps
+    models = {way: resnet(way, arguments.final) for way in WAYS}
+    # One step is no measure of skipped branches, which are drawn at random: time many.
+    rows = step_rows(models, x, y, rounds=arguments.rounds, steps=arguments.steps)
+    print(table(("branches dropped per", "step", "ratio to plain"), list(rows)))
 
 
 def resnet(way: str, final: float) -> keras.Model:

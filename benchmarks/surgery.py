@@ -1,10 +1,10 @@
-"""The time of `zoo.regularize`, as a ratio of the time that building the model takes.
+"""Measure the time of `zoo.regularize` against the time to build the model.
 
     python -m benchmarks.surgery [--rounds 9] [--size 224]
 
-In each round the model is built, and then copied with an L2 penalty on every kernel, dropout before
-the head and stochastic depth on the residual sums; in one process and in turn. A figure is the
-median of the rounds, and the ratio is taken round by round.
+In each round the model is built, and then copied with an L2 penalty on each kernel, dropout before
+the head and stochastic depth on the residual branches, in turn and in one process. A figure is the
+median over the rounds, and the ratio is taken in each round.
 """
 
 import argparse
@@ -26,7 +26,7 @@ REGULARIZATION = zoo.Regularization(l2=1e-4, dropout=0.2, stochastic_depth=0.2)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--size", type=int, default=224, help="of the images, in pixels")
+    parser.add_argument("--size", type=int, default=224, help="side of the images in pixels")
     arguments = parser.parse_args()
     head = ("model", "building", "surgery", "ratio", "smallest", "largest")
     print(table(head, list(rows(arguments.rounds, arguments.size))))
@@ -42,7 +42,7 @@ def rows(rounds: int, size: int) -> Iterator[tuple[str, ...]]:
 
 
 def pair(name: str, size: int) -> tuple[float, float]:
-    """Seconds of building a model, and of regularizing it."""
+    """Return the seconds to build a model and to regularize it."""
     keras.backend.clear_session()
     gc.collect()
 
@@ -55,7 +55,7 @@ def pair(name: str, size: int) -> tuple[float, float]:
 
 
 def seconds(function: Callable[[], Any]) -> tuple[float, Any]:
-    """How long a call takes, and what it returns."""
+    """Return the seconds of a call, and its result."""
     start = time.perf_counter()
     result = function()
     return time.perf_counter() - start, result

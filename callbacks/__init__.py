@@ -1,4 +1,4 @@
-"""Callbacks for any Keras model: they know nothing of the zoo."""
+"""Callbacks for any Keras model."""
 
 from . import schedules
 from .averaging import WeightAverage
@@ -8,7 +8,7 @@ from .ledger import LossLedger
 from .penalty import weight_penalty
 from .probes import GradientNorms, SharpnessProbe
 from .sparsity import ProximalPenalty
-from .stopping.early_stopping import EarlyStopping
+from .stopping import EarlyStopping, GeneralizationLoss, SuccessiveIncreases
 from .stopwatch import Stopwatch
 from .strengths import AdaptivePenalty, Schedule
 from .tensorboard import TensorBoard
@@ -18,12 +18,14 @@ __all__ = [
     "BackupAndRestore",
     "Diagnosis",
     "EarlyStopping",
+    "GeneralizationLoss",
     "GradientNorms",
     "LossLedger",
     "ProximalPenalty",
     "Schedule",
     "SharpnessProbe",
     "Stopwatch",
+    "SuccessiveIncreases",
     "TensorBoard",
     "Verdict",
     "WeightAverage",

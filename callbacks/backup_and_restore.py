@@ -1,4 +1,4 @@
-"""`BackupAndRestore`: after `kill -9`, training goes on as if nothing had happened."""
+"""Resume a training that was killed exactly where its last epoch ended."""
 
 import os
 import warnings
@@ -8,63 +8,67 @@ from typing import Any, Literal
 
 import keras
 import numpy as np
-from keras.src.utils.io_utils import print_msg  # as Keras' own callbacks print
+from keras.src.utils.io_utils import print_msg  # as Keras' own callbacks print (Keras 3.15)
 
+from ..core.checks import message
 from .callback_state import Changes, get_state, has_state, set_state
 from .model_state import ModelState
 from .running_fit import callback_list
 from .state_file import StateFile
 
-__all__ = ["STATE", "BackupAndRestore"]
-
 STATE = "state.npz"  # the file in the directory
-_ARRAY = "array of the file"  # in the JSON, where an array was
 
 
 class BackupAndRestore(keras.callbacks.BackupAndRestore):
-    """Saves the whole state of a training at the end of each epoch, and takes it up again.
+    """Save the whole state of a training at the end of each epoch, and restore it.
 
-    Takes the arguments of `keras.callbacks.BackupAndRestore` and differs from it in that
+    Takes the arguments of `keras.callbacks.BackupAndRestore`. The differences:
 
-    - the state has, besides the model's variables (weights, statistics of normalization, states of
-      the random generators) and the optimizer's, those of other optimizers that the model has in
-      its attributes, the history so far, whether training was stopped, and the state of the
-      callbacks that have one: with Keras', a resumed early stopping forgets its best epoch,
-      `ModelCheckpoint(save_best_only=True)` writes a worse model over the best, and the history
-      begins anew;
-    - it is one file, `state.npz`, replaced atomically: whenever the process is killed it holds one
-      epoch whole;
-    - a training that ends on a loss of NaN or infinity, as with `TerminateOnNaN`, deletes nothing,
-      and leaves the state of the epoch before;
-    - what is deleted is what it wrote, and not all that is in the directory.
+    - The state contains the variables of the model (weights, statistics of normalization, random
+      generators) and of all optimizers, also those in attributes of the model, the history so far,
+      whether training was stopped, and the state of the other callbacks. With Keras' callback, a
+      resumed early stopping forgets its best epoch, `ModelCheckpoint(save_best_only=True)`
+      overwrites the best model by a worse one, and the history is lost.
+    - The state is one file, `state.npz`, which is replaced atomically: whenever the process is
+      killed, the file holds one complete epoch.
+    - A training that ends on a loss of NaN or infinity, as with `TerminateOnNaN`, deletes nothing
+      and leaves the state of the previous epoch.
+    - Only files that this callback has written are deleted, not the whole directory.
 
-    Give it last in the list of callbacks, so that it saves what the others did in the epoch; before
-    a callback that has a state it goes behind it by itself. A callback has a state if it is of
-    Keras and has one (`callback_state` lists what is kept of which), or if it has the methods
-    `get_state() -> dict` and `set_state(dict)`, of values that are JSON or arrays. Any other one
-    that changes attributes of its own in training is named in a warning, once.
+    Put it last in the list of callbacks, so that it saves what the others did in the epoch. If a
+    callback with a state comes later, this one moves behind it. A callback has a state if it has
+    the methods `get_state() -> dict` and `set_state(dict)`, of JSON values and arrays, or if it is
+    one of Keras' own that need it (see `callback_state`). A warning names other callbacks that
+    change their attributes in training.
 
-    With `delete_checkpoint=False`, a `fit` that finds all its epochs in the file says so and trains
-    nothing: delete the file, or give another directory, to begin anew.
+    With `delete_checkpoint=False`, a `fit` that finds all its epochs in the file prints a message
+    and trains nothing: to start again, delete the file or choose another directory.
 
     Args:
-        backup_dir: a local directory, made if it is missing.
-        save_freq: "epoch", or a number of batches after which to save within the epoch, too. The
-            epoch is then begun anew, as in Keras, with the weights that it had come to: only
-            resuming from whole epochs is exact. False: save nothing, but restore.
-        double_checkpoint: keep the state before the last as well, `state.npz.bkp`, for when the
-            last one cannot be read.
-        delete_checkpoint: delete the state when training is finished.
-        callbacks: those whose state is kept; the ones without a state are passed over. By default
-            all that `fit` is given.
+        backup_dir: A local directory, which is created if it does not exist.
+        save_freq: "epoch", or the number of batches after which to save within an epoch, too. As
+            in Keras, an interrupted epoch is then repeated, beginning with the saved weights; only
+            a training that is resumed after a whole epoch is exact. False saves nothing, but
+            restores.
+        double_checkpoint: Whether to keep the previous state as `state.npz.bkp`, in case the last
+            one cannot be read.
+        delete_checkpoint: Whether to delete the state when training has finished.
+        callbacks: The callbacks whose state to save; those without a state are ignored. By
+            default all callbacks of `fit`.
+
+    Attributes:
+        epoch: Number of finished epochs in the saved state, 0 without one. This is the epoch to
+            resume from, also for a data stream that depends on it.
+        stopped: Whether a callback stopped training at the end of the saved epoch.
+        history: The history of the saved epochs; arrays of size 1 are numbers in it.
 
     Raises:
-        ValueError: an argument is none of these; the file is none of ours, or belongs to another
-            model, optimizer or list of callbacks: the message names the first difference; or an
-            optimizer in an attribute of the model updates variables that are not the model's.
-        TypeError: the state of a callback, or a logged value, is neither JSON nor an array.
+        ValueError: If an argument is invalid; if the file was not written by this callback, or for
+            another model, optimizer or list of callbacks (the message names the first difference);
+            or if an optimizer in an attribute updates variables that are not the model's.
+        TypeError: If the state of a callback, or a logged value, is neither JSON nor an array.
 
-    Example: `epoch` is where to go on, also for a data stream that depends on the epoch.
+    Example:
 
     >>> import tempfile
     >>> backup = BackupAndRestore(tempfile.mkdtemp())
@@ -84,7 +88,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         _check_arguments(backup_dir, save_freq)
         super().__init__(os.fspath(backup_dir), save_freq, double_checkpoint, delete_checkpoint)
         self.file = StateFile(Path(backup_dir) / STATE, double=double_checkpoint)
-        # Keras' names of its two files and their copies.
+        # Keras' names for its two files and their copies.
         self._weights_path = self._training_metadata_path = str(self.file.path)
         self._prev_weights_path = self._prev_training_metadata_path = str(self.file.previous)
         self._all_of_fit = callbacks is None
@@ -99,34 +103,27 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
 
     @property
     def epoch(self) -> int:
-        """The number of epochs that the saved state has behind it; 0 without one."""
-        return self._saved("epoch", 0)
+        return self._saved().get("epoch", 0)
 
     @property
     def stopped(self) -> bool:
-        """Whether training was stopped (by a callback) at the end of the saved epoch."""
-        return self._saved("stopped", False)
+        return self._saved().get("stopped", False)
 
     @property
     def history(self) -> dict[str, list[Any]]:
-        """The history of the saved epochs; an array of one is a number in it."""
-        if not self.file.exists():
-            return {}
-        state, arrays = self.file.read()
-        history = _unpack(state["history"], arrays)
+        history = self._saved().get("history", {})
         return {name: [*map(_number, values)] for name, values in history.items()}
 
-    def _saved(self, name: str, otherwise: Any) -> Any:
-        return self.file.read()[0][name] if self.file.exists() else otherwise
+    def _saved(self) -> dict[str, Any]:
+        return self.file.read() if self.file.exists() else {}
 
     def set_model(self, model):
         super().set_model(model)
         if (callbacks := callback_list(self)) is not None:
-            # A new list: Keras is going through the old one.
+            # Assign a new list: Keras is iterating over the old one.
             callbacks.callbacks = _behind(callbacks.callbacks, self, self._watched(callbacks))
 
     def _watched(self, callbacks: keras.callbacks.CallbackList | None) -> list[Any]:
-        """The callbacks that are to be resumed."""
         if not self._all_of_fit:
             return self._given
         return [] if callbacks is None else [c for c in callbacks.callbacks if c is not self]
@@ -136,68 +133,66 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         self._model_state = self._changes = None
         self._failed = False
         self._batches_seen_since_last_saving = self._last_batch_seen = 0
-        self.model._initial_epoch = None  # what an earlier `fit` that was resumed has left
+        self.model._initial_epoch = None  # left by an earlier `fit` that was resumed
         self._given = self._watched(callback_list(self))
         self.callbacks = [*filter(has_state, self._given)]
         if self.model.built:
-            ModelState(self.model).built()  # raises for what could not be restored
+            ModelState(self.model).optimizer_indices()  # raises if it could not be restored
         if self.file.exists():
             self._load_model()
 
     def _load_model(self):
         if not self.model.built:
             raise ValueError(
-                f"{self.file.path} can only be restored into a built model; give it an Input."
+                f"Cannot restore {self.file.path} into a model that is not built. Give the model "
+                "a keras.Input, or call it once before `fit`."
             )
-        state, arrays = self.file.read()
-        model = self._check(state)
-        model.weights().assign([arrays[f"variable/{i}"] for i in range(len(model.variables))])
-        for callback, (_, packed) in zip(self.callbacks, state["callbacks"], strict=True):
-            set_state(callback, _unpack(packed, arrays))
-        self._history, self._epochs = _unpack(state["history"], arrays), state["epochs"]
+        state = self.file.read()
+        self._check(state).weights().assign(state["weights"])
+        for callback, saved in zip(self.callbacks, state["callbacks"], strict=True):
+            set_state(callback, saved[_name(callback)])
+        self._history, self._epochs = state["history"], state["epochs"]
         self.model.history.history = {name: [*values] for name, values in self._history.items()}
-        epochs = self.params["epochs"]  # of a stopped training no epoch is left
+        epochs = self.params["epochs"]  # a stopped training has no epoch left
         self.model._initial_epoch = epochs if state["stopped"] else state["epoch"]
         if self.model._initial_epoch >= epochs and self.params.get("verbose"):
             print_msg(
-                f"BackupAndRestore: {self.file.path} has all epochs, {state['epoch']}: none is left"
+                f"BackupAndRestore: no epoch is left to train, {self.file.path} already has "
+                f"{state['epoch']}"
             )
 
     def _check(self, state: dict[str, Any]) -> ModelState:
-        """The state of the model, with its optimizers built, if it is that of the file."""
-        saved, ours = [name for name, _ in state["callbacks"]], [*map(_name, self.callbacks)]
-        if saved != ours:
-            raise ValueError(
-                f"{self.file.path} holds the state of other callbacks: expected {ours}. "
-                f"Received: {saved}"
-            )
+        """Return the state of the model, with its optimizers built, if it fits the file."""
+        saved = [name for each in state["callbacks"] for name in each]
+        if saved != (ours := [*map(_name, self.callbacks)]):
+            raise self._error(f"other callbacks: expected {ours}. Received: {saved}")
         model = ModelState(self.model)
         if [*state["optimizers"]] != [*model.optimizers]:
-            raise ValueError(
-                f"{self.file.path} holds the state of a model with other optimizers: expected "
+            raise self._error(
+                "a model with other optimizers: expected "
                 f"{[*model.optimizers]}. Received: {[*state['optimizers']]}"
             )
-        model = model.build(state["optimizers"])
-        self._check_variables(state["variables"], model.signature())
-        return model
-
-    def _check_variables(self, saved: list[list[Any]], ours: list[list[Any]]):
-        for was, now in zip(saved, ours, strict=False):
-            if was[1] != now[1]:
-                raise ValueError(
-                    f"{self.file.path} holds the state of another model: expected a variable "
-                    f"{now[0]} of shape {tuple(now[1])}. Received: {was[0]} of {tuple(was[1])}"
+        model = model.build_optimizers(state["optimizers"])
+        saved, ours = state["variables"], model.signature()
+        for (was, shape), (name, expected) in zip(saved, ours, strict=False):
+            if shape != expected:
+                raise self._error(
+                    f"another model: expected a variable {name} of shape {tuple(expected)}. "
+                    f"Received: {was} of {tuple(shape)}"
                 )
         if len(saved) != len(ours):
-            raise ValueError(
-                f"{self.file.path} holds the state of another model: expected {len(ours)} "
-                f"variables. Received: {len(saved)}"
+            raise self._error(
+                f"another model: expected {len(ours)} variables. Received: {len(saved)}"
             )
+        return model
+
+    def _error(self, what: str) -> ValueError:
+        return ValueError(f"{self.file.path} holds the state of {what}")
 
     def on_epoch_begin(self, epoch, logs=None):
         self._current_epoch = epoch
         if self._changes is None:  # the first epoch of this `fit`
-            self.model._initial_epoch = None  # has been read, and is for no other `fit`
+            self.model._initial_epoch = None  # `fit` has read it, and the next must not
             self.model.history.epoch = [*self._epochs]  # Keras empties it after `on_train_begin`
             self._changes = Changes(self._given)
 
@@ -206,53 +201,49 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
 
     def on_epoch_end(self, epoch, logs=None):
         logs = logs or {}
-        for name, value in logs.items():  # Keras' History comes after all other callbacks
+        for name, value in logs.items():  # Keras' History is called after all other callbacks
             value = value.item() if isinstance(value, np.generic) else value
             self._history.setdefault(name, []).append(value)
         self._epochs.append(epoch)
         self._failed = self.model.stop_training and not _is_finite(logs.get("loss", 0.0))
-        self._warn()
+        self._warn_about_lost_state()
         super().on_epoch_end(epoch, logs)
 
-    def _warn(self):
-        """Names the callbacks whose state would be lost."""
+    def _warn_about_lost_state(self):
         lost = [] if self._changes is None or self.save_freq is False else self._changes.lost()
         if lost:
             names = ", ".join(f"{_name(c)} ({', '.join(attributes)})" for c, attributes in lost)
             warnings.warn(
-                "BackupAndRestore: these callbacks change attributes of their own in training, "
-                "which are not saved, so that a training that is killed and resumed may differ: "
-                f"{names}. Give them the methods `get_state() -> dict` and `set_state(dict)`, "
-                "with {} for what need not be kept; or name in `callbacks=` those whose state is.",
+                "BackupAndRestore does not save these attributes of callbacks, which change in "
+                f"training, so a resumed training may differ: {names}. Give the callbacks the "
+                "methods `get_state() -> dict` and `set_state(dict)` (an empty dict if nothing "
+                "must be saved), or list the callbacks to save in `callbacks=`.",
                 stacklevel=2,
             )
 
     def _save_model(self):
         if self._failed:
             return
-        stopped = bool(self.model.stop_training)  # on JAX this gives the variables their values
-        if self._model_state is None:  # only now the optimizers surely have their variables
+        stopped = bool(self.model.stop_training)  # on JAX, this also updates the variables
+        if self._model_state is None:  # only now have all optimizers created their variables
             self._model_state = ModelState(self.model)
             self._signature = self._model_state.signature()
-        values = self._model_state.weights().arrays()
-        arrays: dict[str, Any] = {f"variable/{i}": a for i, a in enumerate(values)}
-        state = {
-            "epoch": self._current_epoch,
-            "stopped": stopped,
-            "epochs": self._epochs,
-            "history": _pack(self._history, "history", arrays),
-            "variables": self._signature,
-            "optimizers": self._model_state.built(),
-            "callbacks": [
-                (_name(callback), _pack(get_state(callback), f"{i}/{_name(callback)}", arrays))
-                for i, callback in enumerate(self.callbacks)
-            ],
-        }
-        self.file.write(state, arrays)
+        self.file.write(
+            {
+                "epoch": self._current_epoch,
+                "stopped": stopped,
+                "epochs": self._epochs,
+                "history": self._history,
+                "variables": self._signature,
+                "weights": self._model_state.weights().arrays(),
+                "optimizers": self._model_state.optimizer_indices(),
+                "callbacks": [{_name(c): get_state(c)} for c in self.callbacks],
+            }
+        )
 
     def on_train_end(self, logs=None):
         self.model._initial_epoch = None
-        if self._changes is None:  # no epoch was left
+        if self._changes is None:  # no epoch was trained
             self.model.history.epoch = [*self._epochs]
         if self.delete_checkpoint and not self._failed:
             self.file.delete()
@@ -266,11 +257,9 @@ def _check_arguments(backup_dir: Any, save_freq: Any) -> None:
     if not backup_dir:
         raise ValueError(f"Empty `backup_dir` argument passed. Received: backup_dir={backup_dir!r}")
     if "://" in os.fspath(backup_dir) or Path(backup_dir).is_file():
-        raise ValueError(
-            f"`backup_dir` must be a local directory. Received: backup_dir={os.fspath(backup_dir)}"
-        )
-    whole = isinstance(save_freq, int) and save_freq is not True
-    if save_freq != "epoch" and save_freq is not False and not (whole and save_freq > 0):
+        raise ValueError(message("backup_dir", os.fspath(backup_dir), "a local directory"))
+    integer = isinstance(save_freq, int) and not isinstance(save_freq, bool)
+    if save_freq != "epoch" and save_freq is not False and not (integer and save_freq > 0):
         raise ValueError(
             "Invalid value for argument `save_freq`: expected 'epoch', a positive number of "
             f"batches, or False. Received: save_freq={save_freq!r}"
@@ -278,7 +267,7 @@ def _check_arguments(backup_dir: Any, save_freq: Any) -> None:
 
 
 def _behind(callbacks: list[Any], callback: Any, others: list[Any]) -> list[Any]:
-    """`callbacks` with one of them moved behind the last of `others` that has a state."""
+    """Return `callbacks` with `callback` moved behind the last of `others` that has a state."""
     with_state = {id(each) for each in filter(has_state, others)}
     last = max((i for i, each in enumerate(callbacks) if id(each) in with_state), default=-1)
     before = [each for each in callbacks[: last + 1] if each is not callback]
@@ -292,38 +281,9 @@ def _name(callback: keras.callbacks.Callback) -> str:
 
 
 def _is_finite(value: Any) -> bool:
-    array: Any = keras.ops.convert_to_numpy(value)
-    return bool(np.isfinite(array).all())
+    return bool(np.isfinite(keras.ops.convert_to_numpy(value)).all())  # pyright: ignore[reportArgumentType,reportCallIssue]
 
 
 def _number(value: Any) -> Any:
-    """The number in an array of one, as some metrics are; anything else as it is."""
+    """Return the number in an array of size 1, which some metrics log; else the value itself."""
     return value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
-
-
-def _pack(value: Any, name: str, arrays: dict[str, Any]) -> Any:
-    """`value` with its arrays moved to `arrays`, and their names in their place."""
-    if keras.ops.is_tensor(value):
-        value = keras.ops.convert_to_numpy(value)
-    if isinstance(value, np.ndarray | np.generic):
-        arrays[name] = value
-        return {_ARRAY: name}
-    if isinstance(value, dict):
-        return {key: _pack(each, f"{name}/{key}", arrays) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_pack(each, f"{name}/{i}", arrays) for i, each in enumerate(value)]
-    if not isinstance(value, str | int | float | None):
-        raise TypeError(
-            "BackupAndRestore saves what is JSON or an array. "
-            f"Received: {value!r} as {name.replace('/', ' ')}"
-        )
-    return value
-
-
-def _unpack(packed: Any, arrays: dict[str, Any]) -> Any:
-    """The inverse of `_pack`."""
-    if isinstance(packed, dict):
-        if _ARRAY in packed:
-            return arrays[packed[_ARRAY]][()]  # a weight without a shape is a NumPy scalar
-        return {key: _unpack(each, arrays) for key, each in packed.items()}
-    return [_unpack(each, arrays) for each in packed] if isinstance(packed, list) else packed

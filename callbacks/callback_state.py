@@ -1,4 +1,4 @@
-"""What callbacks need to go on with a training that was killed, Keras' own callbacks included."""
+"""The state that callbacks, including Keras' own, need to resume a training."""
 
 import csv
 import dis
@@ -10,10 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
-__all__ = ["Changes", "get_state", "has_state", "set_state"]
-
-# Of the callbacks of Keras 3.15, by class: the attributes that a resumed training goes on with.
-# What they change besides (learning rates, weights) is a variable of the optimizer or the model.
+# The attributes of the callbacks of Keras 3.15 that a resumed training needs, by class. Whatever
+# else they change (learning rates, weights) is a variable of the optimizer or the model.
 _KEPT = {
     "EarlyStopping": ("best", "best_epoch", "best_weights", "stopped_epoch", "wait"),
     "ModelCheckpoint": ("best", "_batches_seen_since_last_saving", "_last_batch_seen"),
@@ -25,7 +23,7 @@ _KEPT = {
     "TensorBoard": ("_global_test_batch", "_global_train_batch"),
 }
 
-# The attributes that change in training, too, and are made anew; "*" for all of a class.
+# Attributes that change in training, too, but are created anew; "*": all of a class.
 _PASSING = {
     "BackupAndRestore": "*",
     "CSVLogger": ("append_header", "csv_file", "keys", "writer"),  # see `_csv_state`
@@ -43,20 +41,20 @@ _PASSING = {
     "TqdmCallback": "*",  # the progress bar of tqdm
 }
 
-# What these methods assign, without reading it before, needs no keeping: the time or the epoch.
+# Attributes that these methods assign and do not read, such as the time, need not be saved.
 _BEGINNINGS = ("on_epoch_begin", "on_train_batch_begin", "on_batch_begin", "on_test_begin")
 
-# How far attributes are looked into: containers in containers, elements, and bytes of an array.
+# Limits for the comparison of attributes: nested containers, elements, and bytes of an array.
 _DEPTH, _LENGTH, _BYTES = 4, 1000, 1_000_000
 
 
 def has_state(callback: Any) -> bool:
-    """Whether there is something of a callback to keep."""
+    """Return whether a callback has a state to save."""
     return _has_methods(callback) or bool(_kept(callback)) or _is_csv_logger(callback)
 
 
 def get_state(callback: Any) -> dict[str, Any]:
-    """What `set_state` takes, of a callback that has a state."""
+    """Return the state of a callback that has one."""
     if _has_methods(callback):
         return callback.get_state()
     if _is_csv_logger(callback):
@@ -65,7 +63,7 @@ def get_state(callback: Any) -> dict[str, Any]:
 
 
 def set_state(callback: Any, state: dict[str, Any]) -> None:
-    """The inverse of `get_state`, after the callback's `on_train_begin`."""
+    """Restore a state that `get_state` returned, after the callback's `on_train_begin`."""
     if _has_methods(callback):
         callback.set_state(state)
     elif _is_csv_logger(callback):
@@ -76,11 +74,13 @@ def set_state(callback: Any, state: dict[str, Any]) -> None:
 
 
 class Changes:
-    """What callbacks change of themselves in training, and nobody keeps.
+    """A detector of attributes that callbacks change in training, but that are not saved.
 
     Args:
-        callbacks: as they are before the first epoch; those with the methods `get_state` and
-            `set_state` are left out.
+        callbacks: Callbacks before their first epoch. Those with the methods `get_state` and
+            `set_state` are ignored, as they say what to save.
+
+    Example:
 
     >>> class Counter(keras.callbacks.Callback):
     ...     epochs = 0
@@ -96,7 +96,7 @@ class Changes:
         self._before = [(callback, _attributes(callback)) for callback in watched]
 
     def lost(self) -> list[tuple[Any, list[str]]]:
-        """The callbacks and the names of their attributes, each callback once."""
+        """Return changed callbacks with the names of their attributes, each callback only once."""
         found, unchanged = [], []
         for callback, before in self._before:
             now = _attributes(callback)
@@ -113,18 +113,18 @@ def _has_methods(callback: Any) -> bool:
 
 
 def _classes(callback: Any) -> list[str]:
-    """The names of the classes of Keras, and tqdm, that a callback is of."""
+    """Return the names of the classes of Keras and tqdm that a callback inherits from."""
     kinds = type(callback).__mro__
     return [k.__name__ for k in kinds if k.__module__.partition(".")[0] in ("keras", "tqdm")]
 
 
 def _kept(callback: Any) -> list[str]:
     names = [name for kind in _classes(callback) for name in _KEPT.get(kind, ())]
-    return [name for name in names if hasattr(callback, name)]  # each version has its own
+    return [name for name in names if hasattr(callback, name)]  # they depend on the version
 
 
 def _passing(callback: Any) -> set[str] | None:
-    """The names of attributes that need not be kept; `None`: all of them."""
+    """Return the names of attributes that need not be saved, or `None` for all of them."""
     names: set[str] = {"_model", "params"}
     for kind in _classes(callback):
         passing = _PASSING.get(kind, ())
@@ -135,7 +135,7 @@ def _passing(callback: Any) -> set[str] | None:
 
 
 def _assigned(method: Any) -> set[str]:
-    """The attributes that a method assigns and does not read."""
+    """Return the names of attributes that a method assigns and does not read."""
     if not hasattr(method, "__code__"):
         return set()
     operations = [*dis.get_instructions(method)]
@@ -146,13 +146,13 @@ def _assigned(method: Any) -> set[str]:
 
 
 def _attributes(callback: Any) -> dict[str, Any]:
-    """What can be compared of the attributes that are neither kept nor made anew."""
+    """Return the attributes that are neither saved nor created anew, in comparable form."""
     known = {*(_passing(callback) or ()), *_kept(callback)}
-    return {n: _seen(value) for n, value in vars(callback).items() if n not in known}
+    return {n: _comparable(value) for n, value in vars(callback).items() if n not in known}
 
 
-def _seen(value: Any, depth: int = 0) -> Any:
-    """A value in a form that does not change with it."""
+def _comparable(value: Any, depth: int = 0) -> Any:
+    """Return an immutable stand-in for a value, which changes when the value does."""
     if isinstance(value, keras.Variable):
         value = keras.ops.convert_to_numpy(value)
     if isinstance(value, np.ndarray | np.generic):
@@ -167,11 +167,11 @@ def _seen(value: Any, depth: int = 0) -> Any:
         return id(value)
     if len(value) > _LENGTH:
         return len(value)
-    return [_seen(each, depth + 1) for each in value]
+    return [_comparable(each, depth + 1) for each in value]
 
 
-# `CSVLogger` empties its file when training begins, unless it appends; then it would have the
-# epochs twice that came after the state was saved. So the text of the file is kept.
+# `CSVLogger` empties its file when training begins, or appends, which would repeat the epochs after
+# the saved one. So the text of the file is part of the state.
 
 
 def _is_csv_logger(callback: Any) -> bool:
@@ -179,7 +179,7 @@ def _is_csv_logger(callback: Any) -> bool:
 
 
 def _csv_state(logger: Any) -> dict[str, Any]:
-    if not Path(logger.filename).exists():  # somebody has deleted it
+    if not Path(logger.filename).exists():  # it was deleted
         return {"keys": logger.keys, "text": ""}
     with Path(logger.filename).open(newline="") as file:
         return {"keys": logger.keys, "text": file.read()}
@@ -192,6 +192,6 @@ def _set_csv_state(logger: Any, state: dict[str, Any]) -> None:
         file.write(state["text"])
     logger.csv_file = Path(logger.filename).open("a")  # noqa: SIM115, closed by the logger
     logger.keys = state["keys"]
-    if logger.keys is not None:  # else the logger writes the head with its first row
+    if logger.keys is not None:  # else the logger writes the header with its first row
         names = ["epoch", *logger.keys]
         logger.writer = csv.DictWriter(logger.csv_file, names, delimiter=logger.sep)

@@ -1,4 +1,4 @@
-"""What `fit` was given, and arrays and numbers in any form that Keras takes or logs."""
+"""The data that `fit` was given, and arrays and numbers in any form that Keras accepts."""
 
 import inspect
 import math
@@ -11,19 +11,9 @@ import numpy as np
 from keras import ops
 from keras.src.trainers.data_adapters import array_slicing  # of Keras 3.15
 
-__all__ = [
-    "FitArguments",
-    "arguments_of_fit",
-    "as_array",
-    "as_number",
-    "class_weights",
-    "ranks",
-    "share",
-]
-
 
 class FitArguments(NamedTuple):
-    """The data and the weights of a running `fit`, without the part of a `validation_split`."""
+    """The data and weights of a running `fit`, without the part of a `validation_split`."""
 
     x: Any
     y: Any
@@ -33,7 +23,7 @@ class FitArguments(NamedTuple):
 
     @property
     def arrays(self) -> tuple[Any, ...] | None:
-        """`(x, y, sample_weight)` up to the last that is given; `None` if `x` is no arrays."""
+        """`(x, y, sample_weight)` without trailing `None`s, or `None` if `x` is not arrays."""
         given = (self.x, self.y, self.sample_weight)
         if not all(map(_is_arrays, given)) or self.x is None:
             return None
@@ -41,22 +31,21 @@ class FitArguments(NamedTuple):
 
     @property
     def weighs_samples(self) -> bool | None:
-        """Whether the training samples have weights; `None` if it cannot be told."""
+        """Whether the training samples have weights, or `None` if unknown."""
         if self.class_weight is not None or self.sample_weight is not None:
             return True
         return False if self.arrays else _weighs(self.x)
 
     @property
     def weighs_validation(self) -> bool | None:
-        """The same of `validation_data`."""
+        """Whether the validation samples have weights, or `None` if unknown."""
         return _weighs(self.validation_data)
 
 
 def arguments_of_fit(model: keras.Model) -> FitArguments | None:
-    """What the running `fit` of `model` was given; `None` outside of a `fit`.
+    """Return the data of the running `fit` of a model, or `None` outside of `fit`.
 
-    A callback is told nothing of the data, so the arguments are read where they are: in the call of
-    `fit` that called it.
+    Keras passes no data to callbacks, so the arguments are read from the frame of `fit`.
     """
     for frame, _ in traceback.walk_stack(inspect.currentframe()):
         if frame.f_code.co_name == "fit" and frame.f_locals.get("self") is model:
@@ -74,15 +63,15 @@ def _weighs(data: Any) -> bool | None:
 
 
 def _batch(data: Any) -> tuple[Any, ...] | None:
-    """What tells how batches look: arrays, a specification, or a batch; `None` of a generator."""
-    batch = getattr(data, "element_spec", data)  # that of a tf.data.Dataset
+    """Return arrays, specs or a batch that show what batches contain; `None` of a generator."""
+    batch = getattr(data, "element_spec", data)  # of a tf.data.Dataset
     if isinstance(data, keras.utils.PyDataset):
         batch = data[0]
     return batch if isinstance(batch, tuple) else None
 
 
 def ranks(data: Any) -> list[int] | None:
-    """The ranks of the arrays in a batch of data; `None` where they cannot be told beforehand.
+    """Return the ranks of the arrays in a batch of data, or `None` if unknown.
 
     >>> ranks((np.ones((4, 2)), np.ones(4)))
     [2, 1]
@@ -98,10 +87,10 @@ def ranks(data: Any) -> list[int] | None:
 
 
 def as_array(values: Any) -> Any:
-    """Whatever Keras takes as an array, as a NumPy array; `None`, and sparse and ragged tensors,
-    stay what they are.
+    """Convert anything that Keras accepts as an array to a NumPy array.
 
-    A pandas `Series` becomes a column, as in `fit`.
+    `None`, sparse tensors and ragged tensors stay as they are. A pandas `Series` becomes a column,
+    as in `fit`.
 
     >>> as_array(keras.ops.ones((2,))).tolist()
     [1.0, 1.0]
@@ -119,15 +108,15 @@ def as_array(values: Any) -> Any:
 
 
 def as_number(name: str, value: Any, monitor: str) -> float:
-    """A logged value as a number, which an array of one is: Keras' `F1Score` logs such.
+    """Convert a logged value to a float. Keras' `F1Score`, for one, logs arrays of size 1.
 
     Args:
-        name: under which it is logged.
-        value: what is logged.
-        monitor: the callback that asks, for the error.
+        name: The name in the logs.
+        value: The logged value.
+        monitor: The name of the callback that monitors the value, for the error message.
 
     Raises:
-        ValueError: there are several numbers.
+        ValueError: If the value is an array of another size.
 
     >>> as_number("f1_score", np.array([0.5]), "EarlyStopping")
     0.5
@@ -135,17 +124,17 @@ def as_number(name: str, value: Any, monitor: str) -> float:
     array = np.asarray(ops.convert_to_numpy(value))
     if array.size != 1:
         raise ValueError(
-            f"{monitor} can monitor a single number. Received: {name} of shape {array.shape}"
+            f"{monitor} can only monitor single numbers. Received: {name} of shape {array.shape}"
         )
     return float(array.item())
 
 
 def class_weights(y: Any, class_weight: Mapping[int, float]) -> Any:
-    """The sample weights `(n,)` into which `fit` turns a `class_weight`: 1 for a class without.
+    """Return the sample weights `(n,)` that `fit` derives from a `class_weight`.
 
     Args:
-        y: class numbers `(n,)` or `(n, 1)`, or a column each `(n, classes)`.
-        class_weight: as in `fit`.
+        y: Class numbers `(n,)` or `(n, 1)`, or one-hot rows `(n, classes)`.
+        class_weight: A weight for each class, as in `fit`; 1 for classes that are not in it.
 
     >>> ops.convert_to_numpy(class_weights(np.array([0, 1, 2]), {1: 5.0})).tolist()
     [1.0, 5.0, 1.0]
@@ -163,15 +152,15 @@ def class_weights(y: Any, class_weight: Mapping[int, float]) -> Any:
 
 
 def share(data: Any, fraction: float) -> Any:
-    """An evenly spaced part of arrays, or the first batches of a dataset.
+    """Return evenly spaced samples of arrays, or the first batches of a dataset.
 
     Args:
-        data: a tuple of arrays or of structures of arrays, in any form that Keras takes, or a
-            finite `tf.data.Dataset`.
-        fraction: in (0, 1]; rounded up to whole samples or batches.
+        data: A tuple of arrays or nested arrays, in any form that Keras accepts, or a finite
+            `tf.data.Dataset`.
+        fraction: Fraction in (0, 1], rounded up to whole samples or batches.
 
     Raises:
-        ValueError: `data` is neither, and `fraction` is not 1.
+        ValueError: If `data` is something else and `fraction` is not 1.
 
     >>> share((np.arange(10), np.arange(10) % 2), 0.4)
     (array([0, 2, 5, 7]), array([0, 0, 1, 1]))
@@ -179,8 +168,8 @@ def share(data: Any, fraction: float) -> Any:
     if fraction == 1:
         return data
     if isinstance(data, tuple):
-        # Keras' own slices of each kind of array, of which it makes the same batches as of the
-        # whole: a pandas Series is a column, an array of numbers is not.
+        # Slices by Keras' own wrappers give the same batches as the whole arrays: a pandas Series
+        # is a column there, a vector is not.
         parts = array_slicing.convert_to_sliceable(data)
         size = next(part for part in keras.tree.flatten(data) if part is not None).shape[0]
         count = math.ceil(fraction * size)
@@ -189,7 +178,7 @@ def share(data: Any, fraction: float) -> Any:
     cardinality = getattr(data, "cardinality", lambda: -1)()
     if int(cardinality) < 0:
         raise ValueError(
-            "LossLedger: a `fraction` below 1 needs `clean` to be arrays or a tf.data.Dataset of "
-            f"known, finite size. Received: fraction={fraction!r}, clean={data!r}"
+            "To take a fraction of `train_eval`, it must be arrays or a tf.data.Dataset of known, "
+            f"finite size. Received: fraction={fraction!r}, train_eval={data!r}"
         )
     return data.take(math.ceil(fraction * int(cardinality)))

@@ -1,25 +1,23 @@
-"""`ModelState`: all variables that the training of a model goes on with."""
+"""All variables and optimizers that the training of a model depends on."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
 
-from .weight_copies import Weights
-
-__all__ = ["ModelState", "optimizers_of"]
+from .variables import Weights
 
 
 class ModelState:
-    """The variables of a model, of its optimizers, and those that are attributes only.
+    """The variables of a model and its optimizers, including those found in attributes only.
 
-    Besides `model.variables` and the optimizer that it is compiled with, these are found in the
-    attributes of the model and of its layers, in lists, tuples, sets and dicts, too: optimizers, as
-    a GAN has two; on TensorFlow its own variables and random generators; and metrics which `fit`
-    does not reset. The objects in attributes are not looked into.
+    Besides `model.variables` and the compiled optimizer, the attributes of the model and of its
+    layers are searched, and the lists, tuples, sets and dicts in them, for more optimizers (a GAN
+    has two), metrics that `fit` does not reset, and on TensorFlow native variables and random
+    generators. Other objects in attributes are not searched.
 
     Args:
-        model: built.
+        model: A built model.
     """
 
     def __init__(self, model: keras.Model):
@@ -38,7 +36,7 @@ class ModelState:
         self._weights: Weights | None = None
 
     def signature(self) -> list[list[Any]]:
-        """The name and shape of each variable. Names, which may carry a counter, are for messages.
+        """Return the name and shape of each variable; names may contain a counter.
 
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
         >>> model.compile("sgd")
@@ -49,47 +47,50 @@ class ModelState:
         return [[name, list(variable.shape)] for name, variable in pairs]
 
     def weights(self) -> Weights:
-        """The values, to be read and written."""
+        """Return the variables, to read and write their values."""
         if self._weights is None:
             self._weights = Weights(self.variables)
         return self._weights
 
-    def built(self) -> dict[str, list[int] | None]:
-        """For each optimizer where its variables are in `model.variables`; `None`: not built.
+    def optimizer_indices(self) -> dict[str, list[int] | None]:
+        """Return the indices in `model.variables` that each optimizer is built for, or `None`.
 
         Raises:
-            ValueError: an optimizer updates variables that are not the model's.
+            ValueError: If an optimizer updates variables that do not belong to the model.
         """
-        places = {id(variable): i for i, variable in enumerate(self.model.variables)}
+        index = {id(variable): i for i, variable in enumerate(self.model.variables)}
         found: dict[str, list[int] | None] = {}
         for path, optimizer in self.optimizers.items():
             updated = list(optimizer._trainable_variables)
-            if others := [v.path for v in updated if id(v) not in places]:
+            if others := [v.path for v in updated if id(v) not in index]:
                 raise ValueError(
                     f"The optimizer `{path}` of model {self.model.name!r} updates variables that "
-                    "are not the model's, and which cannot be restored: make what holds them an "
-                    f"attribute of the model. Received: {', '.join(others)}"
+                    "are not the model's and cannot be restored. Make the layer that holds them "
+                    f"an attribute of the model. Received: {', '.join(others)}"
                 )
-            found[path] = [places[id(v)] for v in updated] if optimizer.built else None
+            found[path] = [index[id(v)] for v in updated] if optimizer.built else None
         return found
 
-    def build(self, built: Mapping[str, list[int] | None]) -> "ModelState":
-        """The state with the optimizers built as `built` says that those of another process were.
+    def build_optimizers(self, indices: Mapping[str, list[int] | None]) -> "ModelState":
+        """Build the optimizers for the same variables as in another process.
 
         Args:
-            built: of a model with the same optimizers.
+            indices: The `optimizer_indices` of a model with the same optimizers.
+
+        Returns:
+            The state with the variables of the optimizers.
         """
         variables = self.model.variables
-        for path, places in built.items():
+        for path, places in indices.items():
             optimizer = self.optimizers[path]
-            # A place that is not there is of another model, which its variables tell.
+            # Indices out of range belong to another model; its signature differs, too.
             if places and max(places) < len(variables) and not optimizer.built:
                 optimizer.build([variables[i] for i in places])
         return type(self)(self.model)
 
 
 def optimizers_of(model: keras.Model) -> dict[str, Any]:
-    """All optimizers of a model by where they are, that of `compile` first.
+    """Return all optimizers of a model by their path, the compiled one first.
 
     >>> model = keras.Sequential([keras.layers.Dense(1)])
     >>> model.compile("sgd")
@@ -98,28 +99,55 @@ def optimizers_of(model: keras.Model) -> dict[str, Any]:
     ['optimizer', 'slow/0']
     """
     found = {"optimizer": model.optimizer} if model.optimizer is not None else {}
-    parts = _parts(model.optimizer)
+    parts = _nested(model.optimizer)
     for path, value in _attributes(model):
         if isinstance(value, keras.optimizers.Optimizer) and id(value) not in parts:
             found[path] = value
-            parts |= _parts(value)
+            parts |= _nested(value)
     return found
 
 
-def _parts(optimizer: Any) -> set[int]:
-    """An optimizer and those within it, which have their variables among its own."""
+def optimizers_in(optimizer: Any) -> list[Any]:
+    """Return the optimizers that update weights, without wrappers such as loss scaling.
+
+    >>> adam = keras.optimizers.Adam()
+    >>> optimizers_in(keras.optimizers.LossScaleOptimizer(adam)) == [adam]
+    True
+    """
+    while hasattr(optimizer, "inner_optimizer"):
+        optimizer = optimizer.inner_optimizer
+    return [] if optimizer is None else list(getattr(optimizer, "optimizers", [optimizer]))
+
+
+def updating_optimizers(model: keras.Model) -> list[Any]:
+    """Return all optimizers that update weights of a model, those in attributes included."""
+    return [part for each in optimizers_of(model).values() for part in optimizers_in(each)]
+
+
+def optimizer_updating(model: keras.Model, variable: Any) -> Any:
+    """Return the optimizer that updates a variable of a model.
+
+    An optimizer in an attribute has precedence over the compiled one, which is built for all
+    variables whether it updates them or not.
+    """
+    parts = updating_optimizers(model)[::-1]
+    return next(p for p in parts if any(v is variable for v in p._trainable_variables))
+
+
+def _nested(optimizer: Any) -> set[int]:
+    """Return the ids of an optimizer and of those that it wraps or combines."""
     if optimizer is None:
         return set()
     inner = [getattr(optimizer, "inner_optimizer", None), *getattr(optimizer, "optimizers", ())]
-    return {id(optimizer)}.union(*map(_parts, inner))
+    return {id(optimizer)}.union(*map(_nested, inner))
 
 
 def _attributes(model: keras.Model) -> Iterator[tuple[str, Any]]:
-    """What is in the attributes of a model and its layers, by its path."""
+    """Yield the path and value of everything in the attributes of a model and its layers."""
     for layer in model._flatten_layers():
         path = "" if layer is model else f"{layer.path or layer.name}/"
         for name, value in vars(layer).items():
-            # Lists of what is elsewhere, Keras' own and TensorFlow's.
+            # Keras' and TensorFlow's own lists of what is found elsewhere.
             if name not in ("_layers", "_metrics") and not name.startswith("_self_"):
                 yield from _leaves(f"{path}{name}", value)
 
@@ -138,7 +166,6 @@ def _leaves(path: str, value: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
 
 
 def _variables(value: Any) -> list[Any]:
-    """The variables of an attribute that may be among no others."""
     if isinstance(value, keras.Variable):
         return [value]
     if isinstance(value, keras.random.SeedGenerator):

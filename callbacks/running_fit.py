@@ -1,4 +1,4 @@
-"""`RunningFit`: whether the `fit` that has called a callback still runs."""
+"""The `fit` that is calling a callback: whether it still runs, and its list of callbacks."""
 
 import sys
 import threading
@@ -9,20 +9,20 @@ from typing import Any
 
 import keras
 
-__all__ = ["RunningFit", "callback_list"]
-
 _LOOPS = {"fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch"}
 
 
 class RunningFit:
-    """The innermost `fit` of a model that is running now; false as soon as it has ended.
+    """The innermost running `fit` of a model; false as soon as it has ended.
 
-    Keras tells callbacks nothing when an exception ends `fit`. But its frame then is on no thread's
-    stack any more, also while a traceback (of `sys.last_exc`, or in an `except`) keeps it alive.
-    Outside of `fit`, in a training loop of one's own, it is true: that tells callbacks its end.
+    Keras does not notify callbacks when an exception ends `fit`. But the frame of `fit` is then no
+    longer on the stack of any thread, even if a traceback (`sys.last_exc`, or in an `except`) keeps
+    it alive. Outside of `fit`, in a custom training loop, a `RunningFit` is always true.
 
     Args:
-        model: that is fitted.
+        model: The model that is being fitted.
+
+    Example:
 
     >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     >>> model.compile("sgd", "mse")
@@ -39,7 +39,7 @@ class RunningFit:
         self._model = weakref.ref(model)
         found = (_callbacks_of(frame, model) for frame in _callers(sys._getframe()))
         callbacks = next((each for each in found if each is not None), None)
-        # The list is made by `fit` and held by nobody else.
+        # The list is created by `fit`, and nothing else holds it.
         self._callbacks = None if callbacks is None else weakref.ref(callbacks)
 
     def __bool__(self) -> bool:
@@ -51,8 +51,10 @@ class RunningFit:
         return any(_callbacks_of(frame, model) is callbacks for frame in _running())
 
     def at_end(self, function: Callable[[], Any]) -> None:
-        """Calls `function` when `fit` has ended and no traceback is kept, unless the model is in
-        use then; what it undoes must not depend on it."""
+        """Call `function` when `fit` has ended and no traceback is kept.
+
+        It is not called if the model is in use by then, so nothing must depend on it.
+        """
         if self._callbacks is not None:
             finalizer = weakref.finalize(self._callbacks(), _call, self._model, function)
             finalizer.atexit = False
@@ -66,7 +68,7 @@ def _call(model: "weakref.ref[keras.Model]", function: Callable[[], Any]) -> Non
 
 
 def callback_list(callback: keras.callbacks.Callback) -> keras.callbacks.CallbackList | None:
-    """The list that is calling a callback, which Keras does not tell."""
+    """Return the list that is calling a callback; Keras does not pass it."""
     for frame in _callers(sys._getframe()):
         caller = frame.f_locals.get("self")
         if isinstance(caller, keras.callbacks.CallbackList) and callback in caller.callbacks:
@@ -74,8 +76,8 @@ def callback_list(callback: keras.callbacks.Callback) -> keras.callbacks.Callbac
     return None
 
 
-# A frame that comes to be among its own locals is kept, with all of its callers and their data,
-# until garbage is collected. So none of these functions looks at its own.
+# A frame that refers to itself in a local variable lives, with all its callers and their data,
+# until garbage is collected. So none of these functions inspects its own frame.
 
 
 def _callers(frame: FrameType | None) -> Iterator[FrameType]:
@@ -84,7 +86,7 @@ def _callers(frame: FrameType | None) -> Iterator[FrameType]:
 
 
 def _running() -> Iterator[FrameType]:
-    """The frames of all threads but of this call; those that have ended are not among them."""
+    """Yield the running frames of all threads, except this one."""
     yield from _callers(sys._getframe())
     this = threading.get_ident()
     others = {name: top for name, top in sys._current_frames().items() if name != this}
@@ -94,7 +96,7 @@ def _running() -> Iterator[FrameType]:
 
 
 def _callbacks_of(frame: FrameType, model: keras.Model) -> Any:
-    """The list of callbacks, if it is the frame of a `fit` of Keras of that model."""
+    """Return the list of callbacks in the frame of a `fit` of the model, else `None`."""
     if frame.f_code.co_name != "fit":
         return None
     own = frame.f_locals

@@ -1,18 +1,18 @@
-"""Functions of the number of an epoch or step, from 0, for `callbacks.Schedule`."""
+"""Functions of the number of the epoch or step, from 0, for `callbacks.Schedule`."""
 
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-__all__ = ["cosine", "early_dropout", "late_dropout", "linear", "points", "step"]
+from ..core.checks import check_integer, message
 
 
 def points(pairs: Sequence[tuple[float, float]]) -> Callable[[float], float]:
-    """Straight lines through the points `(time, value)`; level before the first and after the last.
+    """Interpolate linearly between points `(time, value)`; constant before and after them.
 
     Raises:
-        ValueError: there are none, or the times do not rise.
+        ValueError: If there are no points, or if their times do not increase.
 
     >>> [points([(1, 0.0), (3, 0.4)])(time) for time in range(5)]
     [0.0, 0.0, 0.2, 0.4, 0.4]
@@ -20,7 +20,7 @@ def points(pairs: Sequence[tuple[float, float]]) -> Callable[[float], float]:
     pairs = [(float(time), float(value)) for time, value in pairs]
     times = [time for time, _ in pairs]
     if not pairs or times != sorted(set(times)):
-        raise ValueError(f"A schedule's points need times that rise. Received: {pairs}")
+        raise ValueError(message("pairs", pairs, "points (time, value) with increasing times"))
     return partial(_points, pairs)
 
 
@@ -35,7 +35,7 @@ def _points(pairs, time):
 
 
 def linear(start: float, end: float, count: int) -> Callable[[float], float]:
-    """From `start` in the first of `count` epochs (or steps) to `end` in the last; `end` then.
+    """Change linearly from `start` to `end` over `count` epochs or steps, then stay at `end`.
 
     >>> [linear(0.0, 0.5, 3)(epoch) for epoch in range(4)]
     [0.0, 0.25, 0.5, 0.5]
@@ -44,7 +44,7 @@ def linear(start: float, end: float, count: int) -> Callable[[float], float]:
 
 
 def cosine(start: float, end: float, count: int) -> Callable[[float], float]:
-    """As `linear`, along half a cosine: slow at both ends.
+    """Change from `start` to `end` along half a cosine, slowly at both ends, then stay at `end`.
 
         end + (start - end) (1 + cos(pi time / (count - 1))) / 2
 
@@ -61,7 +61,7 @@ def _cosine(start, end, last, time):
 
 
 def step(start: float, changes: Mapping[int, float]) -> Callable[[float], float]:
-    """`start`, and from each of the times in `changes` on the value that it maps to.
+    """Begin with `start`, and change at each time in `changes` to the value that it maps to.
 
     >>> [step(0.1, {2: 0.3, 4: 0.0})(epoch) for epoch in range(5)]
     [0.1, 0.1, 0.3, 0.3, 0.0]
@@ -74,9 +74,9 @@ def _step(start, changes, time):
 
 
 def early_dropout(rate: float, count: int, *, constant: bool = False) -> Callable[[float], float]:
-    """Dropout in the first `count` epochs (or steps) only, against underfitting.
+    """Apply dropout in the first `count` epochs or steps only, to reduce underfitting.
 
-    The rate falls linearly to 0, as the paper prefers, or is `constant` and then 0.
+    The rate falls linearly to 0, as the paper prefers, or is `constant` before it becomes 0.
 
     >>> [early_dropout(0.4, 3)(epoch) for epoch in range(5)]
     [0.4, 0.2, 0.0, 0.0, 0.0]
@@ -89,7 +89,7 @@ def early_dropout(rate: float, count: int, *, constant: bool = False) -> Callabl
 
 
 def late_dropout(rate: float, start: int) -> Callable[[float], float]:
-    """No dropout before epoch (or step) `start`, and `rate` from then on, against overfitting.
+    """Apply dropout from epoch or step `start` on only, to reduce overfitting.
 
     >>> [late_dropout(0.4, 2)(epoch) for epoch in range(4)]
     [0.0, 0.0, 0.4, 0.4]
@@ -100,6 +100,5 @@ def late_dropout(rate: float, start: int) -> Callable[[float], float]:
 
 
 def _last(count: int) -> int:
-    if count < 2:
-        raise ValueError(f"A schedule's `count` must be at least 2. Received: count={count!r}")
+    check_integer("count", count, minimum=2)
     return count - 1

@@ -1,33 +1,33 @@
-"""`StateFile`: JSON and arrays in one file, which is whole whenever the process is killed."""
+"""A file of JSON and arrays that is replaced atomically."""
 
 import json
 import math
 import os
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
-__all__ = ["StateFile"]
-
-_STATE = "state"  # of the arrays in the file, the one that is text
+_STATE = "state"  # the name of the JSON text among the arrays of the file
+_ARRAY = "array of the file"  # the key in the JSON that refers to an array
 
 
 class StateFile:
-    """A file that is replaced as a whole.
+    """A state in one file, which is complete whenever the process is killed.
 
     Args:
-        path: the file, in a directory that is made if it is missing.
-        double: whether the file before is kept as well, as `<path>.bkp`, for when the last one is
-            damaged.
+        path: The file. Its directory is created if it does not exist.
+        double: Whether to keep the previous file as `<path>.bkp`, in case the last one is damaged.
+
+    Example:
 
     >>> import tempfile
     >>> file = StateFile(Path(tempfile.mkdtemp()) / "state.npz")
-    >>> file.write({"epoch": 3}, {"weight": np.ones(2)})
+    >>> file.write({"epoch": 3, "weights": [np.ones(2)]})
     >>> file.read()
-    ({'epoch': 3}, {'weight': array([1., 1.])})
+    {'epoch': 3, 'weights': [array([1., 1.])]}
     """
 
     def __init__(self, path: str | os.PathLike[str], *, double: bool = False):
@@ -37,18 +37,23 @@ class StateFile:
         self.temporary = self.path.with_suffix(".tmp")
 
     def exists(self) -> bool:
-        """Whether there is anything to read."""
+        """Return whether there is a state to read."""
         return self.path.exists() or self.previous.exists()
 
-    def write(self, state: dict[str, Any], arrays: Mapping[str, Any]) -> None:
-        """Replaces the file.
+    def write(self, state: dict[str, Any]) -> None:
+        """Replace the file.
 
         Args:
-            state: what JSON can say.
-            arrays: by name. bfloat16 is read back as float32.
+            state: JSON values, arrays and tensors, nested in any way. Tuples are read back as
+                lists and bfloat16 as float32.
+
+        Raises:
+            TypeError: If a value is neither JSON nor an array.
         """
-        joined, layout = _joined(arrays)
-        text = np.asarray(json.dumps({"state": state, "layout": layout}))
+        arrays: dict[str, Any] = {}
+        packed = _pack(state, "", arrays)
+        joined, layout = _join(arrays)
+        text = np.asarray(json.dumps({"state": packed, "layout": layout}))
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.temporary.open("wb") as file:
             np.savez(file, **joined, **{_STATE: text})  # type: ignore[arg-type]
@@ -56,11 +61,11 @@ class StateFile:
             self.path.replace(self.previous)
         self.temporary.replace(self.path)
 
-    def read(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """What was written last, or before that if this is damaged.
+    def read(self) -> dict[str, Any]:
+        """Return the last state, or the previous one if the last is damaged.
 
         Raises:
-            ValueError: there is no file that was written by `write`.
+            ValueError: If there is no file that `write` has written.
         """
         damage: Exception | None = None
         for path in filter(Path.exists, (self.path, self.previous)):
@@ -68,35 +73,65 @@ class StateFile:
                 with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                     content = dict(file)
                 text = json.loads(str(content.pop(_STATE)))
-                return text["state"], _split(content, text["layout"])
+                return _unpack(text["state"], _split(content, text["layout"]))
             except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
                 damage = error
-        raise ValueError(f"{self.path} is missing, damaged, or no state of ours.") from damage
+        raise ValueError(
+            f"{self.path} is missing, damaged, or not a state of BackupAndRestore."
+        ) from damage
 
     def delete(self) -> None:
-        """Removes what `write` has made, and the directory if nothing else is in it."""
+        """Delete the files, and the directory if it is empty then."""
         for path in (self.path, self.previous, self.temporary):
             path.unlink(missing_ok=True)
         if self.path.parent.exists() and not any(self.path.parent.iterdir()):
             self.path.parent.rmdir()
 
 
-def _joined(arrays: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], list[Any]]:
-    """One vector for each dtype, since each file in a zip archive takes its time, and the layout.
+def _pack(value: Any, name: str, arrays: dict[str, Any]) -> Any:
+    """Return `value` with its arrays moved to `arrays` and replaced by references."""
+    if keras.ops.is_tensor(value):
+        value = keras.ops.convert_to_numpy(value)
+    if isinstance(value, np.ndarray | np.generic):
+        arrays[name] = value
+        return {_ARRAY: name}
+    if isinstance(value, dict):
+        return {key: _pack(each, f"{name}/{key}", arrays) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_pack(each, f"{name}/{i}", arrays) for i, each in enumerate(value)]
+    if not isinstance(value, str | int | float | None):
+        raise TypeError(
+            f"A state must consist of JSON values and arrays. Received: {value!r} at {name[1:]}"
+        )
+    return value
 
-    The layout has name, dtype and shape of each array, in the order of the vectors' elements.
+
+def _unpack(packed: Any, arrays: dict[str, Any]) -> Any:
+    """Return the value that `_pack` was given."""
+    if isinstance(packed, dict):
+        if _ARRAY in packed:
+            return arrays[packed[_ARRAY]][()]  # an array without axes becomes a NumPy scalar
+        return {key: _unpack(each, arrays) for key, each in packed.items()}
+    return [_unpack(each, arrays) for each in packed] if isinstance(packed, list) else packed
+
+
+def _join(arrays: dict[str, Any]) -> tuple[dict[str, np.ndarray], list[Any]]:
+    """Join arrays into one vector per dtype, as every member of a zip archive takes time.
+
+    Returns:
+        The vectors, and the name, dtype and shape of each array in the order of their elements.
     """
     parts: dict[np.dtype, list[np.ndarray]] = {}
     kept = {name: _storable(array) for name, array in arrays.items()}
     for array in kept.values():
         parts.setdefault(array.dtype, []).append(array.ravel())
-    names = {dtype: dtype.name for dtype in parts}  # making a name takes its time
+    names = {dtype: dtype.name for dtype in parts}  # `dtype.name` is slow
     layout = [(name, names[array.dtype], array.shape) for name, array in kept.items()]
     return {names[dtype]: np.concatenate(vectors) for dtype, vectors in parts.items()}, layout
 
 
 def _split(joined: dict[str, np.ndarray], layout: list[Any]) -> dict[str, np.ndarray]:
-    """The inverse of `_joined`."""
+    """Return the arrays that `_join` was given."""
     begin = dict.fromkeys(joined, 0)
     arrays = {}
     for name, dtype, shape in layout:
@@ -107,6 +142,5 @@ def _split(joined: dict[str, np.ndarray], layout: list[Any]) -> dict[str, np.nda
 
 
 def _storable(value: Any) -> np.ndarray:
-    """An array in a type that NumPy's files keep; they forget that of bfloat16."""
     array = np.asarray(value)
-    return array.astype("float32") if array.dtype.kind == "V" else array  # exact
+    return array.astype("float32") if array.dtype.kind == "V" else array  # bfloat16, exactly

@@ -1,20 +1,20 @@
-"""`Stopwatch`: the seconds that training took, over all the processes that it took."""
+"""Measure the training time, over all processes of a resumed training."""
 
 import time
 from typing import Any
 
 import keras
 
-__all__ = ["Stopwatch"]
-
 
 class Stopwatch(keras.callbacks.Callback):
-    """Counts the seconds from the beginning of training to the end of the last epoch.
+    """Count the seconds from the beginning of training to the end of the last epoch.
 
-    A training that was killed and resumed (see `BackupAndRestore`) counts all its finished epochs.
+    If a training was resumed by `BackupAndRestore`, all finished epochs count.
 
     Attributes:
-        seconds: the sum so far.
+        seconds: The time so far.
+
+    Example:
 
     >>> Stopwatch().seconds
     0.0
@@ -34,9 +34,9 @@ class Stopwatch(keras.callbacks.Callback):
         self._last = now
 
     def get_state(self) -> dict[str, Any]:
-        """What a resumed training needs to go on."""
+        """Return the state that a resumed training needs."""
         return {"seconds": self.seconds}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """The inverse of `get_state`."""
+        """Restore what `get_state` returned."""
         self.seconds = state["seconds"]

@@ -1,4 +1,4 @@
-"""`TrainingHook`: what a callback does in the graph of the training step, after each update."""
+"""Computations of a callback inside the training step, after each update of the weights."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,35 +6,23 @@ from typing import Any
 
 import keras
 
-from .model_state import optimizers_of
-from .one_replica import check_one_replica
+from .model_state import optimizers_in
 from .running_fit import RunningFit
-from .swapped import swapped
-
-__all__ = [
-    "TrainingHook",
-    "install",
-    "optimizer_of",
-    "optimizers_in",
-    "parts_of",
-    "remove",
-    "updater_of",
-]
 
 _MAKE = "make_train_function"
 
 
 class TrainingHook:
-    """Computations inside the training step, where a batch hook of a callback does not reach.
+    """Base class of computations in the graph of each training step, on TensorFlow and JAX.
 
-    With `steps_per_execution > 1` a callback sees one batch of many. What is defined here runs in
-    the graph of each single step, on TensorFlow and JAX. To be subclassed.
+    The batch hooks of a callback cannot do this: with `steps_per_execution > 1` they are called
+    once for many steps.
 
     Attributes:
-        order: hooks with lower numbers come first, whatever the order of the callbacks.
-        watched: variables of the model that are handed to `after_update`.
-        state: variables of the hook itself, which the graph reads and assigns; what is assigned to
-            them between two steps takes effect without a retrace.
+        order: Hooks with lower numbers run first, whatever the order of the callbacks.
+        watched: Variables of the model that are passed to `after_update`.
+        state: Variables of the hook itself, which the graph reads and assigns. A value that is
+            assigned between two steps takes effect without a retrace.
     """
 
     order = 0
@@ -42,30 +30,35 @@ class TrainingHook:
     state: list[Any]
 
     def after_update(self, variable: Any, value: Any) -> Any:
-        """The value that a watched variable gets, after the optimizer's update made it `value`.
+        """Return the new value of a watched variable, which the optimizer has updated to `value`.
 
-        It is called where Keras applies a variable's constraint: the optimizer's variables still
-        are those of the update, and with gradient accumulation most calls follow no update.
+        This is called where Keras applies a variable's constraint: the variables of the optimizer
+        are still those of the update. With gradient accumulation, most calls follow no update.
         """
         return value
 
     def after_step(self) -> None:
-        """Reads any variable of the model or the optimizer, and assigns those of `state`."""
+        """Read any variable of the model or the optimizer, and assign those of `state`."""
 
 
 def install(model: keras.Model, hook: TrainingHook) -> None:
-    """Makes `model.train_function` anew, with `hook` in it, until `remove` or the next `fit`.
+    """Rebuild `model.train_function` with a hook in it, until `remove` or the next `fit`.
 
-    Nothing of it can be seen outside of a training step: the constraints of the variables and the
-    variables of the optimizer, which a checkpoint saves, are what they were. An exception that ends
-    `fit` before `on_train_end` leaves nothing behind either: the training function is Keras' own
-    again when the frame of `fit` is gone, or else in the next `fit` or `train_on_batch`.
+    The hook cannot be seen outside of a training step: the constraints of the variables, and the
+    variables of the optimizer that a checkpoint saves, stay the same. If an exception ends `fit`
+    before `on_train_end`, Keras' own training function is restored when the frame of `fit` is
+    gone, or else in the next `fit` or `train_on_batch`.
 
     Raises:
-        RuntimeError: Keras runs on neither TensorFlow nor JAX, or the model was made in a
-            `tf.distribute` strategy of several replicas.
+        RuntimeError: If Keras runs on neither TensorFlow nor JAX, or if the model was created in
+            a `tf.distribute` strategy of several replicas.
     """
-    _check(model)
+    if keras.backend.backend() not in ("tensorflow", "jax"):
+        raise RuntimeError(
+            "Computations in the training step need the TensorFlow or the JAX backend. "
+            f"Received: KERAS_BACKEND={keras.backend.backend()}"
+        )
+    check_one_replica(model, "A computation in the training step")
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     hooks = model.__dict__.setdefault(_MAKE, _Hooks(model))
@@ -75,7 +68,7 @@ def install(model: keras.Model, hook: TrainingHook) -> None:
 
 
 def remove(model: keras.Model, hook: TrainingHook) -> None:
-    """Takes `hook` out again, if it is in."""
+    """Remove a hook, if it is installed."""
     hooks = model.__dict__.get(_MAKE)
     if isinstance(hooks, _Hooks) and hook in hooks.hooks:
         hooks.hooks.remove(hook)
@@ -85,50 +78,45 @@ def remove(model: keras.Model, hook: TrainingHook) -> None:
             hooks.leave()
 
 
-def optimizer_of(optimizer: Any) -> Any:
-    """The optimizer that has learning rate and iterations: the one inside of one that wraps it.
+@contextmanager
+def swapped(owner: Any, **attributes: Any) -> Iterator[None]:
+    """Give an object other attributes for a while, unseen by Keras' tracking of attributes.
+
+    >>> layer = keras.layers.Dropout(0.5)
+    >>> with swapped(layer, rate=0.1):
+    ...     layer.rate
+    0.1
+    >>> layer.rate
+    0.5
+    """
+    own = vars(owner)
+    before = {name: own[name] for name in attributes if name in own}
+    own.update(attributes)
+    try:
+        yield
+    finally:
+        for name in attributes:
+            del own[name]
+        own.update(before)
+
+
+def check_one_replica(model: keras.Model, what: str) -> None:
+    """Raise a `RuntimeError` if a model was created in a strategy of several replicas.
 
     Args:
-        optimizer: of a model. A `MultiOptimizer` gives the last part that trains something.
+        model: A Keras model, on any backend.
+        what: The feature that needs a single replica; begins the message.
     """
-    return [part for part in optimizers_in(optimizer) if part.built][-1]
-
-
-def updater_of(model: keras.Model, variable: Any) -> Any:
-    """The optimizer that updates a variable of `model`, and has learning rate and iterations.
-
-    One in an attribute of the model goes before that of `compile`, which is built for all variables
-    whether it updates them or not.
-    """
-    parts = parts_of(model)[::-1]
-    return next(p for p in parts if any(v is variable for v in p._trainable_variables))
-
-
-def parts_of(model: keras.Model) -> list[Any]:
-    """All optimizers that update weights of `model`, those in its attributes included."""
-    return [part for each in optimizers_of(model).values() for part in optimizers_in(each)]
-
-
-def optimizers_in(optimizer: Any) -> list[Any]:
-    """The optimizers that update weights, without what scales losses or distributes variables.
-
-    >>> adam = keras.optimizers.Adam()
-    >>> optimizers_in(keras.optimizers.LossScaleOptimizer(adam)) == [adam]
-    True
-    """
-    if optimizer is None:
-        return []
-    return list(getattr(_unwrapped(optimizer), "optimizers", [_unwrapped(optimizer)]))
-
-
-def _unwrapped(optimizer: Any) -> Any:
-    while hasattr(optimizer, "inner_optimizer"):
-        optimizer = optimizer.inner_optimizer
-    return optimizer
+    strategy = getattr(model, "distribute_strategy", None)
+    if (replicas := getattr(strategy, "num_replicas_in_sync", 1)) > 1:
+        raise RuntimeError(
+            f"{what} does not support tf.distribute with several replicas. "
+            f"Received: a strategy with {replicas} replicas"
+        )
 
 
 class _Hooks:
-    """Stands in the place of `model.make_train_function`, which each `fit` calls first."""
+    """A replacement for `model.make_train_function`, which each `fit` calls first."""
 
     def __init__(self, model: keras.Model):
         self.model = model
@@ -137,8 +125,9 @@ class _Hooks:
 
     def __call__(self, force: bool = False) -> Any:
         model = self.model
-        # Another training, or asked for what is there, as trainings do: an exception has ended the
-        # one that the hooks were for. A callback that makes the function anew takes it off first.
+        # Another training, or a call that expects the existing function, as `fit` makes: the
+        # training of the hooks has ended by an exception. A callback that rebuilds the function
+        # passes `force` or deletes it first.
         known = model.train_function is not None and not force
         if known or any(
             new is not old for new, old in zip(self._training(), self.begun, strict=True)
@@ -148,7 +137,7 @@ class _Hooks:
         return self.make()
 
     def _training(self) -> tuple[Any, Any]:
-        """What `compile` and what `fit` makes anew; objects that equal themselves only."""
+        # `compile` replaces the one, and `fit` the other.
         return self.model._loss_tracker, getattr(self.model, "history", None)
 
     def leave(self) -> None:
@@ -172,7 +161,7 @@ class _Hooks:
         step = self._with_state(function) if keras.backend.backend() == "jax" else function
 
         def train_function(*arguments: Any) -> Any:
-            if self.model.__dict__.get(_MAKE) is not self:  # put back by someone, later
+            if self.model.__dict__.get(_MAKE) is not self:  # restored by somebody after `leave`
                 self.model.make_train_function(force=True)
                 function: Any = self.model.train_function
                 return function(*arguments)
@@ -182,11 +171,12 @@ class _Hooks:
 
     @contextmanager
     def _in_place(self) -> Iterator[None]:
-        """While a step is traced: constraints on the watched, and the state in the optimizer."""
+        """Constrain the watched variables and add the state to the optimizer, during tracing."""
         watched = {id(v): v for hook in self.hooks for v in hook.watched}.values()
         before = [(variable, variable.constraint) for variable in watched]
         state = self._state() if keras.backend.backend() == "jax" else []
-        store = optimizer_of(self.model.optimizer)._variables  # those last in `variables`
+        # The last optimizer that is built; its variables come last in `optimizer.variables`.
+        store = [o for o in optimizers_in(self.model.optimizer) if o.built][-1]._variables
         for variable, constraint in before:
             variable.constraint = self._constraint(variable, constraint)
         store.extend(state)
@@ -227,7 +217,7 @@ class _Hooks:
         return logs, (weights, others, optimizer, metrics)
 
     def _with_state(self, function: Any) -> Any:
-        """JAX knows no variables: the state goes in and comes out with the optimizer's."""
+        """Pass the state in and out with the variables of the optimizer, as JAX needs it."""
 
         def train_function(state: Any, iterator: Any) -> Any:
             own = self._state()
@@ -241,12 +231,3 @@ class _Hooks:
             return logs, (weights, others, optimizer[:cut], metrics)
 
         return train_function
-
-
-def _check(model: keras.Model) -> None:
-    if keras.backend.backend() not in ("tensorflow", "jax"):
-        raise RuntimeError(
-            "Computations in the training step are made for TensorFlow and JAX. "
-            f"Received: KERAS_BACKEND={keras.backend.backend()}"
-        )
-    check_one_replica(model, "What is computed in the training step")

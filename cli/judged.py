@@ -32,7 +32,7 @@ def checks_on(data: "Data | None") -> "Checks":
 
 def rows_of(data: "Data", part: str, count: int) -> "tuple[Any, Any]":
     """Raw examples, drawn: the data may be sorted by class."""
-    from ..zoo.data.errors import data_errors
+    from ..zoo.data.source import data_errors
 
     rows = data.raw(part).unbatch().shuffle(10 * count, seed=0).batch(count)
     with data_errors():

@@ -4,23 +4,18 @@ import dataclasses
 import logging
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import tyro
 
 from .command import Command
-
-if TYPE_CHECKING:
-    from ..exports.serving import Server
-
-__all__ = ["Serve"]
 
 
 @dataclasses.dataclass(kw_only=True)
 class Serve(Command):
     """Answer requests from an export, as TensorFlow Serving does.
 
-    For trying out and for smoke tests. New versions and labels are picked up; Ctrl-C or SIGTERM
+    For trying out and for testing clients. New versions and labels are picked up; Ctrl-C or SIGTERM
     stops it after the requests in flight.
     """
 
@@ -47,23 +42,20 @@ class Serve(Command):
     """Serve versions without a blessing, too."""
 
     max_bytes: int = 16 * 2**20
-    """Size of a request's body; a larger one gets 413."""
+    """Maximum size of a request's body; a larger one gets 413."""
 
     timeout: float = 30.0
     """Seconds for a request to arrive, and to be answered."""
 
     concurrency: int = 64
-    """Requests at the same time; the next gets 429."""
-
-    batch_rows: int = 64
-    """Rows of several requests that are computed together, at most."""
+    """Maximum number of requests at the same time; one more gets 429."""
 
     poll: float = 1.0
     """Seconds between two looks for new versions."""
 
     def run(self) -> None:
-        """Serves until it is stopped, and says so."""
-        from ..exports.serving import Server
+        """Serve until a signal stops it."""
+        from ..exports.serving import Limits, Server
 
         logging.basicConfig(stream=sys.stderr, format="occam: %(message)s")
         logging.getLogger("occam.exports.serving").setLevel(logging.INFO)
@@ -74,15 +66,13 @@ class Serve(Command):
             port=self.port,
             grpc_port=self.grpc_port,
             blessed=not self.unblessed,
-            max_bytes=self.max_bytes,
-            timeout=self.timeout,
-            concurrency=self.concurrency,
-            batch_rows=self.batch_rows,
             poll=self.poll,
+            limits=Limits(self.max_bytes, self.timeout, self.concurrency),
         )
-        server.run(lambda: print(self._where(server), flush=True))
-        print("stopped")
 
-    def _where(self, server: "Server") -> str:
-        grpc = "" if server.grpc_port is None else f", gRPC on port {server.grpc_port}"
-        return f"{server.url} serves {self.directory}{grpc}; Ctrl-C stops it"
+        def started() -> None:
+            grpc = "" if server.grpc_port is None else f", gRPC on port {server.grpc_port}"
+            print(f"{server.url} serves {self.directory}{grpc}; Ctrl-C stops it", flush=True)
+
+        server.run(started)
+        print("stopped")

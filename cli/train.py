@@ -35,9 +35,9 @@ class Train(Command, DataFlags, RegularizationFlags):
     patience: int | None = 30
     """Epochs without a smaller validation data loss before stopping; None never stops early."""
 
-    clean: float = 0.2
-    """Fraction of the training data to judge after each epoch without augmentation and dropout, for
-    the gap to the validation data and the verdict; 0 for none."""
+    train_eval: float = 0.2
+    """Fraction of the training data to evaluate in inference mode after each epoch, for the gap to
+    the validation data and the verdict; 0 for none."""
 
     seed: int = 0
     """Seed of the weights, dropped units, noise and order of the samples."""
@@ -64,7 +64,7 @@ class Train(Command, DataFlags, RegularizationFlags):
             epochs=self.epochs,
             learning_rate=self.learning_rate,
             patience=self.patience,
-            clean=self.clean,
+            train_eval=self.train_eval,
             log_dir=self.log_dir,
             seed=self.seed,
             resume=not self.restart,

@@ -1,8 +1,8 @@
-"""Pictures of TensorBoard's dashboards for the README: `python -m docs.screenshots`.
+"""Take screenshots of TensorBoard's dashboards for the README: `python -m docs.screenshots`.
 
-Trains four small models, shows their logs with `occam board` in Debian's chromium, waits until each
+Trains four small models, opens their logs with `occam board` in Debian's chromium, waits until each
 dashboard shows them, and writes `docs/images/tensorboard/*.png`. The browser test does the same
-without the pictures. Some 60 seconds on 2 cores.
+without taking pictures. Takes about 60 seconds on 2 cores.
 """
 
 import contextlib
@@ -17,14 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["DASHBOARDS", "Browser", "Dashboard", "chromium", "serve", "train"]
-
 IMAGES = Path(__file__).parent / "images" / "tensorboard"
 _TRIALS = {"off": (None, None), "light": (1e-4, 0.1), "medium": (1e-3, 0.2), "strong": (1e-2, 0.4)}
-_WHOLE = "medium"
-_GREATEST = 150_000  # bytes of a picture
+_WITH_PICTURES = "medium"
+_MAX_BYTES = 150_000  # of a picture
 
-# Everything on a page, through the shadow roots and frames of which TensorBoard consists.
+# Visit all nodes of a page, including the shadow roots and frames that TensorBoard consists of.
 _DEEP = """
 function walk(node, visit) {
   for (const child of node.childNodes) {
@@ -49,7 +47,7 @@ _FIND = (
 
 
 def train(directory: Path, *, epochs: int = 8) -> None:
-    """Writes the logs of four runs on scikit-learn's digits, one of them with all that there is."""
+    """Write the logs of four runs on scikit-learn's digits, one of them with all pictures."""
     import keras
     from sklearn.datasets import load_digits
 
@@ -74,9 +72,9 @@ def train(directory: Path, *, epochs: int = 8) -> None:
             directory / trial,
             card={"Regularization": f"l2={l2 or 0:g}, dropout={dropout or 0:g}"},
             hparams=HParams({"l2": l2, "dropout": dropout}, ranges, trial),
-            **(more if trial == _WHOLE else {"write_graph": False}),
+            **(more if trial == _WITH_PICTURES else {"write_graph": False}),
         )
-        watched = [callbacks.LossLedger(clean=0.3), callbacks.ProximalPenalty(l1=0.1), board]
+        watched = [callbacks.LossLedger(train_eval=0.3), callbacks.ProximalPenalty(l1=0.1), board]
         _model(l2, dropout).fit(
             *training,
             validation_data=validation,
@@ -110,7 +108,7 @@ def _model(l2: float | None, dropout: float | None) -> Any:
 
 @contextlib.contextmanager
 def serve(directory: Path) -> Iterator[str]:
-    """The address of `occam board` on a directory; it is stopped at the end."""
+    """Run `occam board` on a directory, yield its address, and stop it at the end."""
     command = [sys.executable, "-m", "occam.cli.main", "board", str(directory), "--port", "0"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -126,16 +124,16 @@ def serve(directory: Path) -> Iterator[str]:
 
 
 def chromium() -> tuple[str, str] | None:
-    """The paths of Debian's chromium and of its driver, or `None` where it is not installed."""
+    """Return the paths of Debian's chromium and its driver, or None if not installed."""
     found = shutil.which("chromium"), shutil.which("chromedriver")
     return (found[0], found[1]) if found[0] and found[1] else None
 
 
 class Browser:
-    """Chromium without a window, and a look into TensorBoard's pages.
+    """Headless chromium that can search TensorBoard's pages.
 
     Raises:
-        FileNotFoundError: there is no chromium with a driver.
+        FileNotFoundError: If chromium or its driver is missing.
     """
 
     def __init__(self):
@@ -163,35 +161,35 @@ class Browser:
         self.driver.quit()
 
     def open(self, address: str) -> None:
-        """Opens a page anew, also if only the part behind `#` is another one."""
+        """Load a page, even if only the part after `#` changes."""
         self.driver.get("about:blank")
         self.driver.get(address)
 
     def text(self) -> str:
-        """All that is written on the page, in one line."""
+        """Return all text of the page in one line."""
         return " ".join(" ".join(self._run(f"{_TEXT} return found;")).split())
 
     def count(self, selector: str) -> int:
-        """The number of elements that are shown and match."""
+        """Return the number of visible elements that match a selector."""
         return self._run(f"{_FIND} return found.filter(shown).length;", selector)
 
     def click(self, selector: str, text: str) -> None:
-        """Clicks the first element that is shown, matches, and has this text."""
+        """Click the first visible element that matches a selector and contains a text."""
         script = (
             f"{_FIND} found.find(n => shown(n) && n.textContent.includes(arguments[1])).click();"
         )
         self._run(script, selector, text)
 
     def errors(self) -> list[str]:
-        """What the page has logged as errors since the last call."""
+        """Return the errors that the page has logged since the last call."""
         log = self.driver.get_log("browser")
         return [entry["message"] for entry in log if entry["level"] == "SEVERE"]
 
     def wait(self, condition: Callable[[], Any], what: str, seconds: float = 60) -> None:
-        """Waits for a condition.
+        """Wait until a condition is true.
 
         Raises:
-            TimeoutError: it did not come true; the message has the text of the page.
+            TimeoutError: If it stays false. The message contains the text of the page.
         """
         end = time.monotonic() + seconds
         while not condition():
@@ -200,7 +198,7 @@ class Browser:
             time.sleep(0.2)
 
     def picture(self) -> bytes:
-        """The page as a PNG with 128 colors."""
+        """Return a screenshot as a PNG with 128 colors."""
         from PIL import Image
 
         image = Image.open(io.BytesIO(self.driver.get_screenshot_as_png())).convert("RGB")
@@ -214,13 +212,13 @@ class Browser:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """A dashboard of TensorBoard and how one knows that it shows our runs.
+    """A dashboard of TensorBoard, and how to tell that it shows our runs.
 
     Args:
-        fragment: what stands behind the `#` of its address.
-        texts: stand on it.
-        drawn: selectors, and how many elements at least are shown that match each.
-        prepare: what to do on the page first.
+        fragment: The part of its address after `#`.
+        texts: Texts that it must contain.
+        drawn: Selectors, each with the minimal number of visible elements that match it.
+        prepare: Called with the browser before the checks.
     """
 
     fragment: str
@@ -229,19 +227,19 @@ class Dashboard:
     prepare: Callable[[Browser], None] | None = None
 
     def show(self, browser: Browser, address: str) -> None:
-        """Opens it and waits until it shows the runs.
+        """Open the dashboard and wait until it shows the runs.
 
         Raises:
-            TimeoutError: it does not.
+            TimeoutError: If it does not show them.
         """
         browser.open(f"{address}#{self.fragment}")
         if self.prepare:
             self.prepare(browser)
         for text in self.texts:
             browser.wait(lambda text=text: text in browser.text(), repr(text))
-        for selector, least in self.drawn.items():
-            enough = f"{least} of {selector}"
-            browser.wait(lambda s=selector, n=least: browser.count(s) >= n, enough)
+        for selector, min_count in self.drawn.items():
+            enough = f"{min_count} of {selector}"
+            browser.wait(lambda s=selector, n=min_count: browser.count(s) >= n, enough)
 
 
 def _parallel(browser: Browser) -> None:
@@ -282,7 +280,7 @@ DASHBOARDS = {
 
 
 def main() -> None:
-    """Writes the pictures; exits with an error if a dashboard is empty."""
+    """Write the pictures; exit with an error if a dashboard is empty."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as directory:
         train(Path(directory))
@@ -291,8 +289,8 @@ def main() -> None:
                 dashboard.show(browser, address)
                 time.sleep(2)  # transitions
                 png = browser.picture()
-                if len(png) > _GREATEST:
-                    sys.exit(f"The picture of {name} has {len(png)} bytes, over {_GREATEST}.")
+                if len(png) > _MAX_BYTES:
+                    sys.exit(f"The picture of {name} has {len(png)} bytes, over {_MAX_BYTES}.")
                 (IMAGES / f"{name}.png").write_bytes(png)
                 print(f"{name}: {len(png)} bytes")
 

@@ -1,9 +1,9 @@
-"""What augmentation does to digits and to mnist1d's series, as one picture.
+"""Draw the effect of augmentation on digits and on the series of mnist1d in one picture.
 
     python examples/augmentation_gallery.py gallery.png
 
-The first column is the original, the others are drawn anew from it: a row of images a method, then
-one of curves a method, the original in gray behind each.
+Each row is a method: first for images, then for curves, with the original in gray behind each
+curve. The first column shows the original, the others random changes of it.
 """
 
 import argparse
@@ -39,7 +39,7 @@ SERIES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("path", type=Path, help="of the PNG to write")
+    parser.add_argument("path", type=Path, help="PNG file to write")
     path = parser.parse_args().path
     rows = len(IMAGES) + len(SERIES)
     figure, axes = plt.subplots(rows, COLUMNS, figsize=(1.3 * COLUMNS, 1.2 * rows))
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def samples(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """One sample, and as many others as there are columns beside it, in the data's own unit."""
+    """Return samples and labels, two for each column, in the unit of the data."""
     x, y = next(zoo.load_data(name).raw("train").as_numpy_iterator())
     x = x[: 2 * COLUMNS].astype("float32")
     return (x * 255 / x.max() if name == "digits" else x), y[: 2 * COLUMNS]
@@ -67,7 +67,7 @@ def draw_rows(axes, methods: dict, x: np.ndarray, y: np.ndarray, draw) -> None:
 
 
 def augmented(layer, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The first sample again and again; mixed with one other each, where the layer mixes."""
+    """Change the first sample once per column; layers that mix get another partner in each."""
     count = COLUMNS - 1
     batch = np.stack([x[0]] * count)
     if not isinstance(layer, augmentation.MixUp | augmentation.CutMix):

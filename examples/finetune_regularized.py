@@ -1,16 +1,16 @@
-"""Regularizes a model of `keras.applications`, fine-tunes it on few images, and compares.
+"""Fine-tune a model of `keras.applications` on few images, plain and regularized, and compare.
 
     python examples/finetune_regularized.py [--weights imagenet] [--per-class 20] [--seeds 3]
 
-The task is a folder of images that the script makes: the handwritten digits of scikit-learn, one
-PNG each. With `--weights imagenet` the backbone comes pretrained from Keras (a download); without,
-it learns the digits 0 to 4 first. Then a head for the digits 5 to 9 is put on it, and the whole is
-fine-tuned on a few images a class, plain and regularized by `zoo.regularize`, from the same weights
-and on the same images in the same order. All other images of these classes are the test.
+The script writes a folder of images: the handwritten digits of scikit-learn, one PNG each. With
+`--weights imagenet` Keras downloads a pretrained backbone; without, the backbone is trained on the
+digits 0 to 4 first. Then it gets a head for the digits 5 to 9, and the whole model is fine-tuned on
+a few images per class: plain, and regularized by `zoo.regularize`, from the same weights, on the
+same images in the same order. All other images of these classes are the test set.
 
-Some five minutes on two cores. How much it gains depends on how few the images are: try
-`--per-class`. With the defaults: test accuracy 0.871 plain, 0.889 regularized, a gain of
-0.017 ± 0.008 over three runs.
+Takes about five minutes on two cores. With the defaults: test accuracy 0.871 plain, 0.889
+regularized, a gain of 0.017 ± 0.008 over three runs. The gain depends on the number of images; try
+`--per-class`.
 """
 
 import argparse
@@ -33,10 +33,10 @@ REGULARIZATION = zoo.Regularization(l2=1e-4, dropout=0.3, stochastic_depth=0.1)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weights", choices=["imagenet"], help="of the backbone; default: none")
-    parser.add_argument("--per-class", type=int, default=20, help="images to fine-tune on")
-    parser.add_argument("--epochs", type=int, default=40, help="of fine-tuning")
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each, other images in each")
+    parser.add_argument("--weights", choices=["imagenet"], help="of the backbone (default: none)")
+    parser.add_argument("--per-class", type=int, default=20, help="training images per class")
+    parser.add_argument("--epochs", type=int, default=40, help="epochs of fine-tuning")
+    parser.add_argument("--seeds", type=int, default=3, help="runs, each with other images")
     arguments = parser.parse_args()
     keras.utils.set_random_seed(0)
     with tempfile.TemporaryDirectory() as directory:
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def write_images(directory: Path) -> None:
-    """`old/0/*.png` to `old/4/*.png`, and `new/5/*.png` to `new/9/*.png`."""
+    """Write `old/0/*.png` to `old/4/*.png` and `new/5/*.png` to `new/9/*.png`."""
     digits: Any = load_digits()
     for index, (image, label) in enumerate(zip(digits.images, digits.target, strict=True)):
         folder = directory / ("old" if label < 5 else "new") / str(label)
@@ -70,7 +70,7 @@ def write_images(directory: Path) -> None:
 
 
 def read_images(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Images of shape `(n, side, side, 3)` from -1 to 1, and the numbers of their folders."""
+    """Return images of shape `(n, side, side, 3)` in [-1, 1], and the indices of their folders."""
     dataset: Any = keras.utils.image_dataset_from_directory(
         folder, image_size=(SIDE, SIDE), batch_size=None, shuffle=False, verbose=False
     )
@@ -79,23 +79,23 @@ def read_images(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def make_backbone(weights: str | None, old: tuple[np.ndarray, np.ndarray]) -> keras.Model:
-    """MobileNetV2 up to the pooling; without weights it learns the old digits."""
+    """Return MobileNetV2 up to the pooling. Without weights, train it on the old digits."""
     backbone = keras.applications.MobileNetV2(
         include_top=False, pooling="avg", weights=weights, input_shape=(SIDE, SIDE, 3), alpha=0.35
     )
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = 0.9  # Keras' 0.999 averages over more steps than are made here
+            layer.momentum = 0.9  # Keras' 0.999 averages over more steps than we train
     if weights is None:
         model = keras.Sequential([keras.Input((SIDE, SIDE, 3)), backbone, keras.layers.Dense(5)])
         fine_tune(model, old, epochs=10, seed=0, learning_rate=3e-3)
         accuracy = model.evaluate(*old, verbose=0, return_dict=True)["accuracy"]
-        print(f"backbone: {accuracy:.3f} of the old digits right, which it learnt from\n")
+        print(f"backbone: {accuracy:.3f} accuracy on the old digits, on which it was trained\n")
     return backbone
 
 
 def split(data: tuple[np.ndarray, np.ndarray], per_class: int, seed: int):
-    """A few images of each class to train on, and all others."""
+    """Return a few images of each class to train on, and all others."""
     x, y = data
     order = np.random.default_rng(seed).permutation(len(y))
     few = np.concatenate([order[y[order] == label][:per_class] for label in np.unique(y)])
@@ -104,7 +104,7 @@ def split(data: tuple[np.ndarray, np.ndarray], per_class: int, seed: int):
 
 
 def fine_tune(model, data, epochs: int, seed: int, learning_rate: float = 1e-3) -> None:
-    """Compiles anew, as it has to be after surgery, and trains in a repeatable order."""
+    """Compile again, which surgery requires, and train in a reproducible order."""
     x, y = data
     batches = -(-len(y) // BATCH)
     model.compile(
@@ -121,7 +121,7 @@ def fine_tune(model, data, epochs: int, seed: int, learning_rate: float = 1e-3) 
 
 
 def evaluate(model, train, test) -> dict[str, float]:
-    """Accuracy on both parts, and the data loss of the test part."""
+    """Return the accuracy on both parts and the data loss on the test part."""
     on_train, on_test = (
         model.evaluate(*part, batch_size=200, verbose=0, return_dict=True) for part in (train, test)
     )

@@ -1,4 +1,4 @@
-"""From data to an answer of the exported model, as in the README; writes where it is run.
+"""Train, tune, export and predict, as in the README; writes into the current directory.
 
 python examples/quickstart.py
 """

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from ..core.checks import check_integer
 from .blessing import bless
 from .card import check_card, write_card
 from .checks import Checks, check_data
@@ -19,7 +20,7 @@ from .gates import Candidate, run_gates
 from .gates.in_c import compiled
 from .gates.sample import sample
 from .predictor import Predictor, open_version
-from .publishing import check_keep, labels, listing, prune, publish, staging
+from .publishing import labels, listing, prune, publish, staging
 from .servable import Servable, Traceable
 from .signatures import Signature, choose_signatures
 from .specs import SignatureSpecs
@@ -170,8 +171,7 @@ def export(
     _check_compaction(chosen, fold, shrink)
     check_card(card or {})
     check_batch_sizes(warmup, len(chosen))
-    if keep is not None:
-        check_keep(keep)
+    check_integer("keep", keep, 1, optional=True)
     if checks.in_c:
         compiled()  # without a compiler it fails now and not at the end
     classifier = Classifier(model, preprocessing, from_logits, class_names, temperature)

@@ -42,6 +42,9 @@ def too_large(array: np.ndarray, dtype: tf.DType) -> np.ndarray:
 
 def _checked(spec: tf.TensorSpec, value: Any) -> np.ndarray:
     """`value` as an array of the spec's dtype and shape, or what was expected and what came."""
+    if getattr(value, "shape", None) == (0,) or (isinstance(value, list | tuple) and not value):
+        shape = (0, *(size or 0 for size in spec.shape[1:]))  # an empty batch, of whatever shape
+        return _checked_shape(spec, np.zeros(shape, spec.dtype.as_numpy_dtype))
     if spec.dtype == tf.string:
         return _checked_shape(spec, _strings(spec, value))
     array = _array(spec, value)

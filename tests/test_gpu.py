@@ -88,7 +88,7 @@ def test_layers_penalties_and_callbacks_train_in_the_compiled_step(policy, jit_c
         validation_data=images,
         verbose=0,
         callbacks=[
-            callbacks.LossLedger(clean=0.5),
+            callbacks.LossLedger(train_eval=0.5),
             callbacks.ProximalPenalty(l1=1e-3),
             callbacks.WeightAverage(decay=0.9),
             callbacks.GradientNorms(images),

@@ -1,1 +1,1 @@
-"""Each method of regularization alone: trained, measured, drawn, and written to docs/methods.md."""
+"""Measure each regularization method alone, draw it, and write docs/methods.md."""

@@ -1,9 +1,9 @@
-"""Trains mnist1d's `mlp` and `resnet1d` with each method alone and writes docs/methods.md.
+"""Train `mlp` and `resnet1d` on mnist1d with each method alone, and write docs/methods.md.
 
     python -m benchmarks.methods [--seeds 5] [--workers 2] [--directory build/methods]
 
-Killed and started again, it goes on with the runs that are missing; delete the directory to measure
-anew. Some 45 minutes on two cores.
+If it is killed, call it again: it continues with the missing runs. Delete the directory to measure
+everything again. Takes about 45 minutes on two cores.
 """
 
 import argparse

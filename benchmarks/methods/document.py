@@ -1,4 +1,4 @@
-"""The document: a table over all methods and a card for each, from the cards and the results."""
+"""The page docs/methods.md: a table of all methods for each model, and a card for each method."""
 
 from collections.abc import Iterator, Mapping
 from statistics import mean
@@ -10,26 +10,25 @@ from ..runs import figure
 from .cards import CARDS
 from .runs import EPOCHS, Results, value_of
 
-__all__ = ["document"]
-
 HEAD = """# Methods of regularization
-Every field of `zoo.Regularization` alone, measured. This page is written by `make methods`; no
-figure in it is typed by hand. What is no field has no card: `ConcreteDropout`, ASAM
-(`zoo.SharpnessAware` with `adaptive=True`), `TrivialAugment` and `TimeWarp` are described where
-they are defined, and not measured.
+Each field of `zoo.Regularization`, measured alone. `make methods` writes this page; no figure is
+typed by hand. Methods that are not fields have no card: `ConcreteDropout`, ASAM
+(`zoo.SharpnessAware` with `adaptive=True`), `TrivialAugment` and `TimeWarp` are described in their
+docstrings and not measured.
 
-Each model is trained on mnist1d without any regularization and with one field on, in the middle of
-its search range, not tuned; {seeds} seeds each, {budget},
-AdamW with a cosine, no early stopping. Test accuracy and gap (train - test accuracy) are means
-± standard errors over the seeds; a difference is the mean over the seeds of the difference to no
-regularization with the same seed. The cost is the processor time of a training step of `resnet20`
-with the method against one without (`python -m benchmarks.costs`). One value and one small data
-set: a method that does nothing here may be the right one for yours.
+Each model is trained on mnist1d without regularization, and with one field at a time set to the
+middle of its search range, not tuned: {seeds} seeds each, {budget},
+AdamW with a cosine schedule, no early stopping. Test accuracy and gap (train - test accuracy) are
+means ± standard errors over the seeds. A difference compares with the model without regularization
+of the same seed, and is averaged over the seeds. The cost is the processor time of a training step
+of `resnet20` with the method, relative to a step without it (`python -m benchmarks.costs`). The
+page tests one value of each field on one small dataset: a method that has no effect here may be the
+right one for your data.
 """
 
 
 def document(results: Results, costs: Mapping[str, float]) -> str:
-    """The whole page, in Markdown."""
+    """Return the page in Markdown."""
     seeds = len({alone.seed for alone in results})
     budget = " and ".join(f"{epochs} epochs of `{model}`" for model, epochs in EPOCHS.items())
     parts = [HEAD.format(seeds=seeds, budget=budget), *_tables(results)]
@@ -39,7 +38,7 @@ def document(results: Results, costs: Mapping[str, float]) -> str:
 
 def _tables(results: Results) -> Iterator[str]:
     for model in EPOCHS:
-        yield f"## `{model}`: all methods, the best first\n"
+        yield f"## `{model}`: all methods, best first\n"
         yield _markdown(
             ("method", "value", "test accuracy", "difference", "train", "gap"),
             _rows(model, results),
@@ -78,21 +77,21 @@ def _card(field: str, results: Results, costs: Mapping[str, float]) -> str:
         for model in EPOCHS
         if field in get_architecture(model).able
     ]
-    unable = [f"`{m}`" for m in EPOCHS if field not in get_architecture(m).able]
-    cost = f"{costs[field]:.2f} of a plain step" if field in costs else "not measured"
+    unsupported = [f"`{m}`" for m in EPOCHS if field not in get_architecture(m).able]
+    cost = f"{costs[field]:.2f} times a step without it" if field in costs else "not measured"
     return "\n".join(
         [
             f"\n## {card.title}",
-            f"`Regularization({field}={_value(field)})`: {strength.help}. In models of your own: "
+            f"`Regularization({field}={_value(field)})`: {strength.help}. In your own models: "
             f"`{card.part}`.",
             "",
             f"    {card.equation}",
             "",
             f"- **When**: {card.use}",
-            f"- **Traps**: {card.traps}",
+            f"- **Pitfalls**: {card.pitfalls}",
             f"- **Cost**: {cost}.",
             f"- **Reference**: {strength.reference}",
-            *([f"- {' and '.join(unable)} cannot honour it."] if unable else []),
+            *([f"- Not supported by {' and '.join(unsupported)}."] if unsupported else []),
             "",
             "| model | test accuracy | difference | train | gap |",
             "|---|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""A picture of each method: what it does to units, to samples, or to the weights of a model."""
+"""Draw the effect of each method on units, on samples or on the weights of a model."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,13 +18,11 @@ from .runs import Alone, Results, value_of
 matplotlib.use("agg")
 from matplotlib import pyplot as plt
 
-__all__ = ["draw_all"]
-
 COLUMNS = 6
 
 
 def draw_all(directory: Path, results: Results) -> None:
-    """Writes `<field>.png` for every method."""
+    """Write `<field>.png` for each method."""
     directory.mkdir(parents=True, exist_ok=True)
     for field in CARDS:
         draw = DRAWN.get(field)
@@ -34,7 +32,7 @@ def draw_all(directory: Path, results: Results) -> None:
 
 
 def weights(field: str, results: Results) -> Any:
-    """How large the weights of the kernels are after training, without and with the method."""
+    """Draw histograms of the kernels' weights after training, without and with the method."""
     models = [model for model in ("mlp", "resnet1d") if Alone(model, field, 0) in results]
     figure, axes = plt.subplots(
         1, len(models), figsize=(4 * len(models), 2.6), squeeze=False, layout="constrained"
@@ -54,12 +52,12 @@ def weights(field: str, results: Results) -> Any:
 
 
 def kept(layer: keras.layers.Layer, shape: tuple[int, ...]) -> np.ndarray:
-    """What a layer makes of ones in training: 0 where it drops."""
+    """Return the output of a layer for ones in training: 0 where it drops."""
     return np.asarray(layer(np.ones(shape, "float32"), training=True))
 
 
 def maps(values: np.ndarray, titles: list[str], xlabel: str, ylabel: str) -> Any:
-    """A row of maps in gray, white where nothing is left."""
+    """Draw a row of gray maps, white where a value was dropped."""
     figure, axes = plt.subplots(
         1,
         len(values),
@@ -105,7 +103,7 @@ def stochastic_depth(rate: float) -> Any:
 
 
 def rows(drawn: dict[str, tuple[np.ndarray, np.ndarray]]) -> Any:
-    """The first column is the original, the others what was drawn from it."""
+    """Draw the original in the first column and its random changes in the others."""
     figure, axes = plt.subplots(
         len(drawn), COLUMNS, figsize=(1.5 * COLUMNS, 1.4 * len(drawn)), layout="constrained"
     )
@@ -123,7 +121,7 @@ def rows(drawn: dict[str, tuple[np.ndarray, np.ndarray]]) -> Any:
 
 
 def augmented(change: Callable[[str, np.ndarray, np.ndarray], np.ndarray]) -> Any:
-    """A series of mnist1d and a digit, changed again and again."""
+    """Draw several random changes of a series of mnist1d and of a digit."""
     drawn = {}
     for name in ("mnist1d", "digits"):
         x, y = next(zoo.load_data(name).raw("train").as_numpy_iterator())
@@ -132,7 +130,7 @@ def augmented(change: Callable[[str, np.ndarray, np.ndarray], np.ndarray]) -> An
 
 
 def noise(stddev: float) -> Any:
-    # In the unit of the data: the models see it standardized.
+    # Scale to the unit of the data: the models see standardized inputs.
     def change(name, x, y):
         layer = layers.GaussianNoise(stddev * float(x.std()), seed=0)
         return np.asarray(layer(np.stack([x[0]] * (COLUMNS - 1)), training=True))
@@ -149,7 +147,7 @@ def augmentation_tier(tier: str) -> Any:
 
 
 def mixed(kind: type, alpha: float) -> Any:
-    """Each column with another partner."""
+    """Draw mixes of the first sample, with another partner in each column."""
 
     def change(name, x, y):
         layer, count = kind(10, alpha, per="element", seed=0), COLUMNS - 1

@@ -1,4 +1,4 @@
-"""The runs: mnist1d's `mlp` and `resnet1d` with one field of `Regularization` on, over seeds."""
+"""Train `mlp` and `resnet1d` on mnist1d with one field of `Regularization` at a time."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,13 +9,11 @@ from occam.zoo.models import get_architecture
 
 from ..runs import Job, run_all
 
-__all__ = ["EPOCHS", "Alone", "Results", "measure", "value_of"]
-
 EPOCHS = {"mlp": 60, "resnet1d": 20}
 
 
 class Alone(NamedTuple):
-    """A model with one field on, or none, and a seed."""
+    """A model, the one field that is set (or None), and the seed."""
 
     model: str
     field: str | None
@@ -26,12 +24,12 @@ Results = Mapping[Alone, Mapping[str, Any]]
 
 
 def value_of(field: str) -> Any:
-    """What a field is set to: the middle of its search range, on its scale."""
+    """Return the middle of the search range of a field, on the field's scale."""
     return zoo.Regularization.strengths()[field].middle
 
 
 def measure(seeds: int, directory: Path, workers: int) -> Results:
-    """Trains each model without and with each field that it can honour, as far as not done yet."""
+    """Train each model without and with each field that it supports, unless already done."""
     alone = [
         Alone(model, field, seed)
         for model in EPOCHS
@@ -44,12 +42,12 @@ def measure(seeds: int, directory: Path, workers: int) -> Results:
 
 
 def _job(model: str, field: str | None, seed: int) -> Job:
-    on = {field: value_of(field)} if field else {}
+    fields = {field: value_of(field)} if field else {}
     return Job(
         name=f"{model}/{field or 'none'}-{seed}",
         model=model,
         data="mnist1d",
-        regularization=zoo.Regularization(**on),
+        regularization=zoo.Regularization(**fields),
         epochs=EPOCHS[model],
         seed=seed,
     )

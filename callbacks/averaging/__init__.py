@@ -1,4 +1,4 @@
-"""`WeightAverage`: averages of the weights on their way."""
+"""`WeightAverage`: exponential or stochastic weight averaging."""
 
 from .weight_average import WeightAverage
 

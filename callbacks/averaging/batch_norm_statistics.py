@@ -1,4 +1,4 @@
-"""`reestimate_batch_norm`: the statistics of BatchNorm for the weights that a model has now."""
+"""Estimate the statistics of BatchNorm anew for the current weights of a model."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -11,33 +11,31 @@ from keras import ops
 
 from ..fit_data import as_array
 
-__all__ = ["batch_norm_layers", "check_data", "reestimate_batch_norm"]
-
 
 def batch_norm_layers(model: keras.Model) -> list[Any]:
-    """The BatchNorm layers of a model whose statistics move in training, nested ones included."""
+    """Return the BatchNorm layers whose statistics move in training, nested ones included."""
     kind = keras.layers.BatchNormalization
     return [x for x in model._flatten_layers() if isinstance(x, kind) and x.built and x.trainable]
 
 
 def reestimate_batch_norm(model: keras.Model, data: Any, *, batch_size: int = 256) -> None:
-    """Sets moving mean and variance of each BatchNorm to those of its inputs over the whole data.
+    """Set the moving mean and variance of each BatchNorm to those of its inputs over all data.
 
         mean = E[m_b],    variance = E[v_b + (m_b - mean)^2],
 
-    over batches b weighted by their sizes, with mean m_b and variance v_b of a batch: exactly the
-    moments of the data, unlike the mean of the v_b, however the data is batched. Everything but
-    BatchNorm works as in inference: no dropout, no augmentation. Behind another BatchNorm the
-    inputs are those that its batch statistics give, as in training. Frozen layers keep theirs.
+    over batches b weighted by their sizes, with mean m_b and variance v_b of a batch. These are the
+    exact moments of the data, however it is batched; the mean of the v_b is not. All other layers
+    run in inference mode: no dropout, no augmentation. The inputs of a BatchNorm behind another one
+    are normalized by batch statistics, as in training. Frozen layers keep their statistics.
 
     Args:
-        model: built.
-        data: arrays `x` or a tuple `(x, y, ...)` of arrays, of any form that Keras takes; or a
-            data set, a `PyDataset` or a list of batches, `x` or `(x, y, ...)`.
-        batch_size: for arrays.
+        model: A built model.
+        data: Arrays `x` or a tuple of arrays `(x, y, ...)`, in any form that Keras accepts; or a
+            dataset, a `PyDataset` or a list of batches, `x` or `(x, y, ...)`.
+        batch_size: Batch size for arrays.
 
     Raises:
-        ValueError: there is no batch in the data.
+        ValueError: If the data contains no batch.
 
     Example:
 
@@ -59,26 +57,26 @@ def reestimate_batch_norm(model: keras.Model, data: Any, *, batch_size: int = 25
             model(x, training=False)
             batches += 1
     if not batches:
-        raise ValueError("The data for the statistics of BatchNorm gave no batch.")
+        raise ValueError("`data` for the statistics of BatchNorm must contain at least one batch.")
     for record in records:
         record.settle()
 
 
 def check_data(data: Any) -> Any:
-    """Returns `data`, or says why it cannot be gone through once each epoch.
+    """Return `data` if it can be iterated in every epoch.
 
     Raises:
-        ValueError: it can be iterated only once, or without end.
+        ValueError: If it can be iterated only once, or endlessly.
     """
     if isinstance(data, Iterator):
         raise ValueError(
-            "data: expected something that can be gone through again each epoch: arrays, a data "
-            f"set, or a list of batches. Received: {type(data).__name__}"
+            "`data` is iterated in every epoch, so it must be arrays, a dataset or a list of "
+            f"batches. Received: {type(data).__name__}"
         )
     if hasattr(data, "cardinality") and int(data.cardinality()) == -1:
         raise ValueError(
-            "data: expected a data set with an end, such as `dataset.take(100)`. Received: one "
-            "that repeats for ever"
+            "`data` must be a finite dataset, such as `dataset.take(100)`. Received: a dataset "
+            "that repeats forever"
         )
     return data
 
@@ -97,14 +95,14 @@ def _batches(data: Any, batch_size: int) -> Iterable[Any]:
 
 
 class _Record:
-    """The moments of a layer's inputs, batch by batch."""
+    """The moments of the inputs of a layer, batch by batch."""
 
     def __init__(self, layer: Any):
         self.layer = layer
         self.moments: list[tuple[float, np.ndarray, np.ndarray]] = []
 
     def call(self, inputs, training=None, mask=None):
-        """`layer.call`, in training, with the statistics of this batch alone."""
+        """Call the layer in training mode, with the statistics of this batch only."""
         layer = self.layer
         momentum, layer.momentum = layer.momentum, 0.0
         try:
@@ -125,7 +123,7 @@ class _Record:
 
 
 def _positions(inputs: Any, mask: Any, axis: int) -> float:
-    """How many values of a channel are in a batch, up to a constant factor."""
+    """Return the number of values per channel in a batch, up to a constant factor."""
     if mask is not None:
         return float(ops.sum(ops.cast(mask, "int32")))
     return math.prod(inputs.shape) / inputs.shape[axis]

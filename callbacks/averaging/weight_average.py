@@ -1,65 +1,66 @@
-"""`WeightAverage`: the average of the weights on their way, often better than their end."""
+"""Average the weights during training; the average often generalizes better than the end."""
 
 import copy
-import math
 import warnings
 from typing import Any
 
 import keras
 import numpy as np
 
-from ..training_hook import install, parts_of, remove
-from ..weight_copies import Weights
+from ...core.checks import check_bool, check_integer, check_number, check_one_of
+from ..model_state import updating_optimizers
+from ..training_hook import install, remove
+from ..variables import Weights
+from .averages import EpochAverage, RunningAverage
 from .batch_norm_statistics import batch_norm_layers, check_data, reestimate_batch_norm
-from .epoch_average import EpochAverage
-from .running_average import RunningAverage
-
-__all__ = ["WeightAverage"]
 
 
 class WeightAverage(keras.callbacks.Callback):
-    """Averages the weights in training, validates the average, and leaves it in the model.
+    """Average the weights in training, validate the average, and leave it in the model.
 
     `method="ema"` is the exponential moving average, after each update of the optimizer:
 
         a <- a + (1 - d) * (w - a),    d = min(decay, (1 + t) / (10 + t)),    t = 0, 1, ...
 
-    It is computed in the graph of the step, so that with `steps_per_execution > 1` no update is
-    missed, and with gradient accumulation none is counted twice. The warm-up forgets the initial
-    weights fast. `method="swa"` is stochastic weight averaging: the mean of the weights at the ends
-    of the epochs from `start_epoch` on, each with the same weight. The paper starts it in the last
-    quarter of the training, with a learning rate that stays high.
+    It is computed in the graph of the step: it misses no update with `steps_per_execution > 1` and
+    counts none twice with gradient accumulation. The warm-up quickly forgets the initial weights.
+    `method="swa"` is stochastic weight averaging: the mean of the weights at the ends of the epochs
+    from `start_epoch` on. The paper starts it in the last quarter of the training, with a learning
+    rate that stays high.
 
-    The average is swapped into the model, by copying, when the validation begins, or at the end of
-    the epoch if there is none, and stays there until the next epoch begins: validation, and
-    callbacks after this one in the list, such as `EarlyStopping` and `ModelCheckpoint`, all see the
-    averaged model. Training goes on from the raw weights, which come back to the bit. At the end of
-    `fit`, also after an early stop, the averaged weights are in the model, unless `EarlyStopping`,
-    after this one, restores the best averaged ones. If `fit` is ended by an exception, the model
-    holds the raw weights if that was in a training step, and the averaged ones if it was between
-    validation and the next epoch, see `swapped`; `swap_in` and `swap_out` change between them, also
-    after the end of `fit`. `predict` and `evaluate` never change which weights are there.
+    The average is copied into the model when validation begins, or at the end of the epoch if there
+    is no validation, and stays there until the next epoch begins. So validation and the callbacks
+    after this one, such as `EarlyStopping` and `ModelCheckpoint`, see the averaged model. Training
+    then continues with exactly the raw weights. After `fit`, also after an early stop, the model
+    has the averaged weights, unless a later `EarlyStopping` restores the best averaged ones. If an
+    exception ends `fit`, the model has the raw weights if it happened in a training step, and the
+    averaged ones if it happened between validation and the next epoch (see `swapped`). `swap_in`
+    and `swap_out` switch between the two, also after `fit`. `predict` and `evaluate` never do.
 
-    BatchNorm: its moving statistics fit the raw weights, not their average. With `data` they are
-    estimated anew at each swap, exactly, for which the data is gone through once. Without, moving
-    means and variances are averaged like weights. Scales and offsets always are.
+    The moving statistics of BatchNorm fit the raw weights, not their average. With `data`, they are
+    estimated anew at each swap, exactly, in one pass over the data. Without `data`, they are
+    averaged like the weights. Scales and offsets always are.
 
     Args:
         method: "ema" or "swa".
-        decay: of the exponential average, in [0, 1).
-        warmup: whether the decay grows from 0.1, as above.
-        start_epoch: the epoch, from 0, with which averaging begins.
-        each_epoch: if false, validation and other callbacks see the raw weights, and the average is
-            swapped in at the end of `fit` only; an `EarlyStopping` that restores its best weights,
-            which are raw ones then, belongs before this one.
-        data: training data, as in `reestimate_batch_norm`; None if BatchNorm is to be averaged.
-        batch_size: for `data` that is an array.
+        decay: Decay of the exponential average, in [0, 1).
+        warmup: Whether the decay grows from 0.1, as above.
+        start_epoch: First epoch to average, counted from 0.
+        each_epoch: Whether to swap in each epoch. If `False`, validation and other callbacks see
+            the raw weights, and the average is swapped in at the end of `fit` only; an
+            `EarlyStopping` that restores the best weights, raw ones then, must come before.
+        data: Training data for the statistics of BatchNorm, as in `reestimate_batch_norm`, or
+            `None` to average them.
+        batch_size: Batch size for `data`, if it is arrays.
+
+    Attributes:
+        count: Number of updates ("ema") or epochs ("swa") in the average. It is also logged, as
+            `average/count`.
+        swapped: Whether the model has the averaged weights.
 
     Raises:
-        ValueError: an argument is out of its range, the data can be gone through only once, the
-            model is not built, or its optimizer averages the weights, too (`use_ema=True`).
-
-    Logs `average/count`: how many updates (of "ema") or epochs (of "swa") are in the average.
+        ValueError: If an argument is out of range, if the data can be iterated only once, if the
+            model is not built, or if its optimizer averages the weights, too (`use_ema=True`).
 
     Example:
 
@@ -73,8 +74,8 @@ class WeightAverage(keras.callbacks.Callback):
 
     Reference: Polyak & Juditsky, Acceleration of Stochastic Approximation by Averaging, 1992,
     https://doi.org/10.1137/0330046; Izmailov et al., Averaging Weights Leads to Wider Optima and
-    Better Generalization, 2018, https://arxiv.org/abs/1803.05407; the warm-up is that of
-    `tf.train.ExponentialMovingAverage`, with the number of updates given.
+    Better Generalization, 2018, https://arxiv.org/abs/1803.05407. The warm-up is that of
+    `tf.train.ExponentialMovingAverage`.
     """
 
     def __init__(
@@ -89,26 +90,12 @@ class WeightAverage(keras.callbacks.Callback):
         batch_size: int = 256,
     ):
         super().__init__()
-        if method not in ("ema", "swa"):
-            raise ValueError(
-                f"WeightAverage: `method` must be 'ema' or 'swa'. Received: method={method!r}"
-            )
-        number = isinstance(decay, int | float) and not isinstance(decay, bool)
-        if not number or not 0 <= decay < 1 or math.isnan(decay):
-            raise ValueError(
-                f"WeightAverage: `decay` must be a number in [0, 1). Received: decay={decay!r}"
-            )
-        whole = isinstance(start_epoch, int) and not isinstance(start_epoch, bool)
-        if not whole or start_epoch < 0:
-            raise ValueError(
-                "WeightAverage: `start_epoch` must be an epoch, from 0. "
-                f"Received: start_epoch={start_epoch!r}"
-            )
-        if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
-            raise ValueError(
-                "WeightAverage: `batch_size` must be a positive integer. "
-                f"Received: batch_size={batch_size!r}"
-            )
+        check_one_of("method", method, ("ema", "swa"))
+        check_number("decay", decay, "[0, 1)")
+        check_bool("warmup", warmup)
+        check_integer("start_epoch", start_epoch, minimum=0)
+        check_bool("each_epoch", each_epoch)
+        check_integer("batch_size", batch_size, minimum=1)
         self.method = method
         self.decay = decay
         self.warmup = warmup
@@ -117,35 +104,33 @@ class WeightAverage(keras.callbacks.Callback):
         self.data = None if data is None else check_data(data)
         self.batch_size = batch_size
         self._average: RunningAverage | EpochAverage | None = None
-        self._weights = Weights([])  # those that are averaged
+        self._weights = Weights([])  # the variables that are averaged
         self._raw: list[Any] | None = None
         self._in_fit = self._started = self._collected = False
 
     @property
     def count(self) -> int:
-        """How many updates (of "ema") or epochs (of "swa") are in the average."""
         return int(self._average.count) if self._average is not None and self._started else 0
 
     @property
     def swapped(self) -> bool:
-        """Whether the averaged weights are in the model."""
         return self._raw is not None
 
     def set_model(self, model):
         super().set_model(model)
-        self._in_fit = False  # `evaluate` and `predict` of their own, maybe after an exception
+        self._in_fit = False  # this may be `evaluate` or `predict`, after an exception in `fit`
 
     def on_train_begin(self, logs=None):
         model = self.model
         if not model.built:
             raise ValueError(
-                f"WeightAverage: the weights of model {model.name!r} are not known: give it a "
-                "keras.Input, or call it once."
+                f"WeightAverage needs a built model: give {model.name!r} a keras.Input, or call it "
+                "once before `fit`."
             )
-        if any(optimizer.use_ema for optimizer in parts_of(model)):
+        if any(optimizer.use_ema for optimizer in updating_optimizers(model)):
             raise ValueError(
-                "WeightAverage: the optimizer averages the weights, too, and would overwrite them "
-                "at the end. Received: use_ema=True"
+                "WeightAverage does not support an optimizer that averages the weights itself and "
+                "overwrites them at the end. Received: use_ema=True"
             )
         variables = _averaged(model)
         self._weights = Weights(variables)
@@ -190,16 +175,16 @@ class WeightAverage(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         if self._started and not self.count:
             warnings.warn(
-                "WeightAverage: no optimizer of the model has made an update, and the model has "
-                "the weights of the last epoch: its training step changes them in another way, or "
-                "by an optimizer that is in no attribute of the model. method='swa' averages "
-                "whatever has changed them.",
+                "WeightAverage has averaged nothing, and the model has the weights of the last "
+                "epoch: no optimizer of the model has made an update. The training step changes "
+                "the weights in another way, or by an optimizer that is not an attribute of the "
+                "model; method='swa' supports both.",
                 stacklevel=2,
             )
         elif not self.count:
             warnings.warn(
-                f"WeightAverage: training ended before start_epoch={self.start_epoch}: the model "
-                "has the weights of the last epoch.",
+                "WeightAverage has averaged nothing, and the model has the weights of the last "
+                f"epoch: training ended before start_epoch={self.start_epoch}.",
                 stacklevel=2,
             )
         self.swap_in()
@@ -208,7 +193,7 @@ class WeightAverage(keras.callbacks.Callback):
         self._in_fit = False
 
     def swap_in(self) -> None:
-        """Puts the averaged weights into the model, which keeps its own if there are none yet."""
+        """Copy the averaged weights into the model, if there are any yet."""
         if self._average is None or self.swapped or not self.count:
             return
         weights, raw = self._weights, self._weights.snapshot()
@@ -222,13 +207,13 @@ class WeightAverage(keras.callbacks.Callback):
         self._raw = raw
 
     def swap_out(self) -> None:
-        """Puts the raw weights back, to the bit."""
+        """Restore the raw weights exactly."""
         if self._average is not None and self._raw is not None:
             self._weights.assign(self._raw)
             self._raw = None
 
     def get_state(self) -> dict[str, Any]:
-        """What a resumed training needs to go on, with the raw weights if they are swapped out."""
+        """Return the state that a resumed training needs."""
         return {
             "started": self._started,
             "raw": None if self._raw is None else list(map(np.asarray, self._raw)),
@@ -236,7 +221,7 @@ class WeightAverage(keras.callbacks.Callback):
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """The inverse of `get_state`, within `fit`."""
+        """Restore what `get_state` returned, within `fit`."""
         self._started, self._raw = state["started"], state["raw"]
         if self._average is not None:
             self._average.set_state(state)
@@ -253,14 +238,14 @@ class WeightAverage(keras.callbacks.Callback):
         return {**vars(self), **fresh, "_started": False}
 
     def __deepcopy__(self, memo):
-        memo[id(self.data)] = self.data  # a data set cannot be copied, and is not changed
+        memo[id(self.data)] = self.data  # a dataset cannot be copied, and is never changed
         duplicate = memo[id(self)] = type(self).__new__(type(self))
         vars(duplicate).update(copy.deepcopy(self.__getstate__(), memo))
         return duplicate
 
 
 def _averaged(model: keras.Model) -> list[Any]:
-    """The trained weights, and the statistics that BatchNorm moves."""
+    """Return the trainable weights and the moving statistics of BatchNorm."""
     layers = batch_norm_layers(model)
     statistics = [v for layer in layers for v in (layer.moving_mean, layer.moving_variance)]
     weights = [v for v in model.trainable_variables if not v.overwrite_with_gradient]

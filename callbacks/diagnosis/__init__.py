@@ -1,8 +1,7 @@
-"""What a training's curves say: one verdict, its evidence, and what to change."""
+"""Diagnose a training from its loss curves: one verdict, its evidence and advice."""
 
 from .baseline_loss import baseline_loss
-from .diagnose import diagnose
+from .diagnose import Verdict, diagnose
 from .diagnosis import Diagnosis
-from .verdict import Verdict
 
 __all__ = ["Diagnosis", "Verdict", "baseline_loss", "diagnose"]

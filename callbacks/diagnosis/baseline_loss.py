@@ -1,47 +1,45 @@
-"""`baseline_loss`: what it costs to know the labels' distribution and nothing else."""
+"""The loss of a prediction that knows the distribution of the labels and nothing else."""
 
 from typing import Any
 
+import keras
 import numpy as np
 from scipy.special import entr
 
-from ..fit_data import as_array
-
-__all__ = ["baseline_loss"]
+from ...core.checks import check_one_of
+from ..fit_data import FitArguments, as_array
 
 
 def baseline_loss(labels: Any, loss: str = "crossentropy", sample_weight: Any = None) -> float:
-    """The loss of the best constant prediction.
+    """Return the loss of the best constant prediction.
 
-        crossentropy          - sum_k p_k log p_k                     p: the classes' shares
+        crossentropy          - sum_k p_k log p_k                     p: shares of the classes
         binary_crossentropy   mean_k -(p_k log p_k + q_k log q_k)     p: means of columns, q = 1 - p
         mse                   mean (y - mean y)^2
         mae                   mean |y - median y|
 
-    With weights w the means, shares and medians are weighted ones, and the loss is the mean of the
-    samples' losses times their weights, as Keras computes it: not divided by the mean of w.
+    With sample weights w, means, shares and medians are weighted, and the loss is the mean of the
+    losses of the samples times their weights, as in Keras: it is not divided by the mean of w.
 
     Args:
-        labels: for the cross-entropy class numbers `(n,)` or `(n, 1)` or rows of probabilities
-            `(n, classes)`; for the others targets of any shape `(n, ...)`, each column with a
-            constant of its own, for the binary cross-entropy in [0, 1].
-        loss: one of the four.
-        sample_weight: `(n,)` or `(n, 1)`, not negative; `None` for equal ones of 1.
+        labels: For the cross-entropy, class numbers `(n,)` or `(n, 1)`, or rows of probabilities
+            `(n, classes)`. For the other losses, targets of any shape `(n, ...)`, which get one
+            constant per column; in [0, 1] for the binary cross-entropy.
+        loss: "crossentropy", "binary_crossentropy", "mse" or "mae".
+        sample_weight: Weights `(n,)` or `(n, 1)`, not negative, or `None` for 1.
 
     Raises:
-        ValueError: an unknown loss, or labels or weights that are empty, not finite, or not of that
-            form.
+        ValueError: If the loss is unknown, or if labels or weights are empty, not finite, or do not
+            have that form.
+
+    Example:
 
     >>> round(baseline_loss([0, 1, 0, 1]), 4), baseline_loss([1.0, 3.0], "mse")
     (0.6931, 1.0)
     >>> baseline_loss([1.0, 3.0, 4.0], "mse", sample_weight=[2, 2, 0])
     1.3333333333333333
     """
-    if loss not in _LOSSES:
-        raise ValueError(
-            "baseline_loss: `loss` must be 'crossentropy', 'binary_crossentropy', 'mse' or 'mae'. "
-            f"Received: loss={loss!r}"
-        )
+    check_one_of("loss", loss, _LOSSES)
     labels = _numbers("labels", labels)
     weights = _weights(sample_weight, len(labels))
     return float(weights.mean() * _LOSSES[loss](labels, weights / weights.sum()))
@@ -54,7 +52,7 @@ def _crossentropy(labels: np.ndarray, weights: np.ndarray) -> float:
 def _binary_crossentropy(labels: np.ndarray, weights: np.ndarray) -> float:
     if labels.min() < 0 or labels.max() > 1:
         raise ValueError(
-            "baseline_loss: for the binary cross-entropy `labels` must be in [0, 1]. "
+            "For the binary cross-entropy, `labels` must be in [0, 1]. "
             f"Received: from {labels.min():g} to {labels.max():g}"
         )
     shares = np.average(labels, axis=0, weights=weights)
@@ -86,14 +84,14 @@ def _numbers(argument: str, values: Any) -> np.ndarray:
             array = array.astype("float64")
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"baseline_loss: `{argument}` must be numbers; of names make class numbers, as "
-                f"np.unique(labels, return_inverse=True)[1]. Received: {array.flat[0]!r} (the "
-                "first) and the like"
+                f"`{argument}` must be numbers. Convert class names to numbers, for example by "
+                "np.unique(labels, return_inverse=True)[1]. "
+                f"Received: {array.flat[0]!r} as the first value"
             ) from error
     array = array.astype("float64")
     if not array.size or not np.isfinite(array).all():
         raise ValueError(
-            f"baseline_loss: `{argument}` must be finite numbers, at least one. "
+            f"`{argument}` must be finite numbers, and not empty. "
             f"Received: {array.size} {argument}, {np.sum(~np.isfinite(array))} of them not finite"
         )
     return array
@@ -105,27 +103,113 @@ def _weights(sample_weight: Any, samples: int) -> np.ndarray:
     weights = _numbers("sample_weight", sample_weight)
     if weights.size != samples or len(weights) != samples or weights.min() < 0 or not weights.any():
         raise ValueError(
-            "baseline_loss: `sample_weight` must be a weight >= 0 of each sample, not all of them "
-            f"0. Received: shape {weights.shape}, the least {weights.min():g}, for {samples} labels"
+            "`sample_weight` must be a weight >= 0 for each sample, and not all 0. "
+            f"Received: shape {weights.shape}, minimum {weights.min():g}, for {samples} labels"
         )
     return weights.reshape(-1)
 
 
 def _shares(labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The share of each class; `weights` sum to 1."""
+    """Return the share of each class, for weights that sum to 1."""
     if labels.ndim == 2 and labels.shape[1] > 1:
         sums = labels.sum(axis=1)
         if labels.min() < 0 or not np.allclose(sums, 1.0, atol=1e-3):
             raise ValueError(
-                "baseline_loss: rows of `labels` must be probabilities of classes, which sum to 1 "
-                "(for several labels a sample give loss='binary_crossentropy'). Received: rows "
-                f"that sum to {sums[np.argmax(np.abs(sums - 1))]:g} and the like"
+                "The rows of `labels` must be probabilities of classes that sum to 1 (for several "
+                "labels per sample use loss='binary_crossentropy'). Received: a row with sum "
+                f"{sums[np.argmax(np.abs(sums - 1))]:g}"
             )
         return weights @ labels
     if labels.size != len(labels) or not np.array_equal(labels, np.round(labels)):
         raise ValueError(
-            "baseline_loss: for the cross-entropy `labels` must be class numbers (n,) or (n, 1), "
-            "or probabilities (n, classes); for a regression give loss='mse' or 'mae'. "
-            f"Received: shape {labels.shape}, first {labels.flat[0]:g}"
+            "`labels` must be class numbers (n,) or (n, 1), or probabilities (n, classes), for the "
+            "cross-entropy; for a regression use loss='mse' or 'mae'. "
+            f"Received: shape {labels.shape}, first value {labels.flat[0]:g}"
         )
     return np.bincount(np.unique(labels, return_inverse=True)[1].ravel(), weights)
+
+
+# The losses of Keras by the names of their classes.
+_NAMES = {
+    "crossentropy": ("SparseCategoricalCrossentropy", "CategoricalCrossentropy"),
+    "binary_crossentropy": ("BinaryCrossentropy",),
+    "mse": ("MeanSquaredError",),
+    "mae": ("MeanAbsoluteError",),
+}
+NORMALIZING = "mean_with_sample_weight"
+_REDUCTIONS = ("sum_over_batch_size", "mean", NORMALIZING)
+
+
+def targets_of(
+    fit: FitArguments | None, model: keras.Model, loss: str | None = None
+) -> tuple[Any, Any, str]:
+    """Return the targets of a running `fit` in the form that `baseline_loss` takes.
+
+    Args:
+        fit: The data of `fit`.
+        model: The compiled model.
+        loss: Name of the loss, by default that of the model.
+
+    Returns:
+        The labels, the sample weights or `None`, and the name of the loss.
+
+    Raises:
+        ValueError: If there are no targets, several of them, or if the loss is unknown.
+    """
+    arrays = fit.arrays if fit else None
+    if arrays is None:
+        raise _unknown(
+            "`fit` is given no arrays to take the targets from. Pass the `labels` of the training "
+            "data, for a regression with loss='mse' or loss='mae'",
+            "a dataset or generator" if fit else "no fit",
+        )
+    _, y, weights = (*arrays, None, None)[:3]
+    if y is None:
+        raise _unknown(
+            "`fit` is given no targets. Pass as `baseline` the loss of the best prediction that "
+            "does not depend on the input",
+            "y=None",
+        )
+    parts, losses = keras.tree.flatten(y), keras.tree.flatten(model.loss)
+    if len(parts) != 1 or len(losses) != 1:
+        raise _unknown(
+            "The model has several outputs. Pass as `baseline` the sum of their baseline losses "
+            "times their loss weights",
+            f"{len(parts)} targets",
+        )
+    (y,), (compiled,), weights = parts, losses, [*keras.tree.flatten(weights), None][0]
+    name = _class_name(compiled)
+    found = next((kind for kind, names in _NAMES.items() if name in names), None)
+    if loss is None and not (found and _is_plain(compiled, model)):
+        raise _unknown(
+            "The baseline of the compiled loss is unknown. Pass `baseline`, or `loss` if it is one "
+            "of those of baseline_loss",
+            f"loss={compiled!r}",
+        )
+    labels = as_array(y)
+    samples = len(labels)
+    if name.startswith("Sparse"):  # a class for each position, for example of an image
+        labels = labels.reshape(-1)
+    elif found == "crossentropy" and loss is None and labels.ndim > 2:
+        labels = labels.reshape(-1, labels.shape[-1])
+    if weights is not None and len(labels) != samples:
+        weights = np.repeat(as_array(weights).reshape(samples, -1)[:, 0], len(labels) // samples)
+    return labels, weights if weights is None else as_array(weights), loss or found or ""
+
+
+def _is_plain(loss: Any, model: keras.Model) -> bool:
+    """Return whether a loss is a mean over all samples, without weights of its own."""
+    weighs = getattr(model._compile_loss, "_user_loss_weights", None) is not None
+    mean = getattr(loss, "reduction", _REDUCTIONS[0]) in _REDUCTIONS
+    return mean and not weighs and getattr(loss, "ignore_class", None) is None
+
+
+def _class_name(loss: Any) -> str:
+    """Return the name of the class of a loss, also if it is given as a function or a name."""
+    loss = keras.losses.get(loss)
+    name = getattr(loss, "__name__", type(loss).__name__)
+    return "".join(word[:1].upper() + word[1:] for word in name.split("_"))
+
+
+def _unknown(problem: str, received: str) -> ValueError:
+    return ValueError(f"Diagnosis needs a baseline. {problem}. Received: {received}")

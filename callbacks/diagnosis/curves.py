@@ -1,4 +1,4 @@
-"""`Curves`: the losses of a training, smoothed and put in units of what there is to learn."""
+"""The loss curves of a training, smoothed and in units of what there is to learn."""
 
 import dataclasses
 import math
@@ -6,54 +6,52 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["NAMES", "Curves"]
-
-# In the order in which they are looked for.
-_TRAINING = ("clean_loss", "data_loss", "loss")
+# The first that is logged is used.
+_TRAINING = ("train_eval_loss", "data_loss", "loss")
 _VALIDATION = ("val_data_loss", "val_loss")
 NAMES = (*_TRAINING, *_VALIDATION, "penalty", "gap_accuracy")
 
-# Single epochs jump. Medians of up to five neighbors remove a jump and keep a bend; a short curve
-# has no epochs to spare.
+# Medians of up to five neighbors remove the jump of a single epoch and keep a bend. A short curve
+# has fewer neighbors.
 _WINDOW = 5
 
-# From how many epochs on the noise of a curve can be told from its bends.
+# Number of epochs from which on the noise of a curve can be distinguished from its bends.
 _MANY = 20
 
-# What a curve does "at the end" is judged by its last quarter.
+# The end of a curve is its last quarter.
 _END = 0.75
 
 _NOTES = {
-    "data_loss": "clean_loss is not logged: data_loss is taken with dropout and augmentation on "
-    "and while the weights still moved, so that it is too high and the gap too small.",
-    "loss": "Neither clean_loss nor data_loss is logged: loss is taken with dropout and "
-    "augmentation on, and contains the penalties if there are any.",
-    "val_loss": "val_data_loss is not logged: val_loss contains the penalties if there are any.",
+    "data_loss": "train_eval_loss is not logged. data_loss, used instead, is computed with dropout "
+    "and augmentation while the weights change: it is too high, and the gap too small.",
+    "loss": "Neither train_eval_loss nor data_loss is logged. loss, used instead, is computed with "
+    "dropout and augmentation, and contains the penalties, if any.",
+    "val_loss": "val_data_loss is not logged. val_loss, used instead, contains the penalties, if "
+    "any.",
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Curves:
-    """Training and validation loss over the epochs that have both, and what follows from them.
+    """Training and validation loss of the epochs that have both, and what follows from them.
 
-    Values are in units of what there is to learn: 1 is the baseline's loss, 0 is the irreducible
-    one; of the deviance, 1 - value is explained. For a cross-entropy this is McFadden's pseudo
-    R^2, for a squared error R^2.
+    Values are in units of what there is to learn: 1 is the baseline, 0 the irreducible loss, and
+    1 - value the explained part. For a cross-entropy this is McFadden's pseudo R^2, for a squared
+    error R^2.
 
     Args:
-        epochs: counted from 0.
-        train: smoothed, in these units.
-        validation: smoothed, in these units.
-        baseline: the loss that is 1.
-        irreducible: the loss that is 0.
-        share: regularization's part of the training loss at the end, from 0 to 1: the penalty,
-            and what dropout and augmentation add to the clean loss; `None` if it is not logged.
-        penalty_share: the penalty's part alone, or `None`.
-        gap_accuracy: the last one, or `None`.
-        noise: standard deviation of the validation loss from one epoch to the next, in these
-            units; 0 for a short curve.
-        broken: the first of the epochs at the end that are not finite, or `None`.
-        notes: on what the curves are of.
+        epochs: Epochs, counted from 0.
+        train: Smoothed training loss.
+        validation: Smoothed validation loss.
+        baseline: The loss that is 1 in these units.
+        irreducible: The loss that is 0 in these units.
+        share: Share of regularization in the training loss at the end, from 0 to 1: the penalty,
+            and what dropout and augmentation add to the loss; `None` if it is not logged.
+        penalty_share: Share of the penalty alone, or `None`.
+        gap_accuracy: The last gap of the accuracy, or `None`.
+        noise: Standard deviation of the validation loss between epochs; 0 for a short curve.
+        broken: First of the epochs at the end that are not finite, or `None`.
+        notes: Sentences about fallbacks and missing epochs.
     """
 
     epochs: tuple[int, ...]
@@ -77,7 +75,7 @@ class Curves:
         irreducible: float,
         noisy: bool = True,
     ) -> "Curves":
-        """The curves of a history; `diagnose` documents the arguments and errors."""
+        """Return the curves of a history; see `diagnose` for the arguments and errors."""
         _check(history, baseline, irreducible)
         train_name, validation_name = _found(history, _TRAINING), _found(history, _VALIDATION)
         pairs = zip(history[train_name], history[validation_name], strict=True)
@@ -85,14 +83,14 @@ class Curves:
         if not rows:
             raise ValueError(
                 f"diagnose needs an epoch with both {train_name!r} and {validation_name!r}. "
-                "Received: none"
+                "Received: no such epoch"
             )
         finite = [row for row in rows if all(map(math.isfinite, row))]
         last = finite[-1][0] if finite else -1
         lost = sum(row[0] < last for row in rows) + 1 - len(finite) if finite else 0
         notes = [_NOTES[name] for name in (train_name, validation_name) if name in _NOTES]
         if lost:
-            notes.append(f"Left out, because not finite: {lost} of the epochs before the last.")
+            notes.append(f"{lost} of the epochs before the last are ignored: they are not finite.")
         unit = baseline - irreducible
         train, validation = (
             [(row[column] - irreducible) / unit for row in finite] for column in (1, 2)
@@ -114,45 +112,45 @@ class Curves:
 
     @property
     def best(self) -> int:
-        """Where the validation loss is least."""
+        """Index of the smallest validation loss."""
         return self.validation.index(min(self.validation))
 
     @property
     def best_epoch(self) -> int | None:
-        """The epoch of the least validation loss."""
+        """Epoch of the smallest validation loss."""
         return self.epochs[self.best] if self.epochs else None
 
     @property
     def rise(self) -> float:
-        """Of the validation loss, from its least value to its last."""
+        """Rise of the validation loss from its minimum to the end."""
         return self.validation[-1] - self.validation[self.best]
 
     @property
     def train_rise(self) -> float:
-        """Of the training loss, from its least value to its last."""
+        """Rise of the training loss from its minimum to the end."""
         return self.train[-1] - min(self.train)
 
     @property
     def gap(self) -> float:
-        """Validation minus training, at the end."""
+        """Validation minus training loss at the end."""
         return self.validation[-1] - self.train[-1]
 
     @property
     def gap_growth(self) -> float:
-        """Of the gap, from the best epoch to the last."""
+        """Growth of the gap from the best epoch to the end."""
         return self.gap - (self.validation[self.best] - self.train[self.best])
 
     @property
     def fall(self) -> float:
-        """Of the validation loss, in the last quarter of the epochs."""
+        """Fall of the validation loss in the last quarter of the epochs."""
         return self.validation[int(_END * (len(self.validation) - 1))] - self.validation[-1]
 
     def loss(self, value: float) -> str:
-        """A value in the units of the loss, for people."""
+        """Return a value in units of the loss, as text."""
         return f"{self.irreducible + value * (self.baseline - self.irreducible):.4g}"
 
     def difference(self, value: float) -> str:
-        """A difference of values in the units of the loss, for people."""
+        """Return a difference of values in units of the loss, as text."""
         return f"{value * (self.baseline - self.irreducible):.4g}"
 
 
@@ -160,14 +158,14 @@ def _check(history: Mapping[str, Sequence[Any]], baseline: Any, irreducible: Any
     numbers = [isinstance(n, int | float) and math.isfinite(n) for n in (baseline, irreducible)]
     if not all(numbers) or not baseline > irreducible or math.isinf(baseline - irreducible):
         raise ValueError(
-            "diagnose: `baseline` must be a finite number above `irreducible`. "
+            "`baseline` must be a finite number above `irreducible`. "
             f"Received: baseline={baseline!r}, irreducible={irreducible!r}"
         )
     lengths = {name: len(history[name]) for name in NAMES if name in history}
     if len(set(lengths.values())) > 1:
         raise ValueError(
-            "diagnose needs a value (or None) of each name for each epoch. Received: "
-            + ", ".join(f"{name} {length}" for name, length in lengths.items())
+            "The lists in `history` must have equal lengths, with None for a missing value. "
+            f"Received: {', '.join(f'{name} {length}' for name, length in lengths.items())}"
         )
 
 
@@ -176,17 +174,17 @@ def _found(history: Mapping[str, Any], names: Sequence[str]) -> str:
         if name in history:
             return name
     cure = {
-        _TRAINING: "put LossLedger before it (clean_loss with `clean=`)",
-        _VALIDATION: "give `fit` validation_data, and put LossLedger before it",
+        _TRAINING: "Put LossLedger(train_eval=...) before Diagnosis",
+        _VALIDATION: "Give `fit` validation_data, and put LossLedger before Diagnosis",
     }[tuple(names)]
     raise ValueError(
-        f"diagnose needs {' or '.join(map(repr, names))} of each epoch: {cure}. "
+        f"diagnose needs {' or '.join(map(repr, names))} for each epoch. {cure}. "
         f"Logged: {', '.join(sorted(history)) or 'nothing'}"
     )
 
 
 def _filled(pair: tuple[Any, Any]) -> tuple[Any, ...]:
-    """The pair; nothing if one is not given, unless the other one says that training diverged."""
+    """Return the pair, or () if a value is missing and the other does not show a divergence."""
     given = [value for value in pair if value is not None]
     if len(given) == 1 and not math.isfinite(given[0]):
         return (given[0], given[0])
@@ -194,7 +192,7 @@ def _filled(pair: tuple[Any, Any]) -> tuple[Any, ...]:
 
 
 def _smooth(values: list[float]) -> tuple[float, ...]:
-    """Medians of up to `_WINDOW` neighbors, fewer at both ends."""
+    """Return medians of up to `_WINDOW` neighbors, fewer at both ends."""
     reach = min(_WINDOW, len(values) // 4 | 1) // 2
     return tuple(
         statistics.median(values[max(0, i - reach) : i + reach + 1]) for i in range(len(values))
@@ -202,7 +200,7 @@ def _smooth(values: list[float]) -> tuple[float, ...]:
 
 
 def _noise(values: list[float]) -> float:
-    """From second differences, of which a trend is no part; their median, which a bend leaves."""
+    """Estimate noise by the median of second differences: free of trends, robust to bends."""
     if len(values) < _MANY:
         return 0.0
     before, here, after = values[:-2], values[1:-1], values[2:]
@@ -212,25 +210,25 @@ def _noise(values: list[float]) -> float:
 
 
 def _last(history: Mapping[str, Sequence[Any]], name: str) -> float | None:
-    """The last finite value."""
+    """Return the last finite value, or `None`."""
     finite = [v for v in history.get(name, ()) if v is not None and math.isfinite(v)]
     return float(finite[-1]) if finite else None
 
 
 def _before_last(history: Mapping[str, Sequence[Any]], name: str) -> float | None:
-    """The value at the beginning of the last epoch, if it is finite.
+    """Return the value before the last epoch, if it is finite.
 
-    The data loss of an epoch is of samples that were last learned from an epoch ago: without
-    dropout and augmentation it is about the clean loss before the epoch, and not that after it.
+    The data loss of an epoch is that of samples last seen one epoch ago: without dropout and
+    augmentation, it is about the `train_eval_loss` before the epoch, not that after it.
     """
     values = [float(v) for v in history.get(name, ())[-2:] if v is not None]
     return values[0] if len(values) == 2 and math.isfinite(values[0]) else None
 
 
 def _shares(history: Mapping[str, Sequence[Any]], noisy: bool) -> tuple[float | None, float | None]:
-    """Of the training loss at the end: all of regularization, and the penalty alone."""
+    """Return the shares of all regularization and of the penalty in the last training loss."""
     loss, data, penalty = (_last(history, name) for name in ("loss", "data_loss", "penalty"))
-    clean = _before_last(history, "clean_loss")
+    train_eval = _before_last(history, "train_eval_loss")
     if penalty is None and loss is not None and data is not None:
         penalty = loss - data
     if data is None or penalty is None:
@@ -238,7 +236,7 @@ def _shares(history: Mapping[str, Sequence[Any]], noisy: bool) -> tuple[float | 
     total = data + penalty
     if not (total > 0 and math.isfinite(total)):
         return None, None
-    known = noisy and clean is not None and math.isfinite(data - clean)
-    noise = max(0.0, data - clean) if known else 0.0
+    known = noisy and train_eval is not None and math.isfinite(data - train_eval)
+    noise = max(0.0, data - train_eval) if known else 0.0
     every, alone = (min(1.0, max(0.0, part / total)) for part in (penalty + noise, penalty))
     return every, alone

@@ -1,13 +1,54 @@
-"""`diagnose`: one verdict on a training from its curves."""
+"""One verdict on a training, from its loss curves."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .curves import Curves
 from .rules import RULES
-from .verdict import Verdict
 
-__all__ = ["diagnose"]
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """The result of `diagnose`.
+
+    Args:
+        kind: diverged, underfitting, overfitting, data-limited or well fitted.
+        rule: Name of the rule that applied.
+        evidence: Sentences with numbers and epochs, counted from 1 as `fit` prints them.
+        advice: What to change and by how much, most important first; empty if nothing.
+        best_epoch: Epoch of the smallest validation loss, counted from 0 as in `EarlyStopping`;
+            `None` if no epoch was finite.
+
+    Example:
+
+    >>> print(Verdict("underfitting", "unfinished", ("It was short.",), ("Train longer.",), 0))
+    underfitting (unfinished)
+      It was short.
+      > Train longer.
+    """
+
+    kind: str
+    rule: str
+    evidence: tuple[str, ...]
+    advice: tuple[str, ...]
+    best_epoch: int | None
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Verdict":
+        """Create a verdict from the result of `to_dict`."""
+        lists = {name: tuple(values[name]) for name in ("evidence", "advice")}
+        return cls(**{**values, **lists})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        lists = {"evidence": [*self.evidence], "advice": [*self.advice]}
+        return {**dataclasses.asdict(self), **lists}
+
+    def __str__(self) -> str:
+        evidence = (f"  {line}" for line in self.evidence)
+        advice = (f"  > {line}" for line in self.advice)
+        return "\n".join([f"{self.kind} ({self.rule})", *evidence, *advice])
 
 
 def diagnose(
@@ -17,43 +58,43 @@ def diagnose(
     irreducible: float = 0.0,
     noisy: bool = True,
 ) -> Verdict:
-    """What is the matter with a training, with the numbers that say so, and what to change.
+    """Tell whether a training under- or overfits, with evidence and advice.
 
-    The losses are measured against a baseline B, the loss of the best constant prediction, and put
-    in units of what there is to learn, (loss - irreducible) / (B - irreducible). A verdict is
-    one of
+    Losses are in units of what there is to learn, (loss - irreducible) / (B - irreducible), where
+    the baseline B is the loss of the best constant prediction. The verdict is one of
 
-    - diverged: not finite at the end; or above twice B, after it had been better or after five
-      epochs; or training and validation loss rise together;
-    - underfitting: the training loss is above half, and the validation loss does not rise; or it is
-      at B;
-    - overfitting: the validation loss has risen by 5% from its least value while the gap to the
-      training loss grew; or the gap is above a tenth, without strong regularization to show for it;
-    - data-limited: the gap is above a tenth though regularization is strong, a quarter of what is
-      minimized, and the validation loss does not rise: neither a shorter training nor more
-      regularization closes it. More data does: training and validation loss approach a common
-      limit from both sides as the sample grows, so that half the gap is what data can save;
+    - diverged: the loss is not finite at the end; or above twice B, after it had been lower or
+      after five epochs; or training and validation loss rise together.
+    - underfitting: the training loss is above half, and the validation loss does not rise; or the
+      training loss is at B.
+    - overfitting: the validation loss has risen by 5% from its minimum while the gap to the
+      training loss grew; or the gap is above a tenth, without strong regularization.
+    - data-limited: the gap is above a tenth although regularization is strong, a quarter of the
+      minimized loss, and the validation loss does not rise. Neither a shorter training nor more
+      regularization closes this gap. More data does: training and validation loss approach a
+      common limit from both sides as the sample grows, so more data can save half of the gap.
     - well fitted: none of these.
 
-    Curves are smoothed by medians of up to five epochs. The rules stand in
-    `occam.callbacks.diagnosis.rules`, the thresholds with their reasons in `.thresholds`.
+    Curves are smoothed by medians of up to five epochs. `occam.callbacks.diagnosis.rules` contains
+    the rules, and their thresholds with reasons.
 
     Args:
-        history: lists by name, as in `History.history`; `None` for an epoch without a value.
-            The training loss is the first that is there of `clean_loss`, `data_loss` and `loss`,
-            the validation loss of `val_data_loss` and `val_loss`; the evidence says so if it is
-            not the first. How strong regularization is comes from `penalty` (or `loss` minus
-            `data_loss`) and from `data_loss` minus `clean_loss`. Other names are passed over.
-        baseline: B, see `baseline_loss`.
-        irreducible: the loss of the best possible model, 0 unless labels are noisy. What a loss
-            with label smoothing cannot go below belongs to it.
-        noisy: whether training is made harder at random, as by dropout or augmentation. If not,
-            the difference between `data_loss`, the mean of an epoch, and `clean_loss` is progress
-            within the epoch and does not count as regularization.
+        history: Lists by name, as in `History.history`, with `None` for an epoch without a value.
+            The training loss is the first of `train_eval_loss`, `data_loss` and `loss`, and the
+            validation loss the first of `val_data_loss` and `val_loss`, that is there; the
+            evidence says so if it is not the first. The strength of regularization comes from
+            `penalty` (or `loss` minus `data_loss`) and from `data_loss` minus `train_eval_loss`.
+            Other names are ignored.
+        baseline: The loss B of the best constant prediction, see `baseline_loss`.
+        irreducible: The loss of the best possible model: 0, unless labels are noisy or the loss has
+            label smoothing.
+        noisy: Whether training is made harder at random, by dropout or augmentation. If not, the
+            difference between `data_loss`, the mean over an epoch, and `train_eval_loss` is the
+            progress within the epoch and does not count as regularization.
 
     Raises:
-        ValueError: there is no training or no validation loss (the message says what to log), no
-            epoch has both, lists differ in length, or the baseline is not above `irreducible`.
+        ValueError: If there is no training or validation loss (the message says what to log), if no
+            epoch has both, if lists differ in length, or if `baseline` is not above `irreducible`.
 
     Example:
 
@@ -68,11 +109,10 @@ def diagnose(
     """
     curves = Curves.of(history, baseline=baseline, irreducible=irreducible, noisy=noisy)
     rule = next(rule for rule in RULES if rule.condition(curves))
-    evidence = [line for part in rule.evidence for line in part(curves)]
     return Verdict(
         kind=rule.kind,
         rule=rule.name,
-        evidence=(*evidence, *curves.notes),
+        evidence=(*(part(curves) for part in rule.evidence), *curves.notes),
         advice=tuple(rule.advice(curves)),
         best_epoch=curves.best_epoch,
     )

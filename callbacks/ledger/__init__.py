@@ -1,4 +1,4 @@
-"""`LossLedger`: what of the loss is data and what is penalty."""
+"""`LossLedger`: the data loss and the penalty of each epoch."""
 
 from .loss_ledger import LossLedger
 

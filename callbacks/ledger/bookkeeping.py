@@ -1,7 +1,7 @@
-"""`Bookkeeping`: splits the loss of a model's steps where it is computed, inside the graph."""
+"""Split the loss of a model's steps where it is computed, inside the graph."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import keras
@@ -10,38 +10,35 @@ from keras import ops
 
 from ..fit_data import class_weights
 from ..running_fit import RunningFit
-from ..swapped import swapped
-from ..weight_copies import copy_of
-from .label_smoothing import smooths, unsmoothed
+from ..training_hook import swapped
+from ..variables import copy_of
 
-__all__ = ["Accounts", "Bookkeeping"]
-
-_PLACE = "_occam_bookkeeping"
+_ATTRIBUTE = "_occam_bookkeeping"
 _PARTS = ("data_loss", "penalty", "smoothing", "weighting")
 _OPTIONAL = ("smoothing", "weighting")
-_COUNTS = 2  # of the samples with weights, in training and in test steps; not set back
+_COUNTS = 2  # of the samples with weights, in training and in test steps; never reset by Keras
 _STEPS = ("train_function", "test_function")
 
 
 class Accounts(keras.metrics.Metric):
-    """The averages of the parts of the loss, over samples as Keras averages the loss itself.
+    """The means of the parts of the loss, over samples as Keras averages the loss itself.
 
-    Label smoothing and the weighting by classes are accounts of their own in test steps only, and
-    only if there is one: which of both a step is, is known where it is traced.
+    The parts of label smoothing and of class weights exist in test steps only, and only if there is
+    smoothing or weighting. Both are known when a step is traced.
     """
 
     def __init__(self):
         super().__init__(name="ledger")
-        # One variable for all: each costs its operations in a step, and its time between epochs.
+        # One variable for all: each variable costs time in a step and between epochs.
         self.sums = self.add_variable((len(_PARTS) + 1 + _COUNTS,), "zeros", name="sums")
-        self.booked: set[str] = set()
+        self.recorded: set[str] = set()
 
     def update_state(self, *arguments, **options):
-        """Nothing: a `train_step` of one's own may call it, as it does with each metric."""
+        """Do nothing: a custom `train_step` may call this, as it does for each metric."""
 
-    def book(self, parts: Mapping[str, Any], size: Any, *, testing: bool, weighted: bool) -> None:
-        """Adds the parts of the loss of a batch of `size` samples, which may have weights."""
-        self.booked = set(parts)
+    def record(self, parts: Mapping[str, Any], size: Any, *, testing: bool, weighted: bool) -> None:
+        """Add the parts of the loss of a batch of `size` samples, which may have weights."""
+        self.recorded = set(parts)
         counts = (float(weighted and not testing), float(weighted and testing))
         entries = (*(parts.get(name, 0.0) for name in _PARTS), 1.0, *counts)
         size = ops.cast(size, self.dtype)
@@ -51,75 +48,77 @@ class Accounts(keras.metrics.Metric):
         entries: Any = ops.unstack(ops.convert_to_tensor(self.sums))
         *sums, size = entries[:-_COUNTS]
         means = {name: ops.divide_no_nan(s, size) for name, s in zip(_PARTS, sums, strict=True)}
-        return {n: mean for n, mean in means.items() if n in self.booked or n not in _OPTIONAL}
+        return {n: mean for n, mean in means.items() if n in self.recorded or n not in _OPTIONAL}
 
     def reset_state(self):
         keep = np.arange(len(_PARTS) + 1 + _COUNTS) > len(_PARTS)
         self.sums.assign(ops.where(keep, ops.convert_to_tensor(self.sums), 0.0))
 
     def counts(self) -> tuple[float, float]:
-        """How many samples with weights were in training and in test steps, since `restart`."""
+        """Return the numbers of training and test samples with weights since `restart`."""
         train, test = copy_of(self.sums)[-_COUNTS:].tolist()
         return train, test
 
     def restart(self) -> None:
-        """Sets all back."""
+        """Reset everything, the counts included."""
         self.sums.assign(np.zeros(self.sums.shape))
 
 
 class Bookkeeping:
-    """Books the parts of every loss that a model's training and test steps compute.
+    """Record the parts of every loss that the training and test steps of a model compute.
 
-    While it is open, `model.compute_loss` is this object, which calls the model's own and books
-    what went into it, and the model has a metric more, the `Accounts`: so their state is carried
-    through compiled steps on every backend, and `fit` and `evaluate` log them like any metric. All
-    this is so only in the `fit` that it was opened in: when an exception has ended that, the metric
-    is hidden at once, the steps are Keras' own at the next call, and nothing is booked.
+    While it is open, `model.compute_loss` is this object, which calls the model's own method and
+    records what goes into the loss, and the `Accounts` are one more metric of the model: their
+    state is carried through compiled steps on every backend, and `fit` and `evaluate` log them like
+    any metric. This holds only in the `fit` in which it was opened. If an exception ends that
+    `fit`, the metric is hidden at once, nothing more is recorded, and the next call uses Keras' own
+    steps.
 
-    The steps that were traced with it are kept while it is closed, and used again if the model was
-    neither compiled nor its step remade in between: nothing is traced twice.
+    The traced steps are kept while it is closed and reused if the model was not compiled and its
+    steps were not rebuilt in between: nothing is traced twice.
 
     Args:
-        model: compiled.
+        model: A compiled model.
     """
 
     def __init__(self, model: keras.Model):
         self.model = model
         self.accounts = Accounts()
         self.fit: RunningFit | None = None  # in which it is open
-        self._own = self._plain = (None, None)  # the functions of training and test steps
+        self._own = self._keras = (None, None)  # the functions of training and test steps
         self._apart: Any = None  # see `apart`
         self._compiled = None
         self._class_weight: Mapping[int, float] | None = None
 
     @classmethod
     def of(cls, model: keras.Model) -> "Bookkeeping":
-        """That of `model`, made at the first call."""
-        if _PLACE not in model.__dict__:
-            model.__dict__[_PLACE] = cls(model)  # past Keras' tracking of attributes
-        return model.__dict__[_PLACE]
+        """Return the bookkeeping of a model, which the first call creates."""
+        if _ATTRIBUTE not in model.__dict__:
+            model.__dict__[_ATTRIBUTE] = cls(model)  # unseen by Keras' tracking of attributes
+        return model.__dict__[_ATTRIBUTE]
 
     @classmethod
     def running(cls, model: keras.Model) -> "Bookkeeping | None":
-        """That of `model`, if it is open."""
-        book = model.__dict__.get(_PLACE)
+        """Return the bookkeeping of a model if it is open, else `None`."""
+        book = model.__dict__.get(_ATTRIBUTE)
         return book if book is not None and book.fit else None
 
     def open(self, class_weight: Mapping[int, float] | None = None) -> None:
-        """Begins to book, in a `fit` that has not begun its first step.
+        """Start recording, in a `fit` that has not begun its first step.
 
         Args:
-            class_weight: of this `fit`, under which the data loss of test steps is booked, too.
+            class_weight: Class weights of this `fit`, which then apply to the data loss of test
+                steps, too.
         """
-        self.close()  # what a `fit` that raised has left open
+        self.close()  # in case an earlier `fit` was ended by an exception
         model = self.model
-        plain = (model.train_function, model.test_function)
-        known = self._compiled is model._loss_tracker and self._plain[0] is plain[0]
+        functions = (model.train_function, model.test_function)
+        known = self._compiled is model._loss_tracker and self._keras[0] is functions[0]
         known = known and self._class_weight == class_weight  # which is a constant in the graph
         self._class_weight = None if class_weight is None else dict(class_weight)
         self.accounts.restart()
-        self._plain, self._compiled = plain, model._loss_tracker
-        if not known:  # let go of it: while it lives, JAX takes the step made below for the same
+        self._keras, self._compiled = functions, model._loss_tracker
+        if not known:  # drop the old step: while it lives, JAX takes the new one for the same
             self._own, self._apart = (None, None), None
         self._compute_loss = model.compute_loss
         self._shadowed = {n: f for n, f in model.__dict__.items() if n == "compute_loss"}
@@ -136,10 +135,10 @@ class Bookkeeping:
 
     @contextmanager
     def apart(self) -> Iterator[None]:
-        """Test steps inside have a function of their own.
+        """Use a separate function for the test steps inside.
 
-        One function for labels `(n,)` and `(n, 1)` is traced by TensorFlow for labels of unknown
-        rank, with which Keras' losses fail.
+        For labels of shapes `(n,)` and `(n, 1)`, TensorFlow would retrace a shared function with
+        labels of unknown rank, with which Keras' losses fail.
         """
         model = self.model
         shared, model.test_function = model.test_function, self._apart
@@ -150,7 +149,7 @@ class Bookkeeping:
             model.test_function = shared
 
     def close(self, fit: RunningFit | None = None) -> None:
-        """Leaves the model as it was; does nothing if it is closed, or open in another `fit`."""
+        """Restore the model; do nothing if this is closed or open in another `fit`."""
         if self.fit is None or fit not in (None, self.fit):
             return
         model, self.fit = self.model, None
@@ -160,48 +159,50 @@ class Bookkeeping:
         model.__dict__["_metrics"] = self._metrics
         recompiled = self._compiled is not model._loss_tracker
         self._own = (None, None) if recompiled else (model.train_function, model.test_function)
-        model.train_function, model.test_function = (None, None) if recompiled else self._plain
+        model.train_function, model.test_function = (None, None) if recompiled else self._keras
 
     def __call__(self, x=None, y=None, y_pred=None, sample_weight=None, **training):
-        """`model.compute_loss`, booked."""
+        """Return `model.compute_loss` and record its parts."""
         if not self.fit:
             return self._compute_loss(x, y, y_pred, sample_weight, **training)
         testing = not training.get("training", True)
-        own = type(self.model).compute_loss is not keras.Model.compute_loss
 
         def compute():
             return self._compute_loss(x, y, y_pred, sample_weight, **training)
 
         weights = None
-        if own:
-            total, parts = self._book_own(compute)
+        if type(self.model).compute_loss is not keras.Model.compute_loss:
+            total, parts = self._split_custom(compute)
         else:
             if testing and self._class_weight and not _given(sample_weight):
                 weights = class_weights(y, self._class_weight)
-            total, parts = self._book(compute, testing, weights)
+            total, parts = self._split(compute, testing, weights)
         first = next(part for part in keras.tree.flatten([x, y_pred]) if part is not None)
         weighted = weights is not None or _given(sample_weight)
-        self.accounts.book(parts, ops.shape(first)[0], testing=testing, weighted=weighted)
+        self.accounts.record(parts, ops.shape(first)[0], testing=testing, weighted=weighted)
         return total
 
-    def _book_own(self, compute):
-        """Of a `compute_loss` of the model's own, what is in `model.losses` is the penalty."""
+    def _split_custom(self, compute):
+        """Split a custom `compute_loss`: the penalty is what stands in `model.losses`."""
         total = compute()
         penalty = _sum(self.model._aggregate_additional_loss(loss) for loss in self.model.losses)
         return total, {"data_loss": total - penalty, "penalty": penalty}
 
-    def _book(self, compute, testing, weights):
-        """Of Keras' `compute_loss`, the very tensors that it adds up.
+    def _split(self, compute, testing, weights):
+        """Split Keras' `compute_loss` into the very tensors that it adds up.
 
-        The data loss of a test step is booked without label smoothing, and under `weights`.
+        The data loss of a test step is recorded without label smoothing, and under `weights`.
         """
         compiled, aggregate = self.model._compile_loss, self.model._aggregate_additional_loss
-        losses, penalties, weighted = [], [], []
+        losses, penalties, unsmoothed, weighted = [], [], [], []
         smoothed = testing and smooths(compiled)
-        clean = [] if smoothed or weights is not None else None
 
         def data_loss(*arguments):
-            with unsmoothed(compiled, clean, weighted, weights):
+            with (
+                _observed(compiled, unsmoothed, weighted, weights)
+                if smoothed or weights is not None
+                else nullcontext()
+            ):
                 return _noted(losses, compiled(*arguments))
 
         def penalty(loss):
@@ -212,26 +213,63 @@ class Bookkeeping:
             recorders["_compile_loss"] = data_loss
         with swapped(self.model, **recorders):
             total = compute()
-        loss = plain = _sum(losses)
+        loss = unweighted = _sum(losses)
         parts = {"penalty": _sum(penalties)}
         if smoothed:
-            plain = _sum(clean)
-            parts["smoothing"] = loss - plain
-        parts["data_loss"] = plain if weights is None else _sum(weighted)
+            unweighted = _sum(unsmoothed)
+            parts["smoothing"] = loss - unweighted
+        parts["data_loss"] = unweighted if weights is None else _sum(weighted)
         if weights is not None:
-            parts["weighting"] = plain - parts["data_loss"]
+            parts["weighting"] = unweighted - parts["data_loss"]
         return total, parts
 
 
-def _given(sample_weight: Any) -> bool:
-    return any(part is not None for part in keras.tree.flatten(sample_weight))
+def smooths(compiled: Any) -> bool:
+    """Return whether any of a model's compiled losses has a `label_smoothing`."""
+    losses = [] if compiled is None else keras.tree.flatten(compiled._user_loss)
+    return any(getattr(loss, "label_smoothing", 0.0) for loss in losses)
+
+
+def _observed(compiled: Any, unsmoothed: list[Any], weighted: list[Any], weights: Any) -> Any:
+    """Make each call of the compiled losses note its value without label smoothing.
+
+    Args:
+        compiled: A `CompileLoss` of Keras.
+        unsmoothed: List for these values, one per output, times the output's loss weight.
+        weighted: List for the same values under other sample weights.
+        weights: The other sample weights, or `None`.
+    """
+
+    def observed(part):
+        loss, factor = part.loss, 1.0 if part.loss_weights is None else part.loss_weights
+        bare = _without_smoothing(loss)
+
+        def call(y_true, y_pred, sample_weight):
+            value = loss(y_true, y_pred, sample_weight)
+            own = value if bare is loss else bare(y_true, y_pred, sample_weight)
+            unsmoothed.append(ops.cast(own, compiled.dtype) * factor)
+            if weights is not None:
+                weighted.append(ops.cast(bare(y_true, y_pred, weights), compiled.dtype) * factor)
+            return value
+
+        return part._replace(loss=call)
+
+    return swapped(compiled, _flat_losses=[observed(part) for part in compiled._flat_losses])
+
+
+def _without_smoothing(loss: Any) -> Any:
+    if not getattr(loss, "label_smoothing", 0.0):
+        return loss
+    bare = type(loss).from_config({**loss.get_config(), "label_smoothing": 0.0})
+    vars(bare).update(_dtype_policy=loss._dtype_policy, _dtype=loss._dtype)  # not in the config
+    return bare
 
 
 class _Step:
-    """A step that is booked while the bookkeeping is open, and Keras' own afterwards.
+    """A step that records while the bookkeeping is open, and is Keras' own afterwards.
 
-    It is no function in a function, which would hold itself: on JAX a step that is made anew is
-    taken for the old one as long as anybody holds that.
+    It is not a function in a function, which would hold itself: as long as anybody holds a step,
+    JAX takes a new one for the old.
     """
 
     def __init__(self, bookkeeping: Bookkeeping, name: str, function: Callable[..., Any]):
@@ -242,14 +280,14 @@ class _Step:
             return self._function(*arguments)
         self._bookkeeping.close()
         model, name = self._bookkeeping.model, self._name
-        if getattr(model, name) is self:  # put back by someone, later
+        if getattr(model, name) is self:  # somebody has restored it
             setattr(model, name, None)
         getattr(model, f"make_{name}")()
         return getattr(model, name)(*arguments)
 
 
 class _Metrics:
-    """A model's list of metrics, with the accounts in it while they are open."""
+    """The metrics of a model, including the accounts while the bookkeeping is open."""
 
     def __init__(self, bookkeeping: Bookkeeping):
         self._bookkeeping = bookkeeping
@@ -260,13 +298,17 @@ class _Metrics:
             yield self._bookkeeping.accounts
 
 
+def _given(sample_weight: Any) -> bool:
+    return any(part is not None for part in keras.tree.flatten(sample_weight))
+
+
 def _noted(notes: list[Any], value: Any) -> Any:
-    if value is not None:  # the loss of a model whose outputs have none
+    if value is not None:  # None: no output of the model has a loss
         notes.append(value)
     return value
 
 
 def _sum(values: Any) -> Any:
-    # Activity penalties of half-precision layers are of their precision.
+    # Activity penalties of half-precision layers are in half precision.
     values = (ops.cast(value, keras.config.floatx()) for value in values)
     return sum(values, start=ops.zeros(()))

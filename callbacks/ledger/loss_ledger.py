@@ -1,4 +1,4 @@
-"""`LossLedger`: every epoch, what of the loss is data and what is penalty, and the real gap."""
+"""Log the data loss, the penalty and the gap to the validation data, each epoch."""
 
 import math
 from contextlib import nullcontext
@@ -6,70 +6,72 @@ from typing import Any
 
 import keras
 
+from ...core.checks import check_number, message
 from ..fit_data import arguments_of_fit, ranks, share
-from ..one_replica import check_one_replica
+from ..penalty import LayerPenalties
+from ..training_hook import check_one_replica
 from .bookkeeping import Bookkeeping
-from .layer_penalties import LayerPenalties
 
-__all__ = ["LossLedger"]
+_PREFIX = "train_eval_"
+_PARTS = ("loss", "data_loss", "penalty", "smoothing", "weighting")
 
 
 class LossLedger(keras.callbacks.ProgbarLogger):
-    """Splits the loss into the part of the data and the part of the penalties, exactly.
+    """Split the loss exactly into the loss of the data and the penalties.
 
         loss     = data_loss + penalty
         val_loss = val_data_loss + val_penalty (+ val_smoothing) (+ val_weighting)
 
-    for any Keras model and plain `fit`. Nothing is subtracted afterwards: the parts are averaged
-    where Keras adds them up, in the graph, with its own weights, also with several steps an
-    execution, mixed precision or gradient accumulation. The loss is the same to the bit with and
-    without it. After each epoch `logs`, and so the history, hold
+    This works for any Keras model and `fit`. The parts are averaged in the graph, where Keras adds
+    them up and with the same weights, also with several steps per execution, mixed precision or
+    gradient accumulation. The loss is bit for bit the same as without this callback. After each
+    epoch, `logs` and the history contain
 
-    - `data_loss`, `penalty`: averages over the epoch's steps, as `loss` is. The penalty is all that
-      is in `model.losses`: of weights, of activities, and what layers add by `add_loss`;
-    - `val_data_loss`, `val_penalty`: the same of the validation;
-    - `val_smoothing`, if a compiled loss has a `label_smoothing`, which Keras applies to validation
-      labels, too: what that adds to `val_loss`. `val_data_loss` is without it;
+    - `data_loss`, `penalty`: means over the steps of the epoch, as `loss` is. The penalty is all of
+      `model.losses`: penalties of weights and activities, and what layers add by `add_loss`.
+    - `val_data_loss`, `val_penalty`: the same for the validation data.
+    - `val_smoothing`, if a compiled loss has a `label_smoothing`, which Keras also applies to the
+      validation labels: how much it adds to `val_loss`. `val_data_loss` does not contain it.
     - `val_weighting`, if `fit` has a `class_weight`, which Keras applies to training samples only:
-      `val_data_loss` is under it, `val_loss` is not, and this is what lies between them;
-    - `penalty/<layer path>`: of each layer's weights at the end of the epoch;
-    - with `clean`: `clean_loss` and `clean_<metric>`, the data loss and the metrics of training
-      samples *in inference mode*, at the end of the epoch. `data_loss` is no measure of the fit:
-      it is taken with dropout on, and of weights that change;
-    - with validation, too: `gap_loss` = `val_data_loss` - `clean_loss`, and for each metric called
-      `*accuracy` or `acc`, `gap_<metric>` = `clean_<metric>` - `val_<metric>`.
+      the difference that it makes. `val_data_loss` has the class weights, `val_loss` does not.
+    - `penalty/<layer path>`: penalty of the weights of each layer at the end of the epoch.
+    - With `train_eval`: `train_eval_loss` and `train_eval_<metric>`, the data loss and the metrics
+      of training samples *in inference mode* at the end of the epoch. `data_loss` does not measure
+      the fit: it is computed with dropout on, and while the weights change.
+    - With `train_eval` and validation data: `gap_loss` = `val_data_loss` - `train_eval_loss`, and
+      `gap_<metric>` = `train_eval_<metric>` - `val_<metric>` for metrics named `*accuracy` or
+      `acc`.
 
-    Weights: data losses that are compared are under one weighting, that of training. The
-    `class_weight` of `fit` holds for `val_data_loss` and `clean_loss` as well; data that come with
-    sample weights keep theirs. What weighs each *sample* has to be given for both or for none:
-    if either of the clean and the validation samples have `sample_weight`, the gap is refused.
+    All data losses have the weights of training. The `class_weight` of `fit` also applies to
+    `val_data_loss` and `train_eval_loss`, except for data that have their own sample weights.
+    Sample weights must be given for both the `train_eval` and the validation data, or for neither.
     Metrics have the weights that Keras gives them: those in `metrics` have none.
 
-    Put it first in the list of callbacks, so that all others see these values. It is the progress
-    bar as well (Keras adds none beside it), which leaves out `clean_*` and names with a slash.
+    Put this callback first in the list, so that all others see these values. It is also the
+    progress bar (Keras then adds no other), which omits `train_eval_*` and names with a slash.
 
-    While `fit` runs, the model has a metric more and its steps are traced with it; afterwards, the
-    model is as it was, also if an exception has ended it.
+    During `fit`, the model has one more metric and its steps are traced with it. Afterwards the
+    model is as before, also if an exception ended `fit`.
 
-    A model with a `compute_loss` of its own is split into `model.losses` and the rest, which is
-    right if its loss holds them. A `train_step` of its own must call `compute_loss`. A metric of
-    the model's own called `data_loss` or `penalty` is hidden by ours. `tf.distribute` with several
-    replicas is out of scope.
+    For a model with its own `compute_loss`, the penalty is `model.losses`, which is right if the
+    loss contains them. A custom `train_step` must call `compute_loss`. Metrics of the model named
+    `data_loss` or `penalty` are hidden. `tf.distribute` with several replicas is not
+    supported.
 
     Args:
-        clean: training data without augmentation: `(x, y)`, `(x, y, sample_weight)`, or anything
-            else that `evaluate` takes, as a `tf.data.Dataset` of batches. Or a number in (0, 1]:
-            that fraction of the arrays that `fit` is given, with their `sample_weight`.
-        fraction: how much of `clean` to evaluate, in (0, 1]: evenly spaced samples of arrays, the
-            first batches of a dataset. Always the same ones.
-        batch_size: of the clean evaluation of arrays, as in `evaluate`.
+        train_eval: Training data without augmentation: `(x, y)`, `(x, y, sample_weight)`, or
+            anything else that `evaluate` accepts, such as a `tf.data.Dataset` of batches. A number
+            in (0, 1] is the fraction of the arrays, with their sample weights, that `fit` is given.
+        fraction: Fraction of `train_eval` to evaluate, in (0, 1]: evenly spaced samples of arrays,
+            or the first batches of a dataset. They are the same in each epoch.
+        batch_size: Batch size for `train_eval`, if it is arrays.
 
     Raises:
-        ValueError: an argument is none of these; `clean` is a number, and `fit` was given no
-            arrays; or, at the end of the first epoch that is validated, of the clean and the
-            validation samples only one have weights.
-        RuntimeError: at the end of the first epoch, the parts do not add up to the loss: a
-            `train_step` of the model's own does not call `compute_loss`, or logs something else.
+        ValueError: If an argument is invalid; if `train_eval` is a number and `fit` is given no
+            arrays; or, at the end of the first validated epoch, if only one of the `train_eval`
+            and the validation data has sample weights.
+        RuntimeError: If the parts do not add up to the loss at the end of the first epoch: a custom
+            `train_step` does not call `compute_loss`, or logs something else.
 
     Example:
 
@@ -78,57 +80,55 @@ class LossLedger(keras.callbacks.ProgbarLogger):
     >>> model = keras.Sequential([keras.Input((3,)), layer])
     >>> model.compile(keras.optimizers.SGD(0.0), "mse")
     >>> x, y = np.ones((4, 3)), np.ones((4, 1))
-    >>> logs = model.fit(x, y, callbacks=[LossLedger(clean=1.0)], verbose=0).history
+    >>> logs = model.fit(x, y, callbacks=[LossLedger(train_eval=1.0)], verbose=0).history
     >>> {name: round(values[0], 4) for name, values in logs.items() if "/" not in name}
-    {'data_loss': 4.0, 'loss': 4.03, 'penalty': 0.03, 'clean_loss': 4.0}
+    {'data_loss': 4.0, 'loss': 4.03, 'penalty': 0.03, 'train_eval_loss': 4.0}
     """
 
     async_safe = True  # as the progress bar that it replaces
 
-    def __init__(self, clean: Any = None, *, fraction: float = 1.0, batch_size: int | None = None):
+    def __init__(
+        self, train_eval: Any = None, *, fraction: float = 1.0, batch_size: int | None = None
+    ):
         super().__init__()
-        if isinstance(clean, str | bytes):
+        if isinstance(train_eval, str | bytes):
+            expected = "training data, as (x, y) or a dataset, or a number in (0, 1]"
+            raise ValueError(message("train_eval", train_eval, expected))
+        check_number("fraction", fraction, "(0, 1]")
+        number = isinstance(train_eval, int | float)
+        if number:
+            check_number("train_eval", train_eval, "(0, 1]")
+        if fraction != 1 and (train_eval is None or number):
             raise ValueError(
-                "LossLedger: `clean` must be training data, as (x, y) or a dataset, or a number in "
-                f"(0, 1]. Received: clean={clean!r}"
+                "`fraction` needs data in `train_eval`, as (x, y) or a dataset. "
+                f"Received: fraction={fraction!r}, train_eval={train_eval!r}"
             )
-        number = isinstance(clean, int | float)
-        for name, value in (("clean", clean if number else 1.0), ("fraction", fraction)):
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
-                raise ValueError(
-                    f"LossLedger: `{name}` must be in (0, 1]. Received: {name}={value!r}"
-                )
-        if fraction != 1 and (clean is None or number):
-            raise ValueError(
-                "LossLedger: `fraction` is of data that `clean` gives, as (x, y) or a dataset. "
-                f"Received: fraction={fraction!r}, clean={clean!r}"
-            )
-        self.clean = clean
+        self.train_eval = train_eval
         self.fraction = fraction
         self.batch_size = batch_size
-        self._clean_data = clean if number else share(clean, fraction)
+        self._data = train_eval if number else share(train_eval, fraction)
         self._penalties: Any = None
-        self._agreed = False  # clean and validation samples, on having weights
+        self._checked = False  # whether both or neither of train_eval and validation have weights
         self._tested = 0.0
-        self._alike = True  # clean and validation samples, in the ranks of their arrays
+        self._alike = True  # whether train_eval and validation arrays have the same ranks
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
         check_one_replica(self.model, "LossLedger")
         fit = arguments_of_fit(self.model)
-        if isinstance(self.clean, int | float):
+        if isinstance(self.train_eval, int | float):
             arrays = fit.arrays if fit else None
             if arrays is None:
                 raise ValueError(
-                    "LossLedger: a number as `clean` is a fraction of the arrays that `fit` is "
-                    "given, and this one was given none: give `clean` the data itself, as (x, y) "
-                    f"or a dataset without augmentation. Received: clean={self.clean!r}"
+                    "`train_eval` can be a number only if `fit` is given arrays. Pass the data "
+                    "itself, as (x, y) or as a dataset without augmentation. "
+                    f"Received: train_eval={self.train_eval!r}"
                 )
-            self._clean_data = share(arrays, self.clean)
+            self._data = share(arrays, self.train_eval)
         self._penalties = None
-        self._agreed, self._tested = False, 0.0
-        if self._clean_data is not None and fit:
-            known = ranks(self._clean_data)
+        self._checked, self._tested = False, 0.0
+        if self._data is not None and fit:
+            known = ranks(self._data)
             self._alike = known is not None and known == ranks(fit.validation_data)
         Bookkeeping.of(self.model).open(fit.class_weight if fit else None)
 
@@ -136,26 +136,26 @@ class LossLedger(keras.callbacks.ProgbarLogger):
         self.close()
 
     def close(self) -> None:
-        """Takes the ledger out of the model; at the end of `fit` that is done already."""
+        """Remove the ledger from the model. This happens by itself at the end of `fit`."""
         if self.model is not None:
             Bookkeeping.of(self.model).close()
 
     def on_epoch_end(self, epoch, logs=None):
         logs = {} if logs is None else logs
         self._check_balance(logs)
-        if self._penalties is None:  # only now a model without an input is surely built
+        if self._penalties is None:  # only now is a model without an input surely built
             self._penalties = LayerPenalties(self.model)
-        logs.update({f"penalty/{path}": cost for path, cost in self._penalties().items()})
-        if self._clean_data is not None:
-            before = 0.0 if self._agreed else self._weighted()
+        logs.update({f"penalty/{path}": value for path, value in self._penalties().items()})
+        if self._data is not None:
+            before = 0.0 if self._checked else self._weighted()
             logs.update(self._evaluate())
-            if not self._agreed:
+            if not self._checked:
                 after = self._weighted()
                 if "val_data_loss" in logs:
-                    self._check_weighting(clean=after > before, validation=before > self._tested)
+                    self._check_weights(train_eval=after > before, validation=before > self._tested)
                 self._tested = after
             logs.update(_gaps(logs))
-        shown = {n: v for n, v in logs.items() if "/" not in n and not n.startswith("clean_")}
+        shown = {n: v for n, v in logs.items() if "/" not in n and not n.startswith(_PREFIX)}
         super().on_epoch_end(epoch, shown)
 
     def _check_balance(self, logs):
@@ -163,44 +163,44 @@ class LossLedger(keras.callbacks.ProgbarLogger):
         parts = logs.get("data_loss"), logs.get("penalty")
         if None in parts or abs(sum(parts) - total) > 0.01 * max(1.0, abs(total)):
             raise RuntimeError(
-                "LossLedger: the parts of the loss do not add up to it. A `train_step` of the "
-                "model's own must call `self.compute_loss`, and return what "
-                f"`self.compute_metrics` does. Received: a {type(self.model).__name__} with "
-                f"loss={total!r}, data_loss={parts[0]!r}, penalty={parts[1]!r}"
+                "LossLedger: `data_loss` and `penalty` do not add up to `loss`. A custom "
+                "`train_step` must call `self.compute_loss` and return `self.compute_metrics`. "
+                f"Received: a {type(self.model).__name__} with loss={total!r}, "
+                f"data_loss={parts[0]!r}, penalty={parts[1]!r}"
             )
 
     def _weighted(self) -> float:
-        """How many samples with weights have been in test steps so far."""
+        """Return the number of samples with weights in test steps so far."""
         return Bookkeeping.of(self.model).accounts.counts()[1]
 
-    def _check_weighting(self, *, clean: bool, validation: bool) -> None:
-        self._agreed = True
-        if clean != validation:
-            said = {True: "with weights", False: "without"}
+    def _check_weights(self, *, train_eval: bool, validation: bool) -> None:
+        self._checked = True
+        if train_eval != validation:
+            with_or_without = {True: "with", False: "without"}
             raise ValueError(
-                "LossLedger: the gap between clean and validation samples needs both under one "
-                "weighting. Give each of them sample weights, as `validation_data=(x, y, "
-                "sample_weight)` and `clean=(x, y, sample_weight)`, or neither; a `class_weight` "
-                "in `fit` holds for both. Received: clean samples "
-                f"{said[clean]}, validation samples {said[validation]}"
+                "LossLedger: give sample weights to both the `train_eval` and the validation data, "
+                "as `train_eval=(x, y, sample_weight)` and `validation_data=(x, y, "
+                "sample_weight)`, or to neither; a `class_weight` in `fit` applies to both. "
+                f"Received: train_eval {with_or_without[train_eval]} weights, "
+                f"validation {with_or_without[validation]} weights"
             )
 
     def _evaluate(self):
-        data = self._clean_data
+        data = self._data
         names = ("x", "y", "sample_weight")
         given = dict(zip(names, data, strict=False)) if isinstance(data, tuple) else {"x": data}
         size = self.batch_size if isinstance(data, tuple) else None
         with nullcontext() if self._alike else Bookkeeping.of(self.model).apart():
             values = self.model.evaluate(**given, batch_size=size, return_dict=True, verbose=0)
         metrics = {n: v for n, v in values.items() if n not in _PARTS}
-        return {f"clean_{n}": v for n, v in {"loss": values["data_loss"], **metrics}.items()}
+        return {f"{_PREFIX}{n}": v for n, v in {"loss": values["data_loss"], **metrics}.items()}
 
     def get_state(self) -> dict[str, Any]:
-        """Nothing: a resumed training needs no more of it than that it is there."""
+        """Return an empty state: a resumed training needs nothing of this callback."""
         return {}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """The inverse of `get_state`."""
+        """Restore what `get_state` returned."""
 
     def __deepcopy__(self, memo):
         copy = type(self).__new__(type(self))  # shares the data, and has no model yet
@@ -208,14 +208,11 @@ class LossLedger(keras.callbacks.ProgbarLogger):
         return copy
 
 
-_PARTS = ("loss", "data_loss", "penalty", "smoothing", "weighting")
-
-
 def _gaps(logs: dict[str, float]) -> dict[str, float]:
     if "val_data_loss" not in logs:  # no validation in this epoch
         return {}
-    gaps = {"gap_loss": logs["val_data_loss"] - logs["clean_loss"]}
-    for name in [n.removeprefix("clean_") for n in logs if n.startswith("clean_")]:
+    gaps = {"gap_loss": logs["val_data_loss"] - logs["train_eval_loss"]}
+    for name in [n.removeprefix(_PREFIX) for n in logs if n.startswith(_PREFIX)]:
         if (name.endswith("accuracy") or name == "acc") and f"val_{name}" in logs:
-            gaps[f"gap_{name}"] = logs[f"clean_{name}"] - logs[f"val_{name}"]
+            gaps[f"gap_{name}"] = logs[f"{_PREFIX}{name}"] - logs[f"val_{name}"]
     return gaps

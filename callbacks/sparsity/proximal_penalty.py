@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from ..training_hook import install, remove
-from ..weight_copies import copies, copy_of
+from ..variables import copies, copy_of
 from .kernels import Kernel, Pattern, check_patterns, select_kernels
 from .proximal_step import ProximalStep
 

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..training_hook import TrainingHook, updater_of
+from ..model_state import optimizer_updating
+from ..training_hook import TrainingHook
 from .kernels import Kernel
 from .shrinkage import block_soft_threshold, soft_threshold
 
@@ -83,7 +84,7 @@ class ProximalStep(TrainingHook):
 
     def _learning_rate(self, variable: Any) -> Any:
         """That of the update that has just happened; 0 if gradients were only accumulated."""
-        optimizer = updater_of(self.model, variable)
+        optimizer = optimizer_updating(self.model, variable)
         rate = ops.convert_to_tensor(optimizer.learning_rate)
         if steps := optimizer.gradient_accumulation_steps:
             # Counted after the constraints are applied, hence the 1.

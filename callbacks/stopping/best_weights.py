@@ -1,23 +1,21 @@
-"""`BestWeights`: a copy of a model's weights, averaged if the optimizer averages them."""
+"""A copy of the weights of a model, averaged if the optimizer averages them."""
 
 from typing import Any
 
 import keras
 import numpy as np
 
-from ..training_hook import optimizers_in
-from ..weight_copies import copies, copy_of
-
-__all__ = ["BestWeights", "are_finite"]
+from ..model_state import optimizers_in
+from ..variables import copies, copy_of
 
 
 class BestWeights:
-    """The weights with which `fit` would have ended if an epoch had been the last.
+    """The weights that `fit` would have ended with if a certain epoch had been the last.
 
-    These are the ones in the model at the end of the epoch, except with an optimizer that has
-    `use_ema`: `fit` then ends with the optimizer's averages, which stand in the optimizer during
-    the training, or in the model while `keras.callbacks.SwapEMAWeights` has swapped them there.
-    Which of the two is the average shows when the next epoch begins, always with the raw weights.
+    These are the weights in the model at the end of the epoch, except if the optimizer has
+    `use_ema`: `fit` then ends with the averages of the optimizer. At the end of an epoch they are
+    in the optimizer, or in the model if `keras.callbacks.SwapEMAWeights` has swapped them. This is
+    known when the next epoch begins, always with the raw weights.
 
     Example:
 
@@ -33,13 +31,13 @@ class BestWeights:
 
     def __init__(self):
         self.weights: Any = None
-        self.averages: dict[int, np.ndarray] = {}  # those of the optimizer, by the weight's index
+        self.averages: dict[int, np.ndarray] = {}  # in the optimizer, by the index of the weight
         self.swapped: bool | None = None  # whether epochs end with the averages in the model
         self._pair: tuple[int, np.ndarray, np.ndarray] | None = None
 
     def keep(self, model: Any) -> bool:
-        """Copies the weights of the model, unless one is NaN or infinite; whether it did."""
-        # What stands in for a model has only to give and to take its weights.
+        """Copy the weights of a model and return True, or return False if any is not finite."""
+        # A stand-in for a model only has to get and set its weights.
         keras_model = isinstance(model, keras.Model)
         weights = copies(model.weights) if keras_model else model.get_weights()
         averages = {i: copy_of(a) for i, a in _averages(model)}
@@ -49,7 +47,7 @@ class BestWeights:
         return True
 
     def end_epoch(self, model: Any) -> None:
-        """Notes a weight and its average, if they differ, until it shows which is which."""
+        """Note a weight and its average, if they differ, until it is known which is which."""
         self._pair = None
         if self.swapped is None:
             pairs = ((i, copy_of(model.weights[i]), copy_of(a)) for i, a in _averages(model))
@@ -57,11 +55,11 @@ class BestWeights:
 
     @property
     def undecided(self) -> bool:
-        """Whether `begin_epoch` has to see the next epoch."""
+        """Whether `begin_epoch` must be called in the next epoch."""
         return self._pair is not None
 
     def begin_epoch(self, model: Any) -> None:
-        """Called with the raw weights in the model, before the first step."""
+        """Find out which is the average; called before the first step, with the raw weights."""
         if self._pair is not None:
             index, in_model, in_optimizer = self._pair
             raw = copy_of(model.weights[index])
@@ -69,13 +67,13 @@ class BestWeights:
             self._pair = None
 
     def restore(self, model: Any) -> None:
-        """Puts what was kept into the model."""
+        """Assign the kept weights to the model."""
         if self.averages and not self.swapped:
             self.weights = [self.averages.get(i, w) for i, w in enumerate(self.weights)]
         model.set_weights(self.weights)
 
     def get_state(self) -> dict[str, Any]:
-        """What a resumed training needs to go on: JSON and lists of arrays."""
+        """Return the state that a resumed training needs: JSON and lists of arrays."""
         return {
             "weights": self.weights,
             "indices": list(self.averages),
@@ -84,14 +82,14 @@ class BestWeights:
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """The inverse of `get_state`."""
+        """Restore what `get_state` returned."""
         self.weights = state["weights"]
         self.averages = dict(zip(state["indices"], state["averages"], strict=True))
         self.swapped = state["swapped"]
 
 
 def are_finite(weights: Any) -> bool:
-    """Whether no weight is NaN or infinite.
+    """Return whether no weight is NaN or infinite.
 
     >>> are_finite([np.zeros(2), np.array([np.nan])])
     False
@@ -100,7 +98,7 @@ def are_finite(weights: Any) -> bool:
 
 
 def _averages(model: Any) -> list[tuple[int, Any]]:
-    """The optimizer's averages, each with the index of its weight."""
+    """Return the averages in the optimizer, each with the index of its weight."""
     optimizers = optimizers_in(getattr(model, "optimizer", None))  # before `compile` it has none
     averaging = [o for o in optimizers if o.use_ema and o.built]
     if not averaging:

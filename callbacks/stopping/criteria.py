@@ -1,60 +1,122 @@
-"""`make_criterion`: what tells that it is time to stop."""
+"""Criteria of Prechelt (1998) for `EarlyStopping(criterion=...)`."""
 
-from .generalization_loss import GeneralizationLoss
-from .patience import Patience
-from .successive_increases import SuccessiveIncreases
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
-__all__ = ["Criterion", "make_criterion"]
+from ...core.checks import check_integer, check_number, message
 
-Criterion = Patience | GeneralizationLoss | SuccessiveIncreases
+# Takes the values of the epochs so far (smoothed; NaN for an epoch that was not finite) and "min"
+# or "max". Returns why to stop, to be read after the name of the value, or None.
+Criterion = Callable[[Sequence[float], str], str | None]
 
 
-def make_criterion(
-    criterion: str,
-    patience: int,
-    alpha: float | None,
-    strips: int | None,
-    strip_length: int | None,
-) -> Criterion:
-    """The criterion of that name, of the arguments that are its own.
+class GeneralizationLoss:
+    """Stop when the value E is more than alpha percent worse than the best one so far.
 
-    Raises:
-        ValueError: an unknown name, an argument out of range, or one that the criterion does not
-            have and would ignore.
+        GL(t) = 100 (E(t) / E_opt(t) - 1) > alpha,      E_opt(t) = min of E(1), ..., E(t)
 
-    >>> make_criterion("gl", patience=0, alpha=None, strips=None, strip_length=None).alpha
+    Where higher is better, or E_opt is negative: 100 |E - E_opt| / |E_opt|, which is the same
+    for errors. A single bad epoch stops training, unless it is smoothed away.
+
+    Args:
+        alpha: Threshold in percent. Prechelt compares 1 to 5.
+
+    Example:
+
+    >>> criterion = GeneralizationLoss(alpha=5)
+    >>> criterion([2.0, 1.0, 1.04], "min")
+    >>> criterion([2.0, 1.0, 1.04, 1.06], "min")
+    'is 6% worse than its best, more than 5%'
+
+    Reference: Prechelt, Early Stopping - But When?, 1998,
+    https://doi.org/10.1007/3-540-49430-8_3
+    """
+
+    def __init__(self, alpha: float = 5.0):
+        check_number("alpha", alpha, "(0, inf)")
+        self.alpha = alpha
+
+    def __call__(self, values: Sequence[float], mode: str) -> str | None:
+        value = values[-1]
+        if not math.isfinite(value):
+            return None
+        best = (min if mode == "min" else max)(v for v in values if math.isfinite(v))
+        if value == best:
+            return None
+        loss = 100 * abs(value - best) / abs(best) if best else math.inf
+        if loss > self.alpha:
+            return f"is {loss:.3g}% worse than its best, more than {self.alpha:g}%"
+        return None
+
+
+class SuccessiveIncreases:
+    """Stop when the value got worse in s successive strips of k epochs.
+
+        UP_s stops at t  if  UP_{s-1} stops at t - k  and  E(t) > E(t - k),     t = k, 2k, 3k, ...
+        UP_1 stops at t  if  E(t) > E(t - k)
+
+    Only the ends of the strips are compared, however much E changes. The end of a strip without a
+    finite value counts as worse.
+
+    Args:
+        strips: Number s of strips. Prechelt compares 2 to 8.
+        strip_length: Number k of epochs in a strip; Prechelt uses 5.
+
+    Example:
+
+    >>> criterion = SuccessiveIncreases(strips=2, strip_length=1)
+    >>> criterion([1.0, 2.0, 3.0], "min")
+    'got worse in 2 successive strips of 1 epoch'
+
+    Reference: Prechelt, Early Stopping - But When?, 1998,
+    https://doi.org/10.1007/3-540-49430-8_3
+    """
+
+    def __init__(self, strips: int = 3, strip_length: int = 5):
+        check_integer("strips", strips, minimum=1)
+        check_integer("strip_length", strip_length, minimum=1)
+        self.strips = strips
+        self.strip_length = strip_length
+
+    def __call__(self, values: Sequence[float], mode: str) -> str | None:
+        if len(values) % self.strip_length:
+            return None
+        increases, last = 0, math.nan
+        for end in values[self.strip_length - 1 :: self.strip_length]:
+            finite = math.isfinite(end)
+            worse = not finite or (end > last if mode == "min" else end < last)
+            increases = increases + 1 if worse else 0
+            last = end if finite else last
+        if increases < self.strips:
+            return None
+        strips = count(increases, "successive strip")
+        return f"got worse in {strips} of {count(self.strip_length, 'epoch')}"
+
+
+_SHORTHANDS = {"gl": GeneralizationLoss, "up": SuccessiveIncreases}
+
+
+def criterion_of(criterion: Any) -> Criterion | None:
+    """Return the criterion that an argument of `EarlyStopping` names; `None` for "patience".
+
+    >>> criterion_of("gl").alpha
     5.0
     """
-    given = {"patience": patience or None, "alpha": alpha, "strips": strips}
-    given["strip_length"] = strip_length
-    own = {"patience": ("patience",), "gl": ("alpha",), "up": ("strips", "strip_length")}
-    if criterion not in own:
-        raise ValueError(
-            f"criterion must be 'patience', 'gl' or 'up'. Received: criterion={criterion!r}"
-        )
-    for name, value in given.items():
-        if value is not None and name not in own[criterion]:
-            raise ValueError(
-                f"{name} has no meaning for criterion={criterion!r}, which takes "
-                f"{' and '.join(own[criterion])}. Received: {name}={value!r}"
-            )
-    if criterion == "gl":
-        return GeneralizationLoss(_alpha(5.0 if alpha is None else alpha))
-    if criterion == "up":
-        return SuccessiveIncreases(
-            _at_least_one("strips", 3 if strips is None else strips),
-            _at_least_one("strip_length", 5 if strip_length is None else strip_length),
-        )
-    return Patience(patience)
+    if criterion == "patience":
+        return None
+    if isinstance(criterion, str) and criterion in _SHORTHANDS:
+        return _SHORTHANDS[criterion]()
+    if not callable(criterion) or isinstance(criterion, type):
+        expected = "'patience', 'gl', 'up' or a criterion such as GeneralizationLoss(5)"
+        raise ValueError(message("criterion", criterion, expected))
+    return criterion  # pyright: ignore[reportReturnType]
 
 
-def _alpha(alpha: float) -> float:
-    if not alpha > 0:
-        raise ValueError(f"alpha must be positive, in percent. Received: alpha={alpha!r}")
-    return float(alpha)
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun.
 
-
-def _at_least_one(name: str, value: int) -> int:
-    if not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1. Received: {name}={value!r}")
-    return value
+    >>> count(1, "epoch"), count(3, "epoch")
+    ('1 epoch', '3 epochs')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,90 +1,78 @@
-"""`EarlyStopping`: stops at the right moment, says why, and leaves the best weights."""
+"""Stop training at the right moment, say why, and restore the best weights."""
 
+import dataclasses
 import math
-import numbers
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
-from keras.src.utils.io_utils import print_msg  # as Keras' own callbacks print
+from keras.src.utils.io_utils import print_msg  # as Keras' own callbacks print (Keras 3.15)
 
-from ..weight_copies import copies
-from . import (
-    BestWeights,
-    Improvement,
-    Panel,
-    Watched,
-    are_finite,
-    make_criterion,
-    make_smoothing,
-)
-from .monitors import missing, modes_of
-from .wording import count
+from ...core.checks import check_bool, check_integer, check_number, message
+from ..fit_data import as_number
+from ..variables import copies
+from .best_weights import BestWeights, are_finite
+from .criteria import Criterion, count, criterion_of
+from .monitors import default_monitor, direction, missing, modes_of, smoothing_of
 
-__all__ = ["EarlyStopping"]
-
-# The state, but for that of the monitors and of the weights.
+# The attributes that are saved, besides the curves and the weights.
 _STATE = ["best", "best_epoch", "wait", "stopped_epoch", "stop_reason"]
 _STATE += ["_started", "_first_epoch", "_epochs", "_not_finite"]
 
 
 class EarlyStopping(keras.callbacks.EarlyStopping):
-    """Stops when the monitored value has told enough, and goes back to the best epoch's weights.
+    """Stop training when a monitored value no longer improves, and restore the best weights.
 
-    Takes the arguments of `keras.callbacks.EarlyStopping` in their order, and more. In the list of
-    callbacks it belongs after those that log what it monitors (`LossLedger`) or that average
+    Takes the arguments of `keras.callbacks.EarlyStopping` in the same order, and some more. In the
+    list of callbacks, put it after those that log the monitored value (`LossLedger`) or average
     weights (`WeightAverage`, `keras.callbacks.SwapEMAWeights`), and before `BackupAndRestore`,
     which saves and restores its state.
 
-    The weights that it leaves are those with which `fit` would have ended if the best epoch had
-    been the last: with an optimizer that has `use_ema`, the averaged ones. To have them validated,
-    too, give `keras.callbacks.SwapEMAWeights(swap_on_epoch=True)` before it.
+    The restored weights are those that `fit` would have ended with if the best epoch had been the
+    last: with an optimizer that has `use_ema`, the averaged ones. To validate them as well, put
+    `keras.callbacks.SwapEMAWeights(swap_on_epoch=True)` before.
 
-    An epoch in which a monitored value, or a weight of the model, is NaN or infinite is never the
-    best one.
+    An epoch in which a monitored value or a weight of the model is NaN or infinite is never the
+    best.
 
     Args:
-        monitor: a name in the logs; or a list of names, or a dict from names to modes, to stop when
-            the criterion is met for all of them. The first one decides which epoch is the best.
-            By default `val_data_loss`, which a `LossLedger` logs under the `class_weight` of
-            `fit`, or, where that is not logged, `val_loss`, with a warning if the model has
-            penalties.
-        min_delta: what an improvement has to exceed, as a number, or relative to the best value as
-            in "1%".
-        patience: stops after so many epochs without an improvement, the count that
-            `ReduceLROnPlateau` has; 0 is as 1. Epochs without validation are not counted.
-        verbose: 1 prints one line at the end of a training that was stopped, or whose last epoch
-            was not the best; 0 prints nothing.
+        monitor: A name in the logs; or a list of names, or a dict from names to modes, to stop when
+            the criterion is met for all of them. The first name decides which epoch is the best.
+            By default `val_data_loss`, which `LossLedger` logs, or `val_loss` if that is not
+            logged, with a warning if the model has penalties.
+        min_delta: Minimum improvement, as a number or relative to the best value as in "1%".
+        patience: Number of epochs without improvement to stop after, counted as in
+            `ReduceLROnPlateau`; 0 is the same as 1. Epochs without validation do not count.
+        verbose: 1 prints one line at the end if training was stopped or if the last epoch was not
+            the best; 0 is silent.
         mode: "min", "max" or "auto", which knows losses, gaps, penalties and the metrics of the
             model.
-        baseline: an improvement resets the patience only if the value is better than this.
-        restore_best_weights: whether the model is left with the weights of the best epoch, also
-            after the last epoch, or if another callback has stopped.
-        start_from_epoch: the first epoch, from 0, that is monitored. If none is, or none is
-            finite, the best of the epochs before it is the best.
-        smooth: what is done to the values first, "ema:w" (weight w for the newest value) or
-            "median:n" (of the last n).
-        nan_patience: stops after so many successive epochs that are not finite, from the first
+        baseline: Value to beat: before, no improvement resets the patience.
+        restore_best_weights: Whether to restore the weights of the best epoch at the end of `fit`,
+            also after the last epoch, or if another callback has stopped training.
+        start_from_epoch: First epoch to monitor, counted from 0. If no monitored epoch is finite,
+            the best epoch is the best of those before.
+        smooth: Smoothing of the monitored values: "ema:w" is an exponential average that weights
+            the newest value by w, "median:n" is the median of the last n.
+        nan_patience: Number of successive epochs that are not finite to stop after, from the first
             epoch on.
-        criterion: "patience"; "gl", stop once the value is more than `alpha` percent worse than
-            its best one (generalization loss); or "up", stop once it got worse in `strips`
-            successive strips of `strip_length` epochs.
-        alpha: for "gl", in percent; 5 by default, Prechelt compares 1 to 5.
-        strips: for "up"; 3 by default, Prechelt compares 2 to 8.
-        strip_length: for "up"; 5 by default, as Prechelt has it.
-
-    Raises:
-        ValueError: an argument out of range, or one that the criterion does not have; or, at the
-            end of the first epoch, a monitored value that is not logged (the message lists those
-            that are), or whose mode is not known.
+        criterion: "patience"; or a criterion that replaces it, `GeneralizationLoss(alpha)` ("gl"
+            for short) or `SuccessiveIncreases(strips, strip_length)` ("up"). Any function of the
+            values so far and the mode ("min" or "max") is accepted that returns why to stop, as in
+            "is 6% worse than its best", or `None`. The values are smoothed, and NaN for epochs
+            that were not finite.
 
     Attributes:
-        stop_reason: why it stopped, in words; `None` if it did not.
-        best_epoch: the best epoch, from 0.
-        best_value: the value in it, smoothed if `smooth` is given; `None` if none was finite.
-        wasted_epochs: how many epochs were run after the best one.
-        stopped_epoch: the epoch after which it stopped, from 0; 0 also if it did not.
-        best_weights: those of the best epoch, in the order of `model.get_weights()`.
+        stop_reason: Why training was stopped, as a sentence, or `None`.
+        stopped_epoch: Epoch after which training was stopped, counted from 0; 0 also if it was not.
+        best_epoch: The best epoch, counted from 0.
+        best_value: The smoothed value of the best epoch, or `None` if no epoch was finite.
+        best_weights: The weights of the best epoch, in the order of `model.get_weights()`.
+        wasted_epochs: Number of epochs after the best one.
+
+    Raises:
+        ValueError: If an argument is invalid; or, at the end of the first epoch, if a monitored
+            value is not logged (the message lists what is), or its direction is unknown.
 
     Example:
 
@@ -116,28 +104,31 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
         *,
         smooth: str | None = None,
         nan_patience: int = 3,
-        criterion: str = "patience",
-        alpha: float | None = None,
-        strips: int | None = None,
-        strip_length: int | None = None,
+        criterion: str | Criterion = "patience",
     ):
+        check_integer("patience", patience, minimum=0)
+        check_number("baseline", baseline, "(-inf, inf)", optional=True)
+        check_bool("restore_best_weights", restore_best_weights)
+        check_integer("start_from_epoch", start_from_epoch, minimum=0)
+        check_integer("nan_patience", nan_patience, minimum=1)
         self._modes = modes_of(monitor, mode)
-        self._improvement = Improvement(min_delta)
-        self._smoothing = make_smoothing(smooth)
-        self._criterion = make_criterion(criterion, patience, alpha, strips, strip_length)
-        _check_integers(patience=(patience, 0), nan_patience=(nan_patience, 1))
-        _check_integers(start_from_epoch=(start_from_epoch, 0))
-        if baseline is not None and not isinstance(baseline, numbers.Real):
-            raise ValueError(f"baseline must be a number or None. Received: baseline={baseline!r}")
-        if baseline is not None and (criterion != "patience" or len(self._modes) > 1):
+        self._relative = isinstance(min_delta, str)
+        self._smooth = smoothing_of(smooth)
+        self._criterion = criterion_of(criterion)
+        if self._criterion and patience:
             raise ValueError(
-                "baseline is for criterion='patience' and a single monitor. Received: "
+                "`patience` has no meaning with another `criterion`. "
+                f"Received: patience={patience!r}, criterion={criterion!r}"
+            )
+        if baseline is not None and (self._criterion or len(self._modes) > 1):
+            raise ValueError(
+                "`baseline` needs criterion='patience' and a single monitor. Received: "
                 f"baseline={baseline!r}, criterion={criterion!r}, monitor={monitor!r}"
             )
         first = next(iter(self._modes), "val_data_loss")
         super().__init__(
             monitor=first,
-            min_delta=self._improvement.amount,
+            min_delta=_delta(min_delta),
             patience=patience,
             verbose=verbose,
             mode=self._modes.get(first, mode),
@@ -153,90 +144,131 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
         super().on_train_begin()
         self.stop_reason: str | None = None
         self.monitor_op = None
-        self._panel = Panel(self._modes, self._watch)
+        self._curves: list[_Curve] = []
         self._kept = BestWeights()
         self._started = False
         self._first_epoch: int | None = None
         self._epochs = 0
         self._not_finite = 0
 
-    def _watch(self, name: str, mode: str) -> Watched:
-        parts = self._improvement, self._smoothing, self._criterion
-        return Watched(name, mode, *parts, baseline=self.baseline)
-
-    @property
-    def best_value(self) -> float | None:
-        """The monitored value of the best epoch."""
-        return self.best
-
-    @property
-    def wasted_epochs(self) -> int:
-        """How many epochs were run after the best one."""
-        if self.best is None:
-            return self._epochs - (self._first_epoch or 0)
-        return self._epochs - self.best_epoch - 1
-
     def on_train_begin(self, logs=None):
         self._reset()
 
     def on_train_batch_begin(self, batch, logs=None):
         super().on_train_batch_begin(batch, logs)
-        if self._kept.undecided:  # on JAX to read `self.model` moves its whole state
+        if self._kept.undecided:  # on JAX, reading `self.model` copies its whole state
             self._kept.begin_epoch(self.model)
 
     def on_epoch_end(self, epoch, logs=None):
         self._epochs = epoch + 1
         if self._first_epoch is None:
             self._first_epoch = epoch
-        values = self._panel.read(logs or {}, self.model, waits=epoch < self.start_from_epoch)
-        if values is None:
+        values = self._read(epoch, logs or {})
+        if values is None:  # an epoch without validation
             return
-        self._name_first()
         if epoch >= self.start_from_epoch and not self._started:
             self._started = True
-            self._panel.restart()
-        self._take(epoch, values)
-        self._stop(epoch)
+            self._curves = [_Curve(curve.name, curve.mode) for curve in self._curves]
 
-    def _name_first(self):
-        """Tells what is monitored in the attributes that Keras' class has."""
-        first = self._panel.watched[0]
-        self.monitor = first.name
-        self.monitor_op = keras.ops.less if first.mode == "min" else keras.ops.greater
-
-    def _take(self, epoch: int, values: list[float]):
         finite = all(map(math.isfinite, values))
-        improved = finite and self._panel.improves(values)
-        if not finite or (improved and not self._keep()):
+        improved = finite and self._improves(self._curves[0], values[0])
+        if not finite or (improved and not self._keep_weights()):
             self._not_finite += 1
-            self._panel.miss()
+            for curve in self._curves:
+                curve.values.append(math.nan)
+                curve.improved = False
+                curve.wait += 1
         else:
             self._not_finite = 0
-            self._panel.observe(values)
+            for curve, value in zip(self._curves, values, strict=True):
+                self._append(curve, value)
             if improved:
-                self.best, self.best_epoch = self._panel.watched[0].best, epoch
-        self.wait = self._panel.wait
+                self.best, self.best_epoch = self._curves[0].best, epoch
+        self.wait = min(curve.wait for curve in self._curves)
         if self.restore_best_weights:
             self._kept.end_epoch(self.model)
 
-    def _keep(self) -> bool:
-        """Keeps the weights, unless they are not finite."""
+        reasons = []
+        if self._not_finite >= self.nan_patience:
+            names = " or ".join([*(curve.name for curve in self._curves), "a weight"])
+            reasons = [f"{names} was NaN or infinite for {count(self._not_finite, 'epoch')}"]
+        elif epoch > 0 and self._started:
+            reasons = [self._reason_to_stop(curve) for curve in self._curves]
+        if reasons and all(reasons):
+            self.stop_reason = "; ".join(filter(None, reasons))
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def _reason_to_stop(self, curve: "_Curve") -> str | None:
+        """Return why to stop by one monitored value, or `None`."""
+        if self._criterion:
+            reason = self._criterion(curve.values, curve.mode)
+        elif curve.wait >= self.patience and not curve.improved:
+            reason = f"has not improved for {count(curve.wait, 'epoch')}"
+            if not self._beats_baseline(curve.best, curve.mode):
+                reason += f" over the baseline {self.baseline:g}"
+        else:
+            reason = None
+        return reason and f"{curve.name} {reason}"
+
+    def _append(self, curve: "_Curve", value: float) -> None:
+        """Add a finite value to a curve."""
+        curve.improved = self._improves(curve, value)
+        curve.finite.append(value)
+        curve.values.append(self._smooth(curve.finite))
+        curve.wait += 1
+        if curve.improved:
+            curve.best = curve.values[-1]
+            if self._beats_baseline(curve.best, curve.mode):
+                curve.wait = 0
+
+    def _improves(self, curve: "_Curve", value: float) -> bool:
+        """Return whether a value would be, after smoothing, the best of a curve."""
+        value = self._smooth([*curve.finite, value])
+        return curve.best is None or self._is_better(value, curve.best, curve.mode)
+
+    def _beats_baseline(self, value: float | None, mode: str) -> bool:
+        if self.baseline is None:
+            return True
+        return value is not None and self._is_better(value, self.baseline, mode)
+
+    def _is_better(self, value: float, reference: float, mode: str) -> bool:
+        delta = abs(self.min_delta) * (abs(reference) if self._relative else 1)
+        return value + delta < reference if mode == "min" else value - delta > reference
+
+    def _read(self, epoch: int, logs: dict[str, Any]) -> list[float] | None:
+        """Return the monitored values, or `None` if there was no validation and none is due."""
+        names = [curve.name for curve in self._curves] or [*self._modes] or ["val_loss"]
+        validated = any(name.startswith("val_") for name in logs)
+        due = not self._curves and epoch >= self.start_from_epoch
+        if not validated and not due and any(name.startswith("val_") for name in names):
+            return None
+        if not self._curves and not self._modes:
+            names = [default_monitor(logs, self.model)]
+        if absent := [name for name in names if name not in logs]:
+            raise missing(absent, logs)
+        if not self._curves:
+            modes = [self._modes.get(name, "auto") for name in names]
+            modes = [
+                direction(n, self.model) if m == "auto" else m
+                for n, m in zip(names, modes, strict=True)
+            ]
+            self._set_curves([*map(_Curve, names, modes)])
+        return [as_number(name, logs[name], "EarlyStopping") for name in names]
+
+    def _set_curves(self, curves: "list[_Curve]") -> None:
+        self._curves = curves
+        if curves:  # the attributes of Keras' class describe the first one
+            self.monitor = curves[0].name
+            self.monitor_op = keras.ops.less if curves[0].mode == "min" else keras.ops.greater
+
+    def _keep_weights(self) -> bool:
+        """Keep the weights of the best epoch so far; return False if they are not finite."""
         if not self.restore_best_weights:
             return are_finite(copies(self.model.weights))
         kept = self._kept.keep(self.model)
         self.best_weights = self._kept.weights
         return kept
-
-    def _stop(self, epoch: int):
-        reason = None
-        if self._not_finite >= self.nan_patience:
-            names = " or ".join([*self._panel.names, "a weight"])
-            reason = f"{names} was NaN or infinite for {count(self._not_finite, 'epoch')}"
-        elif epoch > 0 and self._started:
-            reason = self._panel.reason()
-        if reason:
-            self.stop_reason, self.stopped_epoch = reason, epoch
-            self.model.stop_training = True
 
     def on_train_end(self, logs=None):
         restores = self.restore_best_weights and self.best is not None
@@ -244,9 +276,9 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
             self._kept.restore(self.model)
             self.best_weights = self._kept.weights
         if self.verbose > 0 and (self.stop_reason or (restores and self.wasted_epochs)):
-            print_msg(self._line(restores))
+            print_msg(self._summary(restores))
 
-    def _line(self, restores: bool) -> str:
+    def _summary(self, restores: bool) -> str:
         end = f"early stopping, {self.stop_reason}" if self.stop_reason else "the end"
         best = "no epoch was finite"
         if self.best is not None:
@@ -254,40 +286,79 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
             best = f"restored the weights of {best}" if restores else f"the best was {best}"
         return f"Epoch {self._epochs}: {end}; {best}."
 
+    @property
+    def best_value(self) -> float | None:
+        return self.best
+
+    @property
+    def wasted_epochs(self) -> int:
+        if self.best is None:
+            return self._epochs - (self._first_epoch or 0)
+        return self._epochs - self.best_epoch - 1
+
     def get_monitor_value(self, logs):
-        """The first monitored value among `logs`, or an error that lists what is logged."""
+        """Return the first monitored value, or raise an error that lists what is logged."""
         logs = logs or {}
         if self.monitor not in logs:
             raise missing([self.monitor], logs)
         return logs[self.monitor]
 
     def get_state(self) -> dict[str, Any]:
-        """What a resumed training needs to go on: JSON, and the best weights as arrays."""
+        """Return the state that a resumed training needs: JSON, and the best weights as arrays."""
         return {
             **{name: getattr(self, name) for name in _STATE},
-            "monitors": self._panel.get_state(),
+            "curves": [dataclasses.asdict(curve) for curve in self._curves],
             **self._kept.get_state(),
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """The inverse of `get_state`.
+        """Restore what `get_state` returned.
 
         Raises:
-            ValueError: the state is of other monitors or modes.
+            ValueError: If the state belongs to other monitors or modes.
         """
-        self._panel.set_state(state["monitors"])
-        if self._panel.watched:
-            self._name_first()
+        curves = [_Curve(**curve) for curve in state["curves"]]
+        saved = {curve.name: curve.mode for curve in curves}
+        ours = self._modes or saved
+        if saved and ([*saved] != [*ours] or any(ours[n] not in ("auto", saved[n]) for n in saved)):
+            raise ValueError(
+                "EarlyStopping cannot restore the state of other monitors: expected "
+                f"{ours}. Received: {saved}"
+            )
+        self._set_curves(curves)
         for name in _STATE:
             setattr(self, name, state[name])
         self._kept.set_state(state)
         self.best_weights = self._kept.weights
 
 
-def _check_integers(**arguments: tuple[int, int]):
-    for name, (value, least) in arguments.items():
-        whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-        if not whole or value < least:
-            raise ValueError(
-                f"{name} must be an integer of at least {least}. Received: {name}={value!r}"
-            )
+@dataclasses.dataclass
+class _Curve:
+    """A monitored value over the epochs."""
+
+    name: str
+    mode: str  # "min" or "max"
+    finite: list[float] = dataclasses.field(default_factory=list)  # as logged
+    values: list[float] = dataclasses.field(default_factory=list)  # smoothed; NaN if not finite
+    best: float | None = None
+    improved: bool = False  # in the last epoch
+    wait: int = 0  # epochs without improvement
+
+
+def _delta(min_delta: Any) -> float:
+    """Return a `min_delta` as a number; a percentage is relative to 1.
+
+    >>> _delta(-0.5), _delta("1%")
+    (0.5, 0.01)
+    """
+    try:
+        if not isinstance(min_delta, str):
+            delta = abs(float(min_delta))
+        else:
+            number, percent, rest = min_delta.partition("%")
+            delta = abs(float(number)) / 100 if percent and not rest else math.nan
+    except (TypeError, ValueError):
+        delta = math.nan
+    if not math.isfinite(delta):
+        raise ValueError(message("min_delta", min_delta, "a number, or a percentage like '1%'"))
+    return delta

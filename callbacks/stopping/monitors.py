@@ -1,89 +1,82 @@
-"""What `EarlyStopping` monitors: the names, and in which direction each gets better."""
+"""The values that `EarlyStopping` monitors: names, directions and smoothing."""
 
+import statistics
 import warnings
-from collections.abc import Collection, Iterable, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from functools import partial
 from typing import Any
 
 import keras
 
+from ...core.checks import check_one_of, message
 from ..penalty import has_penalties
-
-__all__ = ["default_monitor", "direction", "missing", "modes_of"]
-
-_MODES = ("auto", "min", "max")
 
 
 def modes_of(monitor: str | Iterable[str] | Mapping[str, str] | None, mode: str) -> dict[str, str]:
-    """The mode (auto, min or max) of each monitored name, the deciding one first; {} for None.
+    """Return the mode (auto, min or max) of each monitored name, the deciding name first.
 
     Raises:
-        ValueError: an unknown mode, no name at all, a set, which has no order, or a mode besides a
-            dict of modes.
+        ValueError: If a mode is unknown or given twice, or `monitor` is empty or has no order.
 
     >>> modes_of(["val_loss", "val_accuracy"], "auto")
     {'val_loss': 'auto', 'val_accuracy': 'auto'}
+    >>> modes_of(None, "auto")
+    {}
     """
-    if monitor is None and mode == "max":
-        raise ValueError("mode='max' needs a monitor: the default one is a loss. Received: None")
-    if monitor is None or isinstance(monitor, str):
-        _check_mode(mode)
-        return {} if monitor is None else {monitor: mode}
+    check_one_of("mode", mode, ("auto", "min", "max"))
+    if monitor is None:
+        if mode == "max":
+            raise ValueError("mode='max' needs a `monitor`; the default one is a loss.")
+        return {}
+    if isinstance(monitor, str):
+        return {monitor: mode}
     if isinstance(monitor, Mapping) and mode != "auto":
         raise ValueError(
-            f"mode must be left out where monitor gives a mode for each name. Received: {mode=}"
+            f"`mode` cannot be given if `monitor` is a dict of modes. Received: mode={mode!r}"
         )
     if isinstance(monitor, Set):
-        raise ValueError(
-            "monitor must have an order, as the first name decides on the weights: give a list. "
-            f"Received: monitor={monitor!r}"
-        )
+        expected = "a list rather than a set, as the first name decides which epoch is the best"
+        raise ValueError(message("monitor", monitor, expected))
     modes = dict(monitor) if isinstance(monitor, Mapping) else dict.fromkeys(monitor, mode)
     if not modes or not all(isinstance(name, str) for name in modes):
-        raise ValueError(
-            "monitor must be a name, a list of names or a dict from names to modes. "
-            f"Received: monitor={monitor!r}"
-        )
+        expected = "a name, a list of names or a dict from names to modes"
+        raise ValueError(message("monitor", monitor, expected))
     for each in modes.values():
-        _check_mode(each)
+        check_one_of("mode", each, ("auto", "min", "max"))
     return modes
 
 
-def _check_mode(mode: str) -> None:
-    if mode not in _MODES:
-        raise ValueError(f"mode must be 'auto', 'min' or 'max'. Received: mode={mode!r}")
-
-
 def direction(name: str, model: keras.Model) -> str:
-    """Whether a smaller ("min") or a greater ("max") value of a logged name is better.
+    """Return "min" or "max", whichever is better for a logged value.
 
-    Losses, gaps and penalties are better when smaller. Of a metric of the model Keras knows it,
-    also behind the prefixes `val_` and `clean_`.
+    Losses, gaps and penalties are better when smaller. Keras knows the direction of the metrics of
+    the model, here also with the prefixes `val_` and `train_eval_`.
 
     Raises:
-        ValueError: nobody knows it.
+        ValueError: If the direction is unknown.
 
     >>> direction("val_data_loss", None), direction("gap_accuracy", None)
     ('min', 'min')
     """
     if name.endswith("loss") or name.startswith("gap_") or "penalty" in name:
         return "min"
-    keras_own = keras.callbacks.EarlyStopping(name.removeprefix("clean_"))
-    keras_own.set_model(model)
+    theirs = keras.callbacks.EarlyStopping(name.removeprefix("train_eval_"))
+    theirs.set_model(model)
     try:
-        keras_own._set_monitor_op()
+        theirs._set_monitor_op()  # of Keras 3.15
     except ValueError as error:
         raise ValueError(
-            f"Whether {name!r} should be small or great is not known. Give EarlyStopping "
+            f"Cannot tell whether a smaller or a greater {name!r} is better. Give EarlyStopping "
             "mode='min' or mode='max'. Received: mode='auto'"
         ) from error
-    return "min" if keras_own.monitor_op is keras.ops.less else "max"
+    return "min" if theirs.monitor_op is keras.ops.less else "max"
 
 
 def default_monitor(logs: Collection[str], model: Any) -> str:
-    """`val_data_loss` if it is logged, else `val_loss`, with a warning if penalties are in it.
+    """Return `val_data_loss` if it is logged, else `val_loss`, with a warning if it has penalties.
 
     Raises:
-        ValueError: neither is logged.
+        ValueError: If neither is logged.
 
     >>> default_monitor(["loss", "data_loss", "val_loss", "val_data_loss"], None)
     'val_data_loss'
@@ -94,16 +87,16 @@ def default_monitor(logs: Collection[str], model: Any) -> str:
         raise missing(["val_data_loss", "val_loss"], logs)
     if has_penalties(model):
         warnings.warn(
-            "EarlyStopping monitors val_loss, which contains the penalties of the model: a fall of "
-            "the penalties hides a rise of the error. Give LossLedger before it, which logs "
-            "val_data_loss, or say monitor='val_loss'.",
+            "EarlyStopping monitors val_loss, which contains the penalties of the model: falling "
+            "penalties can hide a rising error. Put LossLedger before it, which logs "
+            "val_data_loss, or set monitor='val_loss'.",
             stacklevel=2,
         )
     return "val_loss"
 
 
 def missing(names: Iterable[str], logs: Collection[str]) -> ValueError:
-    """The error that says what is not logged, and what is."""
+    """Return an error that lists the names that are missing and those that are logged."""
     text = (
         f"EarlyStopping monitors {' and '.join(map(repr, names))}, which is not logged. "
         f"Logged: {', '.join(sorted(logs)) or 'nothing'}."
@@ -114,3 +107,38 @@ def missing(names: Iterable[str], logs: Collection[str]) -> ValueError:
             "validation_freq=n EarlyStopping start_from_epoch=n - 1."
         )
     return ValueError(text)
+
+
+def smoothing_of(smooth: str | None) -> Callable[[Sequence[float]], float]:
+    """Return the function that `smooth` names, from the values so far to the last smoothed one.
+
+        ema:w       s_1 = x_1,   s_t = w x_t + (1 - w) s_{t-1}
+        median:n    s_t = median of the last n values, or of all while there are fewer
+
+    Raises:
+        ValueError: If `smooth` is anything else, or w is outside (0, 1], or n is less than 1.
+
+    >>> smoothing_of("ema:0.5")([4.0, 2.0, 2.0]), smoothing_of("median:3")([4.0, 2.0, 9.0, 1.0])
+    (2.5, 2.0)
+    """
+    kind, _, number = ("median:1" if smooth is None else str(smooth)).partition(":")
+    try:
+        if kind == "ema" and 0 < float(number) <= 1:
+            return partial(_exponential_average, float(number))
+        if kind == "median" and int(number) >= 1:
+            return partial(_moving_median, int(number))
+    except ValueError:  # not a number
+        pass
+    expected = "'ema:w' with 0 < w <= 1, 'median:n' with n >= 1, or None"
+    raise ValueError(message("smooth", smooth, expected))
+
+
+def _exponential_average(weight: float, values: Sequence[float]) -> float:
+    average = values[0]
+    for value in values[1:]:
+        average = weight * value + (1 - weight) * average
+    return average
+
+
+def _moving_median(window: int, values: Sequence[float]) -> float:
+    return statistics.median(values[-window:])

@@ -19,7 +19,7 @@ class AdaptivePenalty(keras.callbacks.Callback):
         strength <- clip(strength / factor,  bounds)   if gap < target_gap - tolerance
 
     The gap is what `monitor` names in `logs`: by default `gap_loss`, the data loss of validation
-    minus that of training samples in inference mode, which `LossLedger(clean=...)` logs. A NaN
+    minus that of training samples in inference mode, which `LossLedger(train_eval=...)` logs. A NaN
     changes nothing. Logged is, as `rates/<name>` (with several targets `rates/<name>/<number>`),
     the strength that was in force in the epoch. Training begins with the strengths as they are.
 
@@ -84,7 +84,7 @@ class AdaptivePenalty(keras.callbacks.Callback):
         if self.monitor not in logs:
             raise ValueError(
                 f"AdaptivePenalty monitors {self.monitor!r}, which is not logged: put a "
-                "LossLedger(clean=...) before it, and give `validation_data` for each epoch. "
+                "LossLedger(train_eval=...) before it, and give `validation_data` for each epoch. "
                 f"Logged: {', '.join(sorted(logs)) or 'nothing'}"
             )
         log_rates(logs, self.name or self._live[0].name, [live.value for live in self._live])

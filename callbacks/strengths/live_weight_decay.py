@@ -6,7 +6,7 @@ from weakref import WeakSet
 
 import keras
 
-from ..swapped import swapped
+from ..training_hook import swapped
 
 __all__ = ["LiveWeightDecay"]
 

@@ -34,7 +34,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
     Takes the arguments of `keras.callbacks.TensorBoard` and differs from it in that
 
-    - scalars come in groups, with training, validation and clean data as curves of one chart (see
+    - scalars come in groups, with training, validation and `train_eval` as curves of one chart (see
       `names.grouped`), and the Custom Scalars dashboard has a layout, with a band from the data
       loss to the total loss; `names="keras"` keeps Keras' names, and no layout;
     - everything that callbacks before it put into `logs` is shown (`LossLedger`, ...), the norms of

@@ -11,7 +11,7 @@ from .reading import Curve, read_scalars, runs_of
 
 __all__ = ["charts"]
 
-_COLORS = {"train": "tab:blue", "validation": "tab:orange", "clean": "tab:green"}
+_COLORS = {"train": "tab:blue", "validation": "tab:orange", "train_eval": "tab:green"}
 Scalars = dict[str, dict[str, Curve]]
 
 
@@ -22,8 +22,8 @@ def charts(directory: str | os.PathLike[str]) -> Any:
     whose values were not logged is left out.
 
     Args:
-        directory: of one run, which holds `train` and, if there are any, `validation` and `clean`;
-            or one that has such a directory somewhere below.
+        directory: of one run, which holds `train` and, if there are any, `validation` and
+            `train_eval`; or one that has such a directory somewhere below.
 
     Raises:
         FileNotFoundError: there is no such directory, or no event file in it.
@@ -48,7 +48,7 @@ def charts(directory: str | os.PathLike[str]) -> Any:
 
 
 def _scalars(directory: str | os.PathLike[str]) -> Scalars:
-    """By run (train, validation, clean) and tag, the values of the one run in a directory."""
+    """By run (train, validation, train_eval) and tag, the values of the one run in a directory."""
     found = [path for path in runs_of(directory) if path.name in RUNS]
     parents = sorted({path.parent for path in found})
     if len(parents) != 1:
@@ -144,7 +144,7 @@ def _difference(scalars: Scalars) -> dict[str, Curve]:
 _CHARTS = (
     _loss,
     _by_run("metrics", "metrics"),
-    _by_run("gap (validation - clean training)", "gap"),
+    _by_run("gap (validation - train_eval)", "gap"),
     _by_layer("penalties", "penalty"),
     _by_layer("share of zeros", "sparsity"),
 )

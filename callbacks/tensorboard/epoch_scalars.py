@@ -36,9 +36,9 @@ class EpochScalars:
             runs[run] |= entries({tag: value})
         if self.names == "grouped":
             runs["train"] |= {f"weights/norm/{path}": norm for path, norm in norms(model).items()}
-            if "clean_loss" in logs:  # so that the band has all its values in every run
-                total = float(logs["clean_loss"]) + float(weight_penalty(model))
-                runs["clean"].setdefault("loss/total", total)
+            if "train_eval_loss" in logs:  # so that the band has all its values in every run
+                total = float(logs["train_eval_loss"]) + float(weight_penalty(model))
+                runs["train_eval"].setdefault("loss/total", total)
         new = [(run, tag) for run in RUNS for tag in runs[run]]
         self.tags = [*dict.fromkeys([*self.tags, *new])]
         return runs

@@ -16,7 +16,7 @@ _CHARTS = {
         "Data loss": "loss/data",
         "Loss with penalty": "loss/total",
         "Metrics": "metrics/.*",
-        "Gap between validation and clean training data": "gap/.*",
+        "Gap between validation and train_eval": "gap/.*",
     },
     "Penalties": {
         "Penalty": "penalty/total",

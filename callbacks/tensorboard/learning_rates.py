@@ -7,8 +7,8 @@ import keras
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
-from ..traced_later import TracedLater
-from ..training_hook import optimizers_in
+from ..model_state import optimizers_in
+from ..variables import TracedLater
 
 __all__ = ["LearningRates"]
 

@@ -2,8 +2,8 @@
 
 __all__ = ["RUNS", "grouped", "keras_name"]
 
-RUNS = ("train", "validation", "clean")
-_PREFIXES = {"val_": "validation", "clean_": "clean"}
+RUNS = ("train", "validation", "train_eval")
+_PREFIXES = {"val_": "validation", "train_eval_": "train_eval"}
 _GRADIENTS = [f"{of}gradient_{what}" for of in ("", "penalty_") for what in ("norm", "ratio")]
 _TOTALS = {name: f"{name}/total" for name in ("loss", "penalty", "sparsity", *_GRADIENTS)}
 
@@ -11,20 +11,22 @@ _TOTALS = {name: f"{name}/total" for name in ("loss", "penalty", "sparsity", *_G
 def grouped(name: str) -> tuple[str, str]:
     """The run and the tag of a logged value.
 
-    Training, validation and clean values of one kind have one tag in three runs, so that
+    The training, validation and train_eval values of one kind have one tag in three runs, so that
     TensorBoard draws them as three curves in one chart; the tag's part before the slash is the
     group of charts.
 
     | in `logs` | run | tag |
     |---|---|---|
     | `loss`, `val_loss` | train, validation | `loss/total` |
-    | `data_loss`, `val_data_loss`, `clean_loss` | train, validation, clean | `loss/data` |
+    | `data_loss`, `val_data_loss` | train, validation | `loss/data` |
+    | `train_eval_loss` | train_eval | `loss/data` |
     | `penalty`, `val_penalty` | train, validation | `penalty/total` |
     | `gradient_norm`, of all layers | train | `gradient_norm/total` |
     | `gap_loss`, `gap_accuracy` | train | `gap/loss`, `gap/accuracy` |
     | `head_loss`, of an output | train | `loss/head` |
     | `learning_rate` | train | `rates/learning_rate` |
-    | `accuracy`, `val_accuracy`, `clean_accuracy` | train, validation, clean | `metrics/accuracy` |
+    | `accuracy`, `val_accuracy` | train, validation | `metrics/accuracy` |
+    | `train_eval_accuracy` | train_eval | `metrics/accuracy` |
     | `steps_per_second` | train | `speed/steps_per_second` |
     | `penalty/dense`, `sparsity/dense`, anything with a slash | train | the name |
 
@@ -37,7 +39,7 @@ def grouped(name: str) -> tuple[str, str]:
     for prefix, of in _PREFIXES.items():
         if name.startswith(prefix) and name != prefix:
             run, rest = of, name.removeprefix(prefix)
-    if run == "clean" and rest == "loss":  # it has no penalty in it
+    if run == "train_eval" and rest == "loss":  # it has no penalty in it
         return run, "loss/data"
     if rest in _TOTALS:
         return run, _TOTALS[rest]

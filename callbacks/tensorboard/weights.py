@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import keras
 import numpy as np
 
-from ..weight_copies import copies, copy_of
+from ..variables import copies, copy_of
 from . import summaries
 from .protos import Summary
 

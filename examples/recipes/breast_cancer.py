@@ -1,10 +1,10 @@
-"""A regularized network against logistic regression on a small table, by cross-validation.
+"""Compare a regularized network with logistic regression on a small table, by cross-validation.
 
 Paper:    Gorishniy et al., Revisiting Deep Learning Models for Tabular Data, 2021,
           https://arxiv.org/abs/2106.11959 (the model)
 Command:  python examples/recipes/breast_cancer.py [--folds 5]
 Cost:     2 minutes on two cores
-Expected: mean accuracy of 5 folds, ± their standard deviation: logistic regression 0.979 ± 0.016,
+Expected: mean accuracy ± standard deviation over 5 folds: logistic regression 0.979 ± 0.016,
           the network without regularization 0.972 ± 0.011, regularized 0.977 ± 0.008
 """
 
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def train(x, y, x_test, y_test, regularization: zoo.Regularization, epochs: int) -> float:
-    """Test accuracy after training with a fixed budget; nothing is chosen on the test part."""
+    """Train with a fixed budget and return the test accuracy; the test part selects nothing."""
     scaler = StandardScaler().fit(x)
     model = zoo.create_model(
         "tabular_resnet",
@@ -86,7 +86,7 @@ def train(x, y, x_test, y_test, regularization: zoo.Regularization, epochs: int)
 
 
 def shuffled(x: np.ndarray, y: np.ndarray) -> Any:
-    """Batches without end, in another order each time."""
+    """Return batches without end, in another order each epoch."""
     import tensorflow as tf
 
     samples = tf.data.Dataset.from_tensor_slices((x, y.astype("int32")))

@@ -1,17 +1,18 @@
-"""`resnet110` on CIFAR-10 with stochastic depth, as published.
+"""Train `resnet110` on CIFAR-10 with stochastic depth, as published.
 
 Paper:    Huang et al., Deep Networks with Stochastic Depth, 2016,
           https://arxiv.org/abs/1603.09382, section 4.1
 Command:  python examples/recipes/cifar10_resnet110.py [--constant-depth] [--model resnet20]
 Cost:     500 epochs of 352 steps: a day on one GPU
-Expected: the paper's test error: 5.25% with stochastic depth, 6.41% with constant depth. NOT RUN by
-          us, for want of the data: the code is tested on random images in its place.
+Expected: test error of the paper: 5.25% with stochastic depth, 6.41% with constant depth. NOT RUN
+          by us, because we lack the data: the code is tested on random images instead.
 
-SGD with momentum 0.9, batches of 128, learning rate 0.1 divided by 10 after half and three quarters
-of the epochs, a penalty of 0.5e-4 |W|^2 (a weight decay of 1e-4 in the paper's gradient), images
-shifted by up to 4 pixels and mirrored. The last block is dropped at a rate of 0.5, the first never.
-The paper drops a block for a whole batch and divides nothing in training; here each sample has its
-own draw, and what is kept is divided by its probability.
+Training uses SGD with momentum 0.9 and a batch size of 128. The learning rate of 0.1 is divided by
+10 after half and after three quarters of the epochs. The penalty is 0.5e-4 |W|^2 (a weight decay of
+1e-4 in the paper's gradient). Images are shifted by up to 4 pixels and mirrored. The drop rate
+rises from 0 at the first block to 0.5 at the last. The paper drops a block for a whole batch and
+divides nothing in training; here each sample is drawn separately, and kept branches are divided by
+their probability.
 """
 
 import argparse
@@ -28,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--constant-depth", action="store_true")
     parser.add_argument("--epochs", type=int, default=500)
-    parser.add_argument("--model", default="resnet110", help="or resnet20, for a first try")
+    parser.add_argument("--model", default="resnet110", help="try resnet20 first")
     arguments = parser.parse_args()
     data = zoo.load_data("cifar10", batch_size=BATCH)
     rate = 0.0 if arguments.constant_depth else 0.5
@@ -61,7 +62,7 @@ def main() -> None:
 
 
 def shift_and_mirror(images, labels):
-    """Each image by itself: 4 pixels of zeros around it, a random crop, mirrored or not."""
+    """Pad each image with 4 pixels of zeros, crop it at random, and mirror it at random."""
     sides = [(0, 0), (PAD, PAD), (PAD, PAD), (0, 0)]
     shape = tf.shape(images)
 

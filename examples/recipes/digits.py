@@ -1,9 +1,9 @@
-"""`resnet20` on the digits of scikit-learn, 8 x 8 pixels: augmented, mixed and smoothed.
+"""Train `resnet20` on scikit-learn's digits of 8 x 8 pixels, augmented, mixed and smoothed.
 
 Paper:    He et al., Deep Residual Learning for Image Recognition, 2015,
           https://arxiv.org/abs/1512.03385 (the model)
 Command:  python examples/recipes/digits.py [--seeds 1]
-Cost:     2 minutes a seed on two cores
+Cost:     2 minutes per seed on two cores
 Expected: test accuracy 0.994 (seed 0, 360 samples)
 """
 

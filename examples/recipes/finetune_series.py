@@ -1,6 +1,6 @@
-"""Fine-tunes the shipped `resnet1d` on a new task with few labels, against training from scratch.
+"""Compare fine-tuning the shipped `resnet1d` on few labels with training from scratch.
 
-The new task: mnist1d's series played backwards, of which 200 labelled ones are given.
+The new task is to classify mnist1d's series played backwards, with 200 labelled samples.
 
 Paper:    Li, Grandvalet & Davoine, Explicit Inductive Bias for Transfer Learning with
           Convolutional Networks, 2018, https://arxiv.org/abs/1802.01483 (why to stay close)

@@ -1,7 +1,7 @@
-"""`cnn1d`, `gru` and `resnet1d` on MNIST-1D, regularized; made the weights that ship with Occam.
+"""Train `cnn1d`, `gru` or `resnet1d` on MNIST-1D; source of the weights that ship with Occam.
 
 Paper:    Greydanus & Kobak, Scaling Down Deep Learning with MNIST-1D, 2020,
-          https://arxiv.org/abs/2011.14439: 0.94 with the CNN, 0.91 with the GRU, 0.96 by humans
+          https://arxiv.org/abs/2011.14439: 0.94 for the CNN, 0.91 for the GRU, 0.96 for humans
 Command:  python examples/recipes/mnist1d.py cnn1d|gru|resnet1d [--save]
 Cost:     1 minute (cnn1d), 2 (resnet1d), 10 (gru) on two cores
 Expected: test accuracy as in `python -c "from occam import zoo; print(zoo.list_weights())"`
@@ -23,7 +23,7 @@ REGULARIZATION = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", choices=EPOCHS)
-    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
+    parser.add_argument("--epochs", type=int, help="epochs (default: those of the recipe)")
     parser.add_argument("--save", action="store_true", help="write the weights into the package")
     arguments = parser.parse_args()
     epochs = arguments.epochs or EPOCHS[arguments.model]

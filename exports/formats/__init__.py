@@ -1,9 +1,7 @@
 """Other formats of an export, besides the SavedModel and judged by the same gates."""
 
-from .choice import choose_formats
-from .convert import check_formats, convert
+from .conversion import check_formats, choose_formats, convert, judge
 from .format import Format
-from .judge import judge
 from .litert import LiteRT
 from .onnx import ONNX
 from .openvino import OpenVINO

@@ -1,34 +1,36 @@
-"""`Format`: one of the ways in which an export is written besides the SavedModel."""
+"""The parts of a format: `Format` writes it, `Engine` answers from it."""
 
 import abc
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import ClassVar
 
+import numpy as np
 import tensorflow as tf
 
 from ..errors import ExportError
-from .extra import needed
 
-__all__ = ["Format", "precision_of"]
-
+OUTPUTS = ("class_id", "probabilities")
 _PRECISION = {"float16": "float16", "dynamic": "int8", "int8": "int8"}  # by the name's second part
 
 
-def precision_of(name: str) -> str:
-    """The shortest dtype in which the weights of a format are kept, `"float32"` if it is exact."""
-    return _PRECISION.get(name.partition("_")[2], "float32")
-
-
 class Format(abc.ABC):
-    """From a SavedModel with the numbers of `serving_default` to files for another runtime.
+    """Writes a SavedModel with the numbers of `serving_default` as files for another runtime.
 
-    The preprocessing stays inside, inputs and outputs keep their names. There is no text in it:
-    `label` is what `formats/class_names.json` calls the `class_id`.
+    The preprocessing stays inside, inputs and outputs keep their names. A format holds no text:
+    the `label` of a `class_id` stands in `formats/class_names.json`.
 
     Attributes:
-        name: of its directory in `formats/`.
-        packages: what it takes to write it and to answer from it, as they are imported.
+        name: Name of its directory in `formats/`.
+        packages: Packages that writing and answering need, as they are imported.
+
+    Example:
+
+    >>> from occam import exports
+    >>> [format.name for format in (exports.ONNX(), exports.LiteRT("float16"))]
+    ['onnx', 'litert_float16']
     """
 
     name: str
@@ -40,22 +42,67 @@ class Format(abc.ABC):
         return precision_of(self.name) != "float32"
 
     def check(self, specs: Mapping[str, tf.TensorSpec]) -> None:
-        """Refuses what cannot be written, before anything expensive is done.
+        """Raise an error for a model that cannot be written, before anything expensive is done.
 
         Args:
-            specs: the inputs by name.
+            specs: Inputs by name.
 
         Raises:
-            ExportError: a package is missing, or an input is text.
+            ExportError: If a package is missing, or an input is text.
         """
         for package in self.packages:
             needed(package, self.name)
         if text := [name for name, spec in specs.items() if spec.dtype == tf.string]:
             raise ExportError(
                 f"format {self.name}: Expected inputs that are numbers. Received: {text}, which "
-                "are text, for which only the SavedModel has operations"
+                "are text; only the SavedModel supports text"
             )
 
     @abc.abstractmethod
     def write(self, saved_model: Path, directory: Path) -> None:
-        """Writes the SavedModel as this format into an empty directory."""
+        """Write the SavedModel as this format into an empty directory."""
+
+
+class Engine(abc.ABC):
+    """A written format, opened by its own runtime.
+
+    Args:
+        directory: Directory of the written format.
+
+    Attributes:
+        inputs: Names of the inputs.
+        outputs: Names of the outputs.
+
+    Raises:
+        ExportError: If the runtime is not installed.
+    """
+
+    inputs: set[str]
+    outputs: set[str]
+
+    @abc.abstractmethod
+    def __init__(self, directory: Path): ...
+
+    @abc.abstractmethod
+    def __call__(self, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return `class_id` and `probabilities` of one or more rows; one call at a time."""
+
+
+def precision_of(name: str) -> str:
+    """Return the shortest dtype of the weights of a format, `"float32"` if it is exact."""
+    return _PRECISION.get(name.partition("_")[2], "float32")
+
+
+def needed(package: str, name: str) -> ModuleType:
+    """Import a package that the format `name` needs.
+
+    Raises:
+        ExportError: If it is not installed.
+    """
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise ExportError(
+            f"format {name}: Expected the package {package.partition('.')[0]}, from "
+            f"`pip install 'keras-occam[formats]'`. Received: {error}"
+        ) from error

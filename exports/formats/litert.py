@@ -8,13 +8,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 import tensorflow as tf
 
+from ...core.checks import check_one_of
 from ..features import checked_features
 from ..servable import SIGNATURE
-from .engine import OUTPUTS, Engine
-from .extra import needed
-from .format import Format
-
-__all__ = ["LiteRT", "LiteRTEngine"]
+from .format import OUTPUTS, Engine, Format, needed
 
 _FILE = "model.tflite"
 _INTERPRETER = "ai_edge_litert.interpreter"
@@ -25,16 +22,24 @@ Quantization = Literal["float32", "float16", "dynamic", "int8"]
 class LiteRT(Format):
     """LiteRT, formerly TensorFlow Lite: `formats/litert*/model.tflite`.
 
-    Inputs and outputs are those of the signature whatever the quantization, floats among them.
+    Inputs and outputs are those of the signature for every quantization; floats stay floats.
 
     Args:
-        quantization: `"float32"` is exact. `"float16"` keeps the weights in half the bytes,
-            `"dynamic"` in a quarter and computes with integers where it can, scaled anew for each
-            request. `"int8"` computes with integers only, scaled once by `calibration`.
-        calibration: for `"int8"`: features by input name, some 100 rows as they will be asked.
+        quantization: `"float32"` is exact. `"float16"` keeps the weights in half the bytes.
+            `"dynamic"` keeps them in a quarter, and computes with integers where it can, scaled
+            anew for each request. `"int8"` computes with integers only, scaled once by
+            `calibration`.
+        calibration: Features by input name for `"int8"`: some 100 rows of typical requests.
 
     Raises:
-        ValueError: no such quantization, or `calibration` without `"int8"` or the reverse.
+        ValueError: If there is no such quantization, or `calibration` is given without `"int8"`
+            or the reverse.
+
+    Example:
+
+    >>> from occam import exports
+    >>> exports.LiteRT("float16").name
+    'litert_float16'
 
     Reference: Jacob et al., Quantization and Training of Neural Networks for Efficient
         Integer-Arithmetic-Only Inference, 2018, https://arxiv.org/abs/1712.05877
@@ -48,14 +53,10 @@ class LiteRT(Format):
         *,
         calibration: Mapping[str, Any] | None = None,
     ):
-        if quantization not in get_args(Quantization):
-            raise ValueError(
-                f"quantization must be one of {[*get_args(Quantization)]}. "
-                f"Received: {quantization!r}"
-            )
+        check_one_of("quantization", quantization, get_args(Quantization))
         if (quantization == "int8") != (calibration is not None):
             raise ValueError(
-                "calibration must be features by input name with 'int8', as in "
+                "`calibration` must be features by input name with 'int8', as in "
                 "LiteRT('int8', calibration={'inputs': x}), and None otherwise. Received: "
                 f"quantization={quantization!r} {'without' if calibration is None else 'with'} it"
             )
@@ -64,20 +65,16 @@ class LiteRT(Format):
         self.name = "litert" if quantization == "float32" else f"litert_{quantization}"
 
     def check(self, specs: Mapping[str, tf.TensorSpec]) -> None:
-        """Refuses text, a missing package, and features for calibration that do not fit.
-
-        Raises:
-            ExportError, ValueError, TypeError: as said.
-        """
+        """Raise an error for text, a missing package, or a calibration that does not fit."""
         super().check(specs)
         if self.calibration is not None:
             received = sorted(self.calibration)
             self.calibration = checked_features(specs, self.calibration, received)
             if not len(next(iter(self.calibration.values()))):
-                raise ValueError("calibration must have one row or more. Received: none")
+                raise ValueError("`calibration` must have at least one row. Received: none")
 
     def write(self, saved_model: Path, directory: Path) -> None:
-        """Writes `model.tflite`."""
+        """Write `model.tflite`."""
         converter: Any = tf.lite.TFLiteConverter.from_saved_model(
             str(saved_model), signature_keys=[SIGNATURE]
         )
@@ -109,6 +106,6 @@ class LiteRTEngine(Engine):
         self.outputs = set(self._runner.get_output_details())
 
     def __call__(self, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The outputs by name."""
+        """Return the outputs by name."""
         answer = self._runner(**features)
         return {name: answer[name] for name in OUTPUTS}

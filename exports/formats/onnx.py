@@ -1,4 +1,4 @@
-"""ONNX: one file for ONNX Runtime and for what else reads the open format."""
+"""ONNX: one file for ONNX Runtime and other runtimes that read the open format."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -10,11 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..servable import SIGNATURE
-from .engine import OUTPUTS, Engine
-from .extra import needed
-from .format import Format
-
-__all__ = ["ONNX", "ONNXEngine"]
+from .format import OUTPUTS, Engine, Format, needed
 
 _FILE = "model.onnx"
 _OPSET = 17  # the newest but one that tf2onnx 1.17 writes, of 2022
@@ -23,8 +19,14 @@ _OPSET = 17  # the newest but one that tf2onnx 1.17 writes, of 2022
 class ONNX(Format):
     """The Open Neural Network Exchange, opset 17: `formats/onnx/model.onnx`.
 
-    It is converted from the SavedModel: Keras' own export to ONNX makes three inputs of a model
-    with a `Normalization` layer.
+    It is converted from the SavedModel, since Keras' own export to ONNX gives a model with a
+    `Normalization` layer three inputs.
+
+    Example:
+
+    >>> from occam import exports
+    >>> exports.ONNX().approximate
+    False
 
     Reference: https://onnx.ai
     """
@@ -33,7 +35,7 @@ class ONNX(Format):
     packages = ("tf2onnx", "onnxruntime")
 
     def write(self, saved_model: Path, directory: Path) -> None:
-        """Writes `model.onnx`."""
+        """Write `model.onnx`."""
         tf2onnx = needed("tf2onnx", self.name)
         # `from_function` of the loaded signature makes an input of each constant that it captured.
         graph, inputs, outputs, names = tf2onnx.tf_loader.from_saved_model(
@@ -57,7 +59,7 @@ class ONNX(Format):
 
 @contextmanager
 def _without_warnings() -> Iterator[None]:
-    """tf2onnx 1.17 calls functions that TensorFlow tells everybody not to."""
+    """Silence TensorFlow: tf2onnx 1.17 calls deprecated functions."""
     logger = tf.get_logger()
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -78,5 +80,5 @@ class ONNXEngine(Engine):
         self.outputs = {tensor.name for tensor in self._session.get_outputs()}
 
     def __call__(self, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The outputs by name."""
+        """Return the outputs by name."""
         return dict(zip(OUTPUTS, self._session.run(OUTPUTS, dict(features)), strict=True))

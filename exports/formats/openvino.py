@@ -6,11 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .engine import OUTPUTS, Engine
-from .extra import needed
-from .format import Format
-
-__all__ = ["OpenVINO", "OpenVINOEngine"]
+from .format import OUTPUTS, Engine, Format, needed
 
 _FILE = "model.xml"  # and the weights beside it, in `model.bin`
 
@@ -18,10 +14,16 @@ _FILE = "model.xml"  # and the weights beside it, in `model.bin`
 class OpenVINO(Format):
     """OpenVINO's intermediate representation: `formats/openvino/model.xml` and `model.bin`.
 
-    The weights are kept in float32; OpenVINO's own default is float16. A runtime of your own should
-    be told `{"INFERENCE_PRECISION_HINT": "f32"}` as well.
+    The weights are kept in float32; OpenVINO's own default is float16. Pass
+    `{"INFERENCE_PRECISION_HINT": "f32"}` to a runtime of your own as well.
 
-    OpenVINO reports to its makers when it is imported; `opt_in_out --opt_out` ends that for a user.
+    OpenVINO sends telemetry when it is imported; `opt_in_out --opt_out` ends that for a user.
+
+    Example:
+
+    >>> from occam import exports
+    >>> exports.OpenVINO().approximate
+    False
 
     Reference: https://docs.openvino.ai
     """
@@ -30,9 +32,9 @@ class OpenVINO(Format):
     packages = ("openvino",)
 
     def write(self, saved_model: Path, directory: Path) -> None:
-        """Writes `model.xml` and `model.bin`."""
+        """Write `model.xml` and `model.bin`."""
         openvino = needed("openvino", self.name)
-        # `convert_model` does the same and takes longer.
+        # `convert_model` does the same but takes longer.
         model = openvino.Core().read_model(str(saved_model))
         openvino.save_model(model, str(directory / _FILE), compress_to_fp16=False)
 
@@ -48,6 +50,6 @@ class OpenVINOEngine(Engine):
         self.outputs = {name for tensor in self._model.outputs for name in tensor.names}
 
     def __call__(self, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The outputs by name."""
+        """Return the outputs by name."""
         answer = self._model(dict(features))
         return {name: answer[name] for name in OUTPUTS}

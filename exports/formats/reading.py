@@ -1,4 +1,4 @@
-"""`open_format`: a predictor that answers from another format than the SavedModel."""
+"""Predictors that answer from another format than the SavedModel."""
 
 import json
 import threading
@@ -14,12 +14,10 @@ from ..runtime import Runtime
 from ..saved_model import read_specs
 from ..servable import SIGNATURE
 from ..specs import SignatureSpecs
-from .engine import OUTPUTS, Engine
+from .format import OUTPUTS, Engine
 from .litert import LiteRTEngine
 from .onnx import ONNXEngine
 from .openvino import OpenVINOEngine
-
-__all__ = ["open_format"]
 
 _ENGINES: dict[str, type[Engine]] = {
     "litert": LiteRTEngine,
@@ -28,35 +26,25 @@ _ENGINES: dict[str, type[Engine]] = {
 }
 
 
-class _FormatRuntime(Runtime):
-    """An engine, which knows numbers only, with labels."""
-
-    def __init__(self, engine: Engine, class_names: tuple[str, ...], specs: SignatureSpecs):
-        self._engine = engine
-        self._lock = threading.Lock()  # an engine keeps its tensors between calls
-        self._names = np.array(class_names)
-        self.class_names = class_names
-        self.specs = {SIGNATURE: specs}
-
-    def answer(self, signature: str, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The outputs by name."""
-        with self._lock:
-            numbers = self._engine(features)
-        return {**numbers, "label": self._names[numbers["class_id"]]}
-
-
 def open_format(path: Path, name: str, version: int | None = None) -> Predictor:
-    """The predictor of a format of the version at `path`.
+    """Return a predictor from a format of the version at `path`.
 
     Raises:
-        ExportError: the version has no such format, its runtime is not installed or cannot open it,
-            or its inputs or outputs have other names than the signature.
+        ExportError: If the version has no such format, its runtime is not installed or cannot open
+            it, or its inputs or outputs have other names than the signature.
     """
     if name not in (found := formats_in(path)):
         raise ExportError(f"Expected one of the formats {found} of {path}. Received: {name!r}")
     directory = path / FOLDER / name
     specs = read_specs(path)[SIGNATURE]
-    engine = _opened(directory)
+    try:
+        engine = _ENGINES[name.partition("_")[0]](directory)
+    except ExportError:
+        raise
+    except Exception as error:  # runtimes raise errors of any kind
+        raise ExportError(
+            f"format {name}: Expected a file that its runtime opens. Received: {error}"
+        ) from error
     received = (sorted(engine.inputs), sorted(engine.outputs))
     expected = (sorted(specs.inputs), sorted(OUTPUTS))
     if received != expected:
@@ -67,12 +55,18 @@ def open_format(path: Path, name: str, version: int | None = None) -> Predictor:
     return Predictor(_FormatRuntime(engine, tuple(names), specs), version)
 
 
-def _opened(directory: Path) -> Engine:
-    try:
-        return _ENGINES[directory.name.partition("_")[0]](directory)
-    except ExportError:
-        raise
-    except Exception as error:  # of whatever kind the runtimes raise
-        raise ExportError(
-            f"format {directory.name}: Expected what its runtime opens. Received: {error}"
-        ) from error
+class _FormatRuntime(Runtime):
+    """An engine, which knows numbers only, and the labels."""
+
+    def __init__(self, engine: Engine, class_names: tuple[str, ...], specs: SignatureSpecs):
+        self._engine = engine
+        self._lock = threading.Lock()  # an engine keeps its tensors between calls
+        self._names = np.array(class_names)
+        self.class_names = class_names
+        self.specs = {SIGNATURE: specs}
+
+    def answer(self, signature: str, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the outputs by name."""
+        with self._lock:
+            numbers = self._engine(features)
+        return {**numbers, "label": self._names[numbers["class_id"]]}

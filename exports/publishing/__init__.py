@@ -1,14 +1,11 @@
-"""How versions appear in a directory, which ones have a label, and which ones go."""
+"""Versions in a directory: their publication, their labels, and their removal."""
 
-from .existing import existing
-from .keep import check_keep, prune
 from .labels import check_label, labels, models_config, promote, rollback
-from .listing import Version, listing
-from .publish import publish, staging, versions
+from .listing import Version, listing, prune
+from .publish import existing, publish, staging, versions
 
 __all__ = [
     "Version",
-    "check_keep",
     "check_label",
     "existing",
     "labels",

@@ -1,4 +1,4 @@
-"""Labels: names for versions, such as `stable`, that can be moved and moved back."""
+"""Labels: names of versions, such as `stable`, that can be moved and moved back."""
 
 import json
 import os
@@ -6,60 +6,29 @@ import re
 from pathlib import Path
 from typing import Any
 
+from ...core.checks import message
 from ..blessing import Blessing
 from ..errors import ExportError
-from .locking import locked, replace_json
-from .publish import versions
-
-__all__ = ["check_label", "earlier", "labels", "models_config", "promote", "rollback"]
+from .publish import fsync, hidden, locked, versions
 
 _LABELS, _EARLIER = "labels.json", "promotions.json"
 _NAME = re.compile(r"[A-Za-z][\w.-]*", re.ASCII)
 
 
-def labels(directory: str | os.PathLike[str]) -> dict[str, int]:
-    """Label to version, as `labels.json` says; empty where nothing was promoted.
-
-    Raises:
-        ExportError: the file is not what `promote` writes.
-    """
-    content = _read(Path(directory, _LABELS))
-    if not all(type(version) is int for version in content.values()):  # a bool is none
-        raise ExportError(f"Expected label to version in {_LABELS}. Received: {content}")
-    return content
-
-
-def earlier(directory: str | os.PathLike[str]) -> dict[str, list[int]]:
-    """Label to the versions that had it before, the last one last."""
-    return _read(Path(directory, _EARLIER))
-
-
-def check_label(label: str) -> None:
-    """Refuses what is no label.
-
-    Raises:
-        ValueError: as said.
-    """
-    if not _NAME.fullmatch(label):
-        raise ValueError(
-            f"label must be letters, digits, _, . and -, a letter first. Received: label={label!r}"
-        )
-
-
 def promote(directory: str | os.PathLike[str], version: int, label: str = "stable") -> None:
-    """Gives a label to a version; whatever had it before has it no more.
+    """Give a label to a version, and take it from the version that had it.
 
-    `labels.json` changes in one step, and who is killed on the way leaves it as it was.
+    `labels.json` changes in one step; a process that is killed on the way leaves it as it was.
 
     Args:
-        directory: the parent of the versions.
-        version: a blessed one.
-        label: letters, digits, `_`, `.` and `-`, a letter first.
+        directory: Parent of the versions.
+        version: Number of a blessed version.
+        label: Name of letters, digits, `_`, `.` and `-`, a letter first.
 
     Raises:
-        FileNotFoundError: no such directory, or no such version in it.
-        ExportError: it has no valid blessing.
-        ValueError: `label` is no such name.
+        FileNotFoundError: If there is no such directory, or no such version in it.
+        ExportError: If the version has no valid blessing.
+        ValueError: If `label` is not such a name.
 
     Example:
 
@@ -88,44 +57,74 @@ def promote(directory: str | os.PathLike[str], version: int, label: str = "stabl
             return
         if label in now:
             stack = [v for v in before.get(label, []) if v in found]
-            replace_json(directory / _EARLIER, {**before, label: [*stack, now[label]]})
-        replace_json(directory / _LABELS, {**now, label: version})
+            _replace(directory / _EARLIER, {**before, label: [*stack, now[label]]})
+        _replace(directory / _LABELS, {**now, label: version})
 
 
 def rollback(directory: str | os.PathLike[str], label: str = "stable") -> int:
-    """Gives a label back to the version that had it before, and returns that version.
+    """Give a label back to the version that had it before, and return the number of that version.
+
+    `promote` has an example.
 
     Raises:
-        FileNotFoundError: no such directory.
-        ExportError: no version had it before that still exists.
+        FileNotFoundError: If there is no such directory.
+        ExportError: If no version that still exists had the label before.
     """
     directory = Path(directory)
     with locked(directory):
         now, before = labels(directory), earlier(directory)
         found = versions(directory)
-        # The present one is on the stack if somebody was killed between the two files.
+        # the present version is on the stack if a process was killed between the two files
         stack = [v for v in before.get(label, []) if v in found and v != now.get(label)]
         if not stack:
             raise ExportError(
                 f"Expected a version that was {label!r} before. Received: none in {directory}"
             )
-        replace_json(directory / _LABELS, {**now, label: stack[-1]})
-        replace_json(directory / _EARLIER, {**before, label: stack[:-1]})
+        _replace(directory / _LABELS, {**now, label: stack[-1]})
+        _replace(directory / _EARLIER, {**before, label: stack[:-1]})
     return stack[-1]
+
+
+def labels(directory: str | os.PathLike[str]) -> dict[str, int]:
+    """Return the version of each label, as `labels.json` says; empty if nothing was promoted.
+
+    `promote` has an example.
+
+    Raises:
+        ExportError: If the file is not one that `promote` writes.
+    """
+    content = _read(Path(directory, _LABELS))
+    if not all(type(version) is int for version in content.values()):  # no bool
+        raise ExportError(f"Expected label to version in {_LABELS}. Received: {content}")
+    return content
 
 
 def models_config(
     directory: str | os.PathLike[str], name: str, base_path: str | None = None
 ) -> str:
-    """The text of a `models.config` for TensorFlow Serving: the labelled versions, or the latest.
+    """Return a `models.config` for TensorFlow Serving with the labelled versions, or the latest.
 
-    Start the server with `--allow_version_labels_for_unavailable_models`, without which it takes
-    no label on its first load.
+    Start the server with `--allow_version_labels_for_unavailable_models`; it refuses labels on its
+    first load otherwise.
 
     Args:
-        directory: the parent of the versions.
-        name: of the model, as requests say it.
-        base_path: where the server sees `directory`; its absolute path by default.
+        directory: Parent of the versions.
+        name: Name of the model in requests.
+        base_path: Path of `directory` on the server. Defaults to its absolute path here.
+
+    Example:
+
+    >>> import tempfile
+    >>> from occam import exports
+    >>> print(exports.models_config(tempfile.mkdtemp(), "iris", "/models/iris"))
+    model_config_list {
+      config {
+        name: "iris"
+        base_path: "/models/iris"
+        model_platform: "tensorflow"
+      }
+    }
+    <BLANKLINE>
     """
     given = labels(directory)
     lines = [
@@ -142,6 +141,18 @@ def models_config(
     return f"model_config_list {{\n  config {{\n{inner}\n  }}\n}}\n"
 
 
+def earlier(directory: str | os.PathLike[str]) -> dict[str, list[int]]:
+    """Return the versions that had each label before, the last one last."""
+    return _read(Path(directory, _EARLIER))
+
+
+def check_label(label: str) -> None:
+    """Raise a `ValueError` unless `label` is a valid name."""
+    if not _NAME.fullmatch(label):
+        expected = "letters, digits, _, . and -, a letter first"
+        raise ValueError(message("label", label, expected))
+
+
 def _read(path: Path) -> dict[str, Any]:
     if path.is_symlink():
         raise ExportError(f"Expected a file. Received: {path}, a link")
@@ -154,3 +165,18 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ExportError(f"Expected a JSON object in {path}. Received: {content!r}")
     return content
+
+
+def _replace(path: Path, content: Any) -> None:
+    """Write a file in one step, so that readers see the old content or the new.
+
+    Call it within `locked`, which keeps the temporary file from being removed as a leftover.
+    """
+    temporary = hidden(path.parent)
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(content, file, indent=2, sort_keys=True)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    fsync(path.parent)

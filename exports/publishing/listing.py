@@ -1,36 +1,36 @@
-"""`listing`: what lies in a directory of versions, without loading any."""
+"""The versions in a directory: what they hold, and the removal of old ones."""
 
+import fcntl
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
 
+from ...core.checks import check_integer
 from ..blessing import Blessing
 from ..errors import ExportError
 from ..format_files import format_files
 from ..saved_model import read_specs
 from ..specs import SignatureSpecs
-from .existing import existing
-from .labels import labels
-from .publish import versions
-
-__all__ = ["Version", "listing"]
+from .labels import earlier, labels
+from .publish import existing, hidden, locked, versions
 
 
 @dataclass(frozen=True)
 class Version:
-    """A version, as far as it can be seen without loading it.
+    """The facts about a version that can be read without loading it. See `listing`.
 
     Args:
-        version: its number.
-        path: of the SavedModel.
-        labels: that it has.
-        blessing: None where there is no valid one.
-        problem: why there is none; of the contents nothing was read.
-        bytes: of all its files.
-        signatures: what goes into each signature and comes out, by its name.
-        formats: bytes of each format besides the SavedModel, by its name.
+        version: Number of the version.
+        path: Directory of the SavedModel.
+        labels: Labels of the version.
+        blessing: The blessing, or `None` if there is no valid one.
+        problem: Why there is no valid blessing. The contents of files are not compared.
+        bytes: Size of all files.
+        signatures: Inputs and outputs of each signature, by name.
+        formats: Bytes of each format besides the SavedModel, by name.
     """
 
     version: int
@@ -44,10 +44,23 @@ class Version:
 
 
 def listing(directory: str | os.PathLike[str]) -> list[Version]:
-    """The versions of a directory, ascending.
+    """Return the versions in a directory, ascending, without loading any.
 
     Raises:
-        FileNotFoundError: there is no such directory.
+        FileNotFoundError: If there is no such directory.
+
+    Example:
+
+    >>> import keras, tempfile
+    >>> from occam import exports
+    >>> model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])
+    >>> directory = tempfile.mkdtemp()
+    >>> for _ in range(3):
+    ...     published = exports.export(model, directory)
+    >>> exports.prune(directory, keep=2)
+    [1]
+    >>> [(version.version, version.problem) for version in exports.listing(directory)]
+    [(2, None), (3, None)]
     """
     directory = existing(directory)
     given = labels(directory)
@@ -55,6 +68,27 @@ def listing(directory: str | os.PathLike[str]) -> list[Version]:
         _version(directory / str(number), [label for label, v in given.items() if v == number])
         for number in versions(directory)
     ]
+
+
+def prune(directory: str | os.PathLike[str], keep: int) -> list[int]:
+    """Remove all but the `keep` newest versions, and return the numbers of those removed.
+
+    A version with a label, and the one that `rollback` would give it to, always stay. A version
+    is renamed in one step before its files are removed. `listing` has an example.
+
+    Raises:
+        FileNotFoundError: If there is no such directory.
+        ValueError: If `keep` is not an integer >= 1.
+    """
+    check_integer("keep", keep, 1)
+    directory = Path(directory)
+    with locked(directory):
+        needed = set(labels(directory).values())
+        needed |= {stack[-1] for stack in earlier(directory).values() if stack}
+        old = [version for version in versions(directory)[:-keep] if version not in needed]
+        for version in old:
+            _remove(directory / str(version))
+    return old
 
 
 def _version(path: Path, given: list[str]) -> Version:
@@ -73,13 +107,18 @@ def _version(path: Path, given: list[str]) -> Version:
         tuple(sorted(given)),
         blessing,
         problem,
-        _bytes(path),
+        sum(Path(p, name).lstat().st_size for p, _, names in os.walk(path) for name in names),
         signatures,
         {name: sum(files.values()) for name, files in format_files(path).items()},
     )
 
 
-def _bytes(path: Path) -> int:
-    return sum(
-        Path(parent, name).lstat().st_size for parent, _, names in os.walk(path) for name in names
-    )
+def _remove(path: Path) -> None:
+    target = hidden(path.parent)
+    lock = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH)  # keeps `staging` from removing it at the same time
+        path.rename(target)
+        shutil.rmtree(target)
+    finally:
+        os.close(lock)

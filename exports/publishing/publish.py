@@ -1,4 +1,4 @@
-"""Versions in a directory: written beside them under a hidden name, then renamed in one step."""
+"""Publication of versions: written under a hidden name, then renamed in one step."""
 
 import errno
 import fcntl
@@ -9,27 +9,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .locking import PREFIX, locked
+PREFIX = ".tmp-"  # of entries that are not complete yet, or being removed
 
-__all__ = ["publish", "staging", "versions"]
+
+def existing(directory: str | os.PathLike[str]) -> Path:
+    """Return the parent of versions as a path.
+
+    Raises:
+        FileNotFoundError: If it does not exist, or is a file.
+    """
+    path = Path(directory)
+    if not path.is_dir():
+        what = "a file" if path.exists() else "not found"
+        raise FileNotFoundError(f"Expected the directory of an export. Received: {path}, {what}")
+    return path
 
 
 def versions(directory: Path) -> list[int]:
-    """The version numbers of `directory`, ascending: every entry named 1, 2, 3, ..."""
+    """Return the version numbers in a directory, ascending: every entry named 1, 2, 3, ..."""
     names = (entry.name for entry in directory.iterdir())
     return sorted(int(name) for name in names if name.isdecimal() and name == str(int(name)))
 
 
 @contextmanager
 def staging(directory: Path) -> Iterator[Path]:
-    """A new hidden directory in `directory`, gone at the end unless it was published.
+    """Create a hidden directory in `directory`, and remove it at the end unless it was published.
 
-    Its owner holds a lock on it, which the kernel lifts even after `kill -9`: whatever carries the
-    prefix and no lock is the leftover of a dead process, and is removed here first.
+    Its owner holds a lock on it, which the kernel lifts even after `kill -9`. An entry with the
+    prefix and without a lock is the leftover of a dead process, and is removed here first.
     `directory` is created if need be.
 
     Raises:
-        OSError: nothing can be written there.
+        OSError: If the directory cannot be written.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -48,20 +59,49 @@ def staging(directory: Path) -> Iterator[Path]:
 
 
 def publish(staged: Path) -> Path:
-    """Renames the complete `staged` to the next version beside it and returns its new path.
+    """Rename the complete `staged` to the next version beside it, and return its new path.
 
-    All bytes reach the disk before the name does. Of two publishers at once, each gets a version
-    of its own: a rename onto a directory that is not empty fails, and the next number is tried.
+    All bytes reach the disk before the name does. Concurrent publishers each get a version of
+    their own: a rename onto a directory that is not empty fails, and the next number is tried.
     """
     directory = staged.parent
     for parent, _, files in os.walk(staged):
         for name in (*files, "."):
-            _fsync(Path(parent, name))
+            fsync(Path(parent, name))
     version = max(versions(directory), default=0) + 1
     while not _renamed(staged, directory / str(version)):
         version += 1
-    _fsync(directory)
+    fsync(directory)
     return directory / str(version)
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold the lock of a directory; the kernel lifts it even after `kill -9`.
+
+    Raises:
+        FileNotFoundError: If the directory does not exist.
+    """
+    descriptor = os.open(existing(directory), os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def hidden(directory: Path) -> Path:
+    """Return a new name for an entry that is not to be seen."""
+    return directory / f"{PREFIX}{uuid.uuid4().hex}"
+
+
+def fsync(path: Path) -> None:
+    """Write a file or the entries of a directory through to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _renamed(source: Path, target: Path) -> bool:
@@ -74,17 +114,9 @@ def _renamed(source: Path, target: Path) -> bool:
     return True
 
 
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _create_locked(directory: Path) -> tuple[Path, int]:
     while True:
-        path = directory / f"{PREFIX}{uuid.uuid4().hex}"
+        path = hidden(directory)
         path.mkdir()  # not `tempfile.mkdtemp`, whose mode 0700 would keep a server's user out
         with suppress(FileNotFoundError):
             lock = os.open(path, os.O_RDONLY)
@@ -92,11 +124,11 @@ def _create_locked(directory: Path) -> tuple[Path, int]:
             if path.exists():
                 return path, lock
             os.close(lock)
-        # Before it was locked, another process took it for a leftover: once more.
+        # another process took it for a leftover before it was locked: try again
 
 
 def _remove_leftovers(directory: Path) -> None:
-    with locked(directory):  # so that a file is nobody's any more
+    with locked(directory):  # files belong to a holder of the lock
         for path in directory.glob(f"{PREFIX}*"):
             if path.is_symlink() or path.is_file():
                 path.unlink(missing_ok=True)
@@ -113,6 +145,6 @@ def _remove_leftover(path: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(path)
     except OSError:
-        return  # its owner lives, or this file system cannot tell: leave it
+        return  # its owner lives, or this file system has no locks
     finally:
         os.close(lock)

@@ -1,6 +1,7 @@
-"""Serving exports on this machine, as TensorFlow Serving does."""
+"""A trial server with the REST and gRPC APIs of TensorFlow Serving."""
 
 from .repository import Repository, VersionStatus
+from .request import Limits
 from .server import Server
 
-__all__ = ["Repository", "Server", "VersionStatus"]
+__all__ = ["Limits", "Repository", "Server", "VersionStatus"]

@@ -1,24 +1,20 @@
-"""`GrpcServer`: Predict, GetModelMetadata, GetModelStatus and health, as TensorFlow Serving's."""
+"""The gRPC side of the trial server: Predict, GetModelMetadata, GetModelStatus and health."""
 
 import asyncio
 import importlib
+import math
+import operator
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from .address import Address
-from .api import Api
-from .errors import RequestError
-from .json_input import SIGNATURE
-from .limits import Limits
-from .target import Target
-from .tensor_input import arrays_of
-from .version import Version
-
-__all__ = ["GrpcServer"]
+from ..servable import SIGNATURE
+from .repository import Repository
+from .request import Limits, RequestError, Target, address
 
 _CODES = {
     400: "INVALID_ARGUMENT",
@@ -28,33 +24,35 @@ _CODES = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
-_PROTOS = ("get_model_metadata", "get_model_status", "predict")
-_SERVICE = "tensorflow.serving"
 
 
 class GrpcServer:
-    """The gRPC side of a `Server`, in the same event loop and with the same versions.
+    """Answers TensorFlow Serving's gRPC API at an address.
 
     Args:
-        api: what answers.
-        address: to listen on.
-        limits: of requests; one too many gets RESOURCE_EXHAUSTED.
+        repository: The versions that answer.
+        pool: Threads that run graphs.
+        host: Name or number of this machine.
+        port: Port to listen on; 0 is any free one.
+        limits: Limits of requests.
 
     Attributes:
-        address: with the real port, once it is bound.
+        port: The real port, once it is bound.
     """
 
-    def __init__(self, api: Api, address: Address, limits: Limits):
-        self._api, self._limits = api, limits
-        self.address = address
+    def __init__(
+        self, repository: Repository, pool: Executor, host: str, port: int, limits: Limits
+    ):
+        self._repository, self._pool, self._limits = repository, pool, limits
+        self.host, self.port = host, port
         self._server: Any = None
         self._started = False
 
     async def bind(self) -> None:
-        """Takes the address; nobody is answered yet.
+        """Take the address without answering yet.
 
         Raises:
-            OSError: it is not free.
+            OSError: If the address is not of this machine, or not free.
         """
         import grpc.aio
         from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -70,19 +68,19 @@ class GrpcServer:
         servicer = health.aio.HealthServicer()  # pyright: ignore[reportAttributeAccessIssue]
         health_pb2_grpc.add_HealthServicer_to_server(servicer, self._server)
         await servicer.set("", health_pb2.HealthCheckResponse.SERVING)
+        where = address(self.host, self.port)
         try:
-            port = self._server.add_insecure_port(str(self.address))
+            self.port = self._server.add_insecure_port(where)
         except RuntimeError as error:
-            raise OSError(f"Expected a free address. Received: {self.address}, {error}") from None
-        self.address = Address(self.address.host, port)
+            raise OSError(f"Expected a free address. Received: {where}, {error}") from None
 
     async def start(self) -> None:
-        """Answers."""
+        """Start to answer."""
         self._started = True
         await self._server.start()
 
     async def stop(self) -> None:
-        """Refuses what is new, waits for what is in flight, and leaves the address."""
+        """Refuse new requests, wait for those in flight, and leave the address."""
         if self._server is None:
             return
         if not self._started:
@@ -92,23 +90,21 @@ class GrpcServer:
     def _handlers(self) -> tuple[Any, ...]:
         import grpc
 
-        get_model_metadata_pb2, get_model_status_pb2, predict_pb2 = map(_protos, _PROTOS)
-
-        def method(behavior: Any, request: Any) -> Any:
-            return grpc.unary_unary_rpc_method_handler(
-                self._guarded(behavior, request), response_serializer=_serialized
-            )
-
-        prediction = {
-            "Predict": method(self._predict, predict_pb2.PredictRequest),
-            "GetModelMetadata": method(
-                self._metadata, get_model_metadata_pb2.GetModelMetadataRequest
-            ),
+        services = {
+            "PredictionService": {
+                "Predict": self._guarded(self._predict, _protos("predict").PredictRequest),
+                "GetModelMetadata": self._guarded(
+                    self._metadata, _protos("get_model_metadata").GetModelMetadataRequest
+                ),
+            },
+            "ModelService": {
+                "GetModelStatus": self._guarded(
+                    self._status, _protos("get_model_status").GetModelStatusRequest
+                )
+            },
         }
-        model = {"GetModelStatus": method(self._status, get_model_status_pb2.GetModelStatusRequest)}
-        services = {"PredictionService": prediction, "ModelService": model}
         return tuple(
-            grpc.method_handlers_generic_handler(f"{_SERVICE}.{name}", methods)
+            grpc.method_handlers_generic_handler(f"tensorflow.serving.{name}", methods)
             for name, methods in services.items()
         )
 
@@ -126,81 +122,101 @@ class GrpcServer:
             code = grpc.StatusCode[_CODES.get(error.status, "INTERNAL")]
             return await context.abort(code, error.message)
 
-        return answer
+        serialize: Any = operator.methodcaller("SerializeToString")
+        return grpc.unary_unary_rpc_method_handler(answer, response_serializer=serialize)
 
     async def _predict(self, request: Any) -> Any:
-        predict_pb2 = _protos("predict")
-        version = self._api.version(_target(request.model_spec))
+        version = self._repository.get(_target(request.model_spec))
         name = request.model_spec.signature_name or SIGNATURE
-        signature = version.signature(name)
-        arrays = arrays_of(request.inputs, signature.inputs, self._limits.max_bytes)
-        outputs = await self._api.run(version, name, arrays)
-        response = predict_pb2.PredictResponse()
-        _fill(response.model_spec, request.model_spec.name, version, name)
-        for output in _filtered(request.output_filter, outputs):
-            array = np.asarray(outputs[output])
+        specs = version.inputs(name)
+        if set(request.inputs) != set(specs):
+            raise RequestError(
+                400, f"Expected the inputs {sorted(specs)}. Received: {sorted(request.inputs)[:20]}"
+            )
+        arrays = {
+            key: _array(key, request.inputs[key], spec, self._limits.max_bytes)
+            for key, spec in specs.items()
+        }
+        loop = asyncio.get_running_loop()
+        outputs = await loop.run_in_executor(self._pool, version.answer, name, arrays)
+        wanted = list(request.output_filter) or list(outputs)
+        if unknown := sorted(set(wanted) - set(outputs)):
+            raise RequestError(
+                400, f"Expected an output_filter out of {sorted(outputs)}. Received: {unknown[:20]}"
+            )
+        response = _protos("predict").PredictResponse()
+        response.model_spec.name = request.model_spec.name
+        response.model_spec.signature_name = name
+        response.model_spec.version.value = version.number
+        for output in wanted:
+            array = outputs[output]
             response.outputs[output].CopyFrom(tf.make_tensor_proto(array, shape=array.shape))
         return response
 
     async def _metadata(self, request: Any) -> Any:
-        get_model_metadata_pb2 = _protos("get_model_metadata")
+        protos = _protos("get_model_metadata")
         if list(request.metadata_field) != ["signature_def"]:
             raise RequestError(
                 400,
                 "Expected the metadata_field 'signature_def'. "
                 f"Received: {list(request.metadata_field)[:10]}",
             )
-        version = self._api.version(_target(request.model_spec))
-        response = get_model_metadata_pb2.GetModelMetadataResponse()
-        _fill(response.model_spec, request.model_spec.name, version)
-        signatures = get_model_metadata_pb2.SignatureDefMap()
+        version = self._repository.get(_target(request.model_spec))
+        response = protos.GetModelMetadataResponse()
+        response.model_spec.name = request.model_spec.name
+        response.model_spec.version.value = version.number
+        signatures = protos.SignatureDefMap()
         for name, definition in version.definitions.items():
             signatures.signature_def[name].CopyFrom(definition)
         response.metadata["signature_def"].Pack(signatures)
         return response
 
     async def _status(self, request: Any) -> Any:
-        get_model_status_pb2 = _protos("get_model_status")
-        response = get_model_status_pb2.GetModelStatusResponse()
-        for status in self._api.statuses(_target(request.model_spec)):
+        protos = _protos("get_model_status")
+        response = protos.GetModelStatusResponse()
+        for status in self._repository.statuses(_target(request.model_spec)):
             entry = response.model_version_status.add(version=status.version)
-            entry.state = get_model_status_pb2.ModelVersionStatus.State.Value(status.state)
+            entry.state = protos.ModelVersionStatus.State.Value(status.state)
             entry.status.error_code = 2 if status.error else 0  # UNKNOWN, OK
             entry.status.error_message = status.error
         return response
 
 
+def _protos(name: str) -> Any:
+    """Return a module of TensorFlow Serving's messages, which type checkers cannot read."""
+    return importlib.import_module(f"tensorflow_serving.apis.{name}_pb2")
+
+
 def _parsed(message: Any, request: bytes) -> Any:
-    """The request as a message; as a deserializer of gRPC it would log what fails as our fault."""
+    """Parse a request here, since a deserializer of gRPC logs a failure as ours."""
     try:
         return message.FromString(request)
     except DecodeError as error:
         raise RequestError(400, f"Malformed message: {error}") from None
 
 
-def _serialized(response: Any) -> bytes:
-    return response.SerializeToString()
-
-
-def _protos(name: str) -> Any:
-    """A module of TensorFlow Serving's messages, whose classes are made while it is imported."""
-    return importlib.import_module(f"tensorflow_serving.apis.{name}_pb2")
-
-
 def _target(spec: Any) -> Target:
     version = spec.version.value if spec.HasField("version") else None
-    return Target(spec.name, "grpc", version, spec.version_label or None)
+    return Target(spec.name, version, spec.version_label or None)
 
 
-def _fill(spec: Any, model: str, version: Version, signature: str = "") -> None:
-    spec.name = model
-    spec.signature_name = signature
-    spec.version.value = version.number
-
-
-def _filtered(names: Any, outputs: Any) -> list[str]:
-    if unknown := sorted(set(names) - set(outputs)):
+def _array(name: str, proto: Any, spec: tf.TensorSpec, max_bytes: int) -> np.ndarray:
+    """Return the array of a `TensorProto`, of which a few bytes may stand for any size."""
+    if proto.dtype != spec.dtype.as_datatype_enum:
         raise RequestError(
-            400, f"Expected an output_filter out of {sorted(outputs)}. Received: {unknown[:20]}"
+            400, f"Input {name!r}: expected {spec.dtype.name}. Received: type {proto.dtype}"
         )
-    return list(names) or list(outputs)
+    shape = tuple(dim.size for dim in proto.tensor_shape.dim)
+    known = not proto.tensor_shape.unknown_rank and min(shape, default=0) >= 0
+    if not known or not spec.shape.is_compatible_with(shape):
+        raise RequestError(
+            400, f"Input {name!r}: expected the shape {spec.shape} (None: any). Received: {shape}"
+        )
+    if math.prod(shape) * (8 if spec.dtype == tf.string else spec.dtype.size) > max_bytes:
+        raise RequestError(
+            400, f"Input {name!r}: expected at most {max_bytes} bytes. Received: the shape {shape}"
+        )
+    try:
+        return tf.make_ndarray(proto)
+    except (ValueError, TypeError) as error:
+        raise RequestError(400, f"Input {name!r}: {error}") from None

@@ -1,55 +1,48 @@
-"""`HttpServer`: TensorFlow Serving's REST API, and `/metrics`, at an address."""
+"""The REST side of the trial server."""
 
 import asyncio
-import dataclasses
 import logging
-import time
+from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
 from ..errors import reason
-from . import json_output
-from .address import Address
-from .api import Api
-from .errors import RequestError
-from .limits import Limits
-from .metrics import Metrics
-from .target import Target
+from . import rest
+from .repository import Repository
+from .request import Limits, RequestError, Target, address
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-__all__ = ["HttpServer"]
-
 _LOG = logging.getLogger(__name__)
-_GONE = 499  # nginx' code for a client that closed the connection; nobody sees it but the metrics
-_METRICS = ("/metrics", "/monitoring/prometheus/metrics")  # the second: TensorFlow Serving's
 
 
 class HttpServer:
-    """The REST side of a `Server`.
+    """Answers TensorFlow Serving's REST API at an address.
 
     Args:
-        api: what answers.
-        metrics: what is counted.
-        address: to listen on.
-        limits: of requests; too large a body gets 413, one that does not arrive 408, an answer that
-            takes too long 504, one request too many 429.
+        repository: The versions that answer.
+        pool: Threads that read JSON and run graphs.
+        host: Name or number of this machine.
+        port: Port to listen on; 0 is any free one.
+        limits: Limits of requests.
 
     Attributes:
-        address: with the real port, once it is bound.
+        port: The real port, once it is bound.
     """
 
-    def __init__(self, api: Api, metrics: Metrics, address: Address, limits: Limits):
-        self._api, self._metrics, self._limits = api, metrics, limits
-        self.address = address
+    def __init__(
+        self, repository: Repository, pool: Executor, host: str, port: int, limits: Limits
+    ):
+        self._repository, self._pool, self._limits = repository, pool, limits
+        self.host, self.port = host, port
         self._in_flight = 0
         self._listener: asyncio.Server | None = None
 
     async def bind(self) -> None:
-        """Takes the address; nobody is answered yet.
+        """Take the address without answering yet.
 
         Raises:
-            OSError: it is not of this machine, or not free.
+            OSError: If the address is not of this machine, or not free.
         """
         from aiohttp import web
 
@@ -63,25 +56,26 @@ class HttpServer:
         )
         await self._runner.setup()
         protocol: Any = self._runner.server
-        loop, (host, port) = asyncio.get_running_loop(), dataclasses.astuple(self.address)
+        loop = asyncio.get_running_loop()
         try:
-            listener = await loop.create_server(protocol, host, port, start_serving=False)
+            listener = await loop.create_server(protocol, self.host, self.port, start_serving=False)
         except OSError as error:
             await self._runner.cleanup()
             raise OSError(
-                f"Expected a free address. Received: {self.address}, {error.strerror or error}"
+                f"Expected a free address. Received: {address(self.host, self.port)}, "
+                f"{error.strerror or error}"
             ) from None
         self._listener = listener
-        self.address = Address(host, listener.sockets[0].getsockname()[1])
+        self.port = listener.sockets[0].getsockname()[1]
 
     async def start(self) -> None:
-        """Answers."""
+        """Start to answer."""
         if self._listener is None:
-            raise RuntimeError("Expected an address that was bound. Received: none")
+            raise RuntimeError("Call `bind` before `start`.")
         await self._listener.start_serving()
 
     async def stop(self) -> None:
-        """Refuses what is new, waits for what is in flight, and leaves the address."""
+        """Refuse new requests, wait for those in flight, and leave the address."""
         if self._listener is not None:
             self._listener.close()
             await self._runner.cleanup()
@@ -90,43 +84,38 @@ class HttpServer:
         from aiohttp import web
 
         path = request.raw_path.partition("?")[0]
-        if path in _METRICS and request.method == "GET":
-            text = self._metrics.text(self._api.versions)
-            return web.Response(body=text, content_type="text/plain", charset="utf-8")
-        started = time.perf_counter()
-        method, status, body = await self._answer(request, path)
-        self._metrics.count(method, status)
-        self._metrics.seconds.observe(time.perf_counter() - started)
-        return web.Response(body=body, status=status, content_type="application/json")
-
-    async def _answer(self, request: "web.Request", path: str) -> tuple[str, int, bytes]:
-        """The method that was asked for, the HTTP status and the body."""
-        method = "unknown"
+        status = 200
         try:
             if not path.lower().startswith("/v1/"):
                 raise RequestError(404, f"Expected a path under /v1/models. Received: {path[:200]}")
-            target = Target.parse(request.method, path)
-            method = target.method
-            return method, 200, await self._admitted(request, target)
+            body = await self._answer(request, rest.parse_target(request.method, path))
         except RequestError as error:
-            return method, error.status, _error(error.message)
+            status, body = error.status, rest.dumps({"error": error.message})
         except Exception as error:
             _LOG.exception("%s %s failed", request.method, path)
-            return method, 500, _error(f"{type(error).__name__}: {error}")
+            status, body = 500, rest.dumps({"error": f"{type(error).__name__}: {error}"})
+        return web.Response(body=body, status=status, content_type="application/json")
 
-    async def _admitted(self, request: "web.Request", target: Target) -> bytes:
-        most = self._limits.concurrency
-        if self._in_flight >= most:
-            message = f"Expected at most {most} requests at a time. Received: one more"
-            raise RequestError(429, message)
+    async def _answer(self, request: "web.Request", target: Target) -> bytes:
+        if self._in_flight >= self._limits.concurrency:
+            raise RequestError(
+                429,
+                f"Expected at most {self._limits.concurrency} requests at a time. "
+                "Received: one more",
+            )
         self._in_flight += 1
-        self._metrics.in_flight.set(self._in_flight)
         try:
             body = await self._body(request)
-            return await self._in_time(504, "computed", self._api.answer(target, body))
+            if target.method == "status":
+                return rest.status(self._repository.statuses(target))
+            version = self._repository.get(target)
+            if target.method == "metadata":
+                return rest.metadata(version, target.model)
+            loop = asyncio.get_running_loop()
+            answer = loop.run_in_executor(self._pool, rest.predict, version, body)
+            return await self._in_time(504, "computed", answer)
         finally:
             self._in_flight -= 1
-            self._metrics.in_flight.set(self._in_flight)
 
     async def _body(self, request: "web.Request") -> bytes:
         from aiohttp import ClientPayloadError, web
@@ -142,7 +131,7 @@ class HttpServer:
             raise RequestError(400, f"Malformed body: {error}") from None
         except OSError as error:
             _LOG.debug("a client went away in the middle of its body: %s", reason(error))
-            raise RequestError(_GONE, "The client closed the connection") from None
+            raise RequestError(499, "The client closed the connection") from None  # nobody reads it
 
     async def _in_time(self, status: int, what: str, work: Any) -> Any:
         try:
@@ -154,12 +143,8 @@ class HttpServer:
             ) from None
 
 
-def _error(message: str) -> bytes:
-    return json_output.dumps({"error": message})
-
-
 def _is_ours(record: logging.LogRecord) -> bool:
-    """Whether a record of aiohttp, which logs clients' mistakes with a traceback, is about us."""
+    """Drop records of clients' mistakes, which aiohttp logs with a traceback."""
     from aiohttp import web
     from aiohttp.http import HttpProcessingError
 

@@ -1,4 +1,4 @@
-"""`Repository`: which versions of a directory are served, as the directory changes."""
+"""The versions of a directory that are served, kept up to date as the directory changes."""
 
 import logging
 import os
@@ -7,26 +7,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+import tensorflow as tf
+
 from ..blessing import Blessing
 from ..errors import ExportError
+from ..predictor import open_version
 from ..publishing import existing, labels
-from .errors import RequestError
-from .version import Version
-
-__all__ = ["Repository", "VersionStatus"]
+from ..saved_model import read_meta_graph
+from ..warmup import replay
+from .request import RequestError, Target
 
 _LOG = logging.getLogger(__name__)
 
-Fingerprint = tuple[tuple[str, int, int], ...]
+_Fingerprint = tuple[tuple[str, int, int], ...]
 
 
 class VersionStatus(NamedTuple):
-    """What became of a version.
+    """The state of a version.
 
     Args:
-        version: its number.
-        state: `LOADING`, `AVAILABLE` or `END`: unloaded, or failed to load.
-        error: why it failed; empty if it did not.
+        version: Number of the version.
+        state: `"LOADING"`, `"AVAILABLE"`, or `"END"` if it was unloaded or failed to load.
+        error: Why it failed to load; empty if it did not.
     """
 
     version: int
@@ -34,29 +37,87 @@ class VersionStatus(NamedTuple):
     error: str = ""
 
 
+class ServedVersion:
+    """A version in memory, which answers whatever happens to its directory.
+
+    The constructor replays the warmup requests of the version.
+
+    Args:
+        path: Directory of the SavedModel.
+        number: Number of the version.
+
+    Attributes:
+        definitions: The `SignatureDef` of each signature, by name.
+
+    Raises:
+        ExportError: If TensorFlow cannot load the version.
+        ValueError: If `export` did not write it, or it fails to answer a warmup request.
+    """
+
+    def __init__(self, path: Path, number: int):
+        self.number = number
+        self.definitions = dict(read_meta_graph(path).signature_def)
+        self._predictor = open_version(path, number)
+        inputs = {name: specs.inputs for name, specs in self._predictor.specs.items()}
+        replay(path, inputs, lambda name, features: self._predictor.call(name, **features))
+
+    def inputs(self, signature: str) -> Mapping[str, tf.TensorSpec]:
+        """Return the inputs of a signature by name.
+
+        Raises:
+            RequestError: 400, if there is no such signature.
+        """
+        specs = self._predictor.specs
+        if signature not in specs:
+            raise RequestError(
+                400,
+                f'Serving signature name: "{signature[:100]}" not found in signature def. '
+                f"Expected one of {sorted(specs)}",
+            )
+        return specs[signature].inputs
+
+    def answer(self, signature: str, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the outputs of a signature by name.
+
+        Args:
+            signature: Name of the signature.
+            features: Arrays of shape `(n, ...)` by input name.
+
+        Raises:
+            RequestError: 400, if the arrays do not fit the inputs; or the status that TensorFlow
+                Serving gives to an error of the graph.
+        """
+        try:
+            return self._predictor.call(signature, **features)
+        except tf.errors.OpError as error:
+            raise RequestError.from_tensorflow(error) from error
+        except (TypeError, ValueError) as error:
+            raise RequestError(400, str(error)) from error
+
+
 class _Served(NamedTuple):
     """What requests see: one object, exchanged as a whole."""
 
     latest: int | None
-    versions: Mapping[int, Version]
+    versions: Mapping[int, ServedVersion]
     labels: Mapping[str, int]
 
 
 class Repository:
-    """The newest version that loads and the labeled ones, as TensorFlow Serving serves them.
+    """The newest version of a directory that loads, and the labeled ones.
 
     A version that cannot be loaded, or is not blessed, leaves the one before it serving; it is
-    tried again when its files change. The version that a request has got stays alive until it is
-    answered. Nothing is read through links.
+    tried again when its files change. A request keeps the version that it got until it is
+    answered. Links are not followed.
 
     Args:
-        directory: the parent of the versions, which are named by numbers; `labels.json` in it maps
+        directory: Parent of the versions, which are named by numbers; `labels.json` in it maps
             labels to versions.
-        name: what the model is called in requests.
-        blessed: whether a version needs its blessing, and the files as they were blessed.
+        name: Name of the model in requests.
+        blessed: Whether a version needs a blessing that matches its files.
 
     Raises:
-        FileNotFoundError: no such directory.
+        FileNotFoundError: If the directory does not exist.
     """
 
     def __init__(self, directory: str | os.PathLike[str], name: str, *, blessed: bool = True):
@@ -64,12 +125,51 @@ class Repository:
         self.name = name
         self._blessed = blessed
         self._served = _Served(None, {}, {})
-        self._tried: dict[int, tuple[Fingerprint, Version | None]] = {}
+        self._tried: dict[int, tuple[_Fingerprint, ServedVersion | None]] = {}
         self._statuses: dict[int, VersionStatus] = {}
         self._lock = threading.Lock()
 
+    @property
+    def versions(self) -> list[int]:
+        """The numbers of the versions that are served."""
+        return sorted(self._served.versions)
+
+    def get(self, target: Target) -> ServedVersion:
+        """Return the version that answers a request.
+
+        Raises:
+            RequestError: 404, if it is not served; 400, if there is no such label.
+        """
+        served = self._served
+        version = _number(target, served)
+        chosen = served.latest if version is None else version
+        if target.model != self.name or chosen not in served.versions:
+            which = "Latest(" if version is None else "Specific("
+            number = "" if version is None else f", {version}"
+            raise RequestError(
+                404, f"Servable not found for request: {which}{target.model}{number})"
+            )
+        return served.versions[chosen]
+
+    def statuses(self, target: Target) -> list[VersionStatus]:
+        """Return the states of one version, or of all that were seen, the newest first.
+
+        Raises:
+            RequestError: 404, if none was seen; 400, if there is no such label.
+        """
+        version = _number(target, self._served)
+        chosen = [status for status in self.seen() if version in (None, status.version)]
+        if target.model != self.name or not chosen:
+            which = "any versions" if version is None else f"version {version}"
+            raise RequestError(404, f"Could not find {which} of model {target.model}")
+        return chosen
+
+    def seen(self) -> list[VersionStatus]:
+        """Return the states of all versions that were seen, the newest first."""
+        return [status for _, status in sorted(dict(self._statuses).items(), reverse=True)]
+
     def refresh(self) -> None:
-        """Loads what is new and then lets go of what is not served any more."""
+        """Load new versions, then let go of those that are not served any more."""
         with self._lock:
             found = _found(self.directory)
             given = self._labels()
@@ -82,47 +182,7 @@ class Repository:
             self._served = _Served(latest, versions, given)
             self._forget(found, versions)
 
-    def get(self, version: int | None = None, label: str | None = None) -> Version:
-        """The version that answers: the newest one, one by number, or one by label.
-
-        Raises:
-            RequestError: 404, it is not served; 400, no such label.
-        """
-        served = self._served
-        if label is not None:
-            version = _labeled(served.labels, label)
-        chosen = served.latest if version is None else version
-        if chosen not in served.versions:
-            asked = (
-                f"Latest({self.name})" if version is None else f"Specific({self.name}, {version})"
-            )
-            raise RequestError(404, f"Servable not found for request: {asked}")
-        return served.versions[chosen]
-
-    def statuses(self, version: int | None = None, label: str | None = None) -> list[VersionStatus]:
-        """What became of all versions that were seen, the newest first, or of one.
-
-        Raises:
-            RequestError: 404, it was never seen; 400, no such label.
-        """
-        if label is not None:
-            version = _labeled(self._served.labels, label)
-        chosen = [status for status in self.seen() if version in (None, status.version)]
-        if not chosen:
-            which = "any versions" if version is None else f"version {version}"
-            raise RequestError(404, f"Could not find {which} of model {self.name}")
-        return chosen
-
-    def seen(self) -> list[VersionStatus]:
-        """What became of all versions that were seen, the newest first."""
-        return [status for _, status in sorted(dict(self._statuses).items(), reverse=True)]
-
-    @property
-    def versions(self) -> list[int]:
-        """The numbers of the versions that are served."""
-        return sorted(self._served.versions)
-
-    def _load(self, number: int, path: Path) -> Version | None:
+    def _load(self, number: int, path: Path) -> ServedVersion | None:
         try:
             fingerprint = _fingerprint(path)
         except OSError:  # it is being removed
@@ -133,27 +193,24 @@ class Repository:
         try:
             version = self._opened(number, path)
         except Exception as error:  # whatever is wrong with the files, the others are served
-            self._refused(number, fingerprint, error)
+            message = " ".join(str(error).split()) or type(error).__name__
+            self._tried[number] = (fingerprint, None)
+            self._statuses[number] = VersionStatus(number, "END", message)
+            _LOG.error("version %d of %s is not served: %s", number, self.name, message)
             return None
         self._tried[number] = (fingerprint, version)
         self._statuses[number] = VersionStatus(number, "AVAILABLE")
         _LOG.info("version %d of %s is served", number, self.name)
         return version
 
-    def _opened(self, number: int, path: Path) -> Version:
+    def _opened(self, number: int, path: Path) -> ServedVersion:
         if link := next((p for p in (path, *path.rglob("*")) if p.is_symlink()), None):
             raise ValueError(f"Expected files. Received: the link {link.relative_to(path.parent)}")
         if self._blessed:
             Blessing.read(path).check_contents(path)
-        return Version(path, number)
+        return ServedVersion(path, number)
 
-    def _refused(self, number: int, fingerprint: Fingerprint, error: Exception) -> None:
-        message = " ".join(str(error).split()) or type(error).__name__
-        self._tried[number] = (fingerprint, None)
-        self._statuses[number] = VersionStatus(number, "END", message)
-        _LOG.error("version %d of %s is not served: %s", number, self.name, message)
-
-    def _forget(self, found: Mapping[int, Path], versions: Mapping[int, Version]) -> None:
+    def _forget(self, found: Mapping[int, Path], versions: Mapping[int, ServedVersion]) -> None:
         for number, (_, version) in list(self._tried.items()):
             if number in versions or (version is None and number in found):
                 continue
@@ -170,27 +227,29 @@ class Repository:
             return self._served.labels
 
 
-def _labeled(labels: Mapping[str, int], label: str) -> int:
-    if label not in labels:
-        raise RequestError(400, f"Unrecognized servable version label: {label}")
-    return labels[label]
+def _number(target: Target, served: _Served) -> int | None:
+    if target.label is None:
+        return target.version
+    if target.label not in served.labels:
+        raise RequestError(400, f"Unrecognized servable version label: {target.label}")
+    return served.labels[target.label]
 
 
 def _found(directory: Path) -> dict[int, Path]:
-    """The versions by number; `00000123` is 123, as in TensorFlow Serving."""
+    """Return the versions by number; `00000123` is 123, as in TensorFlow Serving."""
     try:
-        entries = list(directory.iterdir())
+        entries = sorted(directory.iterdir())
     except FileNotFoundError:
         return {}
     return {
         int(path.name): path
-        for path in sorted(entries)
+        for path in entries
         if path.name.isascii() and path.name.isdigit() and len(path.name) < 19
     }
 
 
-def _fingerprint(path: Path) -> Fingerprint:
-    """Changes when a file of the version does; a number may be published again after a rollback."""
+def _fingerprint(path: Path) -> _Fingerprint:
+    """Return what changes with any file of a version; a number may be published again."""
     files = sorted(path.rglob("*"))
     stats = [(str(file.relative_to(path)), file.lstat()) for file in files]
     return tuple((name, stat.st_ino, stat.st_mtime_ns) for name, stat in stats)

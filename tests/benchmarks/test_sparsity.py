@@ -1,4 +1,4 @@
-"""A small version of `benchmarks.sparsity`, which has the figures of several seeds."""
+"""Test `benchmarks.sparsity` with one seed; the script itself measures several."""
 
 import argparse
 
@@ -9,7 +9,7 @@ from benchmarks.sparsity import rows, run, zeros
 
 
 @pytest.mark.slow
-def test_an_mlp_of_mostly_zeros_is_not_worse():
+def test_l1_zeroes_most_weights_without_losing_accuracy():
     budget = argparse.Namespace(model="mlp", data="mnist1d", tier="none", epochs=40)
     dense, sparse = run({}, budget, 0), run({"l1": 0.1}, budget, 0)
     assert dense["zeros"] == 0
@@ -17,7 +17,7 @@ def test_an_mlp_of_mostly_zeros_is_not_worse():
     assert sparse["test"] >= dense["test"] - 0.01
 
 
-def test_zeros_and_dead_units_are_counted():
+def test_shares_of_zeros_and_dead_units():
     model = keras.Sequential(
         [keras.Input((2,)), keras.layers.Dense(3, "relu"), keras.layers.Dense(1)]
     )
@@ -27,7 +27,7 @@ def test_zeros_and_dead_units_are_counted():
     assert zeros(model) == {"zeros": 4 / 9, "dead units": 1 / 3}
 
 
-def test_differences_are_taken_seed_by_seed(monkeypatch):
+def test_differences_are_paired_by_seed(monkeypatch):
     monkeypatch.setattr("benchmarks.sparsity.WAYS", {"none": {}, "l1": {}})
     figures = {"validation": 0.5, "zeros": 0.25, "dead units": 0.0}
     tests = {("none", 0): 0.5, ("none", 1): 0.7, ("l1", 0): 0.51, ("l1", 1): 0.71}

@@ -179,11 +179,11 @@ class KeptCounter(Counter):
 
 
 def test_a_callback_that_cannot_be_resumed_is_named_once(tmp_path):
-    message = r"Counter \(losses, seen\)\. Give them the methods `get_state\(\) -> dict` and "
+    message = r"Counter \(losses, seen\)\. Give the callbacks the methods `get_state\(\) -> dict`"
     with pytest.warns(UserWarning, match=message) as caught:
         train(Counter(), keras.callbacks.TerminateOnNaN(), BackupAndRestore(tmp_path))
     assert len(caught) == 1
-    assert "now" not in str(caught[0].message).replace("known", "")
+    assert "now" not in str(caught[0].message)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         train(Counter(), BackupAndRestore(tmp_path, callbacks=[]))
@@ -205,7 +205,7 @@ def test_a_state_that_cannot_be_saved_is_an_error(tmp_path):
         def set_state(self, state):
             pass
 
-    with pytest.raises(TypeError, match="Received: <built-in function print> as 0 Odd function 0"):
+    with pytest.raises(TypeError, match=r"Received: <built-in .* at callbacks/0/Odd/function/0"):
         train(Odd(), BackupAndRestore(tmp_path))
 
 

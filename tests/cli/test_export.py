@@ -35,7 +35,7 @@ def test_each_format_can_be_asked_for():
     names = set(typing.get_args(choices))
     chosen = choose_formats([*names - {"litert_int8"}, LiteRT("int8", calibration={})])
     assert {format.name for format in chosen} == names
-    with pytest.raises(ValueError, match="Expected formats among") as error:
+    with pytest.raises(ValueError, match="`formats` must be one of") as error:
         choose_formats("none")
     assert all(f"'{name}'" in str(error.value) for name in names - {"litert_int8"})
 
@@ -74,7 +74,7 @@ def test_without_data_nothing_is_judged_by_it(monkeypatch):
 
 
 def test_a_label_is_checked_before_anything_is_done():
-    with pytest.raises(ValueError, match=r"label must be letters.* Received: label='1st'"):
+    with pytest.raises(ValueError, match=r"`label` must be letters.* Received: label='1st'"):
         Export(**FLAGS, promote="1st").run()
 
 

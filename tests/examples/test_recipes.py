@@ -1,4 +1,4 @@
-"""The recipes run: each for an epoch or two, on what data there is."""
+"""Run each recipe for an epoch or two on the data that is available."""
 
 import re
 import runpy
@@ -13,7 +13,7 @@ RECIPES = Path(__file__).parents[2] / "examples" / "recipes"
 
 @pytest.fixture
 def run(monkeypatch, data_dir, capsys):
-    """Runs a recipe with arguments and returns what it prints."""
+    """Return a function that runs a recipe and returns its output."""
 
     def run(recipe, *arguments):
         monkeypatch.setenv("TFDS_DATA_DIR", str(data_dir))
@@ -24,7 +24,7 @@ def run(monkeypatch, data_dir, capsys):
     return run
 
 
-def test_every_recipe_states_paper_command_cost_and_figure():
+def test_recipes_state_paper_command_cost_and_expected_figure():
     for recipe in RECIPES.glob("*.py"):
         docstring = recipe.read_text().split('"""')[1]
         for word in ("Paper:", "https://", "Command:", recipe.name, "Cost:", "Expected:"):

@@ -129,7 +129,7 @@ def test_class_names_must_fit(small_model, tmp_path, names):
         ({"temperature": "2"}, ValueError, "a temperature > 0. Received: temperature='2'"),
         ({"warmup": 5}, ValueError, "batch sizes >= 1. Received: warmup=5"),
         ({"warmup": [True]}, ValueError, r"Received: warmup=\[True\]"),
-        ({"keep": True}, ValueError, "keep must be an integer >= 1. Received: keep=True"),
+        ({"keep": True}, ValueError, "`keep` must be an integer >= 1 or None. Received: keep=True"),
         ({"class_names": 3}, ValueError, "class_names with 3 names. Received: 3"),
         ({"class_names": ["a", "a", "b"]}, ValueError, r"that differ. Received: \['a'\] more"),
         ({"class_names": [1, "1", 2]}, ValueError, r"Received: \['1'\] more than once"),

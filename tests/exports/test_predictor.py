@@ -42,8 +42,9 @@ def test_the_batch_size_changes_nothing(directory, flowers, batch_size):
     np.testing.assert_allclose(parts, whole, rtol=1e-6)
 
 
-def test_no_rows_give_no_answers(directory):
-    answer = exports.load(directory).predict(np.empty((0, 4)))
+@pytest.mark.parametrize("x", [np.empty((0, 4)), []])
+def test_an_empty_batch_gets_an_empty_answer(directory, x):
+    answer = exports.load(directory).predict(x)
     assert {name: array.shape for name, array in answer.items()} == {
         "class_id": (0,),
         "label": (0,),

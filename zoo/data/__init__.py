@@ -2,7 +2,7 @@
 
 from .data import Data
 from .embedded import EMBEDDED
-from .errors import DataError
 from .load import load_data
+from .source import DataError
 
 __all__ = ["EMBEDDED", "Data", "DataError", "load_data"]

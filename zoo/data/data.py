@@ -11,30 +11,29 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ...core.checks import check_path
-from .errors import data_errors
-from .report import describe
+from ...core.checks import check_one_of, check_path, message
+from ...core.text_table import table
+from .source import data_errors
 from .split import Split, endless, one_epoch
-
-__all__ = ["Data"]
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Data that is split, preprocessed and batched; made by `load_data`.
+    """Data that is split, standardized and batched, as returned by `load_data`.
 
     Batches are pairs of features `(batch, *input_shape)` float32 and labels `(batch,)` int32. The
-    last batch of a pass may be smaller. `validation` serves early stopping and tuning; `test` is
-    read once, at the end.
+    last batch of a pass may be smaller. Early stopping and tuning use `validation`; `test` is read
+    once, at the end.
 
     Args:
-        arguments: as JSON values; `load_data(**arguments)` makes the same data again.
-        origin: where the data is from: a file, a directory or a builder and its version.
-        class_names: one name for each class, in the order of the labels.
-        preprocessing: the layer from raw features to those in `train`, `validation` and `test`.
-            It is applied there already; an export has to contain it.
-        raw_splits: the parts before preprocessing: `train`, `validation`, `test`.
-        has_own_validation: whether the validation part is the source's own, and not held out.
+        arguments: The arguments of `load_data` as JSON values: `load_data(**arguments)` returns
+            the same data again.
+        origin: The file, the directory, or the builder and its version.
+        class_names: One name for each class, in the order of the labels.
+        preprocessing: The layer from raw features to those in `train`, `validation` and `test`.
+            It is applied there already; an export must contain it.
+        raw_splits: The parts before preprocessing: `train`, `validation`, `test`.
+        has_own_validation: Whether the source has a validation part, so none is held out.
 
     Example:
 
@@ -44,7 +43,7 @@ class Data:
     ((8, 8, 1), 10, {'train': 1293, 'validation': 144, 'test': 360})
     """
 
-    EXPECTED: ClassVar[str] = "an occam.zoo.Data from zoo.load_data (arrays: save them as .npz)"
+    EXPECTED: ClassVar[str] = "an occam.zoo.Data from zoo.load_data (save arrays as .npz first)"
 
     arguments: Mapping[str, Any]
     origin: str
@@ -55,17 +54,17 @@ class Data:
 
     @property
     def name(self) -> str:
-        """As given to `load_data`."""
+        """The name given to `load_data`."""
         return self.arguments["name"]
 
     @property
     def batch_size(self) -> int:
-        """Examples in a batch."""
+        """The number of examples in a batch."""
         return self.arguments["batch_size"]
 
     @property
     def seed(self) -> int:
-        """Of the validation split and of the order of `train`."""
+        """The seed of the validation split and of the order of `train`."""
         return self.arguments["seed"]
 
     @property
@@ -90,12 +89,12 @@ class Data:
 
     @property
     def in_memory(self) -> bool:
-        """Whether the examples are held as arrays."""
+        """Whether the examples are arrays in memory."""
         return self.raw_splits["train"].in_memory
 
     @cached_property
     def value_range(self) -> tuple[float, float]:
-        """The smallest and the largest feature of the training part, before preprocessing."""
+        """The smallest and largest feature of the training part, before preprocessing."""
         with data_errors():
             batches = (x for x, _ in self.raw("train").as_numpy_iterator())
             lows, highs = zip(*((x.min(), x.max()) for x in batches), strict=True)
@@ -103,7 +102,7 @@ class Data:
 
     @cached_property
     def standardized_range(self) -> list[list[float]]:
-        """`value_range` after preprocessing: the lowest and the highest value of each channel."""
+        """`value_range` after preprocessing: the lowest and highest value of each channel."""
         mean, variance = (
             np.reshape(moment, -1)
             for moment in (self.preprocessing.mean, self.preprocessing.variance)
@@ -118,55 +117,57 @@ class Data:
     @cached_property
     def validation(self) -> tf.data.Dataset:
         """The validation part, in a fixed order."""
-        return self._prepared["validation"].batches(self.batch_size)
+        return self._standardized["validation"].batches(self.batch_size)
 
     @cached_property
     def test(self) -> tf.data.Dataset:
         """The test part, in a fixed order."""
-        return self._prepared["test"].batches(self.batch_size)
+        return self._standardized["test"].batches(self.batch_size)
 
     def epochs(self, first_epoch: int = 0, *, seed: int) -> tf.data.Dataset:
-        """Shuffled training batches, epoch after epoch, without end.
+        """Return shuffled training batches, epoch after epoch, without end.
 
-        The order of epoch `e` depends on `seed` and `e` alone, so that a resumed run sees what
-        the uninterrupted one would have seen.
+        The order of epoch `e` depends on `seed` and `e` alone, so a resumed run sees the batches
+        of the uninterrupted one.
 
         Args:
-            first_epoch: the epoch to begin with.
-            seed: of the order.
+            first_epoch: The epoch to begin with.
+            seed: The seed of the order.
         """
         return endless(self._epoch(seed), first_epoch)
 
+    def _epoch(self, seed: int) -> Callable[[tf.Tensor], tf.data.Dataset]:
+        train = self._standardized["train"]
+        return lambda number: train.epoch(number, self.batch_size, seed=seed)
+
+    @cached_property
+    def _standardized(self) -> dict[str, Split]:
+        splits = self.raw_splits.items()
+        return {name: split.standardized(self.preprocessing) for name, split in splits}
+
     def raw(self, split: str) -> tf.data.Dataset:
-        """Batches of the part `split` before preprocessing, in a fixed order.
+        """Return batches of a part before preprocessing, in a fixed order.
 
         Args:
             split: `"train"`, `"validation"` or `"test"`.
-
-        Raises:
-            ValueError: no such part.
         """
-        if not isinstance(split, str) or split not in self.raw_splits:
-            raise ValueError(f"split must be one of {[*self.raw_splits]}. Received: {split!r}")
+        check_one_of("split", split, self.raw_splits)
         return self.raw_splits[split].batches(self.batch_size)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the raw examples to a `.npz` file, which `load_data` reads.
+        """Write the raw examples to a `.npz` file, which `load_data` reads.
+
+        The arrays are `x` and `y` (training and validation part), `x_test` and `y_test`. If the
+        source has a validation part, it is in `x_val` and `y_val` instead. Labels are the names
+        of the classes; `load_data` numbers them in alphabetical order.
 
         Args:
-            path: of the file, `*.npz`. Its arrays: `x` and `y`, training and validation; `x_test`
-                and `y_test`; `x_val` and `y_val` where the validation part is the source's own,
-                which is then not in `x` and `y`. Labels are the names of the classes, which
-                `load_data` numbers in their alphabetical order.
-
-        Raises:
-            ValueError: the path does not end in `.npz`, or its directory does not exist.
+            path: The file, `*.npz`, in an existing directory.
         """
         check_path("path", path)
-        if Path(path).suffix != ".npz":
-            raise ValueError(f"Data is saved to a file *.npz. Received: {os.fspath(path)}")
-        if not Path(path).parent.is_dir():
-            raise ValueError(f"Data is saved to an existing directory. Received: {os.fspath(path)}")
+        if Path(path).suffix != ".npz" or not Path(path).parent.is_dir():
+            expected = "a file *.npz in an existing directory"
+            raise ValueError(message("path", os.fspath(path), expected))
         with data_errors():
             if self.has_own_validation:
                 arrays = self._arrays("train") | self._arrays("validation", suffix="_val")
@@ -183,7 +184,7 @@ class Data:
         return {f"x{suffix}": x, f"y{suffix}": np.asarray(self.class_names)[y]}
 
     def to_dict(self) -> dict[str, Any]:
-        """What a run has to remember of its data, as JSON values."""
+        """Return the record of the data that a run keeps, as JSON values."""
         return {
             **self.arguments,
             "origin": self.origin,
@@ -194,14 +195,21 @@ class Data:
         }
 
     def describe(self) -> str:
-        """A plain-text table of all this, with the balance of the classes."""
-        return describe(self)
-
-    def _epoch(self, seed: int) -> Callable[[tf.Tensor], tf.data.Dataset]:
-        train = self._prepared["train"]
-        return lambda number: train.epoch(number, self.batch_size, seed=seed)
-
-    @cached_property
-    def _prepared(self) -> dict[str, Split]:
-        splits = self.raw_splits.items()
-        return {name: split.standardized(self.preprocessing) for name, split in splits}
+        """Return a plain-text description with a table of the samples of each class and part."""
+        head = [
+            ("name", self.name),
+            ("from", self.origin),
+            (
+                "input",
+                f"{self.input_shape} float32, "
+                + ("in memory" if self.in_memory else "streamed from disk"),
+            ),
+            ("classes", str(self.num_classes)),
+            ("batches", f"{self.steps_per_epoch} of {self.batch_size} in an epoch"),
+            ("inputs are", "standardized over the last axis, by the training part"),
+        ]
+        splits = self.raw_splits.values()
+        counts = [np.bincount(s.labels, minlength=self.num_classes).tolist() for s in splits]
+        rows = [*zip(self.class_names, *counts, strict=True), ("all", *self.sizes.values())]
+        balance = table(("class", *self.raw_splits), rows)
+        return "\n".join([*(f"{name:<12}{value}" for name, value in head), "", balance])

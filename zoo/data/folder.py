@@ -1,4 +1,4 @@
-"""A directory with one folder of images for each class, or with such a one for each part."""
+"""Reader of a directory with one folder of images for each class, or of one such for each part."""
 
 import atexit
 import contextlib
@@ -13,43 +13,33 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from .arrays import ArraySplit
-from .errors import DataError
-from .memory import fits_in_memory
-from .source import TEST_NAMES, TRAIN_NAMES, VALIDATION_NAMES, Source
-from .split import Split
-from .stream import StreamSplit
+from .source import PART_NAMES, DataError, Source
+from .split import ArraySplit, Split, StreamSplit, fits_in_memory
 
-__all__ = ["SUFFIXES", "read_folder"]
-
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-PARTS = {
-    **dict.fromkeys(TRAIN_NAMES, "train"),
-    **dict.fromkeys(VALIDATION_NAMES, "validation"),
-    **dict.fromkeys(TEST_NAMES, "test"),
-}
-POLL = 0.01  # seconds
-GREY_MODES = {"1", "L", "LA"}
-MODES = GREY_MODES | {"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}  # 8 bits a channel
+_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+_PARTS = {name: part for part, names in PART_NAMES.items() for name in names}
+_POLL = 0.01  # seconds
+_GREY_MODES = {"1", "L", "LA"}
+_MODES = _GREY_MODES | {"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}  # 8 bits a channel
 
 
 def read_folder(path: Path, image_size: tuple[int, int] | None) -> Source:
     """Read images whose class is the name of their folder.
 
-    The class folders lie in `path`, or in `path/train`, `path/test` and `path/val` (or `valid`,
-    `validation`), of which only `train` must exist. `train` tells the classes.
+    The class folders are in `path`, or in `path/train`, `path/test` and `path/val` (or `valid`,
+    `validation`), of which only `train` must exist. The classes are those in `train`.
 
-    Images that are all grey have 1 channel, else all have 3; transparency is dropped, and so is
-    all of an animation but its first frame. Hidden files are left out, and so are files that lie
-    beside the class folders.
+    If all images are grey they have 1 channel, otherwise 3. Transparency is dropped, and only the
+    first frame of an animation is read. Hidden files are ignored, and so are files beside the class
+    folders.
 
     Args:
-        path: the directory.
+        path: The directory.
         image_size: `(height, width)` to which every image is resized (bilinear, antialiased), or
-            `None`, if all are of one size.
+            `None` if all have the same size.
 
     Raises:
-        DataError: names the directory or file, what was expected and what was received.
+        DataError: If an image cannot be used; the message names the directory or the file.
     """
     parts = _part_folders(path)
     classes = [folder.name for folder in _class_folders(parts["train"])]
@@ -60,13 +50,13 @@ def read_folder(path: Path, image_size: tuple[int, int] | None) -> Source:
 
 
 def _part_folders(path: Path) -> dict[str, Path]:
-    """The directory with the class folders of each part; `path` itself where it has no parts."""
+    """Return the directory of each part; `path` itself is the training part if it has no parts."""
     folders = _folders(path)
-    named = [folder for folder in folders if folder.name.lower() in PARTS]
-    # A class may be called "train", too: its folder holds images, that of a part holds folders.
+    named = [folder for folder in folders if folder.name.lower() in _PARTS]
+    # A class may be called "train", too: its folder holds images, a part's folder holds folders.
     if not named or (len(named) < len(folders) and not any(map(_folders, named))):
         return {"train": path}
-    parts = {PARTS[folder.name.lower()]: folder for folder in named}
+    parts = {_PARTS[folder.name.lower()]: folder for folder in named}
     if named != folders or len(parts) < len(named) or "train" not in parts:
         raise DataError(
             f"{path}: expected either a folder for each class, or a folder train and optionally "
@@ -111,9 +101,9 @@ def _images(folder: Path) -> list[Path]:
     if not files:
         raise DataError(f"{folder}: the class folder is empty.")
     for file in files:
-        if file.suffix.lower() not in SUFFIXES or not file.is_file():
+        if file.suffix.lower() not in _SUFFIXES or not file.is_file():
             raise DataError(
-                f"{file}: a class folder may hold only images ({', '.join(SUFFIXES)}) and hidden "
+                f"{file}: a class folder may hold only images ({', '.join(_SUFFIXES)}) and hidden "
                 f"files. Received: {'a directory' if file.is_dir() else 'something else'}."
             )
     return files
@@ -148,11 +138,11 @@ def _split(files: list[Path], labels: np.ndarray, shape: tuple[int, ...]) -> Spl
 
 
 def _format(file: Path) -> _Format:
-    """What the head of the file says; the pixels are not read."""
+    """Read the head of the file, not the pixels."""
     with _opened(file) as image:
-        if image.mode not in MODES:
+        if image.mode not in _MODES:
             raise DataError(f"{file}: expected 8 bits a channel. Received: mode {image.mode}.")
-        return _Format((image.height, image.width), image.mode in GREY_MODES)
+        return _Format((image.height, image.width), image.mode in _GREY_MODES)
 
 
 def _common_size(files: list[Path], formats: list[_Format]) -> tuple[int, int]:
@@ -182,7 +172,7 @@ def _opened(file: Path) -> Iterator[Image.Image]:
             yield image
     except DataError:
         raise
-    except Exception as error:  # of a broken file, each of Pillow's decoders raises its own
+    except Exception as error:  # each of Pillow's decoders raises an error of its own
         raise DataError(f"{file}: not a readable image ({error}).") from error
 
 
@@ -207,7 +197,7 @@ def _decoder(shape: tuple[int, ...]) -> Callable[[tf.Tensor], tf.Tensor]:
 
     def decode(name):
         with tf.control_dependencies([running.assign_add(1)]):
-            skip = tf.identity(exiting)  # nobody will look at what is read from now on
+            skip = tf.identity(exiting)  # from now on, nobody uses the result
         image = tf.cond(
             skip,
             lambda: tf.zeros(shape, "uint8"),
@@ -222,7 +212,7 @@ def _decoder(shape: tuple[int, ...]) -> Callable[[tf.Tensor], tf.Tensor]:
         exiting.assign(True)
         failures = next(failed)
         while running > failures:
-            time.sleep(POLL)
+            time.sleep(_POLL)
 
     atexit.register(finish_calls)
     return decode

@@ -1,22 +1,15 @@
-"""Arrays `x`, `y`, `x_test`, `y_test`, ... of an `.npz` file."""
+"""Reader of the arrays `x`, `y`, `x_test`, `y_test`, ... in a `.npz` file."""
 
 from pathlib import Path
 
 import numpy as np
 
-from .arrays import ArraySplit
-from .errors import DataError
-from .labels import class_indices, distinct_classes
-from .source import TEST_NAMES, TRAIN_NAMES, VALIDATION_NAMES, Source
+from .source import PART_NAMES, DataError, Source, class_indices, distinct_classes
+from .split import ArraySplit
 
-__all__ = ["read_npz"]
-
-SUFFIXES = {  # of the arrays of each part
-    "train": ("", *(f"_{name}" for name in TRAIN_NAMES)),
-    "validation": tuple(f"_{name}" for name in VALIDATION_NAMES),
-    "test": tuple(f"_{name}" for name in TEST_NAMES),
-}
-RANKS = {
+_SUFFIXES = {part: tuple(f"_{name}" for name in names) for part, names in PART_NAMES.items()}
+_SUFFIXES["train"] = ("", *_SUFFIXES["train"])
+_SHAPES = {
     2: "(samples, features)",
     3: "(samples, steps, channels)",
     4: "(samples, height, width, channels)",
@@ -24,24 +17,28 @@ RANKS = {
 
 
 def read_npz(path: Path) -> Source:
-    """Reads a NumPy archive; nothing in it is unpickled.
+    """Read a NumPy archive, without unpickling anything.
 
     Args:
-        path: a file with the arrays `x`, of shape `(samples, features)`, `(samples, steps,
+        path: A file with the arrays `x`, of shape `(samples, features)`, `(samples, steps,
             channels)` or `(samples, height, width, channels)`, and `y`, of shape `(samples,)` or
-            `(samples, 1)`, which may be called `x_train` and `y_train`; optionally the pairs
+            `(samples, 1)`. They may be called `x_train` and `y_train`. Optional are the pairs
             `x_val`, `y_val` (or `_valid`, `_validation`) and `x_test`, `y_test`.
 
     Raises:
-        DataError: names the file and the array, what was expected and what was received.
+        DataError: If the file cannot be used; the message names the file and the array.
     """
     arrays = _load(path)
-    suffixes = _parts(set(arrays), path)
+    suffixes = _suffixes_of_parts(set(arrays), path)
     suffix = suffixes["train"]
     classes = distinct_classes(arrays[f"y{suffix}"], f"{path}: y{suffix}")
-    parts = {part: _split(arrays, suffix, classes, path) for part, suffix in suffixes.items()}
+    parts = {part: _split(arrays, s, classes, path) for part, s in suffixes.items()}
     for part, split in parts.items():
-        _check_same_shape(split, parts["train"], suffixes[part], suffix, path)
+        if split.input_shape != parts["train"].input_shape:
+            raise DataError(
+                f"{path}: x{suffixes[part]} must have the shape of x{suffix} but for the first "
+                f"axis. Received: {split.features.shape} and {parts['train'].features.shape}."
+            )
     return Source(str(path), tuple(str(label) for label in classes.tolist()), **parts)
 
 
@@ -55,18 +52,18 @@ def _load(path: Path) -> dict[str, np.ndarray]:
             for name in archive.files:
                 reading = f"{name}: "
                 arrays[name] = np.asarray(archive[name])
-    except Exception as error:  # a broken archive raises whatever NumPy, zipfile and zlib raise
+    except Exception as error:  # a broken archive may raise any error of NumPy, zipfile and zlib
         raise DataError(
             f"{path}: {reading}not a readable .npz file of plain arrays ({error})."
         ) from error
     return arrays
 
 
-def _parts(names: set[str], path: Path) -> dict[str, str]:
-    """The parts that the arrays `names` make up, and the suffix of the two of each."""
+def _suffixes_of_parts(names: set[str], path: Path) -> dict[str, str]:
+    """Return the parts that the arrays `names` form, each with the suffix of its two arrays."""
     found = {
         part: [suffix for suffix in suffixes if names & {f"x{suffix}", f"y{suffix}"}]
-        for part, suffixes in SUFFIXES.items()
+        for part, suffixes in _SUFFIXES.items()
     }
     parts = {part: suffixes[0] for part, suffixes in found.items() if len(suffixes) == 1}
     pairs = {f"{array}{suffix}" for suffix in parts.values() for array in "xy"}
@@ -96,16 +93,14 @@ def _split(
 def _checked_features(features: np.ndarray, field: str) -> np.ndarray:
     if features.dtype.kind not in "biuf":
         raise DataError(f"{field}: features must be real numbers. Received: {features.dtype}.")
-    if features.ndim not in RANKS or 0 in features.shape:
+    if features.ndim not in _SHAPES or 0 in features.shape:
         raise DataError(
-            f"{field}: features must have shape {', '.join(RANKS.values())}, nothing empty. "
+            f"{field}: features must have shape {', '.join(_SHAPES.values())}, nothing empty. "
             f"Received: {features.shape}."
         )
-    return _finite(features, field) if features.dtype.kind == "f" else features
-
-
-def _finite(features: np.ndarray, field: str) -> np.ndarray:
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused
+    if features.dtype.kind != "f":
+        return features
+    with np.errstate(over="ignore"):  # a value beyond float32 becomes infinite, an error below
         features = features.astype("float32")
     bad = np.argwhere(~np.isfinite(features))
     if len(bad):
@@ -114,13 +109,3 @@ def _finite(features: np.ndarray, field: str) -> np.ndarray:
             f"{bad[0].tolist()}."
         )
     return features
-
-
-def _check_same_shape(
-    part: ArraySplit, train: ArraySplit, suffix: str, of_train: str, path: Path
-) -> None:
-    if train.input_shape != part.input_shape:
-        raise DataError(
-            f"{path}: x{suffix} must have the shape of x{of_train} but for the first axis. "
-            f"Received: {part.features.shape} and {train.features.shape}."
-        )

@@ -1,38 +1,41 @@
-"""The one preprocessing: standardize by the training part's mean and variance."""
+"""Standardization by the mean and variance of the training part."""
 
 import keras
 import numpy as np
 
-from .errors import DataError
+from .source import DataError
 from .split import Split
 
-__all__ = ["fit_standardization"]
-
-CHUNK = 1024  # examples per step of the pass over the training part
+_CHUNK = 1024  # examples in a step of the pass over the training part
 
 
 def fit_standardization(split: Split, origin: str) -> keras.layers.Normalization:
-    """Makes the layer that standardizes over the last axis.
+    """Return the layer that standardizes over the last axis.
 
         y = (x - mean) / sqrt(variance)
 
-    with one mean and variance for each feature of a table or channel of a series or image. A
-    feature that is constant gets variance 1: divided by its own variance of 0 it would be
-    multiplied by 1e7 as soon as it moves at serving time.
+    with one mean and variance for each feature of a table, or channel of a series or image. A
+    constant feature gets variance 1: divided by its own variance of 0, it would be multiplied by
+    1e7 as soon as it changes at serving time.
 
     Args:
-        split: the raw training part (never validation or test).
-        origin: where the data is from, for the error.
+        split: The raw training part (never validation or test).
+        origin: The source of the data, for error messages.
 
     Raises:
-        DataError: a feature is not finite, or its variance exceeds float32.
+        DataError: If a feature is not finite, or its variance exceeds float32.
     """
     mean, variance = _moments(split, origin)
-    # Below float32's resolution of the mean, what is measured is rounding, not variation.
+    # Below float32's resolution of the mean, the variance is rounding noise.
     constant = variance <= (np.finfo("float32").eps * mean) ** 2
     variance[constant] = 1.0
-    _check_range(variance, origin)
-    # Whatever the global policy is: in half precision, large features would lose their variation.
+    too_large = np.flatnonzero(variance > np.finfo("float32").max)
+    if too_large.size:
+        raise DataError(
+            f"{origin}: the variance of a feature must fit float32 (at most 3.4e38). Received: "
+            f"{variance[too_large[0]]:.3g} for feature {too_large[0]}. Rescale it."
+        )
+    # float32 under any global policy: in half precision, large features lose their variation.
     layer = keras.layers.Normalization(
         mean=mean.tolist(), variance=variance.tolist(), dtype="float32", name="standardization"
     )
@@ -41,15 +44,18 @@ def fit_standardization(split: Split, origin: str) -> keras.layers.Normalization
 
 
 def _moments(split: Split, origin: str) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance over all but the last axis, in one pass and in float64.
+    """Return mean and variance over all but the last axis, from one pass in float64.
 
     Chunks are merged as in Chan et al., Updating Formulae and a Pairwise Algorithm for Computing
     Sample Variances, 1979: no cancellation, however large the mean is.
     """
     channels = split.input_shape[-1]
     count, mean, scatter = 0, np.zeros(channels), np.zeros(channels)
-    for features, _ in split.batches(CHUNK).as_numpy_iterator():
-        _check_finite(features, origin)
+    for features, _ in split.batches(_CHUNK).as_numpy_iterator():
+        if not np.isfinite(features).all():
+            raise DataError(
+                f"{origin}: features must be finite float32. Received: NaN or infinity."
+            )
         rows = features.reshape(-1, channels).astype("float64")
         total = count + len(rows)
         shift = rows.mean(axis=0) - mean
@@ -57,17 +63,3 @@ def _moments(split: Split, origin: str) -> tuple[np.ndarray, np.ndarray]:
         mean += shift * len(rows) / total
         count = total
     return mean, scatter / count
-
-
-def _check_finite(features: np.ndarray, origin: str) -> None:
-    if not np.isfinite(features).all():
-        raise DataError(f"{origin}: features must be finite float32. Received: NaN or infinity.")
-
-
-def _check_range(variance: np.ndarray, origin: str) -> None:
-    too_large = np.flatnonzero(variance > np.finfo("float32").max)
-    if too_large.size:
-        raise DataError(
-            f"{origin}: the variance of a feature must fit float32 (at most 3.4e38). Received: "
-            f"{variance[too_large[0]]:.3g} for feature {too_large[0]}. Rescale it."
-        )

@@ -72,7 +72,7 @@ def check_arguments(
     epochs: Any,
     learning_rate: Any,
     patience: Any,
-    clean: Any,
+    train_eval: Any,
     seed: Any,
     callbacks: Iterable[keras.callbacks.Callback],
 ) -> None:
@@ -83,8 +83,8 @@ def check_arguments(
         _check_integer("patience", patience, at_least=1, otherwise=" or None")
     if not isinstance(learning_rate, numbers.Real) or not 0 < learning_rate < math.inf:
         raise ValueError(f"learning_rate must be a positive number. Received: {learning_rate!r}")
-    if not isinstance(clean, numbers.Real) or not 0 <= clean <= 1:
-        raise ValueError(f"clean must be a fraction in [0, 1]. Received: {clean!r}")
+    if not isinstance(train_eval, numbers.Real) or not 0 <= train_eval <= 1:
+        raise ValueError(f"train_eval must be a fraction in [0, 1]. Received: {train_eval!r}")
     for callback in callbacks:
         if isinstance(callback, _SETS_THE_RATE) or _schedules_the_rate(callback):
             raise ValueError(

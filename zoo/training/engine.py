@@ -10,7 +10,7 @@ import tensorflow as tf
 from ...callbacks import weight_penalty
 from ..augmentation import augment
 from ..data import Data
-from ..data.errors import data_errors
+from ..data.source import data_errors
 from ..losses import CategoricalCrossentropy
 from ..metrics import CategoricalAccuracy, DataLoss
 from ..optimizers import adamw
@@ -18,7 +18,7 @@ from ..regularization import Regularization
 from .samples import samples
 from .sharpness_aware import SharpnessAware
 
-__all__ = ["clean_batches", "compile_model", "figures", "fit", "training_batches"]
+__all__ = ["compile_model", "figures", "fit", "train_eval_batches", "training_batches"]
 
 _STREAMED_STEPS = 16  # steps in one call where the data does not fit in memory
 
@@ -106,7 +106,7 @@ def training_batches(
     return augment(batches, layer, seed=seed, start=start).prefetch(tf.data.AUTOTUNE)
 
 
-def clean_batches(data: Data, fraction: float) -> tf.data.Dataset:
+def train_eval_batches(data: Data, fraction: float) -> tf.data.Dataset:
     """Batches of a fraction of the training part, always the same ones, as they are."""
     batches = math.ceil(fraction * data.steps_per_epoch)
     return data.epochs(seed=0).take(batches).cache()

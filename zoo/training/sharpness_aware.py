@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ...callbacks.one_replica import check_one_replica
+from ...callbacks.training_hook import check_one_replica
 from ...core.live_scalar import LiveScalar
 
 __all__ = ["SharpnessAware", "uphill"]

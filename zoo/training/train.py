@@ -31,7 +31,7 @@ def train(
     epochs: int = 100,
     learning_rate: float = 5e-3,
     patience: int | None = 30,
-    clean: float = 0.2,
+    train_eval: float = 0.2,
     log_dir: str | os.PathLike[str] | None = None,
     seed: int = 0,
     callbacks: Sequence[keras.callbacks.Callback] | None = None,
@@ -55,9 +55,9 @@ def train(
         learning_rate: its peak.
         patience: epochs without a smaller validation data loss before it stops; `None` never
             stops early and keeps the last weights.
-        clean: fraction of the training part on which the model is judged in inference mode after
-            each epoch, without augmentation, for the gap between training and validation
-            (`clean_loss`, `gap_loss`, ...) and the verdict; 0 for none, which saves time.
+        train_eval: Fraction of the training part to evaluate in inference mode after each epoch,
+            for the gap between training and validation (`train_eval_loss`, `gap_loss`, ...) and
+            the verdict; 0 for none, which saves time.
         log_dir: directory of the run (see `Run`), made if it is missing; `None` writes nothing.
         seed: of the order of the samples, and of what is done to them.
         callbacks: more Keras callbacks, called after a `LossLedger`, whose figures they see, and
@@ -95,9 +95,16 @@ def train(
     _check_callbacks(callbacks)
     regularization = regularization_of(model, regularization)
     training = {"epochs": epochs, "learning_rate": learning_rate, "patience": patience}
-    check_arguments(model, data, **training, clean=clean, seed=seed, callbacks=callbacks or ())
+    check_arguments(
+        model, data, **training, train_eval=train_eval, seed=seed, callbacks=callbacks or ()
+    )
     check_samples(data, regularization)
-    training = {**training, "learning_rate": float(learning_rate), "clean": clean, "seed": seed}
+    training = {
+        **training,
+        "learning_rate": float(learning_rate),
+        "train_eval": train_eval,
+        "seed": seed,
+    }
     config = configuration(model, data, regularization, training)
     files = RunDirectory(log_dir) if log_dir is not None else None
     if files:
@@ -110,7 +117,7 @@ def train(
 
     stopwatch = Stopwatch()
     stopping = EarlyStopping(patience=patience, verbose=0) if patience else None
-    ledger = LossLedger(engine.clean_batches(data, clean) if clean else None)
+    ledger = LossLedger(engine.train_eval_batches(data, train_eval) if train_eval else None)
     ours = [ledger, *(callbacks or ()), stopwatch, *([stopping] if stopping else [])]
     bar = [TqdmCallback(epochs=epochs, verbose=0)] if verbose else []
     history = _fit(trainee, data, regularization, [*ours, *bar], files, epochs=epochs, seed=seed)

@@ -38,14 +38,18 @@ def test_targets_agree_with_scikit_learn(loss, strategy, error):
 @pytest.mark.parametrize(
     ("labels", "loss", "message"),
     [
-        ([0, 1], "hinge", "`loss` must be 'crossentropy', .*or 'mae'. Received: loss='hinge'"),
-        (["cat", "dog"], "crossentropy", "must be numbers; of names make class .*Received: .*cat"),
-        ([[1, 1, 0], [0, 0, 1]], "crossentropy", "several labels a sample .*rows that sum to 2"),
+        ([0, 1], "hinge", "`loss` must be one of 'crossentropy', .*'mae'. Received: loss='hinge'"),
+        (["cat", "dog"], "crossentropy", "must be numbers. Convert class names .*Received: .*cat"),
+        ([[1, 1, 0], [0, 0, 1]], "crossentropy", "several labels per sample .*a row with sum 2"),
         ([0.5, 1.5], "binary_crossentropy", r"must be in \[0, 1\]. Received: from 0.5 to 1.5"),
-        ([], "mse", "at least one. Received: 0 labels"),
+        ([], "mse", "not empty. Received: 0 labels"),
         ([1.0, np.nan], "mse", "Received: 2 labels, 1 of them not finite"),
-        ([[0.5, 0.9]], "crossentropy", r"must be probabilities.*rows that sum to 1\.4"),
-        ([0.5, 1.0], "crossentropy", r"must be class numbers.*Received: shape \(2,\), first 0\.5"),
+        ([[0.5, 0.9]], "crossentropy", r"must be probabilities.*a row with sum 1\.4"),
+        (
+            [0.5, 1.0],
+            "crossentropy",
+            r"must be class numbers.*Received: shape \(2,\), first value 0\.5",
+        ),
         (np.zeros((2, 2, 2)), "crossentropy", r"must be class numbers.*shape \(2, 2, 2\)"),
     ],
 )
@@ -88,7 +92,7 @@ def test_weights_that_balance_two_classes():
 
 @pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [0.0, 0.0], [[1.0, 1.0], [1.0, 1.0]]])
 def test_weights_are_checked(weights):
-    with pytest.raises(ValueError, match="must be a weight >= 0 of each sample"):
+    with pytest.raises(ValueError, match="must be a weight >= 0 for each sample"):
         baseline_loss([0, 1], sample_weight=weights)
 
 

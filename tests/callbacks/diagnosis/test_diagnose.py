@@ -16,8 +16,8 @@ NAN, INF = math.nan, math.inf
 
 
 def judge(train, validation, *, baseline=1.0, irreducible=0.0, **more):
-    """The verdict on exact curves: clean_loss and val_data_loss."""
-    history = {"clean_loss": train, "val_data_loss": validation, **more}
+    """The verdict on exact curves: train_eval_loss and val_data_loss."""
+    history = {"train_eval_loss": train, "val_data_loss": validation, **more}
     return diagnose(history, baseline=baseline, irreducible=irreducible)
 
 
@@ -127,9 +127,9 @@ def test_the_border_of_strong_regularization(share, rule):
 
 
 def test_what_dropout_costs_is_regularization_as_well():
-    clean, noisy = [0.1] * 9, [0.4] * 9
+    train_eval, noisy = [0.1] * 9, [0.4] * 9
     more = {"data_loss": noisy, "penalty": [0.0] * 9}
-    assert judge(clean, [0.5] * 9, **more).rule == "gap in spite of regularization"
+    assert judge(train_eval, [0.5] * 9, **more).rule == "gap in spite of regularization"
     high = judge([0.6] * 9, [0.6] * 9, data_loss=[0.9] * 9, penalty=[0.0] * 9)
     assert high.rule == "regularization too strong"
     assert high.advice[0].startswith("Halve the rates of dropout and noise")
@@ -189,7 +189,7 @@ def test_not_finite(bad, where):
         curves[where][epoch] = bad
     verdict = judge(*curves)
     assert verdict.kind == "diverged"
-    assert verdict.evidence[0] == "The loss is not finite from epoch 4 on, after 0.4 before."
+    assert verdict.evidence[0] == "The loss is not finite from epoch 4 on; before, it was 0.4."
     assert verdict.best_epoch == 2
 
 
@@ -198,7 +198,7 @@ def test_a_loss_that_recovers_has_not_diverged():
     train[5] = validation[7] = INF
     verdict = judge(train, validation)
     assert verdict.rule == "small gap"
-    assert "Left out, because not finite: 2 of the epochs before the last." in verdict.evidence
+    assert "2 of the epochs before the last are ignored: they are not finite." in verdict.evidence
 
 
 def test_a_training_that_diverges_before_it_is_validated():
@@ -228,16 +228,16 @@ def test_numbers_stand_in_evidence_and_advice():
         "overfitting",
         "validation rises",
         (
-            "At epoch 4 the training loss is 0.1, the validation loss 1.2, that of a constant "
-            "prediction 2: 95% and 40% of what can be learned is explained.",
+            "At epoch 4 the training loss is 0.1 and the validation loss is 1.2; a constant "
+            "prediction has 2. This explains 95% and 40% of what can be learned.",
             "The validation loss rose from 0.8 at epoch 2 to 1.2 at epoch 4, and the gap to the "
             "training loss grew by 0.8.",
-            "The gap is 1.1, that of the accuracy 0.1.",
+            "The gap is 1.1 in the loss and 0.1 in the accuracy.",
         ),
         (
             "Stop earlier: at epoch 2.",
-            "Raise dropout by 0.2, and augment more: one level stronger.",
-            "Multiply lambda, the penalties' strength, by 10; begin with 1e-4.",
+            "Raise the rates of dropout by 0.2, and use stronger augmentation.",
+            "Multiply the strength of the penalties by 10; start with 1e-4.",
         ),
         1,
     )
@@ -251,7 +251,7 @@ def test_numbers_stand_in_evidence_and_advice():
 def test_lambda_is_reduced_to_where_the_penalty_is_a_tenth(share, factor):
     curve = [0.6] * 8
     first = judge(curve, curve, **regularized(curve, share)).advice[0]
-    assert f"to {factor:g} of what it is: the penalty is {share:.0%} of the loss" in first
+    assert f"penalties by {factor:g}: the penalty is {share:.0%} of the loss" in first
     penalty = 0.6 * share / (1 - share) * factor
     assert penalty / (0.6 + penalty) < 0.101
 
@@ -268,7 +268,7 @@ def test_regularization_is_named_where_nothing_is_learned():
     curve = [1.0] * 9
     verdict = judge(curve, curve, **regularized(curve, 0.05))
     assert verdict.rule == "nothing learned"
-    assert verdict.advice[0].startswith("Reduce lambda")
+    assert verdict.advice[0].startswith("Multiply the strength of the penalties")
     assert judge(curve, curve).advice[0].startswith("Try the learning rate")
 
 
@@ -283,8 +283,8 @@ def test_what_more_data_would_bring():
     limit, c = 0.3, 0.2
     verdict = judge([limit - c] * 9, [limit + c] * 9, **regularized([limit - c] * 9, 0.5))
     twice = limit + c / math.sqrt(2)
-    assert f"validation loss to about {twice:.4g}" in verdict.advice[0]
-    assert "16 times as many the gap to 0.1" in verdict.advice[0]  # 2 c / sqrt(16)
+    assert f"validation loss to about {twice:.4g}," in verdict.advice[0]
+    assert "16 times as many would lower the gap to 0.1" in verdict.advice[0]  # 2 c / sqrt(16)
 
 
 def test_the_penalty_is_also_what_loss_has_beyond_the_data_loss():
@@ -302,10 +302,13 @@ def test_noisy_labels():
     [
         (
             ("data_loss", "val_data_loss"),
-            "clean_loss is not logged: data_loss is taken with dropout",
+            "train_eval_loss is not logged. data_loss, used instead, is computed with dropout",
         ),
-        (("loss", "val_loss"), "Neither clean_loss nor data_loss is logged"),
-        (("loss", "val_loss"), "val_data_loss is not logged: val_loss contains the penalties"),
+        (("loss", "val_loss"), "Neither train_eval_loss nor data_loss is logged"),
+        (
+            ("loss", "val_loss"),
+            "val_data_loss is not logged. val_loss, used instead, contains the penalties",
+        ),
     ],
 )
 def test_a_fallback_is_named(names, note):
@@ -320,21 +323,24 @@ def test_exact_curves_need_no_note():
 @pytest.mark.parametrize(
     ("history", "message"),
     [
-        ({}, "needs 'clean_loss' or 'data_loss' or 'loss' of each epoch: .*Logged: nothing"),
+        ({}, "needs 'train_eval_loss' or 'data_loss' or 'loss' for each epoch. .*Logged: nothing"),
         (
             {"accuracy": [1.0], "val_loss": [1.0]},
-            "LossLedger before it.*Logged: accuracy, val_loss",
+            "before Diagnosis. Logged: accuracy, val_loss",
         ),
         (
             {"loss": [1.0]},
-            "needs 'val_data_loss' or 'val_loss'.*give `fit` validation_data.*: loss$",
+            "needs 'val_data_loss' or 'val_loss'.*Give `fit` validation_data.*: loss$",
         ),
-        ({"loss": [1.0, 1.0], "val_loss": [1.0]}, "for each epoch. Received: loss 2, val_loss 1"),
+        ({"loss": [1.0, 1.0], "val_loss": [1.0]}, "equal lengths.* Received: loss 2, val_loss 1"),
         (
             {"loss": [1.0], "val_loss": [None]},
-            "an epoch with both 'loss' and 'val_loss'. Received: none",
+            "an epoch with both 'loss' and 'val_loss'. Received: no such epoch",
         ),
-        ({"loss": [], "val_loss": []}, "an epoch with both 'loss' and 'val_loss'. Received: none"),
+        (
+            {"loss": [], "val_loss": []},
+            "an epoch with both 'loss' and 'val_loss'. Received: no such epoch",
+        ),
     ],
 )
 def test_what_is_missing_is_said(history, message):
@@ -351,7 +357,15 @@ def test_a_baseline_that_is_none(baseline, irreducible):
         judge([1.0], [1.0], baseline=baseline, irreducible=irreducible)
 
 
-NAMES = ["clean_loss", "data_loss", "loss", "val_data_loss", "val_loss", "penalty", "gap_accuracy"]
+NAMES = [
+    "train_eval_loss",
+    "data_loss",
+    "loss",
+    "val_data_loss",
+    "val_loss",
+    "penalty",
+    "gap_accuracy",
+]
 VALUES = st.floats(allow_nan=False, allow_infinity=False)
 
 

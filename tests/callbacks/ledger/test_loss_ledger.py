@@ -12,7 +12,7 @@ from keras import layers, losses
 
 from occam import zoo
 from occam.callbacks import LossLedger, weight_penalty
-from occam.callbacks.ledger.layer_penalties import LayerPenalties
+from occam.callbacks.penalty import LayerPenalties
 from occam.zoo.training.engine import compile_model, fit
 
 RANDOM = np.random.default_rng(0)
@@ -147,7 +147,7 @@ OF_CLASS = np.array([0.5, 1.0, 4.0])[LABELS]
     ("form", "smoothing"),
     [("one-hot", 0.3), ("numbers", 0.0), ("dataset", 0.0), ("validation_split", 0.0)],
 )
-def test_class_weights_hold_for_clean_and_validation_samples(form, smoothing):
+def test_class_weights_hold_for_train_eval_and_validation_samples(form, smoothing):
     numbers = form == "numbers"
     loss = losses.CategoricalCrossentropy(label_smoothing=smoothing)
     model = compiled(loss="sparse_categorical_crossentropy" if numbers else loss)
@@ -158,9 +158,9 @@ def test_class_weights_hold_for_clean_and_validation_samples(form, smoothing):
 
         data = tf.data.Dataset.from_tensor_slices(data).batch(20)
         train_on, validation = (data,), data
-    clean = data
+    train_eval = data
     if form == "validation_split":
-        clean, validation, arguments = 1.0, None, {"validation_split": 0.2}
+        train_eval, validation, arguments = 1.0, None, {"validation_split": 0.2}
     history = model.fit(
         *train_on,
         class_weight=CLASS_WEIGHT,
@@ -169,7 +169,7 @@ def test_class_weights_hold_for_clean_and_validation_samples(form, smoothing):
         epochs=2,
         shuffle=False,
         verbose=0,
-        callbacks=[LossLedger(clean)],
+        callbacks=[LossLedger(train_eval)],
     ).history
     parts = ["val_data_loss", "val_penalty", "val_weighting"]
     parts += ["val_smoothing"] if smoothing else []
@@ -181,10 +181,10 @@ def test_class_weights_hold_for_clean_and_validation_samples(form, smoothing):
     trained, held = slice(None), slice(None)
     if form == "validation_split":
         trained, held = slice(40), slice(40, None)
-    for name, part in (("clean_loss", trained), ("val_data_loss", held)):
+    for name, part in (("train_eval_loss", trained), ("val_data_loss", held)):
         own = cross_entropy(model, X[part], Y[part], OF_CLASS[part])
         np.testing.assert_allclose(history[name][-1], own, rtol=1e-5)
-    gap = np.subtract(history["val_data_loss"], history["clean_loss"])
+    gap = np.subtract(history["val_data_loss"], history["train_eval_loss"])
     np.testing.assert_allclose(history["gap_loss"], gap)
     if not smoothing:
         plain = cross_entropy(model, X[held], Y[held])
@@ -198,7 +198,7 @@ def test_class_weights_of_one_fit_are_not_those_of_the_next():
         history = train(model, LossLedger(1.0), class_weight=class_weight, epochs=1)
         weights = np.array([(class_weight or {}).get(k, 1.0) for k in LABELS])  # pyright: ignore[reportCallIssue]
         own = cross_entropy(model, weights=weights)
-        np.testing.assert_allclose(history["clean_loss"][-1], own, rtol=1e-5)
+        np.testing.assert_allclose(history["train_eval_loss"][-1], own, rtol=1e-5)
         np.testing.assert_allclose(history["val_data_loss"][-1], own, rtol=1e-5)
         assert ("val_weighting" in history) == bool(class_weight)
 
@@ -214,12 +214,12 @@ def test_weights_that_validation_samples_come_with_stand_for_class_weights():
 
 
 @pytest.mark.parametrize("frequency", [1, 2])
-def test_a_gap_of_clean_and_validation_samples_only_one_of_which_have_weights(frequency):
+def test_a_gap_of_train_eval_and_validation_samples_only_one_of_which_have_weights(frequency):
     often = {"validation_freq": frequency}
-    message = "Received: clean samples with weights, validation samples without"
+    message = "Received: train_eval with weights, validation without weights"
     with pytest.raises(ValueError, match=message):
         train(compiled(), LossLedger(0.5), sample_weight=WEIGHTS, **often)
-    message = "Received: clean samples without, validation samples with weights"
+    message = "Received: train_eval without weights, validation with weights"
     with pytest.raises(ValueError, match=message):
         train(compiled(), LossLedger(0.5), validation_data=(X, Y, WEIGHTS), **often)
     history = train(compiled(), LossLedger((X, Y)), sample_weight=WEIGHTS, **often)
@@ -262,14 +262,14 @@ def test_several_outputs(smoothing):
     assert ("val_smoothing" in history) == bool(smoothing)
 
 
-def test_label_smoothing_is_kept_out_of_validation_and_clean_losses():
+def test_label_smoothing_is_kept_out_of_validation_and_train_eval_losses():
     model = compiled(loss=losses.CategoricalCrossentropy(label_smoothing=0.3))
     history = train(model, LossLedger((X, Y)))
     assert_balanced(history)
     assert "smoothing" not in history
     own = cross_entropy(model)
     np.testing.assert_allclose(history["val_data_loss"][-1], own, rtol=1e-5)
-    np.testing.assert_allclose(history["clean_loss"][-1], own, rtol=1e-5)
+    np.testing.assert_allclose(history["train_eval_loss"][-1], own, rtol=1e-5)
     assert abs(history["val_smoothing"][-1]) > 1e-3
 
 
@@ -333,10 +333,11 @@ def test_mnist1d_proves_it_each_epoch(mnist1d):
     assert_balanced(history)
     assert len(history["loss"]) == 3
     assert min(history["penalty"]) > 1e-3
-    gap = np.subtract(history["val_data_loss"], history["clean_loss"])
+    gap = np.subtract(history["val_data_loss"], history["train_eval_loss"])
     np.testing.assert_allclose(history["gap_loss"], gap)
     np.testing.assert_allclose(
-        history["gap_accuracy"], np.subtract(history["clean_accuracy"], history["val_accuracy"])
+        history["gap_accuracy"],
+        np.subtract(history["train_eval_accuracy"], history["val_accuracy"]),
     )
 
 
@@ -360,24 +361,24 @@ def test_a_frozen_layer_has_no_penalty():
     assert set(LayerPenalties(model)()) == {model.layers[2].path}
 
 
-def test_clean_is_the_inference_mode_on_a_share_of_the_samples():
+def test_train_eval_is_the_inference_mode_on_a_share_of_the_samples():
     model = compiled(metrics=["accuracy"])
     history = train(model, LossLedger((X, Y), fraction=0.3, batch_size=5))
     part = np.arange(15) * 50 // 15
     own = cross_entropy(model, X[part], Y[part])
-    np.testing.assert_allclose(history["clean_loss"][-1], own, rtol=1e-5)
+    np.testing.assert_allclose(history["train_eval_loss"][-1], own, rtol=1e-5)
     right = predict(model, X[part]).argmax(1) == LABELS[part]
-    np.testing.assert_allclose(history["clean_accuracy"][-1], np.mean(right))
+    np.testing.assert_allclose(history["train_eval_accuracy"][-1], np.mean(right))
 
 
-def test_clean_as_a_number_is_a_share_of_what_fit_trains_on():
+def test_train_eval_as_a_number_is_a_share_of_what_fit_trains_on():
     model = compiled()
     arguments = {"validation_data": None, "validation_split": 0.2}
     history = train(model, LossLedger(1.0), sample_weight=WEIGHTS, **arguments)
     own = cross_entropy(model, X[:40], Y[:40], WEIGHTS[:40])
-    np.testing.assert_allclose(history["clean_loss"][-1], own, rtol=1e-5)
+    np.testing.assert_allclose(history["train_eval_loss"][-1], own, rtol=1e-5)
     np.testing.assert_allclose(
-        history["gap_loss"], np.subtract(history["val_data_loss"], history["clean_loss"])
+        history["gap_loss"], np.subtract(history["val_data_loss"], history["train_eval_loss"])
     )
 
 
@@ -413,7 +414,12 @@ def test_data_of_any_form_have_the_history_of_arrays(form):
 
 def test_without_validation_there_is_no_gap():
     history = train(compiled(), LossLedger(0.5), validation_data=None)
-    assert {n for n in history if "/" not in n} == {"loss", "data_loss", "penalty", "clean_loss"}
+    assert {n for n in history if "/" not in n} == {
+        "loss",
+        "data_loss",
+        "penalty",
+        "train_eval_loss",
+    }
 
 
 def test_a_model_that_was_fitted_before_and_is_fitted_after_without():
@@ -591,7 +597,7 @@ def test_a_copy_shares_the_data_and_not_the_model():
     history = train(compiled(), ledger)
     twin = copy.deepcopy(ledger)
     assert twin.model is None
-    assert twin.clean[0] is X
+    assert twin.train_eval[0] is X
     assert train(compiled(), twin)["gap_loss"] == history["gap_loss"]
 
 
@@ -602,7 +608,7 @@ def test_the_progress_bar_is_readable(capsys):
     for name in ("data_loss", "penalty", "val_data_loss", "val_penalty", "gap_loss"):
         assert line.count(f" {name}: ") == 1
     assert "/dense" not in line
-    assert "clean" not in line
+    assert "train_eval" not in line
     train(compiled(), LossLedger(), epochs=1)
     assert capsys.readouterr().out == ""
 
@@ -628,7 +634,7 @@ def test_a_training_step_that_bypasses_the_loss():
     inputs = keras.Input((4,))
     model = Bypass(inputs, layers.Dense(3)(inputs))
     model.compile("sgd", "mse")
-    message = "parts of the loss do not add up .* Received: a Bypass with loss=1.0, data_loss=None"
+    message = "do not add up to `loss`.* Received: a Bypass with loss=1.0, data_loss=None"
     with pytest.raises(RuntimeError, match=message):
         train(model, LossLedger())
 
@@ -644,13 +650,22 @@ def test_replicas_are_refused():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"clean": 0.0}, r"`clean` must be in \(0, 1\]. Received: clean=0.0"),
-        ({"clean": True}, "Received: clean=True"),
-        ({"clean": "train"}, r"must be training data, as \(x, y\) .* Received: clean='train'"),
-        ({"clean": (X, Y), "fraction": 1.5}, r"`fraction` must be in \(0, 1\]"),
-        ({"fraction": 0.5}, r"`clean` gives, as \(x, y\) or a dataset. Received: fraction=0.5"),
-        ({"clean": 0.5, "fraction": 0.5}, "Received: fraction=0.5, clean=0.5"),
-        ({"clean": object(), "fraction": 0.5}, "known, finite size. Received: fraction=0.5"),
+        (
+            {"train_eval": 0.0},
+            r"must be a number in \(0, 1\]. Received: train_eval=0.0",
+        ),
+        ({"train_eval": True}, "Received: train_eval=True"),
+        (
+            {"train_eval": "train"},
+            r"must be training data, as \(x, y\) .* Received: train_eval='train'",
+        ),
+        ({"train_eval": (X, Y), "fraction": 1.5}, r"`fraction` must be a number in \(0, 1\]"),
+        (
+            {"fraction": 0.5},
+            r"needs data in `train_eval`, as \(x, y\) or a dataset. Received: fraction=0.5",
+        ),
+        ({"train_eval": 0.5, "fraction": 0.5}, "Received: fraction=0.5, train_eval=0.5"),
+        ({"train_eval": object(), "fraction": 0.5}, "known, finite size. Received: fraction=0.5"),
     ],
 )
 def test_refused_arguments(arguments, message):
@@ -664,7 +679,7 @@ def test_a_share_of_a_stream_is_refused():
     data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(10)
     with pytest.raises(ValueError, match="known, finite size"):
         LossLedger(data.repeat(), fraction=0.5)
-    with pytest.raises(ValueError, match=r"this one was given none.* Received: clean=0\.5"):
+    with pytest.raises(ValueError, match=r"is given arrays.* Received: train_eval=0\.5"):
         compiled().fit(data, callbacks=[LossLedger(0.5)], shuffle=False, verbose=0)
 
 

@@ -3,7 +3,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from occam.callbacks.stopping import BestWeights, are_finite
+from occam.callbacks.stopping.best_weights import BestWeights, are_finite
 
 
 def build(optimizer):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from occam.callbacks import EarlyStopping
+from occam.callbacks import EarlyStopping, GeneralizationLoss, SuccessiveIncreases
 
 NAN = float("nan")
 
@@ -197,7 +197,7 @@ def test_a_monitor_that_is_logged_no_more_is_an_error():
 
 
 def test_a_monitor_of_several_numbers_is_an_error():
-    message = r"can monitor a single number. Received: f1 of shape \(2,\)"
+    message = r"can only monitor single numbers. Received: f1 of shape \(2,\)"
     with pytest.raises(ValueError, match=message):
         run([{"f1": np.ones(2)}], "f1", mode="max")
 
@@ -219,6 +219,31 @@ def test_after_the_warm_up_only_what_came_then_counts():
 def test_a_training_that_ends_in_the_warm_up_has_the_best_of_it(rest):
     callback, weight = run([3.0, 1.0, 2.0, *rest], patience=1, start_from_epoch=3, nan_patience=9)
     assert (callback.best_epoch, callback.best, weight) == (1, 1.0, 1)
+
+
+@pytest.mark.parametrize(
+    ("min_delta", "values", "mode", "improved"),
+    [
+        (0, [1.0, 0.9], "min", True),
+        (0, [1.0, 1.0], "min", False),
+        (0, [1.0, 1.1], "max", True),
+        (0.25, [1.0, 0.75], "min", False),  # not by more than the delta
+        (0.25, [1.0, 0.5], "min", True),
+        (-0.25, [1.0, 0.75], "min", False),  # as in Keras, the sign does not matter
+        (0.25, [1.0, 1.5], "max", True),
+        ("10%", [100.0, 91.0], "min", False),
+        ("10%", [100.0, 89.0], "min", True),
+        ("10%", [0.01, 0.0091], "min", False),
+        ("10%", [0.01, 0.0089], "min", True),
+        ("10%", [0.5, 0.54], "max", False),
+        ("10%", [0.5, 0.56], "max", True),
+        ("10%", [-100.0, -105.0], "min", False),  # negative losses: 10% of their size
+        ("10%", [-100.0, -111.0], "min", True),
+    ],
+)
+def test_an_improvement_must_exceed_min_delta(min_delta, values, mode, improved):
+    callback, _ = run(values, "score", min_delta, mode=mode, patience=9)
+    assert callback.best_epoch == int(improved)
 
 
 def test_min_delta_relative_to_the_best():
@@ -280,7 +305,7 @@ def test_an_absent_name_of_a_set_is_named():
 
 def test_a_set_with_a_criterion_of_prechelt_needs_all_of_them():
     values = [{"a": x, "b": y} for x, y in [(1.0, 1.0), (1.2, 0.9), (1.0, 1.2), (1.2, 1.3)]]
-    callback, _ = run(values, ["a", "b"], mode="min", criterion="gl", alpha=10)
+    callback, _ = run(values, ["a", "b"], mode="min", criterion=GeneralizationLoss(10))
     assert callback.stopped_epoch == 3
     assert callback.stop_reason == (
         "a is 20% worse than its best, more than 10%; b is 44.4% worse than its best, more than 10%"
@@ -295,11 +320,11 @@ CURVE = [8.0, 6.0, 5.0, 4.5, 4.0, 4.1, 4.3, 4.8, 6.0]
     ("kwargs", "stopped", "reason"),
     [
         ({"criterion": "gl"}, 6, "7.5% worse than its best, more than 5%"),
-        ({"criterion": "gl", "alpha": 2}, 5, "2.5% worse than its best, more than 2%"),
-        ({"criterion": "gl", "alpha": 10}, 7, "20% worse than its best, more than 10%"),
-        ({"criterion": "up", "strips": 1, "strip_length": 2}, 7, "in 1 successive strip of 2"),
-        ({"criterion": "up", "strips": 2, "strip_length": 1}, 6, "in 2 successive strips of 1"),
-        ({"criterion": "up", "strip_length": 1}, 7, "in 3 successive strips of 1 epoch"),
+        ({"criterion": GeneralizationLoss(2)}, 5, "2.5% worse than its best, more than 2%"),
+        ({"criterion": GeneralizationLoss(10)}, 7, "20% worse than its best, more than 10%"),
+        ({"criterion": SuccessiveIncreases(1, 2)}, 7, "in 1 successive strip of 2"),
+        ({"criterion": SuccessiveIncreases(2, 1)}, 6, "in 2 successive strips of 1"),
+        ({"criterion": SuccessiveIncreases(3, 1)}, 7, "in 3 successive strips of 1 epoch"),
         ({"criterion": "up"}, 0, None),  # 3 strips of 5 epochs are not over
     ],
 )
@@ -327,24 +352,24 @@ def test_a_baseline_has_to_be_beaten_before_the_patience_begins_anew():
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"mode": "maximum"}, "mode must be 'auto', 'min' or 'max'. Received: mode='maximum'"),
-        ({"patience": -1}, "patience must be an integer of at least 0. Received: patience=-1"),
+        ({"mode": "maximum"}, "Received: mode='maximum'"),
+        ({"patience": -1}, "`patience` must be an integer >= 0. Received: patience=-1"),
         ({"patience": 2.5}, "Received: patience=2.5"),
         ({"patience": True}, "Received: patience=True"),
-        ({"baseline": "0.5"}, "baseline must be a number or None. Received: baseline='0.5'"),
-        (
-            {"nan_patience": 0},
-            "nan_patience must be an integer of at least 1. Received: nan_patien",
-        ),
-        (
-            {"start_from_epoch": -1},
-            "start_from_epoch must be an integer of at least 0. Received: st",
-        ),
+        ({"baseline": "0.5"}, "Received: baseline='0.5'"),
+        ({"nan_patience": 0}, "`nan_patience` must be an integer >= 1. Received: nan_patience=0"),
+        ({"start_from_epoch": -1}, "Received: start_from_epoch=-1"),
         ({"smooth": "mean:3"}, "Received: smooth='mean:3'"),
-        ({"min_delta": "much"}, "Received: min_delta='much'"),
+        *(
+            ({"min_delta": d}, f"number, or a percentage like '1%'. Received: min_delta={d!r}")
+            for d in ("1", "one%", "%", "1%2", NAN, None)
+        ),
         ({"criterion": "pq"}, "Received: criterion='pq'"),
-        ({"criterion": "gl", "patience": 3}, "patience has no meaning for criterion='gl'"),
-        ({"criterion": "gl", "baseline": 0.5}, "baseline is for criterion='patience' and a single"),
+        ({"criterion": "gl", "patience": 3}, "`patience` has no meaning with another `criterion`"),
+        (
+            {"criterion": "gl", "baseline": 0.5},
+            "`baseline` needs criterion='patience' and a single",
+        ),
         ({"monitor": ["a", "b"], "baseline": 0.5}, "Received: baseline=0.5, criterion='patience'"),
     ],
 )
@@ -417,8 +442,8 @@ CONFIGS = st.fixed_dictionaries(
         [
             {"patience": 2},
             {"patience": 3, "baseline": 1.0},
-            {"criterion": "gl", "alpha": 20},
-            {"criterion": "up", "strips": 2, "strip_length": 2},
+            {"criterion": GeneralizationLoss(20)},
+            {"criterion": SuccessiveIncreases(2, 2)},
         ]
     ).map(lambda own: {**common, **own})
 )

@@ -1,11 +1,20 @@
 import re
+import statistics
 import warnings
 
 import keras
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from occam.callbacks.stopping.monitors import default_monitor, direction, missing, modes_of
+from occam.callbacks.stopping.monitors import (
+    default_monitor,
+    direction,
+    missing,
+    modes_of,
+    smoothing_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,15 +34,15 @@ def test_modes(monitor, mode, expected):
 @pytest.mark.parametrize(
     ("monitor", "mode", "message"),
     [
-        ("loss", "maximum", "mode must be 'auto', 'min' or 'max'. Received: mode='maximum'"),
+        ("loss", "maximum", "`mode` must be one of 'auto', 'min', 'max'. Received: mode='maximum'"),
         (None, "maximum", "Received: mode='maximum'"),
-        (None, "max", "mode='max' needs a monitor: the default one is a loss."),
+        (None, "max", "mode='max' needs a `monitor`; the default one is a loss."),
         (["loss"], "up", "Received: mode='up'"),
         ({"loss": "up"}, "auto", "Received: mode='up'"),
-        ({"loss": "min"}, "min", "mode must be left out where monitor gives a mode for each name."),
+        ({"loss": "min"}, "min", "`mode` cannot be given if `monitor` is a dict of modes."),
         ([], "auto", "a name, a list of names or a dict from names to modes. Received: monitor=[]"),
         ([1], "auto", "Received: monitor=[1]"),
-        ({"loss"}, "auto", "monitor must have an order, as the first name decides on the weights"),
+        ({"loss"}, "auto", "`monitor` must be a list rather than a set"),
     ],
 )
 def test_wrong_monitors_and_modes(monitor, mode, message):
@@ -54,13 +63,13 @@ def model():
     [
         ("loss", "min"),
         ("val_data_loss", "min"),
-        ("clean_loss", "min"),
+        ("train_eval_loss", "min"),
         ("gap_accuracy", "min"),
         ("penalty/dense", "min"),
         ("val_mae", "min"),
         ("auc", "max"),
         ("val_accuracy", "max"),
-        ("clean_accuracy", "max"),
+        ("train_eval_accuracy", "max"),
     ],
 )
 def test_direction(model, name, expected):
@@ -68,7 +77,7 @@ def test_direction(model, name, expected):
 
 
 def test_an_unknown_direction_is_an_error(model):
-    with pytest.raises(ValueError, match=r"'val_quality' should be small or great is not known"):
+    with pytest.raises(ValueError, match="whether a smaller or a greater 'val_quality' is better"):
         direction("val_quality", model)
 
 
@@ -125,3 +134,39 @@ def test_the_error_tells_what_to_do_without_validation():
     assert "give fit validation_data" in str(missing(["val_auc"], ["loss"]))
     assert "give fit validation_data" not in str(missing(["val_auc"], ["loss", "val_loss"]))
     assert "Logged: nothing." in str(missing(["val_auc"], []))
+
+
+VALUES = [4.0, 2.0, 3.0, 9.0, 1.0, 1.0]
+
+
+def smoothed(smooth, values):
+    smooth = smoothing_of(smooth)
+    return [smooth(values[: i + 1]) for i in range(len(values))]
+
+
+def test_exponential_average_by_hand():
+    # 0.3 * 2 + 0.7 * 4 = 3.4, 0.3 * 3 + 0.7 * 3.4 = 3.28
+    assert smoothed("ema:0.3", VALUES[:3]) == pytest.approx([4.0, 3.4, 3.28])
+
+
+def test_median_by_hand():
+    assert smoothed("median:3", VALUES) == [4.0, 3.0, 3.0, 3.0, 3.0, 1.0]
+
+
+@pytest.mark.parametrize("smooth", [None, "ema:1", "median:1"])
+def test_values_without_smoothing(smooth):
+    assert smoothed(smooth, VALUES) == VALUES
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1), st.integers(1, 9))
+def test_the_median_is_that_of_the_last_values(values, n):
+    assert smoothed(f"median:{n}", values)[-1] == statistics.median(values[-n:])
+
+
+@pytest.mark.parametrize(
+    "smooth",
+    ["ema", "ema:0", "ema:1.5", "ema:nan", "ema:x", "median:0", "median:2.5", "mean:3", ""],
+)
+def test_invalid_smoothing(smooth):
+    with pytest.raises(ValueError, match=re.escape(f"Received: smooth={smooth!r}")):
+        smoothing_of(smooth)

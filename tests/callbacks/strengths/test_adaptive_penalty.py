@@ -55,7 +55,7 @@ def test_a_gap_that_is_an_array_of_one():
     model, regularizer = build()
     train(model, Gap([np.array([2.0], "float32")]), adaptive(), epochs=1)
     np.testing.assert_allclose(regularizer.l2, 0.2)
-    message = r"AdaptivePenalty can monitor a single number. Received: gap_loss of shape \(2,\)"
+    message = r"AdaptivePenalty can only monitor single numbers. Received: gap_loss of shape \(2,\)"
     with pytest.raises(ValueError, match=message):
         train(model, Gap([np.ones(2)]), adaptive(), epochs=1)
 
@@ -125,7 +125,7 @@ def test_a_copy_after_fit():
 
 
 def test_a_gap_that_is_not_logged():
-    message = r"monitors 'gap_loss', which is not logged: put a LossLedger\(clean=...\) before it"
+    message = r"monitors 'gap_loss', which is not logged: put a LossLedger\(train_eval=...\)"
     with pytest.raises(ValueError, match=message):
         train(build()[0], LossLedger(), adaptive(), epochs=1)
 

@@ -11,7 +11,7 @@ class Ledger(keras.callbacks.Callback):
             logs[f"{prefix}penalty"] = 0.25
             logs[f"{prefix}data_loss"] = logs[f"{prefix}loss"] - 0.25
         logs |= {"penalty/hidden": 0.25, "sparsity/hidden": 0.5, "rates/dropout": 0.1 * epoch}
-        logs |= {"clean_loss": 0.5, "clean_accuracy": 0.75}
+        logs |= {"train_eval_loss": 0.5, "train_eval_accuracy": 0.75}
         logs["gap_loss"] = logs["val_data_loss"] - 0.5
         logs["gap_accuracy"] = 0.75 - logs["val_accuracy"]
 

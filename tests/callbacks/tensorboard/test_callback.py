@@ -89,15 +89,17 @@ def test_the_events_are_the_history(run):
     with (directory / "history.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == EPOCHS
-    scalars = {name: read_scalars(directory / name) for name in ("train", "validation", "clean")}
+    scalars = {
+        name: read_scalars(directory / name) for name in ("train", "validation", "train_eval")
+    }
     for name in rows[0]:
         if name != "epoch":
             of, tag = grouped(name)
             logged = [float(row[name]) for row in rows]
             assert list(scalars[of][tag]) == list(range(EPOCHS)), name
             np.testing.assert_allclose(list(scalars[of][tag].values()), logged, rtol=1e-6)
-    clean = scalars["clean"]["loss/total"][EPOCHS - 1]
-    assert clean == pytest.approx(0.5 + float(weight_penalty(run[1])), rel=1e-6)
+    train_eval = scalars["train_eval"]["loss/total"][EPOCHS - 1]
+    assert train_eval == pytest.approx(0.5 + float(weight_penalty(run[1])), rel=1e-6)
     for step in range(EPOCHS):
         train = {tag: curve.get(step) for tag, curve in scalars["train"].items()}
         assert train["loss/total"] == pytest.approx(train["loss/data"] + train["penalty/total"])

@@ -30,8 +30,8 @@ from occam.callbacks.tensorboard.summaries import histogram, scalar, scalars
         ("val_loss", ("validation", "loss/total")),
         ("data_loss", ("train", "loss/data")),
         ("val_data_loss", ("validation", "loss/data")),
-        ("clean_loss", ("clean", "loss/data")),
-        ("clean_accuracy", ("clean", "metrics/accuracy")),
+        ("train_eval_loss", ("train_eval", "loss/data")),
+        ("train_eval_accuracy", ("train_eval", "metrics/accuracy")),
         ("val_accuracy", ("validation", "metrics/accuracy")),
         ("penalty", ("train", "penalty/total")),
         ("val_penalty", ("validation", "penalty/total")),
@@ -53,7 +53,7 @@ def test_where_a_logged_value_goes(name, place):
 
 
 NAMES = st.tuples(
-    st.sampled_from(["", "val_", "clean_", "gap_"]),
+    st.sampled_from(["", "val_", "train_eval_", "gap_"]),
     st.text("abcdelostv_", min_size=1, max_size=8),
     st.sampled_from(["", "_loss", "/total", "/a/b"]),
 ).map("".join)
@@ -63,7 +63,7 @@ NAMES = st.tuples(
 @given(NAMES)
 def test_no_name_is_without_a_group(name):
     run, tag = grouped(name)
-    assert run in ("train", "validation", "clean")
+    assert run in ("train", "validation", "train_eval")
     assert "/" in tag
 
 

@@ -8,20 +8,16 @@ SPECS = {"x": tf.TensorSpec((None, 2), tf.float32, "x")}
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("quantization", "calibration", "message"),
     [
-        (("int4",), r"one of \['float32', .* Received: 'int4'"),
-        (("int8",), "quantization='int8' without it"),
+        ("int4", None, "one of 'float32', .* Received: quantization='int4'"),
+        ("int8", None, "quantization='int8' without it"),
+        ("float16", {"x": np.zeros((1, 2))}, "quantization='float16' with it"),
     ],
 )
-def test_wrong_arguments(arguments, message):
+def test_wrong_arguments(quantization, calibration, message):
     with pytest.raises(ValueError, match=message):
-        LiteRT(*arguments)
-
-
-def test_a_calibration_without_integers():
-    with pytest.raises(ValueError, match="quantization='float16' with it"):
-        LiteRT("float16", calibration={"x": np.zeros((1, 2))})
+        LiteRT(quantization, calibration=calibration)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +25,7 @@ def test_a_calibration_without_integers():
     [
         ({"y": np.zeros((1, 2))}, r"Expected the inputs \['x'\].* Received: \['y'\]"),
         ({"x": np.zeros((1, 3))}, r"expected the shape \(None, 2\)"),
-        ({"x": np.zeros((0, 2))}, "one row or more"),
+        ({"x": np.zeros((0, 2))}, "at least one row"),
     ],
 )
 def test_a_calibration_must_fit_the_inputs(calibration, message):

@@ -46,7 +46,7 @@ def test_only_what_is_there_and_blessed_gets_a_label(directory):
     (directory / "2" / "blessing.json").unlink()
     with pytest.raises(exports.ExportError, match=r"a version with a blessing\. Received: .*2 wit"):
         exports.promote(directory, 2)
-    with pytest.raises(ValueError, match="label must be letters"):
+    with pytest.raises(ValueError, match="`label` must be letters"):
         exports.promote(directory, 1, label="../stable")
     assert exports.labels(directory) == {}
 

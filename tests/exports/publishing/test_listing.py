@@ -1,10 +1,29 @@
+import os
+
 import pytest
 import tensorflow as tf
 
 from occam import exports
 
+ASKED = {
+    "load": exports.load,
+    "listing": exports.listing,
+    "promote": lambda directory: exports.promote(directory, 1),
+    "rollback": exports.rollback,
+    "prune": lambda directory: exports.prune(directory, 1),
+}
 
-def test_versions_are_listed_with_what_is_known_of_them(directory):
+
+@pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED)
+@pytest.mark.parametrize(("name", "what"), [("nope", "not found"), ("afile", "a file")])
+def test_a_missing_directory_is_named(ask, name, what, tmp_path):
+    (tmp_path / "afile").touch()
+    message = f"Expected the directory of an export. Received: {tmp_path / name}, {what}"
+    with pytest.raises(FileNotFoundError, match=message):
+        ask(tmp_path / name)
+
+
+def test_versions_are_listed_with_their_facts(directory):
     exports.promote(directory, 2)
     (directory / "3" / "blessing.json").unlink()
     (directory / "4" / "saved_model.pb").unlink()
@@ -22,6 +41,35 @@ def test_versions_are_listed_with_what_is_known_of_them(directory):
     assert "without ['saved_model.pb']" in fourth.problem
 
 
-def test_no_directory(tmp_path):
-    with pytest.raises(FileNotFoundError, match="Expected the directory of an export"):
-        exports.listing(tmp_path / "absent")
+def left(directory):
+    return sorted(name for name in os.listdir(directory) if not name.endswith(".json"))
+
+
+def test_prune_removes_the_oldest_but_no_labeled_version_and_no_way_back(directory):
+    for version in (1, 2):
+        exports.promote(directory, version, label="stable")
+    assert exports.prune(directory, 1) == [3]
+    assert left(directory) == ["1", "2", "4"]
+    assert exports.rollback(directory) == 1
+    assert exports.prune(directory, 1) == [2]
+    assert left(directory) == ["1", "4"]
+
+
+def test_prune_keeps_the_newest(directory):
+    assert exports.prune(directory, 3) == [1]
+    assert exports.prune(directory, 1) == [2, 3]
+    assert left(directory) == ["4"]
+
+
+@pytest.mark.parametrize("keep", [0, 1.5, True])
+def test_keep_is_a_positive_integer(directory, keep):
+    message = f"`keep` must be an integer >= 1. Received: keep={keep}"
+    with pytest.raises(ValueError, match=message):
+        exports.prune(directory, keep)
+
+
+def test_export_prunes(directory, small_model):
+    assert exports.export(small_model, directory, keep=2).version == 5
+    assert left(directory) == ["4", "5"]
+    with pytest.raises(ValueError, match="`keep` must be an integer >= 1 or None"):
+        exports.export(small_model, directory, keep=0)

@@ -17,7 +17,7 @@ from tensorflow_serving.apis import (
 )
 
 from occam.exports.serving import Server
-from occam.exports.serving.version import Version
+from occam.exports.serving.repository import ServedVersion
 
 from .conftest import serving
 
@@ -63,7 +63,7 @@ def test_predict(channel):
         assert response.model_spec.signature_name == "serving_default"
 
 
-def test_no_rows_get_no_answers(channel):
+def test_an_empty_batch_gets_an_empty_answer(channel):
     response = predict(channel, predict_request(x=np.zeros(0, "float32")))
     answer = tf.make_ndarray(response.outputs["y"])
     assert (answer.dtype, answer.shape) == (np.float32, (0,))
@@ -86,13 +86,13 @@ def test_no_rows_get_no_answers(channel):
 def test_strings_and_an_output_filter(channel):
     request = predict_request(
         "named",
-        tag=[b"a\xff"],
+        tag=["ä".encode()],
         signal=np.ones((1, 5), "int32"),
         sensor=np.ones((1, 2, 2), "int64"),
     )
     response = predict(channel, request)
     assert sorted(response.outputs) == ["joined", "raw_bytes", "sum"]
-    assert tf.make_ndarray(response.outputs["joined"]).tolist() == [b"a\xffa\xff"]
+    assert tf.make_ndarray(response.outputs["joined"]).tolist() == ["ää".encode()]
     request.output_filter.append("sum")
     assert list(predict(channel, request).outputs) == ["sum"]
     request.output_filter.append("no")
@@ -138,14 +138,14 @@ def test_garbage_is_an_invalid_argument_and_leaves_no_traceback(channel, caplog)
 
 def test_a_client_that_cancels_leaves_no_traceback(channel, monkeypatch, caplog):
     gate, waiting = threading.Event(), threading.Event()
-    run = Version.run
+    answer = ServedVersion.answer
 
     def gated(*args):
         waiting.set()
         gate.wait(60)
-        return run(*args)
+        return answer(*args)
 
-    monkeypatch.setattr(Version, "run", gated)
+    monkeypatch.setattr(ServedVersion, "answer", gated)
     stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
     calls = [stub.Predict.future(predict_request(x=np.float32([1])), timeout=60) for _ in range(3)]
     assert waiting.wait(60)

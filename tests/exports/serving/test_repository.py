@@ -6,14 +6,14 @@ import shutil
 import numpy as np
 import pytest
 import requests
-import tensorflow as tf
 
 from occam.exports.serving import Repository
-from occam.exports.serving.errors import RequestError
-from occam.exports.serving.version import Version
+from occam.exports.serving.request import RequestError, Target
 from occam.exports.warmup import write_warmup
 
-from .conftest import Model
+from .conftest import Model, serving
+
+MODEL = Target("m")
 
 
 @pytest.fixture(scope="module")
@@ -48,36 +48,19 @@ def states(repository):
 
 
 def answer(version):
-    (y,) = version.run("serving_default", {"x": np.zeros(1, "float32")})["y"]
+    (y,) = version.answer("serving_default", {"x": np.zeros(1, "float32")})["y"]
     return y
-
-
-def test_no_rows_are_answered_without_the_graph(tmp_path):
-    def positive(x):
-        with tf.control_dependencies([tf.debugging.assert_positive(tf.shape(x)[0])]):
-            return {"y": tf.cast(x, tf.int32), "t": tf.strings.as_string(x[:, 0])}
-
-    module = tf.Module()
-    spec = tf.TensorSpec((None, 2), tf.float32, "x")
-    function = tf.function(positive, input_signature=[spec])
-    tf.saved_model.save(module, str(tmp_path / "1"), {"serving_default": function})
-    served = Version(tmp_path / "1", 1)
-    answer = served.run("serving_default", {"x": np.zeros((0, 2), "float32")})
-    assert {name: (a.dtype, a.shape) for name, a in answer.items()} == {
-        "t": (np.dtype(object), (0,)),
-        "y": (np.dtype("int32"), (0, 2)),
-    }
 
 
 def test_the_newest_version_and_the_labeled_ones_are_served(saved, directory):
     repository = Repository(directory, "m", blessed=False)
     repository.refresh()
     with pytest.raises(RequestError, match=r"not found for request: Latest\(m\)"):
-        repository.get()
+        repository.get(MODEL)
     publish(saved, directory, 1)
     repository.refresh()
-    assert answer(repository.get()) == 1
-    held = repository.get()
+    assert answer(repository.get(MODEL)) == 1
+    held = repository.get(MODEL)
     publish(saved, directory, 2)
     repository.refresh()
     assert repository.versions == [2]
@@ -86,16 +69,16 @@ def test_the_newest_version_and_the_labeled_ones_are_served(saved, directory):
     label(directory, stable=1, canary=2)
     repository.refresh()
     assert repository.versions == [1, 2]
-    assert answer(repository.get(label="stable")) == 1
-    assert answer(repository.get(version=1)) == 1
-    assert [status.version for status in repository.statuses(label="stable")] == [1]
+    assert answer(repository.get(Target("m", label="stable"))) == 1
+    assert answer(repository.get(Target("m", 1))) == 1
+    assert [status.version for status in repository.statuses(Target("m", label="stable"))] == [1]
     label(directory, stable=2)
     repository.refresh()
     assert repository.versions == [2]
     with pytest.raises(RequestError, match="label: canary"):
-        repository.get(label="canary")
+        repository.get(Target("m", label="canary"))
     with pytest.raises(RequestError, match=r"Specific\(m, 1\)"):
-        repository.get(version=1)
+        repository.get(Target("m", 1))
 
 
 def test_a_version_that_goes_hands_over_to_the_one_before(saved, directory):
@@ -106,13 +89,13 @@ def test_a_version_that_goes_hands_over_to_the_one_before(saved, directory):
     assert repository.versions == [2]
     shutil.rmtree(directory / "2")
     repository.refresh()
-    assert answer(repository.get()) == 1
+    assert answer(repository.get(MODEL)) == 1
     publish(saved, directory, 3, version=1 + 1)
     repository.refresh()
-    assert answer(repository.get()) == 3, "the number is the same, the files are not"
+    assert answer(repository.get(MODEL)) == 3, "the number is the same, the files are not"
     shutil.rmtree(directory)
     repository.refresh()
-    assert answer(repository.get()) == 3, "nothing to replace it with"
+    assert answer(repository.get(MODEL)) == 3, "nothing to replace it with"
 
 
 def test_what_cannot_be_served_leaves_the_version_before(saved, directory, caplog):
@@ -127,7 +110,7 @@ def test_what_cannot_be_served_leaves_the_version_before(saved, directory, caplo
         (directory / name).mkdir(exist_ok=True)
     repository = Repository(directory, "m", blessed=False)
     repository.refresh()
-    assert answer(repository.get()) == 1
+    assert answer(repository.get(MODEL)) == 1
     assert states(repository) == {5: "END", 4: "END", 3: "END", 2: "END", 1: "AVAILABLE"}
     errors = {status.version: status.error for status in repository.seen()}
     assert "Received: the link 3/variables/link" in errors[3]
@@ -137,7 +120,7 @@ def test_what_cannot_be_served_leaves_the_version_before(saved, directory, caplo
     assert caplog.records == [], "nothing is tried again"
     shutil.copytree(saved / "2", directory / "5", dirs_exist_ok=True)
     repository.refresh()
-    assert answer(repository.get()) == 2, "it is complete now"
+    assert answer(repository.get(MODEL)) == 2, "it is complete now"
 
 
 def test_a_version_that_cannot_answer_its_warmup_requests_is_not_served(saved, directory):
@@ -149,7 +132,7 @@ def test_a_version_that_cannot_answer_its_warmup_requests_is_not_served(saved, d
     (directory / "1").rename(directory / "3")
     repository = Repository(directory, "m", blessed=False)
     repository.refresh()
-    assert answer(repository.get()) == 2
+    assert answer(repository.get(MODEL)) == 2
     refused, served = repository.seen()
     assert (refused.version, served.version) == (3, 2)
     assert "warmup requests that are answered. Received: number 2, InvalidArg" in refused.error
@@ -175,7 +158,7 @@ def test_labels_that_are_none_leave_those_before(saved, directory, text, caplog)
     repository.refresh()
     (directory / "labels.json").write_text(text, "latin-1")
     repository.refresh()
-    assert repository.get(label="stable") is repository.get()
+    assert repository.get(Target("m", label="stable")) is repository.get(MODEL)
     assert "the labels stay as they were: Expected " in caplog.text
 
 
@@ -185,7 +168,7 @@ def test_a_label_of_a_version_that_is_not_there(saved, directory):
     repository = Repository(directory, "m", blessed=False)
     repository.refresh()
     with pytest.raises(RequestError, match=r"Specific\(m, 7\)"):
-        repository.get(label="stable")
+        repository.get(Target("m", label="stable"))
 
 
 def test_the_directory_must_be_there(tmp_path):
@@ -194,8 +177,6 @@ def test_the_directory_must_be_there(tmp_path):
 
 
 def test_labels_over_http(saved, directory):
-    from .conftest import serving
-
     publish(saved, directory, 1)
     publish(saved, directory, 2)
     label(directory, stable=1)

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-import occam.zoo.data.memory
+import occam.zoo.data.split
 from occam.zoo import create_model, train
 from occam.zoo.data import DataError, load_data
 
@@ -48,7 +48,7 @@ def test_class_folders(pets, suffix, collect):
 )
 @pytest.mark.parametrize("memory", [2**30, 0])
 def test_color_images(pets, mode, suffix, memory, monkeypatch):
-    monkeypatch.setattr(occam.zoo.data.memory, "MEMORY_LIMIT", memory)
+    monkeypatch.setattr(occam.zoo.data.split, "MEMORY_LIMIT", memory)
     assert load_data(pets(mode, suffix)).input_shape == (6, 5, 3)
 
 
@@ -106,7 +106,7 @@ def test_images_of_several_sizes(pets, collect):
 def test_too_large_for_memory_it_is_streamed_and_the_same(pets, collect, monkeypatch):
     folder = pets()
     arrays = load_data(folder, seed=3)
-    monkeypatch.setattr(occam.zoo.data.memory, "MEMORY_LIMIT", 0)
+    monkeypatch.setattr(occam.zoo.data.split, "MEMORY_LIMIT", 0)
     stream = load_data(folder, seed=3)
     assert (arrays.in_memory, stream.in_memory) == (True, False)
     assert stream.to_dict() == arrays.to_dict()
@@ -180,7 +180,7 @@ def one_class(folder):
     ],
 )
 def test_spoilt_folders_name_the_file(pets, spoil, memory, monkeypatch):
-    monkeypatch.setattr(occam.zoo.data.memory, "MEMORY_LIMIT", memory)
+    monkeypatch.setattr(occam.zoo.data.split, "MEMORY_LIMIT", memory)
     folder = pets()
     message = spoil(folder)
     with pytest.raises(DataError, match=re.escape(message)) as caught:
@@ -225,7 +225,7 @@ def parted(tmp_path, pets):
     ],
 )
 def test_folders_of_the_parts(parted, parts, sizes, memory, monkeypatch, collect):
-    monkeypatch.setattr(occam.zoo.data.memory, "MEMORY_LIMIT", memory)
+    monkeypatch.setattr(occam.zoo.data.split, "MEMORY_LIMIT", memory)
     folder = parted(*parts, suffix="webp" if len(parts) == 3 else "png")
     data = load_data(folder, validation_fraction=0.25)
     assert (data.class_names, *data.sizes.values()) == (("cat", "dog"), *sizes)
@@ -321,7 +321,7 @@ def test_spoilt_folders_of_parts_name_what_is_wrong(parted, spoil):
 @pytest.mark.parametrize("part", PARTS)
 def test_a_broken_image_is_named_wherever_it_is_read(parted, part, monkeypatch):
     """By `load_data`; by training and evaluation if the file was spoilt in between."""
-    monkeypatch.setattr(occam.zoo.data.memory, "MEMORY_LIMIT", 0)
+    monkeypatch.setattr(occam.zoo.data.split, "MEMORY_LIMIT", 0)
     folder = parted("train", "validation", "test")
     data = load_data(folder, batch_size=4)
     model = create_model("mlp", input_shape=data.input_shape, num_classes=2, seed=0)
@@ -355,8 +355,8 @@ def test_a_plain_name_is_a_directory_unless_a_data_set_is_called_so(pets, monkey
 
 READS_AHEAD = """
 import sys, time
-from occam.zoo.data import folder, load_data, memory
-memory.MEMORY_LIMIT = 0
+from occam.zoo.data import folder, load_data, split
+split.MEMORY_LIMIT = 0
 data = load_data(sys.argv[1], batch_size=4)
 pixels = folder._pixels
 folder._pixels = lambda *arguments: time.sleep(0.1) or pixels(*arguments)

@@ -1,52 +1,11 @@
 import hashlib
 import subprocess
 import sys
-from typing import cast
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer
-from sklearn.utils import Bunch
 
-from occam.zoo.data import EMBEDDED, DataError, load_data
-
-FACTS = {
-    "mnist1d": ((40, 1), 10, {"train": 3600, "validation": 400, "test": 1000}),
-    "digits": ((8, 8, 1), 10, {"train": 1293, "validation": 144, "test": 360}),
-    "breast_cancer": ((30,), 2, {"train": 409, "validation": 46, "test": 114}),
-}
-
-
-@pytest.mark.parametrize("name", EMBEDDED)
-def test_embedded(name, data_dir, collect):
-    data = load_data(name, data_dir=data_dir)
-    assert (data.input_shape, data.num_classes, data.sizes) == FACTS[name]
-    for split, size in data.sizes.items():
-        features, labels = collect(getattr(data, split))
-        assert (features.shape, features.dtype) == ((size, *data.input_shape), np.float32)
-        assert (labels.shape, labels.dtype) == ((size,), np.int32)
-        assert set(labels) == set(range(data.num_classes))
-
-
-def test_mnist1d_is_the_papers_and_numpys_global_seed_is_kept(tmp_path, collect):
-    before = np.random.get_state(legacy=False)  # noqa: NPY002
-    data = load_data("mnist1d", data_dir=tmp_path)
-    after = np.random.get_state(legacy=False)  # noqa: NPY002
-    np.testing.assert_equal(after, before)
-    features, labels = collect(data.raw("test"))
-    # As mnist1d 0.0.2 makes them: figures are comparable only while these stay.
-    assert labels[:10].tolist() == [2, 6, 3, 9, 4, 3, 1, 9, 5, 2]
-    np.testing.assert_allclose(
-        features[0, :4, 0], [-0.0787708, -0.2107317, -0.0917514, 0.2826711], atol=1e-6
-    )
-
-
-def test_breast_cancer_is_scikit_learns(data_dir, collect):
-    data = load_data("breast_cancer", data_dir=data_dir)
-    assert data.class_names == ("malignant", "benign")
-    rows = np.concatenate([collect(data.raw(split))[0] for split in data.sizes])
-    table = cast("Bunch", load_breast_cancer()).data.astype("float32")
-    np.testing.assert_array_equal(np.unique(rows, axis=0), np.unique(table, axis=0))
+from occam.zoo.data import DataError, load_data
 
 
 def test_the_seed_moves_validation_but_not_test(data_dir, collect):
@@ -79,7 +38,7 @@ def test_another_process_sees_the_same(data_dir):
 
 
 def test_nothing_is_announced(tmp_path, capfd):
-    load_data("breast_cancer", data_dir=tmp_path)
+    load_data("breast_cancer:1.0.0", data_dir=tmp_path)
     assert capfd.readouterr() == ("", "")
 
 
@@ -93,17 +52,14 @@ def test_the_arguments_make_the_same_data_again(data_dir, collect):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"batch_size": 0}, "batch_size must be an integer of at least 1. Received: 0"),
-        ({"batch_size": 2.0}, "batch_size must be an integer of at least 1. Received: 2.0"),
-        ({"batch_size": True}, "batch_size must be an integer of at least 1. Received: True"),
-        ({"seed": -1}, r"seed must be an integer from 0 to 2\*\*32 - 1. Received: -1"),
-        ({"seed": None}, r"seed must be an integer from 0 to 2\*\*32 - 1. Received: None"),
-        ({"validation_fraction": 0}, r"validation_fraction must be in \(0, 1\). Received: 0"),
-        ({"validation_fraction": float("nan")}, "validation_fraction must be .* Received: nan"),
-        ({"validation_fraction": "a"}, "validation_fraction must be .* Received: 'a'"),
-        ({"image_size": (8,)}, r"image_size must be \(height, width\), .* Received: \(8,\)"),
-        ({"image_size": (8, 0)}, r"image_size must be .* Received: \(8, 0\)"),
-        ({"image_size": 8}, "image_size must be .* Received: 8"),
+        ({"batch_size": 0}, "`batch_size` must be an integer >= 1. Received: batch_size=0"),
+        ({"batch_size": True}, "`batch_size` must be an integer >= 1. Received: batch_size=True"),
+        ({"seed": -1}, "`seed` must be an integer from 0 to 4294967295. Received: seed=-1"),
+        ({"seed": None}, "Received: seed=None"),
+        ({"validation_fraction": 0}, r"must be a number in \(0, 1\). Received: validation_fracti"),
+        ({"image_size": (8,)}, r"`image_size` must be \(height, width\), .*: image_size=\(8,\)"),
+        ({"image_size": (8, 0)}, r"Received: image_size=\(8, 0\)"),
+        ({"image_size": 8}, "Received: image_size=8"),
     ],
 )
 def test_arguments_out_of_range(arguments, message):

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from occam.zoo.data import DataError
-from occam.zoo.data.arrays import ArraySplit
 from occam.zoo.data.preprocessing import fit_standardization
+from occam.zoo.data.split import ArraySplit
 
 
 def split(features):

@@ -5,9 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from occam.zoo.data.arrays import ArraySplit
-from occam.zoo.data.split import endless
-from occam.zoo.data.stream import StreamSplit
+from occam.zoo.data.split import ArraySplit, StreamSplit, endless
 
 SIZE, BATCH, STEPS = 103, 10, 11
 FEATURES = np.arange(SIZE * 6, dtype="uint16").reshape(SIZE, 3, 2)
@@ -26,7 +24,7 @@ def stream_split():
 def test_arrays_of_unequal_lengths_are_refused_and_a_column_of_labels_is_not():
     np.testing.assert_array_equal(ArraySplit(FEATURES, LABELS[:, None]).labels, LABELS)
     for labels, shape in ((LABELS[1:], r"\(102,\)"), (np.eye(SIZE), r"\(103, 103\)")):
-        with pytest.raises(ValueError, match=rf"labels must have shape \(103,\).*: {shape}"):
+        with pytest.raises(ValueError, match=rf"`labels` must have shape \(103,\).*={shape}"):
             ArraySplit(FEATURES, labels)
 
 

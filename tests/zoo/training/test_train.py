@@ -73,7 +73,7 @@ def test_the_directory_holds_it_all(finished):
     assert names == {"config.json", "history.csv", "model.keras", "result.json", "tensorboard"}
     assert list((run.directory / "tensorboard").rglob("events.out.tfevents*"))
     config = run.config
-    training = {"epochs": 8, "learning_rate": 5e-3, "patience": 30, "clean": 0.2, "seed": 0}
+    training = {"epochs": 8, "learning_rate": 5e-3, "patience": 30, "train_eval": 0.2, "seed": 0}
     assert config["training"] == training
     assert config["model"]["options"] == {"units": (32,)}
     assert config["git"] is None or len(config["git"]["commit"]) == 40
@@ -109,7 +109,7 @@ def test_the_ledger_splits_the_loss_and_shows_the_gap(finished):
     h = {name: np.asarray(values) for name, values in run.history.items()}
     np.testing.assert_allclose(h["loss"], h["data_loss"] + h["penalty"], rtol=1e-5)
     np.testing.assert_allclose(h["val_loss"], h["val_data_loss"] + h["val_penalty"], rtol=1e-5)
-    np.testing.assert_allclose(h["gap_loss"], h["val_data_loss"] - h["clean_loss"], atol=1e-6)
+    np.testing.assert_allclose(h["gap_loss"], h["val_data_loss"] - h["train_eval_loss"], atol=1e-6)
     assert h["penalty/dense"][-1] > 0
 
 
@@ -132,10 +132,10 @@ def test_the_verdict_is_on_the_epochs_that_count(finished):
     assert f"At epoch {run.result['best_epoch']} " in verdict.evidence[0]
 
 
-def test_without_clean_samples_there_is_no_gap(digits, mlp):
-    run = zoo.train(mlp(), digits, epochs=1, clean=0, verbose=0)
+def test_without_train_eval_samples_there_is_no_gap(digits, mlp):
+    run = zoo.train(mlp(), digits, epochs=1, train_eval=0, verbose=0)
     assert "gap_loss" not in run.history
-    assert any("clean_loss is not logged" in line for line in run.verdict.evidence)
+    assert any("train_eval_loss is not logged" in line for line in run.verdict.evidence)
 
 
 def test_a_finished_run_is_returned_and_not_run_again(finished, digits, mlp):
@@ -230,7 +230,7 @@ def test_training_may_change_only_its_own_part_of_the_regularization(digits, mlp
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"clean": 1.5}, r"clean must be a fraction in \[0, 1\]. Received: 1.5"),
+        ({"train_eval": 1.5}, r"train_eval must be a fraction in \[0, 1\]. Received: 1.5"),
         ({"epochs": 0}, "epochs must be an integer >= 1. Received: 0"),
         ({"learning_rate": 0.0}, "learning_rate must be a positive number. Received: 0.0"),
         ({"epochs": True}, "epochs must be an integer >= 1. Received: True"),

@@ -1,0 +1,149 @@
+"""Conversion of a candidate to other formats, each judged in its own runtime."""
+
+import dataclasses
+import functools
+import json
+import re
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+
+from ...core.checks import check_one_of
+from ..choice import choose
+from ..errors import ExportError
+from ..format_files import CLASS_NAMES, FOLDER
+from ..gates import Candidate, GateResult, agreement, batches, determinism, labels, metric, parity
+from ..gates.run import Gate, run_gates
+from ..servable import SIGNATURE, Servable, Traceable
+from ..signatures.serving_default import numbers
+from .format import Format, precision_of
+from .litert import LiteRT
+from .onnx import ONNX
+from .openvino import OpenVINO
+from .reading import open_format
+
+if TYPE_CHECKING:
+    from ..classifier import Classifier
+
+_BY_NAME: dict[str, Callable[[], Format]] = {
+    "litert": LiteRT,
+    "litert_float16": functools.partial(LiteRT, "float16"),
+    "litert_dynamic": functools.partial(LiteRT, "dynamic"),
+    "onnx": ONNX,
+    "openvino": OpenVINO,
+}
+_GATES: Sequence[Gate] = (determinism.check, batches.check, labels.check, metric.check)
+
+
+def choose_formats(formats: Sequence[str | Format]) -> tuple[Format, ...]:
+    """Return formats given by name or as objects, in the order given.
+
+    Args:
+        formats: Names, for a format with its defaults, or formats.
+
+    Raises:
+        ValueError: If a name is unknown, or given twice.
+        ExportError: If a name is `"litert_int8"`, which needs data.
+    """
+    return tuple(choose(formats, Format, _by_name).values())
+
+
+def _by_name(name: str) -> Format:
+    if name == "litert_int8":
+        raise ExportError(
+            "The format 'litert_int8' takes the scales of its integers from data. Pass "
+            "exports.LiteRT('int8', calibration={'inputs': x}) with features by input name."
+        )
+    check_one_of("formats", name, list(_BY_NAME))
+    return _BY_NAME[name]()
+
+
+def check_formats(
+    formats: Sequence[Format], specs: Mapping[str, tf.TensorSpec], data: Any | None
+) -> None:
+    """Raise an error for formats that cannot be written or judged, before any expensive work.
+
+    Args:
+        formats: Formats to write.
+        specs: Inputs by name.
+        data: Data by which the export is judged, or `None`.
+
+    Raises:
+        ExportError: If a package is missing, an input is text, or there is no data to judge an
+            approximate format by.
+        ValueError, TypeError: If the data for a calibration does not fit the inputs.
+    """
+    for format in formats:
+        format.check(specs)
+        if format.approximate and data is None:
+            raise ExportError(
+                f"format {format.name}: Expected checks=Checks(data=(features, labels)), by which "
+                "an approximation is judged. Received: no data"
+            )
+
+
+def convert(
+    formats: Sequence[Format], classifier: "Classifier", candidate: Candidate
+) -> tuple[GateResult, ...]:
+    """Write each format into `formats/<name>/` of a candidate and ask the gates.
+
+    Args:
+        formats: Formats to write.
+        classifier: The classifier that was written as the SavedModel.
+        candidate: The staged version, and what it is judged by.
+
+    Raises:
+        ExportError: If a format cannot be written or fails a gate; the message names both.
+    """
+    if not formats:
+        return ()
+    folder = candidate.path / FOLDER
+    # `serving_default` without the labels: LiteRT and OpenVINO have no text.
+    answer = functools.partial(numbers, classifier)
+    signatures = {SIGNATURE: Traceable(answer, classifier.inputs.specs)}
+    servable = Servable(signatures, classifier.class_names, classifier.variables)
+    with tempfile.TemporaryDirectory() as saved_model:
+        servable.save(saved_model)
+        for format in formats:
+            _write(format, Path(saved_model), folder / format.name)
+    (folder / CLASS_NAMES).write_text(json.dumps(classifier.class_names) + "\n", "utf-8")
+    return tuple(result for format in formats for result in judge(format.name, candidate))
+
+
+def _write(format: Format, saved_model: Path, directory: Path) -> None:
+    directory.mkdir(parents=True)
+    try:
+        format.write(saved_model, directory)
+    except Exception as error:  # converters raise errors of any kind
+        # without the notes and places of TensorFlow's compiler, which fill a page
+        text = re.sub(r"<unknown>:0: note: .*", "", str(error))
+        text = re.sub(r"<unknown>:0: error: (loc\(.*?\)+: (error: )?)?", "", text)
+        raise ExportError(
+            f"format {format.name}: Expected a model with operations that the format has. "
+            f"Received: {type(error).__name__}: {' '.join(text.split())[:500]}"
+        ) from error
+
+
+def judge(name: str, candidate: Candidate) -> tuple[GateResult, ...]:
+    """Run the gates on one format of a version; their results are named `<format>/<gate>`.
+
+    Args:
+        name: Name of the format.
+        candidate: The version, with the model that the format must answer as.
+
+    Raises:
+        ExportError: If the runtime is missing or cannot open the format, or a gate fails.
+    """
+    precision = precision_of(name)
+    exact = precision == "float32"
+    judged = dataclasses.replace(
+        candidate,
+        predictor=open_format(candidate.path, name),
+        precision=candidate.precision if exact else precision,
+        live=None,  # the SavedModel is compared with it
+    )
+    gates = (*_GATES, parity.check if exact else agreement.check)
+    return run_gates(judged, gates, format=name)

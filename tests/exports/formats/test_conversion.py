@@ -1,0 +1,217 @@
+import json
+import os
+import shutil
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from occam import exports
+from occam.exports import ONNX, ExportError, LiteRT
+from occam.exports.blessing import Blessing
+from occam.exports.formats import choose_formats
+
+EXACT = ("litert", "onnx", "openvino")
+FILES = {
+    "litert": ["model.tflite"],
+    "litert_dynamic": ["model.tflite"],
+    "litert_float16": ["model.tflite"],
+    "litert_int8": ["model.tflite"],
+    "onnx": ["model.onnx"],
+    "openvino": ["model.bin", "model.xml"],
+}
+
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [*((name, 1e-6) for name in EXACT), ("litert_float16", 0.01), ("litert_dynamic", 0.02)],
+)
+def test_each_format_answers_as_the_model_predicts(published, model, flowers, name, allowed):
+    answer = exports.load(published.path.parent, format=name).predict(flowers.x)
+    expected = softmax(model.predict(flowers.x, verbose=0))
+    np.testing.assert_allclose(answer["probabilities"], expected, atol=allowed)
+    if name in EXACT:
+        np.testing.assert_array_equal(answer["class_id"], expected.argmax(axis=-1))
+
+
+def test_integers_decide_as_the_model_does(published, model, flowers):
+    answer = exports.load(published.path.parent, format="litert_int8").predict(flowers.x)
+    expected = softmax(model.predict(flowers.x, verbose=0))
+    assert np.mean(answer["class_id"] == expected.argmax(axis=-1)) >= 0.98
+    assert len(np.unique(answer["probabilities"])) <= 256
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_two_inputs_preprocessing_and_a_convolution(two_inputs, pictures, name):
+    version, whole = two_inputs
+    predictor = exports.load(version.path.parent, format=name)
+    expected = softmax(whole.predict(list(pictures.values()), verbose=0))
+    answer = predictor.predict(pictures)
+    np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-6)
+    assert set(predictor.inputs) == {"image", "size"}
+
+
+def test_every_format_lies_in_its_own_directory_and_is_blessed(published):
+    folder = published.path / "formats"
+    found = {name: sorted(os.listdir(folder / name)) for name in FILES}
+    assert found == FILES
+    assert json.loads((folder / "class_names.json").read_text()) == ["ant", "bee", "cat"]
+    blessed = Blessing.read(published.path)
+    assert {f"formats/{name}/{file}" for name, files in FILES.items() for file in files} < set(
+        blessed.files
+    )
+    assert {"ai_edge_litert", "tf2onnx", "onnxruntime", "openvino"} < set(blessed.versions)
+    (listed,) = exports.listing(published.path.parent)
+    assert listed.formats == published.formats
+    gates = [gate.name for gate in blessed.gates if "/" in gate.name]
+    common = ["determinism", "batches", "labels", "metric"]
+    for name in FILES:
+        particular = "parity" if name in EXACT else "agreement"
+        ours = [gate.partition("/")[2] for gate in gates if gate.startswith(f"{name}/")]
+        assert sorted(ours) == sorted([*common, particular])
+
+
+def test_the_export_and_its_card_tell_the_bytes(published):
+    size = (published.path / "formats" / "onnx" / "model.onnx").stat().st_size
+    assert published.formats["onnx"] == size
+    assert set(published.formats) == set(FILES)
+    assert f"  format onnx: {size:,} bytes\n" in str(published)
+    card = (published.path / "README.md").read_text()
+    assert "## Formats\n\n| file | bytes |\n| --- | --- |\n| `formats/litert/model.tfl" in card
+    assert f"| `formats/onnx/model.onnx` | {size:,} |" in card
+    content = json.loads((published.path / "export.json").read_text())
+    assert content["formats"]["onnx"] == {"model.onnx": size}
+
+
+class Copied(exports.ONNX):
+    """What another model was converted to."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def write(self, saved_model, directory):
+        shutil.copy(self.file, directory / "model.onnx")
+
+
+def test_a_format_that_answers_differently_publishes_nothing(published, model, tmp_path):
+    model.layers[-1].bias.assign([0.0, 5.0, 0.0])
+    file = published.path / "formats" / "onnx" / "model.onnx"
+    with pytest.raises(ExportError, match=r"^gate onnx/parity: Expected the probabilities"):
+        exports.export(model, tmp_path, formats=[Copied(file)], warmup=())
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_calibration_that_fits_nothing_publishes_nothing(model, flowers, tmp_path):
+    calibrated = exports.LiteRT("int8", calibration={"flower": np.full((5, 4), 1e-3)})
+    data = ({"flower": flowers.x}, np.array(["ant", "bee", "cat"])[flowers.classes])
+    with pytest.raises(ExportError, match=r"^gate litert_int8/agreement: Expected at le"):
+        exports.export(
+            model,
+            tmp_path,
+            class_names=["ant", "bee", "cat"],
+            formats=calibrated,
+            warmup=(),
+            checks=exports.Checks(data=data, allowed_drop=1.0),
+        )
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_model_without_operations_in_a_format_is_named(tmp_path):
+    layers = [keras.layers.Dense(3, dtype="mixed_float16"), keras.layers.Dense(3)]
+    model = keras.Sequential([keras.Input((2,), name="x"), *layers])
+    message = r"^format litert: Expected .* Received: ConverterError: .*'tf.MatMul' op is neither"
+    with pytest.raises(ExportError, match=message):
+        exports.export(model, tmp_path, formats="litert", warmup=())
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_approximation_needs_data(model, tmp_path):
+    message = r"format litert_float16: Expected checks=Checks\(data=.* Received: no"
+    with pytest.raises(ExportError, match=message):
+        exports.export(model, tmp_path / "new", formats="litert_float16")
+    assert not (tmp_path / "new").exists()
+
+
+def test_text_is_refused(tmp_path):
+    words = keras.Sequential(
+        [keras.Input((1,), name="word", dtype="string"), keras.layers.Hashing(8)]
+    )
+    model = keras.Sequential(
+        [keras.Input((1,), dtype="int64"), keras.layers.Embedding(8, 3), keras.layers.Flatten()]
+    )
+    with pytest.raises(ExportError, match=r"format onnx: Expected .* Received: \['word'\]"):
+        exports.export(
+            model, tmp_path / "new", preprocessing=words, from_logits=True, formats="onnx"
+        )
+    assert not (tmp_path / "new").exists()
+
+
+def test_names_stand_for_the_defaults_and_objects_for_themselves():
+    calibrated = LiteRT("int8", calibration={"x": np.zeros((1, 2))})
+    chosen = choose_formats(["onnx", calibrated, "litert_float16"])
+    assert [format.name for format in chosen] == ["onnx", "litert_int8", "litert_float16"]
+    assert chosen[1] is calibrated
+    assert [format.approximate for format in chosen] == [False, True, True]
+    assert isinstance(choose_formats("onnx")[0], ONNX)
+    assert choose_formats(()) == ()
+
+
+def test_an_unknown_name_is_named():
+    with pytest.raises(
+        ValueError, match=r"`formats` must be one of 'litert', .* Received: formats='tflite'"
+    ):
+        choose_formats(["tflite"])
+
+
+def test_integers_need_data():
+    with pytest.raises(
+        ExportError, match=r"The format 'litert_int8' .*LiteRT\('int8', calibration="
+    ):
+        choose_formats(["litert_int8"])
+
+
+def test_two_of_a_name_are_refused():
+    with pytest.raises(ValueError, match=r"each format once\. Received: 'litert' twice"):
+        choose_formats(["litert", LiteRT()])
+
+
+PACKAGES = {
+    "litert": "ai_edge_litert.interpreter",
+    "onnx": "onnxruntime",
+    "openvino": "openvino",
+}
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_missing_package_is_named_before_any_work(model, tmp_path, monkeypatch, name):
+    monkeypatch.setitem(sys.modules, PACKAGES[name], None)
+    package = PACKAGES[name].partition(".")[0]
+    message = rf"^format {name}: Expected the package {package}, .*'keras-occam\[formats\]'"
+    with pytest.raises(ExportError, match=message):
+        exports.export(model, tmp_path / "new", formats=name)
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_converter_is_missing(model, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    with pytest.raises(ExportError, match=r"^format onnx: Expected the package tf2onnx"):
+        exports.export(model, tmp_path / "new", formats="onnx")
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_missing_runtime_is_named_by_load(published, monkeypatch, name):
+    monkeypatch.setitem(sys.modules, PACKAGES[name], None)
+    with pytest.raises(ExportError, match=rf"^format {name}: .*keras-occam\[formats\]"):
+        exports.load(published.path.parent, format=name)
+
+
+def test_a_missing_runtime_is_named_by_verify(published, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(ExportError, match=r"^format openvino: Expected the package"):
+        exports.verify(published.path.parent, 1)

@@ -1,0 +1,64 @@
+"""The base of the embedded data sets: a TensorFlow Datasets builder made from arrays."""
+
+from typing import ClassVar
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from ..hold_out import TEST_FRACTION, TEST_SEED, hold_out_indices
+
+Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
+
+
+class EmbeddedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """A builder that writes the arrays of an installed package, without a download.
+
+    Attributes:
+        feature: The name and the type of the feature.
+        label: The name of the label.
+        class_names: One name for each class, in the order of the labels.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    # TFDS looks beside the code for checksums and tags, and finds that place through the directory
+    # of the top package, but a namespace package such as `occam` need not have one.
+    code_path = tfds.core.Path(__file__)
+    pkg_dir_path = tfds.core.Path(__file__).parent
+
+    feature: ClassVar[tuple[str, tfds.features.FeatureConnector]]
+    label: ClassVar[str] = "label"
+    class_names: ClassVar[list[str]] = [str(digit) for digit in range(10)]
+    homepage: ClassVar[str]
+    citation: ClassVar[str]
+
+    @classmethod
+    def arrays(cls) -> Arrays:
+        """Return features and labels of the parts `train` and `test`."""
+        raise NotImplementedError
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        name, feature = self.feature
+        label = tfds.features.ClassLabel(names=self.class_names)
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=type(self).__doc__,
+            homepage=self.homepage,
+            citation=self.citation,
+            features=tfds.features.FeaturesDict({name: feature, self.label: label}),
+            supervised_keys=(name, self.label),
+            disable_shuffling=True,
+        )
+
+    def _split_generators(self, dl_manager):
+        return {part: self._generate_examples(x, y) for part, (x, y) in self.arrays().items()}
+
+    def _generate_examples(self, features, labels):
+        for key, (x, y) in enumerate(zip(features, labels, strict=True)):
+            yield key, {self.feature[0]: x, self.label: int(y)}
+
+
+def with_fixed_test(features: np.ndarray, labels: np.ndarray) -> Arrays:
+    """Split off a stratified test part of 20%, the same on every machine."""
+    test = hold_out_indices(labels, TEST_FRACTION, TEST_SEED)
+    train = np.setdiff1d(np.arange(len(labels)), test)
+    return {part: (features[i], labels[i]) for part, i in (("train", train), ("test", test))}
