@@ -17,7 +17,7 @@ from occam.zoo.layers import (
     SpatialDropout,
     StochasticDepth,
 )
-from occam.zoo.models.blocks.layer_scale import LayerScale
+from occam.zoo.models.blocks import LayerScale
 
 layers = keras.layers
 
