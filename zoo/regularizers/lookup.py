@@ -20,6 +20,19 @@ _KERAS_NAMES = {
 }
 
 
+def _import(path: str) -> type[keras.regularizers.Regularizer]:
+    module, name = path.split(".")
+    return getattr(importlib.import_module(f"..{module}", __name__), name)
+
+
+# The import registers each declared class with Keras, which saved models need.
+_DECLARED = {
+    penalty.regularizer: _import(penalty.regularizer)
+    for where in ("kernels", "activations")
+    for penalty in Regularization.penalties(where).values()
+}
+
+
 def get(identifier: Any) -> Any:
     """Return a regularizer, as `keras.regularizers.get` does, but one with live strengths.
 
@@ -101,10 +114,7 @@ def penalty_of(
             given[penalty.argument] = strength
             if penalty.units == "one axis":
                 given["axis"] = units
-    terms = []
-    for path, given in arguments.items():
-        module, name = path.split(".")
-        terms.append(getattr(importlib.import_module(f"..{module}", __name__), name)(**given))
+    terms = [_DECLARED[path](**given) for path, given in arguments.items()]
     return Sum(terms) if len(terms) > 1 else next(iter(terms), None)
 
 

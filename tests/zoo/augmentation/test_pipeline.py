@@ -76,11 +76,6 @@ def test_tiers_rise_and_print(shape):
     assert moved == sorted(moved)
 
 
-def test_contract_of_a_tier(check_augmentation):
-    layer = resolve_augmentation("strong", (8, 8, 1), value_range=(0, 1), seed=1)
-    check_augmentation(layer, np.random.default_rng(0).uniform(size=(7, 8, 8, 1)).astype("float32"))
-
-
 def test_another_tier_or_rank_is_an_error():
     with pytest.raises(ValueError, match=r"`tier` must be one of .* Received: tier='extreme'"):
         resolve_augmentation("extreme", (40, 1))
