@@ -64,7 +64,7 @@ def write_forms(
     """Return a function that answers for each form, and the bytes of its files."""
     model.export(directory / "keras", verbose=False)
     features = {model.inputs[0].name: data[0]}
-    checks = exports.Checks((features, data[1]), allowed_drop=0.02, least_agreement=0.95)
+    checks = exports.Checks((features, data[1]), max_accuracy_drop=0.02, min_agreement=0.95)
     int8 = exports.LiteRT("int8", calibration=features)
     plain = exports.export(model, directory / "ours", formats=(*FORMATS, int8), checks=checks).path
     folded = exports.export(model, directory / "folded", fold=True).path

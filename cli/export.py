@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from ..exports import Format, Signature
     from ..zoo import Data
 
-__all__ = ["Export"]
-
 FormatName = Literal[
     "litert", "litert_float16", "litert_dynamic", "litert_int8", "onnx", "openvino"
 ]
@@ -26,8 +24,8 @@ _CALIBRATED_ROWS = 200
 class Export(Command):
     """Publish a trained model as a SavedModel that takes raw features.
 
-    The next free version appears in the directory, whole, checked against the model and judged on
-    the validation data of the run, or not at all.
+    The version is checked against the model and judged on the validation data of the run. It
+    appears in the directory complete, or not at all.
     """
 
     run_directory: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN")]]
@@ -37,51 +35,50 @@ class Export(Command):
     """Parent of the versions."""
 
     signatures: tuple[Literal["logits", "embedding", "image_bytes", "classify"], ...] = ()
-    """What can be asked besides serving_default."""
+    """Signatures besides serving_default."""
 
     uncertainty: Annotated[
-        int | None, tyro.conf.arg(metavar="T", help_behavior_hint="(default: not asked)")
+        int | None, tyro.conf.arg(metavar="T", help_behavior_hint="(default: none)")
     ] = None
-    """Adds the signature uncertainty, of T passes with dropout left on."""
+    """Add the signature uncertainty, of T passes with dropout left on."""
 
     temperature: float | Literal["fit"] = 1.0
-    """By which the logits are divided; fit: by what makes the validation data of the run the most
-    probable."""
+    """Number that divides the logits; fit: the one that suits the validation data of the run."""
 
     fold: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Make batch normalization a part of the kernels before."""
+    """Fold batch normalization into the kernels."""
 
-    shrink: tyro.conf.FlagCreatePairsOff[bool] = False
+    remove_dead_units: tyro.conf.FlagCreatePairsOff[bool] = False
     """Remove units that do nothing."""
 
     formats: tuple[FormatName, ...] = ()
-    """What is written besides."""
+    """Formats besides the SavedModel."""
 
-    unjudged: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Leave out the gates that need the run's validation data, such as where it is not at hand."""
+    skip_data: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Skip the gates that need the validation data of the run, which is then not loaded."""
 
     warmup: tuple[int, ...] = (1,)
-    """Batch sizes of the requests that a server asks each signature before it serves."""
+    """Batch sizes of the requests that a server sends to each signature before it serves."""
 
-    keep: Annotated[
-        int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: every one)")
-    ] = None
-    """How many of the newest versions stay, besides those that have a label."""
+    keep: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: all)")] = (
+        None
+    )
+    """Number of newest versions to keep, besides those with a label."""
 
     promote: Annotated[
         str | None, tyro.conf.arg(metavar="LABEL", help_behavior_hint="(default: none)")
     ] = None
-    """The label that the version gets, such as stable."""
+    """Label to give to the version, such as stable."""
 
     def run(self) -> None:
-        """Exports, and prints what was published."""
+        """Export, and print what was published."""
         from .. import exports, zoo
         from ..exports.publishing import check_label
 
         if self.promote is not None:
-            check_label(self.promote)  # now, and not after all the work
+            check_label(self.promote)  # before all the work
         trained = zoo.Run.load(self.run_directory)
-        data = None if self.unjudged else data_of(trained)
+        data = None if self.skip_data else data_of(trained)
         model, preprocessing = trained.load_model(), trained.load_preprocessing()
         published = exports.export(
             model,
@@ -91,7 +88,7 @@ class Export(Command):
             signatures=self._signatures(),
             temperature=self._temperature(model, preprocessing, data),
             fold=self.fold,
-            shrink=self.shrink,
+            remove_dead_units=self.remove_dead_units,
             formats=self._formats(data),
             warmup=self.warmup,
             checks=checks_on(data),
@@ -108,7 +105,7 @@ class Export(Command):
         if self.temperature != "fit":
             return self.temperature
         if data is None:
-            raise ValueError("Expected data to fit the temperature to. Received: --unjudged")
+            raise ValueError("--temperature fit needs data. Received: --skip-data")
         features, labels = rows_of(data, "validation", JUDGED_ROWS)
         return exports.fit_temperature(model.predict(preprocessing(features), verbose=0), labels)
 
@@ -125,7 +122,7 @@ class Export(Command):
         if "litert_int8" not in self.formats:
             return [*self.formats]
         if data is None:
-            raise ValueError("Expected data to calibrate litert_int8 by. Received: --unjudged")
+            raise ValueError("--formats litert_int8 needs data. Received: --skip-data")
         features, _ = rows_of(data, "train", _CALIBRATED_ROWS)
         calibrated = exports.LiteRT("int8", calibration={INPUT: features})
         return [calibrated if name == calibrated.name else name for name in self.formats]

@@ -14,14 +14,12 @@ from .judged import checks_on, data_of
 if TYPE_CHECKING:
     from ..exports import Blessing, Checks, Version
 
-__all__ = ["Exports"]
-
 
 @dataclasses.dataclass(kw_only=True)
 class Exports(Command):
-    """Show the versions in a directory of exports, and whether they are still what was blessed.
+    """Show the versions in a directory of exports, and whether their files are as blessed.
 
-    Exit status: 0 all that was looked at is blessed, 1 something is not, 2 wrong usage or no such
+    Exit status: 0 if every version is blessed, 1 if one is not, 2 for wrong usage or no such
     directory.
     """
 
@@ -31,26 +29,26 @@ class Exports(Command):
     """Parent of the versions."""
 
     verify: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Compare the checksums, load every version, and ask it what its gates ask."""
+    """Compare the checksums, load every version, and run its gates."""
 
     run_directory: Annotated[
         Path | None, tyro.conf.arg(name="run", metavar="RUN", help_behavior_hint="(default: none)")
     ] = None
-    """Directory of the run that was exported, on whose validation data to verify, too."""
+    """Directory of the exported run, to verify on its validation data as well."""
 
     promote: Annotated[
         int | None, tyro.conf.arg(metavar="VERSION", help_behavior_hint="(default: none)")
     ] = None
-    """Gives the label to this version first."""
+    """Give the label to this version first."""
 
     rollback: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Gives the label back to the version that had it before first."""
+    """Give the label back to the version that had it before, first."""
 
     label: str = "stable"
-    """That is given by --promote or --rollback."""
+    """Label for --promote and --rollback."""
 
     def run(self) -> int:
-        """Prints a paragraph for each version; returns 1 if one is not blessed."""
+        """Print a paragraph for each version; return 1 if one is not blessed."""
         from .. import exports
 
         checks = self._checks()
@@ -71,11 +69,11 @@ class Exports(Command):
 
     def _checks(self) -> "Checks":
         if self.promote is not None and self.rollback:
-            raise ValueError("Expected --promote or --rollback. Received: both")
+            raise ValueError("Expected either --promote or --rollback. Received: both")
         if self.run_directory is None:
             return checks_on(None)
         if not self.verify:
-            raise ValueError(f"Expected --verify with --run. Received: --run {self.run_directory}")
+            raise ValueError(f"--run needs --verify. Received: --run {self.run_directory}")
         from .. import zoo
 
         return checks_on(data_of(zoo.Run.load(self.run_directory)))
@@ -89,9 +87,9 @@ class Exports(Command):
             print(f"  not verified: {error}\n")
             return str(error)
         lines = [f"  verified {result.name}: {result.detail}" for result in results]
-        lines.append("  not asked: parity, for which it takes the model")
+        lines.append("  skipped: parity, which needs the model")
         if self.run_directory is None:
-            lines.append("  not asked: metric and agreement, for which it takes data: --run RUN")
+            lines.append("  skipped: metric and agreement, which need data: --run RUN")
         print("\n".join(lines) + "\n")
         return None
 
@@ -111,7 +109,7 @@ def _text(version: "Version") -> str:
 
 
 def _gates(blessing: "Blessing") -> str:
-    """Their names; of each format only how many there are."""
+    """Return the names of the gates; for each format, only their number."""
     names = [gate.name.rpartition("/") for gate in blessing.gates]
     own = [name for format, _, name in names if not format]
     formats = Counter(format for format, _, _ in names if format)

@@ -14,12 +14,10 @@ from .command import Command
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Predict"]
-
 
 @dataclasses.dataclass(kw_only=True)
 class Predict(Command):
-    """Answer raw samples from an exported model, as CSV; Keras is not needed."""
+    """Print the answers of an exported model to raw samples as CSV, without Keras."""
 
     directory: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="DIRECTORY")]]
     """Parent of the exported versions."""
@@ -31,13 +29,13 @@ class Predict(Command):
     """Name of the array with the samples."""
 
     labels: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
-    """Name of an array with their classes, to compare: the accuracy is printed instead."""
+    """Name of an array with their classes; the accuracy is printed instead."""
 
     version: Annotated[int | None, tyro.conf.arg(help_behavior_hint="(default: the latest)")] = None
-    """Version to answer from."""
+    """Number of the version."""
 
     def run(self) -> None:
-        """Prints a line a sample, or the accuracy."""
+        """Print a line per sample, or the accuracy."""
         from .. import exports
 
         predictor = exports.load(self.directory, self.version)
@@ -51,7 +49,7 @@ class Predict(Command):
             writer.writerow([label, *(f"{p:.6f}" for p in probabilities)])
 
     def _names(self, array: str, class_names: Sequence[str]) -> "np.ndarray[Any, Any]":
-        """The labels in the file as names of classes."""
+        """Return the labels in the file as names of classes."""
         labels = self._read(array)
         if labels.dtype.kind == "f" and (labels == labels.round()).all():
             labels = labels.astype(int)
@@ -71,7 +69,7 @@ class Predict(Command):
                 if name in file.files:
                     return file[name]
                 found = ", ".join(file.files)
-        except OSError:  # says what is wrong with the path
+        except OSError:  # its message names the path
             raise
         except Exception as error:  # a broken archive raises whatever NumPy, zipfile and zlib raise
             raise ValueError(f"{self.samples} must be a .npz file of arrays") from error

@@ -1,29 +1,28 @@
-"""Any Keras model as a checked, versioned SavedModel, and the predictor that answers from it.
+"""Export any Keras classifier as a checked, versioned SavedModel, and load it without Keras.
 
-Importing this package, and `load`, need TensorFlow only; what writes or changes a model needs Keras
-as well.
+This package imports TensorFlow, but Keras only for functions that write or change a model.
 """
 
 from .blessing import Blessing
-from .calibration_error import expected_calibration_error
+from .calibration import expected_calibration_error, fit_temperature
 from .checks import Checks
-from .compaction import Compaction, LayerChange, Refusal, fold_batch_norm, shrink
+from .compression import Compression, LayerChange, Refusal, fold_batch_norm, shrink
 from .errors import ExportError
 from .export import Export, export
 from .formats import ONNX, Format, LiteRT, OpenVINO
 from .gates import GateResult
-from .predictor import Predictor, load
+from .load import load
+from .predictor import Predictor
 from .publishing import Version, labels, listing, models_config, promote, prune, rollback
 from .signatures import Embedding, ImageBytes, Signature, Uncertainty
 from .specs import SignatureSpecs
-from .temperature import fit_temperature
 from .verify import verify
 
 __all__ = [
     "ONNX",
     "Blessing",
     "Checks",
-    "Compaction",
+    "Compression",
     "Embedding",
     "Export",
     "ExportError",

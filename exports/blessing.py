@@ -1,4 +1,4 @@
-"""`blessing.json`: which files were judged, and what the gates found."""
+"""`blessing.json`: the checksums of the files that were judged, and the results of the gates."""
 
 import contextlib
 import datetime
@@ -16,8 +16,6 @@ from typing import Any
 from .errors import ExportError
 from .gates import GateResult
 
-__all__ = ["Blessing", "bless", "checksums"]
-
 _FILE = "blessing.json"
 _BESIDE = {_FILE, "export.json", "README.md"}  # not part of what is judged
 _FORMAT = 1
@@ -25,14 +23,25 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Blessing:
-    """What a version was found to be before it was published.
+    """The record of a version that passed the gates.
 
     Args:
         files: SHA-256 of every file of the SavedModel, by its path in the version.
-        gates: what each gate found; all of them passed.
-        created: when, ISO 8601 in UTC.
-        versions: of Python and of the packages at work.
-        precision: the shortest float dtype in which the model computes.
+        gates: The results of the gates, all of them passed.
+        created: The time in UTC, as ISO 8601.
+        versions: The versions of Python and of the packages that wrote it.
+        precision: The shortest float dtype in which the model computes.
+
+    Example:
+
+    >>> import keras, tempfile
+    >>> from occam import exports
+    >>> model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])
+    >>> published = exports.export(model, tempfile.mkdtemp())
+    >>> blessing = exports.Blessing.read(published.path)
+    >>> [gate.name for gate in blessing.gates][:3]
+    ['purity', 'determinism', 'state']
+    >>> blessing.check_contents(published.path)
     """
 
     files: Mapping[str, str]
@@ -43,14 +52,14 @@ class Blessing:
 
     @classmethod
     def read(cls, path: Path) -> "Blessing":
-        """The blessing of the version that lies at `path`.
+        """Read the blessing of the version at `path`.
 
         Raises:
-            ExportError: there is none, or it is not what `bless` writes.
+            ExportError: If there is none, or `export` did not write it.
         """
         file = path / _FILE
         if file.is_symlink() or not file.is_file():
-            raise ExportError(f"Expected a version with a blessing. Received: {path} without one")
+            raise ExportError(f"Expected a version with a blessing. Received: {path}, without one")
         try:
             blessing = _parsed(json.loads(file.read_text("utf-8")))
         except (ValueError, TypeError, KeyError) as error:
@@ -62,19 +71,17 @@ class Blessing:
         return blessing
 
     def check_names(self, path: Path) -> None:
-        """Refuses a version that lacks a file, has another one, or a link; no content is read.
-
-        Raises:
-            ExportError: as said.
-        """
-        _check_equal(set(self.files), set(_files(path)), path)
+        """Raise an `ExportError` if a file is missing, unknown or a link, without reading any."""
+        found = set(_files(path))
+        missing, unknown = sorted(self.files.keys() - found), sorted(found - self.files.keys())
+        if missing or unknown:
+            raise ExportError(
+                f"gate checksums: Expected the files of {path} that were blessed. Received: "
+                f"{missing} missing, {unknown} unknown"
+            )
 
     def check_contents(self, path: Path) -> None:
-        """Refuses a version of which a file was changed, removed or added since the blessing.
-
-        Raises:
-            ExportError: as said; the message names the files.
-        """
+        """Raise an `ExportError` that names the files changed, removed or added since."""
         self.check_names(path)
         found = checksums(path)
         if changed := [name for name, digest in self.files.items() if found[name] != digest]:
@@ -84,7 +91,7 @@ class Blessing:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """As `blessing.json` holds it."""
+        """Return the content of `blessing.json`."""
         return {
             "format": _FORMAT,
             "files": dict(self.files),
@@ -98,13 +105,13 @@ class Blessing:
 def bless(
     path: Path, gates: Sequence[GateResult], precision: str, packages: Iterable[str] = ()
 ) -> Blessing:
-    """Writes `blessing.json` beside the files at `path`, which passed the gates.
+    """Write `blessing.json` beside the files at `path`, which passed the gates.
 
     Args:
-        path: of the version.
-        gates: what they found.
-        precision: the shortest float dtype in which the model computes.
-        packages: that were at work besides our own, as they are imported.
+        path: The directory of the version.
+        gates: The results of the gates.
+        precision: The shortest float dtype in which the model computes.
+        packages: Import names of other packages that took part.
     """
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     blessing = Blessing(checksums(path), tuple(gates), now, _versions(packages), precision)
@@ -114,14 +121,16 @@ def bless(
 
 
 def checksums(path: Path) -> dict[str, str]:
-    """SHA-256 of every file of a version, by its path in it, as `sha256sum` prints them.
-
-    `blessing.json` and the card are not among them.
+    """Return the SHA-256 of every file of a version but `blessing.json` and the card, by path.
 
     Raises:
-        ExportError: a link is among them, or something else that is neither file nor directory.
+        ExportError: If something is neither a file nor a directory, such as a link.
     """
-    return {name: _digest(path / name) for name in _files(path)}
+    digests = {}
+    for name in _files(path):
+        with (path / name).open("rb") as file:
+            digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests
 
 
 def _files(path: Path) -> list[str]:
@@ -130,30 +139,15 @@ def _files(path: Path) -> list[str]:
     found = []
     for parent, directories, names in os.walk(path):
         for name in (*directories, *names):
-            _check_kind(Path(parent, name), directory=name in directories)
+            entry = Path(parent, name)
+            known = entry.is_dir() if name in directories else entry.is_file()
+            if entry.is_symlink() or not known:
+                raise ExportError(
+                    f"gate checksums: Expected files and directories only. Received: {entry}, "
+                    f"{'a link' if entry.is_symlink() else 'something else'}"
+                )
         found += [Path(parent, name).relative_to(path).as_posix() for name in names]
     return sorted(set(found) - _BESIDE)
-
-
-def _check_kind(path: Path, directory: bool) -> None:
-    if path.is_symlink() or not (path.is_dir() if directory else path.is_file()):
-        raise ExportError(
-            f"gate checksums: Expected files and directories only. Received: {path}, "
-            f"{'a link' if path.is_symlink() else 'something else'}"
-        )
-
-
-def _check_equal(blessed: set[str], found: set[str], path: Path) -> None:
-    if blessed != found:
-        raise ExportError(
-            f"gate checksums: Expected the files of {path} that were blessed. Received: without "
-            f"{sorted(blessed - found)}, and besides {sorted(found - blessed)}"
-        )
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _parsed(content: Any) -> Blessing:

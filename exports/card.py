@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from .blessing import Blessing
-from .format_files import format_files
 from .predictor import Predictor
+from .saved_model import format_files
 from .specs import SignatureSpecs
 
-__all__ = ["check_card", "write_card"]
-
-# What the header of a model card may say, in the order it is written; the rest goes into tables.
+# The keys of the header of a model card, in the order they are written; the rest goes into tables.
 _HEADER = (
     "license",
     "language",
@@ -28,17 +26,13 @@ _FORMAT = 1
 
 
 def check_card(card: Mapping[str, Any]) -> None:
-    """Refuses figures that are no JSON.
-
-    Raises:
-        ValueError: as said.
-    """
+    """Raise a `ValueError` unless `card` holds JSON values by name."""
     if not all(isinstance(key, str) for key in card):
-        raise ValueError(f"card must have names as keys. Received: {list(card)}")
+        raise ValueError(f"`card` must have names as keys. Received: {list(card)}")
     try:
         json.dumps(card, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"card must hold JSON values. Received: {error}") from error
+        raise ValueError(f"`card` must hold JSON values. Received: {error}") from error
 
 
 def write_card(
@@ -48,23 +42,19 @@ def write_card(
     card: Mapping[str, Any],
     made: Mapping[str, Any],
 ) -> None:
-    """Writes `README.md` and `export.json` beside a SavedModel.
+    """Write `README.md` and `export.json` beside a SavedModel.
 
-    The README begins with the header that model cards have on the Hugging Face Hub, in YAML, as far
-    as `card` has its keys (`license`, `datasets`, `metrics`, `tags`, ...). What else is in `card`
-    becomes a table.
+    The README begins with the YAML header of model cards on the Hugging Face Hub, from the keys of
+    `card` that belong there (`license`, `datasets`, `metrics`, `tags`, ...). The others become a
+    table.
 
     Args:
-        path: the directory of the SavedModel.
-        predictor: it, reloaded.
-        blessing: its checksums and what the gates found.
-        card: whatever is known of the model, JSON values by name.
-        made: what was measured and changed when it was written, likewise.
-
-    Raises:
-        ValueError: `card` holds what JSON cannot.
+        path: The directory of the SavedModel.
+        predictor: The SavedModel, reloaded.
+        blessing: Its checksums and the results of the gates.
+        card: What is known of the model, JSON values by name.
+        made: What was measured and changed at the export, JSON values by name.
     """
-    check_card(card)
     signatures = {name: _specs(specs) for name, specs in predictor.specs.items()}
     content = {
         "format": _FORMAT,
@@ -131,7 +121,7 @@ def _readme(
 
 
 def _header(card: Mapping[str, Any]) -> str:
-    """YAML: each value as JSON, which is YAML as well."""
+    """Return YAML: each value as JSON, which is YAML as well."""
     given = {"library_name": "keras", "tags": ["occam"], **card}
     lines = [f"{key}: {json.dumps(given[key])}" for key in _HEADER if key in given]
     return "\n".join(["---", *lines, "---"])

@@ -1,4 +1,4 @@
-"""`Checks`: what an export is judged by besides the model itself."""
+"""`Checks`: the data, limits and baseline by which an export is judged."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ..core.checks import check_number, check_path
 from .errors import ExportError
-from .features import checked_features
-
-__all__ = ["Checks", "check_data"]
+from .specs import checked_features
 
 _SHOWN = 10  # wrong labels
 
@@ -21,55 +20,47 @@ class Checks:
     """What an export is judged by besides the model itself.
 
     Args:
-        data: features by input name and labels `(n,)`, class ids or class names, of a row or more.
+        data: A pair: features by input name, and labels of shape `(n,)`, class ids or class names.
             On it, the export must be as accurate as the model and as the version that is served
             now: the one labelled `stable`, or else the latest. A version with other inputs is not
-            compared with.
-        allowed_drop: how much lower the accuracy may be.
-        plain: a SavedModel of the same inputs in the same order, to be compared with in speed; None
-            measures nothing.
-        latency_ratio: how many times as long as `plain` one row may take.
-        least_agreement: on `data`, the share of class ids in which an approximate format must agree
+            compared.
+        max_accuracy_drop: How much lower the accuracy may be.
+        baseline_model: The directory of a SavedModel of the same inputs in the same order, to
+            compare the latency with; None measures nothing.
+        latency_ratio: How many times as long as `baseline_model` one row may take.
+        min_agreement: The share of class ids of `data` in which an approximate format must agree
             with the model.
-        allowed_rise: on `data`, how much higher its negative log-likelihood may be, in nats.
-        in_c: whether a program in C, by TensorFlow's C API, must load it and get the same answers;
-            None: where there is a C compiler. It takes about a second, once a process.
+        max_nll_increase: How much higher the negative log-likelihood of an approximate format may
+            be on `data`, in nats.
 
     Raises:
-        TypeError: `data` is no pair, or its features are not by input name.
-        ValueError: an argument is not what it should be.
+        TypeError: If `data` is not a pair, or its features are not by input name.
+        ValueError: If another argument is out of range.
+
+    Example:
+
+    >>> from occam import exports
+    >>> checks = exports.Checks(data=({"x": [[0.0, 1.0]]}, ["bee"]), max_accuracy_drop=0.02)
+    >>> exports.Checks(min_agreement=98)
+    Traceback (most recent call last):
+    ValueError: `min_agreement` must be a number in [0, 1]. Received: min_agreement=98
     """
 
-    data: tuple[Mapping[str, np.ndarray], Any] | None = None
-    allowed_drop: float = 0.01
-    plain: str | os.PathLike[str] | None = None
+    data: tuple[Mapping[str, Any], Any] | None = None
+    max_accuracy_drop: float = 0.01
+    baseline_model: str | os.PathLike[str] | None = None
     latency_ratio: float = 1.5
-    least_agreement: float = 0.98
-    allowed_rise: float = 0.05
-    in_c: bool | None = None
+    min_agreement: float = 0.98
+    max_nll_increase: float = 0.05
 
     def __post_init__(self):
         if self.data is not None:
             _check_pair(self.data)
-            _check_labels(self.data[1])
-            _check_rows(*self.data)
-        if not 0 <= self.allowed_drop <= 1:
-            raise ValueError(
-                f"allowed_drop must be from 0 to 1. Received: allowed_drop={self.allowed_drop!r}"
-            )
-        if not self.latency_ratio > 0:
-            raise ValueError(
-                f"latency_ratio must be positive. Received: latency_ratio={self.latency_ratio!r}"
-            )
-        if not 0 <= self.least_agreement <= 1:
-            raise ValueError(
-                "least_agreement must be from 0 to 1. Received: "
-                f"least_agreement={self.least_agreement!r}"
-            )
-        if not self.allowed_rise >= 0:
-            raise ValueError(
-                f"allowed_rise must not be negative. Received: allowed_rise={self.allowed_rise!r}"
-            )
+        check_number("max_accuracy_drop", self.max_accuracy_drop, "[0, 1]")
+        check_path("baseline_model", self.baseline_model, optional=True)
+        check_number("latency_ratio", self.latency_ratio, "(0, inf]")
+        check_number("min_agreement", self.min_agreement, "[0, 1]")
+        check_number("max_nll_increase", self.max_nll_increase, "[0, inf]")
 
 
 def check_data(
@@ -77,17 +68,17 @@ def check_data(
     specs: Mapping[str, tf.TensorSpec],
     class_names: Sequence[str],
 ) -> None:
-    """Refuses data of other inputs or of other classes than a model has.
+    """Raise if the data has other inputs or other classes than a model.
 
     Args:
-        data: as in `Checks`.
-        specs: input name to `tf.TensorSpec`.
-        class_names: the name of each class, by class id.
+        data: As in `Checks`.
+        specs: Input name to `tf.TensorSpec`.
+        class_names: The name of each class, by class id.
 
     Raises:
-        ExportError: a label is no class id, or no name of a class.
-        TypeError: what an input's dtype cannot hold.
-        ValueError: a wrong shape, or an input missing or unknown.
+        ExportError: If a label is neither a class id nor the name of a class.
+        TypeError: If an input's dtype cannot hold the values.
+        ValueError: If a shape is wrong, or an input is missing or unknown.
     """
     if data is None:
         return
@@ -101,35 +92,23 @@ def check_data(
 
 
 def _check_pair(data: Any) -> None:
-    expected = "data must be features by input name and labels, like ({'x': array}, labels)"
+    expected = "`data` must be features by input name and labels, like ({'x': array}, labels)"
     if not (isinstance(data, tuple | list) and len(data) == 2):
-        raise TypeError(f"{expected}. Received: {_kind(data)}")
-    if not isinstance(data[0], Mapping):
-        raise TypeError(f"{expected}. Received: {_kind(data[0])} in place of a dict by input name")
-
-
-def _check_labels(given: Any) -> None:
-    labels = np.asarray(given)
-    if labels.ndim != 1 or (labels.size and labels.dtype.kind not in "iuU"):
+        size = f" of {len(data)}" if isinstance(data, tuple | list) else ""
+        raise TypeError(f"{expected}. Received: {type(data).__name__}{size}")
+    features, labels = data
+    if not isinstance(features, Mapping):
+        received = f"{type(features).__name__} in place of a dict by input name"
+        raise TypeError(f"{expected}. Received: {received}")
+    array = np.asarray(labels)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iuU"):
         raise ValueError(
-            "data must be features by name and labels (n,), class ids or names. Received: "
-            f"labels of dtype {labels.dtype} and shape {labels.shape}"
+            "`data` must have labels of shape (n,), class ids or names. Received: "
+            f"labels of dtype {array.dtype} and shape {array.shape}"
         )
-
-
-def _check_rows(features: Mapping[str, Any], labels: Any) -> None:
-    rows = {name: _length(array) for name, array in features.items()}
-    if len(labels) == 0 or {*rows.values()} != {len(labels)}:
+    rows = {name: len(x) if np.iterable(x) else 0 for name, x in features.items()}
+    if array.size == 0 or {*rows.values()} != {array.size}:
         raise ValueError(
-            "data must have as many labels as rows of each input, at least one. "
-            f"Received: {len(labels)} labels and rows {rows}"
+            "`data` must have as many labels as rows of each input, at least one. "
+            f"Received: {array.size} labels and rows {rows}"
         )
-
-
-def _length(array: Any) -> int:
-    return len(array) if np.iterable(array) else 0
-
-
-def _kind(thing: Any) -> str:
-    size = f" of {len(thing)}" if isinstance(thing, tuple | list) else ""
-    return f"{type(thing).__name__}{size}"

@@ -1,42 +1,81 @@
-"""`choose`: things that are given by their names or as objects."""
+"""Signatures and formats, given by name or as objects."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
-__all__ = ["Named", "choose"]
+from ..core.checks import check_one_of, check_type
+from .errors import ExportError
+from .formats import ONNX, Format, LiteRT, OpenVINO
+from .signatures import (
+    Classify,
+    Embedding,
+    ImageBytes,
+    Logits,
+    ServingDefault,
+    Signature,
+    Uncertainty,
+)
+
+T = TypeVar("T", Signature, Format)
+
+_SIGNATURES: dict[str, Callable[[], Signature]] = {
+    kind.name: kind
+    for kind in (ServingDefault, Logits, Embedding, ImageBytes, Classify, Uncertainty)
+}
+_FORMATS: dict[str, Callable[[], Format]] = {
+    "litert": LiteRT,
+    "litert_float16": functools.partial(LiteRT, "float16"),
+    "litert_dynamic": functools.partial(LiteRT, "dynamic"),
+    "onnx": ONNX,
+    "openvino": OpenVINO,
+}
 
 
-class Named(Protocol):
-    """What has a name."""
-
-    name: str
-
-
-T = TypeVar("T", bound=Named)
-
-
-def choose(
-    given: str | T | Sequence[str | T], kind: type[T], make: Callable[[str], T]
-) -> dict[str, T]:
-    """The things by their names, in the order given.
-
-    Args:
-        given: names, for a thing with its defaults, and things, or one of them.
-        kind: of the things.
-        make: the thing of a name.
+def choose_signatures(signatures: Sequence[str | Signature]) -> dict[str, Signature]:
+    """Return the signatures by name, `serving_default` always the first.
 
     Raises:
-        TypeError: there is something else among them.
-        ValueError: a name is given twice.
+        TypeError: If one is neither a name nor a `Signature`.
+        ValueError: If a name is unknown, or given twice.
     """
-    what = kind.__name__.lower()
-    chosen: dict[str, T] = {}
+    chosen = _choose("signatures", signatures, Signature, _SIGNATURES)
+    default = chosen.pop(ServingDefault.name, ServingDefault())
+    return {ServingDefault.name: default, **chosen}
+
+
+def choose_formats(formats: Sequence[str | Format]) -> tuple[Format, ...]:
+    """Return the formats, in the order given.
+
+    Raises:
+        TypeError: If one is neither a name nor a `Format`.
+        ValueError: If a name is unknown, or given twice.
+        ExportError: If `"litert_int8"` is given by name; it needs data.
+    """
+    if "litert_int8" in ([formats] if isinstance(formats, str | Format) else formats):
+        raise ExportError(
+            "The format 'litert_int8' takes the scales of its integers from data. Pass "
+            "exports.LiteRT('int8', calibration={'inputs': x}) with features by input name."
+        )
+    return tuple(_choose("formats", formats, Format, _FORMATS).values())
+
+
+def _choose(
+    argument: str,
+    given: str | T | Sequence[str | T],
+    kind: type[T],
+    by_name: Mapping[str, Callable[[], T]],
+) -> dict[str, T]:
     several: Any = [given] if isinstance(given, str | kind) else given
+    chosen: dict[str, T] = {}
     for each in several:
-        thing = make(each) if isinstance(each, str) else each
-        if not isinstance(thing, kind):
-            raise TypeError(f"Expected a {what} or its name. Received: {thing!r}")
+        if isinstance(each, str):
+            check_one_of(argument, each, by_name)
+        else:
+            expected = f"names or instances of exports.{kind.__name__}"
+            check_type(argument, each, kind, expected)
+        thing = by_name[each]() if isinstance(each, str) else each
         if thing.name in chosen:
-            raise ValueError(f"Expected each {what} once. Received: {thing.name!r} twice")
+            raise ValueError(f"`{argument}` must differ. Received: {thing.name!r} twice")
         chosen[thing.name] = thing
     return chosen

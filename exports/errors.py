@@ -1,8 +1,6 @@
-"""The error of an export that was refused, and what other errors say in one line."""
+"""The error of a refused export, and the reason of any other error in one line."""
 
 import re
-
-__all__ = ["ExportError", "reason"]
 
 _TRACE = ("Graph execution error", "Detected at node", "File ", "Node:", "<stack traces", "Stack")
 _COLOR = re.compile(r"\x1b\[\d+m")  # Keras writes some messages in bold
@@ -10,13 +8,22 @@ _LONGEST = 500
 
 
 class ExportError(ValueError):
-    """The model cannot be served as it should be; nothing was published."""
+    """The model cannot be exported, or a version not be used; nothing was published.
+
+    Example:
+
+    >>> import keras
+    >>> from occam import exports
+    >>> exports.export(keras.layers.Dense(3), "exports")
+    Traceback (most recent call last):
+    occam.exports.errors.ExportError: `model` must be a keras.Model. Received: Dense
+    """
 
 
 def reason(error: BaseException) -> str:
     """Return the kind and the message of an exception in one line, without TensorFlow's trace.
 
-    The message of an `ExportError` says all that is to be said.
+    An `ExportError` is its message alone.
     """
     if isinstance(error, ExportError):
         return str(error)

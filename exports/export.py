@@ -1,4 +1,4 @@
-"""`export`: a Keras classifier becomes a checked, versioned SavedModel, or nothing is published."""
+"""`export`: publish a Keras classifier as a checked, versioned SavedModel, or nothing at all."""
 
 import functools
 import os
@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from ..core.checks import check_integer
+from ..core.checks import check_integer, check_path, check_type
 from .blessing import bless
 from .card import check_card, write_card
 from .checks import Checks, check_data
-from .compaction import Compaction, fold_batch_norm, row_seconds, shrink
-from .format_files import format_files
-from .formats import Format, check_formats, choose_formats, convert
+from .choice import choose_formats, choose_signatures
+from .compression import Compression, fold_batch_norm, row_seconds, shrink
+from .formats import Format, check_formats, convert
 from .gates import Candidate, run_gates
-from .gates.in_c import compiled
 from .gates.sample import sample
-from .predictor import Predictor, open_version
+from .predictor import Predictor
 from .publishing import labels, listing, prune, publish, staging
-from .servable import Servable, Traceable
-from .signatures import Signature, choose_signatures
+from .saved_model import format_files, open_version
+from .servable import SIGNATURE, Servable, Traceable
+from .signatures import Signature
 from .specs import SignatureSpecs
 from .warmup import check_batch_sizes, write_warmup
 
@@ -31,30 +31,37 @@ if TYPE_CHECKING:
 
     from .classifier import Classifier
 
-__all__ = ["Export", "export"]
-
 
 @dataclass(frozen=True)
 class Export:
-    """What was published, and where.
+    """A published version, as `export` returns it.
 
     Args:
-        path: the SavedModel, `<directory>/<version>`.
-        version: its number.
-        class_names: the name of each class, by class id.
-        signatures: what goes into each signature and comes out, by its name.
-        compactions: the reports of what was made smaller before, by `"shrink"` and `"fold"`.
-        row_seconds: how long the graphs of the model before all of these and after take for one
-            row; empty without compactions.
-        sparsity: the fraction of exact zeros in the weights of two axes or more, as written.
-        formats: the bytes of each format that was written besides, by its name.
+        path: The directory of the SavedModel, `<directory>/<version>`.
+        version: The number of the version.
+        class_names: The name of each class, by class id.
+        signatures: The `SignatureSpecs` of each signature by name.
+        compressions: The reports of `"remove_dead_units"` and `"fold"`, if asked for.
+        row_seconds: Seconds that the graph takes for one row, before and after the compressions;
+            empty without any.
+        sparsity: The fraction of exact zeros in the weights of two axes or more, as written.
+        formats: The size in bytes of each other format by name.
+
+    Example:
+
+    >>> import keras, tempfile
+    >>> from occam import exports
+    >>> model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])
+    >>> published = exports.export(model, tempfile.mkdtemp(), remove_dead_units=True)
+    >>> published.version, list(published.compressions), list(published.outputs)
+    (1, ['remove_dead_units'], ['class_id', 'label', 'probabilities'])
     """
 
     path: Path
     version: int
     class_names: tuple[str, ...]
     signatures: Mapping[str, SignatureSpecs]
-    compactions: Mapping[str, Compaction]
+    compressions: Mapping[str, Compression]
     row_seconds: tuple[float, ...]
     sparsity: float
     formats: Mapping[str, int]
@@ -62,18 +69,18 @@ class Export:
     @property
     def inputs(self) -> Mapping[str, tf.TensorSpec]:
         """Input name of `serving_default` to `tf.TensorSpec` of shape `(None, ...)`."""
-        return self.signatures["serving_default"].inputs
+        return self.signatures[SIGNATURE].inputs
 
     @property
     def outputs(self) -> Mapping[str, tf.TensorSpec]:
         """Output name of `serving_default` to `tf.TensorSpec`."""
-        return self.signatures["serving_default"].outputs
+        return self.signatures[SIGNATURE].outputs
 
     def __str__(self) -> str:
         lines = [f"version {self.version} in {self.path}"]
         for name, specs in self.signatures.items():
             lines += [f"  {name}", *(f"    {line}" for line in str(specs).splitlines())]
-        lines += [f"  {name}: {report.line()}" for name, report in self.compactions.items()]
+        lines += [f"  {name}: {report.line()}" for name, report in self.compressions.items()]
         if self.row_seconds:
             before, after = (f"{1000 * seconds:.2f} ms" for seconds in self.row_seconds)
             lines.append(f"  one row: {before} to {after}")
@@ -88,68 +95,65 @@ def export(
     class_names: Sequence[str] | None = None,
     preprocessing: Callable[[Any], Any] | None = None,
     from_logits: bool | None = None,
-    signatures: Sequence[str | Signature] = ("serving_default",),
+    signatures: Sequence[str | Signature] = (SIGNATURE,),
     temperature: float = 1.0,
     fold: bool = False,
-    shrink: bool = False,
+    remove_dead_units: bool = False,
     formats: Sequence[str | Format] = (),
     warmup: Sequence[int] = (1,),
     checks: Checks = Checks(),  # noqa: B008
     card: Mapping[str, Any] | None = None,
     keep: int | None = None,
 ) -> Export:
-    """Publishes a classifier for serving, as `<directory>/<version>`, the next free version.
+    """Publish a classifier for serving, as `<directory>/<version>`, the next free version.
 
     The SavedModel has the signature `serving_default`, from the model's inputs by name to
     `probabilities` (float32, `(n, classes)`), `class_id` (int64, `(n,)`) and `label` (string,
-    `(n,)`), and those that are asked for besides. It runs in inference mode for good: its graph is
-    searched for operations that draw random numbers, change a variable or call Python. Reloaded, it
-    must answer as `model.predict` does, the same in batches of any size and in a process without
-    Keras; `blessing.json` tells what was found. Only then it appears, complete, in one step; `load`
-    or a server that polls the directory sees the version before until that moment.
+    `(n,)`). It always runs in inference mode: its graph is searched for operations that draw random
+    numbers, change a variable or call Python. Reloaded, it must answer as `model.predict` does, the
+    same in batches of any size and in a process without Keras. `blessing.json` records the results.
+    Then the version appears, complete, in one step; until that moment `load`, or a server that
+    polls the directory, sees the version before.
 
     Args:
-        model: any Keras model with one output of shape `(batch, classes)`, or `(batch, 1)` for two
-            classes. Its inputs keep their names; one that was given none is called `inputs`. A loss
-            of Keras that it was compiled with must not say something else: regression, margins, or
-            several labels at a time are refused. Without one, the model is taken for a classifier.
-        directory: the parent of the versions, created if need be.
-        class_names: one name a class; by default "0", "1", ...
-        preprocessing: a function of TensorFlow operations or a Keras layer or model, from raw
+        model: Any Keras model with one output of shape `(batch, classes)`, or `(batch, 1)` for two
+            classes. Its inputs keep their names; one without a name is called `inputs`. A compiled
+            loss of Keras must fit: regression, margins, or several labels at a time are refused.
+            Without such a loss, the model is taken for a classifier.
+        directory: The parent of the versions, created if necessary.
+        class_names: One name per class; by default "0", "1", ...
+        preprocessing: A function of TensorFlow operations or a Keras layer or model, from raw
             inputs to the model's, stored as part of the graph. Raw inputs are float32 and have the
             model's names and shapes, unless it is a Keras model, whose own inputs count, or a
             layer that looks up strings or integers or vectorizes text.
-        from_logits: whether the outputs are logits rather than probabilities; by default what the
-            last activation says (linear, or softmax or sigmoid). It has to be what the compiled
-            loss takes them for. One linear output of a model without a loss of Keras may be a
-            quantity as well, so that it has to be said.
-        signatures: what can be asked besides `serving_default`: `"logits"`, `"embedding"`,
+        from_logits: Whether the outputs are logits rather than probabilities; by default what the
+            last activation says (linear, or softmax or sigmoid). It must be what the compiled loss
+            takes them for. It is required for a single linear output without a loss of Keras,
+            which may be a quantity as well.
+        signatures: Signatures besides `serving_default`: `"logits"`, `"embedding"`,
             `"image_bytes"`, `"classify"`, `"uncertainty"`, or `exports.Embedding(layer)`,
             `exports.ImageBytes(max_pixels)`, `exports.Uncertainty(samples)`.
-        temperature: by which all logits are divided, as `fit_temperature` finds it.
-        fold: whether batch normalization becomes part of the kernels, by `fold_batch_norm`.
-        shrink: whether dead units are removed, by `shrink`.
-        formats: what is written besides the SavedModel, into `formats/<name>/`, with the numbers of
+        temperature: The number that divides all logits, as `fit_temperature` returns it.
+        fold: Whether to fold batch normalization into the kernels, by `fold_batch_norm`.
+        remove_dead_units: Whether to remove dead units, by `shrink`.
+        formats: Formats besides the SavedModel, written to `formats/<name>/`, with the numbers of
             `serving_default`: `"litert"`, `"onnx"`, `"openvino"`; and, with data in `checks`,
             `"litert_float16"`, `"litert_dynamic"` or `exports.LiteRT("int8", calibration=...)`.
-        warmup: batch sizes of the requests that a server asks each signature before it serves the
-            version, so that no client waits for the first one; they are answered here before. ()
-            writes none.
-        checks: data to be judged by, and another SavedModel to be as fast as.
-        card: what is known of the model, JSON values by name, for `README.md` and `export.json`;
+        warmup: Batch sizes of the requests that a server sends to each signature before it serves
+            the version, so that no client waits for the first answer. () writes none.
+        checks: Data to judge by, and a baseline model to compare the latency with.
+        card: What is known of the model, JSON values by name, for `README.md` and `export.json`;
             `license`, `datasets`, `tags` and the like go into the header of the model card.
-        keep: how many of the newest versions are left in the directory, besides those that have a
-            label; None: all.
+        keep: How many of the newest versions to keep, besides those with a label; None: all.
 
     Raises:
-        ExportError: the model is no such classifier, or was compiled with the loss of another
-            task, or is not one for a signature, or a format, what a format needs is missing, or the
-            written model does not pass a gate, which the message names. Nothing was published.
-        OSError: nothing can be written into `directory`.
-        TypeError: an argument is something else.
-        ValueError: `class_names` are not as many as the classes, or two are the same, a signature
-            or a format is unknown, `temperature` is not positive, `warmup` has no batch sizes, the
-            data of `checks` has other inputs or classes, or the model is not one to fold or shrink.
+        ExportError: If the model is not such a classifier, does not fit a signature or a format, a
+            package for a format is missing, or a gate fails, which the message names. Nothing is
+            published.
+        OSError: If nothing can be written into `directory`.
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument has a wrong value, the data of `checks` has other inputs or
+            classes, or the model cannot be folded or rid of dead units.
 
     Example:
 
@@ -166,66 +170,90 @@ def export(
     """
     from .classifier import Classifier  # here, since only a writer needs Keras
 
-    _check_types(directory, checks, card)
+    check_path("directory", directory)
+    check_type("checks", checks, Checks, "an exports.Checks(...)")
+    check_type("card", card, (Mapping, type(None)), "values by name, or None")
+    card = card or {}
     chosen, others = choose_signatures(signatures), choose_formats(formats)
-    _check_compaction(chosen, fold, shrink)
-    check_card(card or {})
+    _check_compression(chosen, fold, remove_dead_units)
+    check_card(card)
     check_batch_sizes(warmup, len(chosen))
     check_integer("keep", keep, 1, optional=True)
-    if checks.in_c:
-        compiled()  # without a compiler it fails now and not at the end
     classifier = Classifier(model, preprocessing, from_logits, class_names, temperature)
     check_data(checks.data, classifier.inputs.specs, classifier.class_names)
     check_formats(others, classifier.inputs.specs, checks.data)
-    served, compactions = _compacted(model, fold, shrink)
-    smaller = Classifier(served, preprocessing, classifier.from_logits, class_names, temperature)
-    both = (classifier.probabilities, smaller.probabilities)
-    seconds = tuple(row_seconds(both, classifier.inputs.specs)) if compactions else ()
-    servable = _servable(smaller, chosen.values())
+    compressions, seconds = _compress(classifier, fold, remove_dead_units)
+    servable = _servable(classifier, chosen.values())
     sparsity = servable.sparsity
+    made = _made(compressions, seconds, sparsity)
     directory = Path(directory)
     with staging(directory) as staged:
         servable.save(str(staged))
         written = open_version(staged)
         _write_warmup(staged, written, warmup)
         candidate = _candidate(staged, written, classifier, servable, checks)
-        results = (*run_gates(candidate), *convert(others, smaller, candidate))
+        results = (*run_gates(candidate), *convert(others, classifier, candidate))
         packages = [package for format in others for package in format.packages]
         blessing = bless(staged, results, candidate.precision, packages)
-        write_card(staged, written, blessing, card or {}, _made(compactions, seconds, sparsity))
+        write_card(staged, written, blessing, card, made)
         path = publish(staged)
     if keep is not None:
         prune(directory, keep)
-    sizes = {name: sum(files.values()) for name, files in format_files(path).items()}
     return Export(
         path,
         int(path.name),
         written.class_names,
         written.specs,
-        compactions,
+        compressions,
         seconds,
         sparsity,
-        sizes,
+        {name: sum(files.values()) for name, files in format_files(path).items()},
     )
 
 
-def _check_types(directory: Any, checks: Any, card: Any) -> None:
-    expected = {
-        "directory": (directory, str | os.PathLike, "a path"),
-        "checks": (checks, Checks, "exports.Checks(...)"),
-        "card": (card, Mapping | None, "values by name, or None"),
+def _check_compression(signatures: Mapping[str, Signature], fold: bool, remove: bool) -> None:
+    if (fold or remove) and "uncertainty" in signatures:
+        raise ValueError(
+            "Expected fold=False and remove_dead_units=False with the signature 'uncertainty': "
+            "both move constants past dropout, which then drops other things than in training. "
+            f"Received: fold={fold}, remove_dead_units={remove}"
+        )
+
+
+def _compress(
+    classifier: "Classifier", fold: bool, remove_dead_units: bool
+) -> tuple[dict[str, Compression], tuple[float, ...]]:
+    """Replace the served model by a smaller one; return the reports and the seconds of a row."""
+    reports = {}
+    if remove_dead_units:
+        classifier.served, reports["remove_dead_units"] = shrink(classifier.served)
+    if fold:
+        classifier.served, reports["fold"] = fold_batch_norm(classifier.served)
+    if not reports:
+        return {}, ()
+    before = functools.partial(classifier.probabilities, model=classifier.model)
+    both = (before, classifier.probabilities)
+    return reports, tuple(row_seconds(both, classifier.inputs.specs))
+
+
+def _servable(classifier: "Classifier", signatures: Iterable[Signature]) -> Servable:
+    traceables = {
+        signature.name: Traceable(
+            functools.partial(signature.answer, classifier),
+            signature.inputs(classifier),
+            signature.method,
+        )
+        for signature in signatures
     }
-    for name, (given, kinds, what) in expected.items():
-        if not isinstance(given, kinds):
-            raise TypeError(f"{name} must be {what}. Received: {name}={given!r}")
+    return Servable(traceables, classifier.class_names, classifier.variables)
 
 
 def _made(
-    compactions: Mapping[str, Compaction], seconds: tuple[float, ...], sparsity: float
+    compressions: Mapping[str, Compression], seconds: tuple[float, ...], sparsity: float
 ) -> dict[str, Any]:
-    """What the card says of the model as it was written."""
+    """Return what the card says of the model as it was written."""
     made: dict[str, Any] = {"sparsity": sparsity}
-    made |= {name: report.to_dict() for name, report in compactions.items()}
+    made |= {name: report.to_dict() for name, report in compressions.items()}
     if seconds:
         made["row_seconds"] = dict(zip(("before", "after"), seconds, strict=True))
     return made
@@ -233,8 +261,8 @@ def _made(
 
 def _write_warmup(staged: Path, written: Predictor, batch_sizes: Sequence[int]) -> None:
     if batch_sizes:
-        asked = ((name, size) for name in written.signatures for size in batch_sizes)
-        write_warmup(staged, ((name, sample(written, name, size)) for name, size in asked))
+        requests = ((name, size) for name in written.signatures for size in batch_sizes)
+        write_warmup(staged, ((name, sample(written, name, size)) for name, size in requests))
 
 
 def _candidate(
@@ -253,47 +281,15 @@ def _candidate(
         classifier.class_names,
         sum(weight.dtype.size * weight.shape.num_elements() for weight in weights),
         None if checks.data is None else _live(staged.parent, written),
-        **vars(checks),
+        checks,
     )
 
 
 def _live(directory: Path, written: Predictor) -> Path | None:
-    """The blessed version that is served now, if it takes the same inputs."""
+    """Return the blessed version that is served now, if it takes the same inputs."""
     blessed = {v.version: v for v in listing(directory) if v.blessing is not None}
     latest = blessed.get(max(blessed, default=0))
     live = blessed.get(labels(directory).get("stable", 0), latest)
-    if live is None or live.signatures["serving_default"].inputs.keys() != written.inputs.keys():
+    if live is None or live.signatures[SIGNATURE].inputs.keys() != written.inputs.keys():
         return None
     return live.path
-
-
-def _check_compaction(signatures: Mapping[str, Signature], fold: bool, without_dead: bool) -> None:
-    if (fold or without_dead) and "uncertainty" in signatures:
-        raise ValueError(
-            "Expected fold=False and shrink=False with the signature 'uncertainty': both move "
-            "constants past layers that drop, after which other things are dropped than in "
-            f"training. Received: fold={fold}, shrink={without_dead}"
-        )
-
-
-def _compacted(
-    model: "keras.Model", fold: bool, without_dead: bool
-) -> tuple["keras.Model", dict[str, Compaction]]:
-    reports = {}
-    if without_dead:
-        model, reports["shrink"] = shrink(model)
-    if fold:
-        model, reports["fold"] = fold_batch_norm(model)
-    return model, reports
-
-
-def _servable(classifier: "Classifier", signatures: Iterable[Signature]) -> Servable:
-    traceables = {
-        signature.name: Traceable(
-            functools.partial(signature.answer, classifier),
-            signature.inputs(classifier),
-            signature.method,
-        )
-        for signature in signatures
-    }
-    return Servable(traceables, classifier.class_names, classifier.variables)

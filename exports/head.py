@@ -1,7 +1,4 @@
-"""The last step of a classifier: what its outputs mean, and the probabilities they stand for.
-
-The last activation says it, and the loss that the model was compiled with must not contradict.
-"""
+"""The outputs of a classifier: logits or probabilities, by its last activation and its loss."""
 
 import functools
 from collections.abc import Callable, Hashable, Iterator
@@ -14,17 +11,8 @@ import tensorflow as tf
 from .errors import ExportError
 from .inference import infer
 
-__all__ = [
-    "check_from_logits",
-    "check_loss",
-    "logits",
-    "means_logits",
-    "output_units",
-    "probabilities",
-]
-
 _TINY = float(np.finfo("float32").tiny)
-_ROWS, _UNKNOWN_SIZE = 2, 16  # with which a wrapper is tried out
+_ROWS, _UNKNOWN_SIZE = 2, 16  # of the input on which a wrapper is tried out
 
 Meaning = Literal["softmax", "sigmoid", "linear"]
 _MEANINGS: dict[Any, Meaning] = {
@@ -33,8 +21,8 @@ _MEANINGS: dict[Any, Meaning] = {
     keras.activations.linear: "linear",
 }
 
-_REGRESSION = "which is for regression"
-_MARGINS = "which trains margins and not probabilities"
+_REGRESSION = "a loss for regression"
+_MARGINS = "a loss for margins, not probabilities"
 # A loss object of Keras holds its function as `fn`; the class has no public name.
 _LOSS_OBJECT: Any = keras.losses.MeanSquaredError.__base__
 _NOT_FOR_CLASSES: dict[Callable[..., Any], str] = {
@@ -45,12 +33,12 @@ _NOT_FOR_CLASSES: dict[Callable[..., Any], str] = {
     keras.losses.cosine_similarity: _REGRESSION,
     keras.losses.huber: _REGRESSION,
     keras.losses.log_cosh: _REGRESSION,
-    keras.losses.poisson: "which is for the regression of counts",
+    keras.losses.poisson: "a loss for the regression of counts",
     keras.losses.hinge: _MARGINS,
     keras.losses.squared_hinge: _MARGINS,
     keras.losses.categorical_hinge: _MARGINS,
-    keras.losses.circle: "which trains embeddings",
-    keras.losses.ctc: "which is for sequences",
+    keras.losses.circle: "a loss for embeddings",
+    keras.losses.ctc: "a loss for sequences",
 }
 _EXCLUSIVE_CLASSES = (
     keras.losses.categorical_crossentropy,
@@ -65,107 +53,96 @@ _OF_PROBABILITIES = (*_EXCLUSIVE_CLASSES, *_LABEL_PER_UNIT, *_OVERLAP)  # or of 
 
 
 class _Loss(NamedTuple):
-    """A loss of Keras.
-
-    Args:
-        function: that computes it.
-        from_logits: whether it takes the outputs for logits.
-    """
+    """A loss of Keras: its function, and whether it takes the outputs for logits."""
 
     function: Callable[..., Any]
     from_logits: bool
 
-    @property
-    def name(self) -> str:
-        """As in `keras.losses`."""
-        return self.function.__name__
-
 
 def check_loss(model: keras.Model, units: int) -> None:
-    """Refuse a model whose compiled loss says that it is not a classifier of exclusive classes.
+    """Raise if the compiled loss is not one for a classifier of exclusive classes.
 
-    Only the losses of Keras are known. A model that was not compiled, or with a loss of the user's
-    own, is not contradicted.
+    Only the losses of Keras are known. A model without one passes.
 
     Args:
-        model: any Keras model of one output.
-        units: the size of the output's last axis.
+        model: Any Keras model of one output.
+        units: The size of the output's last axis.
 
     Raises:
-        ExportError: the loss is for something else, or for another number of units.
+        ExportError: If the loss is for another task, or for another number of units.
     """
     for loss in _losses(model):
-        why = _NOT_FOR_CLASSES.get(loss.function)
+        kind = _NOT_FOR_CLASSES.get(loss.function)
         if loss.function in _LABEL_PER_UNIT and units > 1:
-            why = f"which trains each of the {units} outputs as a label of its own"
+            kind = f"a loss for {units} independent labels"
         if loss.function in _EXCLUSIVE_CLASSES and units == 1:
-            why = "which learns nothing from one output, whose share of the sum is always 1"
-        if why:
+            kind = "a loss that is constant for a single output"
+        if kind:
             raise ExportError(
-                "Expected a classifier of exclusive classes. Received: "
-                f"{model.name!r}, compiled with the loss {loss.name}, {why}; it would be served as "
-                f"a classifier of {max(units, 2)} classes. Other tasks cannot be exported yet. If "
-                "it is such a classifier all the same, compile it with its cross-entropy before, "
-                "which changes no weight"
+                f"Expected a classifier of exclusive classes. Received: {model.name!r}, compiled "
+                f"with {loss.function.__name__}, {kind}. Other tasks cannot be exported yet. If "
+                f"the model is a classifier of {max(units, 2)} classes, compile it with its "
+                "cross-entropy first; that changes no weight"
             )
 
 
 def check_from_logits(
     model: keras.Model, units: int, from_logits: bool, given: bool | None
 ) -> None:
-    """Refuse outputs that would be served as something else than the compiled loss trains them.
+    """Raise if the compiled loss takes the outputs for something else than is served.
 
     Args:
-        model: any Keras model of one output.
-        units: the size of the output's last axis.
-        from_logits: whether the outputs are to be served as logits.
-        given: the same as the user said; None if the last activation said it.
+        model: Any Keras model of one output.
+        units: The size of the output's last axis.
+        from_logits: Whether the outputs are served as logits.
+        given: The user's argument; None if the last activation decides.
 
     Raises:
-        ExportError: the loss takes logits for probabilities or the reverse, or no loss of Keras
-            and no `from_logits` tells whether one linear output is a logit or a quantity.
+        ExportError: If the loss takes logits for probabilities or the reverse, or neither a loss of
+            Keras nor `from_logits` tells whether one linear output is a logit or a quantity.
     """
-    source = f"from_logits={given}" if given is not None else "the last activation"
     losses = [loss for loss in _losses(model) if loss.function in _OF_PROBABILITIES]
     for loss in losses:
         if loss.from_logits != from_logits:
             taken, served = "probabilities", "logits"
             if loss.from_logits:
                 taken, served = served, taken
+            source = "the last activation gives" if given is None else f"from_logits={given} means"
+            advice = _ADVICE.get(
+                (given is None, loss.from_logits),
+                f"Pass from_logits={loss.from_logits}, or compile it with the loss that trained it",
+            )
             raise ExportError(
-                f"Expected outputs that are served as the compiled loss takes them, for {taken}. "
-                f"Received: {model.name!r}, compiled with {loss.name} and "
-                f"from_logits={loss.from_logits}; by {source} they would be served as {served}. "
-                f"{_ADVICE[given is None, loss.from_logits]}"
+                f"Expected outputs that are {taken}, as the compiled loss takes them. Received: "
+                f"{model.name!r}, compiled with {loss.function.__name__}(from_logits="
+                f"{loss.from_logits}), while {source} {served}. {advice}"
             )
     if not losses and units == 1 and from_logits and given is None:
         raise ExportError(
-            "Expected a model of which the loss tells what its one linear output is: a logit, or "
-            f"a quantity, which cannot be exported yet. Received: {model.name!r}, compiled with no "
-            "loss of Keras. If the output is the logit of the second of two classes, pass "
-            "from_logits=True"
+            "Expected a loss of Keras or `from_logits`, to tell whether the one linear output is a "
+            f"logit or a quantity. Received: {model.name!r} without either. If the output is the "
+            "logit of the second of two classes, pass from_logits=True. Regression models cannot "
+            "be exported yet"
         )
 
 
-_ADVICE = {  # by whether the activation says what is served, and whether the loss takes logits
+_ADVICE = {  # by whether the activation decides, and whether the loss takes logits
     (True, False): "End the model with the activation that makes probabilities, or train it with "
     "from_logits=True",
     (True, True): "Compile it with from_logits=False: Keras' losses on TensorFlow look behind the "
     "activation; on other backends train it again",
-    (False, False): "Pass from_logits=False, or compile it with the loss that it was trained with",
-    (False, True): "Pass from_logits=True, or compile it with the loss that it was trained with",
 }
 
 
 def _losses(model: keras.Model) -> Iterator[_Loss]:
-    """The losses of Keras that a model was compiled with; one output may have a list or a dict."""
+    """Yield the compiled losses that Keras has; one output may have a list or a dict of them."""
     for given in keras.tree.flatten(getattr(model, "loss", None)):
         loss: Any = given
         from_logits = False
         if isinstance(given, str | type):
             try:
                 loss = keras.losses.get(given)
-            except ValueError:  # no loss of Keras
+            except ValueError:  # not a loss of Keras
                 continue
         while isinstance(loss, functools.partial):
             from_logits = from_logits or bool(loss.keywords.get("from_logits"))
@@ -178,14 +155,14 @@ def _losses(model: keras.Model) -> Iterator[_Loss]:
 
 
 def output_units(model: keras.Model, inputs: Any) -> int:
-    """The size of the last axis of the model's one output.
+    """Return the size of the last axis of the model's one output.
 
     Args:
-        model: any Keras model.
-        inputs: its symbolic inputs, nested as it takes them.
+        model: Any Keras model.
+        inputs: Its symbolic inputs, nested as it takes them.
 
     Raises:
-        ExportError: it has several outputs, or one that is not of shape `(batch, classes)`.
+        ExportError: If it has several outputs, or one that is not of shape `(batch, classes)`.
     """
     if outputs := getattr(model, "outputs", None):
         output = outputs[0] if isinstance(model, keras.Sequential) else model.output
@@ -202,17 +179,17 @@ def output_units(model: keras.Model, inputs: Any) -> int:
 
 
 def means_logits(model: keras.Model, units: int) -> bool:
-    """Whether the model's outputs are logits, judged by its last activation.
+    """Return whether the model's outputs are logits, judged by its last activation.
 
     Softmax (or sigmoid on one unit) means probabilities, linear means logits. It is also found
     within wrappers that answer as their layer does, such as `SpectralNormalization`.
 
     Args:
-        model: any Keras model.
-        units: the size of its output's last axis.
+        model: Any Keras model.
+        units: The size of its output's last axis.
 
     Raises:
-        ExportError: the last activation is another one, or the model is subclassed, so that it
+        ExportError: If the last activation is another one, or the model is subclassed, so that it
             cannot be seen.
     """
     last = _last_operation(model)
@@ -225,16 +202,21 @@ def means_logits(model: keras.Model, units: int) -> bool:
         return True
     if meaning == ("sigmoid" if units == 1 else "softmax"):
         return False
+    if isinstance(last, keras.Model):
+        received = f"the subclassed {type(last).__name__} {last.name!r}, whose layers are hidden"
+    else:
+        activation = getattr(getattr(last, "activation", None), "__name__", "no activation")
+        received = f"{type(last).__name__} {last.name!r} with {activation}"
     raise ExportError(
         f"Expected a last layer with the activation {'sigmoid' if units == 1 else 'softmax'} "
         f"(probabilities) or linear (logits) for an output of {units} unit(s). Received: "
-        f"{_described(last)}. If the outputs are logits, pass from_logits=True; "
+        f"{received}. If the outputs are logits, pass from_logits=True; "
         "if they are the probabilities of exclusive classes, pass from_logits=False"
     )
 
 
 def probabilities(outputs: tf.Tensor, from_logits: bool, temperature: float = 1.0) -> tf.Tensor:
-    """`(n, classes)` float32 probabilities from outputs of shape `(n, units)`.
+    """Return `(n, classes)` float32 probabilities from outputs of shape `(n, units)`.
 
     One unit stands for two classes: `(1 - p, p)`. The outputs are cast before the softmax, so that
     a model in half precision gives probabilities in float32.
@@ -250,10 +232,10 @@ def probabilities(outputs: tf.Tensor, from_logits: bool, temperature: float = 1.
 
 
 def logits(outputs: tf.Tensor, from_logits: bool, temperature: float = 1.0) -> tf.Tensor:
-    """`(n, classes)` float32 numbers whose softmax are the probabilities.
+    """Return `(n, classes)` float32 numbers whose softmax are the probabilities.
 
-    Of a model that gives probabilities it is their logarithm, that of 0 taken at float32's smallest
-    normal number. One unit stands for two classes: `(0, z)`, or `(log(1 - p), log(p))`.
+    From probabilities they are the logarithms, that of 0 taken at float32's smallest normal number.
+    One unit stands for two classes: `(0, z)`, or `(log(1 - p), log(p))`.
     """
     outputs = tf.cast(outputs, tf.float32)
     if not from_logits:
@@ -266,9 +248,9 @@ def logits(outputs: tf.Tensor, from_logits: bool, temperature: float = 1.0) -> t
 
 
 def _last_operation(model: keras.Model) -> Any:
-    """The operation whose activation says what the output means.
+    """Return the operation whose activation gives the output its meaning.
 
-    It is looked for within nested models and wrapped layers, and before what keeps the meaning.
+    It is found within nested models and wrapped layers, and before layers that keep the meaning.
     """
     operation, given = model, None
     while True:
@@ -281,7 +263,7 @@ def _last_operation(model: keras.Model) -> Any:
 
 
 def _maker(tensor: Any) -> tuple[Any, Any]:
-    """What makes a symbolic tensor, or one of the same meaning, and its input if it has one."""
+    """Return the maker of a symbolic tensor, or of one of the same meaning, and its one input."""
     while True:
         history = tensor._keras_history
         inputs = history.operation._inbound_nodes[history.node_index].input_tensors
@@ -292,7 +274,7 @@ def _maker(tensor: Any) -> tuple[Any, Any]:
 
 
 def _keeps_meaning(operation: Any, given: Any, output: Any) -> bool:
-    """Whether probabilities stay probabilities, and logits logits."""
+    """Return whether probabilities stay probabilities, and logits logits."""
     if isinstance(operation, keras.layers.Activation):
         return operation.activation is keras.activations.linear
     if isinstance(operation, _ALIKE):
@@ -302,7 +284,7 @@ def _keeps_meaning(operation: Any, given: Any, output: Any) -> bool:
     return type(operation).__name__ in _RESHAPES and given.shape[-1] == output.shape[-1]
 
 
-# In inference they return their input, or the mean over all places, or some of it in another shape.
+# In inference they return their input, its mean over all places, or some of it in another shape.
 _ALIKE = (
     keras.layers.Identity,
     keras.layers.Dropout,
@@ -320,7 +302,7 @@ _RESHAPES = ("Flatten", "Reshape", "Squeeze", "GetItem")  # layers, and operatio
 
 
 def _wrapped(operation: Any, given: Any) -> tuple[Any, Any] | None:
-    """The layer inside a wrapper that answers as that layer does, and the layer's input."""
+    """Return the layer inside a wrapper that answers as that layer does, and the layer's input."""
     inner = getattr(operation, "layer", None)
     if given is None or not isinstance(inner, keras.Layer):
         return None
@@ -330,7 +312,7 @@ def _wrapped(operation: Any, given: Any) -> tuple[Any, Any] | None:
 
 
 def _answers_as(wrapper: keras.Layer, inner: keras.Layer, given: Any) -> bool:
-    """Tried out on random numbers, since a wrapper may do anything with what its layer returns."""
+    """Compare them on random numbers: a wrapper may do anything with what its layer returns."""
     if not keras.backend.is_float_dtype(given.dtype):
         return False
     sizes = (_ROWS, *(size or _UNKNOWN_SIZE for size in given.shape[1:]))
@@ -339,11 +321,3 @@ def _answers_as(wrapper: keras.Layer, inner: keras.Layer, given: Any) -> bool:
         outputs = [infer(layer, x) for layer in (wrapper, inner)]
     a, b = (np.asarray(keras.ops.cast(output, "float32")) for output in outputs)
     return a.shape == b.shape and np.allclose(a, b, rtol=1e-2, atol=1e-3, equal_nan=True)
-
-
-def _described(operation: Any) -> str:
-    if isinstance(operation, keras.Model):
-        return f"the subclassed {type(operation).__name__} {operation.name!r}, which shows no layer"
-    activation = getattr(operation, "activation", None)
-    name = getattr(activation, "__name__", None) or "no activation"
-    return f"{type(operation).__name__} {operation.name!r} with {name}"

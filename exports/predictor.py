@@ -1,35 +1,58 @@
-"""Answers from an exported model, without Keras."""
+"""`Predictor`: answers from an exported model, without Keras."""
 
-import os
+import abc
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .errors import ExportError
-from .features import checked_features
-from .runtime import Runtime
-from .saved_model import SavedModel, decoded
+from ..core.checks import check_integer
 from .servable import SIGNATURE
-
-__all__ = ["Predictor", "load", "open_version"]
+from .specs import SignatureSpecs, checked_features
 
 _ROWS = 256  # at once: a matter of memory
 
 
-class Predictor:
-    """A loaded version of an exported model. `load` makes one.
+class Runtime(abc.ABC):
+    """The engine behind a `Predictor`: TensorFlow, or the runtime of another format.
 
     Attributes:
-        version: the number of the version that answers; None before it was published.
-        class_names: the name of each class, by class id.
-        signatures: the names of what can be asked, `serving_default` first.
-        specs: what goes into each signature and comes out, by its name.
-        inputs: input name of `serving_default` to `tf.TensorSpec`, of shape `(None, ...)`: any
+        class_names: The name of each class, by class id.
+        specs: The `SignatureSpecs` of each signature by name, `serving_default` first.
+    """
+
+    class_names: tuple[str, ...]
+    specs: Mapping[str, SignatureSpecs]
+
+    @abc.abstractmethod
+    def answer(self, signature: str, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the outputs by name for one or more rows, as the specs say; text as `str`."""
+
+
+class Predictor:
+    """A loaded version of an exported model, as `load` returns it.
+
+    Attributes:
+        version: The number of the version; None before it is published.
+        class_names: The name of each class, by class id.
+        signatures: The names of the signatures, `serving_default` first.
+        specs: The `SignatureSpecs` of each signature by name.
+        inputs: Input name of `serving_default` to `tf.TensorSpec` of shape `(None, ...)`: any
             number of rows.
-        outputs: output name of `serving_default` to `tf.TensorSpec`.
-        runtime: what computes the answers.
+        outputs: Output name of `serving_default` to `tf.TensorSpec`.
+        runtime: The engine that computes the answers.
+
+    Example:
+
+    >>> import keras, tempfile
+    >>> from occam import exports
+    >>> model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])
+    >>> published = exports.export(model, tempfile.mkdtemp(), signatures=["logits"])
+    >>> predictor = exports.load(published.path.parent)
+    >>> predictor.predict([[0.0, 0.0], [1.0, 2.0]])["probabilities"].shape
+    (2, 3)
+    >>> predictor.call("logits", x=[[0.0, 0.0]])
+    {'logits': array([[0., 0., 0.]], dtype=float32)}
     """
 
     def __init__(self, runtime: Runtime, version: int | None):
@@ -42,43 +65,45 @@ class Predictor:
         self.outputs = self.specs[SIGNATURE].outputs
 
     def predict(self, x: Any, *, batch_size: int = _ROWS) -> dict[str, np.ndarray]:
-        """The answer for each row of `x`.
+        """Return the answer of `serving_default` for each row of `x`.
 
         Args:
-            x: an array of the shape of the input, `(n, ...)`, or a dict of them by input name.
-                Numbers of another dtype are converted where no more than precision is lost.
-            batch_size: how many rows go through the graph at once; a matter of memory.
+            x: An array of the shape of the input, `(n, ...)`, or a dict of arrays by input name.
+                Numbers of another dtype are converted if no more than precision is lost.
+            batch_size: How many rows go through the graph at once; a matter of memory.
 
         Returns:
             `probabilities`, float32 `(n, classes)`; `class_id`, int64 `(n,)`, the most probable
-            class; `label`, str `(n,)`, its name. No rows get arrays of 0 rows, without asking the
-            model.
+            class; `label`, str `(n,)`, its name. For no rows, arrays of 0 rows, without running
+            the model.
 
         Raises:
-            ValueError: a wrong shape, an input missing or unknown, or unequal numbers of rows.
-            TypeError: what the input's dtype cannot hold: text, fractions or too large numbers.
+            ValueError: If a shape is wrong, an input is missing or unknown, or the numbers of rows
+                differ.
+            TypeError: If the input's dtype cannot hold the values: text, fractions, large numbers.
         """
+        check_integer("batch_size", batch_size, 1)
         given = x if isinstance(x, Mapping) else dict.fromkeys(list(self.inputs)[:1], x)
         received = sorted(given) if isinstance(x, Mapping) else type(x).__name__
         features = checked_features(self.inputs, given, received)
-        return self._answer(SIGNATURE, features, _positive(batch_size))
+        return self._answer(SIGNATURE, features, batch_size)
 
     def call(self, signature: str, /, **features: Any) -> dict[str, np.ndarray]:
-        """The answer of any signature for each row of `features`.
+        """Return the answer of any signature for each row of `features`.
 
         Args:
-            signature: one of `signatures`.
-            **features: the inputs of the signature by name, arrays of shape `(n, ...)`; files and
+            signature: One of `signatures`.
+            **features: The inputs of the signature by name, arrays of shape `(n, ...)`; files and
                 serialized examples as bytes.
 
         Returns:
             The outputs by name, arrays of shape `(n, ...)`; strings as `str`. For no rows, arrays
-            of shape `(0, ...)`, in which other axes of unknown size have the size 0 as well.
+            of shape `(0, ...)`, in which other axes of unknown size have size 0 as well.
 
         Raises:
-            ValueError: no such signature, or as in `predict`.
-            TypeError: as in `predict`.
-            tf.errors.InvalidArgumentError: bytes that are not what they should be.
+            ValueError: If there is no such signature, or as in `predict`.
+            TypeError: As in `predict`.
+            tf.errors.InvalidArgumentError: If the graph refuses the values, such as broken files.
         """
         if signature not in self.specs:
             raise ValueError(
@@ -105,107 +130,6 @@ class Predictor:
         return f"Predictor(version={self.version}, inputs=({inputs}), classes={self.class_names})"
 
 
-def load(
-    directory: str | os.PathLike[str],
-    version: int | None = None,
-    *,
-    label: str | None = None,
-    format: str | None = None,
-    verify: bool = False,
-    blessed: bool = True,
-) -> Predictor:
-    """Loads an exported model; Keras is neither needed nor imported for it.
-
-    Args:
-        directory: where `export` published, the parent of the versions.
-        version: which one; the latest by default.
-        label: the version that has this label, instead of a number.
-        format: one of those that were exported besides the SavedModel, such as `"onnx"`, whose own
-            runtime answers instead of TensorFlow: `serving_default` only.
-        verify: whether the checksums of all files are compared with the blessing's before.
-        blessed: whether a version without a valid `blessing.json` is refused.
-
-    Raises:
-        FileNotFoundError: no such directory, no version in it, or not the one that was asked for;
-            the message lists those that exist.
-        ExportError: the version has no valid blessing; a file was added or removed, or with
-            `verify` changed; TensorFlow cannot load it; no version has the label; or the format is
-            not there or its runtime not installed.
-        ValueError: the SavedModel there was not written by `export`.
-
-    Example:
-
-    >>> import keras, tempfile
-    >>> from occam import exports
-    >>> model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])
-    >>> directory = tempfile.mkdtemp()
-    >>> published = exports.export(model, directory, class_names=["ant", "bee", "cat"])
-    >>> predictor = exports.load(directory)
-    >>> predictor.predict([[0.0, 0.0]])["label"]
-    array(['ant'], dtype='<U3')
-    """
-    from .publishing import existing, labels, versions  # here, since the gates ask predictors
-
-    root = existing(directory)
-    found = versions(root)
-    if not found:
-        raise FileNotFoundError(f"Expected a version (1, 2, ...) in {root}. Received: none there")
-    if label is not None:
-        version = _labelled(labels(root), label, version)
-    chosen = found[-1] if version is None else version
-    if chosen not in found:
-        raise FileNotFoundError(
-            f"Expected one of the versions {found} in {root}. Received: {chosen!r}"
-        )
-    if blessed or verify:
-        _check_blessing(root / str(chosen), verify)
-    if format is not None:
-        return _open_format(root / str(chosen), format, chosen)
-    return open_version(root / str(chosen), chosen)
-
-
-def _labelled(labels: Mapping[str, int], label: str, version: int | None) -> int:
-    if version is not None:
-        raise ValueError(
-            f"Expected a version or a label. Received: version={version!r}, label={label!r}"
-        )
-    if label not in labels:
-        raise ExportError(f"Expected one of the labels {sorted(labels)}. Received: {label!r}")
-    return labels[label]
-
-
-def _open_format(path: Path, format: str, version: int) -> Predictor:
-    from .formats import open_format  # here, since formats are asked by predictors
-
-    return open_format(path, format, version)
-
-
-def _check_blessing(path: Path, contents: bool) -> None:
-    from .blessing import Blessing  # here, since the gates ask predictors
-
-    blessing = Blessing.read(path)
-    if contents:
-        blessing.check_contents(path)
-    else:
-        blessing.check_names(path)
-
-
-def open_version(path: Path, version: int | None = None) -> Predictor:
-    """The predictor of the SavedModel at `path`, wherever it lies.
-
-    Raises:
-        ExportError: TensorFlow cannot load it.
-        ValueError: it was not written by `export`.
-    """
-    try:
-        return Predictor(SavedModel(path), version)
-    except ValueError:
-        raise
-    except Exception as error:  # of whatever kind TensorFlow raises
-        raise ExportError(f"Expected what TensorFlow loads. Received: {path}, {error}") from error
-
-
-def _positive(batch_size: int) -> int:
-    if batch_size < 1:
-        raise ValueError(f"Expected batch_size >= 1. Received: {batch_size}")
-    return batch_size
+def decoded(array: np.ndarray) -> np.ndarray:
+    """Return an output of TensorFlow, with strings as `str` instead of bytes."""
+    return np.char.decode(array.astype(bytes), "utf-8") if array.dtype == object else array

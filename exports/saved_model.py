@@ -1,4 +1,4 @@
-"""`SavedModel`, which answers, and what can be read of one without loading it."""
+"""The files of a version: its SavedModel, loaded or just read, and its other formats."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,24 +8,26 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from .runtime import Runtime
+from .errors import ExportError
+from .predictor import Predictor, Runtime, decoded
 from .servable import SIGNATURE
 from .specs import SignatureSpecs
 
-__all__ = ["SavedModel", "decoded", "read_meta_graph", "read_specs", "tensor_of"]
+FOLDER = "formats"
+CLASS_NAMES = "class_names.json"
 
 
 class SavedModel(Runtime):
     """A SavedModel that `export` wrote, loaded by TensorFlow.
 
     Args:
-        path: its directory.
+        path: The directory of the SavedModel.
 
     Attributes:
-        model: what TensorFlow loaded; it keeps the variables alive, which a signature holds weakly.
+        model: The loaded object. It keeps the variables alive, which a signature holds weakly.
 
     Raises:
-        ValueError: it was written by something else.
+        ValueError: If `export` did not write it.
     """
 
     def __init__(self, path: Path):
@@ -39,40 +41,69 @@ class SavedModel(Runtime):
         self.specs = {name: _specs(self.model.signatures[name]) for name in (SIGNATURE, *others)}
 
     def answer(self, signature: str, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The outputs by name."""
+        """Return the outputs by name."""
         tensors = {name: tensor_of(array) for name, array in features.items()}
         outputs = self.model.signatures[signature](**tensors)
         return {name: decoded(tensor.numpy()) for name, tensor in outputs.items()}
 
 
-def read_meta_graph(path: Path) -> Any:
-    """The `MetaGraphDef` of the SavedModel in a directory.
+def open_version(path: Path, version: int | None = None) -> Predictor:
+    """Return the predictor of the SavedModel at `path`, published or not.
 
     Raises:
-        OSError: there is no `saved_model.pb`.
-        google.protobuf.message.DecodeError: it is not one.
-        IndexError: it holds no graph.
+        ExportError: If TensorFlow cannot load it.
+        ValueError: If `export` did not write it.
+    """
+    try:
+        return Predictor(SavedModel(path), version)
+    except ValueError:
+        raise
+    except Exception as error:  # of whatever kind TensorFlow raises
+        problem = error if path.is_dir() else "the directory does not exist"
+        raise ExportError(f"Could not load a SavedModel from {path}: {problem}") from error
+
+
+def read_meta_graph(path: Path) -> Any:
+    """Return the `MetaGraphDef` of the SavedModel at `path`.
+
+    Raises:
+        OSError: If there is no `saved_model.pb`.
+        google.protobuf.message.DecodeError: If the file is broken.
+        IndexError: If the file holds no graph.
     """
     content = (path / "saved_model.pb").read_bytes()
     return saved_model_pb2.SavedModel.FromString(content).meta_graphs[0]
 
 
-def tensor_of(array: Any) -> tf.Tensor:
-    """An array of numbers, or of bytes as objects, as a tensor, also where it has no row."""
-    return tf.constant(array, tf.string if array.dtype == object else None, array.shape)
-
-
 def read_specs(path: Path) -> dict[str, SignatureSpecs]:
-    """What goes into each signature of the SavedModel in a directory and comes out, by its name.
+    """Return the specs of the signatures of the SavedModel at `path`, without loading it.
 
     Raises:
-        OSError, google.protobuf.message.DecodeError, IndexError: as `read_meta_graph`.
+        OSError, google.protobuf.message.DecodeError, IndexError: As `read_meta_graph`.
     """
     return {
         name: SignatureSpecs(_read(definition.inputs), _read(definition.outputs))
         for name, definition in sorted(read_meta_graph(path).signature_def.items())
         if not name.startswith("__")
     }
+
+
+def formats_in(path: Path) -> list[str]:
+    """Return the names of the other formats of the version at `path`."""
+    return sorted(entry.name for entry in (path / FOLDER).glob("*") if entry.is_dir())
+
+
+def format_files(path: Path) -> dict[str, dict[str, int]]:
+    """Return the sizes in bytes of the files of each other format, by format and file name."""
+    return {
+        name: {file.name: file.stat().st_size for file in sorted((path / FOLDER / name).iterdir())}
+        for name in formats_in(path)
+    }
+
+
+def tensor_of(array: Any) -> tf.Tensor:
+    """Return an array of numbers, or of bytes as objects, as a tensor; it may have no rows."""
+    return tf.constant(array, tf.string if array.dtype == object else None, array.shape)
 
 
 def _read(infos: Any) -> dict[str, tf.TensorSpec]:
@@ -86,8 +117,3 @@ def _specs(signature: Any) -> SignatureSpecs:
     # By name: TensorFlow 2.21 lists the inputs of what it loaded in another order in each process.
     inputs = dict(sorted(signature.structured_input_signature[1].items()))
     return SignatureSpecs(inputs, dict(sorted(signature.structured_outputs.items())))
-
-
-def decoded(array: np.ndarray) -> np.ndarray:
-    """An output as TensorFlow returns it, strings as `str` instead of bytes."""
-    return np.char.decode(array.astype(bytes), "utf-8") if array.dtype == object else array

@@ -1,5 +1,6 @@
-"""The object that is written: traced functions and the weights that they read, each once."""
+"""The object that is written: traced functions, and the weights and tables they read, each once."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,21 +11,18 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from .errors import ExportError
-from .table import Table
-
-__all__ = ["SIGNATURE", "Servable", "Traceable"]
 
 SIGNATURE = "serving_default"
 PREDICT = "tensorflow/serving/predict"
 
 
 class Traceable(NamedTuple):
-    """A function to be traced as a signature.
+    """A function to trace as a signature.
 
     Args:
-        function: from features by name to answers by name.
-        specs: feature name to `tf.TensorSpec` of shape `(None, ...)`.
-        method: what TensorFlow Serving calls such a signature.
+        function: From features by name to answers by name.
+        specs: Feature name to `tf.TensorSpec` of shape `(None, ...)`.
+        method: The API of TensorFlow Serving that such a signature answers.
     """
 
     function: Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]
@@ -33,16 +31,17 @@ class Traceable(NamedTuple):
 
 
 class Servable(tf.Module):
-    """Signatures, from named features to named answers, and nothing of the training.
+    """Signatures, from named features to named answers, without anything of the training.
 
-    `keras.Model.export` writes every weight twice and leaves layers in training mode; a plain
-    module around traced functions does neither, and is read back without Keras. A weight that
-    several signatures read is stored once. Vocabularies of lookup tables are stored in the graph.
+    `keras.Model.export` writes every weight twice and leaves layers in training mode (Keras 3.15).
+    A plain module around traced functions does neither, and is read back without Keras. A weight
+    that several signatures read is stored once. Vocabularies of lookup tables are stored in the
+    graph.
 
     Args:
-        signatures: what to trace, by name; `serving_default` among it.
-        class_names: one string a class.
-        variables: the Keras variables whose paths name the stored weights.
+        signatures: What to trace, by name; `serving_default` among them.
+        class_names: One string per class.
+        variables: The Keras variables, whose paths name the stored weights.
     """
 
     def __init__(
@@ -65,7 +64,7 @@ class Servable(tf.Module):
 
     @property
     def precision(self) -> str:
-        """The shortest float dtype in which `serving_default` computes: `"float32"`, ..."""
+        """Return the shortest float dtype in which `serving_default` computes: `"float32"`, ..."""
         operations = self.functions[SIGNATURE].graph.get_operations()
         tensors = (tensor for operation in operations for tensor in operation.outputs)
         dtypes = {tensor.dtype for tensor in tensors if tensor.dtype.is_floating}
@@ -73,21 +72,68 @@ class Servable(tf.Module):
 
     @property
     def sparsity(self) -> float:
-        """The fraction of exact zeros in the weights of two axes or more."""
+        """Return the fraction of exact zeros in the weights of two axes or more."""
         kernels = [w.numpy() for w in self.weights_by_path.values() if len(w.shape) >= 2]
         zeros = sum(kernel.size - np.count_nonzero(kernel) for kernel in kernels)
         return float(zeros / max(sum(kernel.size for kernel in kernels), 1))
 
     def save(self, path: str) -> None:
-        """Writes the SavedModel into the directory `path`.
+        """Write the SavedModel into the directory `path`.
 
-        The same bytes from each fresh process. Within one, TensorFlow goes on numbering functions,
-        and a second export has other names in its graph.
+        Every fresh process writes the same bytes. Within one process, TensorFlow goes on numbering
+        functions, so that a second export has other names in its graph.
         """
         tf.saved_model.save(self, path, signatures=dict(self.functions))
         _set_methods(Path(path, "saved_model.pb"), dict(self._methods))
-        # It holds a random number, and sums of what was just changed; nothing needs it.
+        # It holds a random number, and checksums from before the change; nothing needs it.
         Path(path, "fingerprint.pb").unlink(missing_ok=True)
+
+
+class Table(tf.saved_model.experimental.TrackableResource):
+    """A vocabulary in a SavedModel: constants in its graph, without a file beside it.
+
+    TensorFlow names a table by what its process has made before, or by the path of its file. This
+    one keeps the handle of the table that it is made of, so that it replaces it in every graph, and
+    takes its name and the order of its entries from the entries alone.
+
+    Args:
+        table: The table that graphs look up in.
+
+    Attributes:
+        digest: SHA-256 of the entries.
+    """
+
+    def __init__(self, table: tf.lookup.StaticHashTable):
+        super().__init__()
+        # Not by its setter, which would make the handle that of this object.
+        self._resource_handle_value = table.resource_handle
+        keys, values = (tensor.numpy() for tensor in table.export())
+        order = np.argsort(keys)
+        self._entries = (keys[order], table.key_dtype), (values[order], table.value_dtype)
+        parts = (tf.io.serialize_tensor(tf.constant(*part)).numpy() for part in self._entries)
+        self.digest = hashlib.sha256(b"".join(parts)).hexdigest()
+
+    @classmethod
+    def of(cls, handle: tf.Tensor) -> "Table | None":
+        """Return the table with that handle; None if it is not a table, or one that can change."""
+        parent: Any = getattr(handle, "_parent_trackable", lambda: None)()
+        return cls(parent) if isinstance(parent, tf.lookup.StaticHashTable) else None
+
+    def _create_resource(self) -> tf.Tensor:
+        (_, key_dtype), (_, value_dtype) = self._entries
+        return tf.raw_ops.HashTableV2(
+            key_dtype=key_dtype, value_dtype=value_dtype, shared_name=self.digest
+        )
+
+    def _initialize(self) -> None:
+        keys, values = (tf.constant(*part) for part in self._entries)
+        tf.raw_ops.InitializeTableV2(table_handle=self.resource_handle, keys=keys, values=values)
+
+    def _destroy_resource(self) -> None:
+        # Called in the graph of the SavedModel, for the loaded copy. The original table belongs to
+        # the user, so nothing is destroyed eagerly.
+        if not tf.executing_eagerly():
+            tf.raw_ops.DestroyResourceOp(resource=self.resource_handle, ignore_lookup_error=True)
 
 
 def _traced(traceable: Traceable) -> Any:
@@ -99,9 +145,9 @@ def _traced(traceable: Traceable) -> Any:
 
 
 def _tables(graphs: Iterable[Any]) -> list[Table]:
-    """The lookup tables that graphs read, in an order that is the same in each process.
+    """Return the lookup tables that graphs read, in the same order in each process.
 
-    Refuses what is neither a variable nor such a table: a SavedModel could not hold its state.
+    Raise for any other resource that is not a variable: a SavedModel could not hold its state.
     """
     found: dict[int, Table] = {}
     for graph in graphs:
@@ -122,7 +168,7 @@ def _tables(graphs: Iterable[Any]) -> list[Table]:
 
 
 def _by_path(read: Iterable[tf.Variable], variables: Iterable[Any]) -> dict[str, tf.Variable]:
-    """The variables that graphs read; two layers of one name in nested models get a number.
+    """Return the variables that graphs read, by path; equal paths in nested models get a number.
 
     They are in the order of the model, then by name: a graph lists those that are read in a loop in
     another order each time.
@@ -139,7 +185,7 @@ def _by_path(read: Iterable[tf.Variable], variables: Iterable[Any]) -> dict[str,
 
 
 def _set_methods(path: Path, methods: Mapping[str, str]) -> None:
-    """Names the method of signatures that are not for Predict, which is what TensorFlow writes."""
+    """Write the methods other than Predict, which TensorFlow writes for every signature."""
     changed = {name: method for name, method in methods.items() if method != PREDICT}
     if not changed:
         return

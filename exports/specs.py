@@ -1,12 +1,11 @@
-"""`SignatureSpecs`: what goes into a signature and what comes out."""
+"""Inputs and outputs of a signature, and the conversion of given arrays to them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
-
-__all__ = ["SignatureSpecs"]
 
 
 @dataclass(frozen=True)
@@ -14,8 +13,15 @@ class SignatureSpecs:
     """The inputs and outputs of a signature.
 
     Args:
-        inputs: input name to `tf.TensorSpec` of shape `(None, ...)`: any number of rows.
-        outputs: output name to `tf.TensorSpec`.
+        inputs: Input name to `tf.TensorSpec` of shape `(None, ...)`: any number of rows.
+        outputs: Output name to `tf.TensorSpec`.
+
+    Example:
+
+    >>> x, logits = (tf.TensorSpec((None, n), tf.float32, name) for n, name in ((2, "x"), (3, "z")))
+    >>> print(SignatureSpecs({"x": x}, {"z": logits}))
+    input  x: float32 (None, 2)
+    output z: float32 (None, 3)
     """
 
     inputs: Mapping[str, tf.TensorSpec]
@@ -23,16 +29,15 @@ class SignatureSpecs:
 
     @property
     def takes_rows(self) -> bool:
-        """Whether every input and output has a first axis of any size: one entry per row."""
+        """Return whether the first axis of every input and output has any size: a row each."""
         specs = (*self.inputs.values(), *self.outputs.values())
         return all(spec.shape.rank and spec.shape[0] is None for spec in specs)
 
     def empty_answer(self) -> dict[str, np.ndarray]:
         """Return the outputs for a request of no rows, arrays of shape `(0, ...)`.
 
-        No graph is asked: TensorFlow's kernels may fail on an empty batch. Other axes of unknown
-        size have the size 0 as well, since there is no row to tell it. Strings are objects, as
-        TensorFlow returns them.
+        TensorFlow's kernels may fail on an empty batch, so no graph is run. Other axes of unknown
+        size have size 0 as well. Strings are objects, as TensorFlow returns them.
         """
         return {
             name: np.zeros((0, *(size or 0 for size in spec.shape[1:])), spec.dtype.as_numpy_dtype)
@@ -46,3 +51,84 @@ class SignatureSpecs:
             for title, specs in pairs
             for name, spec in specs.items()
         )
+
+
+def checked_features(
+    specs: Mapping[str, tf.TensorSpec], given: Mapping[str, Any], received: Any
+) -> dict[str, np.ndarray]:
+    """Return the arrays in `given` with the dtypes and shapes of the inputs.
+
+    Args:
+        specs: Input name to `tf.TensorSpec`.
+        given: An array, or what converts to one, by input name.
+        received: How an error shows what was given.
+
+    Raises:
+        ValueError: If a shape is wrong, an input is missing or unknown, or the numbers of rows
+            differ.
+        TypeError: If the input's dtype cannot hold the values.
+    """
+    if given.keys() != specs.keys():
+        raise ValueError(
+            f"Expected the inputs {sorted(specs)}, as a dict by name. Received: {received}"
+        )
+    features = {name: _checked(spec, given[name]) for name, spec in specs.items()}
+    rows = {name: len(array) for name, array in features.items()}
+    if len(set(rows.values())) > 1:
+        raise ValueError(f"Expected the same number of rows in each input. Received: {rows}")
+    return features
+
+
+def _checked(spec: tf.TensorSpec, value: Any) -> np.ndarray:
+    if getattr(value, "shape", None) == (0,) or (isinstance(value, list | tuple) and not value):
+        shape = (0, *(size or 0 for size in spec.shape[1:]))  # an empty batch, of whatever shape
+        return _checked_shape(spec, np.zeros(shape, spec.dtype.as_numpy_dtype))
+    if spec.dtype == tf.string:
+        return _checked_shape(spec, _strings(spec, value))
+    try:
+        array = np.asarray(value)
+    except ValueError:  # NumPy's message does not name the input
+        raise ValueError(
+            f"Input {spec.name!r}: expected the shape {spec.shape} (None: any). "
+            "Received: lists of unequal sizes"
+        ) from None
+    if not _converts(array, spec.dtype):
+        numbers = array.dtype.kind in "iuf" and array.size
+        extent = f" from {array.min()} to {array.max()}" if numbers else ""
+        raise TypeError(
+            f"Input {spec.name!r}: expected {spec.dtype.name} or what converts to it. "
+            f"Received: {array.dtype}{extent}"
+        )
+    return _checked_shape(spec, array).astype(spec.dtype.as_numpy_dtype, copy=False)
+
+
+def _strings(spec: tf.TensorSpec, value: Any) -> np.ndarray:
+    """Return an array of objects, since NumPy's own bytes lose zeros at their ends."""
+    array = np.array(value, dtype=object)
+    if other := next((s for s in array.flat if not isinstance(s, bytes | str)), None):
+        raise TypeError(
+            f"Input {spec.name!r}: expected bytes or str. Received: {type(other).__name__}"
+        )
+    return array
+
+
+def _checked_shape(spec: tf.TensorSpec, array: np.ndarray) -> np.ndarray:
+    if not spec.shape.is_compatible_with(array.shape):
+        raise ValueError(
+            f"Input {spec.name!r}: expected the shape {spec.shape} (None: any). "
+            f"Received: {array.shape}"
+        )
+    return array
+
+
+def _converts(array: np.ndarray, to: tf.DType) -> bool:
+    """Return whether only precision is lost; integers must fit by value, not by type."""
+    dtype = np.dtype(to.as_numpy_dtype)
+    if array.dtype.kind in "iu" and dtype.kind in "iu":
+        return np.array_equal(array.astype(dtype), array)
+    if not np.can_cast(array.dtype, dtype, casting="same_kind"):
+        return False
+    if array.dtype == dtype or not to.is_floating:
+        return True
+    largest = np.float64(to.max)  # beyond it, a finite number would become infinite
+    return not (np.isfinite(array) & ((array < -largest) | (array > largest))).any()

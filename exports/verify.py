@@ -1,4 +1,4 @@
-"""`verify`: is a published version still what was blessed?"""
+"""`verify`: judge a published version again."""
 
 import dataclasses
 import os
@@ -8,12 +8,9 @@ from pathlib import Path
 from .blessing import Blessing
 from .checks import Checks, check_data
 from .errors import ExportError
-from .format_files import formats_in
 from .formats import judge
 from .gates import Candidate, GateResult, run_gates
-from .predictor import open_version
-
-__all__ = ["verify"]
+from .saved_model import formats_in, open_version
 
 
 def verify(
@@ -21,25 +18,25 @@ def verify(
     version: int,
     checks: Checks = Checks(),  # noqa: B008
 ) -> tuple[GateResult, ...]:
-    """Judges a published version once more, by its checksums and by every gate that needs no model.
+    """Judge a published version by its checksums and by every gate that needs no Keras model.
 
-    Formats are asked in their own runtimes and compared with the SavedModel: the exact ones in any
-    case, approximations on the data of `checks`, if there is any. Keras is not needed for it. The
-    checksums come first: nothing is loaded of which a byte was changed.
+    The checksums come first: nothing is loaded of which a byte has changed. Other formats answer in
+    their own runtimes and are compared with the SavedModel: exact ones always, approximate ones if
+    `checks` has data. Keras is not needed.
 
     Args:
-        directory: the parent of the versions.
-        version: its number.
-        checks: data to be judged by, and another SavedModel to be as fast as.
+        directory: The parent of the versions.
+        version: The number of the version.
+        checks: Data to judge by, and a baseline model to compare the latency with.
 
     Returns:
-        What the gates found, `checksums` first.
+        The results of the gates, `checksums` first.
 
     Raises:
-        FileNotFoundError: there is no such version.
-        ExportError: it has no valid blessing, a file was changed, removed or added, there is a
-            link, the runtime of a format is missing, or a gate is not passed, where the message
-            begins with `gate` and its name.
+        FileNotFoundError: If there is no such version.
+        ExportError: If the version has no valid blessing, a file was changed, removed, added or
+            replaced by a link, the runtime of a format is missing, or a gate fails; then the
+            message begins with `gate` and its name.
 
     Example:
 
@@ -53,9 +50,7 @@ def verify(
     """
     path = Path(directory, str(version))
     if not path.is_dir():
-        raise FileNotFoundError(
-            f"Expected a version in {directory}. Received: {version}, not there"
-        )
+        raise FileNotFoundError(f"Expected a version of {directory}. Received: {version}, missing")
     blessing = Blessing.read(path)
     blessing.check_contents(path)
     same = GateResult("checksums", True, f"{len(blessing.files)} files are as they were blessed")
@@ -64,17 +59,17 @@ def verify(
     except ValueError as error:
         raise ExportError(f"gate loading: {error}") from error
     check_data(checks.data, predictor.inputs, predictor.class_names)
-    candidate = Candidate(path, predictor, precision=blessing.precision, **vars(checks))
+    candidate = Candidate(path, predictor, precision=blessing.precision, checks=checks)
     return (same, *run_gates(candidate), *_formats(candidate))
 
 
 def _formats(candidate: Candidate) -> Iterator[GateResult]:
-    """Each format is to answer as the SavedModel does."""
+    """Compare each format with the SavedModel."""
     predictor = candidate.predictor
-    asked = dataclasses.replace(
+    judged = dataclasses.replace(
         candidate,
         expected=lambda features: predictor.predict(features)["probabilities"],
         class_names=predictor.class_names,
     )
     for name in formats_in(candidate.path):
-        yield from judge(name, asked)
+        yield from judge(name, judged)

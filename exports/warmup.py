@@ -1,7 +1,7 @@
-"""Warmup requests: what a server asks a version before anybody else can.
+"""Warmup requests, which a server sends to a version before it answers anybody else.
 
-The first request of each signature and batch size is slow. TensorFlow Serving replays those that it
-finds in `assets.extra/tf_serving_warmup_requests`, a TFRecord file of `PredictionLog` messages, and
+The first request of each signature and batch size is slow. TensorFlow Serving replays the requests
+in `assets.extra/tf_serving_warmup_requests`, a TFRecord file of `PredictionLog` messages, and
 refuses a version that cannot answer one.
 
 Reference: https://www.tensorflow.org/tfx/serving/saved_model_warmup
@@ -15,39 +15,34 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
+from ..core.checks import message
 from .errors import reason
 from .servable import SIGNATURE
 
-__all__ = ["FILE", "check_batch_sizes", "replay", "write_warmup"]
-
 FILE = Path("assets.extra", "tf_serving_warmup_requests")
 _CLASSIFY = "classify"
-_MOST = 1000  # records that TensorFlow Serving replays; more are an error there
+_MOST = 1000  # records; more are an error in TensorFlow Serving
 _PredictionLog: Any = prediction_log_pb2.PredictionLog  # pyright: ignore[reportAttributeAccessIssue]
 
 Features = Mapping[str, np.ndarray]
 
 
 def check_batch_sizes(batch_sizes: Sequence[int], signatures: int) -> None:
-    """Refuses what no request can have, and more requests than TensorFlow Serving replays.
-
-    Raises:
-        ValueError: as said.
-    """
+    """Raise a `ValueError` for impossible batch sizes, or more requests than a server replays."""
     listed = isinstance(batch_sizes, Sequence)
     if not (listed and all(type(size) is int and size >= 1 for size in batch_sizes)):
-        raise ValueError(f"warmup must be batch sizes >= 1. Received: warmup={batch_sizes!r}")
+        raise ValueError(message("warmup", batch_sizes, "a sequence of batch sizes >= 1"))
     if len(batch_sizes) * signatures > _MOST:
         raise ValueError(
-            f"Expected at most {_MOST:,} warmup requests. Received: {len(batch_sizes)} batch sizes "
-            f"for {signatures} signatures"
+            f"`warmup` must make at most {_MOST:,} requests. Received: {len(batch_sizes)} batch "
+            f"sizes for {signatures} signatures"
         )
 
 
 def write_warmup(path: Path, requests: Iterable[tuple[str, Features]]) -> None:
-    """Writes requests, signature and features of each, into the SavedModel at `path`.
+    """Write requests, each a signature and its features, into the SavedModel at `path`.
 
-    The same bytes each time.
+    The bytes are the same each time.
     """
     (path / FILE).parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path / FILE)) as writer:
@@ -60,16 +55,16 @@ def replay(
     inputs: Mapping[str, Mapping[str, tf.TensorSpec]],
     ask: Callable[[str, dict[str, np.ndarray]], Any],
 ) -> int:
-    """Asks the requests in the SavedModel at `path` one by one, and returns how many there were.
+    """Send the requests in the SavedModel at `path` one by one; return how many there were.
 
     Args:
-        path: its directory; without the file, nothing is asked.
-        inputs: signature to input name to `tf.TensorSpec`.
-        ask: answers a signature, given features by name.
+        path: The directory of the SavedModel; without the file, nothing is sent.
+        inputs: Signature to input name to `tf.TensorSpec`.
+        ask: A function that answers a signature, given features by name.
 
     Raises:
-        ValueError: a request that is none, that is not one for its signature, or that got an error
-            as its answer; or too many of them. Such a version is not served by TensorFlow Serving.
+        ValueError: If a record is not a request, does not fit its signature or gets an error as its
+            answer, or there are too many. TensorFlow Serving does not serve such a version.
     """
     records = _records(path)
     for number, record in enumerate(records, 1):
@@ -77,11 +72,9 @@ def replay(
             signature, features = _request(_PredictionLog.FromString(record))
             _check(signature, features, inputs)
             ask(signature, features)
-        except Exception as error:  # whatever an answer fails with
+        except Exception as error:  # an answer may fail with anything
             said = reason(error) if isinstance(error, tf.errors.OpError) else error
-            raise ValueError(
-                f"Expected warmup requests that are answered. Received: number {number}, {said}"
-            ) from error
+            raise ValueError(f"Warmup request {number} fails: {said}") from error
     return len(records)
 
 
@@ -115,14 +108,14 @@ def _log(signature: str, features: Features) -> Any:
 def _request(log: Any) -> tuple[str, dict[str, np.ndarray]]:
     kind = log.WhichOneof("log_type")
     if kind not in ("predict_log", "classify_log", "regress_log"):
-        raise ValueError(f"expected a request of Predict, Classify or Regress, not {kind}")
+        raise ValueError(f"Expected Predict, Classify or Regress. Received: {kind}")
     request = getattr(log, kind).request
     signature = request.model_spec.signature_name or SIGNATURE
     if kind == "predict_log":
         return signature, {name: tf.make_ndarray(proto) for name, proto in request.inputs.items()}
     examples = request.input.example_list.examples
     if not examples:
-        raise ValueError(f"expected examples in the request of {signature!r}, not none")
+        raise ValueError(f"Expected examples for {signature!r}. Received: none")
     serialized = [example.SerializeToString(deterministic=True) for example in examples]
     return signature, {"inputs": np.array(serialized, dtype=object)}
 
@@ -135,13 +128,15 @@ def _tensor(array: np.ndarray) -> Any:
 def _check(
     signature: str, features: Features, inputs: Mapping[str, Mapping[str, tf.TensorSpec]]
 ) -> None:
-    """A server converts nothing: names and dtypes must be those of the signature."""
+    """Raise unless names and dtypes are those of the signature: a server converts nothing."""
     if signature not in inputs:
-        raise ValueError(f"expected one of the signatures {sorted(inputs)}, not {signature!r}")
+        raise ValueError(
+            f"Expected one of the signatures {sorted(inputs)}. Received: {signature!r}"
+        )
     expected = {name: spec.dtype.name for name, spec in inputs[signature].items()}
     received = {name: _dtype(array) for name, array in features.items()}
     if received != expected:
-        raise ValueError(f"expected the inputs {expected} of {signature!r}, not {received}")
+        raise ValueError(f"Expected the inputs {expected} of {signature!r}. Received: {received}")
 
 
 def _dtype(array: np.ndarray) -> str:

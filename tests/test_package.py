@@ -52,6 +52,54 @@ def test_imports_only_go_down(folder):
             assert same or FLOORS[imported] < FLOORS[folder], f"{path} imports {imported}"
 
 
+def runtime_nodes(node):
+    """All nodes below `node` but those under `if TYPE_CHECKING:`."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
+            continue
+        yield child
+        yield from runtime_nodes(child)
+
+
+def imported_modules(name, path):
+    """The modules of Occam that a module imports, at its top or inside a function."""
+    package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+    for node in runtime_nodes(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - node.level + 1]
+            source = ".".join((*base, *([node.module] if node.module else ())))
+            for alias in node.names:
+                inner = f"{source}.{alias.name}"
+                yield inner if inner in MODULES else source
+
+
+# Modules that still import each other, by the first of each circle. The set is to become empty.
+KNOWN_CIRCLES = {"occam.zoo.models"}
+
+
+def test_no_modules_import_each_other():
+    imports = {
+        name: {m for m in imported_modules(name, path) if m in MODULES and m != name}
+        for name, path in zip(MODULES, FILES, strict=True)
+    }
+
+    def reached(name):
+        found, waiting = set(), [name]
+        while waiting:
+            new = imports[waiting.pop()] - found
+            found |= new
+            waiting += new
+        return found
+
+    below = {name: reached(name) for name in MODULES}
+    circles = {
+        tuple(sorted(other for other in below[name] if name in below[other]))
+        for name in MODULES
+        if name in below[name]
+    }
+    assert {circle[0] for circle in circles} == KNOWN_CIRCLES, circles
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_docstring_examples(name, data_dir, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(data_dir))

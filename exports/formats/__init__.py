@@ -1,6 +1,6 @@
 """Other formats of an export, besides the SavedModel and judged by the same gates."""
 
-from .conversion import check_formats, choose_formats, convert, judge
+from .conversion import check_formats, convert, judge
 from .format import Format
 from .litert import LiteRT
 from .onnx import ONNX
@@ -13,7 +13,6 @@ __all__ = [
     "LiteRT",
     "OpenVINO",
     "check_formats",
-    "choose_formats",
     "convert",
     "judge",
     "open_format",

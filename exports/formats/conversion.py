@@ -5,60 +5,22 @@ import functools
 import json
 import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from ...core.checks import check_one_of
-from ..choice import choose
 from ..errors import ExportError
-from ..format_files import CLASS_NAMES, FOLDER
-from ..gates import Candidate, GateResult, agreement, batches, determinism, labels, metric, parity
-from ..gates.run import Gate, run_gates
+from ..gates import Candidate, GateResult, gates_for, run_gates
+from ..saved_model import CLASS_NAMES, FOLDER
 from ..servable import SIGNATURE, Servable, Traceable
-from ..signatures.serving_default import numbers
+from ..signatures.signature import numbers
 from .format import Format, precision_of
-from .litert import LiteRT
-from .onnx import ONNX
-from .openvino import OpenVINO
 from .reading import open_format
 
 if TYPE_CHECKING:
     from ..classifier import Classifier
-
-_BY_NAME: dict[str, Callable[[], Format]] = {
-    "litert": LiteRT,
-    "litert_float16": functools.partial(LiteRT, "float16"),
-    "litert_dynamic": functools.partial(LiteRT, "dynamic"),
-    "onnx": ONNX,
-    "openvino": OpenVINO,
-}
-_GATES: Sequence[Gate] = (determinism.check, batches.check, labels.check, metric.check)
-
-
-def choose_formats(formats: Sequence[str | Format]) -> tuple[Format, ...]:
-    """Return formats given by name or as objects, in the order given.
-
-    Args:
-        formats: Names, for a format with its defaults, or formats.
-
-    Raises:
-        ValueError: If a name is unknown, or given twice.
-        ExportError: If a name is `"litert_int8"`, which needs data.
-    """
-    return tuple(choose(formats, Format, _by_name).values())
-
-
-def _by_name(name: str) -> Format:
-    if name == "litert_int8":
-        raise ExportError(
-            "The format 'litert_int8' takes the scales of its integers from data. Pass "
-            "exports.LiteRT('int8', calibration={'inputs': x}) with features by input name."
-        )
-    check_one_of("formats", name, list(_BY_NAME))
-    return _BY_NAME[name]()
 
 
 def check_formats(
@@ -145,5 +107,5 @@ def judge(name: str, candidate: Candidate) -> tuple[GateResult, ...]:
         precision=candidate.precision if exact else precision,
         live=None,  # the SavedModel is compared with it
     )
-    gates = (*_GATES, parity.check if exact else agreement.check)
+    gates = gates_for("exact_format" if exact else "approximate_format")
     return run_gates(judged, gates, format=name)

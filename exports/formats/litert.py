@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from ...core.checks import check_one_of
-from ..features import checked_features
 from ..servable import SIGNATURE
+from ..specs import checked_features
 from .format import OUTPUTS, Engine, Format, needed
 
 _FILE = "model.tflite"

@@ -8,10 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ExportError
-from ..format_files import CLASS_NAMES, FOLDER, formats_in
-from ..predictor import Predictor
-from ..runtime import Runtime
-from ..saved_model import read_specs
+from ..predictor import Predictor, Runtime
+from ..saved_model import CLASS_NAMES, FOLDER, formats_in, read_specs
 from ..servable import SIGNATURE
 from ..specs import SignatureSpecs
 from .format import OUTPUTS, Engine

@@ -1,9 +1,9 @@
 """A process that answers from SavedModels and cannot import Keras. Run as a script, not imported.
 
 Each line on standard input is a request, a JSON object `{"path", "calls": {signature: {input:
-tensor}}}`; each on standard output the answer, `{"answers": {signature: {output: tensor}}}` or
-`{"error": text}`. A tensor is a serialized `TensorProto` in base 64. After a minute without a
-request, or when its parent is gone, it ends.
+tensor}}}`. Each line on standard output is the answer, `{"answers": {loader: {signature: {output:
+tensor}}}}` or `{"error": text}`. A tensor is a serialized `TensorProto` in base 64. The process
+ends after a minute without a request, or when its parent is gone.
 """
 
 import base64
@@ -16,7 +16,34 @@ _IDLE_SECONDS = 60
 _BLOCKED = ("keras", "tf_keras", "occam")
 
 
-def _answer(request):
+def _function_answers(tf, path, calls):
+    model = tf.saved_model.load(path)
+    return {
+        name: {key: x.numpy() for key, x in model.signatures[name](**features).items()}
+        for name, features in calls.items()
+    }
+
+
+def _session_answers(tf, path, calls):
+    """Load as TensorFlow Serving does: by a session, which needs ops to restore and initialize."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], path)
+        answers = {}
+        for name, features in calls.items():
+            definition = loaded.signature_def[name]
+            outputs = {key: info.name for key, info in definition.outputs.items()}
+            inputs = {definition.inputs[key].name: x.numpy() for key, x in features.items()}
+            answers[name] = session.run(outputs, inputs)
+    return answers
+
+
+_LOADERS = {
+    "tf.saved_model.load": _function_answers,
+    "tf.compat.v1.Session": _session_answers,
+}
+
+
+def _reply(request):
     import tensorflow as tf
     from tensorflow.core.framework import tensor_pb2
 
@@ -25,21 +52,30 @@ def _answer(request):
         proto.ParseFromString(base64.b64decode(text))
         return tf.constant(tf.make_ndarray(proto), tf.dtypes.as_dtype(proto.dtype))
 
-    def written(tensor):
-        proto = tf.make_tensor_proto(tensor.numpy(), tensor.dtype, tensor.shape)
+    def written(array):
+        proto = tf.make_tensor_proto(array, shape=array.shape)
         return base64.b64encode(proto.SerializeToString()).decode()
 
-    model = tf.saved_model.load(request["path"])
+    calls = {
+        signature: {name: read(text) for name, text in features.items()}
+        for signature, features in request["calls"].items()
+    }
     answers = {}
-    for signature, features in request["calls"].items():
-        function = model.signatures[signature]
-        outputs = function(**{name: read(text) for name, text in features.items()})
-        answers[signature] = {name: written(tensor) for name, tensor in outputs.items()}
+    for loader, answer in _LOADERS.items():
+        try:
+            found = answer(tf, request["path"], calls)
+        except Exception as error:
+            message = " ".join(str(error).split())[:500]
+            return {"error": f"{loader}: {type(error).__name__}: {message}"}
+        answers[loader] = {
+            signature: {name: written(array) for name, array in outputs.items()}
+            for signature, outputs in found.items()
+        }
     return {"answers": answers}
 
 
 def main():
-    """Answers until nobody asks."""
+    """Answer requests until none arrive."""
     for name in _BLOCKED:
         sys.modules[name] = None  # importing it is an ImportError, as if it were not installed
     answers = os.fdopen(os.dup(1), "w")
@@ -49,10 +85,10 @@ def main():
         if not line:
             break
         try:
-            answer = _answer(json.loads(line))
+            reply = _reply(json.loads(line))
         except Exception as error:
-            answer = {"error": f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"}
-        print(json.dumps(answer), file=answers, flush=True)
+            reply = {"error": f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"}
+        print(json.dumps(reply), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,12 @@
-"""Gate `loading`: does it load, and answer the same, where Keras cannot be imported?"""
+"""Gates of a server: the version loads in a process without Keras, and its warmup is answered."""
 
+import atexit
 import base64
 import json
+import os
+import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,50 +15,113 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 
-from .candidate import Candidate
-from .difference import difference, tolerance
-from .other_process import OtherProcess
-from .result import GateResult
-from .sample import sample
+from ..predictor import decoded
+from ..warmup import FILE, replay
+from .gate import Candidate, GateResult, failed, gate, passed
+from .sample import difference, sample, tolerance
 
-__all__ = ["check"]
-
-NAME = "loading"
-_ROWS = 3
 _SCRIPT = Path(__file__).with_name("loader.py")
 
 
-def check(candidate: Candidate) -> GateResult:
-    """Fails what another Python process, in which Keras and Occam cannot be imported, cannot load.
+@gate("saved_model")
+def loading(candidate: Candidate) -> GateResult:
+    """Fail if another process, in which Keras and Occam cannot be imported, answers differently.
 
-    And what answers differently there.
+    The process loads the version twice: by `tf.saved_model.load`, and by a `tf.compat.v1.Session`,
+    as TensorFlow Serving does. A version may load by the first and fail by the second, for lack of
+    an operation that restores a variable or fills a lookup table.
+
+    Reference: https://github.com/keras-team/keras/issues/20095
     """
     predictor = candidate.predictor
-    features = {name: sample(predictor, name, _ROWS) for name in predictor.signatures}
+    features = {name: sample(predictor, name, rows=3) for name in predictor.signatures}
     calls = {
         signature: {name: _written(array) for name, array in given.items()}
         for signature, given in features.items()
     }
-    reply = _asked({"path": str(candidate.path.resolve()), "calls": calls})
+    reply = _LOADER.ask({"path": str(candidate.path.resolve()), "calls": calls})
     expected = "Expected a SavedModel that loads where Keras cannot be imported"
     if "error" in reply:
-        return GateResult(NAME, False, f"{expected}. Received: {reply['error']}")
+        return failed(f"{expected}. Received: {reply['error']}")
     for signature, given in features.items():
-        answer = {name: _read(text) for name, text in reply["answers"][signature].items()}
         right = predictor.call(signature, **given)
-        if differs := difference(answer, right, tolerance(candidate.precision)):
-            detail = f"{expected} and answers the same there. Received: {signature!r}, {differs}"
-            return GateResult(NAME, False, detail)
-    return GateResult(NAME, True, "loads and answers the same where Keras cannot be imported")
+        for loader, answers in reply["answers"].items():
+            answer = {name: _read(text) for name, text in answers[signature].items()}
+            if found := difference(answer, right, tolerance(candidate.precision)):
+                return failed(
+                    f"{expected} and answers the same there. Received by {loader}: {signature!r}, "
+                    f"{found}"
+                )
+    return passed("loads and answers the same where Keras cannot be imported")
 
 
-_LOADER = OtherProcess(lambda: [sys.executable, "-P", str(_SCRIPT)], lambda out: out.readline())
+@gate("saved_model")
+def warmup(candidate: Candidate) -> GateResult | None:
+    """Fail a warmup request that gets an error: TensorFlow Serving refuses such a version."""
+    if not (candidate.path / FILE).exists():
+        return None
+    predictor = candidate.predictor
+    inputs = {name: specs.inputs for name, specs in predictor.specs.items()}
+    try:
+        count = replay(
+            candidate.path, inputs, lambda name, features: predictor.call(name, **features)
+        )
+    except ValueError as error:
+        return failed(str(error))
+    found = "1 warmup request was" if count == 1 else f"{count} warmup requests were"
+    return passed(f"{found} answered", {"requests": count})
 
 
-def _asked(request: Mapping[str, Any]) -> Any:
-    if answer := _LOADER.ask(json.dumps(request).encode() + b"\n"):
-        return json.loads(answer)
-    return {"error": "the process that was to load it ended without an answer"}
+class _Loader:
+    """The process of `loader.py`: started by the first request, and again after it has ended."""
+
+    def __init__(self):
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def ask(self, request: Mapping[str, Any]) -> Any:
+        """Return the reply; try twice, since an idle process may end just now."""
+        line = json.dumps(request).encode() + b"\n"
+        with self._lock:
+            for _ in range(2):
+                if reply := self._asked(line):
+                    return json.loads(reply)
+                self._end()
+        return {"error": "the process that was to load it ended without an answer"}
+
+    def close(self) -> None:
+        """End the process."""
+        with self._lock:
+            atexit.unregister(self.close)
+            self._end()
+
+    def _asked(self, line: bytes) -> bytes:
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", str(_SCRIPT)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+            )
+            atexit.register(self.close)
+        stdin: Any = self._process.stdin
+        stdout: Any = self._process.stdout
+        try:
+            stdin.write(line)
+            stdin.flush()
+        except BrokenPipeError:
+            return b""
+        return stdout.readline()
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+
+_LOADER = _Loader()
 
 
 def _written(array: np.ndarray) -> str:
@@ -66,5 +133,4 @@ def _written(array: np.ndarray) -> str:
 def _read(text: str) -> np.ndarray:
     proto = tensor_pb2.TensorProto()  # pyright: ignore[reportAttributeAccessIssue]
     proto.ParseFromString(base64.b64decode(text))
-    array = tf.make_ndarray(proto)
-    return np.char.decode(array.astype(bytes), "utf-8") if array.dtype == object else array
+    return decoded(tf.make_ndarray(proto))

@@ -1,78 +1,80 @@
-"""Gate `parity`: does the written model say what the model in memory says?"""
+"""Gates against the model in memory: its probabilities, and the names of its classes."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from ..servable import SIGNATURE
-from .candidate import Candidate
-from .difference import tolerance
-from .result import GateResult
-from .sample import sample
+from .gate import Candidate, GateResult, failed, gate, passed
+from .sample import sample, tolerance
 
-__all__ = ["check"]
-
-NAME = "parity"
-_BATCHES = (1, 3, 32)  # alone, an odd few, a batch; the last one holds the others
+_BATCHES = (1, 3, 32)  # the last one holds the others
 
 
-def check(candidate: Candidate) -> GateResult | None:
-    """Fails what differs from `model.predict` on a sample, asked for 1, 3 and 32 rows.
+@gate("saved_model", "exact_format")
+def parity(candidate: Candidate) -> GateResult | None:
+    """Fail if answers differ from `model.predict` on a sample of 1, 3 and 32 rows.
 
     Probabilities may differ by 1e-5 times the size of the logits behind them (1e-3 in float16,
-    1e-2 in bfloat16); class ids only where the two best classes are about as close as that. None
-    without a model.
+    1e-2 in bfloat16), and class ids where the two best classes are about as close as that.
     """
     if candidate.expected is None:
         return None
     features = sample(candidate.predictor, SIGNATURE, max(_BATCHES))
     right = candidate.expected(features)
-    if wrong := _no_probabilities(right):
-        return GateResult(NAME, False, wrong)
-    allowed = _allowed(right, candidate.precision)
-    largest = 0.0
-    for rows in _BATCHES:
-        some = {name: array[:rows] for name, array in features.items()}
-        answer = candidate.predictor.predict(some)
-        distance = np.abs(answer["probabilities"] - right[:rows]).max(axis=-1)
-        wrong = _too_far(distance, allowed[:rows])
-        wrong = wrong or _wrong_class_ids(answer["class_id"], right[:rows], allowed[:rows])
-        if wrong:
-            return GateResult(NAME, False, wrong)
-        largest = max(largest, float(distance.max()))
-    detail = f"within {largest:.1e} of model.predict"
-    return GateResult(NAME, True, detail, {"difference": largest})
-
-
-def _no_probabilities(right: np.ndarray) -> str | None:
     sums = right.sum(axis=-1)
-    if np.all(np.abs(sums - 1) < 1e-2) and right.min() >= 0:
-        return None
-    return (
-        "Expected probabilities of exclusive classes, none negative and each row with the sum "
-        f"1. Received: sums from {sums.min():.3g} to {sums.max():.3g} and a smallest of "
-        f"{right.min():.3g} from model.predict on a sample batch"
-    )
-
-
-def _allowed(right: np.ndarray, precision: str) -> np.ndarray:
-    """One a row, scaled by its largest |log p|: the size of the logits whose rounding p shows."""
+    if np.any(np.abs(sums - 1) >= 1e-2) or not right.min() >= 0:
+        return failed(
+            "Expected probabilities of exclusive classes from model.predict, each >= 0 and "
+            f"each row with the sum 1. Received: sums from {sums.min():.3g} to {sums.max():.3g} "
+            f"and a smallest value of {right.min():.3g} on a sample"
+        )
+    # The size of the logits, whose rounding the probabilities show, is a row's largest |log p|.
     logits = -np.log(np.maximum(right.min(axis=-1), np.finfo(np.float32).tiny))
-    return tolerance(precision) * np.maximum(1.0, logits)
-
-
-def _too_far(distance: np.ndarray, allowed: np.ndarray) -> str | None:
-    if np.all(distance <= allowed):
-        return None
-    row = np.argmax(distance - allowed)
-    return (
-        f"Expected the probabilities of model.predict within {allowed[row]:.1e}. "
-        f"Received: a difference of {distance[row]:.1e} in row {row} of {len(distance)}"
-    )
-
-
-def _wrong_class_ids(class_ids: np.ndarray, right: np.ndarray, allowed: np.ndarray) -> str | None:
+    allowed = tolerance(candidate.precision) * np.maximum(1.0, logits)
     best = np.sort(right, axis=-1)
     clear = best[:, -1] - best[:, -2] > 2 * allowed
-    wrong = clear & (class_ids != right.argmax(axis=-1))
-    if not wrong.any():
-        return None
-    return f"Expected the class ids {right.argmax(axis=-1)[wrong]}. Received: {class_ids[wrong]}"
+    largest = 0.0
+    for rows in _BATCHES:
+        answer = candidate.predictor.predict({name: x[:rows] for name, x in features.items()})
+        distance = np.abs(answer["probabilities"] - right[:rows]).max(axis=-1)
+        if not np.all(distance <= allowed[:rows]):
+            row = np.argmax(distance - allowed[:rows])
+            return failed(
+                f"Expected the probabilities of model.predict within {allowed[row]:.1e}. "
+                f"Received: a difference of {distance[row]:.1e} in row {row} of {rows}"
+            )
+        class_ids = right[:rows].argmax(axis=-1)
+        wrong = clear[:rows] & (answer["class_id"] != class_ids)
+        if wrong.any():
+            return failed(
+                f"Expected the class ids {class_ids[wrong]}. Received: {answer['class_id'][wrong]}"
+            )
+        largest = max(largest, float(distance.max()))
+    return passed(f"within {largest:.1e} of model.predict", {"difference": largest})
+
+
+@gate("saved_model", "exact_format", "approximate_format")
+def labels(candidate: Candidate) -> GateResult:
+    """Fail if `class_names`, `label` and `classes` give a class id different names."""
+    predictor = candidate.predictor
+    names = predictor.class_names
+    expected = names if candidate.class_names is None else candidate.class_names
+    if names != expected:
+        return _wrong_labels(expected, names)
+    answer = predictor.call(SIGNATURE, **sample(predictor, SIGNATURE, rows=64))
+    right = np.array(names)[answer["class_id"]]
+    if not np.array_equal(answer["label"], right):
+        return _wrong_labels(right[:5], answer["label"][:5])
+    if "classify" in predictor.signatures:
+        classes = predictor.call("classify", **sample(predictor, "classify", 1))["classes"][0]
+        if not np.array_equal(classes, names):
+            return _wrong_labels(names, classes)
+    return passed("every class id has its name", {"classes": len(names)})
+
+
+def _wrong_labels(*labels: Sequence[str] | np.ndarray) -> GateResult:
+    expected, received = (
+        f"{list(map(str, names[:10]))}{' ...' * (len(names) > 10)}" for names in labels
+    )
+    return failed(f"Expected the labels {expected}. Received: {received}")

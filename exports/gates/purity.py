@@ -1,16 +1,14 @@
-"""Gate `purity`: is the graph a pure function? No state that changes, no chance, no Python."""
+"""Gates for a pure function of each row: no randomness, no state, no influence of other rows."""
 
 import re
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from ..saved_model import read_meta_graph
-from .candidate import Candidate
-from .result import GateResult
-
-__all__ = ["check"]
-
-NAME = "purity"
+from .gate import Candidate, GateResult, failed, gate, passed
+from .sample import difference, sample, tolerance
 
 _IMPURE = {
     "changes a variable at each request": re.compile(r"Assign|^Resource(Scatter|Apply|Sparse)"),
@@ -19,40 +17,94 @@ _IMPURE = {
     "needs a Python process": re.compile(r"PyFunc"),
 }
 _SEEDED = re.compile(r"^Stateless")
+_ROUNDING = 1e-6  # threads may add up in another order
+_BATCH, _SMALLER_BATCHES = 64, (1, 3)
 
 
-def check(candidate: Candidate) -> GateResult:
-    """Fails what answers the same request differently, or only within Python.
+@gate("saved_model")
+def purity(candidate: Candidate) -> GateResult:
+    """Fail a graph with operations that assign, draw random numbers or call Python.
 
-    No operation that a signature reaches, itself or through the functions it calls, may assign, be
-    random or call Python. Random ones that keep no state of their own are allowed in a signature
-    with an input `seed`.
+    All operations are searched that a signature reaches, itself or through the functions it calls.
+    A signature with an input `seed` may draw random numbers by stateless operations.
     """
     meta_graph = read_meta_graph(candidate.path)
-    looked_at = 0
+    operations = 0
     for signature, definition in sorted(meta_graph.signature_def.items()):
         for function, node in _reached(meta_graph, definition):
-            looked_at += 1
-            what = _impurity(node.op, seeded="seed" in definition.inputs)
-            if what:
-                return GateResult(
-                    NAME,
-                    False,
-                    f"Expected {signature!r} to be a pure function of its inputs. Received: "
-                    f"operation {node.op} (node {node.name!r} in {function}), which {what}",
+            operations += 1
+            if "seed" in definition.inputs and _SEEDED.search(node.op):
+                continue
+            for effect, pattern in _IMPURE.items():
+                if pattern.search(node.op):
+                    return failed(
+                        f"Expected {signature!r} to be a pure function of its inputs. Received: "
+                        f"operation {node.op} (node {node.name!r} in {function}), which {effect}"
+                    )
+    return passed(
+        "no operation assigns, draws without a seed or calls Python", {"operations": operations}
+    )
+
+
+@gate("saved_model", "exact_format", "approximate_format")
+def determinism(candidate: Candidate) -> GateResult:
+    """Fail a signature that answers three equal requests differently."""
+    predictor = candidate.predictor
+    for signature in predictor.signatures:
+        features = sample(predictor, signature, rows=3)
+        first, *others = [predictor.call(signature, **features) for _ in range(3)]
+        for other in others:
+            if found := difference(other, first, _ROUNDING):
+                return failed(
+                    f"Expected {signature!r} to answer equal requests the same. Received: {found}"
                 )
-    detail = "no operation assigns, draws without a seed or calls Python"
-    return GateResult(NAME, True, detail, {"operations": looked_at})
+    return passed("3 equal requests got the same answer")
 
 
-def _impurity(op: str, seeded: bool) -> str | None:
-    if seeded and _SEEDED.search(op):
-        return None
-    return next((what for what, pattern in _IMPURE.items() if pattern.search(op)), None)
+@gate("saved_model")
+def state(candidate: Candidate) -> GateResult:
+    """Fail if a variable has changed after a request to each signature."""
+    predictor = candidate.predictor
+    signatures = predictor.runtime.model.signatures.values()
+    variables = {id(v): v for signature in signatures for v in signature.graph.variables}.values()
+    before = [variable.numpy() for variable in variables]
+    for signature in predictor.signatures:
+        predictor.call(signature, **sample(predictor, signature, rows=3))
+    for variable, old in zip(variables, before, strict=True):
+        if not np.array_equal(variable.numpy(), old, equal_nan=old.dtype.kind == "f"):
+            return failed(
+                "Expected variables that requests do not change. "
+                f"Received: {variable.name!r}, changed"
+            )
+    return passed("no request changed a variable", {"variables": len(variables)})
+
+
+@gate("saved_model", "exact_format", "approximate_format")
+def batches(candidate: Candidate) -> GateResult:
+    """Fail a signature whose answer for a row depends on the other rows of the batch.
+
+    Batches of 1, 3 and 64 rows are compared. Batch normalization in training mode fails, and so
+    does every other statistic of the batch. An empty batch never reaches the graph: the predictor
+    answers it.
+    """
+    predictor = candidate.predictor
+    allowed = tolerance(candidate.precision)
+    for signature in predictor.signatures:
+        features = sample(predictor, signature, _BATCH)
+        whole = predictor.call(signature, **features)
+        for rows in _SMALLER_BATCHES:
+            some = {name: array[:rows] for name, array in features.items()}
+            right = {name: array[:rows] for name, array in whole.items()}
+            if found := difference(predictor.call(signature, **some), right, allowed):
+                return failed(
+                    f"Expected {signature!r} to answer {rows} rows as it does among {_BATCH}. "
+                    f"Received: {found}"
+                )
+    return passed("batches of 1, 3 and 64 rows agree")
 
 
 def _reached(meta_graph: Any, definition: Any) -> Iterator[tuple[str, Any]]:
-    """Every node that a signature can run, with the name of the function it stands in."""
+    """Yield every node that a signature can run, after the name of the function around it."""
     functions = {f.signature.name: f.node_def for f in meta_graph.graph_def.library.function}
     waiting = [("the signature", node) for node in _signature_nodes(meta_graph, definition)]
     seen: set[str] = set()
@@ -65,9 +117,9 @@ def _reached(meta_graph: Any, definition: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _signature_nodes(meta_graph: Any, definition: Any) -> list[Any]:
-    """The nodes of the main graph that the signature's outputs depend on.
+    """Return the nodes of the main graph that the signature's outputs depend on.
 
-    Not all nodes: saving and restoring stand beside them and do assign.
+    Not all nodes: those that save and restore stand beside them and do assign.
     """
     nodes = {node.name: node for node in meta_graph.graph_def.node}
     waiting = [output.name for output in definition.outputs.values()]

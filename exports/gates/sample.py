@@ -1,4 +1,4 @@
-"""`sample` and `features`: made-up inputs for any signature of an export."""
+"""Made-up requests for any signature, and the difference between two answers."""
 
 from collections.abc import Mapping
 
@@ -8,16 +8,15 @@ import tensorflow as tf
 from ..predictor import Predictor
 from ..servable import SIGNATURE
 
-__all__ = ["features", "sample"]
-
-_FREE_SIZE = 32  # of an axis that the model leaves open: long enough for a few poolings
+_FREE_SIZE = 32  # of an axis without a size: long enough for a few poolings
+_TOLERANCE = {"bfloat16": 1e-2, "float16": 1e-3, "int8": 1e-2}  # a few roundings of the logits
 
 
 def sample(predictor: Predictor, signature: str, rows: int) -> dict[str, np.ndarray]:
-    """`rows` of features for a signature, the same ones each time.
+    """Return `rows` of features for a signature, the same ones each time.
 
     Floats are log-normal, integers and booleans 0 or 1: positive, since a preprocessing may take a
-    root or a logarithm; no integer above 1, since an embedding may be small. A seed counts the
+    root or a logarithm, and no integer above 1, since an embedding may be small. A seed counts the
     rows. Images are PNG and JPEG files of several sizes, examples hold features of
     `serving_default`, other text is "0" or "1".
     """
@@ -29,7 +28,7 @@ def sample(predictor: Predictor, signature: str, rows: int) -> dict[str, np.ndar
 
 
 def features(specs: Mapping[str, tf.TensorSpec], rows: int) -> dict[str, np.ndarray]:
-    """`rows` of inputs of these names, dtypes and shapes, likewise."""
+    """Return `rows` of such features for inputs of these names, dtypes and shapes."""
     generator = np.random.default_rng(0)
     made = {}
     for name, spec in specs.items():
@@ -43,6 +42,38 @@ def features(specs: Mapping[str, tf.TensorSpec], rows: int) -> dict[str, np.ndar
             numbers = values if spec.dtype.is_floating else values > 1
             made[name] = numbers.astype(spec.dtype.as_numpy_dtype)
     return made
+
+
+def tolerance(precision: str) -> float:
+    """Return how far numbers of size 1 may differ that are computed in `precision`."""
+    return _TOLERANCE.get(precision, 1e-5)
+
+
+def difference(
+    received: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray], allowed: float
+) -> str | None:
+    """Describe the first output in which two answers differ; return None if there is none.
+
+    Floats may differ by `allowed` times the largest of their output, which is taken as 1 or more.
+    `class_id` and `label` may differ where the two largest `probabilities` are as close as that.
+    """
+    unclear: np.ndarray | bool = False
+    if "probabilities" in expected:
+        best = np.sort(expected["probabilities"], axis=-1)
+        unclear = best[..., -1] - best[..., -2] <= 2 * allowed
+    for name, right in expected.items():
+        answer = received[name]
+        if answer.shape != right.shape:
+            return f"{name!r} of shape {answer.shape} instead of {right.shape}"
+        if right.dtype.kind == "f":
+            different = ~((answer == right) | (np.isnan(answer) & np.isnan(right)))
+            distance = float(np.abs(answer[different] - right[different]).max(initial=0.0))
+            largest = float(np.abs(right[np.isfinite(right)]).max(initial=1.0))
+            if not distance <= allowed * largest:
+                return f"{name!r} that differs by {distance:.2g}"
+        elif not np.all((answer == right) | (unclear if name in ("class_id", "label") else False)):
+            return f"another {name!r}"
+    return None
 
 
 def _images(rows: int) -> np.ndarray:

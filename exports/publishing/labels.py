@@ -36,12 +36,9 @@ def promote(directory: str | os.PathLike[str], version: int, label: str = "stabl
     >>> from occam import exports
     >>> model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])
     >>> directory = tempfile.mkdtemp()
-    >>> for _ in range(2):
-    ...     exports.promote(directory, exports.export(model, directory).version)
+    >>> exports.promote(directory, exports.export(model, directory).version)
     >>> exports.labels(directory)
-    {'stable': 2}
-    >>> exports.rollback(directory)
-    1
+    {'stable': 1}
     """
     directory = Path(directory)
     check_label(label)
@@ -64,11 +61,20 @@ def promote(directory: str | os.PathLike[str], version: int, label: str = "stabl
 def rollback(directory: str | os.PathLike[str], label: str = "stable") -> int:
     """Give a label back to the version that had it before, and return the number of that version.
 
-    `promote` has an example.
-
     Raises:
         FileNotFoundError: If there is no such directory.
         ExportError: If no version that still exists had the label before.
+
+    Example:
+
+    >>> import keras, tempfile
+    >>> from occam import exports
+    >>> model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])
+    >>> directory = tempfile.mkdtemp()
+    >>> for _ in range(2):
+    ...     exports.promote(directory, exports.export(model, directory).version)
+    >>> exports.rollback(directory)
+    1
     """
     directory = Path(directory)
     with locked(directory):
@@ -88,10 +94,17 @@ def rollback(directory: str | os.PathLike[str], label: str = "stable") -> int:
 def labels(directory: str | os.PathLike[str]) -> dict[str, int]:
     """Return the version of each label, as `labels.json` says; empty if nothing was promoted.
 
-    `promote` has an example.
-
     Raises:
         ExportError: If the file is not one that `promote` writes.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> from occam import exports
+    >>> directory = pathlib.Path(tempfile.mkdtemp())
+    >>> written = (directory / "labels.json").write_text('{"stable": 2}')
+    >>> exports.labels(directory)
+    {'stable': 2}
     """
     content = _read(Path(directory, _LABELS))
     if not all(type(version) is int for version in content.values()):  # no bool

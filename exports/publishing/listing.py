@@ -11,8 +11,7 @@ from google.protobuf.message import DecodeError
 from ...core.checks import check_integer
 from ..blessing import Blessing
 from ..errors import ExportError
-from ..format_files import format_files
-from ..saved_model import read_specs
+from ..saved_model import format_files, read_specs
 from ..specs import SignatureSpecs
 from .labels import earlier, labels
 from .publish import existing, hidden, locked, versions
@@ -20,7 +19,7 @@ from .publish import existing, hidden, locked, versions
 
 @dataclass(frozen=True)
 class Version:
-    """The facts about a version that can be read without loading it. See `listing`.
+    """The facts about a version that can be read without loading it.
 
     Args:
         version: Number of the version.
@@ -31,6 +30,17 @@ class Version:
         bytes: Size of all files.
         signatures: Inputs and outputs of each signature, by name.
         formats: Bytes of each format besides the SavedModel, by name.
+
+    Example:
+
+    >>> import keras, tempfile
+    >>> from occam import exports
+    >>> model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])
+    >>> directory = tempfile.mkdtemp()
+    >>> published = exports.export(model, directory)
+    >>> (version,) = exports.listing(directory)
+    >>> version.version, version.labels, list(version.signatures), version.formats
+    (1, (), ['serving_default'], {})
     """
 
     version: int
@@ -51,16 +61,12 @@ def listing(directory: str | os.PathLike[str]) -> list[Version]:
 
     Example:
 
-    >>> import keras, tempfile
+    >>> import pathlib, tempfile
     >>> from occam import exports
-    >>> model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])
-    >>> directory = tempfile.mkdtemp()
-    >>> for _ in range(3):
-    ...     published = exports.export(model, directory)
-    >>> exports.prune(directory, keep=2)
-    [1]
-    >>> [(version.version, version.problem) for version in exports.listing(directory)]
-    [(2, None), (3, None)]
+    >>> directory = pathlib.Path(tempfile.mkdtemp())
+    >>> (directory / "1").mkdir()
+    >>> [(version.version, version.blessing) for version in exports.listing(directory)]
+    [(1, None)]
     """
     directory = existing(directory)
     given = labels(directory)
@@ -74,11 +80,21 @@ def prune(directory: str | os.PathLike[str], keep: int) -> list[int]:
     """Remove all but the `keep` newest versions, and return the numbers of those removed.
 
     A version with a label, and the one that `rollback` would give it to, always stay. A version
-    is renamed in one step before its files are removed. `listing` has an example.
+    is renamed in one step before its files are removed.
 
     Raises:
         FileNotFoundError: If there is no such directory.
         ValueError: If `keep` is not an integer >= 1.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> from occam import exports
+    >>> directory = pathlib.Path(tempfile.mkdtemp())
+    >>> for version in "123":
+    ...     (directory / version).mkdir()
+    >>> exports.prune(directory, keep=2)
+    [1]
     """
     check_integer("keep", keep, 1)
     directory = Path(directory)

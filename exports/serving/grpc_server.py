@@ -116,7 +116,7 @@ class GrpcServer:
                 async with asyncio.timeout(self._limits.timeout):
                     return await behavior(_parsed(message, request))
             except TimeoutError:
-                error = RequestError(504, f"Not computed within {self._limits.timeout:g} seconds")
+                error = RequestError(f"Not computed within {self._limits.timeout:g} seconds", 504)
             except RequestError as raised:
                 error = raised
             code = grpc.StatusCode[_CODES.get(error.status, "INTERNAL")]
@@ -131,18 +131,20 @@ class GrpcServer:
         specs = version.inputs(name)
         if set(request.inputs) != set(specs):
             raise RequestError(
-                400, f"Expected the inputs {sorted(specs)}. Received: {sorted(request.inputs)[:20]}"
+                f"Expected the inputs {sorted(specs)}. Received: {sorted(request.inputs)[:20]}"
             )
-        arrays = {
-            key: _array(key, request.inputs[key], spec, self._limits.max_bytes)
-            for key, spec in specs.items()
-        }
+        arrays = {}
+        for key, spec in specs.items():
+            try:
+                arrays[key] = _array(request.inputs[key], spec, self._limits.max_bytes)
+            except (TypeError, ValueError) as error:
+                raise RequestError(f"Input {key!r}: {error}") from error
         loop = asyncio.get_running_loop()
         outputs = await loop.run_in_executor(self._pool, version.answer, name, arrays)
         wanted = list(request.output_filter) or list(outputs)
         if unknown := sorted(set(wanted) - set(outputs)):
             raise RequestError(
-                400, f"Expected an output_filter out of {sorted(outputs)}. Received: {unknown[:20]}"
+                f"Expected an output_filter out of {sorted(outputs)}. Received: {unknown[:20]}"
             )
         response = _protos("predict").PredictResponse()
         response.model_spec.name = request.model_spec.name
@@ -157,7 +159,6 @@ class GrpcServer:
         protos = _protos("get_model_metadata")
         if list(request.metadata_field) != ["signature_def"]:
             raise RequestError(
-                400,
                 "Expected the metadata_field 'signature_def'. "
                 f"Received: {list(request.metadata_field)[:10]}",
             )
@@ -192,7 +193,7 @@ def _parsed(message: Any, request: bytes) -> Any:
     try:
         return message.FromString(request)
     except DecodeError as error:
-        raise RequestError(400, f"Malformed message: {error}") from None
+        raise RequestError(f"Malformed message: {error}") from None
 
 
 def _target(spec: Any) -> Target:
@@ -200,23 +201,14 @@ def _target(spec: Any) -> Target:
     return Target(spec.name, version, spec.version_label or None)
 
 
-def _array(name: str, proto: Any, spec: tf.TensorSpec, max_bytes: int) -> np.ndarray:
+def _array(proto: Any, spec: tf.TensorSpec, max_bytes: int) -> np.ndarray:
     """Return the array of a `TensorProto`, of which a few bytes may stand for any size."""
     if proto.dtype != spec.dtype.as_datatype_enum:
-        raise RequestError(
-            400, f"Input {name!r}: expected {spec.dtype.name}. Received: type {proto.dtype}"
-        )
+        raise ValueError(f"expected {spec.dtype.name}. Received: type {proto.dtype}")
     shape = tuple(dim.size for dim in proto.tensor_shape.dim)
     known = not proto.tensor_shape.unknown_rank and min(shape, default=0) >= 0
     if not known or not spec.shape.is_compatible_with(shape):
-        raise RequestError(
-            400, f"Input {name!r}: expected the shape {spec.shape} (None: any). Received: {shape}"
-        )
+        raise ValueError(f"expected the shape {spec.shape} (None: any). Received: {shape}")
     if math.prod(shape) * (8 if spec.dtype == tf.string else spec.dtype.size) > max_bytes:
-        raise RequestError(
-            400, f"Input {name!r}: expected at most {max_bytes} bytes. Received: the shape {shape}"
-        )
-    try:
-        return tf.make_ndarray(proto)
-    except (ValueError, TypeError) as error:
-        raise RequestError(400, f"Input {name!r}: {error}") from None
+        raise ValueError(f"expected at most {max_bytes} bytes. Received: the shape {shape}")
+    return tf.make_ndarray(proto)

@@ -87,7 +87,7 @@ class HttpServer:
         status = 200
         try:
             if not path.lower().startswith("/v1/"):
-                raise RequestError(404, f"Expected a path under /v1/models. Received: {path[:200]}")
+                raise RequestError(f"Expected a path under /v1/models. Received: {path[:200]}", 404)
             body = await self._answer(request, rest.parse_target(request.method, path))
         except RequestError as error:
             status, body = error.status, rest.dumps({"error": error.message})
@@ -98,10 +98,9 @@ class HttpServer:
 
     async def _answer(self, request: "web.Request", target: Target) -> bytes:
         if self._in_flight >= self._limits.concurrency:
+            most = self._limits.concurrency
             raise RequestError(
-                429,
-                f"Expected at most {self._limits.concurrency} requests at a time. "
-                "Received: one more",
+                f"Expected at most {most} requests at a time. Received: one more", 429
             )
         self._in_flight += 1
         try:
@@ -120,7 +119,7 @@ class HttpServer:
     async def _body(self, request: "web.Request") -> bytes:
         from aiohttp import ClientPayloadError, web
 
-        too_large = RequestError(413, f"Expected a body of at most {self._limits.max_bytes} bytes.")
+        too_large = RequestError(f"Expected a body of at most {self._limits.max_bytes} bytes.", 413)
         if (request.content_length or 0) > self._limits.max_bytes:
             raise too_large
         try:
@@ -128,19 +127,18 @@ class HttpServer:
         except web.HTTPRequestEntityTooLarge:
             raise too_large from None
         except (web.RequestPayloadError, ClientPayloadError) as error:
-            raise RequestError(400, f"Malformed body: {error}") from None
+            raise RequestError(f"Malformed body: {error}") from None
         except OSError as error:
             _LOG.debug("a client went away in the middle of its body: %s", reason(error))
-            raise RequestError(499, "The client closed the connection") from None  # nobody reads it
+            raise RequestError("The client closed the connection", 499) from None  # nobody reads it
 
     async def _in_time(self, status: int, what: str, work: Any) -> Any:
         try:
             async with asyncio.timeout(self._limits.timeout):
                 return await work
         except TimeoutError:
-            raise RequestError(
-                status, f"Not {what} within {self._limits.timeout:g} seconds"
-            ) from None
+            message = f"Not {what} within {self._limits.timeout:g} seconds"
+            raise RequestError(message, status) from None
 
 
 def _is_ours(record: logging.LogRecord) -> bool:

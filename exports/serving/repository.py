@@ -12,9 +12,8 @@ import tensorflow as tf
 
 from ..blessing import Blessing
 from ..errors import ExportError
-from ..predictor import open_version
 from ..publishing import existing, labels
-from ..saved_model import read_meta_graph
+from ..saved_model import open_version, read_meta_graph
 from ..warmup import replay
 from .request import RequestError, Target
 
@@ -70,7 +69,6 @@ class ServedVersion:
         specs = self._predictor.specs
         if signature not in specs:
             raise RequestError(
-                400,
                 f'Serving signature name: "{signature[:100]}" not found in signature def. '
                 f"Expected one of {sorted(specs)}",
             )
@@ -92,7 +90,7 @@ class ServedVersion:
         except tf.errors.OpError as error:
             raise RequestError.from_tensorflow(error) from error
         except (TypeError, ValueError) as error:
-            raise RequestError(400, str(error)) from error
+            raise RequestError(str(error)) from error
 
 
 class _Served(NamedTuple):
@@ -144,11 +142,9 @@ class Repository:
         version = _number(target, served)
         chosen = served.latest if version is None else version
         if target.model != self.name or chosen not in served.versions:
-            which = "Latest(" if version is None else "Specific("
-            number = "" if version is None else f", {version}"
-            raise RequestError(
-                404, f"Servable not found for request: {which}{target.model}{number})"
-            )
+            latest, specific = f"Latest({target.model})", f"Specific({target.model}, {version})"
+            which = latest if version is None else specific
+            raise RequestError(f"Servable not found for request: {which}", 404)
         return served.versions[chosen]
 
     def statuses(self, target: Target) -> list[VersionStatus]:
@@ -161,7 +157,7 @@ class Repository:
         chosen = [status for status in self.seen() if version in (None, status.version)]
         if target.model != self.name or not chosen:
             which = "any versions" if version is None else f"version {version}"
-            raise RequestError(404, f"Could not find {which} of model {target.model}")
+            raise RequestError(f"Could not find {which} of model {target.model}", 404)
         return chosen
 
     def seen(self) -> list[VersionStatus]:
@@ -231,7 +227,7 @@ def _number(target: Target, served: _Served) -> int | None:
     if target.label is None:
         return target.version
     if target.label not in served.labels:
-        raise RequestError(400, f"Unrecognized servable version label: {target.label}")
+        raise RequestError(f"Unrecognized servable version label: {target.label}")
     return served.labels[target.label]
 
 

@@ -64,19 +64,18 @@ class RequestError(Exception):
     """A request that gets an error as its answer.
 
     Args:
-        status: HTTP status, as TensorFlow Serving chooses it.
         message: What was expected and what was received.
+        status: HTTP status, as TensorFlow Serving chooses it.
     """
 
-    def __init__(self, status: int, message: str):
+    def __init__(self, message: str, status: int = 400):
         super().__init__(message)
-        self.status = status
-        self.message = message
+        self.message, self.status = message, status
 
     @classmethod
     def from_tensorflow(cls, error: errors.OpError) -> "RequestError":
         """Return the error that a graph raised, without TensorFlow's trace of the graph."""
-        return cls(_HTTP.get(error.error_code, 500), reason(error))
+        return cls(reason(error), _HTTP.get(error.error_code, 500))
 
 
 def address(host: str, port: int) -> str:

@@ -47,10 +47,10 @@ def parse_target(verb: str, path: str) -> Target:
     """
     match = _URLS[verb].fullmatch(path) if verb in _URLS else None
     if match is None:
-        raise RequestError(400, f"Malformed request: {verb} {path[:200]}")
+        raise RequestError(f"Malformed request: {verb} {path[:200]}")
     version, label = match["version"], match["label"]
     if version and (len(version) > 19 or int(version) >= 2**63):
-        raise RequestError(400, f"Failed to convert version: {version[:40]} to numeric.")
+        raise RequestError(f"Failed to convert version: {version[:40]} to numeric.")
     return Target(
         unquote(match["name"]),
         int(version) if version else None,
@@ -74,18 +74,21 @@ def predict(version: ServedVersion, body: bytes) -> bytes:
     document = _parsed(body)
     name = document.get("signature_name") or SIGNATURE
     if not isinstance(name, str):
-        raise RequestError(
-            400, f"'signature_name' key must be a string value. Received: {_shown(name)}"
-        )
+        raise RequestError(f"'signature_name' key must be a string value. Received: {_shown(name)}")
     specs = version.inputs(name)
     given = [key for key in ("instances", "inputs") if key in document]
     if len(given) != 1:
         raise RequestError(
-            400, f"Expected one of the keys 'inputs' and 'instances'. Received: {given or 'none'}"
+            f"Expected one of the keys 'inputs' and 'instances'. Received: {given or 'none'}"
         )
     by_row = given == ["instances"]
     values = (_from_instances if by_row else _from_inputs)(document[given[0]], specs)
-    features = {name: _array(name, values[name], spec) for name, spec in specs.items()}
+    features = {}
+    for key, spec in specs.items():
+        try:
+            features[key] = _array(values[key], spec)
+        except ValueError as error:
+            raise RequestError(f"Input {key!r}: {error}") from error
     outputs = version.answer(name, features)
     columns = {output: _json_values(output, array) for output, array in outputs.items()}
     if len(columns) == 1:
@@ -140,9 +143,9 @@ def _parsed(body: bytes) -> dict[str, Any]:
         document = json.loads(body.decode("utf-8-sig"), parse_float=_finite)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are, too
         what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise RequestError(400, f"JSON Parse error: {what}") from None
+        raise RequestError(f"JSON Parse error: {what}") from None
     if not isinstance(document, dict):
-        raise RequestError(400, f"Expected a JSON object. Received: {_shown(document)}")
+        raise RequestError(f"Expected a JSON object. Received: {_shown(document)}")
     return document
 
 
@@ -156,14 +159,13 @@ def _finite(digits: str) -> float:
 def _from_instances(instances: Any, specs: Mapping[str, tf.TensorSpec]) -> dict[str, list[Any]]:
     if not isinstance(instances, list):
         raise RequestError(
-            400, f"Expected 'instances' to be a list of rows. Received: {_shown(instances)}"
+            f"Expected 'instances' to be a list of rows. Received: {_shown(instances)}"
         )
     if not any(map(_is_named, instances)) and len(specs) == 1:
         return dict.fromkeys(specs, instances)
     for number, instance in enumerate(instances):
         if not _is_named(instance) or instance.keys() != specs.keys():
             raise RequestError(
-                400,
                 f"Expected each of 'instances' to be an object with the keys {sorted(specs)}. "
                 f"Received: {_shown(instance)} as number {number}",
             )
@@ -175,14 +177,13 @@ def _from_inputs(inputs: Any, specs: Mapping[str, tf.TensorSpec]) -> dict[str, A
         return dict.fromkeys(specs, inputs)
     if not _is_named(inputs):
         raise RequestError(
-            400,
             f"Expected 'inputs' to be an object with the keys {sorted(specs)}. "
             f"Received: {_shown(inputs)}",
         )
     for name in specs:  # further keys are ignored, as TensorFlow Serving does
         if name not in inputs:
             raise RequestError(
-                400, f"Missing named input: {name} in 'inputs' object. Received: {sorted(inputs)}"
+                f"Missing named input: {name} in 'inputs' object. Received: {sorted(inputs)}"
             )
     return inputs
 
@@ -196,43 +197,36 @@ def _is_base64(value: Any) -> bool:
     return isinstance(value, dict) and value.keys() == {"b64"} and isinstance(value["b64"], str)
 
 
-def _array(name: str, value: Any, spec: tf.TensorSpec) -> np.ndarray:
+def _array(value: Any, spec: tf.TensorSpec) -> np.ndarray:
     """Return nested lists as an array; the predictor checks its shape."""
     shape, leaves = [], [value]
     while isinstance(leaves[0] if leaves else None, list):
         shape.append(len(leaves[0]))
         if not all(isinstance(leaf, list) and len(leaf) == shape[-1] for leaf in leaves):
-            raise RequestError(
-                400, f"Input {name!r}: expected lists of equal sizes. Received: ragged lists"
-            )
+            raise ValueError("expected lists of equal sizes. Received: ragged lists")
         leaves = list(itertools.chain.from_iterable(leaves))
     if len(shape) != spec.shape.rank and value != []:
-        raise RequestError(
-            400,
-            f"Input {name!r}: expected the shape {spec.shape} (None: any). "
-            f"Received: {tuple(shape)}",
-        )
-    return _converted(name, leaves, spec.dtype).reshape(shape)
+        raise ValueError(f"expected the shape {spec.shape} (None: any). Received: {tuple(shape)}")
+    return _converted(leaves, spec.dtype).reshape(shape)
 
 
-def _converted(name: str, leaves: list[Any], dtype: tf.DType) -> np.ndarray:
+def _converted(leaves: list[Any], dtype: tf.DType) -> np.ndarray:
     """Return JSON values as an array of a dtype; only floats may be rounded."""
     if dtype == tf.string:
         array = np.empty(len(leaves), object)
-        array[:] = [_bytes(name, leaf) for leaf in leaves]
+        array[:] = [_bytes(leaf) for leaf in leaves]
         return array
     if not (dtype == tf.bool or dtype.is_integer or dtype in _MANTISSA):
-        raise RequestError(501, f"Input {name!r}: no JSON for the type {dtype.name}")
+        raise ValueError(f"no JSON for the type {dtype.name}")
     allowed = {bool} if dtype == tf.bool else {int} if dtype.is_integer else {int, float}
     if not set(map(type, leaves)) <= allowed:
-        wrong = next(leaf for leaf in leaves if type(leaf) not in allowed)
-        raise _wrong_type(name, wrong, dtype)
+        raise _wrong_type(next(leaf for leaf in leaves if type(leaf) not in allowed), dtype)
     if dtype != tf.bool:
-        _check_range(name, leaves, dtype)
+        _check_range(leaves, dtype)
     return np.array(leaves, dtype.as_numpy_dtype)
 
 
-def _check_range(name: str, leaves: list[Any], dtype: tf.DType) -> None:
+def _check_range(leaves: list[Any], dtype: tf.DType) -> None:
     high = dtype.max if dtype.is_integer else 2 ** _MANTISSA[dtype] - 1
     low = dtype.min if dtype.is_integer else -high
     largest = float(dtype.max)
@@ -242,14 +236,11 @@ def _check_range(name: str, leaves: list[Any], dtype: tf.DType) -> None:
         else:
             fits = abs(leaf) <= largest or not math.isfinite(leaf)
         if not fits:
-            raise RequestError(
-                400,
-                f"Input {name!r}: Cannot convert JSON value: {_shown(leaf)} to {dtype.name} "
-                "without loss of precision.",
-            )
+            value = f"{_shown(leaf)} to {dtype.name}"
+            raise ValueError(f"Cannot convert JSON value: {value} without loss of precision.")
 
 
-def _bytes(name: str, value: Any) -> bytes:
+def _bytes(value: Any) -> bytes:
     """Return the bytes of a string, or of the object `{"b64": ...}`."""
     try:
         if isinstance(value, str):
@@ -258,17 +249,13 @@ def _bytes(name: str, value: Any) -> bytes:
             encoded = value["b64"].rstrip("=")
             return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
     except ValueError:  # binascii.Error and UnicodeEncodeError are, too
-        raise RequestError(
-            400,
-            f"Input {name!r}: Unable to base64 decode, or no Unicode. Received: {_shown(value)}",
-        ) from None
-    raise _wrong_type(name, value, tf.string)
+        received = _shown(value)
+        raise ValueError(f"Unable to base64 decode, or no Unicode. Received: {received}") from None
+    raise _wrong_type(value, tf.string)
 
 
-def _wrong_type(name: str, value: Any, dtype: tf.DType) -> RequestError:
-    return RequestError(
-        400, f"Input {name!r}: JSON Value: {_shown(value)} is not of expected type: {dtype.name}"
-    )
+def _wrong_type(value: Any, dtype: tf.DType) -> ValueError:
+    return ValueError(f"JSON Value: {_shown(value)} is not of expected type: {dtype.name}")
 
 
 def _shown(value: Any) -> str:

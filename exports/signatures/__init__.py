@@ -1,12 +1,9 @@
-"""What an export can be asked: one signature a file."""
+"""The signatures of an export: functions from named features to named answers."""
 
-from .choice import choose_signatures
 from .classify import Classify
 from .embedding import Embedding
 from .image_bytes import ImageBytes
-from .logits import Logits
-from .serving_default import ServingDefault
-from .signature import Signature
+from .signature import Logits, ServingDefault, Signature
 from .uncertainty import Uncertainty
 
 __all__ = [
@@ -17,5 +14,4 @@ __all__ = [
     "ServingDefault",
     "Signature",
     "Uncertainty",
-    "choose_signatures",
 ]

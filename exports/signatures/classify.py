@@ -11,11 +11,9 @@ from .signature import Signature
 if TYPE_CHECKING:
     from ..classifier import Classifier
 
-__all__ = ["Classify"]
-
 
 class Classify(Signature):
-    """From serialized examples to the score of each class, as TensorFlow Serving's Classify asks.
+    """The score of each class for serialized examples, as in TensorFlow Serving's Classify.
 
     An example has a feature for each of the model's inputs, under its name: a list of floats, or of
     int64 for an integer or boolean input, with all elements of the input in row-major order.
@@ -29,11 +27,11 @@ class Classify(Signature):
     method = "tensorflow/serving/classify"
 
     def inputs(self, classifier: "Classifier") -> Mapping[str, tf.TensorSpec]:
-        """The examples; the model's inputs must be of known size."""
+        """Return the examples; the model's inputs must be of known size."""
         for name, spec in classifier.inputs.specs.items():
             if not spec.shape[1:].is_fully_defined():
                 raise ExportError(
-                    "The signature 'classify' expects inputs of a fixed size, to be read from "
+                    "The signature 'classify' expects inputs of a fixed size, to read them from "
                     f"examples. Received: {name!r} of shape {spec.shape}"
                 )
         return {"inputs": tf.TensorSpec((None,), tf.string, "inputs")}
@@ -41,7 +39,7 @@ class Classify(Signature):
     def answer(
         self, classifier: "Classifier", features: Mapping[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
-        """The answers by name."""
+        """Return the answers by name."""
         specs = classifier.inputs.specs
         formats = {
             name: tf.io.FixedLenFeature(spec.shape[1:], _stored(spec.dtype))
@@ -56,7 +54,7 @@ class Classify(Signature):
 
 
 def _stored(dtype: tf.DType) -> tf.DType:
-    """The dtype of the list of an example that holds such values."""
+    """Return the dtype of the list in an example that holds such values."""
     if dtype == tf.string:
         return tf.string
     return tf.float32 if dtype.is_floating else tf.int64

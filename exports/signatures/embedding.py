@@ -1,26 +1,37 @@
-"""`embedding`: what the classifier has made of its input before it decides."""
+"""`embedding`: the output of a layer inside the model."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from ..errors import ExportError
 from .signature import Signature
 
 if TYPE_CHECKING:
+    from ...core.model_graph import FlatGraph
     from ..classifier import Classifier
-
-__all__ = ["Embedding"]
 
 
 class Embedding(Signature):
-    """From the model's inputs to the output of a layer inside, for search, clusters and drift.
+    """The output of a layer inside the model, for search, clusters and drift.
 
     Answers: `embedding`, float32 `(n, ...)`.
 
     Args:
-        layer: the name of a layer, or its path `model/layer` within nested models, of which the
-            output is taken; by default that which goes into the last layer with weights.
+        layer: The name of the layer, or its path `model/layer` within nested models; by default,
+            the input of the last layer with weights is answered.
+
+    Example:
+
+    >>> import keras, tempfile
+    >>> from occam import exports
+    >>> layers = [keras.layers.Dense(4, "relu"), keras.layers.Dense(3)]
+    >>> model = keras.Sequential([keras.Input((2,), name="x"), *layers])
+    >>> directory = tempfile.mkdtemp()
+    >>> published = exports.export(model, directory, signatures=[exports.Embedding()])
+    >>> exports.load(directory).call("embedding", x=[[0.0, 0.0]])
+    {'embedding': array([[0., 0., 0., 0.]], dtype=float32)}
     """
 
     name = "embedding"
@@ -31,11 +42,46 @@ class Embedding(Signature):
     def answer(
         self, classifier: "Classifier", features: Mapping[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
-        """The answers by name."""
-        from .flow import Flow  # here, since only a writer needs Keras
+        """Return the answers by name."""
+        from .flow import begin, flat_graph, run  # here, since only a writer needs Keras
 
-        flow = Flow(classifier.model, "embedding")
-        value = flow.penultimate() if self.layer is None else flow.output_of(self.layer)
-        values = flow.begin(classifier.prepared(features))
-        flow.run(flow.before(value), values)
-        return {"embedding": tf.cast(values[value], tf.float32)}
+        graph = flat_graph(classifier.served, "embedding")
+        output = _penultimate(graph) if self.layer is None else _output_of(graph, self.layer)
+        values = begin(graph, classifier.prepared(features))
+        run(graph.calls_before(output), values)
+        return {"embedding": tf.cast(values[output], tf.float32)}
+
+
+def _penultimate(graph: "FlatGraph") -> Any:
+    """Return the input of the last layer that has weights."""
+    makers = graph.makers()
+    tensor = graph.outputs[0]
+    while tensor in makers:
+        call = makers[tensor]
+        if len(call.inputs) != 1:
+            break
+        tensor = call.inputs[0]
+        if getattr(call.operation, "weights", None):
+            if tensor not in makers:
+                break
+            return tensor
+    raise ExportError(
+        "The signature 'embedding' expects layers before the last one with weights. Received: "
+        f"{graph.model.name!r}, in which there is no single such value. "
+        f"Name a layer: Embedding(layer), one of {_names(graph)}"
+    )
+
+
+def _output_of(graph: "FlatGraph", layer: str) -> Any:
+    """Return the output of the first call of a layer, given by its name or path."""
+    for call in graph.calls:
+        if layer in (call.path, call.operation.name) and len(call.outputs) == 1:
+            return call.outputs[0]
+    raise ExportError(
+        f"The signature 'embedding' expects a layer of one output, one of {_names(graph)}. "
+        f"Received: layer={layer!r}"
+    )
+
+
+def _names(graph: "FlatGraph") -> list[str]:
+    return list(dict.fromkeys(call.path for call in graph.calls if len(call.outputs) == 1))

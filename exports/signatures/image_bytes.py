@@ -5,45 +5,54 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from ...core.checks import check_integer
 from ..errors import ExportError
-from .serving_default import labelled
-from .signature import Signature
+from .signature import Signature, labelled
 
 if TYPE_CHECKING:
     from ..classifier import Classifier
-
-__all__ = ["ImageBytes"]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class ImageBytes(Signature):
-    """From the bytes of image files to the answers of `serving_default`.
+    """The answers of `serving_default` for the bytes of image files.
 
     Each file is decoded to the channels of the model's input, resized to its size (bilinear,
     antialiased, the aspect ratio not kept, rounded to integers), as values from 0 to 255. Files of
-    one request may be of different sizes and formats. Neither an alpha channel nor the orientation
-    in a JPEG's EXIF data is regarded.
+    one request may be of different sizes and formats. An alpha channel and the orientation in a
+    JPEG's EXIF data are ignored.
 
     Inputs: `image_bytes`, string `(n,)`, each a whole JPEG or PNG file.
 
     Args:
-        max_pixels: the most that an image may have, width times height. It is read from the file's
-            header, before anything is decoded: a file of a few bytes can claim a gigabyte.
+        max_pixels: The largest width times height of an image. It is read from the file's header,
+            before anything is decoded: a file of a few bytes can claim a gigabyte.
 
     Raises:
-        ValueError: `max_pixels` is not an integer >= 1.
+        ValueError: If `max_pixels` is not an integer >= 1.
+
+    Example:
+
+    >>> import keras, tempfile
+    >>> from occam import exports
+    >>> layers = [keras.layers.Flatten(), keras.layers.Dense(3)]
+    >>> model = keras.Sequential([keras.Input((2, 2, 1), name="image"), *layers])
+    >>> directory = tempfile.mkdtemp()
+    >>> published = exports.export(model, directory, signatures=[exports.ImageBytes()])
+    >>> png = tf.io.encode_png(tf.zeros((8, 8, 1), tf.uint8)).numpy()
+    >>> exports.load(directory).call("image_bytes", image_bytes=[png])["class_id"]
+    array([0])
     """
 
     name = "image_bytes"
 
     def __init__(self, max_pixels: int = 2**24):
-        if max_pixels < 1:
-            raise ValueError(f"max_pixels must be an integer >= 1. Received: {max_pixels!r}")
+        check_integer("max_pixels", max_pixels, 1)
         self.max_pixels = int(max_pixels)
 
     def inputs(self, classifier: "Classifier") -> Mapping[str, tf.TensorSpec]:
-        """The files; the model must take images of one known size."""
+        """Return the files; the model must take images of one known size."""
         specs = classifier.inputs.specs
         shapes = [spec.shape for spec in specs.values()]
         if len(shapes) != 1 or shapes[0].rank != 4 or shapes[0][-1] not in (1, 3):
@@ -54,15 +63,15 @@ class ImageBytes(Signature):
             )
         if not shapes[0][1:].is_fully_defined():
             raise ExportError(
-                "The signature 'image_bytes' expects a model of images of one size, to which it "
-                f"resizes. Received: an input of shape {shapes[0]}"
+                "The signature 'image_bytes' expects a model of images of one size, to resize "
+                f"files to it. Received: an input of shape {shapes[0]}"
             )
         return {self.name: tf.TensorSpec((None,), tf.string, self.name)}
 
     def answer(
         self, classifier: "Classifier", features: Mapping[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
-        """The answers by name."""
+        """Return the answers by name."""
         ((name, spec),) = classifier.inputs.specs.items()
         height, width, channels = spec.shape[1:]
 
@@ -99,7 +108,7 @@ class ImageBytes(Signature):
 
 
 def _png_pixels(contents: tf.Tensor) -> tf.Tensor:
-    """Width times height as the first chunk says, which always stands at the same place."""
+    """Return width times height, which stand at the same place in every file."""
     header = tf.strings.substr(contents, 0, 24)
     is_png = tf.strings.substr(header, 0, 8) == _PNG
     whole = is_png & (tf.strings.length(header) == 24)

@@ -1,34 +1,33 @@
-"""`uncertainty`: how sure the model is, by Monte Carlo dropout."""
+"""`uncertainty`: the spread of the answers under Monte Carlo dropout."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from ...core.checks import check_integer
 from ..errors import ExportError
 from .signature import Signature
 
 if TYPE_CHECKING:
     from ..classifier import Classifier
 
-__all__ = ["Uncertainty"]
-
 
 class Uncertainty(Signature):
-    """From the model's inputs to mean and spread of T answers with dropout left on.
+    """Mean and spread of T answers with dropout left on.
 
     For p_t the probabilities of the t-th of T passes, H[p] = - sum_c p_c log p_c in nats,
 
         mean = 1/T sum_t p_t                    standard_deviation = sqrt(1/T sum_t (p_t - mean)^2)
         predictive_entropy = H[mean]            mutual_information = H[mean] - 1/T sum_t H[p_t]
 
-    The entropy is large where the answer is uncertain for any reason, the mutual information where
-    the passes contradict each other: for what the model has not learned. A row's answer depends on
-    its features and its seed and on nothing else: the same ones give the same answer in any batch,
-    in any process. Give the rows of a request different seeds; those with equal ones are asked of
-    the same T thinned networks. Only layers that drop are random, recurrent and attention dropout
-    and stochastic depth included; noise and augmentation are off and batch normalization is as in
-    inference. What lies before the first of them is computed once, the rest T times for each row.
+    The entropy is large if the answer is uncertain for any reason, the mutual information if the
+    passes contradict each other, because the model has not learned such inputs. The answer of a row
+    depends only on its features and its seed: it is the same in any batch and any process. Give the
+    rows of a request different seeds; rows with equal ones are asked of the same T thinned
+    networks. Only layers that drop are random, including recurrent and attention dropout and
+    stochastic depth; noise and augmentation are off, and batch normalization is as in inference.
+    The layers before the first of them run once, the others T times for each row.
 
     Inputs: the model's, and `seed`, int64 `(n,)`.
     Answers: `mean` and `standard_deviation`, float32 `(n, classes)`; `predictive_entropy` and
@@ -38,7 +37,19 @@ class Uncertainty(Signature):
         samples: T, fixed in the graph.
 
     Raises:
-        ValueError: `samples` is not an integer >= 2.
+        ValueError: If `samples` is not an integer >= 2.
+
+    Example:
+
+    >>> import keras, tempfile
+    >>> from occam import exports
+    >>> layers = [keras.layers.Dropout(0.5), keras.layers.Dense(3)]
+    >>> model = keras.Sequential([keras.Input((2,), name="x"), *layers])
+    >>> directory = tempfile.mkdtemp()
+    >>> published = exports.export(model, directory, signatures=[exports.Uncertainty(samples=4)])
+    >>> answer = exports.load(directory).call("uncertainty", x=[[1.0, 2.0]], seed=[0])
+    >>> answer["mean"].shape, answer["mutual_information"].shape
+    ((1, 3), (1,))
 
     Reference: Gal & Ghahramani, Dropout as a Bayesian Approximation: Representing Model Uncertainty
         in Deep Learning, 2016, https://arxiv.org/abs/1506.02142; the mutual information: Houlsby et
@@ -49,13 +60,12 @@ class Uncertainty(Signature):
     name = "uncertainty"
 
     def __init__(self, samples: int = 16):
-        if not (isinstance(samples, int) and samples >= 2):
-            raise ValueError(f"samples must be an integer >= 2. Received: samples={samples!r}")
+        check_integer("samples", samples, 2)
         self.samples = samples
 
     def inputs(self, classifier: "Classifier") -> Mapping[str, tf.TensorSpec]:
-        """The model's, and the seeds."""
-        from .dropping import drops  # here, since only a writer needs Keras
+        """Return the model's inputs, and the seeds."""
+        from .monte_carlo import drops  # here, since only a writer needs Keras
 
         specs = classifier.inputs.specs
         if "seed" in specs:
@@ -74,8 +84,8 @@ class Uncertainty(Signature):
     def answer(
         self, classifier: "Classifier", features: Mapping[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
-        """The answers by name."""
-        from .sampling import sample  # here, since only a writer needs Keras
+        """Return the answers by name."""
+        from .monte_carlo import sample  # here, since only a writer needs Keras
 
         features = dict(features)
         seeds = features.pop("seed")
@@ -87,7 +97,7 @@ class Uncertainty(Signature):
 
 
 def _moments(passes: tf.Tensor) -> dict[str, tf.Tensor]:
-    """The answers from `(n, T, classes)` probabilities."""
+    """Return the answers from `(n, T, classes)` probabilities."""
     mean = tf.reduce_mean(passes, axis=1)
     entropy = _entropy(mean)
     information = entropy - tf.reduce_mean(_entropy(passes), axis=1)
@@ -95,7 +105,7 @@ def _moments(passes: tf.Tensor) -> dict[str, tf.Tensor]:
         "mean": mean,
         "standard_deviation": tf.math.reduce_std(passes, axis=1),
         "predictive_entropy": entropy,
-        # Jensen's inequality; rounding may take it below.
+        # >= 0 by Jensen's inequality, up to rounding
         "mutual_information": tf.maximum(information, 0.0),
     }
 

@@ -7,7 +7,7 @@ import pytest
 from occam import exports, zoo
 from occam.cli.export import Export
 from occam.exports import LiteRT, signatures
-from occam.exports.formats import choose_formats
+from occam.exports.choice import choose_formats
 
 FLAGS = {"run_directory": Path("run"), "directory": Path("exports")}
 
@@ -68,7 +68,7 @@ def test_without_data_nothing_is_judged_by_it(monkeypatch):
     asked = {}
     monkeypatch.setattr(zoo.Run, "load", lambda directory: run)
     monkeypatch.setattr(exports, "export", lambda *_, **arguments: asked.update(arguments))
-    Export(**FLAGS, formats=("onnx",), unjudged=True).run()
+    Export(**FLAGS, formats=("onnx",), skip_data=True).run()
     assert asked["formats"] == ["onnx"]
     assert asked["checks"].data is None
 
@@ -79,7 +79,7 @@ def test_a_label_is_checked_before_anything_is_done():
 
 
 @pytest.mark.parametrize("flags", [{"temperature": "fit"}, {"formats": ("litert_int8",)}])
-def test_what_needs_data_is_not_unjudged(monkeypatch, flags):
+def test_some_flags_need_the_data(monkeypatch, flags):
     run = SimpleNamespace(
         config={"data": {"class_names": ["a", "b"]}},
         load_model=dict,
@@ -87,5 +87,5 @@ def test_what_needs_data_is_not_unjudged(monkeypatch, flags):
         card=dict,
     )
     monkeypatch.setattr(zoo.Run, "load", lambda directory: run)
-    with pytest.raises(ValueError, match=r"Expected data to .* Received: --unjudged"):
-        Export(**FLAGS, unjudged=True, **flags).run()
+    with pytest.raises(ValueError, match=r"needs data\. Received: --skip-data"):
+        Export(**FLAGS, skip_data=True, **flags).run()

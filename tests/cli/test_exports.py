@@ -74,7 +74,7 @@ def test_verify_runs_the_gates(run):
 def test_the_data_of_a_run_is_for_verifying(run):
     status, out, err = run("--run", "runs/digits")
     assert (status, out) == (2, "")
-    assert "Expected --verify with --run. Received: --run runs/digits" in err
+    assert "--run needs --verify. Received: --run runs/digits" in err
 
 
 def test_labels_are_given_and_given_back(run):
@@ -84,7 +84,7 @@ def test_labels_are_given_and_given_back(run):
     assert status == 2
     assert "stable" in err
     status, _, err = run("--promote", "1", "--rollback")
-    assert (status, "Expected --promote or --rollback. Received: both" in err) == (2, True)
+    assert (status, "Expected either --promote or --rollback. Received: both" in err) == (2, True)
     status, _, err = run("--promote", "7")
     assert (status, "Received: 7" in err) == (2, True)
 

@@ -195,8 +195,8 @@ def test_the_whole_way_on_digits(occam, tmp_path):
     tuned = occam("tune", "mlp", "--data", "digits", "--directory", "search", *space)
     assert "chosen: Regularization(" in tuned.stdout, tuned.stderr
 
-    compact = ["--signatures", "logits", "classify", "--fold", "--shrink", "--promote", "stable"]
-    compact += ["--temperature", "fit", "--keep", "3"]
+    compact = ["--signatures", "logits", "classify", "--fold", "--remove-dead-units"]
+    compact += ["--promote", "stable", "--temperature", "fit", "--keep", "3"]
     exported = occam("export", "run", "exports", *compact)
     assert "version 1 in exports/1" in exported.stdout, exported.stderr
     assert "  classify\n    input  inputs: string (None,)" in exported.stdout

@@ -2,6 +2,8 @@ import keras
 import numpy as np
 import pytest
 
+from occam import exports
+
 
 @pytest.fixture(autouse=True)
 def fresh_session():
@@ -11,9 +13,7 @@ def fresh_session():
     keras.backend.clear_session(free_memory=False)
 
 
-@pytest.fixture
-def small_model():
-    """A trained-looking classifier of 4 features and 3 classes, with what training leaves in it."""
+def build_small_model():
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
         [
@@ -30,6 +30,20 @@ def small_model():
         if weight.dtype == "float32":
             weight.assign(generator.uniform(0.1, 1.0, weight.shape))
     return model
+
+
+@pytest.fixture
+def small_model():
+    """A trained-looking classifier of 4 features and 3 classes, with what training leaves in it."""
+    return build_small_model()
+
+
+@pytest.fixture(scope="session")
+def small_export(tmp_path_factory):
+    """A directory with an export of `small_model`, for all tests: not to be changed."""
+    directory = tmp_path_factory.mktemp("small_export")
+    exports.export(build_small_model(), directory, class_names=["iris", "rose", "Mädesüß"])
+    return directory
 
 
 @pytest.fixture

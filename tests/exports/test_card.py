@@ -56,7 +56,7 @@ def test_the_json_holds_signatures_figures_checksums_and_gates(version):
         assert content[key] == blessing[key]
 
 
-def test_the_card_says_how_sparse_it_is_and_what_was_made_smaller(tmp_path):
+def test_the_card_holds_sparsity_and_compressions(tmp_path):
     model = keras.Sequential(
         [
             keras.Input((2,), name="x"),
@@ -66,34 +66,32 @@ def test_the_card_says_how_sparse_it_is_and_what_was_made_smaller(tmp_path):
         ]
     )
     model.layers[0].kernel.assign([[1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]])
-    published = exports.export(model, tmp_path, fold=True, shrink=True)
+    published = exports.export(model, tmp_path, fold=True, remove_dead_units=True)
     made = json.loads((published.path / "export.json").read_text())["made"]
     assert made["sparsity"] == published.sparsity == 1 / 10
-    assert made["shrink"]["parameters_before"] > made["shrink"]["parameters_after"]
+    assert made["remove_dead_units"]["parameters_before"] > 23
     assert [change["kind"] for change in made["fold"]["changes"]]
     assert set(made["row_seconds"]) == {"before", "after"}
     readme = (published.path / "README.md").read_text()
     assert "| sparsity | 0.1 |" in readme
-    assert "| shrink/bytes_after |" in readme
+    assert "| remove_dead_units/bytes_after |" in readme
     assert " ms to " in str(published)
 
 
-def test_what_had_nothing_to_do_says_so(small_model, tmp_path):
-    published = exports.export(small_model, tmp_path, shrink=True)
-    assert "  shrink: nothing found to do, " in str(published)
+def test_a_compression_without_effect_says_so(small_model, tmp_path):
+    published = exports.export(small_model, tmp_path, remove_dead_units=True)
+    assert "  remove_dead_units: nothing found to do, " in str(published)
 
 
 @pytest.mark.parametrize(
     ("card", "message"),
     [
-        ({"x": object()}, "card must hold JSON values"),
-        ({"x": float("nan")}, "card must hold JSON values"),
-        ({1: "x"}, r"card must have names as keys\. Received: \[1\]"),
+        ({"x": object()}, "`card` must hold JSON values"),
+        ({"x": float("nan")}, "`card` must hold JSON values"),
+        ({1: "x"}, r"`card` must have names as keys\. Received: \[1\]"),
     ],
 )
-def test_what_is_no_json_is_refused_before_anything_is_written(
-    card, message, small_model, tmp_path
-):
+def test_a_card_that_is_not_json_is_refused_before_writing(card, message, small_model, tmp_path):
     with pytest.raises(ValueError, match=message):
         exports.export(small_model, tmp_path / "model", card=card)
     assert not (tmp_path / "model").exists()

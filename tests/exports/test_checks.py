@@ -20,10 +20,10 @@ ROWS = np.zeros((2, 2), "float32")
         ({"data": ({"x": 3}, [0])}, r"1 labels and rows {'x': 0}"),
         ({"data": ({}, [0])}, "1 labels and rows {}"),
         ({"data": ({"x": ROWS[:0]}, [])}, "at least one. Received: 0 labels"),
-        ({"allowed_drop": -0.1}, "allowed_drop=-0.1"),
+        ({"max_accuracy_drop": -0.1}, "max_accuracy_drop=-0.1"),
         ({"latency_ratio": 0}, "latency_ratio=0"),
-        ({"least_agreement": 1.1}, "least_agreement=1.1"),
-        ({"allowed_rise": -0.1}, "allowed_rise=-0.1"),
+        ({"min_agreement": 1.1}, "min_agreement=1.1"),
+        ({"max_nll_increase": -0.1}, "max_nll_increase=-0.1"),
     ],
 )
 def test_arguments_are_validated(arguments, message):
@@ -34,7 +34,7 @@ def test_arguments_are_validated(arguments, message):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (3, r"data must be features by input name and labels, like .* Received: int"),
+        (3, r"`data` must be features by input name and labels, like .* Received: int"),
         ((ROWS,), "Received: tuple of 1"),
         ((ROWS, [0, 1]), "Received: ndarray in place of a dict by input name"),
     ],
@@ -68,8 +68,10 @@ def test_a_worse_model_does_not_take_the_place_of_the_live_one(tmp_path):
     labels = np.array(NAMES)[model.predict(features["x"], verbose=0).argmax(axis=-1)]
     checks = exports.Checks(data=(features, labels))
     exports.export(model, tmp_path, class_names=NAMES, checks=checks)
-    with pytest.raises(exports.ExportError, match=r"gate metric: .* that of the live less 0\.01"):
+    with pytest.raises(
+        exports.ExportError, match=r"gate metric: .* that of the live version less 0\.01"
+    ):
         exports.export(model, tmp_path, class_names=["bee", "cat", "ant"], checks=checks)
     assert os.listdir(tmp_path) == ["1"]
-    allowed = exports.Checks(data=(features, labels), allowed_drop=1.0)
+    allowed = exports.Checks(data=(features, labels), max_accuracy_drop=1.0)
     assert exports.export(model, tmp_path, class_names=NAMES[::-1], checks=allowed).version == 2

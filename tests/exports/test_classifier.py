@@ -13,8 +13,10 @@ def test_another_backend_is_refused(small_model, monkeypatch):
         Classifier(small_model, None, None)
 
 
-def test_what_is_no_model_is_refused():
-    with pytest.raises(exports.ExportError, match=r"Expected a keras\.Model\. Received: Dense"):
+def test_only_models_are_exported():
+    with pytest.raises(
+        exports.ExportError, match=r"`model` must be a keras\.Model\. Received: Dense"
+    ):
         Classifier(keras.layers.Dense(3), None, None)
 
 

@@ -84,22 +84,39 @@ def test_only_the_weights_that_serving_reads_are_stored_and_each_once(small_mode
     assert sorted(stored) == sorted(np.prod(w.shape, dtype=int) for w in read)
 
 
+SAVE = """
+import sys
+import keras
+from occam import exports
+from occam.exports.choice import choose_signatures
+from occam.exports.classifier import Classifier
+from occam.exports.export import _servable
+layers = keras.layers
+keras.utils.set_random_seed(0)
+inner = [layers.Flatten(), layers.Dense(5), layers.Dropout(0.5), layers.Dense(3)]
+model = keras.Sequential([keras.Input((4, 4, 3)), *inner])
+names = ("logits", "embedding", "image_bytes", "classify", "uncertainty")
+exports.export(model, sys.argv[1], signatures=names)
+word, number = keras.Input((1,), dtype="string"), keras.Input((1,), dtype="int64")
+features = [
+    layers.StringLookup(vocabulary=["b", "a"], output_mode="one_hot")(word),
+    layers.StringLookup(vocabulary=["b", "a"], output_mode="multi_hot")(word),
+    layers.IntegerLookup(vocabulary=[9, 7], output_mode="one_hot")(number),
+]
+model = keras.Model([word, number], layers.Dense(3)(layers.concatenate(features)))
+_servable(Classifier(model, None, None), choose_signatures(()).values()).save(sys.argv[1] + "/2")
+"""
+
+
 @pytest.mark.slow
 def test_two_processes_write_the_same_bytes(tmp_path):
-    script = (
-        "import keras, sys; from occam import exports; keras.utils.set_random_seed(0)\n"
-        "layers = [keras.layers.Flatten(), keras.layers.Dense(5), keras.layers.Dropout(0.5)]\n"
-        "layers = [keras.Input((4, 4, 3)), *layers, keras.layers.Dense(3)]\n"
-        "names = ('logits', 'embedding', 'image_bytes', 'classify', 'uncertainty')\n"
-        "exports.export(keras.Sequential(layers), sys.argv[1], signatures=names)"
-    )
-    command = [sys.executable, "-c", script]
-    processes = [subprocess.Popen([*command, str(tmp_path / name)]) for name in ("a", "b")]
+    command = [sys.executable, "-c", SAVE]
+    processes = [subprocess.Popen([*command, str(tmp_path / name)]) for name in "ab"]
     assert [process.wait() for process in processes] == [0, 0]
     variables = ("variables/variables.index", "variables/variables.data-00000-of-00001")
-    for file in ("saved_model.pb", *variables):
-        first, second = ((tmp_path / name / "1" / file).read_bytes() for name in ("a", "b"))
-        assert first == second
+    for file in ("1/saved_model.pb", "2/saved_model.pb", *(f"1/{name}" for name in variables)):
+        first, second = ((tmp_path / name / file).read_bytes() for name in "ab")
+        assert first == second, file
     assert not list(tmp_path.rglob("fingerprint.pb"))  # with a random number in it
 
 
@@ -114,24 +131,28 @@ def test_each_export_is_a_new_version_that_others_may_read(small_model, tmp_path
 
 @pytest.mark.parametrize("names", [["a", "b"], "abc"])
 def test_class_names_must_fit(small_model, tmp_path, names):
-    with pytest.raises(ValueError, match="Expected class_names with 3 names"):
+    with pytest.raises(ValueError, match="`class_names` must be 3 names"):
         exports.export(small_model, tmp_path, class_names=names)
 
 
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"directory": None}, TypeError, "directory must be a path. Received: directory=None"),
-        ({"checks": None}, TypeError, r"checks must be exports.Checks\(...\). .*checks=None"),
-        ({"card": ["a"]}, TypeError, r"card must be values by name, or None. .*card=\['a'\]"),
+        ({"directory": None}, TypeError, "`directory` must be a path. Received: directory=None"),
+        ({"checks": None}, TypeError, r"`checks` must be an exports.Checks\(...\). .*checks=None"),
+        ({"card": ["a"]}, TypeError, r"`card` must be values by name, or None. .*card=\['a'\]"),
         ({"preprocessing": 3}, TypeError, "must be a function, a Keras layer .*preprocessing=3"),
         ({"from_logits": "yes"}, TypeError, "True, False or None. Received: from_logits='yes'"),
-        ({"temperature": "2"}, ValueError, "a temperature > 0. Received: temperature='2'"),
+        ({"temperature": "2"}, ValueError, r"a number in \(0, inf\). Received: temperature='2'"),
         ({"warmup": 5}, ValueError, "batch sizes >= 1. Received: warmup=5"),
         ({"warmup": [True]}, ValueError, r"Received: warmup=\[True\]"),
         ({"keep": True}, ValueError, "`keep` must be an integer >= 1 or None. Received: keep=True"),
-        ({"class_names": 3}, ValueError, "class_names with 3 names. Received: 3"),
-        ({"class_names": ["a", "a", "b"]}, ValueError, r"that differ. Received: \['a'\] more"),
+        ({"class_names": 3}, ValueError, "3 names. Received: class_names=3"),
+        (
+            {"class_names": ["a", "a", "b"]},
+            ValueError,
+            r"`class_names` must differ. Received: \['a'\] more",
+        ),
         ({"class_names": [1, "1", 2]}, ValueError, r"Received: \['1'\] more than once"),
     ],
 )
@@ -144,7 +165,7 @@ def test_a_wrong_argument_is_named_before_anything_is_written(
     assert not directory.exists()
 
 
-def test_where_nothing_can_be_written_nothing_is(small_model, tmp_path):
+def test_an_unwritable_directory_is_refused(small_model, tmp_path):
     file = tmp_path / "afile"
     file.write_text("mine")
     for directory, why in ((file, "a file"), (file / "x", "Not a directory"), ("/proc/x", "No ")):

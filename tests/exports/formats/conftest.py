@@ -11,7 +11,7 @@ CLASSES = ("ant", "bee", "cat")
 
 @pytest.fixture(autouse=True, scope="module")
 def fresh_session():
-    """Once a module instead of once a test: collecting the garbage takes longer than most tests."""
+    """Clear the session once per module: garbage collection takes longer than most tests."""
     keras.backend.clear_session()
 
 
@@ -50,7 +50,7 @@ def model(flowers):
 
 @pytest.fixture(scope="session")
 def published(flowers, tmp_path_factory):
-    """A version in every format, for all tests: not to be changed."""
+    """A version in every format, shared by all tests."""
     directory = tmp_path_factory.mktemp("published")
     calibrated = exports.LiteRT("int8", calibration={"flower": flowers.x[:50]})
     names = ("litert", "onnx", "openvino", "litert_float16", "litert_dynamic")
@@ -74,7 +74,7 @@ def pictures():
 
 @pytest.fixture(scope="session")
 def two_inputs(tmp_path_factory):
-    """A version of a convolutional model with preprocessing, in the exact formats; the model."""
+    """A convolutional model with preprocessing, and its version in the exact formats."""
     layers = keras.layers
     image, size = keras.Input((8, 8, 1), name="image"), keras.Input((2,), name="size")
     x = layers.BatchNormalization()(layers.Conv2D(4, 3)(image))

@@ -15,7 +15,7 @@ SPECS = {"x": tf.TensorSpec((None, 2), tf.float32, "x")}
         ("float16", {"x": np.zeros((1, 2))}, "quantization='float16' with it"),
     ],
 )
-def test_wrong_arguments(quantization, calibration, message):
+def test_invalid_arguments_are_refused(quantization, calibration, message):
     with pytest.raises(ValueError, match=message):
         LiteRT(quantization, calibration=calibration)
 
@@ -28,7 +28,7 @@ def test_wrong_arguments(quantization, calibration, message):
         ({"x": np.zeros((0, 2))}, "at least one row"),
     ],
 )
-def test_a_calibration_must_fit_the_inputs(calibration, message):
+def test_calibration_must_fit_the_inputs(calibration, message):
     with pytest.raises(ValueError, match=message):
         LiteRT("int8", calibration=calibration).check(SPECS)
 

@@ -7,7 +7,7 @@ def model(two_inputs):
     return onnx.load(two_inputs[0].path / "formats" / "onnx" / "model.onnx")
 
 
-def test_constants_of_the_preprocessing_are_no_inputs(model):
+def test_preprocessing_constants_are_no_inputs(model):
     assert {tensor.name for tensor in model.graph.input} == {"image", "size"}
     assert {tensor.name for tensor in model.graph.output} == {"class_id", "probabilities"}
 

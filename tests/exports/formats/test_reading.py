@@ -12,12 +12,12 @@ NAMES = ("litert", "litert_int8", "onnx", "openvino")
 
 @pytest.fixture
 def version(published, tmp_path):
-    """A version 1 that may be spoilt."""
+    """A copy of version 1 that a test may change."""
     return shutil.copytree(published.path, tmp_path / "1")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_answers_are_arrays_of_the_promised_types(published, flowers, name):
+def test_answers_have_the_documented_types(published, flowers, name):
     predictor = exports.load(published.path.parent, format=name)
     answer = predictor.predict(flowers.x[:5])
     assert list(answer) == ["class_id", "label", "probabilities"]
@@ -44,7 +44,7 @@ def test_the_number_of_rows_changes_nothing(published, flowers, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_several_threads_get_their_own_answers(published, flowers, name):
+def test_threads_get_their_own_answers(published, flowers, name):
     predictor = exports.load(published.path.parent, format=name)
     right = predictor.predict(flowers.x)["probabilities"]
     wrong = []
@@ -64,14 +64,14 @@ def test_several_threads_get_their_own_answers(published, flowers, name):
 
 
 @pytest.mark.parametrize("name", ["litert_int8", "../variables"])
-def test_a_format_that_is_not_there_lists_those_that_are(two_inputs, name):
+def test_missing_format_lists_the_existing_ones(two_inputs, name):
     message = rf"formats \['litert', 'onnx', 'openvino'\] of .*1\. Received: '{name}'"
     with pytest.raises(exports.ExportError, match=message):
         exports.load(two_inputs[0].path.parent, format=name)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_a_runtime_cannot_open_is_named(version, name):
+def test_corrupt_file_is_refused(version, name):
     for file in (version / "formats" / name).iterdir():
         file.write_bytes(b"not a model")
     with pytest.raises(
@@ -80,7 +80,7 @@ def test_what_a_runtime_cannot_open_is_named(version, name):
         exports.load(version.parent, format=name)
 
 
-def test_another_input_is_found(version, two_inputs):
+def test_file_of_another_model_is_refused(version, two_inputs):
     shutil.copy(two_inputs[0].path / "formats/onnx/model.onnx", version / "formats/onnx")
     message = r"the inputs and outputs \(\['flower'\], .* Received: \(\['image', 'size'\]"
     with pytest.raises(exports.ExportError, match=message):
@@ -88,7 +88,7 @@ def test_another_input_is_found(version, two_inputs):
 
 
 @pytest.mark.parametrize("file", ["onnx/model.onnx", "openvino/model.bin", "class_names.json"])
-def test_a_changed_byte_is_found(version, file):
+def test_verify_finds_a_changed_byte(version, file):
     path = version / "formats" / file
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -97,7 +97,7 @@ def test_a_changed_byte_is_found(version, file):
         exports.verify(version.parent, 1)
 
 
-def test_verify_asks_every_format(version):
+def test_verify_judges_every_format(version):
     names = [result.name for result in exports.verify(version.parent, 1)]
     formats = [name for name in names if "/" in name]
     assert {"litert/parity", "onnx/parity", "openvino/parity", "litert_int8/labels"} < set(formats)

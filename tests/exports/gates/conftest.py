@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from occam.exports.gates import Candidate
-from occam.exports.predictor import open_version
+from occam.exports.saved_model import open_version
 
 CLASSES = ("ant", "bee", "cat")
 

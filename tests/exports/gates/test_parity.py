@@ -3,19 +3,19 @@ import dataclasses
 import numpy as np
 import pytest
 
-from occam.exports.gates import parity
+from occam.exports.gates.parity import labels, parity
 
 
 def judged(candidate, expected, **fields):
-    return parity.check(dataclasses.replace(candidate, expected=expected, **fields))
+    return parity(dataclasses.replace(candidate, expected=expected, **fields))
 
 
 def right(candidate):
     return lambda features: candidate.predictor.predict(features)["probabilities"]
 
 
-def test_without_a_model_there_is_nothing_to_compare(good):
-    assert parity.check(good) is None
+def test_without_a_model_parity_is_skipped(good):
+    assert parity(good) is None
 
 
 def test_the_same_answers_pass(good):
@@ -55,9 +55,27 @@ def test_class_ids_are_compared(good, monkeypatch):
 
 @pytest.mark.parametrize(
     ("spoilt", "received"),
-    [(lambda p: 2 * p, "sums from 2 to 2"), (lambda p: p - [1, -1, 0], "a smallest of -")],
+    [(lambda p: 2 * p, "sums from 2 to 2"), (lambda p: p - [1, -1, 0], "a smallest value of -")],
 )
-def test_what_is_no_probability_is_refused(good, spoilt, received):
+def test_outputs_that_are_not_probabilities_are_refused(good, spoilt, received):
     result = judged(good, lambda features: spoilt(right(good)(features)))
     assert not result.passed
     assert received in result.detail
+
+
+def test_the_right_names_pass(good):
+    assert labels(good).passed
+    assert labels(dataclasses.replace(good, class_names=("ant", "bee", "cat"))).passed
+
+
+def test_swapped_class_names_are_found(good):
+    result = labels(dataclasses.replace(good, class_names=("bee", "ant", "cat")))
+    assert not result.passed
+    assert result.detail == (
+        "Expected the labels ['bee', 'ant', 'cat']. Received: ['ant', 'bee', 'cat']"
+    )
+
+
+def test_labels_that_contradict_the_class_names_are_found(write, module):
+    swapped = write(lambda m, x: module.answer(m, x, names=("bee", "ant", "cat")))
+    assert "Expected the labels ['" in labels(swapped).detail

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from occam import exports
-from occam.exports.gates import purity
+from occam.exports.gates.purity import batches, determinism, purity, state
 
 SEEDED = {
     "x": tf.TensorSpec((None, 2), tf.float32, "x"),
@@ -39,11 +39,11 @@ def counted(x):
         (lambda m, x: tf.numpy_function(np.abs, [x], tf.float32), "PyFunc .* Python process"),
     ],
 )
-def test_an_impure_graph_is_refused_wherever_it_hides(function, message, write, module):
+def test_impure_operations_are_found_in_every_function(function, message, write, module):
     def answer(m, x):
         return module.answer(m, tf.ensure_shape(function(m, x), (None, 2)))
 
-    result = purity.check(write(answer))
+    result = purity(write(answer))
     assert not result.passed
     assert re.search(f"'serving_default' to be .* operation {message}", result.detail)
 
@@ -53,11 +53,11 @@ def test_every_signature_is_searched(write, module):
         return {"y": features["x"] + tf.random.normal((1, 2))}
 
     spec = {"x": tf.TensorSpec((None, 2), tf.float32, "x")}
-    result = purity.check(write(others={"noisy": (noisy, spec)}))
+    result = purity(write(others={"noisy": (noisy, spec)}))
     assert "Expected 'noisy' to be a pure function" in result.detail
 
 
-def test_a_seeded_signature_may_draw_without_state_and_not_with(write):
+def test_a_seeded_signature_may_draw_without_state_only(write):
     def stateless(m, features):
         noise = tf.random.stateless_normal((1, 2), tf.stack([features["seed"][0], 0]))
         return {"y": features["x"] + noise}
@@ -65,13 +65,13 @@ def test_a_seeded_signature_may_draw_without_state_and_not_with(write):
     def stateful(m, features):
         return {"y": stateless(m, features)["y"] + tf.random.normal((1, 2))}
 
-    assert purity.check(write(others={"u": (stateless, SEEDED)})).passed
-    assert "RandomStandardNormal" in purity.check(write(others={"u": (stateful, SEEDED)})).detail
+    assert purity(write(others={"u": (stateless, SEEDED)})).passed
+    assert "RandomStandardNormal" in purity(write(others={"u": (stateful, SEEDED)})).detail
 
 
 def test_a_pure_graph_passes_though_restoring_it_assigns(good):
     assert re.search(b"AssignVariableOp", (good.path / "saved_model.pb").read_bytes())
-    assert purity.check(good).passed
+    assert purity(good).passed
 
 
 class Counting(keras.layers.Layer):
@@ -111,4 +111,77 @@ def test_a_layer_that_trains_in_serving_is_refused_by_name(layer, operation, tmp
     model = keras.Sequential([keras.Input((4,)), layer, keras.layers.Dense(3)])
     with pytest.raises(exports.ExportError, match=f"gate purity: .* operation {operation}"):
         exports.export(model, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_equal_requests_with_the_same_answers_pass(good):
+    assert determinism(good).passed
+
+
+def test_a_clock_is_found(write, module):
+    def answer(m, x):
+        fraction = tf.cast(tf.timestamp() * 1e4 % 1, tf.float32)
+        return module.answer(m, x + tf.stack([fraction, 0.0]))
+
+    candidate = write(answer)
+    assert purity(candidate).passed
+    result = determinism(candidate)
+    assert not result.passed
+    assert (
+        "Expected 'serving_default' to answer equal requests the same. Received: " in result.detail
+    )
+
+
+def test_unchanged_variables_pass(good):
+    result = state(good)
+    assert result.passed
+    assert result.figures == {"variables": 1}
+
+
+def test_a_counter_is_found(write, module):
+    def answer(m, x):
+        return module.answer(m, x * 0 + m.counter.assign_add(1.0))
+
+    result = state(write(answer))
+    assert not result.passed
+    assert "Expected variables that requests do not change. Received: " in result.detail
+
+
+def test_independent_rows_pass(good):
+    result = batches(good)
+    assert (result.name, result.passed) == ("batches", True)
+
+
+def test_a_statistic_of_the_batch_is_found_in_any_signature(write):
+    def centered(m, features):
+        x = features["x"]
+        return {"y": x - tf.reduce_mean(x, axis=0, keepdims=True)}
+
+    spec = {"x": tf.TensorSpec((None, 2), tf.float32, "x")}
+    result = batches(write(others={"centered": (centered, spec)}))
+    assert not result.passed
+    assert "'centered' to answer 1 rows as it does among 64. Received: 'y'" in result.detail
+
+
+def test_an_empty_batch_never_reaches_the_graph(write, module):
+    def answer(m, x):
+        with tf.control_dependencies([tf.debugging.assert_positive(tf.shape(x)[0])]):
+            return module.answer(m, tf.identity(x))
+
+    candidate = write(answer)
+    assert batches(candidate).passed
+    empty = candidate.predictor.predict(np.zeros((0, 2)))
+    shapes = {name: array.shape for name, array in empty.items()}
+    assert shapes == {"probabilities": (0, 3), "class_id": (0,), "label": (0,)}
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        candidate.predictor.runtime.answer("serving_default", {"x": np.zeros((0, 2), "float32")})
+
+
+def test_batch_statistics_in_the_preprocessing_are_refused_by_name(tmp_path):
+    def standardized(x):
+        return x / tf.reduce_max(x, axis=0, keepdims=True)
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    with pytest.raises(exports.ExportError, match=r"gate batches: .* as it does among 64"):
+        exports.export(model, tmp_path, preprocessing=standardized)
     assert not list(tmp_path.iterdir())

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from occam.exports.gates.difference import difference
-from occam.exports.gates.sample import sample
+from occam.exports.gates.sample import difference, sample
 
 SPECS = {
     "words": tf.TensorSpec((None, 2), tf.string, "words"),
@@ -37,7 +36,7 @@ def pair(**outputs):
         (pair(y=[1.0]), pair(y=[1.0]), None),
         (pair(y=[1.0]), pair(y=[1.1]), "'y' that differs by 0.1"),
         (pair(y=[100.0]), pair(y=[100.05]), None),
-        (pair(y=[1.0, 2.0]), pair(y=[1.0]), "'y' of the shape (2,) instead of (1,)"),
+        (pair(y=[1.0, 2.0]), pair(y=[1.0]), "'y' of shape (2,) instead of (1,)"),
         (pair(y=[np.nan, np.inf]), pair(y=[np.nan, np.inf]), None),
         (pair(y=[np.nan]), pair(y=[1.0]), "'y' that differs by nan"),
         (pair(y=["a"]), pair(y=["b"]), "another 'y'"),

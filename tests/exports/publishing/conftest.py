@@ -8,7 +8,7 @@ from occam import exports
 
 @pytest.fixture(scope="session")
 def published(tmp_path_factory):
-    """A directory with the version 1, for all tests: not to be changed."""
+    """A directory with version 1, shared by all tests."""
     directory = tmp_path_factory.mktemp("published")
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])

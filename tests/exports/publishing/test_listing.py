@@ -38,14 +38,14 @@ def test_versions_are_listed_with_their_facts(directory):
     assert third.blessing is None
     assert "without one" in third.problem
     assert fourth.blessing is None
-    assert "without ['saved_model.pb']" in fourth.problem
+    assert "['saved_model.pb'] missing" in fourth.problem
 
 
 def left(directory):
     return sorted(name for name in os.listdir(directory) if not name.endswith(".json"))
 
 
-def test_prune_removes_the_oldest_but_no_labeled_version_and_no_way_back(directory):
+def test_prune_keeps_labeled_and_rollback_versions(directory):
     for version in (1, 2):
         exports.promote(directory, version, label="stable")
     assert exports.prune(directory, 1) == [3]

@@ -17,13 +17,13 @@ def write(staged, text="complete"):
     (staged / "variables" / "data").write_text(text)
 
 
-def test_versions_are_plain_positive_integers(tmp_path):
+def test_version_names_are_positive_integers(tmp_path):
     for name in ("1", "10", "9", "007", ".tmp-5", "2x", "-3", "²"):
         (tmp_path / name).mkdir()
     assert versions(tmp_path) == [1, 9, 10]
 
 
-def test_a_published_version_follows_the_largest(tmp_path):
+def test_publish_takes_the_next_number(tmp_path):
     (tmp_path / "7").mkdir()
     with staging(tmp_path) as staged:
         write(staged)
@@ -32,7 +32,7 @@ def test_a_published_version_follows_the_largest(tmp_path):
     assert (tmp_path / "8" / "variables" / "data").read_text() == "complete"
 
 
-def test_what_was_not_published_is_removed(tmp_path):
+def test_unpublished_directory_is_removed(tmp_path):
     def interrupted():
         with staging(tmp_path) as staged:
             write(staged)
@@ -43,7 +43,7 @@ def test_what_was_not_published_is_removed(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_many_publishers_at_once_get_a_version_each(tmp_path):
+def test_concurrent_publishers_get_a_version_each(tmp_path):
     start = threading.Barrier(8)
 
     def publish_one(text):
@@ -58,7 +58,7 @@ def test_many_publishers_at_once_get_a_version_each(tmp_path):
     assert [(path / "variables" / "data").read_text() for path in paths] == list("abcdefgh")
 
 
-def test_a_name_that_was_taken_in_between_is_passed_over(tmp_path, monkeypatch):
+def test_taken_number_is_skipped(tmp_path, monkeypatch):
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "theirs").touch()
     (tmp_path / "2").touch()
@@ -70,7 +70,7 @@ def test_a_name_that_was_taken_in_between_is_passed_over(tmp_path, monkeypatch):
     assert os.listdir(tmp_path / "1") == ["theirs"]
 
 
-def test_an_abandoned_directory_is_removed_and_a_living_one_left(tmp_path):
+def test_only_abandoned_directories_are_removed(tmp_path):
     abandoned = tmp_path / ".tmp-abandoned"
     abandoned.mkdir()
     write(abandoned)

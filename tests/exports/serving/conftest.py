@@ -1,4 +1,4 @@
-"""Models as TensorFlow Serving's documentation has them, and a real server on loopback."""
+"""The model of TensorFlow Serving's documentation, and a real server on loopback."""
 
 import asyncio
 import contextlib
@@ -93,7 +93,7 @@ def serving(directory, **options):
 
 @pytest.fixture(autouse=True)
 def fresh_session():
-    """Nothing here is Keras': there is no session to be cleared around each test."""
+    """Override the fixture of exports: no test here uses Keras' session."""
 
 
 @pytest.fixture(scope="session")
@@ -112,7 +112,7 @@ def server(half_plus_three):
 
 @pytest.fixture
 def post(server):
-    """Posts to a method of the documentation's model: `post("predict", json=...)`."""
+    """Post to a method of the documentation's model: `post("predict", json=...)`."""
 
     def post(method, version="", **kwargs):
         return requests.post(f"{server.url}{version}:{method}", timeout=60, **kwargs)

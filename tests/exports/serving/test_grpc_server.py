@@ -1,4 +1,4 @@
-"""gRPC, asked with the stubs of tensorflow-serving-api, as TensorFlow Serving's clients do."""
+"""gRPC requests with the stubs of tensorflow-serving-api."""
 
 import logging
 import threading
@@ -99,7 +99,7 @@ def test_strings_and_an_output_filter(channel):
     refused(channel, request, grpc.StatusCode.INVALID_ARGUMENT, "Received: ['no']")
 
 
-def test_what_is_wrong_is_said(channel):
+def test_invalid_requests_get_a_code_and_a_message(channel):
     invalid, missing = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
     x = np.float32([1])
     refused(channel, predict_request(model="m", x=x), missing, "for request: Latest(m)")
@@ -118,7 +118,7 @@ def test_what_is_wrong_is_said(channel):
     refused(channel, label, invalid, "Unrecognized servable version label: stable")
 
 
-def test_a_small_message_cannot_stand_for_a_large_tensor(channel):
+def test_small_message_for_a_huge_tensor_is_refused(channel):
     request = predict_request(x=np.float32([1]))
     for size, message in (10**12, "expected at most 10000 bytes"), (-5, "expected the shape"):
         request.inputs["x"].tensor_shape.dim[0].size = size
@@ -127,7 +127,7 @@ def test_a_small_message_cannot_stand_for_a_large_tensor(channel):
     refused(channel, large, grpc.StatusCode.RESOURCE_EXHAUSTED, "larger than max")
 
 
-def test_garbage_is_an_invalid_argument_and_leaves_no_traceback(channel, caplog):
+def test_malformed_message_is_an_invalid_argument_without_a_traceback(channel, caplog):
     for service in ("PredictionService/Predict", "ModelService/GetModelStatus"):
         with pytest.raises(grpc.RpcError) as caught:
             channel.unary_unary(f"/tensorflow.serving.{service}")(b"\xff\xff", timeout=60)
@@ -136,7 +136,7 @@ def test_garbage_is_an_invalid_argument_and_leaves_no_traceback(channel, caplog)
     assert [record for record in caplog.records if record.levelno > logging.INFO] == []
 
 
-def test_a_client_that_cancels_leaves_no_traceback(channel, monkeypatch, caplog):
+def test_cancelled_request_leaves_no_traceback(channel, monkeypatch, caplog):
     gate, waiting = threading.Event(), threading.Event()
     answer = ServedVersion.answer
 
@@ -174,7 +174,7 @@ def test_metadata_status_and_health(channel):
     assert health.status == health_pb2.HealthCheckResponse.SERVING
 
 
-def test_a_port_that_is_taken(half_plus_three):
+def test_taken_port_is_refused(half_plus_three):
     with (
         serving(half_plus_three, grpc_port=0) as first,
         pytest.raises(OSError, match="Expected a free address"),

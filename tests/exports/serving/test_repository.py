@@ -1,4 +1,4 @@
-"""Which versions are served, as the directory changes."""
+"""The served versions, as the directory changes."""
 
 import json
 import shutil
@@ -52,7 +52,7 @@ def answer(version):
     return y
 
 
-def test_the_newest_version_and_the_labeled_ones_are_served(saved, directory):
+def test_newest_and_labeled_versions_are_served(saved, directory):
     repository = Repository(directory, "m", blessed=False)
     repository.refresh()
     with pytest.raises(RequestError, match=r"not found for request: Latest\(m\)"):
@@ -81,7 +81,7 @@ def test_the_newest_version_and_the_labeled_ones_are_served(saved, directory):
         repository.get(Target("m", 1))
 
 
-def test_a_version_that_goes_hands_over_to_the_one_before(saved, directory):
+def test_removed_version_hands_over_to_the_previous_one(saved, directory):
     repository = Repository(directory, "m", blessed=False)
     publish(saved, directory, 1)
     publish(saved, directory, 2)
@@ -98,7 +98,7 @@ def test_a_version_that_goes_hands_over_to_the_one_before(saved, directory):
     assert answer(repository.get(MODEL)) == 3, "nothing to replace it with"
 
 
-def test_what_cannot_be_served_leaves_the_version_before(saved, directory, caplog):
+def test_previous_version_stays_if_the_new_one_fails_to_load(saved, directory, caplog):
     publish(saved, directory, 1)
     publish(saved, directory, 2)
     (directory / "2" / "saved_model.pb").write_bytes(b"\xff")
@@ -123,7 +123,7 @@ def test_what_cannot_be_served_leaves_the_version_before(saved, directory, caplo
     assert answer(repository.get(MODEL)) == 2, "it is complete now"
 
 
-def test_a_version_that_cannot_answer_its_warmup_requests_is_not_served(saved, directory):
+def test_version_that_fails_its_warmup_is_not_served(saved, directory):
     good = ("serving_default", {"x": np.zeros(1, "float32")})
     for offset, tag in ((1, b"no"), (2, b"four")):
         publish(saved, directory, offset)
@@ -135,10 +135,10 @@ def test_a_version_that_cannot_answer_its_warmup_requests_is_not_served(saved, d
     assert answer(repository.get(MODEL)) == 2
     refused, served = repository.seen()
     assert (refused.version, served.version) == (3, 2)
-    assert "warmup requests that are answered. Received: number 2, InvalidArg" in refused.error
+    assert "Warmup request 2 fails: InvalidArg" in refused.error
 
 
-def test_a_version_needs_its_blessing(saved, directory):
+def test_version_without_a_blessing_is_not_served(saved, directory):
     publish(saved, directory, 1)
     (directory / "1" / "blessing.json").unlink()
     publish(saved, directory, 2)  # of which the blessing is empty
@@ -151,7 +151,7 @@ def test_a_version_needs_its_blessing(saved, directory):
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"stable": "1"}', '{"stable": true}', "\xff"])
-def test_labels_that_are_none_leave_those_before(saved, directory, text, caplog):
+def test_invalid_labels_file_keeps_the_previous_labels(saved, directory, text, caplog):
     publish(saved, directory, 1)
     label(directory, stable=1)
     repository = Repository(directory, "m", blessed=False)
@@ -162,7 +162,7 @@ def test_labels_that_are_none_leave_those_before(saved, directory, text, caplog)
     assert "the labels stay as they were: Expected " in caplog.text
 
 
-def test_a_label_of_a_version_that_is_not_there(saved, directory):
+def test_label_of_a_missing_version_is_not_found(saved, directory):
     publish(saved, directory, 1)
     label(directory, stable=7)
     repository = Repository(directory, "m", blessed=False)
@@ -171,7 +171,7 @@ def test_a_label_of_a_version_that_is_not_there(saved, directory):
         repository.get(Target("m", label="stable"))
 
 
-def test_the_directory_must_be_there(tmp_path):
+def test_missing_directory_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere, not found"):
         Repository(tmp_path / "nowhere", "m")
 

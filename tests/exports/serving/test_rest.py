@@ -1,4 +1,4 @@
-"""The examples of https://www.tensorflow.org/tfx/serving/api_rest, and what else a client sees."""
+"""The examples of https://www.tensorflow.org/tfx/serving/api_rest, and errors."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ def error(response, status):
     return response.json()["error"]
 
 
-def test_the_status_of_the_documentation(server):
+def test_status_as_documented(server):
     expected = {
         "model_version_status": [
             {
@@ -33,7 +33,7 @@ def test_the_status_of_the_documentation(server):
         assert response.headers["Content-Type"] == "application/json"
 
 
-def test_the_calls_of_the_documentation(post):
+def test_predict_as_documented(post):
     assert post("predict", data='{"instances": [1.0,2.0,5.0]}').json() == {
         "predictions": [3.5, 4.0, 5.5]
     }
@@ -42,7 +42,7 @@ def test_the_calls_of_the_documentation(post):
     assert post("predict", json={"instances": [{"x": 3.0}]}).json() == {"predictions": [4.5]}
 
 
-def test_the_metadata(server):
+def test_metadata(server):
     metadata = requests.get(f"{server.url}/metadata", timeout=60).json()
     assert metadata["model_spec"] == {
         "name": "half_plus_three",
@@ -100,7 +100,7 @@ def test_nan_and_infinity_are_numbers(post):
     assert rest == [math.inf, -math.inf, 3.5]
 
 
-def test_floats_are_the_shortest_that_read_back(post):
+def test_floats_have_the_shortest_exact_decimals(post):
     response = post("predict", data='{"instances": [0.2, 1e-7]}')
     assert response.text == '{"predictions": [3.1, 3.0]}'
 
@@ -157,7 +157,7 @@ def test_booleans(post):
         ('{"signature_name": "decoded", "instances": ["ab"]}', "InvalidArgumentError"),
     ],
 )
-def test_what_is_wrong_with_a_predict_request_is_said(post, body, message):
+def test_invalid_predict_request_gets_400_and_a_message(post, body, message):
     assert message in error(post("predict", data=body), 400)
 
 
@@ -172,12 +172,12 @@ def test_what_is_wrong_with_a_predict_request_is_said(post, body, message):
         ({"tag": ["one"]}, "Expected the same number of rows in each input"),
     ],
 )
-def test_what_is_wrong_with_a_tensor_is_said(post, change, message):
+def test_invalid_tensor_gets_400_and_a_message(post, change, message):
     request = {"signature_name": "named", "inputs": {**TAGS, **change}}
     assert message in error(post("predict", json=request), 400)
 
 
-def test_what_is_not_there(server, post):
+def test_missing_models_versions_and_labels_are_named(server, post):
     body = '{"instances": [1.0,5.0]}'
     half = server.url.replace("half_plus_three", "half")
     missing = requests.post(f"{half}:predict", data=body, timeout=60)
@@ -192,7 +192,7 @@ def test_what_is_not_there(server, post):
     assert error(status, 404) == "Could not find version 7 of model half_plus_three"
 
 
-def test_urls_that_are_not_of_the_api(server):
+def test_unknown_urls_are_refused(server):
     root = server.url.split("/v1/")[0]
     predict = "/v1/models/half_plus_three:predict"
     assert (
@@ -206,13 +206,13 @@ def test_urls_that_are_not_of_the_api(server):
     assert "Malformed request" in error(requests.delete(server.url, timeout=60), 400)
 
 
-def test_a_body_that_is_not_what_its_encoding_says(server):
+def test_body_with_a_wrong_encoding_is_refused(server):
     headers = {"Content-Encoding": "gzip"}
     response = requests.post(f"{server.url}:predict", data=b"no", headers=headers, timeout=60)
     assert "Malformed body" in error(response, 400)
 
 
-def test_a_model_name_with_reserved_characters(half_plus_three):
+def test_model_name_with_reserved_characters(half_plus_three):
     with serving(half_plus_three, name="a/b:c") as server:
         root = server.url.split("/v1/")[0]
         answer = requests.post(

@@ -1,4 +1,4 @@
-"""Limits, the stop, and versions that are published under load."""
+"""Limits, stopping, disconnecting clients, and publication under load."""
 
 import asyncio
 import concurrent.futures
@@ -6,7 +6,9 @@ import contextlib
 import json
 import logging
 import math
+import os
 import shutil
+import signal
 import socket
 import struct
 import sys
@@ -31,7 +33,7 @@ BODY = '{"instances": [1.0]}'
 
 @pytest.fixture
 def slow(monkeypatch):
-    """Lets no graph run until the event is set; the other event is set when one wants to."""
+    """Block graphs until the first event is set; the second is set when a graph waits."""
     gate, waiting = threading.Event(), threading.Event()
     answer = ServedVersion.answer
 
@@ -56,7 +58,7 @@ def until(condition):
         threading.Event().wait(0.01)
 
 
-def test_a_body_that_is_too_large(half_plus_three):
+def test_too_large_body_gets_413(half_plus_three):
     with serving(half_plus_three, max_bytes=100) as server:
         for body in ("x" * 101, iter([b"x" * 60] * 2)):  # the second is sent in chunks
             response = post(server, body)
@@ -65,7 +67,7 @@ def test_a_body_that_is_too_large(half_plus_three):
         assert post(server).status_code == 200
 
 
-def test_a_body_that_does_not_arrive(half_plus_three):
+def test_slow_body_gets_408(half_plus_three):
     with serving(half_plus_three, timeout=0.05) as server, socket.socket() as client:
         client.connect((server.host, server.port))
         start = "POST /v1/models/half_plus_three:predict HTTP/1.1"
@@ -73,7 +75,7 @@ def test_a_body_that_does_not_arrive(half_plus_three):
         assert client.recv(1000).startswith(b"HTTP/1.1 408 ")
 
 
-def test_an_answer_that_takes_too_long(half_plus_three, slow):
+def test_slow_answer_gets_504(half_plus_three, slow):
     with serving(half_plus_three, timeout=0.2) as server:
         response = post(server)
         assert response.status_code == 504
@@ -81,7 +83,7 @@ def test_an_answer_that_takes_too_long(half_plus_three, slow):
         slow[0].set()
 
 
-def test_too_many_requests_at_a_time(half_plus_three, slow):
+def test_too_many_requests_get_429(half_plus_three, slow):
     gate, waiting = slow
     with (
         serving(half_plus_three, concurrency=1) as server,
@@ -96,7 +98,7 @@ def test_too_many_requests_at_a_time(half_plus_three, slow):
     assert second.json()["error"].startswith("Expected at most 1 requests at a time")
 
 
-def test_what_is_in_flight_is_answered_when_it_stops(half_plus_three, slow):
+def test_requests_in_flight_are_answered_on_stop(half_plus_three, slow):
     gate, waiting = slow
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         with serving(half_plus_three) as server:
@@ -113,7 +115,7 @@ WHOLE = POST + b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY.encode())
 
 
 def complaints(caplog):
-    """What a server has logged as worse than news."""
+    """Log records of warnings and errors."""
     return [record for record in caplog.records if record.levelno > logging.INFO]
 
 
@@ -124,7 +126,7 @@ def connected(server):
 
 
 @pytest.mark.parametrize("abruptly", [False, True])
-def test_a_client_that_goes_away_leaves_no_traceback(half_plus_three, abruptly, caplog):
+def test_disconnecting_client_leaves_no_traceback(half_plus_three, abruptly, caplog):
     starts = [
         b"",
         b"POST /v1/mod",
@@ -147,9 +149,7 @@ def test_a_client_that_goes_away_leaves_no_traceback(half_plus_three, abruptly, 
     assert complaints(caplog) == []
 
 
-def test_a_client_that_does_not_wait_for_its_answer_leaves_no_traceback(
-    half_plus_three, slow, caplog
-):
+def test_client_that_leaves_before_its_answer_leaves_no_traceback(half_plus_three, slow, caplog):
     gate, waiting = slow
     with serving(half_plus_three) as server:
         with connected(server) as client:
@@ -171,7 +171,7 @@ def test_a_client_that_does_not_wait_for_its_answer_leaves_no_traceback(
         b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
     ],
 )
-def test_a_malformed_request_gets_400_and_leaves_no_traceback(server, request_, caplog):
+def test_malformed_request_gets_400_without_a_traceback(server, request_, caplog):
     with connected(server) as client:
         client.sendall(request_)
         assert client.recv(1000).split()[1] == b"400"
@@ -179,7 +179,20 @@ def test_a_malformed_request_gets_400_and_leaves_no_traceback(server, request_, 
     assert complaints(caplog) == []
 
 
-def test_an_error_of_ours_is_a_500_and_leaves_its_traceback(half_plus_three, monkeypatch, caplog):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_run_stops_at_a_signal(half_plus_three, number):
+    answers = []
+    server = Server(half_plus_three, port=0, blessed=False)
+
+    def ask_and_stop():
+        answers.append(post(server).json())
+        os.kill(os.getpid(), number)
+
+    server.run(threading.Thread(target=ask_and_stop).start)
+    assert answers == [{"predictions": [3.5]}]
+
+
+def test_internal_error_gets_500_and_a_traceback(half_plus_three, monkeypatch, caplog):
     monkeypatch.setattr(ServedVersion, "answer", lambda *_: 1 / 0)
     with serving(half_plus_three) as server:
         response = post(server)
@@ -204,7 +217,7 @@ def test_wrong_options_are_refused(half_plus_three):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "nowhere.invalid", "203.0.113.1"])
-def test_an_address_is_taken_before_anything_is_loaded(half_plus_three, monkeypatch, host):
+def test_address_is_taken_before_a_version_is_loaded(half_plus_three, monkeypatch, host):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         server = Server(half_plus_three, host=host, port=port)
@@ -214,7 +227,7 @@ def test_an_address_is_taken_before_anything_is_loaded(half_plus_three, monkeypa
             asyncio.run(server.start())
 
 
-def test_an_address_is_free_again_if_nothing_can_be_served(tmp_path):
+def test_failed_start_frees_the_address(tmp_path):
     server = Server(tmp_path, port=0, grpc_port=0)
     with pytest.raises(FileNotFoundError, match="Expected a version to serve"):
         asyncio.run(server.start())
@@ -223,7 +236,7 @@ def test_an_address_is_free_again_if_nothing_can_be_served(tmp_path):
             pass
 
 
-def test_a_missing_extra_is_named(half_plus_three, monkeypatch):
+def test_missing_extra_is_named(half_plus_three, monkeypatch):
     monkeypatch.setitem(sys.modules, "aiohttp", None)
     with pytest.raises(ImportError, match=r"pip install 'keras-occam\[serve\]'.*aiohttp"):
         Server(half_plus_three)
@@ -256,7 +269,7 @@ DOCUMENTS = st.dictionaries(st.sampled_from(KEYS), JSON) | st.fixed_dictionaries
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(body=st.binary() | DOCUMENTS)
-def test_no_body_breaks_it(server, body):
+def test_no_body_breaks_the_server(server, body):
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     response = requests.post(f"{server.url}:predict", data=data, timeout=30)
     assert response.status_code in (200, 400)
@@ -272,7 +285,7 @@ def versioned(version):
 
 
 @pytest.mark.slow
-def test_two_thousand_requests_while_three_versions_are_published(tmp_path):
+def test_publishing_three_versions_drops_none_of_two_thousand_requests(tmp_path):
     for version in (1, 2, 3, 4):
         exports.export(versioned(version), tmp_path / "saved")
     directory = tmp_path / "model"

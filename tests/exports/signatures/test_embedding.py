@@ -15,7 +15,7 @@ def answer(model, x, layer=None, **kwargs):
     return Embedding(layer).answer(classifier, {name: tf.constant(x)})["embedding"]
 
 
-def test_it_is_what_goes_into_the_last_layer(small_model, flowers):
+def test_the_default_is_the_input_of_the_last_layer(small_model, flowers):
     expected = keras.Model(small_model.inputs, small_model.layers[-3].output).predict(
         flowers, verbose=0
     )

@@ -91,14 +91,14 @@ def png_that_claims(width, height):
         (file_of(picture(20, 20), "JPEG")[:30], "JPEG|jpeg"),
     ],
 )
-def test_what_is_too_large_or_no_image_is_refused(file, message):
+def test_large_or_broken_images_are_refused(file, message):
     with pytest.raises(tf.errors.InvalidArgumentError, match=f"(?s){message}"):
         read([file], max_pixels=600)
 
 
 @pytest.mark.parametrize(
     ("shape", "message"),
-    [((4,), "one input of shape .*Received: {'x'"), ((None, 8, 3), "of one size, to which")],
+    [((4,), "one input of shape .*Received: {'x'"), ((None, 8, 3), "of one size, to resize")],
 )
 def test_other_models_are_refused(shape, message):
     inputs = keras.Input(shape, name="x")
@@ -109,5 +109,5 @@ def test_other_models_are_refused(shape, message):
 
 
 def test_max_pixels_is_positive():
-    with pytest.raises(ValueError, match=r"max_pixels must be an integer >= 1\. Received: 0"):
+    with pytest.raises(ValueError, match=r"`max_pixels` must be an integer >= 1"):
         ImageBytes(0)

@@ -7,7 +7,7 @@ from keras import layers
 from occam import exports, zoo
 from occam.exports.classifier import Classifier
 from occam.exports.signatures import Uncertainty
-from occam.exports.signatures.sampling import sample
+from occam.exports.signatures.monte_carlo import sample
 from occam.exports.signatures.uncertainty import _moments
 
 ROWS = np.random.default_rng(1).normal(size=(3, 4)).astype("float32")
@@ -193,7 +193,7 @@ def half(rate):
 
 
 @pytest.mark.parametrize("build", [opaque, recurrent, attention, half])
-def test_at_a_rate_of_almost_nothing_it_is_what_the_model_predicts(build):
+def test_a_rate_near_zero_gives_the_prediction(build):
     keras.utils.set_random_seed(0)
     classifier = Classifier(build(1e-9), None, True)
     ((name, spec),) = classifier.inputs.specs.items()

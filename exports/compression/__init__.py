@@ -1,0 +1,6 @@
+"""Compression for serving: smaller models with the same answers."""
+
+from .compress import fold_batch_norm, shrink
+from .report import Compression, LayerChange, Refusal, row_seconds
+
+__all__ = ["Compression", "LayerChange", "Refusal", "fold_batch_norm", "row_seconds", "shrink"]

@@ -1,0 +1,109 @@
+"""The functions that make a model smaller; only a call needs Keras."""
+
+from typing import TYPE_CHECKING
+
+from ...core.checks import check_number
+from .report import Compression
+
+if TYPE_CHECKING:
+    import keras
+
+
+def shrink(model: "keras.Model", threshold: float = 0.0) -> tuple["keras.Model", Compression]:
+    """Remove the units and channels of a model that do nothing.
+
+    A unit of a dense layer or a channel of a convolution is removed if nothing reads it (all
+    weights out of it are 0), or if it is a constant (all weights into it, or the gamma of its
+    normalization, are 0). A constant c is followed through activations, normalization, pooling,
+    sums and flattening, and moved into the biases of its readers,
+
+        b  <-  b + sum_k W_k c,
+
+    which is exact unless a convolution pads its input with zeros and c is not 0. Channels that are
+    added or concatenated are removed together. This is repeated until nothing changes; one unit
+    of a dead layer remains.
+
+    Units stay if they are outputs of the model, if several calls share their weights, or if they
+    are read by a layer that is not known to keep channels apart: recurrent layers, attention, layer
+    normalization, and custom layers that are not the identity in inference. The report says which
+    and why. Wrappers around a kernel that do nothing in inference are taken off.
+
+    Args:
+        model: A functional model, or a Sequential one with an input. Inner models are inlined. It
+            is not changed.
+        threshold: Largest magnitude of a weight that counts as 0 where all weights into a unit, or
+            all out of a channel, do. Above 0, answers differ.
+
+    Returns:
+        A new functional model and the report. Penalties and constraints in the configs of the
+        layers are on the new layers as well.
+
+    Raises:
+        ValueError: If `threshold` is negative, the model is of another kind, or a layer cannot be
+            rebuilt from its config.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from occam import exports
+    >>> dense = keras.layers.Dense
+    >>> model = keras.Sequential([keras.Input((4,)), dense(8, activation="relu"), dense(3)])
+    >>> kernel = np.array(model.layers[0].kernel)
+    >>> kernel[:, 2:] = 0
+    >>> model.layers[0].kernel.assign(kernel) is None
+    False
+    >>> smaller, report = exports.shrink(model)
+    >>> smaller.layers[1].units, report.parameters_before, report.parameters_after
+    (2, 67, 19)
+
+    Reference: Yuan & Lin, Model Selection and Estimation in Regression with Grouped Variables,
+        2006, https://doi.org/10.1111/j.1467-9868.2005.00532.x (how units lose
+        all weights)
+    """
+    from .removal import Removal  # here, since only a writer needs Keras
+
+    check_number("threshold", threshold, "[0, inf)")
+    return Removal(model, threshold).model()
+
+
+def fold_batch_norm(model: "keras.Model") -> tuple["keras.Model", Compression]:
+    """Make batch normalization a part of the kernels; the answers in inference stay the same.
+
+    In inference, batch normalization is `s x + t` with `s = gamma / sqrt(variance + epsilon)` and
+    `t = beta - s mean`, channel by channel. After a dense layer or a convolution it becomes
+
+        W  <-  s W,    b  <-  s b + t,
+
+    and otherwise, before one,
+
+        W  <-  W s,    b  <-  b + sum_k W_k t,
+
+    also across flattening and the mean over all places. Only layers that are the identity in
+    inference may lie between, no other layer may read the values between, and before a convolution
+    that pads its input with zeros, `t` must be 0. The report says what was not folded and why.
+
+    Args:
+        model: A functional model, or a Sequential one with an input. Inner models are inlined. It
+            is not changed.
+
+    Returns:
+        A new functional model, for serving and not for further training, and the report.
+
+    Raises:
+        ValueError: If the model is of another kind, or a layer cannot be rebuilt from its config.
+
+    Example:
+
+    >>> import keras
+    >>> from occam import exports
+    >>> layers = [keras.Input((4,)), keras.layers.Dense(8), keras.layers.BatchNormalization()]
+    >>> folded, report = exports.fold_batch_norm(keras.Sequential(layers))
+    >>> [type(layer).__name__ for layer in folded.layers], report.parameters_after
+    (['InputLayer', 'Dense'], 40)
+
+    Reference: Jacob et al., Quantization and Training of Neural Networks for Efficient
+        Integer-Arithmetic-Only Inference, 2017, section 3.2, https://arxiv.org/abs/1712.05877
+    """
+    from .folding import Folding  # here, since only a writer needs Keras
+
+    return Folding(model).model()

@@ -1,0 +1,239 @@
+"""Kernels: the weights between the channels of a layer's input and its units, as arrays."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+
+from ...core.layer_kinds import Kind, kind_of
+
+_LAYERS = keras.layers
+
+
+@dataclass
+class Change:
+    """The difference between a layer and its copy.
+
+    Args:
+        config: Changed entries of the config.
+        weights: Arrays by the name of the weight; empty to keep all.
+    """
+
+    config: dict[str, Any] = field(default_factory=dict)
+    weights: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+class Kernel:
+    """The kernel of a dense layer or a convolution, and its bias, to be changed in place.
+
+        y[u] = activation(bias[u] + sum_k sum_c weights[k, c, u] x_k[c])
+
+    Args:
+        layer: A built layer of Keras.
+
+    Attributes:
+        weights: `(taps, channels, units)`; a tap is a place of the window, a dense layer has one.
+        bias: `(units,)`, zeros if the layer has none.
+    """
+
+    names = ("kernel",)
+
+    def __init__(self, layer: Any):
+        self.layer = layer
+        self.bias = numbers(layer.bias) if layer.bias is not None else np.zeros(self._units())
+        self._read()
+
+    def _units(self) -> int:
+        return getattr(self.layer, "units", None) or self.layer.filters
+
+    def _read(self) -> None:
+        kernel = numbers(self.layer.kernel)
+        if self.transposed:
+            kernel = np.swapaxes(kernel, -1, -2)
+        self._window = kernel.shape[:-2]
+        self.weights = kernel.reshape(-1, *kernel.shape[-2:])
+
+    @property
+    def transposed(self) -> bool:
+        """Whether it is a transposed convolution."""
+        return kind_of(self.layer) is Kind.TRANSPOSED_CONVOLUTION
+
+    @property
+    def grouped(self) -> bool:
+        """Whether a unit reads some of the channels only."""
+        return getattr(self.layer, "groups", 1) > 1
+
+    @property
+    def sees_padding(self) -> bool:
+        """Whether a unit at the border reads zeros from outside the input."""
+        if isinstance(self.layer, _LAYERS.Dense):
+            return False
+        ones = all(size == 1 for size in self.layer.kernel_size)
+        return self.transposed or not (ones or self.layer.padding == "valid")
+
+    def unit_sizes(self) -> np.ndarray:
+        """Return the largest magnitude of a weight into each unit, `(units,)`."""
+        return np.abs(self.weights).max(axis=(0, 1))
+
+    def channel_sizes(self) -> np.ndarray:
+        """Return the largest magnitude of a weight out of each channel, `(channels,)`."""
+        return np.abs(self.weights).max(axis=(0, 2))
+
+    def clear_units(self, which: np.ndarray) -> None:
+        """Set the weights into units to 0."""
+        self.weights[:, :, which] = 0
+
+    def clear_channels(self, which: np.ndarray) -> None:
+        """Set the weights out of channels to 0."""
+        self.weights[:, which] = 0
+
+    def add_constants(self, constants: np.ndarray) -> None:
+        """Add the contribution of channels with constant values, `(channels,)`, to the bias."""
+        self.bias = self.bias + np.einsum("c,kcu->u", constants, self.weights)
+
+    def scale_units(self, scale: np.ndarray) -> None:
+        """Multiply the weights into each unit, but not the bias."""
+        self.weights = self.weights * scale
+
+    def scale_channels(self, scale: np.ndarray) -> None:
+        """Multiply the weights out of each channel."""
+        self.weights = self.weights * scale[:, None]
+
+    def change(self, channels: np.ndarray | None = None, units: np.ndarray | None = None) -> Change:
+        """Return the change to these arrays, with some channels and units only, boolean masks."""
+        kernel = self.weights
+        kernel = kernel if channels is None else kernel[:, channels]
+        kernel = kernel if units is None else kernel[:, :, units]
+        count = kernel.shape[-1]
+        kernel = kernel.reshape(*self._window, *kernel.shape[1:])
+        if self.transposed:
+            kernel = np.swapaxes(kernel, -1, -2)
+        key = "units" if isinstance(self.layer, _LAYERS.Dense) else "filters"
+        return self._with_bias(Change({key: count}, {"kernel": kernel}), units)
+
+    def _with_bias(self, change: Change, units: np.ndarray | None) -> Change:
+        bias = self.bias if units is None else self.bias[units]
+        if self.layer.use_bias or bias.any():
+            change.config["use_bias"] = True
+            change.weights["bias"] = bias
+        # an initializer would draw for nothing, and a constant may have another shape
+        change.config |= {f"{name}_initializer": "zeros" for name in (*self.names, "bias")}
+        return change
+
+
+class SeparableKernel(Kernel):
+    """The two kernels of a separable convolution: a depthwise and a pointwise one.
+
+        y[u] = activation(bias[u] + sum_k sum_c sum_m depthwise[k, c, m] weights[c, m, u] x_k[c])
+
+    Attributes:
+        depthwise: `(taps, channels, multiplier)`.
+        weights: `(channels, multiplier, units)`.
+    """
+
+    names = ("depthwise", "pointwise")
+
+    def _read(self) -> None:
+        depthwise, pointwise = map(
+            numbers, (self.layer.depthwise_kernel, self.layer.pointwise_kernel)
+        )
+        self._window, self._ones = depthwise.shape[:-2], pointwise.shape[:-2]
+        self.depthwise = depthwise.reshape(-1, *depthwise.shape[-2:])
+        self.weights = pointwise.reshape(*depthwise.shape[-2:], -1)
+
+    def _through(self) -> np.ndarray:
+        """Return the largest depthwise weight of each inner channel, `(channels, multiplier)`."""
+        return np.abs(self.depthwise).max(axis=0)
+
+    def unit_sizes(self) -> np.ndarray:
+        return np.minimum(np.abs(self.weights), self._through()[..., None]).max(axis=(0, 1))
+
+    def channel_sizes(self) -> np.ndarray:
+        return np.minimum(np.abs(self.weights).max(axis=2), self._through()).max(axis=1)
+
+    def clear_channels(self, which: np.ndarray) -> None:
+        self.depthwise[:, which] = 0
+        self.weights[which] = 0
+
+    def add_constants(self, constants: np.ndarray) -> None:
+        added = np.einsum("c,kcm,cmu->u", constants, self.depthwise, self.weights)
+        self.bias = self.bias + added
+
+    def scale_channels(self, scale: np.ndarray) -> None:
+        self.depthwise = self.depthwise * scale[:, None]
+
+    def change(self, channels: np.ndarray | None = None, units: np.ndarray | None = None) -> Change:
+        depthwise = self.depthwise if channels is None else self.depthwise[:, channels]
+        pointwise = self.weights if channels is None else self.weights[channels]
+        pointwise = pointwise if units is None else pointwise[:, :, units]
+        count = pointwise.shape[-1]
+        weights = {
+            "depthwise_kernel": depthwise.reshape(*self._window, *depthwise.shape[1:]),
+            "pointwise_kernel": pointwise.reshape(*self._ones, -1, count),
+        }
+        return self._with_bias(Change({"filters": count}, weights), units)
+
+
+class DepthwiseKernel(Kernel):
+    """The kernel of a depthwise convolution: unit `c * multiplier + m` reads channel `c` only.
+
+        y[c, m] = activation(bias[c, m] + sum_k weights[k, c, m] x_k[c])
+
+    Attributes:
+        weights: `(taps, channels, multiplier)`.
+    """
+
+    names = ("depthwise",)
+
+    def _units(self) -> int:
+        *_, channels, multiplier = self.layer.kernel.shape
+        return channels * multiplier
+
+    def _read(self) -> None:
+        super()._read()
+        self.multiplier = self.weights.shape[-1]
+
+    def unit_sizes(self) -> np.ndarray:
+        return np.abs(self.weights).max(axis=0).reshape(-1)
+
+    def add_constants(self, constants: np.ndarray) -> None:
+        self.bias = self.bias + np.einsum("c,kcm->cm", constants, self.weights).reshape(-1)
+
+    def scale_units(self, scale: np.ndarray) -> None:
+        self.weights = self.weights * scale.reshape(-1, self.multiplier)
+
+    def change(self, channels: np.ndarray | None = None, units: np.ndarray | None = None) -> Change:
+        kernel = self.weights if channels is None else self.weights[:, channels]
+        kernel = kernel.reshape(*self._window, *kernel.shape[1:])
+        return self._with_bias(Change({}, {"kernel": kernel}), units)
+
+
+_KERNELS: dict[str, type[Kernel]] = {
+    "Dense": Kernel,
+    **dict.fromkeys((*Kind.CONVOLUTION.value, *Kind.TRANSPOSED_CONVOLUTION.value), Kernel),
+    **dict.fromkeys(Kind.SEPARABLE_CONVOLUTION.value, SeparableKernel),
+    **dict.fromkeys(Kind.DEPTHWISE_CONVOLUTION.value, DepthwiseKernel),
+}
+
+
+def kernel_of(layer: Any) -> Kernel | str | None:
+    """Return the kernel of a layer, the reason why it must not change, or `None` if it has none.
+
+    A subclass of a Keras layer may compute something else, and counts as a layer without a kernel.
+    """
+    made_by = _KERNELS.get(type(layer).__name__)
+    if made_by is None or kind_of(layer, exact=True) is None:
+        return None
+    if layer.quantization_mode is not None:
+        return "is quantized"
+    if getattr(layer, "lora_enabled", False):
+        return "has LoRA weights"
+    if getattr(layer, "data_format", "channels_last") != "channels_last":
+        return "has its channels first"
+    return made_by(layer)
+
+
+def numbers(weight: Any) -> np.ndarray:
+    """Return a copy of a weight in float64."""
+    return np.array(keras.ops.convert_to_numpy(weight), "float64")

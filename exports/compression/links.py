@@ -1,0 +1,266 @@
+"""Links: calls that keep channels apart, and the source of each of their output channels."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import KerasTensor
+
+from ...core.layer_kinds import (
+    Kind,
+    is_elementwise,
+    keeps_channels_apart,
+    kind_of,
+    takes_training,
+)
+from ...core.model_graph import Call
+from .calls import channels_of, evaluate, trial_shape
+from .kernels import Change, DepthwiseKernel, Kernel, kernel_of, numbers
+
+_SELECTING = ("GetItem", "Max", "Mean", "Pad")  # operations; `Kind.RESHAPING` has the others
+
+
+class Link:
+    """A call that keeps channels apart: tied channels can only be removed together.
+
+    Args:
+        call: The call, with one output.
+        sources: For each input, the source of each channel of the output, -1 for none; `None` for
+            an input whose channels do not become channels.
+    """
+
+    has_shape = False  # whether the config of the layer has the number of channels
+
+    def __init__(self, call: Call, sources: list[np.ndarray | None]):
+        self.call = call
+        self.sources = sources
+
+    def fixed(self, threshold: float) -> np.ndarray:
+        """Return the channels that are constant for all inputs, NaN for the others.
+
+        Args:
+            threshold: Largest magnitude of a weight that counts as 0.
+        """
+        return np.full(channels_of(self.call.outputs[0]), np.nan)
+
+    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> Change:
+        """Return the change that keeps some channels only, masks of the inputs and the output."""
+        return Change()
+
+
+class _Reshape(Link):
+    """A layer or an operation with a shape in its config."""
+
+    has_shape = True
+
+    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> Change:
+        config = self.call.operation.get_config()
+        key = "target_shape" if "target_shape" in config else "newshape"
+        *others, last = config[key]
+        return Change({key: (*others, last if last == -1 else int(output.sum()))})
+
+
+class _Pad(Link):
+    """`keras.ops.pad`, which may add channels of zeros."""
+
+    has_shape = True
+
+    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> Change:
+        widths = [tuple(width) for width in self.call.operation.get_config()["pad_width"]]
+        (source,) = self.sources
+        if len(widths) != len(self.call.inputs[0].shape) or source is None:
+            return Change()
+        before = int(np.argmax(source >= 0))
+        after = before + int((source >= 0).sum())
+        widths[-1] = (int(output[:before].sum()), int(output[after:].sum()))
+        return Change({"pad_width": tuple(widths)})
+
+
+class _Weighted(Link):
+    """A layer whose weights have an entry for each channel, on their last axis."""
+
+    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> Change:
+        weights = {weight.name: numbers(weight) for weight in self.call.operation.weights}
+        keys = self.call.operation.get_config()
+        config = {key: "zeros" for key in keys if key.endswith("_initializer")}
+        return Change(config, {name: array[..., output] for name, array in weights.items()})
+
+
+class _BatchNorm(_Weighted):
+    def fixed(self, threshold: float) -> np.ndarray:
+        """Return beta where gamma is 0."""
+        layer, channels = self.call.operation, channels_of(self.call.outputs[0])
+        if layer.gamma is None:
+            return super().fixed(threshold)
+        beta = numbers(layer.beta) if layer.beta is not None else np.zeros(channels)
+        return np.where(np.abs(numbers(layer.gamma)) <= threshold, beta, np.nan)
+
+
+class _Depthwise(Link):
+    """A depthwise convolution."""
+
+    def __init__(self, call: Call, kernel: DepthwiseKernel):
+        channels = channels_of(call.inputs[0])
+        super().__init__(call, [np.repeat(np.arange(channels), kernel.multiplier)])
+        self.kernel = kernel
+
+    def fixed(self, threshold: float) -> np.ndarray:
+        """Return the activated bias where the kernel is 0."""
+        constant = activated(self.call.operation, self.kernel.bias)
+        return np.where(self.kernel.unit_sizes() <= threshold, constant, np.nan)
+
+    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> Change:
+        return self.kernel.change(inputs[0], output)
+
+
+Role = Kernel | Link | str  # of a call for channels; a text is the reason why they have to stay
+
+
+def link_of(call: Call) -> Link | None:
+    """Return how a call keeps channels apart; `None` if it mixes them or is not known."""
+    if len(call.outputs) != 1 or not channels_of(call.outputs[0]):
+        return None
+    if acts_on_channels(call):
+        return _by_channel(call)
+    if type(call.operation) is keras.layers.BatchNormalization:
+        last = call.operation.axis in (-1, len(call.inputs[0].shape) - 1)
+        return _BatchNorm(call, [_all(call)]) if last and len(call.inputs) == 1 else None
+    if isinstance(kernel := kernel_of(call.operation), DepthwiseKernel):
+        same = is_elementwise(call.operation.activation)
+        return _Depthwise(call, kernel) if same else None
+    kind = kind_of(call.operation, exact=True)
+    if kind is Kind.CONCATENATION:
+        return _concatenation(call)
+    operation = type(call.operation).__module__.startswith("keras.src.ops.")
+    if kind is Kind.RESHAPING or (operation and call.kind in _SELECTING):
+        return _selection(call)
+    return None
+
+
+def activated(layer: Any, values: np.ndarray) -> np.ndarray:
+    """Apply the activation of a layer to values, in the precision of the layer."""
+    tensor = keras.ops.convert_to_tensor(values, dtype=layer.compute_dtype)
+    result = tensor if layer.activation is None else layer.activation(tensor)
+    return np.asarray(keras.ops.convert_to_numpy(result), "float64")
+
+
+def _all(call: Call) -> np.ndarray:
+    return np.arange(channels_of(call.outputs[0]))
+
+
+def _by_channel(call: Call) -> Link | None:
+    channels = channels_of(call.outputs[0])
+    sources = [_all(call) if channels_of(value) == channels else None for value in call.inputs]
+    shapes = [weight.shape for weight in getattr(call.operation, "weights", ())]
+    if not any(map(len, shapes)):  # an empty TensorShape is true
+        return Link(call, sources)
+    return _Weighted(call, sources) if all(s[-1] == channels for s in shapes) else None
+
+
+def _concatenation(call: Call) -> Link | None:
+    rank = len(call.outputs[0].shape)
+    if call.operation.axis % rank != rank - 1:
+        return Link(call, [_all(call) for _ in call.inputs])
+    sources, start = [], 0
+    for value in call.inputs:
+        source = np.full(channels_of(call.outputs[0]), -1)
+        source[start : start + channels_of(value)] = np.arange(channels_of(value))
+        sources.append(source)
+        start += channels_of(value)
+    return Link(call, sources) if start == channels_of(call.outputs[0]) else None
+
+
+def _selection(call: Call) -> Link | None:
+    """Return the link of a call that moves, copies or omits numbers, or takes their mean.
+
+    It is found by a call with numbered channels, and another with random ones.
+    """
+    if len(call.inputs) != 1 or not (channels := channels_of(call.inputs[0])):
+        return None
+    numbered = np.arange(1, channels + 1)
+    moved = _moved(call, numbered)
+    source = np.rint(moved.max(axis=0)).astype(int) - 1
+    random = np.random.default_rng(0).uniform(1, 2, channels)
+    both = ((numbered, moved), (random, _moved(call, random)))
+    if source.max() >= channels or not all(_selects(o, i, source) for i, o in both):
+        return None
+    kept = source[source >= 0]
+    if call.kind == "Pad":
+        inner = np.flatnonzero(source >= 0)
+        whole = np.array_equal(kept, numbered - 1) and inner[-1] - inner[0] + 1 == channels
+        return _Pad(call, [source]) if whole else None
+    repeats = len(source) // channels
+    if not np.array_equal(source, np.tile(numbered - 1, repeats)):
+        return None
+    return (_Reshape if call.kind == "Reshape" else Link)(call, [source])
+
+
+def _moved(call: Call, channels: np.ndarray) -> np.ndarray:
+    """Try a call on an input that is the same at each place; returns `(places, channels)`."""
+    (value,) = call.inputs
+    output = evaluate(call, {value: np.broadcast_to(channels, trial_shape(value))})
+    return output.reshape(-1, output.shape[-1])
+
+
+def _selects(output: np.ndarray, channels: np.ndarray, source: np.ndarray) -> bool:
+    """Return whether each place has the channel of `source`, or a zero around it."""
+    expected = np.where(source >= 0, channels[source], 0)
+    zero = (output == 0) & ~(output == 0).all(axis=0)
+    return bool((np.isclose(output, expected, rtol=1e-5) | zero).all())
+
+
+def acts_on_channels(call: Call) -> bool:
+    """Return whether channel `c` of the output depends on channel `c` of each input only.
+
+    The layers of Keras are in a table; others that may be the identity in inference are tried.
+    """
+    operation = call.operation
+    if keeps_channels_apart(operation):
+        layer = isinstance(operation, keras.layers.Layer)
+        return layer or all(isinstance(c, str) or np.ndim(c) == 0 for c in call.constants())
+    last = getattr(operation, "data_format", "channels_last") == "channels_last"
+    return last and _acts_in_training_only(call)
+
+
+def is_identity(call: Call) -> bool:
+    """Return whether a call is the identity in inference."""
+    operation = call.operation
+    if len(call.inputs) != 1 or kind_of(operation) is Kind.IDENTITY:
+        return len(call.inputs) == 1
+    linear = getattr(operation, "activation", None) is keras.activations.linear
+    if linear and type(operation) is keras.layers.Activation:
+        return True
+    return _acts_in_training_only(call)
+
+
+def _acts_in_training_only(call: Call) -> bool:
+    """Return whether a layer with `training` returns the sum of its inputs in inference.
+
+    It is tried on numbers of all magnitudes, to the bit. Dropout, noise and stochastic depth pass,
+    whoever wrote them; a layer that clips does not.
+    """
+    layer = call.operation
+    if isinstance(layer, keras.layers.Lambda) or not takes_training(layer):
+        return False
+    if any(len(weight.shape) for weight in layer.weights):
+        return False
+    shapes = {value.shape for value in (*call.inputs, *call.outputs)}
+    # A mask of a fixed number of channels would not fit fewer of them.
+    masks = getattr(layer, "noise_shape", None) or (None,)
+    if len(shapes) > 1 or len(call.outputs) > 1 or masks[-1] not in (None, 1):
+        return False
+    arrays = _of_all_magnitudes(call.inputs)
+    output = evaluate(call, arrays)
+    total = keras.ops.convert_to_tensor(arrays[call.inputs[0]], call.inputs[0].dtype)
+    for value in call.inputs[1:]:
+        total = total + keras.ops.convert_to_tensor(arrays[value], value.dtype)
+    return np.array_equal(output, np.asarray(keras.ops.convert_to_numpy(total), "float64"))
+
+
+def _of_all_magnitudes(values: list[KerasTensor]) -> dict[KerasTensor, np.ndarray]:
+    """Return numbers between 1e-4 and 1e4, of both signs."""
+    generator = np.random.default_rng(0)
+    return {
+        value: generator.choice([-1, 1], shape) * 10 ** generator.uniform(-4, 4, shape)
+        for value, shape in zip(values, map(trial_shape, values), strict=True)
+    }

@@ -1,0 +1,169 @@
+"""A graph changed into a new functional model, and wrappers taken off before."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from keras import KerasTensor, tree
+
+from ...core.layer_kinds import takes_training
+from ...core.model_graph import Call, FlatGraph, call_of
+from .calls import evaluate, trial_shape
+from .kernels import Change, Kernel, kernel_of, numbers
+
+
+def rebuild(
+    graph: FlatGraph, changes: Mapping[int, Change], channels: Mapping[KerasTensor, int]
+) -> tuple[keras.Model, dict[int, Any]]:
+    """Return a new functional model of a graph, with the weights of the original's layers.
+
+    Args:
+        graph: The calls; each layer is made from its config.
+        changes: Changes of layers, by the identity of the layer.
+        channels: Number of channels that a value must have, where it is known.
+
+    Returns:
+        The model, and the new layers and operations by the identity of the original ones.
+
+    Raises:
+        ValueError: If a layer cannot be made from its config, or has other weights then.
+    """
+    functional = graph.functional
+    names = _names(graph)
+    copies: dict[int, Any] = {}
+    inputs = [call_of(tensor).operation for tensor in functional.inputs]
+    inputs = [type(layer).from_config(layer.get_config()).output for layer in inputs]
+    tensors: dict[KerasTensor, Any] = dict(zip(graph.inputs, inputs, strict=True))
+    for call in graph.calls:
+        key = id(call.operation)
+        change = changes.get(key, Change())
+        known = key in copies
+        copy = copies.setdefault(key, copies.get(key) or _copy(call, names[key], change))
+        args, kwargs = call.fill_in(tensors)
+        outputs = tree.flatten(copy(*args, **kwargs))
+        tensors.update(zip(call.outputs, outputs, strict=True))
+        if not known:
+            _fill(call, copy, change)
+        _check(call, tensors, channels)
+    model = keras.Model(
+        tree.pack_sequence_as(functional.input, inputs),
+        tree.pack_sequence_as(functional.output, [tensors[value] for value in graph.outputs]),
+        name=graph.model.name,
+    )
+    return model, copies
+
+
+def _names(graph: FlatGraph) -> dict[int, str]:
+    """Return a name for each layer and operation: its own, or its path if two have the same."""
+    paths: dict[int, str] = {}
+    for call in graph.calls:
+        paths.setdefault(id(call.operation), call.path)
+    taken = Counter(path.rsplit("/", 1)[-1] for path in paths.values())
+    taken.update(call_of(tensor).operation.name for tensor in graph.functional.inputs)
+    names: dict[int, str] = {}
+    for key, path in paths.items():
+        own = path.rsplit("/", 1)[-1]
+        name = own if taken[own] == 1 or path == own else path.replace("/", "_")
+        while name in names.values() or (name != own and taken[name]):
+            name += "_"
+        names[key] = name
+    return names
+
+
+def _copy(call: Call, name: str, change: Change) -> Any:
+    operation = call.operation
+    try:
+        config = {**operation.get_config(), **change.config, "name": name}
+        if type(operation) is keras.layers.Lambda:
+            return _lambda(operation, config)
+        return type(operation).from_config(config)
+    except Exception as error:  # user-defined layers may raise anything
+        raise ValueError(
+            f"Layer {call.path!r} ({call.kind}) cannot be rebuilt from its config: {error} "
+            "Give its class a get_config with all arguments of its constructor."
+        ) from error
+
+
+def _lambda(layer: Any, config: dict[str, Any]) -> keras.layers.Lambda:
+    """Return a layer with the same function; one from a config would lose its closure."""
+    return keras.layers.Lambda(
+        layer.function,
+        output_shape=layer._output_shape,
+        mask=layer.mask,
+        arguments=layer.arguments,
+        name=config["name"],
+        dtype=config["dtype"],
+    )
+
+
+def _fill(call: Call, copy: Any, change: Change) -> None:
+    old, new = (getattr(layer, "weights", []) for layer in (call.operation, copy))
+    arrays = [numbers(w) for w in old]
+    if change.weights:
+        arrays = [change.weights.get(weight.name) for weight in new]
+    shapes = [tuple(getattr(array, "shape", ())) for array in arrays]
+    if shapes != [tuple(weight.shape) for weight in new]:
+        raise ValueError(
+            f"Layer {call.path!r} ({call.kind}) cannot be rebuilt from its config: the copy has "
+            f"the weights {[tuple(w.shape) for w in new]}, the original {shapes}. Let its "
+            "get_config return all arguments that its weights depend on."
+        )
+    for weight, array in zip(new, arrays, strict=True):
+        weight.assign(array)
+    if isinstance(copy, keras.layers.Layer):
+        _finish(call.operation, copy)
+
+
+def _finish(original: Any, copy: Any) -> None:
+    """Restore what a layer computes from its weights or keeps beside them, such as vocabularies."""
+    pairs = zip(original._flatten_layers(), copy._flatten_layers(), strict=True)
+    for old, new in pairs:
+        if isinstance(new, keras.layers.Normalization):
+            new.finalize_state()
+        if hasattr(old, "save_assets") and hasattr(new, "load_assets"):
+            with tempfile.TemporaryDirectory() as directory:
+                old.save_assets(directory)
+                new.load_assets(directory)
+
+
+def _check(
+    call: Call, tensors: Mapping[KerasTensor, Any], channels: Mapping[KerasTensor, int]
+) -> None:
+    for value in call.outputs:
+        count = tensors[value].shape[-1] if value in channels else None
+        if value in channels and count != channels[value]:
+            raise ValueError(
+                f"Layer {call.path!r} ({call.kind}) must return {channels[value]} channels after "
+                f"the removal. Received: {count}"
+            )
+
+
+def unwrap_kernels(graph: FlatGraph) -> None:
+    """Replace each wrapper that does nothing in inference by the layer that it wraps.
+
+    It is tried on random numbers, and must answer the same to the bit. DropConnect is an example.
+    """
+    for call in graph.calls:
+        if _can_be_unwrapped(call, graph) and _answers_alike(call):
+            call.operation, call.node = call.operation.layer, None
+
+
+def _can_be_unwrapped(call: Call, graph: FlatGraph) -> bool:
+    wrapper = call.operation
+    return (
+        isinstance(wrapper, keras.layers.Wrapper)
+        and takes_training(wrapper)
+        and isinstance(kernel_of(wrapper.layer), Kernel)
+        and len(call.inputs) == len(call.outputs) == 1
+        and id(wrapper) not in graph.shared
+    )
+
+
+def _answers_alike(call: Call) -> bool:
+    (value,) = call.inputs
+    inner = Call(call.operation.layer, call.path, call.inputs, call.outputs)
+    arrays = {value: np.random.default_rng(0).normal(size=trial_shape(value))}
+    return np.array_equal(evaluate(call, arrays), evaluate(inner, arrays))

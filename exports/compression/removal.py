@@ -1,0 +1,230 @@
+"""Removal of dead channels: find them, move their constants into biases, take them out."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import KerasTensor
+
+from ...core.layer_kinds import is_elementwise
+from ...core.model_graph import Call, FlatGraph
+from .calls import channels_of, evaluate, trial_shape
+from .kernels import Change, DepthwiseKernel, Kernel, kernel_of
+from .links import Link, Role, activated, link_of
+from .rebuild import rebuild, unwrap_kernels
+from .report import Compression, LayerChange, Refusal, weights_of
+from .ties import Ties
+
+
+class Removal:
+    """The work of `shrink` on one model.
+
+    Args:
+        model: A functional or Sequential model.
+        threshold: Largest magnitude of a weight that counts as 0.
+    """
+
+    def __init__(self, model: keras.Model, threshold: float):
+        self.graph = FlatGraph(model)
+        unwrap_kernels(self.graph)
+        self.threshold = threshold
+        self.roles = [(call, _role(call, self.graph)) for call in self.graph.calls]
+        self.ties = Ties(self.graph, self.roles)
+        self.removed = np.zeros(self.ties.count, bool)  # by group
+        self.touched: set[int] = set()  # layers whose bias has taken a constant
+        self.blocked: dict[int, str] = {}  # the reason why a group has to stay, by group
+        self._run()
+
+    def model(self) -> tuple[keras.Model, Compression]:
+        """Return the smaller model and the report."""
+        keep = self._keep()
+        changes = dict(self._changes(keep))
+        counts = {value: int(mask.sum()) for value, mask in keep.items() if mask.size}
+        smaller, copies = rebuild(self.graph, changes, counts)
+        before, after = weights_of(self.graph.model), weights_of(smaller)
+        described = tuple(self._described(keep, changes, copies))
+        refused = tuple(self._refused())
+        return smaller, Compression(described, refused, before[0], after[0], before[1], after[1])
+
+    def _kernels(self) -> Iterator[tuple[Call, Kernel, np.ndarray, np.ndarray]]:
+        """Yield each call with a kernel, with the groups of its channels and of its units."""
+        for call, role in self.roles:
+            if isinstance(role, Kernel):
+                labels = self.ties.labels
+                yield call, role, labels[call.inputs[0]], labels[call.outputs[0]]
+
+    def _run(self) -> None:
+        while True:
+            self._clear()
+            known = _constants(self.roles, self.threshold)
+            gone = self._removable(known)
+            if not gone.any():
+                return
+            self._remove(gone, known)
+
+    def _clear(self) -> None:
+        """Set weights that count as 0 to 0, except in units that have to stay."""
+        pinned = np.zeros(self.ties.count, bool)
+        pinned[list(self.ties.pinned)] = True
+        for _, kernel, _, units in self._kernels():
+            small = kernel.channel_sizes() <= self.threshold
+            kernel.clear_units((kernel.unit_sizes() <= self.threshold) & ~pinned[units])
+            kernel.clear_channels(small)
+
+    def _removable(self, known: dict[KerasTensor, np.ndarray]) -> np.ndarray:
+        """Return which groups are not read, or only as constants that can move into a bias."""
+        free = np.zeros(self.ties.count, bool)
+        for groups in self.ties.labels.values():
+            free[groups] = True
+        free[list(self.ties.pinned)] = False
+        self.blocked = {}
+        for call, kernel, channels, _ in self._kernels():
+            constant = known.get(call.inputs[0], np.full(len(channels), np.nan))
+            read = kernel.channel_sizes() > 0
+            padded = read & (constant != 0) & kernel.sees_padding
+            varies = read & np.isnan(constant)
+            free[channels[varies | padded]] = False
+            self._note(channels[padded & ~varies], "is a constant but not 0, which", call, "pads")
+            self._note(channels[varies], "is not constant where", call, "reads it")
+        return free & ~self.removed
+
+    def _note(self, groups: np.ndarray, why: str, call: Call, does: str) -> None:
+        for group in np.unique(groups):
+            self.blocked.setdefault(int(group), f"{why} {call.path} ({call.kind}) {does}")
+
+    def _remove(self, gone: np.ndarray, known: dict[KerasTensor, np.ndarray]) -> None:
+        for call, kernel, channels, units in self._kernels():
+            going = gone[channels]
+            constant = known.get(call.inputs[0])
+            if constant is not None and going.any():
+                before = kernel.bias
+                kernel.add_constants(np.where(going, np.nan_to_num(constant), 0))
+                if not np.array_equal(kernel.bias, before):
+                    self.touched.add(id(call.operation))
+            kernel.clear_channels(going)
+            kernel.clear_units(gone[units])
+            kernel.bias[gone[units]] = 0
+        self.removed |= gone
+
+    def _keep(self) -> dict[KerasTensor, np.ndarray]:
+        """Return masks of the channels that stay; every layer keeps at least one."""
+        for groups in self.ties.labels.values():
+            if groups.size and self.removed[groups].all():
+                self.removed[groups[0]] = False
+                self.blocked[int(groups[0])] = "is the last one, and a layer has at least one"
+        return {value: ~self.removed[groups] for value, groups in self.ties.labels.items()}
+
+    def _changes(self, keep: dict[KerasTensor, np.ndarray]) -> Iterator[tuple[int, Change]]:
+        for call, role in self.roles:
+            if isinstance(role, str):
+                continue
+            inputs, output = [keep[value] for value in call.inputs], keep[call.outputs[0]]
+            whole = all(mask.all() for mask in (*inputs, output))
+            if isinstance(role, Kernel) and not (whole and id(call.operation) not in self.touched):
+                yield id(call.operation), role.change(inputs[0], output)
+            elif isinstance(role, Link) and not whole:
+                yield id(call.operation), role.change(inputs, output)
+
+    def _described(
+        self,
+        keep: dict[KerasTensor, np.ndarray],
+        changes: dict[int, Change],
+        copies: dict[int, Any],
+    ) -> Iterator[LayerChange]:
+        for call in self.graph.calls:
+            key = id(call.operation)
+            if key not in changes or not getattr(call.operation, "weights", ()):
+                continue
+            mask = keep[call.outputs[0]]
+            what = f"{mask.size} -> {mask.sum()} units" if not mask.all() else ""
+            if key in self.touched:
+                what = f"{what}, constants into its bias".removeprefix(", ")
+            before, after = weights_of(call.operation)[0], weights_of(copies[key])[0]
+            yield LayerChange(call.path, call.kind, what or "fewer inputs", before, after)
+
+    def _refused(self) -> Iterator[Refusal]:
+        """Yield the units without weights that had to stay."""
+        for call, role in self.roles:
+            if isinstance(role, str):
+                continue
+            small = isinstance(role, Kernel) and role.unit_sizes() <= self.threshold
+            dead = small if isinstance(role, Kernel) else ~np.isnan(role.fixed(self.threshold))
+            groups = self.ties.labels[call.outputs[0]][dead]
+            groups = groups[~self.removed[groups]]
+            reasons = Counter(self.ties.pinned.get(g) or self.blocked[g] for g in groups.tolist())
+            for reason, count in reasons.items():
+                yield Refusal(call.path, call.kind, count, reason)
+
+
+def _role(call: Call, graph: FlatGraph) -> Role:
+    """Return the role of a call for channels, or the reason why they have to stay."""
+    if why := graph.shared.get(id(call.operation)):
+        return why
+    kernel = kernel_of(call.operation)
+    if isinstance(kernel, str):
+        return kernel
+    if kernel is not None and not isinstance(kernel, DepthwiseKernel):
+        return "is a grouped convolution" if kernel.grouped else kernel
+    link = link_of(call)
+    if link is not None and link.has_shape and graph.call_counts[id(call.operation)] > 1:
+        return "is called several times"
+    return link or "is not known to keep its channels apart"
+
+
+def _constants(
+    roles: Sequence[tuple[Call, Role]], threshold: float
+) -> dict[KerasTensor, np.ndarray]:
+    """Return the constants of channels that are the same everywhere, NaN for other channels.
+
+    A unit without weights is `activation(bias)`. A layer that keeps channels apart turns one
+    constant into another, unless it pads its input with zeros.
+
+    Args:
+        roles: Calls in their order, with their roles for channels.
+        threshold: Largest magnitude of a gamma that counts as 0.
+    """
+    known: dict[KerasTensor, np.ndarray] = {}
+    for call, role in roles:
+        if isinstance(role, Kernel) and is_elementwise(call.operation.activation):
+            dead = role.unit_sizes() == 0
+            values = np.where(dead, activated(call.operation, role.bias), np.nan)
+        elif isinstance(role, Link):
+            values = _through(role, known, threshold)
+        else:
+            continue
+        known[call.outputs[0]] = np.where(np.isfinite(values), values, np.nan)
+    return known
+
+
+def _through(link: Link, known: Mapping[KerasTensor, np.ndarray], threshold: float) -> np.ndarray:
+    fixed = link.fixed(threshold)
+    call = link.call
+    given = [known.get(value, np.full(channels_of(value), np.nan)) for value in call.inputs]
+    constant, zero = np.ones(len(fixed), bool), np.zeros(len(fixed), bool)
+    for values, source in zip(given, link.sources, strict=True):
+        if source is None:
+            constant[:] = False
+        else:
+            of_source = np.where(source >= 0, values[source], 0.0)
+            constant &= ~np.isnan(of_source)
+            zero |= (of_source == 0) & (call.kind == "Multiply")
+    if not (constant | zero).any():
+        return fixed
+    values = np.where(constant | zero, _evaluated(call, given), np.nan)
+    return np.where(np.isnan(fixed), values, fixed)
+
+
+def _evaluated(call: Call, given: list[np.ndarray]) -> np.ndarray:
+    """Return the channels of the output that are the same at all places, NaN for the others."""
+    arrays = {
+        value: np.broadcast_to(np.nan_to_num(values) if len(values) else 0.0, trial_shape(value))
+        for value, values in zip(call.inputs, given, strict=True)
+    }
+    output = evaluate(call, arrays)
+    output = output.reshape(-1, output.shape[-1])
+    if not len(output):
+        return np.full(output.shape[-1], np.nan)
+    same = np.isclose(output, output[:1], rtol=1e-6, atol=0).all(axis=0)
+    return np.where(same, output[0], np.nan)

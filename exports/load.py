@@ -1,0 +1,75 @@
+"""`load`: a published version as a predictor."""
+
+import os
+
+from .blessing import Blessing
+from .errors import ExportError
+from .formats import open_format
+from .predictor import Predictor
+from .publishing import existing, labels, versions
+from .saved_model import open_version
+
+
+def load(
+    directory: str | os.PathLike[str],
+    version: int | None = None,
+    *,
+    label: str | None = None,
+    format: str | None = None,
+    verify: bool = False,
+    blessed: bool = True,
+) -> Predictor:
+    """Load an exported model, without importing Keras.
+
+    Args:
+        directory: The parent of the versions, as given to `export`.
+        version: The number of the version; by default, the latest.
+        label: The label of the version, instead of its number.
+        format: Another format that was exported, such as `"onnx"`. Its own runtime answers instead
+            of TensorFlow, and only for `serving_default`.
+        verify: Whether to compare the checksums of all files with those of the blessing first.
+        blessed: Whether to refuse a version without a valid `blessing.json`.
+
+    Raises:
+        FileNotFoundError: If the directory, or the version in it, does not exist. The message lists
+            the versions there.
+        ExportError: If the version has no valid blessing, a file was added or removed, or with
+            `verify` changed, TensorFlow cannot load it, no version has the label, or the format is
+            missing or its runtime not installed.
+        ValueError: If `export` did not write the SavedModel, or both a version and a label are
+            given.
+
+    Example:
+
+    >>> import keras, tempfile
+    >>> from occam import exports
+    >>> model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])
+    >>> directory = tempfile.mkdtemp()
+    >>> published = exports.export(model, directory, class_names=["ant", "bee", "cat"])
+    >>> predictor = exports.load(directory)
+    >>> predictor.predict([[0.0, 0.0]])["label"]
+    array(['ant'], dtype='<U3')
+    """
+    root = existing(directory)
+    found = versions(root)
+    if not found:
+        raise FileNotFoundError(f"Expected a version (1, 2, ...) in {root}. Received: none there")
+    if label is not None:
+        if version is not None:
+            raise ValueError(
+                f"Pass either `version` or `label`. Received: version={version!r}, label={label!r}"
+            )
+        given = labels(root)
+        if label not in given:
+            raise ExportError(f"Expected one of the labels {sorted(given)}. Received: {label!r}")
+        version = given[label]
+    chosen = found[-1] if version is None else version
+    if chosen not in found:
+        raise FileNotFoundError(
+            f"Expected one of the versions {found} in {root}. Received: {chosen!r}"
+        )
+    path = root / str(chosen)
+    if blessed or verify:
+        blessing = Blessing.read(path)
+        blessing.check_contents(path) if verify else blessing.check_names(path)
+    return open_version(path, chosen) if format is None else open_format(path, format, chosen)

@@ -1,0 +1,169 @@
+"""Monte Carlo dropout: the outputs of a model with dropout left on, each row by its own seed."""
+
+import functools
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ...core.layer_kinds import drop_rates, seed_generators, takes_training
+from ...core.model_graph import Call, FlatGraph
+from ..errors import ExportError
+from .flow import begin, flat_graph, inference, run
+
+_BITS_OF_DRAWS = 20  # of a generator within one pass: 2^20 draws, and 2^20 passes before the next
+
+
+def sample(
+    model: keras.Model, inputs: Any, seeds: tf.Tensor, samples: int, units: int
+) -> tf.Tensor:
+    """Return the model's outputs `samples` times for each row, float32 `(n * samples, units)`.
+
+    The passes of a row follow each other. Each is computed in a batch of its own, so that they
+    depend on nothing but the row's inputs and its seed, and a layer that draws once per batch draws
+    once per pass. The layers before the first dropout run once, for all rows together. A subclassed
+    model hides its layers, so that all of it runs in each pass.
+
+    Args:
+        model: Any Keras model with a layer that drops.
+        inputs: The model's inputs, nested as it takes them.
+        seeds: int64 `(n,)`.
+        samples: The number of passes.
+        units: The size of the last axis of the model's output.
+
+    Raises:
+        ExportError: If no layer that drops is on the way to the model's output.
+    """
+    try:
+        graph = flat_graph(model, "uncertainty")
+    except ExportError:
+
+        def dropped(rows: Any, seed: tf.Tensor) -> Any:
+            with _dropping(model, seed, itertools.count()):
+                return model(rows, training=True)
+
+        return _passes(dropped, inputs, seeds, samples, units)
+    trunk, rest = _split(graph)
+    values = begin(graph, inputs)
+    run(trunk, values)
+    made = {value for call in rest for value in call.outputs}
+    outside = {value for call in rest for value in call.inputs if value not in made}
+    between = [value for value in values if value in outside and value.shape[0] is None]
+    # A value without an axis of rows, such as a table of positions, is the same for each of them.
+    same = {value: values[value] for value in outside.difference(between)}
+
+    def finish(rows: list[tf.Tensor], seed: tf.Tensor) -> tf.Tensor:
+        known = {**same, **dict(zip(between, rows, strict=True))}
+        numbers = itertools.count()
+        run(rest, known, lambda call, a, k: _answer(call, a, k, seed, numbers))
+        return known[graph.outputs[0]]
+
+    return _passes(finish, [values[value] for value in between], seeds, samples, units)
+
+
+def drops(operation: Any) -> bool:
+    """Return whether a layer, or one inside of it, drops something in training.
+
+    Dropout of all kinds counts, stochastic depth, and the dropout within recurrent layers and
+    attention; noise and augmentation do not.
+    """
+    if not isinstance(operation, keras.Layer):
+        return False
+    with tf.init_scope():  # a rate may be a weight, of which a graph has no value
+        return any(any(drop_rates(layer).values()) for layer in operation._flatten_layers())
+
+
+def _split(graph: FlatGraph) -> tuple[list[Call], list[Call]]:
+    """Return the calls that no dropout comes before, and the others."""
+    trunk, rest = [], []
+    random = set()
+    for call in graph.calls_before(graph.outputs[0]):
+        if drops(call.operation) or random & set(call.inputs):
+            random |= set(call.outputs)
+            rest.append(call)
+        else:
+            trunk.append(call)
+    if not rest:
+        raise ExportError(
+            "The signature 'uncertainty' expects dropout on the way to the model's output. "
+            "Received: a model in which it is elsewhere"
+        )
+    return trunk, rest
+
+
+def _answer(call: Call, args: tuple, kwargs: dict, seed: tf.Tensor, numbers: Iterator[int]) -> Any:
+    if not drops(call.operation):
+        return inference(call, args, kwargs)
+    with _dropping(call.operation, seed, numbers):
+        return call.operation(*args, **{**kwargs, "training": True})
+
+
+@contextmanager
+def _dropping(operation: Any, seed: tf.Tensor, numbers: Iterator[int]) -> Iterator[None]:
+    """Let `operation`, called with `training=True`, drop and do nothing else of training.
+
+    No variable is assigned: the writes of layers go into a scope that is thrown away. Layers inside
+    that do not drop, such as batch normalization, are called as in inference.
+
+    Args:
+        operation: A layer for which `drops` is true.
+        seed: int64 `(2,)`: the seed of the random numbers, and a counter.
+        numbers: Distinct integers, of which each generator takes one, to draw differently.
+    """
+    layers = operation._flatten_layers()
+    with tf.init_scope():
+        generators = [g for layer in layers for g in seed_generators(layer)]
+    state = [(g.state, seed + tf.constant([0, next(numbers) << 40], tf.int64)) for g in generators]
+    with ExitStack() as stack:
+        for layer in layers:
+            if takes_training(layer) and not drops(layer):
+                stack.enter_context(_in_inference(layer))
+        stack.enter_context(keras.StatelessScope(state_mapping=state))
+        yield
+
+
+@contextmanager
+def _in_inference(layer: Any) -> Iterator[None]:
+    """Call `layer` as in inference, whatever it is told."""
+    original = layer.call
+
+    @functools.wraps(original)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return original(*args, **{**kwargs, "training": False})
+
+    layer.call = call
+    try:
+        yield
+    finally:
+        del layer.call
+
+
+def _passes(
+    function: Callable[[Any, tf.Tensor], tf.Tensor],
+    tensors: Any,
+    seeds: tf.Tensor,
+    samples: int,
+    units: int,
+) -> tf.Tensor:
+    """Run `function` on each row of `tensors`, as a batch of one, with `samples` seeds."""
+
+    def one(index: tf.Tensor) -> tf.Tensor:
+        row, number = index // samples, index % samples
+        rows = tf.nest.map_structure(lambda tensor: _row(tensor, row), tensors)
+        seed = tf.stack([seeds[row], tf.cast(number, tf.int64) * 2**_BITS_OF_DRAWS])
+        return tf.cast(function(rows, seed)[0], tf.float32)
+
+    spec = tf.TensorSpec((units,), tf.float32)
+    return tf.map_fn(one, tf.range(tf.size(seeds) * samples), fn_output_signature=spec)
+
+
+def _row(tensor: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
+    """Return one row as a batch, with its mask."""
+    taken = tf.gather(tensor, [row])
+    mask = getattr(tensor, "_keras_mask", None)
+    if mask is not None:
+        taken._keras_mask = tf.gather(mask, [row])
+    return taken

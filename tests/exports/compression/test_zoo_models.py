@@ -1,0 +1,55 @@
+"""Shrinking and folding on models of the zoo, with all layers that act in training only."""
+
+import pytest
+
+from occam import exports, zoo
+
+SERIES, IMAGE = (40, 1), (8, 8, 3)
+MODELS = {
+    "mlp": (SERIES, {"units": (32, 32)}),
+    "cnn1d": (SERIES, {"width": 8}),
+    "resnet1d": (SERIES, {"width": 8, "blocks": 2}),
+    "resnet20": (IMAGE, {"width": 4}),
+    "wide_resnet16_4": (IMAGE, {"width": 2}),
+    "convnext_tiny": (IMAGE, {"depths": (1, 1), "widths": (6, 8), "patch_size": 2}),
+    "vit_tiny": (IMAGE, {"width": 12, "depth": 1}),
+}
+RATES = {
+    "drop_connect": 0.1,
+    "dropout": 0.1,
+    "spatial_dropout": 0.1,
+    "drop_block": 0.1,
+    "stochastic_depth": 0.1,
+    "noise": 0.1,
+}
+
+
+@pytest.fixture(params=MODELS)
+def model(request, give_weights):
+    shape, options = MODELS[request.param]
+    able = zoo.models.get_architecture(request.param).able
+    regularization = zoo.Regularization(**{f: r for f, r in RATES.items() if f in able})
+    model = zoo.create_model(
+        request.param,
+        input_shape=shape,
+        num_classes=5,
+        regularization=regularization,
+        seed=0,
+        **options,
+    )
+    give_weights(model, dead=0.5)
+    return model
+
+
+def test_shrunk_and_folded_models_answer_as_before(model, same_answers):
+    shrunk, report = exports.shrink(model)
+    same_answers(model, shrunk)
+    assert report.parameters_after < 0.85 * report.parameters_before
+    folded, of_folding = exports.fold_batch_norm(model)
+    same_answers(model, folded)
+    both, of_both = exports.shrink(folded)
+    same_answers(model, both)
+    assert of_both.parameters_after <= report.parameters_after
+    norms = sum(type(layer).__name__ == "BatchNormalization" for layer in folded.layers)
+    assert norms == len(of_folding.refused)
+    assert bool(norms) == (model.name == "wide_resnet16_4")  # which normalizes before it adds
