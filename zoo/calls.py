@@ -1,21 +1,17 @@
-"""`as_call`: a layer, penalty or constraint as the call that makes it, from its `config_of`."""
+"""`as_call`: a layer, penalty or constraint printed as the call of its constructor."""
 
 from typing import Any
 
-__all__ = ["as_call", "config_of"]
-
-# What every layer has, what follows from its place, and what is shown for itself.
-_LEFT_OUT = {
-    *("name", "trainable", "dtype", "seed", "num_classes", "layer", "branch", "value_range")
-}
+# Arguments that every layer has, that follow from the context, or that are printed separately.
+_HIDDEN = {"name", "trainable", "dtype", "seed", "num_classes", "layer", "branch", "value_range"}
 
 
 def as_call(part: Any) -> str:
-    """The class's name and its own arguments; those that are `None` are left out.
+    """Return the name of a class and its own arguments. Arguments that are `None` are left out.
 
     Args:
-        part: anything with a `get_config`; a function is shown by its name, and one whose
-            `get_config` does not work by that of its class.
+        part: An object with a `get_config`. If that fails, only the class is named. A function is
+            printed as its name.
 
     Example:
 
@@ -28,16 +24,16 @@ def as_call(part: Any) -> str:
     config = config_of(part)
     if config is None:
         return f"{type(part).__name__}(...)"
-    own = {name: v for name, v in config.items() if name not in _LEFT_OUT and v is not None}
+    own = {name: v for name, v in config.items() if name not in _HIDDEN and v is not None}
     if "terms" in own:
         return " + ".join(map(as_call, part.terms))
     return f"{type(part).__name__}({', '.join(f'{n}={_value(v)}' for n, v in own.items())})"
 
 
 def config_of(part: Any) -> dict[str, Any] | None:
-    """What `get_config` returns, or `None` for a function and where it raises.
+    """Return the config of an object, or `None` if it has no `get_config` or this raises.
 
-    Keras asks for a `get_config` only of what is saved, and the base classes raise.
+    Keras needs `get_config` for saving only, and the method of its base classes raises.
     """
     if not hasattr(part, "get_config"):
         return None

@@ -1,13 +1,11 @@
-"""`CategoricalCrossentropy` of logits with labels of any form."""
+"""`CategoricalCrossentropy`: the cross-entropy of logits, for labels of any form."""
 
 from typing import Any
 
 import keras
 from keras import ops
 
-from .augmentation.labels import soft_labels
-
-__all__ = ["CategoricalCrossentropy", "categorical_crossentropy", "probabilities"]
+from .augmentation.soft_labels import soft_labels
 
 
 @keras.saving.register_keras_serializable(package="occam")
@@ -16,22 +14,23 @@ class CategoricalCrossentropy(keras.losses.Loss):
 
         loss = - sum_k y_k log softmax(z)_k
 
-    Mixing and label smoothing make labels soft in training, and validation has integers: one loss
-    serves both. It has no label smoothing of its own, which Keras' would apply to the validation
-    loss as well: `zoo.augmentation.LabelSmoothing` acts in training only.
+    Mixing and label smoothing make labels soft in training, while validation has integer labels.
+    This loss takes both. It has no argument for label smoothing, which in Keras' losses changes the
+    validation loss as well: use `zoo.augmentation.LabelSmoothing`, which acts in training only.
 
     Args:
-        reduction: as in `keras.losses.Loss`.
-        name: as in `keras.losses.Loss`.
-        dtype: as in `keras.losses.Loss`.
+        reduction: As in `keras.losses.Loss`.
+        name: As in `keras.losses.Loss`.
+        dtype: As in `keras.losses.Loss`.
 
-    Shapes: labels `(batch,)` or `(batch, 1)`, whole numbers, or `(batch, classes)`, probabilities;
-    logits `(batch, classes)`, at least two classes.
+    Shapes: Labels `(batch,)` or `(batch, 1)`, whole numbers, or `(batch, classes)`, probabilities.
+    Logits `(batch, classes)`, at least two classes.
 
     Raises:
-        ValueError: labels of another shape, or outside `[0, classes)` (in a graph: a loss of NaN).
+        ValueError: If labels have another shape or are outside of `[0, classes)`. In a graph, the
+            loss is NaN instead.
 
-    Example: two classes with equal logits cost log 2, whatever the labels.
+    Example: With equal logits of two classes, the loss is log 2 for all labels.
 
     >>> loss = CategoricalCrossentropy()
     >>> round(float(loss([0, 1], [[0.0, 0.0], [0.0, 0.0]])), 4)
@@ -53,7 +52,7 @@ class CategoricalCrossentropy(keras.losses.Loss):
 
 
 def categorical_crossentropy(labels: Any, logits: Any) -> Any:
-    """The cross-entropy of each sample, `(batch,)`; arguments as in `CategoricalCrossentropy`."""
+    """Return the cross-entropy of each sample, `(batch,)`; see `CategoricalCrossentropy`."""
     logits = ops.convert_to_tensor(logits)
     return -ops.sum(
         ops.cast(probabilities(labels, logits), logits.dtype) * ops.log_softmax(logits), axis=-1
@@ -61,8 +60,8 @@ def categorical_crossentropy(labels: Any, logits: Any) -> Any:
 
 
 def probabilities(labels: Any, logits: Any) -> Any:
-    """Labels of any form as rows of float32 probabilities, as many as there are logits."""
+    """Return labels of any form as float32 probabilities in the shape of the logits."""
     labels = ops.convert_to_tensor(labels)
-    if tuple(labels.shape[1:]) in ((), (1,)):  # Keras hands integers to a loss as floats
+    if tuple(labels.shape[1:]) in ((), (1,)):  # Keras passes integers to a loss as floats
         labels = ops.cast(labels, "int32")
     return soft_labels(labels, logits.shape[-1])

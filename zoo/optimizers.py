@@ -1,4 +1,4 @@
-"""`AdamW` with a decay policy that survives save and load, and a learning-rate schedule."""
+"""`AdamW` with a decay policy that survives saving, and a learning-rate schedule."""
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatch
@@ -6,34 +6,33 @@ from typing import Any
 
 import keras
 
+from ..core.checks import check_integer
 from ..core.text_table import table
 
-__all__ = ["AdamW", "adamw", "cosine_with_warmup"]
-
-# By rank alone, the biases of multi-head attention and a scale over several axes would decay.
+# The rank alone does not exclude the biases of multi-head attention or a scale over several axes.
 NO_DECAY = ("*bias", "*gamma", "*beta", "*embedding*")
 
 
 @keras.saving.register_keras_serializable(package="occam")
 class AdamW(keras.optimizers.AdamW):
-    """Adam with decoupled weight decay, and a policy that says which variables decay.
+    """Adam with decoupled weight decay of some variables.
 
         W <- W - learning_rate * weight_decay * W, then Adam's step
 
-    for every variable of at least `decay_min_rank` axes whose path matches none of the patterns
-    `no_decay`. By default kernels decay, and biases, the scales and offsets of normalization, and
-    embeddings do not. Keras' `AdamW` decays all of them unless `exclude_from_weight_decay` is
-    called, and forgets that call when the model is saved; here the policy is part of the config.
+    for each variable of at least `decay_min_rank` axes whose path matches no pattern of `no_decay`.
+    By default kernels decay. Biases, embeddings, and the scales and offsets of normalization layers
+    do not. Keras' `AdamW` decays all of them unless `exclude_from_weight_decay` is called, and
+    forgets this call when the model is saved. Here, the policy is part of the config.
 
     Args:
-        learning_rate: as in `keras.optimizers.AdamW`.
-        weight_decay: as in `keras.optimizers.AdamW`.
-        decay_min_rank: the least number of axes of a variable that decays.
-        no_decay: patterns as in `fnmatch` of the paths of variables that do not decay.
-        **kwargs: the other arguments of `keras.optimizers.AdamW`.
+        learning_rate: As in `keras.optimizers.AdamW`.
+        weight_decay: As in `keras.optimizers.AdamW`.
+        decay_min_rank: The smallest number of axes of a variable that decays, an integer >= 0.
+        no_decay: A list of patterns of `fnmatch` for the paths of variables that do not decay.
+        **kwargs: The other arguments of `keras.optimizers.AdamW`.
 
     Raises:
-        ValueError: `decay_min_rank` is negative, or `no_decay` is one string.
+        ValueError: If `decay_min_rank` is negative, or `no_decay` is one string.
 
     Example:
 
@@ -58,20 +57,21 @@ class AdamW(keras.optimizers.AdamW):
         no_decay: Sequence[str] = NO_DECAY,
         **kwargs: Any,
     ):
-        if decay_min_rank < 0:
-            raise ValueError(f"decay_min_rank must be >= 0. Received: {decay_min_rank!r}")
+        check_integer("decay_min_rank", decay_min_rank, 0)
         if isinstance(no_decay, str):
-            raise ValueError(f"no_decay must be a list of patterns. Received: {no_decay!r}")
+            raise ValueError(
+                f"`no_decay` must be a list of patterns. Received: no_decay={no_decay!r}"
+            )
         super().__init__(learning_rate, weight_decay=weight_decay, **kwargs)
         self.decay_min_rank = decay_min_rank
         self.no_decay = tuple(no_decay)
 
     def decays(self, variable: Any) -> bool:
-        """Whether `variable` decays."""
-        return not self._objection(variable)
+        """Return whether `variable` decays."""
+        return not self._exclusion(variable)
 
-    def _objection(self, variable: Any) -> str:
-        """Why `variable` does not decay; empty if it does."""
+    def _exclusion(self, variable: Any) -> str:
+        """The reason why `variable` does not decay, empty if it does."""
         if (rank := len(variable.shape)) < self.decay_min_rank:
             return f"rank {rank} < {self.decay_min_rank}"
         for pattern in self.no_decay:
@@ -80,9 +80,9 @@ class AdamW(keras.optimizers.AdamW):
         return "" if super()._use_weight_decay(variable) else "excluded by a call"
 
     def policy(self, variables: Iterable[Any]) -> str:
-        """A table of variables: path, shape, and whether it decays or why not."""
+        """Return a table of variables: path, shape, and whether each decays or why not."""
         rows = [
-            (v.path, str(tuple(v.shape)), f"no: {why}" if (why := self._objection(v)) else "yes")
+            (v.path, str(tuple(v.shape)), f"no: {why}" if (why := self._exclusion(v)) else "yes")
             for v in variables
         ]
         return table(("variable", "shape", "decays"), rows)
@@ -108,15 +108,14 @@ def adamw(
     warmup: float = 0.05,
     **kwargs: Any,
 ) -> AdamW:
-    """`AdamW` with warm-up and a cosine to 0, as `zoo.train` uses it.
+    """Return the `AdamW` of `zoo.train`, with the schedule of `cosine_with_warmup`.
 
     Args:
-        learning_rate: the peak.
-        steps: number of updates of the whole training.
-        weight_decay: the share of a decaying variable that an update takes away, times the
-            learning rate.
-        warmup: share of the steps in which the learning rate rises.
-        **kwargs: other arguments of `AdamW`.
+        learning_rate: The peak of the learning rate.
+        steps: The number of updates of the whole training.
+        weight_decay: The fraction by which an update decays a variable, times the learning rate.
+        warmup: The fraction of the steps in which the learning rate rises.
+        **kwargs: Other arguments of `AdamW`.
     """
     schedule = cosine_with_warmup(learning_rate, steps, warmup=warmup)
     return AdamW(schedule, weight_decay=weight_decay, **kwargs)
@@ -125,12 +124,12 @@ def adamw(
 def cosine_with_warmup(
     learning_rate: float, steps: int, *, warmup: float = 0.05
 ) -> keras.optimizers.schedules.CosineDecay:
-    """A learning rate that rises linearly to `learning_rate` and falls along a cosine to 0.
+    """Return a schedule that rises linearly to `learning_rate` and falls along a cosine to 0.
 
     Args:
-        learning_rate: the peak.
-        steps: number of updates of the whole training.
-        warmup: share of the steps in which the rate rises, from a tenth of the peak.
+        learning_rate: The peak of the learning rate.
+        steps: The number of updates of the whole training.
+        warmup: The fraction of the steps in which the rate rises, from a tenth of the peak.
 
     Reference: Loshchilov & Hutter, SGDR, 2017, https://arxiv.org/abs/1608.03983
     """

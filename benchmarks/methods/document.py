@@ -46,7 +46,7 @@ def _tables(results: Results) -> Iterator[str]:
 
 
 def _rows(model: str, results: Results) -> list[tuple[str, ...]]:
-    fields = [None, *get_architecture(model).supported]
+    fields = [None, *(field for field in get_architecture(model).supported if field in CARDS)]
     by_accuracy = sorted(fields, key=lambda f: -mean(_values(results, model, f, "test")))
     return [_row(model, field, results) for field in by_accuracy]
 

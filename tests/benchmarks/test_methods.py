@@ -25,8 +25,8 @@ def results():
     }
 
 
-def test_cards_match_the_fields_of_regularization():
-    assert set(CARDS) == set(zoo.Regularization.strengths())
+def test_each_card_is_of_a_field_of_regularization():
+    assert set(CARDS) <= set(zoo.Regularization.strengths())
 
 
 def test_figures_are_means_with_standard_errors_and_paired_differences(results):

@@ -1,4 +1,4 @@
-"""`augment`: a layer over the batches of tf.data, whose result depends on the seed alone."""
+"""`augment`: applies a layer to the batches of tf.data, repeatably."""
 
 from typing import Any
 
@@ -6,33 +6,31 @@ import keras
 
 from .augmentation import Augmentation
 
-__all__ = ["augment"]
-
 
 def augment(dataset: Any, layer: Augmentation, *, seed: int, start: int = 0) -> Any:
-    """Augments the batches of a `tf.data.Dataset`, repeatably.
+    """Augment the batches of a `tf.data.Dataset`, with draws that depend on the seed alone.
 
-    `dataset.map(layer)` draws from the layer's counter, a variable: with parallel calls, the order
-    in which batches reach it is the scheduler's, and two may read it before one writes it (of 200
-    batches, 23 were augmented like another). Here the draws of a batch are derived from `seed` and
-    the batch's number, and from nothing else. On the TensorFlow backend the layer runs in a
-    parallel map; on JAX, whose operations tf.data cannot hold, in a compiled function beside it.
+    `dataset.map(layer)` draws from the counter of the layer, a variable. With parallel calls, the
+    scheduler decides in which order batches read it, and two may read the same value (of 200
+    batches, 23 were augmented like another). Here, the draws of a batch depend on `seed` and the
+    number of the batch only. On the TensorFlow backend the layer runs in a parallel map. On JAX,
+    whose operations tf.data cannot hold, it runs in a compiled function beside it.
 
-    Numbers start anew with each pass. Repeat first and augment then, or every epoch sees the same
-    augmented samples: `augment(dataset.repeat(), layer, seed=0)`.
+    The numbers start at `start` in each pass over the dataset. So repeat first, or each epoch gets
+    the same augmented samples: `augment(dataset.repeat(), layer, seed=0)`.
 
     Args:
-        dataset: batches `(x, y)`.
-        layer: an augmentation; one that takes labels gets `(x, y)`, any other x.
-        seed: of all draws.
-        start: number of the first batch; where a resumed training goes on, so do the draws.
+        dataset: Batches `(x, y)`.
+        layer: An augmentation. It gets `(x, y)` if it takes labels, else x.
+        seed: The integer seed of all draws.
+        start: The number of the first batch. A resumed training continues the draws with it.
 
     Returns:
         A dataset of batches in the same order.
 
     Raises:
-        ValueError: the dataset's elements are no pairs.
-        RuntimeError: Keras runs on neither TensorFlow nor JAX.
+        ValueError: If the elements of the dataset are not pairs.
+        RuntimeError: If Keras runs on neither TensorFlow nor JAX.
 
     Example:
 
@@ -46,13 +44,13 @@ def augment(dataset: Any, layer: Augmentation, *, seed: int, start: int = 0) -> 
     backend = keras.backend.backend()
     if backend not in ("tensorflow", "jax"):
         raise RuntimeError(
-            "augment runs Keras layers over tf.data, for which Keras must run on TensorFlow or "
-            f"JAX. Received: KERAS_BACKEND={backend}"
+            "augment runs Keras layers on tf.data, which needs Keras on TensorFlow or JAX. "
+            f"Received: KERAS_BACKEND={backend}"
         )
     if not isinstance(dataset.element_spec, tuple) or len(dataset.element_spec) != 2:
         raise ValueError(
-            "augment takes a dataset of batches (x, y), without sample weights. "
-            f"Received: {dataset.element_spec}"
+            "`dataset` must have batches (x, y), without sample weights. "
+            f"Received: elements {dataset.element_spec}"
         )
     features, labels = dataset.element_spec
     layer.check_inputs((features, labels) if layer.takes_labels else features)
@@ -76,7 +74,7 @@ def _generated(dataset: Any, layer: Augmentation, seed: int, start: int) -> Any:
     @jax.jit
     def apply(values, x, y, key):
         scope = keras.StatelessScope(list(zip(layer.variables, values, strict=True)))
-        with scope:  # strengths are arguments: compiled in, a changed one would be ignored
+        with scope:  # strengths are arguments: as constants, a change would be ignored
             return _apply(layer, x, y, seed=key)
 
     def batches():

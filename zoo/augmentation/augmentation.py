@@ -1,42 +1,41 @@
-"""`Augmentation`: what all augmenting layers have in common."""
+"""`Augmentation`: the base class of all augmentation layers."""
 
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
-from ..layers.data_format import check_channels_last
-from ..layers.seeds import seed_generator
+from ...core.checks import message
+from ..layers.shared_arguments import check_channels_last, seed_generator
 from .draws import Draws
-
-__all__ = ["Augmentation", "as_float", "as_type_of"]
 
 
 class Augmentation(keras.layers.Layer):
-    """Changes a batch at random in training; exactly the identity otherwise.
+    """Changes a batch at random in training, and is exactly the identity at inference.
 
     A subclass defines `augment(inputs, draws)`. The result has the shape and type of the inputs;
     integers are computed in float32 and rounded.
 
     Args:
-        seed: integer seed of the layer's own draws, mixed with its name, so that layers with one
-            seed draw differently; `None` draws one.
+        seed: The integer seed of the layer's own draws. It is mixed with the name of the layer, so
+            that layers with one seed draw differently. `None` draws one.
 
     Call arguments:
-        inputs: a batch, its samples along the first axis.
-        training: augments if true; off by default.
-        seed: an integer, or two in a tensor of shape `(2,)`, from which all draws of this call
-            are derived; the layer's own counter is then neither read nor moved. Give one wherever
-            calls run in parallel; `zoo.augmentation.augment` does it for tf.data.
+        inputs: A batch, with the samples along the first axis.
+        training: Whether to augment.
+        seed: An integer, or two in a tensor of shape `(2,)`, from which all draws of this call
+            are derived. The counter of the layer is then neither read nor changed. Pass one
+            wherever calls run in parallel, as `zoo.augmentation.augment` does for tf.data.
 
     Attributes:
-        takes_labels: whether inputs and outputs are pairs `(x, y)` of samples and labels.
-        takes_any_samples: whether x is handed on as it is: texts, a dictionary of tensors, ...
-        num_classes: where it does, the number of classes.
-        needs_channels_last: whether it knows steps or pixels from channels by their axes.
+        takes_labels: Whether inputs and outputs are pairs `(x, y)` of samples and labels.
+        num_classes: The number of classes of these labels.
+        takes_any_samples: Whether x is never read: it may be text, a dictionary of tensors, ...
+        needs_channels_last: Whether the layer distinguishes the channels by their axis.
 
     Raises:
-        ValueError: It needs channels last, and Keras' setting is "channels_first".
+        ValueError: If the layer needs channels last and Keras is set to "channels_first".
     """
 
     takes_labels = False
@@ -61,34 +60,33 @@ class Augmentation(keras.layers.Layer):
         return self.augment(inputs, self.draws(seed))
 
     def draws(self, seed: Any = None) -> Draws:
-        """The draws of one call: derived from `seed` if given, else from the layer's counter."""
+        """Return the draws of one call, from `seed` or else from the counter of the layer."""
         return Draws(self.seed_generator.next() if seed is None else seed)
 
     def augment(self, inputs: Any, draws: Draws) -> Any:
-        """The augmented batch."""
+        """Return the augmented batch."""
         raise NotImplementedError(f"{type(self).__name__} defines no `augment`.")
 
     def check_inputs(self, inputs: Any) -> Any:
-        """Returns the inputs if they are what the layer takes: a tensor x, or a pair `(x, y)`."""
+        """Return the inputs, or raise if they are not a tensor x, or a pair `(x, y)` for labels."""
         pair = isinstance(inputs, list | tuple) and len(inputs) == 2
         parts = inputs if self.takes_labels and pair else (inputs,)
         numeric = parts[-1:] if self.takes_any_samples else parts
         if self.takes_labels == (len(parts) == 2) and all(map(_is_numeric, numeric)):
             return inputs
-        what = "a pair (x, y) of numeric tensors" if self.takes_labels else "one numeric tensor x"
-        note = ""
+        expected = "a pair (x, y) of numeric tensors" if self.takes_labels else "one numeric tensor"
         if self.takes_labels and isinstance(inputs, list | tuple) and len(inputs) == 3:
-            note = ", without sample weights, which it cannot mix or hand on"
+            expected += ", without sample weights, which it does not mix"
         raise ValueError(
-            f"{type(self).__name__} takes {what}{note}. Received: {_described(inputs)}"
+            f"`inputs` of {type(self).__name__} must be {expected}. Received: {_described(inputs)}"
         )
 
     def check_rank(self, inputs: Any, *ranks: int) -> None:
-        """Raises ValueError if `inputs` has none of these ranks."""
+        """Raise a `ValueError` unless `inputs` has one of these ranks."""
         if len(inputs.shape) not in ranks:
-            shapes = " or ".join(f"{_SHAPES[rank]}" for rank in ranks)
             raise ValueError(
-                f"{type(self).__name__} expects a batch of shape {shapes}. "
+                f"`inputs` of {type(self).__name__} must be a batch of shape "
+                f"{' or '.join(_SHAPES[rank] for rank in ranks)}. "
                 f"Received: shape {tuple(inputs.shape)}"
             )
 
@@ -136,14 +134,27 @@ def _like(x: Any) -> keras.KerasTensor:
 
 
 def as_float(x: Any) -> Any:
-    """Floats as they are, integers as float32."""
+    """Return floats unchanged and integers as float32."""
     return x if _is_float(x) else ops.cast(x, "float32")
 
 
 def as_type_of(x: Any, original: Any) -> Any:
-    """Floats in the type of `original`, rounded if that is an integer."""
+    """Return floats in the type of `original`, rounded if that is an integer type."""
     return ops.cast(x if _is_float(original) else ops.round(x), original.dtype)
 
 
 def _is_float(x: Any) -> bool:
     return "float" in keras.backend.standardize_dtype(x.dtype)
+
+
+def bounds_of(value_range: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lowest and the highest pixel value as float32 arrays.
+
+    Raises:
+        ValueError: If `value_range` is not a lower and a higher value.
+    """
+    if isinstance(value_range, list | tuple) and len(value_range) == 2:
+        low, high = (np.asarray(bound, "float32") for bound in value_range)
+        if (low < high).all():
+            return low, high
+    raise ValueError(message("value_range", value_range, "a pair of a lower and a higher value"))

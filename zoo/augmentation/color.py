@@ -1,4 +1,7 @@
-"""Brightness, contrast and saturation of a sample as one affine map of its colors."""
+"""Operations on pixel values: color maps, auto contrast, equalize, solarize, posterize, sharpness.
+
+Images are float32 levels in [0, 255] of shape `(batch, height, width, channels)`.
+"""
 
 from typing import Any
 
@@ -7,30 +10,27 @@ from keras import ops
 
 from .operations import Drawn
 
-__all__ = ["AFFINE", "apply_color_map", "color_map"]
-
 AFFINE = ("brightness", "color", "contrast")
 
 _LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R 601, as in Pillow
+_LEVELS = 256
+_SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]], "float32") / 13  # Pillow's
 
 
 def color_map(drawn: Drawn, images: Any) -> tuple[Any, Any]:
-    """The map `x -> x A + b` that does all affine color operations of a sample in their order.
+    """Return one map `x -> x A + b` of all affine color operations of a sample, in their order.
 
         brightness  f x;    contrast  f x + (1 - f) mean(gray(x));    color  f x + (1 - f) gray(x)
 
-    What leaves the range between two operations is not clipped; after the last it is. Images that
-    are not of 3 channels have no saturation: `color` leaves them.
-
-    Args:
-        drawn: the operations.
-        images: float32 `(batch, height, width, channels)`.
+    Values are clipped after the last operation only. Images without 3 channels have no saturation,
+    and `color` leaves them unchanged.
 
     Returns:
         A `(batch, channels, channels)` and b `(batch, 1, channels)`.
     """
     channels = images.shape[-1]
-    gray = _gray(channels)
+    luma = _LUMA if channels == 3 else np.full(channels, 1 / channels)
+    gray: Any = ops.convert_to_tensor(luma, dtype="float32")
     mean = ops.mean(images, axis=(1, 2))[:, None]
     matrix, offset = ops.eye(channels)[None], ops.zeros_like(mean)
     scale = (drawn.factor("brightness") * drawn.factor("contrast"))[..., None, None]
@@ -42,14 +42,8 @@ def color_map(drawn: Drawn, images: Any) -> tuple[Any, Any]:
     return matrix, offset
 
 
-def _gray(channels: int) -> Any:
-    """What each channel contributes to the gray of a pixel."""
-    weights = _LUMA if channels == 3 else np.full(channels, 1 / channels)
-    return ops.convert_to_tensor(weights, dtype="float32")
-
-
 def _saturation(factor: Any, gray: Any) -> Any:
-    """The matrix that moves a color (a row vector) to or from its gray."""
+    """The matrix that moves a color (a row vector) away from its gray, or to it."""
     channels = gray.shape[0]
     if channels != 3:
         return ops.eye(channels)[None]
@@ -57,7 +51,83 @@ def _saturation(factor: Any, gray: Any) -> Any:
 
 
 def apply_color_map(images: Any, matrix: Any, offset: Any) -> Any:
-    """`x A + b` for each pixel, clipped to [0, 255]."""
+    """Return `x A + b` for each pixel, clipped to [0, 255]."""
     shape = ops.shape(images)
     pixels = ops.reshape(images, (shape[0], shape[1] * shape[2], shape[3]))
     return ops.reshape(ops.clip(pixels @ matrix + offset, 0.0, 255.0), shape)
+
+
+def auto_contrast(images: Any) -> Any:
+    """Stretch each channel of each image to [0, 255]. A constant channel is unchanged."""
+    low = ops.min(images, axis=(1, 2), keepdims=True)
+    span = ops.max(images, axis=(1, 2), keepdims=True) - low
+    scale = ops.where(span > 0, 255.0 / ops.maximum(span, 1e-6), 1.0)
+    return (images - ops.where(span > 0, low, 0.0)) * scale
+
+
+def equalize(images: Any) -> Any:
+    """Make all 256 levels of each channel of each image equally frequent, as Pillow does.
+
+    Each channel has a histogram and a lookup table. Values are rounded to whole levels.
+    """
+    shape = ops.shape(images)
+    channel = ops.reshape(ops.arange(shape[0] * shape[3], dtype="int32"), (-1, 1, 1, shape[3]))
+    index = ops.cast(ops.round(images), "int32") + _LEVELS * channel
+    index = ops.reshape(index, (-1,))
+    counts = ops.segment_sum(ops.ones_like(index), index, shape[0] * shape[3] * _LEVELS)
+    tables = _equalizing(ops.reshape(counts, (-1, _LEVELS)))
+    return ops.reshape(ops.take(ops.reshape(tables, (-1,)), index), shape)
+
+
+def _equalizing(counts: Any) -> Any:
+    """Lookup tables `(n, 256)`, float32, of histograms `(n, 256)`, int32."""
+    levels = ops.arange(_LEVELS, dtype="int32")[None]
+    highest = ops.max(ops.where(counts > 0, levels, 0), axis=1, keepdims=True)
+    in_highest = ops.sum(ops.where(ops.equal(levels, highest), counts, 0), axis=1, keepdims=True)
+    step = (ops.sum(counts, axis=1, keepdims=True) - in_highest) // (_LEVELS - 1)
+    below = ops.cumsum(counts, axis=1) - counts
+    table = ops.minimum((below + step // 2) // ops.maximum(step, 1), _LEVELS - 1)
+    return ops.cast(ops.where(step > 0, table, levels), "float32")
+
+
+def solarize_threshold(drawn: Drawn) -> Any:
+    """Return the threshold of each operation, `(batch, operations)`, 256 where not drawn."""
+    return ops.where(drawn.is_("solarize"), 255.0 * (1.0 - drawn.strength), 256.0)
+
+
+def solarize(images: Any, threshold: Any) -> Any:
+    """Invert the values from a threshold on, operation after operation."""
+    for k in range(threshold.shape[1]):
+        images = ops.where(images >= threshold[:, k, None, None, None], 255.0 - images, images)
+    return images
+
+
+def posterize_step(drawn: Drawn) -> Any:
+    """Return the distance of the remaining levels, `(batch,)`: 2 to the number of removed bits."""
+    bits = ops.round(drawn.ranges.posterize * drawn.unsigned("posterize"))
+    return 2.0 ** ops.max(bits, axis=1)
+
+
+def posterize(images: Any, step: Any) -> Any:
+    """Round values down to multiples of `step`."""
+    step = step[:, None, None, None]
+    return step * ops.floor(images / step)
+
+
+def sharpness_factor(drawn: Drawn) -> Any:
+    """Return the factor of all sharpness operations of a sample, `(batch,)`."""
+    return ops.prod(drawn.factor("sharpness"), axis=1)
+
+
+def sharpen(images: Any, factor: Any) -> Any:
+    """Return `smooth(x) + f (x - smooth(x))`, clipped to [0, 255].
+
+    The outermost pixels are unchanged. The factor f, `(batch,)`, smooths if it is 0 and does
+    nothing if it is 1.
+    """
+    channels = images.shape[-1]
+    kernel = np.repeat(_SMOOTH[:, :, None, None], channels, axis=2)
+    smooth = ops.depthwise_conv(images, kernel, padding="valid", data_format="channels_last")
+    detail = (factor - 1.0)[:, None, None, None] * (images[:, 1:-1, 1:-1] - smooth)
+    detail = ops.pad(detail, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    return ops.clip(images + detail, 0.0, 255.0)

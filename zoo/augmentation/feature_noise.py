@@ -1,4 +1,4 @@
-"""`FeatureNoise`: tables, series or images with noise on each feature."""
+"""`FeatureNoise`: Gaussian noise on each feature of tables, series or images."""
 
 import keras
 from keras import ops
@@ -6,27 +6,26 @@ from keras import ops
 from ...core.live_scalar import LiveScalar
 from .augmentation import Augmentation, as_float, as_type_of
 
-__all__ = ["FeatureNoise"]
-
 
 @keras.saving.register_keras_serializable(package="occam")
 class FeatureNoise(Augmentation):
-    """Adds Gaussian noise in training; else the identity.
+    """Adds Gaussian noise in training.
 
         x' = x + stddev * z,    z standard normal for each feature of each sample
 
-    For small noise this is a penalty on the derivatives of the model by its inputs (Bishop).
+    Small noise acts as a penalty on the derivatives of the model with respect to its inputs.
 
     Args:
-        stddev: of the noise, in the unit of the features: in standard deviations of each if they
-            are standardized, as `zoo.load_data`'s are. Assignable at any time.
-        seed: integer seed of the draws; `None` draws one.
+        stddev: The standard deviation of the noise, a number >= 0, in the unit of the features. If
+            features are standardized, as those of `zoo.load_data`, in their standard deviations. It
+            can be changed at any time.
+        seed: The integer seed of the draws. `None` draws one.
 
     Shapes: `(batch, features)`, `(batch, steps, channels)` or `(batch, height, width, channels)`,
     unchanged.
 
     Raises:
-        ValueError: `stddev` is negative, or the rank of the input is none of these.
+        ValueError: If `stddev` is negative, or the input has another rank.
 
     Example:
 

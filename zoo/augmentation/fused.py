@@ -1,75 +1,70 @@
-"""`FusedAugmentation`: several image operations at the price of few."""
+"""`FusedAugmentation`: several image operations in few passes over the pixels."""
 
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
+import keras
 from keras import ops
 
-from .augmentation import Augmentation, as_type_of
-from .color import AFFINE, apply_color_map, color_map
+from ...core.checks import check_number
+from . import color
+from .augmentation import Augmentation, as_type_of, bounds_of
 from .draws import Draws
 from .geometry import GEOMETRIC, transform, warp
-from .operations import Drawn
-from .rows import on_rows
-from .sharpness import sharpen, sharpness_factor
-from .tone import (
-    auto_contrast,
-    equalize,
-    posterize,
-    posterize_step,
-    solarize,
-    solarize_threshold,
-)
-
-__all__ = ["FusedAugmentation"]
+from .operations import OPERATIONS, Drawn, Ranges
 
 
 class FusedAugmentation(Augmentation):
-    """Does all operations that were drawn for a sample in few passes over its pixels.
+    """Base class of the layers that apply random operations to images.
 
-    The affine color operations of a sample compose into one map of its colors, the geometric ones
-    into one matrix and one warp. Whatever the order of the draws, they are done in this order:
+    The affine color operations of a sample are composed into one color map, the geometric ones
+    into one matrix and one warp. Whatever the order of the draws, the operations run in this order:
 
         brightness, color, contrast; auto contrast; equalize; solarize; posterize; sharpness;
         shears, translations, rotation
 
-    Between two semicolons, the order is the drawn one; two changes of sharpness multiply. A
-    subclass defines `draw(count, draws) -> Drawn`.
+    Between two semicolons, the order is the drawn one. Two changes of sharpness are multiplied. A
+    subclass defines `strengths(shape, draws)`.
 
     Args:
-        value_range: lowest and highest value of the pixels: a pair of numbers, or of sequences
-            with one number a channel where channels are standardized. Values outside are clipped.
-        fill: what comes in from outside of the image, from 0, the lowest value, to 1, the highest.
-        seed: integer seed of the draws; `None` draws one.
+        value_range: The lowest and highest pixel value: two numbers, or two sequences with a number
+            for each channel if channels are standardized. Values outside are clipped.
+        fill: The value outside of the image, from 0, the lowest value, to 1, the highest.
+        seed: The integer seed of the draws. `None` draws one.
+
+    Attributes:
+        num_ops: The number of operations for each image.
+        ranges: The effect of each operation at strength 1.
     """
 
     needs_channels_last = True
+    num_ops = 1
+    ranges: Ranges
 
     def __init__(self, value_range=(0, 255), fill=0.5, seed=None, **kwargs):
         super().__init__(seed=seed, **kwargs)
-        low, high = (np.asarray(bound, "float32") for bound in _pair(self, value_range))
-        if not (low < high).all():
-            raise ValueError(
-                f"{type(self).__name__}: `value_range` must be a lower and a higher value. "
-                f"Received: value_range={value_range!r}"
-            )
-        if not 0 <= fill <= 1:
-            raise ValueError(
-                f"{type(self).__name__}: `fill` must be a number in [0, 1]. Received: fill={fill!r}"
-            )
+        low, high = bounds_of(value_range)
+        check_number("fill", fill, "[0, 1]")
         self.value_range = tuple(value_range)
         self.fill = fill
         self._low, self._scale = low, 255 / (high - low)
 
+    def strengths(self, shape: Any, draws: Draws) -> Any:
+        """Return the strength of each operation, in [0, 1], `(batch, operations)`."""
+        raise NotImplementedError(f"{type(self).__name__} defines no `strengths`.")
+
     def draw(self, count: Any, draws: Draws) -> Drawn:
-        """The operations of `count` samples."""
-        raise NotImplementedError(f"{type(self).__name__} defines no `draw`.")
+        """Draw the operations of `count` samples."""
+        shape = (count, self.num_ops)
+        choice = ops.floor(draws.uniform(shape, 0.0, float(len(OPERATIONS))))
+        sign = ops.where(draws.uniform(shape) < 0.5, -1.0, 1.0)
+        return Drawn(ops.cast(choice, "int32"), self.strengths(shape, draws), sign, self.ranges)
 
     def augment(self, inputs, draws):
         self.check_rank(inputs, 4)
         drawn = self.draw(ops.shape(inputs)[0], draws)
         levels = (ops.cast(inputs, "float32") - self._low) * self._scale
-        levels = ops.clip(levels, 0.0, 255.0)  # a look-up table has no more
+        levels = ops.clip(levels, 0.0, 255.0)  # the range of a lookup table
         levels = operate(levels, drawn, 255 * self.fill)
         return as_type_of(levels / self._scale + self._low, inputs)
 
@@ -78,24 +73,42 @@ class FusedAugmentation(Augmentation):
 
 
 def operate(levels: Any, drawn: Drawn, fill: float) -> Any:
-    """Does what was drawn to images of float32 levels in [0, 255]."""
+    """Apply the drawn operations to images of float32 levels in [0, 255]."""
     height, width = ops.shape(levels)[1:3]
-    x = on_rows(apply_color_map, drawn.any_of(*AFFINE), levels, *color_map(drawn, levels))
-    x = on_rows(auto_contrast, drawn.any_of("auto_contrast"), x)
-    x = on_rows(equalize, drawn.any_of("equalize"), x)
-    x = on_rows(solarize, drawn.any_of("solarize"), x, solarize_threshold(drawn))
-    x = on_rows(posterize, drawn.any_of("posterize"), x, posterize_step(drawn))
-    x = on_rows(sharpen, drawn.any_of("sharpness"), x, sharpness_factor(drawn))
+    color_map = color.color_map(drawn, levels)
     matrices = transform(drawn, height, width)
+    x = on_rows(color.apply_color_map, drawn.any_of(*color.AFFINE), levels, *color_map)
+    x = on_rows(color.auto_contrast, drawn.any_of("auto_contrast"), x)
+    x = on_rows(color.equalize, drawn.any_of("equalize"), x)
+    x = on_rows(color.solarize, drawn.any_of("solarize"), x, color.solarize_threshold(drawn))
+    x = on_rows(color.posterize, drawn.any_of("posterize"), x, color.posterize_step(drawn))
+    x = on_rows(color.sharpen, drawn.any_of("sharpness"), x, color.sharpness_factor(drawn))
     return on_rows(
         lambda part, where: warp(part, where, fill), drawn.any_of(*GEOMETRIC), x, matrices
     )
 
 
-def _pair(layer: Augmentation, value_range: Any) -> tuple[Any, Any]:
-    if not isinstance(value_range, list | tuple) or len(value_range) != 2:
-        raise ValueError(
-            f"{type(layer).__name__}: `value_range` must be a pair. "
-            f"Received: value_range={value_range!r}"
-        )
-    return value_range[0], value_range[1]
+def on_rows(function: Callable, mask: Any, images: Any, *parameters: Any) -> Any:
+    """Replace the images where `mask` is true by `function(images, *parameters)`.
+
+    On TensorFlow, only these images are computed. Where shapes must be known at compile time, as on
+    JAX, all images are computed and the others discarded.
+
+    Args:
+        function: A function of images and parameters, sample by sample, to images.
+        mask: Booleans `(batch,)`.
+        images: `(batch, height, width, channels)`.
+        parameters: Tensors with the samples along the first axis.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return ops.where(mask[:, None, None, None], function(images, *parameters), images)
+    import tensorflow as tf
+
+    rows = tf.where(mask)
+
+    def changed():
+        chosen = (tf.gather(tensor, rows[:, 0]) for tensor in (images, *parameters))
+        return tf.tensor_scatter_nd_update(images, rows, function(*chosen))
+
+    # Several operations of Keras fail for an empty batch.
+    return tf.cond(tf.shape(rows)[0] > 0, changed, lambda: tf.identity(images))

@@ -1,42 +1,43 @@
-"""`LabelSmoothing`: labels that are a little less sure, in training only."""
+"""`LabelSmoothing`: less confident labels, in training only."""
 
 import keras
 
+from ...core.checks import check_integer
 from ...core.live_scalar import LiveScalar
 from .augmentation import Augmentation
-from .labels import check_classes, check_distribution, soft_labels
-
-__all__ = ["LabelSmoothing"]
+from .soft_labels import check_distribution, soft_labels
 
 
 @keras.saving.register_keras_serializable(package="occam")
 class LabelSmoothing(Augmentation):
-    """Spreads a share of each label evenly over all classes in training; else makes it soft only.
+    """Spreads a share of each label evenly over all classes in training.
 
         y' = (1 - epsilon) y + epsilon / classes
 
-    With `multi_label`, each class is a question of its own with two answers, as for a head of
-    sigmoids and `BinaryCrossentropy`:
+    With `multi_label`, each class is a binary question of its own, as for a head of sigmoids and
+    `BinaryCrossentropy`:
 
         y' = (1 - epsilon) y + epsilon / 2
 
-    The argument `label_smoothing` of Keras' losses smooths the labels of `evaluate` too, so that
-    a validation loss is not what it seems; and it takes no integer labels. Nothing is drawn.
+    At inference, labels only become soft labels. In contrast, the argument `label_smoothing` of
+    Keras' losses also smooths the labels of `evaluate`, which changes the validation loss, and
+    takes no integer labels. Nothing is drawn at random.
 
     Args:
-        num_classes: the number of classes, at least 2; with `multi_label` at least 1, the number of
-            sigmoid units.
-        epsilon: the share, in [0, 1), assignable at any time.
-        multi_label: whether a sample can be of several classes, or of none: multi-hot labels, or
+        num_classes: The number of classes, at least 2. With `multi_label` the number of sigmoid
+            units, at least 1.
+        epsilon: The share, in [0, 1). It can be changed at any time.
+        multi_label: Whether a sample can be of several classes, or of none: multi-hot labels, or
             the 0 and 1 of a single sigmoid unit.
 
-    Shapes: `(x, y)`: x of any shape, unchanged; y integers `(batch,)` or one-hot or soft labels
-    `(batch, num_classes)` whose rows sum to one. With `multi_label`, y is `(batch, num_classes)`
-    in any type, or `(batch,)` for one class. Returns y as float32 of shape `(batch, num_classes)`.
+    Shapes: `(x, y)` with x of any shape, unchanged, and y integers `(batch,)` or one-hot or soft
+    labels `(batch, num_classes)` whose rows sum to one. With `multi_label`, y is `(batch,
+    num_classes)` in any type, or `(batch,)` for one class. Returns y as float32 of shape
+    `(batch, num_classes)`.
 
     Raises:
-        ValueError: an argument or the form of y is none of these (in a graph, where labels have no
-            values yet, a row that does not sum to one becomes NaN).
+        ValueError: If an argument is out of range or y has another form. In a graph, where labels
+            have no values yet, a row that does not sum to one becomes NaN.
 
     Example:
 
@@ -51,23 +52,24 @@ class LabelSmoothing(Augmentation):
 
     takes_labels = True
     takes_any_samples = True
+
     epsilon = LiveScalar("[0, 1)")
 
     def __init__(self, num_classes, epsilon=0.1, multi_label=False, **kwargs):
         super().__init__(**kwargs)
-        self.num_classes = check_classes(self, num_classes, multi_label)
+        check_integer("num_classes", num_classes, 1 if multi_label else 2)
+        self.num_classes = int(num_classes)
         self.multi_label = bool(multi_label)
         self.epsilon = epsilon
 
     def call(self, inputs, training=False, seed=None):
         x, y = self.check_inputs(inputs)
         y = soft_labels(y, self.num_classes, self.multi_label)
-        return (x, self._smooth(y)) if training else (x, y)
-
-    def _smooth(self, y):
-        if self.multi_label:
-            return (1.0 - self._epsilon) * y + self._epsilon / 2
-        return (1.0 - self._epsilon) * check_distribution(y) + self._epsilon / self.num_classes
+        if training and self.multi_label:
+            y = (1.0 - self._epsilon) * y + self._epsilon / 2
+        elif training:
+            y = (1.0 - self._epsilon) * check_distribution(y) + self._epsilon / self.num_classes
+        return x, y
 
     def get_config(self):
         return {

@@ -1,11 +1,9 @@
-"""What RandAugment and TrivialAugment choose from, and what they have chosen."""
+"""The operations of `RandAugment` and `TrivialAugment`, and the ones drawn for a batch."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from keras import ops
-
-__all__ = ["OPERATIONS", "Drawn", "Ranges"]
 
 OPERATIONS = (
     "identity",
@@ -27,15 +25,15 @@ OPERATIONS = (
 
 @dataclass(frozen=True)
 class Ranges:
-    """What each operation does at strength 1.
+    """The effect of each operation at strength 1.
 
     Args:
-        shear: pixels of displacement a pixel.
-        translate: fraction of the side, or None for `translate_pixels`.
-        translate_pixels: pixels.
-        rotate: degrees.
-        enhance: brightness, color, contrast and sharpness are multiplied by `1 +- enhance`.
-        posterize: bits to remove, of 8.
+        shear: The displacement in pixels per pixel.
+        rotate: The angle in degrees.
+        enhance: Brightness, color, contrast and sharpness are multiplied by `1 +- enhance`.
+        posterize: The number of bits to remove, of 8.
+        translate: The fraction of the side, or `None` for `translate_pixels`.
+        translate_pixels: The translation in pixels.
     """
 
     shear: float
@@ -46,7 +44,7 @@ class Ranges:
     translate_pixels: float = 0.0
 
     def shift(self, side: Any) -> Any:
-        """The largest translation along a side, in pixels."""
+        """Return the largest translation along a side, in pixels."""
         if self.translate is None:
             return self.translate_pixels
         return self.translate * ops.cast(side, "float32")
@@ -54,13 +52,13 @@ class Ranges:
 
 @dataclass(frozen=True)
 class Drawn:
-    """The operations of each sample of a batch.
+    """The operations drawn for each sample of a batch.
 
     Args:
-        choice: indices into `OPERATIONS`, int32 `(batch, operations)`.
-        strength: in [0, 1], float32 `(batch, operations)`.
+        choice: Indices into `OPERATIONS`, int32 `(batch, operations)`.
+        strength: Numbers in [0, 1], float32 `(batch, operations)`.
         sign: 1 or -1, float32 `(batch, operations)`.
-        ranges: what strength 1 is.
+        ranges: The effect of strength 1.
     """
 
     choice: Any
@@ -69,22 +67,22 @@ class Drawn:
     ranges: Ranges
 
     def is_(self, name: str) -> Any:
-        """Where an operation was chosen, booleans `(batch, operations)`."""
+        """Return where an operation was drawn, booleans `(batch, operations)`."""
         return ops.equal(self.choice, OPERATIONS.index(name))
 
     def any_of(self, *names: str) -> Any:
-        """Which samples have one of these operations, booleans `(batch,)`."""
+        """Return which samples have one of these operations, booleans `(batch,)`."""
         chosen = [ops.any(self.is_(name), axis=1) for name in names]
         return ops.any(ops.stack(chosen), axis=0)
 
     def signed(self, name: str) -> Any:
-        """Strength with its sign where an operation was chosen, else 0; `(batch, operations)`."""
+        """Return signed strengths, 0 where the operation was not drawn, `(batch, operations)`."""
         return ops.where(self.is_(name), self.strength * self.sign, 0.0)
 
     def unsigned(self, name: str) -> Any:
-        """Strength where an operation was chosen, else 0; `(batch, operations)`."""
+        """Return strengths, 0 where the operation was not drawn, `(batch, operations)`."""
         return ops.where(self.is_(name), self.strength, 0.0)
 
     def factor(self, name: str) -> Any:
-        """The factor of an enhancement, 1 where it was not chosen; `(batch, operations)`."""
+        """Return factors of an enhancement, 1 where it was not drawn, `(batch, operations)`."""
         return 1.0 + self.ranges.enhance * self.signed(name)

@@ -1,34 +1,38 @@
-"""`Pipeline`: augmentations one after the other, as one layer."""
+"""`Pipeline`, several augmentations as one layer, and `resolve_augmentation`, the three tiers."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
+from ...core.checks import check_one_of
 from ..calls import as_call
+from ..regularization.noise import AUGMENTATIONS
 from .augmentation import Augmentation
-
-__all__ = ["Pipeline"]
+from .feature_noise import FeatureNoise
+from .rand_augment import RandAugment
+from .random_erasing import RandomErasing
+from .series import RandomScale1D, RandomShift1D
 
 
 @keras.saving.register_keras_serializable(package="occam")
 class Pipeline(Augmentation):
-    """Applies layers in their order in training; otherwise leaves samples as they are.
+    """Applies augmentations one after the other in training.
 
-    All draws come from this layer's seed, an independent key for each layer: layers that were made
-    with the same seed, or none, do not draw the same.
+    All draws come from the seed of this layer, with an independent key for each layer. So layers
+    that were made with the same seed, or without one, draw differently.
 
     Args:
-        layers: augmentations, none for the identity. If one of them takes labels, so does the
-            pipeline; the others change the samples of the pair.
-        seed: integer seed of the draws; `None` draws one.
+        layers: A list of augmentations; an empty list is the identity. If one of them takes
+            labels, so does the pipeline, and the others change the samples of the pair.
+        seed: The integer seed of the draws. `None` draws one.
 
-    Shapes: as the layers take them.
+    Shapes: Those of the layers.
 
     Raises:
-        ValueError: a layer is not an augmentation of this package: it would not take a seed.
+        ValueError: If a layer is not an augmentation of this package, which takes a seed.
 
-    Example: `print` shows what it does.
+    Example: `print` shows the layers.
 
     >>> from occam.zoo.augmentation import FeatureNoise, RandomShift1D
     >>> print(Pipeline([RandomShift1D(4), FeatureNoise(0.1)], seed=1))
@@ -41,8 +45,7 @@ class Pipeline(Augmentation):
         for layer in layers:
             if not isinstance(layer, Augmentation):
                 raise ValueError(
-                    "Pipeline: `layers` must be layers of occam.zoo.augmentation. "
-                    f"Received: {layer!r}"
+                    f"`layers` must be layers of occam.zoo.augmentation. Received: {layer!r}"
                 )
         self.layers = list(layers)
         mixing = [layer for layer in self.layers if layer.takes_labels]
@@ -63,7 +66,8 @@ class Pipeline(Augmentation):
         return inputs
 
     def __str__(self):
-        return "\n".join(map(_describe, self.layers)) or "none"
+        lines = (str(x) if isinstance(x, Pipeline) else as_call(x) for x in self.layers)
+        return "\n".join(lines) or "none"
 
     def get_config(self):
         layers = [keras.saving.serialize_keras_object(layer) for layer in self.layers]
@@ -75,5 +79,55 @@ class Pipeline(Augmentation):
         return cls(**{**config, "layers": layers})
 
 
-def _describe(layer: Augmentation) -> str:
-    return str(layer) if isinstance(layer, Pipeline) else as_call(layer)
+def resolve_augmentation(
+    tier: str,
+    input_shape: tuple[int, ...],
+    *,
+    value_range: Any = (0, 255),
+    seed: int | None = None,
+) -> Pipeline:
+    """Return the augmentation of a tier for inputs of a shape, as one layer.
+
+    Tables get noise. Series are shifted and scaled and get noise. Images get `RandAugment` and, in
+    the strong tier, `RandomErasing`. Nothing is flipped, because a flipped digit or letter may
+    belong to another class.
+
+    Args:
+        tier: "light", "medium" or "strong".
+        input_shape: The shape of one sample: `(features,)`, `(steps, channels)` or `(height, width,
+            channels)`.
+        value_range: The lowest and highest pixel value of the images.
+        seed: The integer seed of the draws. `None` draws one.
+
+    Raises:
+        ValueError: If `tier` is another word, or there is no tier for inputs of this rank.
+
+    Example:
+
+    >>> print(resolve_augmentation("strong", (40, 1)))
+    RandomShift1D(max_shift=6, fill_mode='nearest', fill_value=0)
+    RandomScale1D(factor=0.3)
+    FeatureNoise(stddev=0.3)
+    """
+    check_one_of("tier", tier, AUGMENTATIONS)
+    level = AUGMENTATIONS.index(tier)
+    layers: list[Augmentation]
+    if len(input_shape) == 1:
+        layers = [FeatureNoise((0.05, 0.1, 0.2)[level])]
+    elif len(input_shape) == 2:
+        layers = [
+            RandomShift1D(max(1, int(input_shape[0] * (0.05, 0.1, 0.15)[level]))),
+            RandomScale1D((0.1, 0.2, 0.3)[level]),
+            FeatureNoise((0.1, 0.2, 0.3)[level]),
+        ]
+    elif len(input_shape) == 3:
+        magnitude = (5.0, 9.0, 14.0)[level]
+        layers = [RandAugment((1, 2, 2)[level], magnitude, value_range=value_range)]
+        if tier == "strong":
+            layers.append(RandomErasing(0.25, value_range=value_range))
+    else:
+        raise ValueError(
+            "`input_shape` must be (features,), (steps, channels) or (height, width, channels) for "
+            f"augmentation. Received: input_shape={input_shape}"
+        )
+    return Pipeline(layers, seed=seed, name="augmentation")

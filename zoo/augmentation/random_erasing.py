@@ -1,44 +1,43 @@
-"""`RandomErasing`: images with a rectangle missing."""
+"""`RandomErasing`: erases a random rectangle of each image."""
 
 import math
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
+from ...core.checks import check_number, message
 from ...core.live_scalar import LiveScalar
-from .augmentation import Augmentation, as_float, as_type_of
+from .augmentation import Augmentation, as_float, as_type_of, bounds_of
 from .draws import Draws
-
-__all__ = ["RandomErasing"]
 
 
 @keras.saving.register_keras_serializable(package="occam")
 class RandomErasing(Augmentation):
-    """Erases a random rectangle of each image with a probability in training; else the identity.
+    """Erases a random rectangle of each image in training, with some probability.
 
-    The rectangle's share of the image is uniform in `area`, its ratio of height to width
-    log-uniform in `aspect`, its place uniform. One that is too long for the image is made as long
-    as the image and wider, where the paper draws again: the share stays what was drawn, up to
-    whole pixels.
+    The area of the rectangle is uniform in `area`, its ratio of height to width log-uniform in
+    `aspect`, and its position uniform. A rectangle that is too long for the image becomes as long
+    as the image and wider, so that its area stays as drawn, up to whole pixels. The paper draws
+    again instead.
 
     Args:
-        probability: of erasing, in [0, 1], assignable at any time.
-        area: smallest and largest share of the image, in (0, 1].
-        aspect: smallest and largest ratio of height to width.
-        value_range: lowest and highest value of the pixels: a pair of numbers, or of sequences
-            with one number a channel.
-        fill: what to erase with: "noise", uniform in `value_range` for each pixel and channel
-            (the paper's best), or a number from 0, the lowest value, to 1, the highest.
-        seed: integer seed of the draws; `None` draws one.
+        probability: The probability of erasing, in [0, 1]. It can be changed at any time.
+        area: The smallest and largest area, as a fraction of the image in (0, 1].
+        aspect: The smallest and largest ratio of height to width.
+        value_range: The lowest and highest pixel value: two numbers, or two sequences with a number
+            for each channel.
+        fill: The new value of the pixels: "noise", uniform in `value_range` for each pixel and
+            channel (the best in the paper), or a number from 0, the lowest value, to 1, the
+            highest.
+        seed: The integer seed of the draws. `None` draws one.
 
-    Shapes: `(batch, height, width, channels)`, unchanged; integers are rounded.
+    Shapes: `(batch, height, width, channels)`, unchanged. Integers are rounded.
 
     Raises:
-        ValueError: an argument or the rank of the input is none of these.
+        ValueError: If an argument is out of range, or the input has another rank.
 
-    Example: a quarter of each image turns black.
+    Example: A quarter of each image turns black.
 
     >>> import numpy as np
     >>> erase = RandomErasing(1.0, area=(0.25, 0.25), aspect=(1, 1), fill=0, seed=1)
@@ -66,12 +65,11 @@ class RandomErasing(Augmentation):
     ):
         super().__init__(seed=seed, **kwargs)
         self.probability = probability
-        self.area = _ordered("area", area, highest=1)
-        self.aspect = _ordered("aspect", aspect, highest=math.inf)
-        if fill != "noise" and not (isinstance(fill, int | float) and 0 <= fill <= 1):
-            raise ValueError(
-                f'RandomErasing: `fill` must be "noise" or in [0, 1]. Received: fill={fill!r}'
-            )
+        self.area = _check_interval("area", area, 1)
+        self.aspect = _check_interval("aspect", aspect, math.inf)
+        if fill != "noise":
+            check_number("fill", fill, "[0, 1]")
+        bounds_of(value_range)
         self.value_range = tuple(value_range)
         self.fill = fill
 
@@ -88,7 +86,7 @@ class RandomErasing(Augmentation):
         return as_type_of(ops.where(erased, ops.cast(self._filling(x, draws), x.dtype), x), inputs)
 
     def _sides(self, batch: Any, height: Any, width: Any, draws: Draws) -> tuple[Any, Any]:
-        """Shares of the image's height and width, `(batch,)` each, whose product is the area."""
+        """Fractions of the height and the width, `(batch,)` each, whose product is the area."""
         area = draws.uniform((batch,), *self.area)
         aspect = ops.exp(draws.uniform((batch,), *map(math.log, self.aspect)))
         shape = ops.cast(width, "float32") / ops.cast(height, "float32")
@@ -96,7 +94,7 @@ class RandomErasing(Augmentation):
         return tall, area / tall
 
     def _filling(self, x: Any, draws: Draws) -> Any:
-        low, high = (np.asarray(bound, "float32") for bound in self.value_range)
+        low, high = bounds_of(self.value_range)
         if self.fill == "noise":
             return draws.uniform(ops.shape(x), low, high)
         return ops.convert_to_tensor(low + self.fill * (high - low), dtype="float32")
@@ -113,17 +111,14 @@ class RandomErasing(Augmentation):
 
 
 def _interval(share: Any, side: Any, draws: Draws) -> Any:
-    """Where a random interval of this share of a side is, booleans `(batch, side)`."""
+    """Random intervals of this fraction of a side, as booleans `(batch, side)`."""
     length = ops.round(share * ops.cast(side, "float32"))
     low = ops.floor(draws.uniform(ops.shape(share)) * (side - length + 1.0))
     position = ops.arange(side, dtype="float32")[None]
     return ops.logical_and(position >= low[:, None], position < (low + length)[:, None])
 
 
-def _ordered(name: str, bounds: Any, highest: float) -> tuple[float, float]:
+def _check_interval(name: str, bounds: Any, highest: float) -> tuple[float, float]:
     if len(bounds) != 2 or not 0 < bounds[0] <= bounds[1] <= highest:
-        raise ValueError(
-            f"RandomErasing: `{name}` must be two rising numbers in (0, {highest:g}]. "
-            f"Received: {name}={bounds!r}"
-        )
+        raise ValueError(message(name, bounds, f"two rising numbers in (0, {highest:g}]"))
     return tuple(bounds)

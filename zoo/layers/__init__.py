@@ -1,14 +1,13 @@
-"""Layers that act in training only and whose strengths can be changed at any time."""
+"""Layers that act in training only, with strengths that can be changed at any time."""
 
 from .concrete_dropout import ConcreteDropout
 from .depth_rates import depth_rates, linear_depth_rates
 from .drop_block import DropBlock
 from .drop_connect import DropConnect
-from .dropout import Dropout
+from .dropout import Dropout, SpatialDropout
 from .gaussian_noise import GaussianNoise
 from .penalized import Penalized
 from .residual_branch import ResidualBranch
-from .spatial_dropout import SpatialDropout
 from .stochastic_depth import StochasticDepth
 
 __all__ = [

@@ -1,45 +1,48 @@
-"""`ConcreteDropout`: dropout before a layer, at a rate that is learned."""
+"""`ConcreteDropout`: dropout before a layer, at a learned rate."""
 
 import keras
 from keras import ops
 
+from ...core.checks import check_number
 from ...core.live_scalar import LiveScalar
 from .kernel_wrapper import KernelWrapper
-from .seeds import seed_generator
-
-__all__ = ["ConcreteDropout"]
+from .shared_arguments import seed_generator
 
 
 @keras.saving.register_keras_serializable(package="occam")
 class ConcreteDropout(KernelWrapper):
-    """Drops the inputs of the wrapped layer at a learned rate p; is that layer at inference.
+    """Drops the inputs of the wrapped layer in training, at a learned rate p.
 
         y = layer(x * (1 - z) / (1 - p))
         z = sigmoid((log p - log(1 - p) + log u - log(1 - u)) / temperature),    u ~ Uniform(0, 1)
 
-    `z` is near 0 or 1 and has a gradient in p. What keeps p from falling to 0 are the terms of the
-    reference's bound, added to the loss for a layer with `K` inputs and the kernel `W`:
+    `z` is near 0 or 1 and differentiable in p. At inference, the wrapped layer is unchanged. Two
+    terms of the variational bound are added to the loss and keep p from falling to 0. For a layer
+    with `K` inputs and the kernel `W` they are
 
         weight_regularizer * sum W^2 / (1 - p)  -  dropout_regularizer * K * H(p)
         H(p) = -p log p - (1 - p) log(1 - p)
 
-    In the reference, for a length scale l, N training samples and the cross-entropy:
-    `weight_regularizer = l^2 / N` and `dropout_regularizer = 1 / N`; for the squared error of a
-    model precision tau, `l^2 / (tau N)` and `2 / (tau N)`. The layer needs no L2 besides.
+    The paper uses `weight_regularizer = l^2 / N` and `dropout_regularizer = 1 / N` for a length
+    scale l, N training samples and the cross-entropy, and `l^2 / (tau N)` and `2 / (tau N)` for the
+    squared error and a model precision tau. The layer needs no other L2 penalty.
 
     Args:
-        layer: a `Dense` or `EinsumDense` layer, or a `Conv` layer, whose inputs are dropped by
-            whole channels.
-        initial_rate: p at the start, in (0, 1). `rate` reads the current one.
-        weight_regularizer: strength of the first term, a number >= 0; assignable at any time.
-        dropout_regularizer: strength of the second, likewise.
-        temperature: of the relaxation; the smaller, the nearer `z` is to 0 and 1.
-        seed: integer seed of the masks, mixed with the layer's name; `None` draws one.
+        layer: A `Dense` or `EinsumDense` layer, or a `Conv` layer, whose input channels are
+            dropped as a whole.
+        initial_rate: The initial p, in (0, 1). The attribute `rate` is the current p.
+        weight_regularizer: The strength of the first term, a number >= 0.
+        dropout_regularizer: The strength of the second term, a number >= 0. Both can be changed at
+            any time.
+        temperature: The temperature of the relaxation, a positive number. The smaller it is, the
+            nearer `z` is to 0 and 1.
+        seed: The integer seed of the masks. It is mixed with the name of the layer, so that layers
+            with one seed draw differently. `None` draws one.
 
-    Shapes: those of the wrapped layer; the inputs' channels are the `K` inputs.
+    Shapes: Those of the wrapped layer. The channels of the inputs are the `K` inputs.
 
     Raises:
-        ValueError: `layer` has no kernel, or a number is out of range.
+        ValueError: If `layer` has no kernel, or a number is out of range.
 
     Example:
 
@@ -66,20 +69,14 @@ class ConcreteDropout(KernelWrapper):
         **kwargs,
     ):
         super().__init__(layer, **kwargs)
-        self.initial_rate = self._check("initial_rate", initial_rate, below=1)
-        self.temperature = self._check("temperature", temperature, below=float("inf"))
+        check_number("initial_rate", initial_rate, "(0, 1)")
+        check_number("temperature", temperature, "(0, inf)")
+        self.initial_rate = float(initial_rate)
+        self.temperature = float(temperature)
         self.weight_regularizer = weight_regularizer
         self.dropout_regularizer = dropout_regularizer
         self.seed = seed
         self.seed_generator = seed_generator(self, seed)
-
-    def _check(self, name, value, below):
-        if isinstance(value, int | float) and 0 < value < below:
-            return float(value)
-        raise ValueError(
-            f"ConcreteDropout: `{name}` must be a number in (0, {below:g}). "
-            f"Received: {name}={value!r}"
-        )
 
     def build(self, input_shape):
         super().build(input_shape)
@@ -92,12 +89,12 @@ class ConcreteDropout(KernelWrapper):
             initializer=lambda shape, dtype: ops.log(ops.full(shape, odds, dtype)),
             dtype="float32",
             autocast=False,
-            regularizer=self._penalty,  # not add_loss: counted once however often it is called
+            regularizer=self._penalty,  # unlike add_loss, counted once if the layer is called twice
         )
 
     @property
     def rate(self):
-        """The learned rate p at present, a float; `initial_rate` before the layer is built."""
+        """The current rate p as a float, or `initial_rate` before the layer is built."""
         if not self.built:
             return self.initial_rate
         return float(ops.convert_to_numpy(ops.sigmoid(self.logit)))
@@ -108,7 +105,7 @@ class ConcreteDropout(KernelWrapper):
         return ops.cast(self.layer(inputs), self.compute_dtype)
 
     def _gate(self, shape):
-        """(1 - z) / (1 - p), for each input, or for each channel before a convolution."""
+        """(1 - z) / (1 - p) for each input, or for each channel before a convolution."""
         if not isinstance(self.layer, keras.layers.Dense | keras.layers.EinsumDense):
             ones = (1,) * (len(shape) - 2)
             first = self.layer.data_format == "channels_first"

@@ -1,35 +1,34 @@
-"""`DropConnect`: a layer whose connections are dropped at random in training."""
+"""`DropConnect`: drops weights of a layer."""
 
 import keras
 from keras import ops
 
 from ...core.live_scalar import LiveScalar
 from .kernel_wrapper import KernelWrapper
-from .seeds import seed_generator
-
-__all__ = ["DropConnect"]
+from .shared_arguments import seed_generator
 
 
 @keras.saving.register_keras_serializable(package="occam")
 class DropConnect(KernelWrapper):
-    """Drops each weight and bias of the wrapped layer in training; is that layer otherwise.
+    """Drops weights and biases of the wrapped layer in training.
 
         y = layer(x; W * M / (1 - rate)),    M ~ Bernoulli(1 - rate) for each weight
 
-    One mask serves a whole step, not one for each sample as in the reference, where a batch takes
-    as many kernels as it has samples; and inference uses the mean weights, not the reference's
-    normal approximation of the units' inputs.
+    At inference, the wrapped layer is unchanged. All samples of a step share one mask. The paper
+    draws a mask for each sample, which needs as many kernels as samples. At inference, it samples
+    the inputs of the units from a normal distribution, where this layer uses the mean weights.
 
     Args:
-        layer: a `Dense`, `EinsumDense` or `Conv` layer. An activity regularizer goes to the
+        layer: A `Dense`, `EinsumDense` or `Conv` layer. Give an activity regularizer to the
             wrapper: `DropConnect(layer, rate, activity_regularizer=...)`.
-        rate: fraction of the weights to drop, in [0, 1); assignable at any time.
-        seed: integer seed of the masks, mixed with the layer's name; `None` draws one.
+        rate: The fraction of weights to drop, in [0, 1). It can be changed at any time.
+        seed: The integer seed of the masks. It is mixed with the name of the layer, so that layers
+            with one seed draw differently. `None` draws one.
 
-    Shapes: those of the wrapped layer.
+    Shapes: Those of the wrapped layer.
 
     Raises:
-        ValueError: `rate` is not in [0, 1), `layer` has no kernel or has an activity regularizer.
+        ValueError: If `rate` is not in [0, 1), or `layer` has no kernel or an activity regularizer.
 
     Example:
 
@@ -47,8 +46,8 @@ class DropConnect(KernelWrapper):
         super().__init__(layer, **kwargs)
         if layer.activity_regularizer is not None:
             raise ValueError(
-                "DropConnect: give `activity_regularizer` to the wrapper, not to the wrapped "
-                f"layer, where it would be lost in training. Received: layer={layer!r}"
+                "`layer` must have no activity regularizer, which would be lost in training: give "
+                f"`activity_regularizer` to DropConnect. Received: layer={layer!r}"
             )
         self.rate = rate
         self.seed = seed
@@ -57,12 +56,12 @@ class DropConnect(KernelWrapper):
     def call(self, inputs, training=False):
         if not training:
             return ops.cast(self.layer(inputs), self.compute_dtype)
-        # The scope lends the layer other values for its variables and changes none of them.
-        lent = [(weight, self._thinned(weight)) for weight in self.layer.weights]
-        with keras.StatelessScope(lent):
+        # In the scope, the layer reads other values of its variables, which stay unchanged.
+        values = [(weight, self._dropped(weight)) for weight in self.layer.weights]
+        with keras.StatelessScope(values):
             return ops.cast(self.layer(inputs), self.compute_dtype)
 
-    def _thinned(self, weight):
+    def _dropped(self, weight):
         uniform = keras.random.uniform(weight.shape, dtype="float32", seed=self.seed_generator)
         mask = ops.cast(uniform >= self._rate, "float32") / (1.0 - self._rate)
         return ops.cast(weight, "float32") * mask

@@ -1,31 +1,30 @@
-"""`GaussianNoise` with a standard deviation that can be changed at any time."""
+"""`GaussianNoise` with a live standard deviation."""
 
 import keras
 from keras import ops
 
 from ...core.live_scalar import LiveScalar
-from .seeds import seed_generator
-
-__all__ = ["GaussianNoise"]
+from .shared_arguments import seed_generator
 
 
 @keras.saving.register_keras_serializable(package="occam")
 class GaussianNoise(keras.layers.Layer):
-    """Adds normal noise to each input in training; exactly the identity otherwise.
+    """Adds normal noise to each input in training. At inference, it is the identity.
 
         y = x + stddev * e,    e ~ Normal(0, 1)
 
-    On the inputs of a network, small noise acts as a penalty on the steepness of what it computes.
-    Unlike in Keras' layer of the same name, `stddev` is a weight: an assignment is live at once.
+    Small noise on the inputs of a network acts as a penalty on the derivatives of its outputs.
+    Unlike in Keras' layer of the same name, `stddev` can be changed at any time, also inside `fit`.
 
     Args:
-        stddev: standard deviation of the noise, a number >= 0, in the unit of the inputs.
-        seed: integer seed of the noise, mixed with the layer's name; `None` draws one.
+        stddev: The standard deviation of the noise, a number >= 0, in the unit of the inputs.
+        seed: The integer seed of the noise. It is mixed with the name of the layer, so that layers
+            with one seed draw differently. `None` draws one.
 
-    Shapes: any, unchanged.
+    Shapes: Any, unchanged.
 
     Raises:
-        ValueError: `stddev` is not a finite number >= 0, when made and when assigned.
+        ValueError: If `stddev` is not a finite number >= 0.
 
     Example:
 

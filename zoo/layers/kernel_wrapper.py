@@ -1,8 +1,6 @@
-"""`KernelWrapper`: what the wrappers of a layer with a kernel have in common."""
+"""`KernelWrapper`: the base class of the wrappers of a layer with a kernel."""
 
 import keras
-
-__all__ = ["KernelWrapper"]
 
 KERNEL_LAYERS = (
     keras.layers.Dense,
@@ -14,20 +12,19 @@ KERNEL_LAYERS = (
 
 
 class KernelWrapper(keras.layers.Wrapper):
-    """Wraps one `Dense`, `EinsumDense` or `Conv` layer, in the layer's precision unless told.
+    """Wraps one `Dense`, `EinsumDense` or `Conv` layer, by default in its precision.
 
     Args:
-        layer: the layer, with a kernel.
+        layer: The layer to wrap.
 
     Raises:
-        ValueError: `layer` is anything else.
+        ValueError: If `layer` is another layer.
     """
 
     def __init__(self, layer, **kwargs):
         if not isinstance(layer, KERNEL_LAYERS):
             raise ValueError(
-                f"{type(self).__name__}: `layer` must be a Dense, EinsumDense or Conv layer. "
-                f"Received: layer={layer!r}"
+                f"`layer` must be a Dense, EinsumDense or Conv layer. Received: layer={layer!r}"
             )
         kwargs.setdefault("dtype", layer.dtype_policy)
         super().__init__(layer, **kwargs)
@@ -35,7 +32,7 @@ class KernelWrapper(keras.layers.Wrapper):
     def compute_mask(self, inputs, previous_mask):
         if self.layer.supports_masking:
             return self.layer.compute_mask(inputs, previous_mask)
-        return None  # of which the wrapped layer warns
+        return None  # the wrapped layer warns
 
     def compute_output_shape(self, input_shape):
         return self.layer.compute_output_shape(input_shape)

@@ -1,4 +1,4 @@
-"""`Penalized`: a layer whose weights have penalties that its own config has no place for."""
+"""`Penalized`: layers with penalties on weights that their own config has no place for."""
 
 import functools
 import inspect
@@ -8,80 +8,72 @@ from typing import Any
 
 import keras
 
-__all__ = ["Penalized", "penalized"]
-
-Given = Mapping[str, Mapping[str, Any]]  # by the key of a weight: its regularizer, its constraint
-
-_KINDS = ("regularizer", "constraint")
+Given = Mapping[str, Mapping[str, Any]]  # the regularizer and constraint of each weight, by key
 
 
 @keras.saving.register_keras_serializable(package="occam")
 class Penalized(keras.layers.Layer):
-    """What `penalized` adds to the class of a layer: penalties and constraints on weights inside.
+    """The base class that `penalized` adds to a layer, to save penalties on weights inside of it.
 
-    A layer that makes other layers, such as a transformer block, seldom takes a regularizer for
-    their kernels, and what is put on a variable afterwards is lost when the model is saved. Here
-    the config holds it, beside that of the layer itself:
+    Most layers that contain other layers, such as a transformer block, take no regularizer for the
+    kernels inside. A regularizer that is set on such a variable later is lost when the model is
+    saved. This class stores it in the config of the layer:
 
         {"layer": <the layer, serialized>,
          "weights": {"_self_attention_layer/_query_dense/kernel": {"regularizer": ...}, ...}}
 
-    The layer stays what it is: its class is one derived from the original one, so that its name,
-    weights, arguments and attributes, and `isinstance`, are as before. After `save` and
-    `load_model`, `clone_model` and `from_config` the penalties are on the same weights.
+    The class of the layer becomes a subclass of `Penalized` and of its original class. So its name,
+    weights, arguments and attributes stay the same, and `isinstance` still holds. The penalties
+    survive `save` and `load_model`, `clone_model` and `from_config`.
 
-    A penalty is on the variable and, where the layer that owns it has one, in the attribute
-    `<name>_regularizer`. Strengths can be changed at any time: `variable.regularizer.l2 = 1e-4`.
+    A penalty is set on the variable and, if the layer that owns the variable has one, in the
+    attribute `<name>_regularizer`. Its strength can be changed at any time:
+    `variable.regularizer.l2 = 1e-4`.
     """
 
     _given: Given
-    _mended: bool
-    _settled: bool = False
+    _config_from_attributes: bool
+    _complete: bool = False  # whether each penalty has found its weight
 
     def __call__(self, *args, **kwargs):
         outputs = super().__call__(*args, **kwargs)
-        self._settle()  # some layers have their weights after the first call only
+        self._complete_penalties()  # some layers create their weights in the first call
         return outputs
 
     def build_from_config(self, config):
         super().build_from_config(config)
-        self._settle()
+        self._complete_penalties()
 
-    def _settle(self):
-        if self._settled:
+    def _complete_penalties(self):
+        if self._complete:
             return
         if not self.trainable:
-            # Keras 3.15 hands `trainable=False` of a constructor on to no layer inside.
+            # Keras 3.15 does not pass `trainable=False` of a constructor on to the layers inside.
             for layer in self._flatten_layers(include_self=False):
                 layer.trainable = False
-        self.put_penalties()
+        self.apply_penalties()
 
     @property
     def penalties(self) -> Given:
-        """The regularizer and the constraint of weights, by their keys; see `weights_by_key`."""
+        """The regularizer and the constraint of weights, by the keys of `weights_by_key`."""
         return self._given
 
-    @property
-    def mended(self) -> bool:
-        """Whether its arguments are read from its attributes, as its own config is not right."""
-        return self._mended
-
-    def put_penalties(self) -> None:
-        """Puts them on the weights that there are by now."""
+    def apply_penalties(self) -> None:
+        """Set the penalties on the weights that have been created."""
         weights = weights_by_key(self)
         for key, values in self._given.items():
             if key in weights:
                 owner, weight = weights[key]
                 for kind, value in values.items():
-                    _put(owner, weight, kind, value)
-        settled = self.built and self._given.keys() <= weights.keys()
-        object.__setattr__(self, "_settled", settled)
+                    _set(owner, weight, kind, value)
+        complete = self.built and self._given.keys() <= weights.keys()
+        object.__setattr__(self, "_complete", complete)
 
     def layer_config(self) -> dict[str, Any]:
-        """The config of the layer itself, of the class that it was before."""
-        if self._mended:
+        """Return the config of the original layer."""
+        if self._config_from_attributes:
             return arguments_of(self)
-        with _as_before(self):
+        with _as_original(self):
             return self.get_config()
 
     def get_config(self):
@@ -91,12 +83,12 @@ class Penalized(keras.layers.Layer):
                 key: {kind: keras.saving.serialize_keras_object(v) for kind, v in values.items()}
                 for key, values in self._given.items()
             },
-            "mended": self._mended,
+            "config_from_attributes": self._config_from_attributes,
         }
 
     def _serialized(self) -> dict[str, Any]:
-        if not self._mended:
-            with _as_before(self):
+        if not self._config_from_attributes:
+            with _as_original(self):
                 described: Any = keras.saving.serialize_keras_object(self)
             described.pop("build_config", None)  # the outer layer has it
             return described
@@ -112,35 +104,25 @@ class Penalized(keras.layers.Layer):
     def from_config(cls, config):
         described, kind = config["layer"], base_of(cls)
         if (kind.__module__, kind.__name__) == (described["module"], described["class_name"]):
-            layer = kind.from_config(described["config"])  # also of a class that nobody registered
+            layer = kind.from_config(described["config"])  # works for unregistered classes, too
         else:
             layer = keras.saving.deserialize_keras_object(described)
         name = described["config"].get("name", layer.name)
-        if layer.name != name:  # some layers of keras-hub add to the name that they are given
+        if layer.name != name:  # some layers of keras-hub add a suffix to the name
             layer.name = name
-        return penalized(layer, config["weights"], mended=config["mended"])
+        from_attributes = config["config_from_attributes"]
+        return penalized(layer, config["weights"], config_from_attributes=from_attributes)
 
 
-@contextmanager
-def _as_before(layer: Any) -> Iterator[None]:
-    """Lets a layer be of its own class: Keras makes a config for classes without `get_config`."""
-    derived = type(layer)
-    layer.__class__ = base_of(derived)
-    try:
-        yield
-    finally:
-        layer.__class__ = derived
-
-
-def penalized(layer: Any, weights: Given, *, mended: bool = False) -> Any:
-    """Gives weights inside of a layer penalties and constraints, which are saved with it.
+def penalized(layer: Any, weights: Given, *, config_from_attributes: bool = False) -> Any:
+    """Give weights inside of a layer penalties and constraints, which are saved with the layer.
 
     Args:
-        layer: any layer; it is changed and returned.
-        weights: `"regularizer"` and `"constraint"`, objects or configs, by the key of the weight:
-            the attributes of the layers around it, and its name, as in `weights_by_key`.
-        mended: whether its config is to be read from its attributes, as its `get_config` fails or
-            gives what its constructor does not take.
+        layer: Any layer. It is changed in place and returned.
+        weights: The `"regularizer"` and `"constraint"` of weights, objects or configs, by the keys
+            of `weights_by_key`.
+        config_from_attributes: Whether to read the config of the layer from its attributes, because
+            its `get_config` fails or returns arguments that its constructor does not take.
 
     Example:
 
@@ -150,40 +132,51 @@ def penalized(layer: Any, weights: Given, *, mended: bool = False) -> Any:
     >>> len(type(layer).from_config(layer.get_config()).penalties), len(layer.losses)
     (1, 1)
     """
-    layer.__class__ = _derived(base_of(type(layer)))
-    given = {key: {k: _made(k, v) for k, v in values.items()} for key, values in weights.items()}
-    # Not through Keras, which would track a dictionary as a part of the layer's state.
-    vars(layer).update(_given=given, _mended=mended)
-    layer.put_penalties()
+    layer.__class__ = _subclass(base_of(type(layer)))
+    given = {key: {k: _copy(v) for k, v in values.items()} for key, values in weights.items()}
+    # Not by setattr, with which Keras would track the dictionary as a part of the layer's state.
+    vars(layer).update(_given=given, _config_from_attributes=config_from_attributes)
+    layer.apply_penalties()
     return layer
 
 
 def base_of(kind: type) -> type:
-    """The class of a layer before `penalized`."""
+    """Return the original class of a layer, before `penalized`."""
     derived = issubclass(kind, Penalized) and kind is not Penalized
     return kind.__mro__[2] if derived else kind
 
 
 @functools.cache
-def _derived(kind: type) -> Any:
-    body = {
+def _subclass(kind: type) -> Any:
+    attributes = {
         "__module__": kind.__module__,
         "__qualname__": kind.__qualname__,
         "__doc__": kind.__doc__,
     }
-    derived = type(kind.__name__, (Penalized, kind), body)
-    # Any of the derived classes can stand for the registered name: `from_config` is the same.
+    derived = type(kind.__name__, (Penalized, kind), attributes)
+    # Any of these subclasses can stand for the registered name: `from_config` is the same.
     return keras.saving.register_keras_serializable("occam", "Penalized")(derived)
 
 
-def _made(kind: str, value: Any) -> Any:
-    """An object of its own for each weight."""
+@contextmanager
+def _as_original(layer: Any) -> Iterator[None]:
+    """Restore the original class, as Keras derives a config for classes without `get_config`."""
+    derived = type(layer)
+    layer.__class__ = base_of(derived)
+    try:
+        yield
+    finally:
+        layer.__class__ = derived
+
+
+def _copy(value: Any) -> Any:
+    """A copy, so that each weight has its own object."""
     if not isinstance(value, dict):
         value = keras.saving.serialize_keras_object(value)
     return keras.saving.deserialize_keras_object(value)
 
 
-def _put(owner: Any, weight: Any, kind: str, value: Any) -> None:
+def _set(owner: Any, weight: Any, kind: str, value: Any) -> None:
     if getattr(weight, kind) is value:
         return
     setattr(weight, kind, value)
@@ -193,7 +186,7 @@ def _put(owner: Any, weight: Any, kind: str, value: Any) -> None:
 
 
 def weights_by_key(layer: Any) -> dict[str, tuple[Any, Any]]:
-    """The weights in a layer and the layers that own them, by attributes and names.
+    """Return the weights in a layer and the layers that own them, by attributes and names.
 
     >>> layer = keras.layers.TimeDistributed(keras.layers.Dense(2))
     >>> layer.build((None, 3, 4))
@@ -208,7 +201,7 @@ def _weights(layer: Any, path: str, seen: set[int]) -> Iterator[tuple[str, tuple
     own = [*layer._trainable_variables, *layer._non_trainable_variables]
     names = [variable.name for variable in own]
     for index, variable in enumerate(own):
-        # Keras numbers the variables without a name over all of a process.
+        # Keras numbers variables without a name through the whole process.
         named = names.count(variable.name) == 1 and not variable.name.startswith("variable")
         yield f"{path}{variable.name if named else index}", (layer, variable)
     for index, inner in enumerate(layer._flatten_layers(include_self=False, recursive=False)):
@@ -217,14 +210,14 @@ def _weights(layer: Any, path: str, seen: set[int]) -> Iterator[tuple[str, tuple
 
 
 def _attribute(layer: Any, inner: Any) -> str:
-    """Where a layer holds another: `dense`, `blocks/1`; names of layers may carry a counter."""
+    """The attribute that holds a layer: `dense`, `blocks/1`. Layer names may contain a counter."""
     attributes = vars(layer)
     for name, value in attributes.items():
         if value is inner:
             return name
     for name, value in attributes.items():
         if name == "_layers" or name.startswith("_self_unconditional"):
-            continue  # in which Keras and TensorFlow track what is held
+            continue  # the trackers of Keras and TensorFlow
         several: Any = value.items() if isinstance(value, dict) else ()
         if isinstance(value, list | tuple):
             several = enumerate(value)
@@ -235,10 +228,10 @@ def _attribute(layer: Any, inner: Any) -> str:
 
 
 def arguments_of(layer: Any) -> dict[str, Any]:
-    """A config from the attributes that are called like the arguments of a layer's constructor.
+    """Return a config from the attributes with the names of the arguments of the constructor.
 
     Raises:
-        ValueError: an argument that is needed is no attribute.
+        ValueError: If a required argument is not an attribute.
     """
     config = keras.layers.Layer.get_config(layer)
     for name, parameter in inspect.signature(base_of(type(layer)).__init__).parameters.items():

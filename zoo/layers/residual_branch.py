@@ -5,37 +5,37 @@ from typing import Any
 import keras
 from keras import ops
 
+from ...core.checks import check_one_of
 from ...core.live_scalar import LiveScalar
-from .seeds import seed_generator
+from .shared_arguments import seed_generator
 from .stochastic_depth import mask_of_sum, sample_gate
-
-__all__ = ["ResidualBranch"]
 
 
 @keras.saving.register_keras_serializable(package="occam")
 class ResidualBranch(keras.layers.Layer):
-    """Adds what a list of layers makes of the input, dropping that branch at random in training.
+    """Adds the output of a list of layers to the input, dropping this branch at random in training.
 
         y = shortcut + b * branch(x) / (1 - rate),    b ~ Bernoulli(1 - rate)
 
-    in training, and exactly `shortcut + branch(x)` otherwise. With `per="batch"`, as in the
-    reference, `b` is drawn once a step and the branch is not computed at all where it is 0, neither
-    forwards nor backwards: the step takes less time, and the branch's BatchNorm statistics, random
-    states and activity penalties stay as they are. With `per="sample"` each sample has its own `b`;
-    the branch is computed for all and multiplied, as by `StochasticDepth`.
+    in training, and exactly `shortcut + branch(x)` at inference. With `per="batch"`, as in the
+    paper, `b` is drawn once for each step. If it is 0, the branch is computed neither forwards nor
+    backwards: the step is faster, and BatchNorm statistics, random states and activity penalties of
+    the branch do not change. With `per="sample"` each sample has its own `b`, and the branch is
+    computed and multiplied, as by `StochasticDepth`.
 
     Args:
-        branch: the layers of the branch, in order, each with one input and one output.
-        rate: probability of dropping the branch, in [0, 1); assignable at any time.
+        branch: A list of the layers of the branch, each with one input and one output.
+        rate: The probability of dropping the branch, in [0, 1). It can be changed at any time.
         per: `"batch"` or `"sample"`.
-        seed: integer seed of the draws, mixed with the layer's name; `None` draws one.
+        seed: The integer seed of the draws. It is mixed with the name of the layer, so that layers
+            with one seed draw differently. `None` draws one.
 
-    Shapes: `x`, which is the shortcut too, or a list `[shortcut, x]`; the branch's output and the
-    sum have the shape of the shortcut.
+    Shapes: `x`, which is also the shortcut, or a list `[shortcut, x]`. The output of the branch and
+    the sum have the shape of the shortcut.
 
     Raises:
-        ValueError: `rate` is not in [0, 1), `per` is another word, `branch` is no list of layers,
-            or the branch's output has not the shape of the shortcut.
+        ValueError: If an argument is out of range, `branch` is not a list of layers, or its output
+            does not have the shape of the shortcut.
 
     Example:
 
@@ -52,7 +52,10 @@ class ResidualBranch(keras.layers.Layer):
 
     def __init__(self, branch, rate, per="batch", seed=None, **kwargs):
         super().__init__(**kwargs)
-        _check(branch, per)
+        are_layers = isinstance(branch, list | tuple) and branch
+        if not are_layers or not all(isinstance(layer, keras.layers.Layer) for layer in branch):
+            raise ValueError(f"`branch` must be a list of layers. Received: branch={branch!r}")
+        check_one_of("per", per, ("batch", "sample"))
         self.branch = list(branch)
         self.rate = rate
         self.per = per
@@ -62,12 +65,12 @@ class ResidualBranch(keras.layers.Layer):
     def build(self, input_shape):
         shortcut, shape = _shapes(input_shape)
         x = keras.KerasTensor(shape, dtype=self.compute_dtype)
-        for layer in self.branch:  # a symbolic call builds a layer and tells its output's shape
+        for layer in self.branch:  # a symbolic call builds the layer and returns its output shape
             x = layer(x)
         if tuple(x.shape) != tuple(shortcut):
             raise ValueError(
-                "ResidualBranch: the branch's output must have the shape of the shortcut, "
-                f"{tuple(shortcut)}. Received shape: {tuple(x.shape)}"
+                f"The output of `branch` must have the shape of the shortcut, {tuple(shortcut)}. "
+                f"Received: shape {tuple(x.shape)}"
             )
 
     def call(self, inputs, training=False):
@@ -85,10 +88,10 @@ class ResidualBranch(keras.layers.Layer):
         return ops.cast(x, self.compute_dtype)
 
     def _compute_or_skip(self, shortcut, x):
-        """A conditional: its two sides return the sum, the branch's state and its penalties.
+        """A conditional whose two sides return the sum, the state of the branch and its penalties.
 
-        Neither side may assign a variable, which on JAX would leave a conditional as a leaked
-        tracer, so the branch runs on values and what it changed is assigned here.
+        On JAX, a variable that is assigned inside of a conditional leaks a tracer. So the branch
+        runs on values, and its changes are assigned afterwards.
         """
         state = [v for layer in self.branch for v in layer.non_trainable_variables]
         penalties = []
@@ -148,25 +151,10 @@ def _value(variable):
 
 
 def _sum(penalties):
-    total = ops.zeros((), "float32")
-    for penalty in penalties:
-        total = total + ops.cast(penalty, "float32")
-    return total
+    return sum((ops.cast(penalty, "float32") for penalty in penalties), ops.zeros((), "float32"))
 
 
 def _shapes(input_shape):
-    """The shapes of the shortcut and of the branch's input."""
+    """The shapes of the shortcut and of the input of the branch."""
     pair = isinstance(input_shape[0], list | tuple)
     return tuple(input_shape) if pair else (input_shape, input_shape)
-
-
-def _check(branch, per):
-    are_layers = isinstance(branch, list | tuple) and branch
-    if not are_layers or not all(isinstance(layer, keras.layers.Layer) for layer in branch):
-        raise ValueError(
-            f"ResidualBranch: `branch` must be a list of layers. Received: branch={branch!r}"
-        )
-    if per not in ("batch", "sample"):
-        raise ValueError(
-            f'ResidualBranch: `per` must be "batch" or "sample". Received: per={per!r}'
-        )

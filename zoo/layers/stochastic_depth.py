@@ -1,12 +1,10 @@
-"""`StochasticDepth`: the sum of a residual block, its branch dropped at random in training."""
+"""`StochasticDepth`: the sum of a residual block, with its branch dropped at random."""
 
 import keras
 from keras import ops
 
 from ...core.live_scalar import LiveScalar
-from .seeds import seed_generator
-
-__all__ = ["StochasticDepth", "mask_of_sum", "sample_gate"]
+from .shared_arguments import seed_generator
 
 
 @keras.saving.register_keras_serializable(package="occam")
@@ -15,20 +13,20 @@ class StochasticDepth(keras.layers.Layer):
 
         y = shortcut + b * branch / (1 - rate),    b ~ Bernoulli(1 - rate) for each sample
 
-    in training, and exactly `shortcut + branch` otherwise. The branch is scaled up in training
-    instead of down at inference as in the paper, which is the same up to a factor in the weights
-    and lets inference be a plain sum.
+    in training, and exactly `shortcut + branch` at inference. The branch is scaled up in training.
+    The paper scales it down at inference instead, which is the same up to a factor in the weights.
 
     Args:
-        rate: probability of dropping the branch, in [0, 1); assignable at any time.
-        seed: integer seed of the draws, mixed with the layer's name; `None` draws one.
+        rate: The probability of dropping the branch, in [0, 1). It can be changed at any time.
+        seed: The integer seed of the draws. It is mixed with the name of the layer, so that layers
+            with one seed draw differently. `None` draws one.
 
-    Shapes: a list `[shortcut, branch]` of two tensors of one shape `(batch, ...)`; so is the sum.
-    Its mask is that of `keras.layers.Add`: a step counts that counts in one of the two; no mask if
-    one of them has none.
+    Shapes: A list `[shortcut, branch]` of two tensors of one shape `(batch, ...)`. Returns their
+    sum in this shape. Its mask is that of `keras.layers.Add`: a step is kept if one of the two
+    masks keeps it, and there is no mask if one of them is missing.
 
     Raises:
-        ValueError: `rate` is not in [0, 1), or the inputs are not two tensors of one shape.
+        ValueError: If `rate` is not in [0, 1), or the inputs are not two tensors of one shape.
 
     Example:
 
@@ -53,8 +51,8 @@ class StochasticDepth(keras.layers.Layer):
         pair = isinstance(input_shape, list | tuple) and len(input_shape) == 2
         if not pair or tuple(input_shape[0]) != tuple(input_shape[1]):
             raise ValueError(
-                "StochasticDepth expects [shortcut, branch], two tensors of one shape. "
-                f"Received shapes: {input_shape}"
+                "`inputs` of StochasticDepth must be [shortcut, branch], two tensors of one "
+                f"shape. Received: shapes {input_shape}"
             )
 
     def call(self, inputs, training=False):
@@ -74,14 +72,14 @@ class StochasticDepth(keras.layers.Layer):
 
 
 def sample_gate(branch, rate, seed):
-    """`b / (1 - rate)` of each sample, in the shape `(batch, 1, ...)` and precision of `branch`."""
+    """Draw `b / (1 - rate)` for each sample, `(batch, 1, ...)` in the precision of `branch`."""
     one_per_sample = (ops.shape(branch)[0], *(1,) * (len(branch.shape) - 1))
     uniform = keras.random.uniform(one_per_sample, dtype="float32", seed=seed)
     return ops.cast(ops.cast(uniform >= rate, "float32") / (1.0 - rate), branch.dtype)
 
 
 def mask_of_sum(shortcut, branch):
-    """The mask of a sum, as that of `keras.layers.Add`, from the masks of its terms or `None`."""
+    """Return the mask of a sum from the masks of its terms, as `keras.layers.Add` does."""
     if shortcut is None or branch is None:
         return None
     return ops.logical_or(shortcut, branch)

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from ...core.checks import check_integer, check_type
-from ..layers.data_format import check_channels_last
+from ..layers.shared_arguments import check_channels_last
 from ..regularization import Regularization
 from .architecture import TIERS, Architecture
 from .blueprint import Blueprint

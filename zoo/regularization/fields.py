@@ -1,56 +1,71 @@
-"""`Strength` and `Choice`: what there is to know of one field of `Regularization`."""
+"""`Strength`, `Rate`, `Penalty` and `Choice`: declarations of the fields of `Regularization`."""
 
 import dataclasses
 import math
-import numbers
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-__all__ = ["Choice", "Strength", "fields_of"]
+from ...core.checks import check_number, check_one_of
+
+# Where a field acts. The last three belong to the training, the others to the model.
+# fmt: off
+Place = Literal[
+    "kernels", "activations", "units", "maps", "connections", "branches", "inputs",
+    "samples", "labels", "updates",
+]
+# fmt: on
+_IN_TRAINING = ("samples", "labels", "updates")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Strength:
-    """A field that is a number, 0 if it is off; read by everything that uses the field.
+class Field:
+    """The declaration of one field, read by everything that uses the field.
 
-    Validation, the command line's flags, the tuner's search space and the documentation are
-    derived from it.
+    Validation, wiring, surgery, the flags of the command line, the search space of the tuner and
+    the documentation are derived from it.
 
     Args:
-        help: what the field does, with its unit, in one line.
-        symbol: the field's symbol in the reference's equations.
-        below: the value must be smaller than this (infinity: no upper bound); 0 is the lower bound.
-        search: the smallest and the largest value that are worth trying when the field is on.
-        scale: how `search` is divided, evenly in the value or in its logarithm.
-        stronger: whether a larger (`"up"`) or a smaller value (`"down"`) regularizes more.
-        applies_to: who honours it: the `model` that is built, or its `training`.
-        reference: authors, title, year, address.
+        help: What the field does, with its unit, in one line.
+        where: The place in the model or in the training where the field acts.
+        reference: Authors, title, year, address.
     """
 
     help: str
-    symbol: str
-    below: float = math.inf
-    search: tuple[float, float]
-    scale: Literal["linear", "log"]
-    stronger: Literal["up", "down"] = "up"
-    applies_to: Literal["model", "training"]
+    where: Place
     reference: str
-    off: ClassVar[float] = 0.0
+    off: ClassVar[Any]
+
+    @property
+    def applies_to(self) -> Literal["model", "training"]:
+        """`"model"` if the field changes the layers that are built, else `"training"`."""
+        return "training" if self.where in _IN_TRAINING else "model"
 
     def field(self) -> Any:
-        """The dataclass field that this describes, off by default."""
-        return dataclasses.field(default=self.off, metadata={"strength": self})
+        """Return a dataclass field with this declaration, off by default."""
+        return dataclasses.field(default=self.off, metadata={"declaration": self})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strength(Field):
+    """A field that is a number; 0 switches it off.
+
+    Args:
+        below: The values must be smaller than this. The lower bound is 0.
+        search: The smallest and the largest value to try when the field is on.
+        scale: Whether the tuner samples `search` evenly in the value or in its logarithm.
+        stronger: Whether a larger (`"up"`) or a smaller value (`"down"`) regularizes more.
+    """
+
+    below: float = math.inf
+    search: tuple[float, float]
+    scale: Literal["linear", "log"] = "log"
+    stronger: Literal["up", "down"] = "up"
+    off: ClassVar[float] = 0.0
 
     def check(self, name: str, value: Any) -> float:
-        """Returns `value` as a float, or says which field is wrong, its range, and what came."""
-        number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-        if not number or not 0 <= value < self.below:
-            bound = f"0 <= {name} < {self.below:g}" if self.below < math.inf else f"{name} >= 0"
-            raise ValueError(
-                f"Regularization.{name} must be a finite number with {bound} (0 is off). "
-                f"Received: {name}={value!r}"
-            )
+        """Return `value` as a float, or raise a `ValueError` if it is out of range."""
+        check_number(name, value, f"[0, {self.below:g})")
         return float(value)
 
     @property
@@ -60,10 +75,9 @@ class Strength:
 
     @property
     def middle(self) -> float:
-        """The middle of the search range on the field's scale: what to try without a search.
+        """The middle of the search range on the field's scale: a value to try without a search.
 
-        >>> Strength(help="", symbol="", search=(1e-6, 1e-2), scale="log", applies_to="model",
-        ...          reference="").middle
+        >>> Strength(help="", where="units", search=(1e-6, 1e-2), reference="").middle
         0.0001
         """
         low, high = self.search
@@ -71,9 +85,9 @@ class Strength:
         return float(f"{middle:.2g}")
 
     def position(self, value: float) -> float:
-        """Where `value` lies in the search range: 0 is off, 1 its strong end, on the field's scale.
+        """Return the position of `value` in the search range: 0 is off, 1 the strongest end.
 
-        Anything that is on counts at least a half, so that "on, but small" is more than "off".
+        A field that is on counts at least one half, so that "on, but small" is more than "off".
         """
         if value == self.off:
             return 0.0
@@ -87,41 +101,55 @@ class Strength:
         return 0.5 + 0.5 * (ratio if self.stronger == "up" else 1.0 - ratio)
 
     def format(self, value: float) -> str:
-        """The value as it is printed."""
+        """Return the value as text."""
         return f"{value:g}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
-    """A field that is one of a few words, `"none"` if it is off.
+class Rate(Strength):
+    """A strength that is a fraction or a probability."""
+
+    below: float = 1.0
+    scale: Literal["linear", "log"] = "linear"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Penalty(Strength):
+    """The strength of a regularizer on kernels or on hidden activations.
+
+    This is all that wiring and surgery need to know of a penalty. Fields of one class and place,
+    such as `l1` and `l2`, become one object.
 
     Args:
-        help: what the field does, in one line.
-        symbol: the field's symbol in equations.
-        options: what may be chosen when the field is on, from the weakest to the strongest.
-        applies_to: who honours it: the `model` that is built, or its `training`.
-        reference: authors, title, year, address.
+        regularizer: The module and the class in `zoo.regularizers`, such as `"hoyer.Hoyer"`.
+        argument: The argument of the class that takes the strength.
+        options: The other arguments of the class.
+        units: How the class sees the units of a kernel. It ignores them, or takes the one axis
+            along which they lie as the argument `axis`, or needs two or more of them along the
+            last axis.
     """
 
-    help: str
-    symbol: str
+    regularizer: str
+    argument: str = "factor"
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    units: Literal["ignored", "one axis", "last axis"] = "ignored"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice(Field):
+    """A field that is one of a few words; `"none"` switches it off.
+
+    Args:
+        options: The words that switch the field on, from the weakest to the strongest.
+    """
+
     options: tuple[str, ...]
-    applies_to: Literal["model", "training"]
-    reference: str
     off: ClassVar[str] = "none"
 
-    def field(self) -> Any:
-        """The dataclass field that this describes, off by default."""
-        return dataclasses.field(default=self.off, metadata={"strength": self})
-
     def check(self, name: str, value: Any) -> str:
-        """Returns `value`, or says which field is wrong, what it may be, and what came."""
-        if value != self.off and value not in self.options:
-            raise ValueError(
-                f"Regularization.{name} must be one of {', '.join(self.options)}, or {self.off} "
-                f"(off). Received: {name}={value!r}"
-            )
-        return str(value)
+        """Return `value`, or raise a `ValueError` if it is not one of the words."""
+        check_one_of(name, value, (self.off, *self.options))
+        return value
 
     @property
     def weakest(self) -> str:
@@ -130,21 +158,15 @@ class Choice:
 
     @property
     def middle(self) -> str:
-        """The option in the middle: what to try without a search."""
+        """The option in the middle: a value to try without a search."""
         return self.options[len(self.options) // 2]
 
     def position(self, value: str) -> float:
-        """Where `value` lies among the options: 0 is off, a half the weakest, 1 the strongest."""
+        """Return the position of `value`: 0 is off, one half the weakest, 1 the strongest."""
         if value == self.off:
             return 0.0
         return 0.5 + 0.5 * self.options.index(value) / max(len(self.options) - 1, 1)
 
     def format(self, value: str) -> str:
-        """The value as it is printed."""
+        """Return the value as text."""
         return repr(value)
-
-
-def fields_of(cls: Any) -> Iterator[tuple[str, Strength | Choice]]:
-    """Name and description of each field of a dataclass that is made of them."""
-    for field in dataclasses.fields(cls):
-        yield field.name, field.metadata["strength"]

@@ -7,21 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core.checks import check_type
-from .fields import Choice, Strength, fields_of
-from .noise import Noise
-from .penalties import Penalties
-from .samples import Samples
-from .updates import Updates
-
-__all__ = ["Regularization"]
+from .fields import Choice, Penalty, Strength
+from .noise import Noise, Samples
+from .penalties import Penalties, Updates
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Regularization(Samples, Noise, Updates, Penalties):
     """Every penalty, rate and strength of a model in one immutable object.
 
-    0 switches a field off, and "none" does `augmentation`. With the samples and labels `x, y`
-    augmented and mixed and the labels smoothed, the training objective it stands for is
+    The value 0 switches a field off, and "none" switches `augmentation` off. With samples and
+    labels `x, y` augmented and mixed and the labels smoothed, the training objective is
 
         E[ loss(y, f(x + noise; dropout, stochastic depth, ...)) ]
             + sum over kernels of  l1 |W|_1 + l2 |W|_2^2 + group_lasso sum_u sqrt(n) |W_u|_2
@@ -30,11 +26,11 @@ class Regularization(Samples, Noise, Updates, Penalties):
 
     with N the batch size, |W_u| <= max_norm for the n weights into each unit u, the gradient taken
     `sam_rho` uphill, and W <- (1 - learning_rate * weight_decay) W at each update. Biases and
-    normalization layers are never penalized nor decayed. Validation and test see none of it but the
-    penalties, which their loss contains and their data loss does not.
+    normalization layers are never penalized nor decayed. In validation and test, only the penalties
+    remain: the loss contains them, the data loss does not.
 
     Raises:
-        ValueError: a field is not in its range; the message names field, range and value.
+        ValueError: If a field is out of its range.
 
     Example:
 
@@ -53,44 +49,54 @@ class Regularization(Samples, Noise, Updates, Penalties):
 
     @classmethod
     def strengths(cls) -> dict[str, Strength | Choice]:
-        """What each field is, by name, in the order in which they are declared."""
-        return dict(fields_of(cls))
+        """Return the declaration of each field by name, in the order of declaration."""
+        return {field.name: field.metadata["declaration"] for field in dataclasses.fields(cls)}
 
     @classmethod
-    def names(cls, applies_to: str) -> tuple[str, ...]:
-        """The fields that the `"model"` honours, or those that its `"training"` does."""
-        return tuple(n for n, s in cls.strengths().items() if s.applies_to == applies_to)
+    def penalties(cls, where: str = "kernels") -> dict[str, Penalty]:
+        """Return the declarations of the penalties on `"kernels"` or on `"activations"`."""
+        declared = cls.strengths().items()
+        return {n: p for n, p in declared if isinstance(p, Penalty) and p.where == where}
+
+    @classmethod
+    def names(cls, where: str) -> tuple[str, ...]:
+        """Return the names of the fields of the `"model"`, of the `"training"`, or of a place.
+
+        >>> Regularization.names("maps")
+        ('spatial_dropout', 'drop_block')
+        """
+        return tuple(n for n, s in cls.strengths().items() if where in (s.applies_to, s.where))
 
     def on(self) -> dict[str, Any]:
-        """The fields that are not off."""
+        """Return the fields that are not off."""
         strengths = self.strengths()
         return {n: value for n, value in self.to_dict().items() if value != strengths[n].off}
 
     def replace(self, **changes: Any) -> "Regularization":
-        """The same with some fields changed; an unknown name is an error that lists the fields."""
+        """Return a copy with some fields changed. An unknown name raises a `ValueError`."""
         return Regularization.from_dict({**self.to_dict(), **changes})
 
-    def only(self, applies_to: str) -> "Regularization":
-        """The part that the `"model"` honours, or the part that its `"training"` does."""
-        return Regularization(**{name: getattr(self, name) for name in self.names(applies_to)})
+    def only(self, where: str) -> "Regularization":
+        """Return a copy in which all fields are off except those of `names(where)`."""
+        return Regularization(**{name: getattr(self, name) for name in self.names(where)})
 
     def amount(self, names: tuple[str, ...] | None = None) -> float:
-        """How much regularization this is: the sum of the fields' positions in their ranges.
+        """Return the amount of regularization: the sum of the fields' positions in their ranges.
 
-        A convention, to tell the more from the less regularized of two candidates that do equally
-        well; the scales are those of `Strength.search`.
+        The tuner uses this convention to prefer the more regularized of two candidates that do
+        equally well. The scales are those of `Strength.search`.
         """
         strengths = self.strengths()
         names = tuple(strengths) if names is None else names
         return sum(strengths[name].position(getattr(self, name)) for name in names)
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields, by name."""
+        """Return all fields by name."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Regularization":
-        """The inverse of `to_dict`; fields that are left out are off."""
+        """Return the object with these fields. The other fields are off."""
         check_type("values", values, Mapping, "a dict of fields and values")
         if unknown := sorted(set(values) - set(cls.strengths()), key=repr):
             raise ValueError(
@@ -100,19 +106,21 @@ class Regularization(Samples, Noise, Updates, Penalties):
         return cls(**values)
 
     def to_json(self) -> str:
-        """One JSON object with all fields."""
+        """Return all fields as a JSON object."""
         return json.dumps(self.to_dict())
 
     @classmethod
     def from_json(cls, text: str) -> "Regularization":
-        """The inverse of `to_json`.
+        """Return the object of a JSON object of fields.
 
         Raises:
-            ValueError: `text` is not a JSON object, has unknown fields or values out of range.
+            ValueError: If `text` is not a JSON object, or has unknown fields or wrong values.
         """
         values = json.loads(text)
         if not isinstance(values, dict):
-            raise ValueError(f"Expected a JSON object of fields and values. Received: {text}")
+            raise ValueError(
+                f"`text` must be a JSON object of fields and values. Received: text={text}"
+            )
         return cls.from_dict(values)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""`GroupLasso`: a penalty that switches off whole units instead of single weights."""
+"""`GroupLasso`: a penalty that removes whole units instead of single weights."""
 
 import math
 from typing import Any
@@ -7,9 +7,7 @@ import keras
 from keras import ops
 
 from ...core.live_scalar import LiveScalar
-from .precision import at_least_float32
-
-__all__ = ["GroupLasso"]
+from .norms import at_least_float32
 
 
 @keras.saving.register_keras_serializable(package="occam")
@@ -19,21 +17,20 @@ class GroupLasso(keras.regularizers.Regularizer):
         penalty = factor * sum over units u of  sqrt(n) * |W_u|_2
 
     where `W_u` are the `n` weights into unit `u`. The norm is not squared, so the penalty pulls the
-    whole group to zero together, as L1 does a single weight; `sqrt(n)` lets layers with more
-    weights a unit be judged alike. Where a group is exactly zero the gradient is taken to be zero,
-    so that it stays there.
+    whole group to zero together, as L1 does a single weight. The factor `sqrt(n)` makes units with
+    many and with few weights comparable. The gradient of a group of zeros is zero, so it stays
+    there.
 
     Args:
-        factor: strength, a number >= 0; assignable at any time.
-        axis: the axis of the units: the last in the kernels of `Dense` and `Conv`.
+        factor: The strength, a number >= 0. It can be changed at any time.
+        axis: The axis of the units, the last one in the kernels of `Dense` and `Conv` layers.
 
-    Shapes: any tensor of rank >= 1 in, a scalar out, in float32 (float64 for a float64 tensor).
+    Shapes: A tensor of rank >= 1. Returns a scalar, in float32 (in float64 for a float64 tensor).
 
     Raises:
-        ValueError: `factor` is not a finite number >= 0, when made and when assigned, or the tensor
-            has no such axis.
+        ValueError: If `factor` is not a finite number >= 0, or the tensor has no such axis.
 
-    Example: two units with weights (3, 4) and (0, 0).
+    Example: Two units with weights (3, 4) and (0, 0).
 
     >>> float(GroupLasso(0.5)(ops.convert_to_tensor([[3.0, 0.0], [4.0, 0.0]])))
     3.535533905029297
@@ -53,8 +50,8 @@ class GroupLasso(keras.regularizers.Regularizer):
         rank = len(x.shape)
         if not -rank <= self.axis < rank:
             raise ValueError(
-                f"GroupLasso: the tensor must have the axis of the units, axis={self.axis}. "
-                f"Received shape: {tuple(x.shape)}"
+                f"The tensor must have the axis of the units, axis={self.axis}. "
+                f"Received: a tensor of shape {tuple(x.shape)}"
             )
         weights = [axis for axis in range(rank) if axis != self.axis % rank]
         size = math.prod(x.shape[axis] for axis in weights)
@@ -66,6 +63,6 @@ class GroupLasso(keras.regularizers.Regularizer):
 
 
 def _square_root(x: Any) -> Any:
-    """The square root, with gradient 0 at 0 instead of an infinity that becomes NaN."""
+    """The square root, with gradient 0 at 0 instead of infinity, which becomes NaN."""
     positive = x > 0
     return ops.where(positive, ops.sqrt(ops.where(positive, x, 1.0)), 0.0)

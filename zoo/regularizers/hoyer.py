@@ -1,4 +1,4 @@
-"""`Hoyer`: a penalty on how many weights are in use, whatever their size."""
+"""`Hoyer`: a penalty on the number of weights in use, whatever their size."""
 
 from typing import Any
 
@@ -6,28 +6,26 @@ import keras
 from keras import ops
 
 from ...core.live_scalar import LiveScalar
-from .precision import at_least_float32
-
-__all__ = ["Hoyer"]
+from .norms import at_least_float32
 
 
 @keras.saving.register_keras_serializable(package="occam")
 class Hoyer(keras.regularizers.Regularizer):
-    """The Hoyer-Square measure: about the number of weights that are not near zero.
+    """The Hoyer-Square measure, roughly the number of weights that are not near zero.
 
         penalty = factor * (sum |W|)^2 / sum W^2
 
-    It lies between `factor` (one weight carries all) and `factor * n` (all `n` are of one size) and
-    does not change when all weights are scaled, so it thins out a tensor without shrinking what is
-    left, as L1 does. A tensor of zeros costs nothing.
+    It lies between `factor` (one nonzero weight) and `factor * n` (`n` weights of one size), and
+    does not change when all weights are scaled. So it makes a tensor sparse without shrinking the
+    remaining weights, as L1 does. The penalty of a tensor of zeros is 0.
 
     Args:
-        factor: strength, a number >= 0; assignable at any time.
+        factor: The strength, a number >= 0. It can be changed at any time.
 
-    Shapes: any tensor in, a scalar out, in float32 (float64 for a float64 tensor).
+    Shapes: Any tensor. Returns a scalar, in float32 (in float64 for a float64 tensor).
 
     Raises:
-        ValueError: `factor` is not a finite number >= 0, when made and when assigned.
+        ValueError: If `factor` is not a finite number >= 0.
 
     Example:
 
@@ -48,7 +46,7 @@ class Hoyer(keras.regularizers.Regularizer):
     def __call__(self, x: Any) -> Any:
         x = at_least_float32(x)
         squares = ops.sum(ops.square(x))
-        zeros = squares == 0  # a division by 1 there keeps NaN out of the gradient, too
+        zeros = squares == 0  # dividing by 1 instead also keeps NaN out of the gradient
         ratio = ops.square(ops.sum(ops.absolute(x))) / ops.where(zeros, 1.0, squares)
         return self._factor * ratio
 

@@ -1,4 +1,4 @@
-"""`L1`, `L2` and `L1L2`: penalties on the norms of a tensor, with strengths that can be changed."""
+"""`L1`, `L2` and `L1L2`: penalties on the size of the weights."""
 
 from typing import Any
 
@@ -6,9 +6,6 @@ import keras
 from keras import ops
 
 from ...core.live_scalar import LiveScalar
-from .precision import at_least_float32
-
-__all__ = ["L1", "L1L2", "L2"]
 
 
 @keras.saving.register_keras_serializable(package="occam")
@@ -18,12 +15,12 @@ class L1(keras.regularizers.Regularizer):
         penalty = l1 * sum |W|
 
     Args:
-        l1: strength, a number >= 0; assignable at any time.
+        l1: The strength, a number >= 0. It can be changed at any time.
 
-    Shapes: any tensor in, a scalar out, in float32 (float64 for a float64 tensor).
+    Shapes: Any tensor. Returns a scalar, in float32 (in float64 for a float64 tensor).
 
     Raises:
-        ValueError: `l1` is not a finite number >= 0, when made and when assigned.
+        ValueError: If `l1` is not a finite number >= 0.
 
     Example:
 
@@ -58,12 +55,12 @@ class L2(keras.regularizers.Regularizer):
         penalty = l2 * sum W^2
 
     Args:
-        l2: strength, a number >= 0; assignable at any time.
+        l2: The strength, a number >= 0. It can be changed at any time.
 
-    Shapes: any tensor in, a scalar out, in float32 (float64 for a float64 tensor).
+    Shapes: Any tensor. Returns a scalar, in float32 (in float64 for a float64 tensor).
 
     Raises:
-        ValueError: `l2` is not a finite number >= 0, when made and when assigned.
+        ValueError: If `l2` is not a finite number >= 0.
 
     Example:
 
@@ -88,18 +85,18 @@ class L2(keras.regularizers.Regularizer):
 
 @keras.saving.register_keras_serializable(package="occam")
 class L1L2(keras.regularizers.Regularizer):
-    """Both penalties at once, the elastic net.
+    """The elastic net, L1 and L2 at once.
 
         penalty = l1 * sum |W| + l2 * sum W^2
 
     Args:
-        l1: strength of the absolute values, a number >= 0; assignable at any time.
-        l2: strength of the squares, likewise.
+        l1: The strength of the absolute values, a number >= 0. It can be changed at any time.
+        l2: The strength of the squares, a number >= 0. It can be changed at any time.
 
-    Shapes: any tensor in, a scalar out, in float32 (float64 for a float64 tensor).
+    Shapes: Any tensor. Returns a scalar, in float32 (in float64 for a float64 tensor).
 
     Raises:
-        ValueError: a strength is not a finite number >= 0, when made and when assigned.
+        ValueError: If a strength is not a finite number >= 0.
 
     Example:
 
@@ -132,3 +129,15 @@ def _sum_of_magnitudes(x: Any) -> Any:
 
 def _sum_of_squares(x: Any) -> Any:
     return ops.sum(ops.square(at_least_float32(x)))
+
+
+def at_least_float32(x: Any) -> Any:
+    """Return `x` in float32, or in float64 if it already is.
+
+    A sum of squares overflows in float16 at 65504. In bfloat16 it stops growing as soon as it is
+    256 times as large as a term.
+
+    >>> at_least_float32(keras.ops.ones(3, "bfloat16")).dtype.name
+    'float32'
+    """
+    return ops.cast(x, keras.backend.result_type(x.dtype, "float32"))

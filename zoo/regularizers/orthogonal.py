@@ -1,4 +1,4 @@
-"""`Orthogonal`: a penalty on the likeness of the rows, or the columns, of a kernel."""
+"""`Orthogonal`: a penalty on the similarity of the rows, or the columns, of a kernel."""
 
 import math
 from typing import Any, Literal
@@ -6,33 +6,31 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from ...core.checks import check_one_of
 from ...core.live_scalar import LiveScalar
-from .precision import at_least_float32
-
-__all__ = ["Orthogonal"]
+from .norms import at_least_float32
 
 
 @keras.saving.register_keras_serializable(package="occam")
 class Orthogonal(keras.regularizers.Regularizer):
-    """The mean, over all pairs of rows or columns, of the magnitude of their cosine.
+    """The mean absolute cosine between all pairs of rows, or of columns.
 
         penalty = factor * sum over pairs i < j of |cos(w_i, w_j)| / number of pairs
 
-    0 where they all stand at right angles, `factor` where they all lie on one line. On a matrix
-    this is Keras' `OrthogonalRegularizer`; here a kernel of any rank is taken as the matrix
-    `(inputs, units)` with its last axis as the columns, half precision works, and a single row or
-    column costs nothing (Keras: NaN).
+    It is 0 if all vectors are orthogonal and `factor` if all are parallel. On a matrix this is
+    Keras' `OrthogonalRegularizer`. In addition, a kernel of any rank is reshaped to a matrix
+    `(inputs, units)`, half precision works, and a single row or column costs 0 (Keras: NaN).
 
     Args:
-        factor: strength, a number >= 0; assignable at any time.
-        mode: `"rows"`, as in Keras, or `"columns"`: the weights into each unit of a `Dense` or
+        factor: The strength, a number >= 0. It can be changed at any time.
+        mode: `"rows"`, as in Keras, or `"columns"`, the weights into each unit of a `Dense` or
             `Conv` layer.
 
-    Shapes: a tensor of rank >= 2 in, a scalar out, in float32 (float64 for a float64 tensor).
+    Shapes: A tensor of rank >= 2. Returns a scalar, in float32 (in float64 for a float64 tensor).
 
     Raises:
-        ValueError: `factor` is not a finite number >= 0, when made and when assigned, `mode` is
-            another word, or the tensor's rank is below 2.
+        ValueError: If `factor` is not a finite number >= 0, `mode` is another word, or the tensor
+            has a rank below 2.
 
     Example:
 
@@ -50,10 +48,7 @@ class Orthogonal(keras.regularizers.Regularizer):
     _factor: keras.Variable
 
     def __init__(self, factor: float = 0.01, mode: Literal["rows", "columns"] = "rows"):
-        if mode not in ("rows", "columns"):
-            raise ValueError(
-                f'Orthogonal: `mode` must be "rows" or "columns". Received: mode={mode!r}'
-            )
+        check_one_of("mode", mode, ("rows", "columns"))
         self.factor = factor
         self.mode = mode
 
@@ -66,10 +61,10 @@ class Orthogonal(keras.regularizers.Regularizer):
         return self._factor * (ops.sum(ops.absolute(cosines) * others) / ordered_pairs)
 
     def _vectors(self, x: Any) -> Any:
-        """The rows or columns that are compared, as the rows of a matrix."""
+        """The rows or columns to compare, as the rows of a matrix."""
         if len(x.shape) < 2:
             raise ValueError(
-                f"Orthogonal: the tensor must have rank 2 or more. Received shape: {tuple(x.shape)}"
+                f"The tensor must have rank 2 or more. Received: a tensor of shape {tuple(x.shape)}"
             )
         matrix = ops.reshape(at_least_float32(x), (math.prod(x.shape[:-1]), x.shape[-1]))
         return matrix if self.mode == "rows" else ops.transpose(matrix)

@@ -181,7 +181,7 @@ class Copier:
             given = self.edits.penalties_of(operation) if self._keep else {}
             by_attributes = needs_attributes(operation)
             if given or by_attributes:
-                copy = penalized(copy, given, mended=by_attributes)
+                copy = penalized(copy, given, config_from_attributes=by_attributes)
             self._plain[id(operation)] = copy
             self.pairs.append((operation, copy, path))
             self._put_off_initializers(copy)

@@ -10,18 +10,16 @@ import keras
 from ...core.layer_kinds import has_activation, is_activation, is_normalization, unwrap
 from ...core.model_graph import LocatedLayer, ModelGraph
 from ..layers.penalized import weights_by_key
-from ..models.wiring import Wiring
 from ..regularization import Regularization
-from ..regularizers import L1L2
+from ..regularizers import penalty_of
 from .copier import Copier, Edits, config_of
 from .parts import ACTIVITY, Part, is_bias, parts_inside, parts_of
 from .places import heads
 from .report import Kind, Ledger, Penalty
 from .rules import Rule, Skip
 
-PENALTIES = ("l1", "l2", "group_lasso", "orthogonal", "hoyer")
-_OF_UNITS = ("group_lasso", "orthogonal")  # they need to know the weights into a unit
-_ON_ACTIVATIONS = ("activity_l1", "activity_l2")
+PENALTIES = Regularization.penalties("kernels")
+_ON_ACTIVATIONS = Regularization.names("activations")
 _KINDS: dict[str, Kind] = {"regularizer": "penalty", "constraint": "constraint"}
 _UNKNOWN = "which of its axes lead into one unit is not known"
 
@@ -143,7 +141,7 @@ class Penalties:
         elif not skipped and _is_meant(part, slot):
             taken, units, refused = _asked_of(self.regularization, part, slot)
             if (taken, units) not in self._made:  # in the model each weight gets its own
-                self._made[taken, units] = Wiring(taken, seed=0).kernel_penalty(units)
+                self._made[taken, units] = penalty_of(taken, "kernels", units)
             self._give(tuple(taken.on()), part, "regularizer", slot, self._made[taken, units])
             for name, why in refused.items():
                 self.ledger.refuse((name,), part.path, slot, None, why)
@@ -190,7 +188,7 @@ class Penalties:
         if rule and rule.activity is not None:
             asked, penalty = rule.asked_as(ACTIVITY), rule.activity
         elif asked and has_activation(unwrap(layer)) and id(layer) not in ends:
-            penalty = L1L2(self.regularization.activity_l1, self.regularization.activity_l2)
+            penalty = penalty_of(self.regularization, "activations")
         else:
             return
         config = self.edits.configs[id(layer)]
@@ -256,7 +254,7 @@ class Penalties:
         rule = self._rule_for(part)
         if rule and (rule.nothing or rule.every or "kernel" in rule.weights):
             return None if rule.nothing else rule.asked_as("" if rule.every else "kernel")
-        return self._on(PENALTIES) or None
+        return self._on(tuple(PENALTIES)) or None
 
 
 def subclassed(model: keras.Model) -> str:
@@ -288,15 +286,16 @@ def _asked_of(
 
 def _objection(field: str, axes: tuple[int, ...] | None, part: Part, slot: str) -> str:
     """Return why a field has no meaning for a kernel; empty if it has one."""
-    if field not in _OF_UNITS:
+    needed = PENALTIES[field].units
+    if needed == "ignored":
         return ""
     if axes is None:
         return _UNKNOWN
     shape = part.weight(slot).shape
     wide = [axis for axis in range(len(shape)) if axis not in axes and shape[axis] > 1]
-    if field == "group_lasso" and len(wide) > 1:
+    if needed == "one axis" and len(wide) > 1:
         return "its units lie along several axes"
-    if field == "orthogonal" and wide != [len(shape) - 1]:
+    if needed == "last axis" and wide != [len(shape) - 1]:
         return "it needs two or more units along the last axis"
     return ""
 

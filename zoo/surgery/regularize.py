@@ -15,7 +15,7 @@ from ..regularization import Regularization
 from .batch_augmentation import batch_augmentation
 from .copier import Copier, Edits, Seeds, prepared
 from .insertion import Insertion
-from .penalties import PENALTIES, Penalties, subclassed
+from .penalties import Penalties, subclassed
 from .report import Ledger, SurgeryReport
 from .rules import Skip, parse_rules
 
@@ -144,21 +144,19 @@ def regularize(
 
 def _hint(name: str) -> str:
     """Return why a field of `Regularization` may have found no place."""
-    if name in (*PENALTIES, "max_norm"):
-        return "It has no kernel whose layer takes a regularizer."
     return _HINTS.get(name, "").format(name=name)
 
 
+_NO_KERNEL = "It has no kernel whose layer takes a regularizer."
 _NO_ACTIVATION = "It has no hidden layer with an activation."
 _NO_CONVOLUTION = (
     "It has no hidden convolution with an activation after it: name layers in `rules`, "
     'for example {{"conv*": {{"{name}": 0.1}}}}.'
 )
 _HINTS = {
-    "activity_l1": _NO_ACTIVATION,
-    "activity_l2": _NO_ACTIVATION,
-    "spatial_dropout": _NO_CONVOLUTION,
-    "drop_block": _NO_CONVOLUTION,
+    **dict.fromkeys(Regularization.names("kernels"), _NO_KERNEL),
+    **dict.fromkeys(Regularization.names("activations"), _NO_ACTIVATION),
+    **dict.fromkeys(Regularization.names("maps"), _NO_CONVOLUTION),
     "stochastic_depth": "It has no residual sum: an Add of two tensors of one shape, one of which "
     "goes into the computation of the other.",
     "drop_connect": "It has no hidden Dense, EinsumDense or Conv layer.",

@@ -71,8 +71,10 @@ def test_samples_that_the_layer_cannot_take():
     import tensorflow as tf
 
     named = batches(1).map(lambda x, y: ({"x": x}, y))
-    with pytest.raises(ValueError, match=r"FeatureNoise takes one numeric tensor x.*keys \['x'\]"):
+    with pytest.raises(
+        ValueError, match=r"of FeatureNoise must be one numeric tensor.*keys \['x'\]"
+    ):
         augment(named, FeatureNoise(0.1), seed=0)
     texts = batches(1).map(lambda x, y: (tf.strings.as_string(x), y))
-    with pytest.raises(ValueError, match=r"MixUp takes a pair \(x, y\) of numeric.*string"):
+    with pytest.raises(ValueError, match=r"of MixUp must be a pair \(x, y\) of numeric.*string"):
         augment(texts, MixUp(3), seed=0)

@@ -1,5 +1,6 @@
 import keras
 import numpy as np
+import pytest
 
 from occam.zoo.augmentation.draws import Draws
 
@@ -29,3 +30,25 @@ def test_uniform_bounds():
     assert values.min() >= -2
     assert values.max() < 3
     assert abs(values.mean() - 0.5) < 4 * 5 / np.sqrt(12 * 1000)
+
+
+N = 40_000
+
+
+@pytest.mark.parametrize("alpha", [0.01, 0.2, 1.0, 4.0])
+def test_mean_and_variance_of_the_beta_distribution(alpha):
+    ratio = np.asarray(Draws(1).symmetric_beta(alpha, (N,)))
+    variance = 1 / (4 * (2 * alpha + 1))
+    assert np.isfinite(ratio).all()
+    assert abs(ratio.mean() - 0.5) < 4 * np.sqrt(variance / N)
+    assert ratio.var() == pytest.approx(variance, rel=0.03)
+
+
+def test_the_beta_distribution_of_alpha_1_is_uniform():
+    ratio = np.sort(np.asarray(Draws(2).symmetric_beta(1.0, (N,))))
+    distance = np.abs(ratio - (np.arange(N) + 0.5) / N).max()
+    assert distance < 1.95 / np.sqrt(N)  # Kolmogorov-Smirnov at 0.1 %
+
+
+def test_the_beta_distribution_of_alpha_0_is_1():
+    np.testing.assert_array_equal(Draws(3).symmetric_beta(0.0, (5,)), np.ones(5))

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from occam.zoo.augmentation import RandAugment
-from occam.zoo.augmentation.fused import operate
+from occam.zoo.augmentation.fused import on_rows, operate
 from occam.zoo.augmentation.geometry import warp
 from occam.zoo.augmentation.operations import OPERATIONS, Drawn, Ranges
 
@@ -164,3 +164,25 @@ def test_the_range_of_values_makes_no_difference(value_range):
     floats = 255 * (floats - low) / (high - low)
     # A pixel at a threshold may fall to its other side.
     assert np.mean(np.abs(bytes_ - floats) < 0.6) > 0.98
+
+
+ROWS = np.arange(3 * 2 * 2, dtype="float32").reshape(3, 2, 2, 1)
+FACTOR = np.array([10.0, 100.0, 1000.0], "float32")
+
+
+def times(images, factor):
+    return images * factor[:, None, None, None]
+
+
+def test_only_the_chosen_rows_change_each_with_its_parameter():
+    result = np.asarray(on_rows(times, np.array([True, False, True]), ROWS, FACTOR))
+    np.testing.assert_array_equal(result[0], 10 * ROWS[0])
+    np.testing.assert_array_equal(result[1], ROWS[1])
+    np.testing.assert_array_equal(result[2], 1000 * ROWS[2])
+
+
+def test_no_row_and_all_rows():
+    np.testing.assert_array_equal(on_rows(times, np.array([False] * 3), ROWS, FACTOR), ROWS)
+    np.testing.assert_array_equal(
+        on_rows(times, np.array([True] * 3), ROWS, FACTOR), times(ROWS, FACTOR)
+    )

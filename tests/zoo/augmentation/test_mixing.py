@@ -227,7 +227,7 @@ def test_mix_is_off_after_its_last_epoch():
 def test_cutmix_refuses_tables():
     for kind in (CutMix, Mix):
         with pytest.raises(
-            ValueError, match=r"expects a batch of shape \(batch, steps, channels\)"
+            ValueError, match=r"must be a batch of shape \(batch, steps, channels\)"
         ):
             kind(3)(samples((4, 5)), training=True)
 
@@ -235,7 +235,7 @@ def test_cutmix_refuses_tables():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"num_classes": 1}, "`num_classes` must be an integer of at least 2. Received: .*=1"),
+        ({"num_classes": 1}, "`num_classes` must be an integer >= 2. Received: .*=1"),
         ({"num_classes": 3, "per": "elem"}, "`per` must be one of .* Received: per='elem'"),
         ({"num_classes": 3, "alpha": -1.0}, r"`alpha` must be a number in \[0, inf\)"),
     ],
@@ -252,5 +252,5 @@ def test_probabilities_are_checked(name):
         ValueError, match=rf"`{name}` must be a number in \[0, 1\]. Received: .*1.5"
     ):
         Mix(3, **{name: 1.5})
-    with pytest.raises(ValueError, match="`last_epoch` must be an integer of at least 0"):
+    with pytest.raises(ValueError, match="`last_epoch` must be an integer >= 0 or None"):
         Mix(3, last_epoch=-1)

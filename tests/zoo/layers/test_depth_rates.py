@@ -34,13 +34,13 @@ def test_the_rules_differ():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((1.0, [2]), r"`final` must be in \[0, 1\). Received: final=1.0"),
+        ((1.0, [2]), r"`final` must be a number in \[0, 1\). Received: final=1.0"),
         (
             (0.5, []),
             r"`stages` must be the numbers of blocks, each 1 or more. Received: stages=\[\]",
         ),
         ((0.5, [2, 0]), r"Received: stages=\[2, 0\]"),
-        ((0.5, [2], "cubic"), r"\"linear\", \"uniform\" or \"stagewise\". Received: rule='cubic'"),
+        ((0.5, [2], "cubic"), r"one of 'linear', 'uniform', 'stagewise'. Received: rule='cubic'"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, message):

@@ -69,5 +69,5 @@ def test_wrong_arguments_are_refused():
             DropBlock(0.1, block_size)
     with pytest.raises(ValueError, match=r"`rate` must be a number in \[0, 1\)"):
         DropBlock(1.0)
-    with pytest.raises(ValueError, match=r"DropBlock expects .* Received shape: \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"of DropBlock must be .* Received: shape \(2, 3\)"):
         DropBlock(0.1)(np.ones((2, 3)))

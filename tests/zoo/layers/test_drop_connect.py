@@ -74,7 +74,7 @@ def test_what_has_no_kernel_or_an_activity_regularizer_is_refused():
         ValueError, match=r"`layer` must be a Dense, EinsumDense or Conv layer. Rec"
     ):
         DropConnect(keras.layers.Flatten(), 0.5)
-    with pytest.raises(ValueError, match="give `activity_regularizer` to the wrapper"):
+    with pytest.raises(ValueError, match="give `activity_regularizer` to DropConnect"):
         DropConnect(ones(activity_regularizer="l2"), 0.5)
     with pytest.raises(ValueError, match=r"`rate` must be a number in \[0, 1\)"):
         DropConnect(ones(), 1.0)

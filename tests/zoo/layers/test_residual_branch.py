@@ -147,7 +147,7 @@ def test_wrong_arguments_are_refused():
             ValueError, match=r"`branch` must be a list of layers. Received: branch"
         ):
             ResidualBranch(branch, 0.1)
-    with pytest.raises(ValueError, match=r"must be .batch. or .sample.\. Received: per="):
+    with pytest.raises(ValueError, match=r"one of 'batch', 'sample'\. Received: per="):
         ResidualBranch([twice()], 0.1, "step")
     with pytest.raises(ValueError, match=r"`rate` must be a number in \[0, 1\)"):
         ResidualBranch([twice()], 1.0)

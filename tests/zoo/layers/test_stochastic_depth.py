@@ -37,5 +37,5 @@ def test_a_changed_rate_is_live(check_live):
 
 @pytest.mark.parametrize("shapes", [[(2, 3), (2, 4)], [(2, 3)], [(2, 3), (2, 3), (2, 3)]])
 def test_refuses_anything_but_two_tensors_of_one_shape(shapes):
-    with pytest.raises(ValueError, match=r"expects \[shortcut, branch\], two tensors of one shape"):
+    with pytest.raises(ValueError, match=r"must be \[shortcut, branch\], two tensors of one shape"):
         StochasticDepth(0.1)([keras.ops.ones(shape) for shape in shapes])

@@ -41,7 +41,9 @@ def test_a_single_unit_costs_nothing():
 
 
 def test_a_wrong_mode_and_a_wrong_rank_are_refused():
-    with pytest.raises(ValueError, match=r'must be "rows" or "columns"\. Received'):
+    with pytest.raises(ValueError, match=r"`mode` must be one of 'rows', 'columns'. Received"):
         Orthogonal(mode="row")
-    with pytest.raises(ValueError, match=r"must have rank 2 or more. Received shape: \(3,\)"):
+    with pytest.raises(
+        ValueError, match=r"must have rank 2 or more. Received: a tensor of shape \(3,\)"
+    ):
         Orthogonal()(ops.ones(3))

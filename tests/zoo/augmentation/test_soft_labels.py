@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from occam.zoo.augmentation.labels import soft_labels
+from occam.zoo.augmentation.soft_labels import soft_labels
 
 ROWS = [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
 

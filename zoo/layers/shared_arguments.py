@@ -1,0 +1,54 @@
+"""The arguments `seed` and `data_format` of the random layers."""
+
+import hashlib
+from typing import Any
+
+import keras
+
+from ...core.checks import check_integer, check_one_of
+
+
+def seed_generator(layer: keras.layers.Layer, seed: int | None) -> keras.random.SeedGenerator:
+    """Return a generator for `layer`, seeded by `seed` and the name of the layer.
+
+    Two layers with the same integer seed would otherwise draw the same mask, so that their noise
+    would not be independent. The name is part of the config of a layer, so a cloned or loaded copy
+    draws the numbers of the original.
+
+    Keras numbers automatic names (`dropout`, `dropout_1`, ...) through the whole process. To draw
+    the same numbers in a model that is built a second time in a process, name the layers, or call
+    `keras.backend.clear_session()` before each build.
+
+    Args:
+        layer: The random layer, which has its name already.
+        seed: An integer, or `None` for a seed from Python's `random`, which
+            `keras.utils.set_random_seed` makes repeatable.
+
+    Raises:
+        ValueError: If `seed` is neither an integer nor `None`.
+    """
+    check_integer("seed", seed, optional=True)
+    if seed is None:
+        return keras.random.SeedGenerator()
+    digest = hashlib.sha256(f"{int(seed)} {layer.name}".encode()).digest()
+    return keras.random.SeedGenerator(int.from_bytes(digest[:4]) >> 1)
+
+
+def resolve_data_format(data_format: Any) -> str:
+    """Return `data_format`, or the setting of Keras if it is `None`.
+
+    Raises:
+        ValueError: If `data_format` is another word.
+    """
+    check_one_of("data_format", data_format, ("channels_last", "channels_first", None))
+    return keras.config.image_data_format() if data_format is None else data_format
+
+
+def check_channels_last(name: str) -> None:
+    """Raise a `ValueError` with the name of a layer or model if Keras is set to channels first."""
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError(
+            f"{name} takes batches with the channels last, (batch, steps, channels) or (batch, "
+            "height, width, channels): call keras.config.set_image_data_format('channels_last'). "
+            f"Received: keras.config.image_data_format()={keras.config.image_data_format()!r}"
+        )
