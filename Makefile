@@ -2,24 +2,24 @@
 PYTHON ?= python3
 BIN := .venv/bin
 NEUTRAL := $(addprefix tests/zoo/, layers regularizers augmentation test_losses.py \
-	training/test_samples.py training/test_sharpness_aware.py \
+	training/test_train_transform.py training/test_sharpness_aware.py \
 	linting/test_call_rules.py linting/test_decay_rules.py)
-# What callbacks do in the graph of a step; a few tests of each, since JAX compiles each model anew.
+# Callbacks in the graph of a step: a few tests of each, because JAX compiles each model again.
 IN_THE_STEP := $(addprefix tests/callbacks/, averaging ledger probes sparsity stopping strengths \
-	test_weight_copies.py tensorboard/test_epoch_scalars.py)
+	test_variables.py tensorboard/test_epoch_scalars.py)
 
-# On newer processors TensorFlow computes through oneDNN, in another order and with other faults.
+# On newer processors TensorFlow computes through oneDNN, in another order and with other bugs.
 # `make test` covers both ways on any processor: convolutions, exports and what has to be equal to
 # the bit run with oneDNN, the rest runs without it, and BOTH_WAYS runs with and without it.
 # `make test TF_ENABLE_ONEDNN_OPTS=0` (or 1) runs every test that one way.
 WITH_ONEDNN := $(addprefix tests/, exports zoo/layers zoo/models zoo/surgery callbacks/averaging \
-	callbacks/test_backup_and_restore.py callbacks/test_weight_copies.py)
+	callbacks/test_backup_and_restore.py callbacks/test_variables.py)
 BOTH_WAYS := $(addprefix tests/, exports/test_inference.py exports/gates \
 	exports/signatures/test_uncertainty.py zoo/layers/test_stochastic_depth.py \
 	callbacks/averaging/test_batch_norm_statistics.py)
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-# What could differ on a GPU: steps compiled by XLA, half precision, callbacks in the graph.
+# Tests that could differ on a GPU: steps compiled by XLA, half precision, callbacks in the graph.
 ON_GPU := tests/test_gpu.py $(addprefix tests/, callbacks/ledger/test_loss_ledger.py \
 	callbacks/sparsity/test_proximal_penalty.py callbacks/averaging/test_weight_average.py \
 	callbacks/strengths/test_schedule.py zoo/training/test_sharpness_aware.py \
@@ -30,7 +30,7 @@ ON_GPU := tests/test_gpu.py $(addprefix tests/, callbacks/ledger/test_loss_ledge
 demo: .venv/.run            ## load, train, tune, export, serve on the embedded data; ends with a table
 	$(BIN)/occam demo --directory demo
 
-test: .venv/.test           ## every test but the same proofs on more models; warnings are errors
+test: .venv/.test           ## all tests except the exhaustive ones; warnings are errors
 ifdef TF_ENABLE_ONEDNN_OPTS
 	TF_ENABLE_ONEDNN_OPTS=$(TF_ENABLE_ONEDNN_OPTS) $(PYTEST) -m "not exhaustive" tests
 else
@@ -39,10 +39,10 @@ else
 	TF_ENABLE_ONEDNN_OPTS=0 $(PYTEST) -m "not exhaustive" $(BOTH_WAYS)
 endif
 
-test-all: .venv/.test       ## those as well
+test-all: .venv/.test       ## all tests
 	$(PYTEST) tests
 
-test-gpu:                   ## what could differ on a GPU; a line where there is none
+test-gpu:                   ## tests that could differ on a GPU; one line if there is none
 ifeq ($(shell nvidia-smi -L 2> /dev/null),)
 	@echo "test-gpu: skipped, since nvidia-smi finds no GPU on this machine"
 else
@@ -52,7 +52,7 @@ else
 		or mnist1d or how_steps or skips or served"
 endif
 
-test-jax: .venv/.jax        ## layers, regularizers and what else is neutral, on the JAX backend
+test-jax: .venv/.jax        ## backend-neutral code on JAX
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 --dist loadfile $(NEUTRAL)
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 tests/zoo/models/test_registry.py \
 		-k "gradient_reaches or inference_ignores"
@@ -70,7 +70,7 @@ bench: .venv/.test          ## the measured ratios of benchmarks/
 	$(BIN)/python -m benchmarks.exports
 	$(BIN)/python -m benchmarks.costs
 
-methods: .venv/.test        ## each method alone, measured, into docs/methods.md: an hour on 2 cores
+methods: .venv/.test        ## measure each method alone for docs/methods.md; an hour on 2 cores
 	$(BIN)/python -m benchmarks.methods
 
 screenshots: .venv/.test    ## TensorBoard's dashboards, into docs/images/tensorboard; needs chromium
