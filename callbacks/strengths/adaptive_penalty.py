@@ -13,10 +13,10 @@ class AdaptivePenalty(LiveCallback):
         strength <- clip(strength * factor,  bounds)   if gap > target_gap + tolerance
         strength <- clip(strength / factor,  bounds)   if gap < target_gap - tolerance
 
-    The gap is what `monitor` names in `logs`: by default `gap_loss`, the data loss of validation
-    minus that of training samples in inference mode, which `LossLedger(train_eval=...)` logs. A NaN
-    changes nothing. The strength of the epoch is logged as `rates/<name>`, or as
-    `rates/<name>/<number>` with several targets. Put the callback after the `LossLedger`.
+    The default gap, `gap_loss`, is the data loss on validation data minus the one on training
+    samples in inference mode, as `LossLedger(train_eval=...)` logs it. A NaN changes nothing. The
+    strength of the epoch is logged as `rates/<name>`, or as `rates/<name>/<number>` with several
+    targets. Put the callback after the `LossLedger`.
 
     Args:
         target: As in `Schedule`.
@@ -27,7 +27,7 @@ class AdaptivePenalty(LiveCallback):
         bounds: The minimum and the maximum strength, 0 < minimum < maximum.
         tolerance: The distance from the target within which nothing changes, >= 0.
         patience: The number of epochs between changes, >= 1.
-        name: The name of the logged strength, by default that of the attribute.
+        name: The name of the logged strength, by default the attribute's.
 
     Raises:
         ValueError: If an argument is invalid, also as in `Schedule`, or if `monitor` is not logged

@@ -63,11 +63,7 @@ class Live:
             self.owner.prepare(model)
 
     def assign(self, value: float) -> None:
-        """Assign a value, which the next step reads.
-
-        Raises:
-            ValueError: If the object does not accept the value, or ignores it.
-        """
+        """Assign a value. Raise a `ValueError` if the object does not accept or ignores it."""
         changed = value != self.value
         if self.owner is None or _is_scalar_variable(getattr(self.owner, self.name)):
             self.variable.assign(value)
@@ -186,11 +182,10 @@ class LiveCallback(keras.callbacks.Callback):
     Args:
         target: As in `find_live`.
         attribute: As in `Live`.
-        name: The name of the logged value, by default that of the attribute.
+        name: The name of the logged value, by default the attribute's.
 
     Raises:
-        ValueError: If an object in `target` is not live. Patterns and functions are resolved when
-            training begins.
+        ValueError: If an object in `target` is not live.
     """
 
     def __init__(self, target: Target, attribute: str | None, name: str | None):
@@ -234,8 +229,7 @@ class LiveWeightDecay:
     """Let an optimizer's traced update read its weight decay from a variable.
 
     `optimizer.weight_decay` stays a float, so that saving and the optimizer's variables do not
-    change. Only while the update is traced, a variable takes its place. The traced update stays
-    correct without this object, because the variable keeps its last value, which equals the float.
+    change. A variable with the same value replaces it only while the update is traced.
 
     Args:
         optimizer: A Keras optimizer with a weight decay.

@@ -36,12 +36,12 @@ class Schedule(LiveCallback):
             regularizer, the optimizer, ...), a scalar `keras.Variable`, or a list of these; a
             pattern as in `fnmatch` for the paths of the model's layers; or a function of the model
             that returns one of these. Patterns and functions are resolved when training begins.
-        function_or_points: A function of the number of the epoch or step, from 0, such as those of
+        function_or_points: A function of the number of the epoch or step, from 0, as in
             `callbacks.schedules`; or a list of pairs (number, value), linear in between.
         attribute: The name of the attribute, or a path such as `kernel_regularizer.l2`. It may be
             omitted if the object has exactly one live attribute.
         by: "epoch" or "step".
-        name: The name of the logged value, by default that of the attribute.
+        name: The name of the logged value, by default the attribute's.
 
     Raises:
         ValueError: If an argument is invalid, the attribute is not live, a pattern matches no
