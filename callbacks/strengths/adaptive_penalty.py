@@ -35,6 +35,7 @@ class AdaptivePenalty(LiveCallback):
 
     Example:
 
+    >>> import keras
     >>> strength = keras.Variable(1e-4, name="l2")  # in practice a regularizer, or a layer
     >>> adaptive = AdaptivePenalty(strength, 0.1, factor=2.0, bounds=(1e-6, 1e-2))
     """
