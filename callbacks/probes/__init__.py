@@ -1,4 +1,4 @@
-"""Probes: what is measured on given samples during training, and changes nothing."""
+"""Probes: callbacks that measure a model on fixed samples, without effect on the training."""
 
 from .gradient_norms import GradientNorms
 from .sharpness_probe import SharpnessProbe

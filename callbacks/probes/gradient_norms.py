@@ -18,14 +18,13 @@ class GradientNorms(Probe):
         penalty_gradient_ratio/<layer> = |grad_w penalty| / |w|
 
     and the same over all layers, as `gradient_norm` etc. A layer is named by its path. A weight
-    that several layers share counts once, for the first of them. The two penalty norms are logged
-    if the model has penalties. At a minimum of the loss the two gradients
-    of each layer are opposite and equal in norm: where the penalty's is the larger one, the
-    penalty is what still moves the weights.
+    that several layers share counts for the first of them. The penalty norms are logged if the
+    model has penalties. At a minimum of the loss, the two gradients of a layer are opposite and
+    equal in norm; where the penalty's is larger, the penalty still moves the weights.
 
-    The gradients are taken on the given data, in inference mode, at the weights at the end of the
-    epoch: without the noise of batches, dropout and augmentation. The data loss is the compiled
-    one, with its label smoothing. The callback does not change the training.
+    The gradients are taken in inference mode, at the weights at the end of the epoch, without the
+    noise of batches, dropout and augmentation. The data loss is the compiled one, with its label
+    smoothing. The callback does not change the training.
 
     Cost: one forward and two backward passes over `data` (one without penalties), and the
     compilation of these, once per `fit`. A few hundred samples are enough.
@@ -65,9 +64,8 @@ class GradientNorms(Probe):
         values = {}
         for part, squares in zip(("", "penalty_"), gradients, strict=False):
             for name, indices in layers.items():
-                norm, size = (
-                    math.sqrt(sum(each[i] for i in indices)) for each in (squares, weights)
-                )
+                norm = math.sqrt(sum(squares[i] for i in indices))
+                size = math.sqrt(sum(weights[i] for i in indices))
                 values[f"{part}gradient_norm{name}"] = norm
                 values[f"{part}gradient_ratio{name}"] = _ratio(norm, size)
         return values

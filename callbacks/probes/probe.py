@@ -1,4 +1,4 @@
-"""`Probe`: the base of callbacks that measure a model on given data, with its gradients."""
+"""`Probe`: the base of callbacks that measure a model on fixed data, with its gradients."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,40 +7,22 @@ import keras
 import numpy as np
 from keras import ops
 
-from ...core.checks import check_integer
+from ...core.checks import check_integer, message
 from ..fit_data import as_array
 
 
 class Probe(keras.callbacks.Callback):
-    """Measure the model on given data at the end of every `every`-th epoch, and log the values.
+    """Measure the model on fixed data in the first and every `every`-th epoch, and log the values.
 
-    The first epoch is measured, too. The epochs in between log the last values again, so that each
-    epoch has all names. A subclass defines `measure()`.
-
-    Args:
-        data: `(x, y)` or `(x, y, sample_weight)`, arrays or structures of arrays, used as one
-            batch.
-        every: The number of epochs from one measurement to the next.
-
-    Raises:
-        ValueError: If an argument is invalid, or if the model is not compiled with a loss or
-            overrides `compute_loss` when training begins.
-        RuntimeError: If the backend is neither TensorFlow nor JAX.
-
-    Attributes:
-        values: The last measured values by name.
+    A subclass defines `measure()`. Arguments, errors and attributes are as in `GradientNorms`.
     """
 
     def __init__(self, data: tuple[Any, ...], *, every: int = 1):
         super().__init__()
         if not isinstance(data, tuple) or len(data) not in (2, 3) or data[0] is None:
-            raise ValueError(
-                f"{type(self).__name__}: `data` must be a tuple of arrays, (x, y) or "
-                f"(x, y, sample_weight). Received: {_described(data)}"
-            )
+            raise ValueError(message("data", data, "a tuple (x, y) or (x, y, sample_weight)"))
         check_integer("every", every, minimum=1)
-        x, y, sample_weight = (*data, None)[:3]
-        self.data = keras.tree.map_structure(_array, (x, y, sample_weight))
+        self.data = keras.tree.map_structure(_array, (*data, None)[:3])
         self.every = every
         self.values: dict[str, float] = {}
         self._functions: dict[str, Callable[..., Any]] = {}
@@ -78,10 +60,7 @@ class Probe(keras.callbacks.Callback):
         return {**vars(self), "_functions": {}}  # compiled functions cannot be copied
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call `function(weights, others, batch, *arguments)` at the current weights, compiled.
-
-        The weights are tensors, copies that the function may change.
-        """
+        """Call the compiled `function(weights, others, batch, *arguments)` with tensors."""
         name = function.__name__
         if name not in self._functions:
             self._functions[name] = compiled(self.model, function)
@@ -92,38 +71,31 @@ class Probe(keras.callbacks.Callback):
     def call_scaled(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Return `call(function, *arguments, scale)` with a loss scale at which nothing overflows.
 
-        The optimizer's scale keeps gradients in half precision above 0, but may be too large for
-        some of them. So smaller scales are tried until all values are finite.
+        It starts at the optimizer's scale, which keeps gradients in half precision above 0, and
+        decreases until all values are finite.
         """
         optimizer = self.model.optimizer
         scale = ops.ones(()) if optimizer is None else optimizer.scale_loss(ops.ones(()))
         while True:
             values = self.call(function, *arguments, scale)
-            if float(scale) <= 1 or all(map(_is_finite, keras.tree.flatten(values))):
+            if float(scale) <= 1 or all(
+                bool(ops.all(ops.isfinite(v))) for v in keras.tree.flatten(values)
+            ):
                 return values
             scale = ops.maximum(scale / 16, 1.0)
 
 
-def _is_finite(values: Any) -> bool:
-    return bool(ops.all(ops.isfinite(values)))
-
-
 def _array(values: Any) -> Any:
+    """Return an array, with floats in the default precision, as in `fit`."""
     array = as_array(values)
-    # As `fit` does with what it is given.
     floats = isinstance(array, np.ndarray) and array.dtype.kind == "f"
     return array.astype(keras.config.floatx()) if floats else array
-
-
-def _described(data: Any) -> str:
-    kind = type(data).__name__
-    return f"{kind} of {len(data)}" if isinstance(data, tuple | list | dict) else kind
 
 
 def losses(
     model: keras.Model, weights: Sequence[Any], others: Sequence[Any], batch: tuple[Any, Any, Any]
 ) -> tuple[Any, ...]:
-    """Return the parts of the model's loss at any weights, in inference mode.
+    """Return the parts of the model's loss at the given weights, in inference mode.
 
         loss(w) = data_loss(w) + penalty(w)
 
@@ -141,9 +113,9 @@ def losses(
     x, y, sample_weight = batch
     variables = [*model.trainable_variables, *other_variables(model)]
     state = zip(variables, [*weights, *others], strict=True)
-    given = {"training": False} if model._call_has_training_arg else {}
+    mode = {"training": False} if model._call_has_training_arg else {}
     with keras.StatelessScope([*state], collect_losses=True):
-        data_loss = model._compile_loss(y, model(x, **given), sample_weight)
+        data_loss = model._compile_loss(y, model(x, **mode), sample_weight)
         penalties: list[Any] = [ops.sum(ops.cast(each, "float32")) for each in model.losses]
     parts = [[data_loss], penalties] if penalties else [[data_loss]]
     return tuple(ops.cast(sum(part[1:], start=part[0]), "float32") for part in parts)
@@ -157,8 +129,8 @@ def value_and_gradients(
     Args:
         function: A function from a list of tensors to a tuple of scalars.
         weights: The tensors.
-        scale: A factor of the gradients during the backward pass, for half precision. They are
-            divided by it at the end.
+        scale: A factor of the gradients during the backward pass, for half precision. The returned
+            gradients are divided by it.
 
     >>> _, [[gradient]] = value_and_gradients(lambda w: (w[0] * w[0],), [ops.ones(())])
     >>> float(gradient)
@@ -201,9 +173,9 @@ def _tensorflow_gradients(function: Any, weights: list[Any], scale: Any) -> tupl
 
 
 def compiled(model: keras.Model, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `function` as a graph or a compiled function, unless the model runs eagerly.
+    """Return a compiled `function`, unless the model runs eagerly.
 
-    All that it reads of the model must be an argument: JAX compiles anything else as a constant.
+    JAX compiles all that is not an argument as a constant.
     """
     if model.run_eagerly:
         return function
@@ -217,7 +189,7 @@ def compiled(model: keras.Model, function: Callable[..., Any]) -> Callable[..., 
 
 
 def other_variables(model: keras.Model) -> list[Any]:
-    """Return the variables that a loss may read and that are not trained, metrics included."""
+    """Return the untrained variables that a loss may read, metrics included."""
     return [*model.non_trainable_variables, *model.metrics_variables]
 
 
@@ -225,16 +197,12 @@ def check_model(model: keras.Model, name: str) -> None:
     """Raise an error that names the callback if `losses` does not apply to the model."""
     if keras.backend.backend() not in ("tensorflow", "jax"):
         raise RuntimeError(
-            f"{name} needs the TensorFlow or the JAX backend. "
-            f"Received: KERAS_BACKEND={keras.backend.backend()}"
+            f"{name} needs the TensorFlow or JAX backend. Received: {keras.backend.backend()}"
         )
     if type(model).compute_loss is not keras.Model.compute_loss:
         raise ValueError(
-            f"{name} needs the loss that the model is compiled with, but "
-            f"{type(model).__name__} defines a `compute_loss` of its own. "
+            f"{name} needs the compiled loss, but {type(model).__name__} overrides `compute_loss`. "
             f"Received: model={model.name!r}"
         )
     if getattr(model, "_compile_loss", None) is None:
-        raise ValueError(
-            f"{name} needs a model that is compiled with a loss. Received: model={model.name!r}"
-        )
+        raise ValueError(f"{name} needs a model compiled with a loss. Received: {model.name!r}")

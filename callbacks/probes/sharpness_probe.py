@@ -19,46 +19,40 @@ class SharpnessProbe(Probe):
         sharpness/worst  = max over d of              L(w + d) - L(w)
         |d_f| <= rho |w_f|  for each filter f of each kernel
 
-    A filter is a slice of a kernel along its last axis, which for a dense layer and a convolution
-    is what one output unit has; a kernel is a trainable weight of rank 2 or more. Biases and the
-    weights of normalization stay. A perturbation that is measured against its filter is one of
-    the function: a ReLU network whose filters are scaled up and down by the same factor has the
-    same sharpness, which an absolute distance would not show (Dinh et al. 2017). Keskar et al.
-    take the worst case in a box of half-width rho (|w_i| + 1), whose 1 is absolute, and divide the
-    rise by 1 + L(w); this is the rise itself, in units of the loss, and the region is that of the
-    filter-normalized directions of Li et al.
+    A filter is a slice of a kernel along its last axis: the weights of one output unit of a dense
+    layer or a convolution. A kernel is a trainable weight of rank 2 or more. Biases and the weights
+    of normalization stay. Since the perturbation is relative to its filter, the sharpness of a ReLU
+    network does not change if its filters are scaled up and down by the same factor; an absolute
+    distance would not have this property (Dinh et al.). Li et al. use such filter-normalized
+    directions. Keskar et al. use a box of half-width rho (|w_i| + 1) and divide the rise by
+    1 + L(w); here it is in units of the loss.
 
-    Random directions are Gaussian and have the full length in each filter. The worst case begins
-    at the worst of them (at w itself the gradient of a trained model is about 0) and goes `steps`
-    times to the point of the region that is farthest up the gradient,
+    Random directions are Gaussian and have the full length in each filter. The search for the worst
+    case starts at the worst of them, because at w the gradient of a trained model is about 0. It
+    takes `steps` steps to the point of the region that is farthest up the gradient,
 
         d_f <- rho |w_f| g_f / |g_f|,    g = grad L(w + d),
 
-    projected gradient ascent with a step so long that only its direction counts: exact for a linear
-    loss, never downwards for a convex one. The largest rise on the way is logged; it is a lower
-    bound of the true maximum, at least 0 and at least that of each random direction.
+    which is projected gradient ascent with an infinite step size: exact for a linear loss, and
+    never downwards for a convex one. The largest rise on the way is logged. It is a lower bound of
+    the true maximum, at least 0 and at least the rise in each random direction.
 
-    It is measured on the given data, in inference mode, at the weights at the end of the epoch. The
-    data loss is the compiled one, with its label smoothing and without the penalty. L is evaluated
-    at copies of the weights. Each measurement uses the same directions, so that a curve over the
-    epochs shows the model and not the draw.
+    L is the compiled data loss, with its label smoothing and without the penalty, in inference
+    mode, at the end of the epoch. All measurements use the same directions, so that a curve over
+    the epochs shows the model and not the draw. The callback does not change the training.
 
     Cost: 2 + `directions` + `steps` forward and `steps` backward passes over `data`, and the
     compilation of these, once per `fit`. A few hundred samples are enough.
 
     Args:
-        data: `(x, y)` or `(x, y, sample_weight)`, arrays or structures of arrays, used as one
-            batch.
-        rho: The relative size of the perturbation, > 0.
-        directions: The number of random directions, >= 1.
-        steps: The number of steps to the worst case, >= 1.
+        data, every: As in `GradientNorms`.
+        rho: The relative size of the perturbation.
+        directions: The number of random directions.
+        steps: The number of steps to the worst case.
         seed: The seed of the directions.
-        every: The number of epochs from one measurement to the next. The epochs in between log the
-            last values.
 
     Raises:
-        ValueError: If an argument is invalid, the model is not compiled with a loss, overrides
-            `compute_loss`, or has no trainable kernel.
+        ValueError: As in `GradientNorms`, or if the model has no trainable kernel.
         RuntimeError: If the backend is neither TensorFlow nor JAX.
 
     Attributes:
@@ -93,12 +87,9 @@ class SharpnessProbe(Probe):
     ):
         super().__init__(data, every=every)
         check_number("rho", rho, "(0, inf)")
-        for name, value, minimum in (
-            ("directions", directions, 1),
-            ("steps", steps, 1),
-            ("seed", seed, 0),
-        ):
-            check_integer(name, value, minimum)
+        check_integer("directions", directions, minimum=1)
+        check_integer("steps", steps, minimum=1)
+        check_integer("seed", seed, minimum=0)
         self.rho = float(rho)
         self.directions = directions
         self.steps = steps
@@ -107,8 +98,8 @@ class SharpnessProbe(Probe):
     def measure(self):
         if not any(map(_is_kernel, self.model.trainable_variables)):
             raise ValueError(
-                "SharpnessProbe perturbs trainable weights of rank 2 or more, and the model has "
-                f"none. Received: model={self.model.name!r}"
+                "SharpnessProbe needs a trainable weight of rank 2 or more. "
+                f"Received: model={self.model.name!r} without one"
             )
         generator = keras.random.SeedGenerator(self.seed)
         shapes = [v.shape for v in self.model.trainable_variables]
@@ -136,8 +127,7 @@ class SharpnessProbe(Probe):
         return [*rises, self._rise(direction, here)]
 
     def _loss(self, weights: Any, others: Any, batch: Any, direction: Any, rho: Any) -> Any:
-        points = _perturbed(weights, direction, rho)
-        return losses(self.model, points, others, batch)[0]
+        return losses(self.model, _perturbed(weights, direction, rho), others, batch)[0]
 
     def _uphill(
         self, weights: Any, others: Any, batch: Any, direction: Any, rho: Any, scale: Any
@@ -151,7 +141,7 @@ class SharpnessProbe(Probe):
 
 
 def _perturbed(weights: list[Any], direction: list[Any], rho: Any) -> list[Any]:
-    """Return w + d, where d has the given direction and in each filter the length rho |w_f|."""
+    """Return w + d, where d has the length rho |w_f| in each filter."""
     return [
         w + ops.cast(rho * _norm(w) * d / ops.maximum(_norm(d), _TINY), w.dtype)
         if _is_kernel(w)

@@ -34,7 +34,7 @@ class Kernel:
         """
         axes = kernel_axes(self.layer, self.variable.name, len(self.variable.shape))
         if axes is None or kind_of(self.layer) in (Kind.RECURRENT, Kind.RECURRENT_CELL):
-            return None  # in a recurrent kernel, each unit has several columns
+            return None  # each unit of a recurrent kernel has several columns
         if of == "outputs":
             return axes.units
         # In a grouped convolution, an index stands for several inputs.
@@ -42,7 +42,7 @@ class Kernel:
 
 
 def check_patterns(argument: str, patterns: Any) -> tuple[Pattern, ...]:
-    """Return `patterns` as a tuple. Raise a `TypeError` if one is neither a text nor a class."""
+    """Return `patterns` as a tuple. Raise a `TypeError` if one is not a text or a layer class."""
     patterns = (patterns,) if isinstance(patterns, str | type) else tuple(patterns)
     for pattern in patterns:
         is_class = isinstance(pattern, type) and issubclass(pattern, keras.layers.Layer)
@@ -76,8 +76,7 @@ def select_kernels(
     """
     if not model.built:
         raise ValueError(
-            f"Model {model.name!r} is not built and has no kernels yet. Give it a keras.Input, or "
-            "call it once."
+            f"Model {model.name!r} is not built and has no kernels. Give it a keras.Input."
         )
     kernels = list(_kernels(model))
     selected = _inside(model, ["*"] if layers is None else layers) - _inside(model, exclude)
@@ -85,8 +84,8 @@ def select_kernels(
     if not found:
         paths = ", ".join(dict.fromkeys(kernel.layer.path for kernel in kernels)) or "none"
         raise ValueError(
-            f"`layers` and `exclude` must select a kernel. The layers with a trainable kernel are: "
-            f"{paths}. Received: layers={layers!r}, exclude={tuple(exclude)!r}"
+            f"`layers` and `exclude` must select layers with a trainable kernel: {paths}. "
+            f"Received: layers={layers!r}, exclude={tuple(exclude)!r}"
         )
     return found
 
@@ -94,14 +93,14 @@ def select_kernels(
 def _kernels(model: keras.Model) -> Iterable[Kernel]:
     todo = {id(v) for v in model.trainable_variables}
     for layer in model._flatten_layers():
-        for variable in layer._trainable_variables:  # without those of the layers inside
+        for variable in layer._trainable_variables:  # excludes the layers inside
             if variable.name.endswith("kernel") and id(variable) in todo:
                 todo.remove(id(variable))
                 yield Kernel(layer, variable)
 
 
 def _inside(model: keras.Model, patterns: Sequence[Pattern]) -> set[int]:
-    """Return the identities of the layers that match a pattern, and of all layers inside them."""
+    """Return the ids of the layers that match a pattern, and of all layers inside them."""
     matching = [x for x in model._flatten_layers() if any(_matches(p, x) for p in patterns)]
     return {id(layer) for outer in matching for layer in outer._flatten_layers()}
 

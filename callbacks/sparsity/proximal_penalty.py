@@ -16,7 +16,7 @@ from .proximal_step import ProximalStep
 
 
 def _check_groups(penalty: "ProximalPenalty") -> None:
-    if penalty._step is not None and penalty.group_lasso:
+    if penalty._step and penalty.group_lasso:
         penalty._step.check_groups()
 
 
@@ -34,14 +34,14 @@ class ProximalPenalty(keras.callbacks.Callback):
     (schedules included), also within `steps_per_execution > 1`. With gradient accumulation it
     follows only real updates; with loss scaling, a skipped update skips it, too. A constraint on a
     variable is applied after it. `l1` and `group_lasso` can be assigned at any time, even inside
-    `fit`, without a retrace, if they were given at the start, as 0 if need be.
+    `fit`, without a retrace, unless they are `None`.
 
     With SGD this is proximal gradient descent (ISTA), whose fixed point is the minimum of the
     penalized loss. With an optimizer that scales its steps per weight, such as Adam, the threshold
-    still is the plain learning rate times the strength, as in decoupled weight decay. The zeros are
-    as exact, but a weight is zero where the mean of its gradients, over their root mean square,
-    stays below the strength. Strengths then have no unit, and are not comparable with those of SGD.
-    Steps that are signs (Lion, or RMSprop without noise) jump over zero at any strength.
+    still is the plain learning rate times the strength, as in decoupled weight decay. A weight then
+    becomes zero where the mean of its gradients, over their root mean square, stays below the
+    strength, so that strengths have no unit and differ from those for SGD. Steps that are signs
+    (Lion, or RMSprop without noise) jump over zero at any strength.
 
     With `debias_from`, the support is fixed from that epoch on: zeros stay zero, and the other
     weights are trained without the penalty, which removes the bias of shrinkage.
@@ -61,9 +61,8 @@ class ProximalPenalty(keras.callbacks.Callback):
         debias_from: The epoch, from 0, in which debiasing starts.
 
     Raises:
-        ValueError: If no strength is given, an argument is out of range, no kernel is selected, a
-            kernel also has an L1 or group lasso regularizer (it would count twice), or
-            `group_lasso` applies to a layer with unknown units (recurrent layers).
+        ValueError: If an argument is out of range, no strength or kernel is selected, a kernel also
+            has an L1 or group lasso regularizer, or `group_lasso` applies to a recurrent layer.
 
     Example: one weight is useless and becomes zero.
 
@@ -97,7 +96,7 @@ class ProximalPenalty(keras.callbacks.Callback):
     ):
         super().__init__()
         if l1 is None and group_lasso is None:
-            raise ValueError("ProximalPenalty: `l1` or `group_lasso` must be given. Received: None")
+            raise ValueError("`l1` or `group_lasso` must be given. Received: None for both")
         check_one_of("groups", groups, ("outputs", "inputs"))
         check_integer("debias_from", debias_from, minimum=0, optional=True)
         self._step: ProximalStep | None = None
@@ -117,9 +116,9 @@ class ProximalPenalty(keras.callbacks.Callback):
         kernels = select_kernels(self.model, self.layers, self.exclude)
         if twice := [k.variable.path for k in kernels if _pulls_to_zero(k.variable.regularizer)]:
             raise ValueError(
-                "ProximalPenalty: the kernels must not have an L1 or group lasso regularizer as "
-                "well: it would count twice, and makes no exact zeros. Remove it, or leave the "
-                f"layers out with `exclude`. Received: {', '.join(twice)}"
+                "The kernels of a ProximalPenalty must not have an L1 or group lasso regularizer, "
+                "which would count twice. Remove it, or leave the layers out with `exclude`. "
+                f"Received: {', '.join(twice)}"
             )
         self._debiasing = False
         l1, group_lasso = (getattr(self, name, None) for name in ("_l1", "_group_lasso"))
@@ -130,16 +129,16 @@ class ProximalPenalty(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         due = self.debias_from is not None and epoch >= self.debias_from
-        if due and not self._debiasing and self._step is not None:
+        if due and not self._debiasing and self._step:
             self._step.fix_support()
             self._debiasing = True
 
     def on_epoch_end(self, epoch, logs=None):
-        if logs is not None and self._step is not None:
+        if logs is not None and self._step:
             logs.update(_sparsity(self._step.kernels))
 
     def on_train_end(self, logs=None):
-        if self._step is not None:
+        if self._step:
             remove(self.model, self._step)
         self._step = None
 
@@ -149,14 +148,14 @@ class ProximalPenalty(keras.callbacks.Callback):
             "l1": self.l1,
             "group_lasso": self.group_lasso,
             "debiasing": self._debiasing,
-            "masks": copies([] if self._step is None else self._step.masks),
+            "masks": copies(self._step.masks if self._step else []),
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Restore what `get_state` returned, within `fit`."""
         self.l1, self.group_lasso = state["l1"], state["group_lasso"]
         self._debiasing = state["debiasing"]
-        if self._step is not None and self._debiasing:
+        if self._step and self._debiasing:
             self._step.fix_support(state["masks"])
 
     def __getstate__(self):
@@ -172,8 +171,7 @@ class ProximalPenalty(keras.callbacks.Callback):
 
 
 def _sparsity(kernels: list[Kernel]) -> dict[str, float]:
-    zeros: Counter[str] = Counter()
-    sizes: Counter[str] = Counter()
+    zeros, sizes = Counter[str](), Counter[str]()
     for kernel in kernels:
         value = copy_of(kernel.variable)
         zeros[kernel.layer.path] += value.size - int(np.count_nonzero(value))

@@ -67,8 +67,8 @@ class ProximalStep(TrainingHook):
         model: A compiled model.
         kernels: The kernels to threshold.
         groups: "outputs" or "inputs".
-        l1, group_lasso: The strengths as scalar variables; `None` is not part of the graph.
-        masked: Whether the support can be fixed, which then is part of the graph.
+        l1, group_lasso: The strengths as scalar variables, or `None` to leave them out.
+        masked: Whether `fix_support` can be called.
 
     Attributes:
         masks: Variables with the shapes of the kernels; a weight is zero where they are false.
@@ -91,34 +91,35 @@ class ProximalStep(TrainingHook):
         self.watched = [kernel.variable for kernel in kernels]
         self.axes = [kernel.groups(groups) for kernel in kernels]
         self.l1, self.group_lasso = l1, group_lasso
-        self.on = keras.Variable(1.0, dtype="float32", trainable=False, name="on")
+        self.factor = keras.Variable(1.0, dtype="float32", trainable=False, name="factor")
         self.masks = [
             keras.Variable(np.ones(v.shape), dtype="bool", trainable=False, name="support")
             for v in (self.watched if masked else [])
         ]
         strengths = [strength for strength in (l1, group_lasso) if strength is not None]
-        self.state = [self.on, *strengths, *self.masks]
+        self.state = [self.factor, *strengths, *self.masks]
 
     def check_groups(self) -> None:
         """Raise a `ValueError` if the units of a kernel are unknown."""
         pairs = zip(self.kernels, self.axes, strict=True)
         if unknown := [kernel.variable.path for kernel, axes in pairs if axes is None]:
             raise ValueError(
-                "ProximalPenalty: `group_lasso` needs kernels with known units. Leave other layers "
-                f"out with `exclude`, or use `l1` alone. Received: {', '.join(unknown)}"
+                "`group_lasso` needs kernels with known units. Leave other layers out with "
+                f"`exclude`, or use `l1` alone. Received: {', '.join(unknown)}"
             )
 
     def fix_support(self, masks: list[Any] | None = None) -> None:
         """Turn the penalty off, and keep the weights zero that are zero now, or in `masks`."""
-        self.on.assign(0.0)
-        given = [ops.convert_to_numpy(v) != 0 for v in self.watched] if masks is None else masks
-        for mask, value in zip(self.masks, given, strict=True):
+        self.factor.assign(0.0)
+        if masks is None:
+            masks = [ops.convert_to_numpy(v) != 0 for v in self.watched]
+        for mask, value in zip(self.masks, masks, strict=True):
             mask.assign(value)
 
     def after_update(self, variable, value):
         index = next(i for i, v in enumerate(self.watched) if v is variable)
         dtype = "float64" if variable.dtype == "float64" else "float32"
-        rate = ops.cast(self._learning_rate(variable), dtype) * ops.cast(self.on, dtype)
+        rate = ops.cast(self._learning_rate(variable), dtype) * ops.cast(self.factor, dtype)
         w = ops.cast(value, dtype)
         if self.l1 is not None:
             w = soft_threshold(w, rate * ops.cast(self.l1, dtype))

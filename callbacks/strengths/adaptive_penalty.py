@@ -2,30 +2,24 @@
 
 from typing import Any
 
-import keras
-
 from ...core.checks import check_integer, check_number, message
 from ..fit_data import as_number
-from .live import Live, Target, find_live
-from .schedule import check_owners, log_rates
+from .live import LiveCallback, Target
 
 
-class AdaptivePenalty(keras.callbacks.Callback):
+class AdaptivePenalty(LiveCallback):
     """Raise strengths after an epoch whose gap is above the target, and lower them below it.
 
         strength <- clip(strength * factor,  bounds)   if gap > target_gap + tolerance
         strength <- clip(strength / factor,  bounds)   if gap < target_gap - tolerance
 
-    The gap is what `monitor` names in `logs`: by default `gap_loss`, the data loss of validation
-    minus that of training samples in inference mode, which `LossLedger(train_eval=...)` logs. A NaN
-    changes nothing. The strength of the epoch is logged as `rates/<name>`, or as
-    `rates/<name>/<number>` with several targets. Training starts with the current strengths.
-
-    Put it after the `LossLedger`.
+    The default gap, `gap_loss`, is the data loss on validation data minus the one on training
+    samples in inference mode, as `LossLedger(train_eval=...)` logs it. A NaN changes nothing. The
+    strength of the epoch is logged as `rates/<name>`, or as `rates/<name>/<number>` with several
+    targets. Put the callback after the `LossLedger`.
 
     Args:
-        target: As in `Schedule`. On JAX, a change of a regularizer's strength compiles the step
-            anew.
+        target: As in `Schedule`.
         target_gap: The gap to hold.
         attribute: As in `Schedule`.
         monitor: The name of the gap in `logs`, which rises with overfitting.
@@ -33,7 +27,7 @@ class AdaptivePenalty(keras.callbacks.Callback):
         bounds: The minimum and the maximum strength, 0 < minimum < maximum.
         tolerance: The distance from the target within which nothing changes, >= 0.
         patience: The number of epochs between changes, >= 1.
-        name: The name of the logged strength, by default that of the attribute.
+        name: The name of the logged strength, by default the attribute's.
 
     Raises:
         ValueError: If an argument is invalid, also as in `Schedule`, or if `monitor` is not logged
@@ -41,6 +35,7 @@ class AdaptivePenalty(keras.callbacks.Callback):
 
     Example:
 
+    >>> import keras
     >>> strength = keras.Variable(1e-4, name="l2")  # in practice a regularizer, or a layer
     >>> adaptive = AdaptivePenalty(strength, 0.1, factor=2.0, bounds=(1e-6, 1e-2))
     """
@@ -58,39 +53,34 @@ class AdaptivePenalty(keras.callbacks.Callback):
         patience: int = 1,
         name: str | None = None,
     ):
-        super().__init__()
+        super().__init__(target, attribute, name)
         check_number("target_gap", target_gap, "(-inf, inf)")
         check_number("factor", factor, "(1, inf)")
         check_number("tolerance", tolerance, "[0, inf)")
         check_integer("patience", patience, minimum=1)
         if len(bounds) != 2 or not 0 < bounds[0] < bounds[1]:
             raise ValueError(message("bounds", bounds, "a pair with 0 < min < max"))
-        self.target = target
         self.target_gap = target_gap
-        self.attribute = attribute
         self.monitor = monitor
         self.factor = factor
         self.bounds = bounds
         self.tolerance = tolerance
         self.patience = patience
-        self.name = name
-        self._live: list[Live] = []
         self._wait = 0
-        check_owners(target, attribute)
 
     def on_train_begin(self, logs=None):
+        super().on_train_begin()
         self._wait = 0
-        self._live = find_live(self.target, self.attribute, self.model)
 
     def on_epoch_end(self, epoch, logs=None):
         logs = {} if logs is None else logs
         if self.monitor not in logs:
             raise ValueError(
-                f"AdaptivePenalty monitors {self.monitor!r}, which is not logged: put a "
-                "LossLedger(train_eval=...) before it, and give `validation_data` for each epoch. "
-                f"Logged: {', '.join(sorted(logs)) or 'nothing'}"
+                "`monitor` must be logged every epoch, for example by LossLedger(train_eval=...) "
+                f"with `validation_data`. Received: monitor={self.monitor!r}, "
+                f"logged: {', '.join(sorted(logs)) or 'nothing'}"
             )
-        log_rates(logs, self.name or self._live[0].name, [live.value for live in self._live])
+        self._log_rates(logs, [live.value for live in self._live])
         self._wait += 1
         if self._wait >= self.patience:
             self._wait = 0
@@ -114,8 +104,3 @@ class AdaptivePenalty(keras.callbacks.Callback):
         self._wait = state["wait"]
         for live, value in zip(self._live, state["strengths"], strict=True):
             live.assign(value)
-
-    def __deepcopy__(self, memo):
-        copy = type(self).__new__(type(self))  # has the same targets, and no model yet
-        vars(copy).update(vars(self), _model=None, _live=[])
-        return copy

@@ -1,8 +1,8 @@
-"""`Live`: a number that a traced step reads anew each time, found behind an attribute."""
+"""`Live`: a number that a traced step reads anew; `LiveCallback`: the base of its callbacks."""
 
 import functools
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from fnmatch import fnmatch
 from typing import Any
@@ -22,7 +22,6 @@ _PLACE = "_occam_weight_decay"
 class Live:
     """A scalar variable behind a float attribute of an object, or a scalar variable by itself.
 
-    A Python float is baked into the graph when it is traced, so that a later change does nothing.
     The attribute `a` of an object is live if it is a scalar `keras.Variable`, or a descriptor such
     as `LiveScalar` that keeps its value in the scalar variable `_a` of the object. The
     `weight_decay` of a Keras optimizer is live, too, by `LiveWeightDecay`.
@@ -64,11 +63,7 @@ class Live:
             self.owner.prepare(model)
 
     def assign(self, value: float) -> None:
-        """Assign a value, which the next step reads.
-
-        Raises:
-            ValueError: If the object does not accept the value, or ignores it.
-        """
+        """Assign a value. Raise a `ValueError` if the object does not accept or ignores it."""
         changed = value != self.value
         if self.owner is None or _is_scalar_variable(getattr(self.owner, self.name)):
             self.variable.assign(value)
@@ -109,7 +104,7 @@ def _find(target: Target, attribute: str | None, model: keras.Model) -> Iterator
     if isinstance(target, list | tuple):
         for each in target:
             yield from _find(each, attribute, model)
-    elif is_function(target):
+    elif _is_function(target):
         yield from _find(target(model), attribute, model)
     else:
         yield Live(target, attribute)
@@ -124,8 +119,7 @@ def _matching(pattern: str, model: keras.Model) -> list[keras.Layer]:
     return found
 
 
-def is_function(target: Target) -> bool:
-    """Return whether `target` is a function of the model, not a callable layer or regularizer."""
+def _is_function(target: Target) -> bool:  # not a callable layer or regularizer
     return isinstance(target, types.FunctionType | types.MethodType | functools.partial)
 
 
@@ -152,16 +146,15 @@ def _follow(owner: Any, attribute: str | None) -> tuple[Any, str]:
 
 
 def _variable(owner: Any, name: str) -> keras.Variable:
-    """Return the variable behind an attribute."""
     value = getattr(owner, name)
     if _is_scalar_variable(value):
         return value
     if name in _live_names(owner):
         return getattr(owner, f"_{name}")
     raise ValueError(
-        f"`{name}` of {_named(owner)} is not live: its value is baked into the graph when the step "
-        "is traced, so that a later change does nothing. Use an object that keeps it in a "
-        f"keras.Variable. Live attributes: {', '.join(_live_names(owner)) or 'none'}. "
+        f"`{name}` of {_named(owner)} is not live: a traced step does not read its changes. Use an "
+        "object that keeps it in a keras.Variable. "
+        f"Live attributes: {', '.join(_live_names(owner)) or 'none'}. "
         f"Received: {name}={value!r}"
     )
 
@@ -183,12 +176,60 @@ def _named(owner: Any) -> str:
     return f"{type(owner).__name__} {name!r}" if isinstance(name, str) else f"{owner!r}"
 
 
+class LiveCallback(keras.callbacks.Callback):
+    """The base of callbacks that change live attributes and log them.
+
+    Args:
+        target: As in `find_live`.
+        attribute: As in `Live`.
+        name: The name of the logged value, by default the attribute's.
+
+    Raises:
+        ValueError: If an object in `target` is not live.
+    """
+
+    def __init__(self, target: Target, attribute: str | None, name: str | None):
+        super().__init__()
+        self.target = target
+        self.attribute = attribute
+        self.name = name
+        self._live: list[Live] = []
+        _check_owners(target, attribute)
+
+    def on_train_begin(self, logs=None):
+        self._live = find_live(self.target, self.attribute, self.model)
+
+    def _log_rates(self, logs: Any, values: Sequence[float]) -> None:
+        """Add `rates/<name>` to `logs`, or `rates/<name>/<number>` for several values."""
+        name = self.name or self._live[0].name
+        for number, value in enumerate(values):
+            key = f"rates/{name}" if len(values) == 1 else f"rates/{name}/{number}"
+            if key in logs:
+                raise ValueError(
+                    f"{key} is logged already: give each callback another `name`. "
+                    f"Received: name={name!r}"
+                )
+            logs[key] = float(value)
+
+    def __deepcopy__(self, memo):
+        copy = type(self).__new__(type(self))  # has the same targets, and no model yet
+        vars(copy).update(vars(self), _model=None, _live=[])
+        return copy
+
+
+def _check_owners(target: Target, attribute: str | None) -> None:
+    if isinstance(target, list | tuple):
+        for each in target:
+            _check_owners(each, attribute)
+    elif not isinstance(target, str) and not _is_function(target):
+        Live(target, attribute)
+
+
 class LiveWeightDecay:
     """Let an optimizer's traced update read its weight decay from a variable.
 
     `optimizer.weight_decay` stays a float, so that saving and the optimizer's variables do not
-    change. Only while the update is traced, a variable takes its place. The traced update stays
-    correct without this object, because the variable keeps its last value, which equals the float.
+    change. A variable with the same value replaces it only while the update is traced.
 
     Args:
         optimizer: A Keras optimizer with a weight decay.
@@ -206,7 +247,7 @@ class LiveWeightDecay:
 
     @classmethod
     def of(cls, optimizer: Any) -> "LiveWeightDecay | None":
-        """Return that of `optimizer`, made at the first call, or `None` without a weight decay."""
+        """Return the one of `optimizer`, created if need be, or `None` without a weight decay."""
         if optimizer.weight_decay is None:
             return None
         if _PLACE not in optimizer.__dict__:
@@ -234,7 +275,7 @@ class LiveWeightDecay:
             self._apply(variables)
 
     def prepare(self, model: keras.Model) -> None:
-        """Make the training step of `model` anew if it was traced without this object."""
+        """Make a new training step for `model` if the old one was traced without this object."""
         self.weight_decay = self.optimizer.weight_decay
         if model.train_function not in self._traced_live:
             model.make_train_function(force=True)

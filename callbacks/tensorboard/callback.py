@@ -2,7 +2,6 @@
 
 import os
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -11,16 +10,14 @@ import keras
 from ...core.checks import check_integer, check_one_of, message
 from ..variables import copy_of
 from . import summaries
-from .card import card
 from .charts import layout
+from .description import card, innermost, op_graph, or_warn
 from .epoch_scalars import EpochScalars, LearningRates
 from .event_file import EventFile
 from .hparams import HParams
-from .op_graph import innermost, op_graph
 from .predictions import Predictions
 from .projector import Embeddings
 from .samples import Samples, grid
-from .scoped_step import ScopedStep
 
 _MAX_SAMPLES = 32
 _MAX_VALIDATION_SAMPLES = 1000
@@ -36,14 +33,14 @@ class TensorBoard(keras.callbacks.TensorBoard):
       and the Custom Scalars dashboard has a layout, with a band from the data loss to the total
       loss. `names="keras"` keeps Keras' names, without a layout.
     - It also logs the norms of the weights, and a text card of the model.
-    - It logs every epoch if `update_freq` is an integer, too.
-    - `write_graph` writes the graph of operations (on TensorFlow) and Keras' conceptual graph.
+    - It logs every epoch, also with an integer `update_freq`.
+    - `write_graph` writes the graph of operations (on TensorFlow) and Keras' conceptual graph, of
+      the inner model if one wraps another (`zoo.SharpnessAware`). A graph or a part of the card
+      that cannot be made is left out, with a warning.
     - The Projector shows embeddings and the features of the `validation` samples.
-    - No file stays open between its hooks, whether `fit` ends, stops early or raises, except that
-      an integer `update_freq` keeps a writer for the summaries of the model's own layers.
+    - No file stays open between its hooks, except that an integer `update_freq` keeps a writer for
+      the summaries of the model's own layers.
     - Metrics that are arrays are logged entry by entry, as `<metric>/<index>`.
-    - It shows the inner graph of a model that wraps another one (`zoo.SharpnessAware`). A part of
-      the card or the graph that cannot be made is left out, with a warning.
     - It can be used in several calls of `fit`, and copied before and after.
     - KerasTuner gives it a directory for each trial, also as a subclass.
 
@@ -52,16 +49,16 @@ class TensorBoard(keras.callbacks.TensorBoard):
             profile_batch, embeddings_freq, embeddings_metadata: As in Keras.
         samples: Training samples for the Images dashboard: `(x, y)`, `x`, or batches of these such
             as a `tf.data.Dataset`. Features and series are drawn as curves.
-        augmentation: A layer or a function `(x, training=)`, to show what it makes of each of the
-            samples, with a fixed seed.
-        validation: Samples `(x, y)` for a classifier, of which at most 1000 are used: for a
-            confusion matrix, a reliability diagram, the most confident mistakes and the most
-            uncertain predictions, curves of precision over recall, and features in the Projector.
-            `y` holds integer classes or rows of probabilities. Multi-label data is not supported.
+        augmentation: A layer or a function `(x, training=)`, applied to the samples with a fixed
+            seed to show its results.
+        validation: Up to 1000 samples `(x, y)` for a classifier, drawn as a confusion matrix, a
+            reliability diagram, the most confident mistakes, the most uncertain predictions,
+            curves of precision over recall, and features in the Projector. `y` holds integer
+            classes or rows of probabilities. Multi-label data is not supported.
         class_names: The names of all classes.
         from_logits: Whether the model returns logits, by default as its loss says.
-        pictures_freq: The number of epochs between pictures of `validation`. There always is one of
-            the last epoch, with the weights that training leaves.
+        pictures_freq: The number of epochs between pictures of `validation`. The last epoch always
+            has one, with the final weights.
         card: More content for the text card: Markdown, or values by title, such as
             `{"Regularization": regularization}`.
         hparams: `HParams`, or values by name, for the HParams dashboard.
@@ -71,7 +68,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
         ValueError: If an argument is out of range, samples cannot be drawn, or the validation
             samples do not fit the model.
 
-    Example: `TensorBoard("runs/a", validation=(x, y))` shows most of it.
+    Example:
 
     >>> callback = TensorBoard("runs/a", update_freq=100, hparams={"l2": 1e-4})
     >>> callback.hparams.effective()
@@ -140,8 +137,8 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
     def __getstate__(self):
         # A copy takes part in no training: it has no model, no writer and no module `summary`.
-        inert = dict.fromkeys(("_model", "_step", "_embeddings", "_rates", "_summary_module"))
-        return {**self.__dict__, **inert, "_writers": {}}
+        inert = ("_model", "_restore_step", "_embeddings", "_rates", "_summary_module")
+        return {**self.__dict__, **dict.fromkeys(inert), "_writers": {}}
 
     def get_state(self) -> dict[str, int]:
         """Return the state for a resumed training: the steps of an integer `update_freq`."""
@@ -156,7 +153,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
         self._files: dict[str, EventFile] = {}
         self._scalars = EpochScalars(self.names)
         self._embeddings: Embeddings | None = None
-        self._step: ScopedStep | None = None
+        self._restore_step: Callable[[], None] | None = None
         self._rates: LearningRates | None = None
         self._epoch = 0
         self._training = self._described = False
@@ -209,8 +206,8 @@ class TensorBoard(keras.callbacks.TensorBoard):
         if self.write_steps_per_second:
             values["steps_per_second"] = 1 / (time.time() - self._batch_start_time)
         prefix = "batch/" if self.names == "grouped" else "batch_"
-        values = {f"{prefix}{name}": value for name, value in values.items()}
-        self._add_scalars("train", values, self._global_train_batch)
+        tags = {f"{prefix}{name}": value for name, value in values.items()}
+        self._add_scalars("train", tags, self._global_train_batch)
 
     def on_test_begin(self, logs=None):
         if self.update_freq != "epoch":
@@ -257,15 +254,13 @@ class TensorBoard(keras.callbacks.TensorBoard):
         return {**logs, **self._rates()}
 
     def _log_weights(self, epoch):
-        kinds = {"histogram": summaries.histogram}
-        if self.write_images:
-            kinds["image"] = summaries.pixels
         tag = "weights/{kind}/{path}" if self.names == "grouped" else "{path}/{kind}"
         made = []
         for weight in self.model.weights:
-            values = copy_of(weight).astype("float64")
-            for kind, summary in kinds.items():
-                made.append(summary(tag.format(kind=kind, path=weight.path), values))
+            values, path = copy_of(weight).astype("float64"), weight.path
+            made.append(summaries.histogram(tag.format(kind="histogram", path=path), values))
+            if self.write_images:
+                made.append(summaries.pixels(tag.format(kind="image", path=path), values))
         self._file("train").add(epoch, *made)
 
     def _log_embeddings(self, epoch):
@@ -277,16 +272,15 @@ class TensorBoard(keras.callbacks.TensorBoard):
             self._file("validation").add(self._epoch, *self.predictions.draw(self.model))
 
     def _describe_model(self) -> None:
-        """Write the card and the graphs."""
         self._described = True
         if self.card is not None or self.names == "grouped":
             self._file("train").add(0, summaries.text("card", card(self.model, self.card)))
         if not self.write_graph:
             return
         model = innermost(self.model)
-        if json := _or_warn("the conceptual graph", model.to_json):
+        if json := or_warn("the conceptual graph", model.to_json):
             self._file("train").add(0, summaries.keras_graph(json))
-        if graph := _or_warn("the graph of operations", lambda: op_graph(model)):
+        if graph := or_warn("the graph of operations", lambda: op_graph(model)):
             self._file("train").add_graph(graph)
 
     def _file(self, run: str) -> EventFile:
@@ -298,41 +292,44 @@ class TensorBoard(keras.callbacks.TensorBoard):
         if values:
             self._file(run).add(step, summaries.scalars(values))
 
-    # The following replaces how Keras lets layers write summaries of their own.
+    # The rest replaces Keras' way to let layers write their own summaries.
 
     @property
     def summary(self):
-        """The module `tf.summary`. Keras' callback holds it, and cannot be copied then."""
+        """The module `tf.summary`; in an attribute, as in Keras, it could not be copied."""
         from tensorflow import summary
 
         return summary
 
     def _push_writer(self, writer, step):
-        def enter():
-            recorded = self.summary.record_if(lambda: step % self.update_freq == 0)
-            return [writer.as_default(step), recorded]
+        """Make a writer the default during the next call of the model's step function.
 
+        Keras makes it the default until the hook after the batch, also if the step raises.
+        """
+        model = self.model
         name = "train_function" if writer is self._writers.get("train") else "test_function"
-        self._step = ScopedStep(self.model, name, enter, self._close_writers)
+        function: Any = getattr(model, name, None)
+
+        def call(*args):
+            self._pop_writer()
+            recorded = self.summary.record_if(lambda: step % self.update_freq == 0)
+            with writer.as_default(step), recorded:
+                try:
+                    return function(*args)
+                except BaseException as error:
+                    if type(error).__name__ not in ("StopIteration", "OutOfRangeError"):
+                        self._close_writers()
+                    raise
+
+        if function is not None:
+            setattr(model, name, call)
+            self._restore_step = lambda: setattr(model, name, function)
 
     def _pop_writer(self):
-        if self._step:
-            self._step.undo()
-        self._step = None
+        if self._restore_step:
+            self._restore_step()
+            self._restore_step = None
 
     def _close_writers(self):
         super()._close_writers()
         self._writers = {}
-
-
-def _or_warn(what: str, make: Callable[[], Any]) -> Any:
-    """Return what `make` returns, or `None` with a warning if it raises."""
-    try:
-        return make()
-    except Exception as error:  # user-defined layers may raise anything
-        warnings.warn(
-            f"TensorBoard: {what} is left out, because making it raised {type(error).__name__}: "
-            f"{error}",
-            stacklevel=2,
-        )
-        return None

@@ -1,4 +1,4 @@
-"""The table of charts: scalar names, the Custom Scalars layout and `plot_run` derive from it."""
+"""`GROUPS`, the table behind the names of scalars, the Custom Scalars layout and `plot_run`."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -17,12 +17,11 @@ class Group:
     """A group of charts: all scalars whose tags are `<name>/...`.
 
     Args:
-        name: The part of the tags before the last part, and the group's name on TensorBoard's
-            Scalars dashboard.
+        name: The first part of the tags, and the group's name on the Scalars dashboard.
         title: The title of the group's chart.
         logs: A regular expression of the names in `logs` that belong to the group, without the
-            prefixes of `RUNS`. Its parentheses hold the rest of the tag; without a match in
-            parentheses, the rest is "total". Names with a slash are tags already.
+            prefixes of `RUNS`. Its parentheses match the rest of the tag, which is "total" if they
+            match nothing. Names with a slash are tags already.
         category: The category on the Custom Scalars dashboard, or `None` to leave the group out.
         charts: The charts in that category, by title: a regular expression of the rest of the
             tags, or a pair of tags between which a band is drawn. By default one chart of all tags.
@@ -38,62 +37,52 @@ class Group:
     plot: Literal["band", "runs", "layers"] | None = None
 
 
+_NORMS = "Sparsity and norms"
+
 GROUPS = (
     Group(
         "loss",
         "Loss",
-        logs=r"loss|(?!gap_)(.+)_loss",
-        category="Generalization",
-        charts={
+        r"loss|(?!gap_)(.+)_loss",
+        "Generalization",
+        {
             "Data loss, and the penalty above it": ("data", "total"),
             "Data loss": "data",
             "Loss with penalty": "total",
         },
-        plot="band",
+        "band",
     ),
     # Names that belong to no other group are metrics.
-    Group("metrics", "Metrics", category="Generalization", plot="runs"),
+    Group("metrics", "Metrics", None, "Generalization", plot="runs"),
     Group(
-        "gap",
-        "Gap between validation and train_eval",
-        logs=r"gap_(.+)",
-        category="Generalization",
-        plot="runs",
+        "gap", "Gap between validation and train_eval", r"gap_(.+)", "Generalization", plot="runs"
     ),
     Group(
         "penalty",
         "Penalty",
-        logs="penalty",
-        category="Penalties",
-        charts={"Penalty": "total", "Penalty of each layer": "(?!total$).*"},
-        plot="layers",
+        "penalty",
+        "Penalties",
+        {"Penalty": "total", "Penalty of each layer": "(?!total$).*"},
+        "layers",
     ),
-    Group("rates", "Rates", logs=r"(learning_rate.*)", category="Penalties"),
-    Group(
-        "sparsity",
-        "Fraction of zeros",
-        logs="sparsity",
-        category="Sparsity and norms",
-        plot="layers",
-    ),
-    Group("weights/norm", "Norms of weights", category="Sparsity and norms"),
-    Group(
-        "gradient_norm", "Norms of gradients", logs="gradient_norm", category="Sparsity and norms"
-    ),
-    Group("gradient_ratio", "Norms of gradients over norms of weights", logs="gradient_ratio"),
+    Group("rates", "Rates", r"(learning_rate.*)", "Penalties"),
+    Group("sparsity", "Fraction of zeros", "sparsity", _NORMS, plot="layers"),
+    Group("weights/norm", "Norms of weights", None, _NORMS),
+    Group("gradient_norm", "Norms of gradients", "gradient_norm", _NORMS),
+    Group("gradient_ratio", "Norms of gradients over norms of weights", "gradient_ratio"),
     Group(
         "penalty_gradient_norm",
         "Norms of gradients of the penalty",
-        logs="penalty_gradient_norm",
-        category="Sparsity and norms",
+        "penalty_gradient_norm",
+        _NORMS,
     ),
     Group(
         "penalty_gradient_ratio",
         "Norms of gradients of the penalty over norms of weights",
-        logs="penalty_gradient_ratio",
+        "penalty_gradient_ratio",
     ),
-    Group("sharpness", "Sharpness", category="Sparsity and norms"),
-    Group("speed", "Speed", logs=r"(steps_per_second)"),
+    Group("sharpness", "Sharpness", None, _NORMS),
+    Group("speed", "Speed", r"(steps_per_second)"),
 )
 
 # The runs of a training, and the prefixes of their values in `logs`.
@@ -148,11 +137,7 @@ def keras_name(name: str) -> tuple[str, str]:
 
 
 def layout(tags: Iterable[str]) -> Summary:
-    """Return the layout of the Custom Scalars dashboard, without charts that would be empty.
-
-    Args:
-        tags: The tags that are logged.
-    """
+    """Return the layout of the Custom Scalars dashboard for the logged tags."""
     tags = set(tags)
     whole = Layout()
     categories = {}

@@ -30,10 +30,7 @@ class EpochScalars:
         self.tags: list[tuple[str, str]] = []
 
     def take(self, logs: Mapping[str, Any], model: keras.Model) -> dict[str, dict[str, Any]]:
-        """Return the values of an epoch by run and tag.
-
-        With grouped names, the norms of the weights are among them.
-        """
+        """Return the values of an epoch by run and tag, with the norms if names are grouped."""
         name_of = grouped_name if self.names == "grouped" else keras_name
         runs: dict[str, dict[str, Any]] = {run: {} for run in RUNS}
         for name, value in logs.items():
@@ -45,7 +42,7 @@ class EpochScalars:
                 total = float(logs["train_eval_loss"]) + float(weight_penalty(model))
                 runs["train_eval"].setdefault("loss/total", total)
         new = [(run, tag) for run in RUNS for tag in runs[run]]
-        self.tags = [*dict.fromkeys([*self.tags, *new])]
+        self.tags = list(dict.fromkeys(self.tags + new))
         return runs
 
     def metrics(self) -> list[tuple[str, str]]:

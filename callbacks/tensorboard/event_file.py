@@ -22,12 +22,10 @@ _NUMBERS = itertools.count()  # tells files of one process and second apart
 class EventFile:
     """An event file of one run that is created by the first event and closed after each call.
 
-    A writer of `tf.summary` stays open until `close`, which nobody calls when `fit` raises, and it
-    cannot be copied. An `EventFile` holds only a path.
+    Unlike a writer of `tf.summary`, it does not stay open when `fit` raises, and can be copied.
 
     Args:
-        directory: The directory of the run, local or any that `tf.io.gfile` supports. It is created
-            if it does not exist.
+        directory: The directory of the run, for `tf.io.gfile`; created if it does not exist.
 
     >>> import tempfile
     >>> from occam.callbacks.tensorboard.summaries import scalars
@@ -68,11 +66,7 @@ class EventFile:
 
 
 def read_scalars(directory: str | os.PathLike[str]) -> dict[str, Curve]:
-    """Return the scalars of one run: by tag, the last value at each step.
-
-    Args:
-        directory: The directory with the event files.
-    """
+    """Return the scalars of the run in a directory: by tag, the last value at each step."""
     events = EventAccumulator(str(directory), size_guidance={TENSORS: 0}).Reload()
     return {
         tag: {

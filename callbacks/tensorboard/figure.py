@@ -1,4 +1,4 @@
-"""Figures of Matplotlib without a display and without pyplot's global state."""
+"""Matplotlib figures without a display and without pyplot's global state."""
 
 from typing import Any
 
@@ -30,6 +30,6 @@ def draw_sample(axes: Any, x: np.ndarray) -> None:
         axes.imshow(scaled if colored else scaled[..., 0], cmap=None if colored else "gray")
     else:
         raise ValueError(
-            "A sample to draw must have the shape (features,), (time, channels) or (height, "
-            f"width, channels). Received: shape {x.shape}"
+            "A sample must have the shape (features,), (time, channels) or (height, width, "
+            f"channels). Received: shape {x.shape}"
         )

@@ -22,9 +22,8 @@ class Interval:
     Args:
         low: The smallest value of an active hyperparameter.
         high: The largest value.
-        log: Whether the scale is logarithmic. The hyperparameter then has a second column,
-            `log10_<name>`, where "off" is one decade below `low`, because a column with a 0 has no
-            logarithmic axis.
+        log: Whether the scale is logarithmic. A second column, `log10_<name>`, then has "off" one
+            decade below `low`, because a column with a 0 has no logarithmic axis.
         off: The effective value of an inactive hyperparameter.
 
     Raises:
@@ -53,11 +52,11 @@ class Interval:
 
     def columns(self, name: str) -> list[hp.HParam]:
         """Return the columns of the dashboard with their ranges."""
-        ends = (min(self.low, self.off), max(self.high, self.off))
-        columns = [hp.HParam(name, hp.RealInterval(*map(float, ends)))]
+        low, high = float(min(self.low, self.off)), float(max(self.high, self.off))
+        columns = [hp.HParam(name, hp.RealInterval(low, high))]
         if self.log:
-            ends = (self.log10(0), math.log10(self.high))
-            columns.append(hp.HParam(f"log10_{name}", hp.RealInterval(*ends)))
+            ends = hp.RealInterval(self.log10(0), math.log10(self.high))
+            columns.append(hp.HParam(f"log10_{name}", ends))
         return columns
 
 
@@ -65,9 +64,8 @@ class Interval:
 class HParams:
     """The hyperparameters of a run, for `TensorBoard(hparams=)`.
 
-    The parallel coordinates leave out a row that lacks a single value, and runs of a conditional
-    search space lack many. So each row has all hyperparameters of `ranges`: one that is missing or
-    `None` is off, and has its effective value.
+    The parallel coordinates leave out rows that lack a value. So each row has all hyperparameters
+    of `ranges`: one that is missing or `None` is off, and has its effective value.
 
     Args:
         values: The values by name: a bool, a number, a text, or `None` for off.
@@ -97,9 +95,7 @@ class HParams:
     def from_tuner(cls, hyperparameters: Any, *, trial: str | None = None) -> "HParams":
         """Return the hyperparameters of a KerasTuner trial, with all parameters of its space.
 
-        Args:
-            hyperparameters: A `keras_tuner.HyperParameters`, as `HyperModel.fit` receives it.
-            trial: The name of the trial.
+        `hyperparameters` is a `keras_tuner.HyperParameters`, as `HyperModel.fit` receives it.
         """
         space = {parameter.name: parameter for parameter in hyperparameters.space}
         active = {
@@ -130,7 +126,7 @@ class HParams:
         """Return the summary of the columns, which all runs to compare share.
 
         Args:
-            metrics: For each metric to show its run, relative to that of the trial, and its tag.
+            metrics: The run (relative to the directory of the trial) and the tag of each metric.
         """
         columns: list[hp.HParam] = []
         for name in self._names():
@@ -148,7 +144,7 @@ class HParams:
     @staticmethod
     def end() -> Summary:
         """Return the summary that marks the run as finished."""
-        # TensorBoard makes it as a message of TensorFlow's own copy of the class.
+        # TensorBoard returns TensorFlow's copy of the class.
         return Summary.FromString(session_end_pb(STATUS_SUCCESS).SerializeToString())
 
 
@@ -165,7 +161,6 @@ def _effective(name: str, value: Any, span: Interval | Sequence[Value] | None) -
 
 
 def _range(parameter: Any) -> Interval | Sequence[Value]:
-    """Return the range of a KerasTuner hyperparameter."""
     kind = type(parameter).__name__
     if kind in ("Float", "Int"):
         log = parameter.sampling in ("log", "reverse_log")

@@ -1,4 +1,4 @@
-"""`plot_run`: the main charts of a run as one figure, for people without a browser."""
+"""`plot_run`: the main charts of a run as one figure."""
 
 import os
 from pathlib import Path
@@ -49,7 +49,7 @@ def plot_run(directory: str | os.PathLike[str]) -> Any:
 
 
 def _scalars(directory: Path) -> dict[str, dict[str, Curve]]:
-    """Return the curves of the one run in a directory by run ("train", ...) and tag."""
+    """Return the curves in a directory by run ("train", ...) and tag."""
     found = [path for path in runs_of(directory) if path.name in RUNS]
     parents = sorted({path.parent for path in found})
     if len(parents) != 1:
@@ -62,8 +62,8 @@ def _scalars(directory: Path) -> dict[str, dict[str, Curve]]:
 
 
 def _our_tag(tag: str) -> str:
-    """Return our tag for a tag of Keras' callback."""
-    return grouped_name(tag.removeprefix("epoch_"))[1] if tag.startswith("epoch_") else tag
+    is_keras_tag = tag.startswith("epoch_")
+    return grouped_name(tag.removeprefix("epoch_"))[1] if is_keras_tag else tag
 
 
 def _lines(group: Group, scalars: dict[str, dict[str, Curve]]) -> list[Line]:

@@ -77,10 +77,9 @@ class Predictions:
 def probabilities(model: keras.Model, x: Any, *, from_logits: bool | None = None) -> np.ndarray:
     """Return the class probabilities `(samples, classes)` of a model, in inference mode.
 
-    A single output unit is the probability, or the logit, of the second of two classes.
-
     Args:
-        model: A model with one output `(samples, classes)` or `(samples, 1)`.
+        model: A model with one output `(samples, classes)`, or `(samples, 1)` for the probability
+            or the logit of the second of two classes.
         x: The inputs `(samples, ...)`.
         from_logits: Whether the model returns logits, by default as its loss says.
 
@@ -97,13 +96,13 @@ def probabilities(model: keras.Model, x: Any, *, from_logits: bool | None = None
         from_logits = False if isinstance(loss, str) else getattr(loss, "from_logits", None)
     if from_logits is None:
         raise ValueError(
-            "Pass from_logits=True or from_logits=False, since the loss of the model does not tell "
-            f"whether its outputs are logits. Received: loss={loss!r}"
+            "`from_logits` must be True or False if the loss of the model does not tell. "
+            f"Received: from_logits=None, loss={loss!r}"
         )
     scores = np.asarray(model.predict(x, verbose=0), "float64")
     if scores.ndim != 2:
         raise ValueError(
-            "Pictures of predictions need a classifier with outputs (samples, classes). "
+            "`validation` needs a classifier with outputs (samples, classes). "
             f"Received: outputs of shape {scores.shape}"
         )
     if scores.shape[1] == 1:
@@ -113,16 +112,16 @@ def probabilities(model: keras.Model, x: Any, *, from_logits: bool | None = None
     sums = scores.sum(axis=1)
     if np.isfinite(scores).all() and (scores.min() < 0 or not np.allclose(sums, 1, atol=0.02)):
         raise ValueError(
-            "Pictures of predictions need class probabilities that sum to 1. Pass from_logits=True "
-            "if the outputs are logits; multi-label and regression models are not supported. "
+            "`validation` needs a classifier whose outputs are probabilities that sum to 1, or "
+            "logits with from_logits=True. "
             f"Received: a row with the sum {sums[np.argmax(np.abs(sums - 1))]:g}, and the smallest "
             f"output {scores.min():g}"
         )
     return scores
 
 
-# The functions below take the classes y (samples,), the probabilities p (samples, classes) and the
-# names of the classes.
+# The functions below take the samples x (samples, ...), the classes y (samples,), the probabilities
+# p (samples, classes) and the names of the classes.
 
 
 def confusion_matrix(y: np.ndarray, p: np.ndarray, class_names: Sequence[str]) -> Any:
@@ -188,16 +187,12 @@ def reliability_diagram(y: np.ndarray, p: np.ndarray) -> Any:
 
 
 def mistakes(x: np.ndarray, y: np.ndarray, p: np.ndarray, class_names: Sequence[str]) -> Any:
-    """Return a figure of the most confident mistakes and the most uncertain predictions.
-
-    `x` holds the samples; they are drawn as `draw_sample` does.
-    """
+    """Return a figure of the most confident mistakes and the most uncertain predictions."""
     predicted, confidence = p.argmax(1), p.max(1)
     wrong = np.flatnonzero(predicted != y)
+    mistaken = f"misclassified ({len(wrong)} of {len(y)}), most confident first"
     rows = {
-        f"misclassified ({len(wrong)} of {len(y)}), most confident first": wrong[
-            np.argsort(-confidence[wrong])
-        ],
+        mistaken: wrong[np.argsort(-confidence[wrong])],
         "most uncertain (entropy)": np.argsort(-entropy(p, axis=1), kind="stable"),
     }
     figure = new_figure(0.9 * _COLUMNS, 3.4)
@@ -217,10 +212,9 @@ def mistakes(x: np.ndarray, y: np.ndarray, p: np.ndarray, class_names: Sequence[
 def precision_recall_curves(
     y: np.ndarray, p: np.ndarray, class_names: Sequence[str]
 ) -> list[Summary]:
-    """Return curves of precision over recall at 101 thresholds, for the PR Curves dashboard.
+    """Return curves of precision over recall for the PR Curves dashboard.
 
-    One curve is micro-averaged over all classes. With up to 20 classes, each has a curve against
-    the rest.
+    One curve is micro-averaged over all classes. Up to 20 classes also have one each.
     """
     from tensorboard.plugins.pr_curve import summary  # imports TensorFlow
 
@@ -228,9 +222,9 @@ def precision_recall_curves(
     curves = {"all classes": (truth.ravel(), p.ravel())}
     if len(class_names) <= _MAX_CLASSES:
         curves |= {str(name): (truth[:, k], p[:, k]) for k, name in enumerate(class_names)}
-    made = (
-        summary.pb(f"precision_recall/{name}", *curve, num_thresholds=_THRESHOLDS)
-        for name, curve in curves.items()
-    )
-    # TensorBoard makes a message of TensorFlow's own copy of the class.
-    return [Summary.FromString(each.SerializeToString()) for each in made]
+    made = []
+    for name, curve in curves.items():
+        pb = summary.pb(f"precision_recall/{name}", *curve, num_thresholds=_THRESHOLDS)
+        # TensorBoard returns TensorFlow's copy of the class.
+        made.append(Summary.FromString(pb.SerializeToString()))
+    return made

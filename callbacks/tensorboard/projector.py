@@ -1,4 +1,4 @@
-"""`Embeddings`: points for the Projector, as TSV files, which it finds without a checkpoint."""
+"""`Embeddings`: points for the Projector, as TSV files."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -23,8 +23,7 @@ class Embeddings:
         directory: The directory of the run.
         model: A built model.
         metadata: The path of a file with a line per row of the weights, by the name of the
-            embedding layer; or one path for all. It is absolute, or relative to the parent of
-            `directory`.
+            embedding layer, or one path for all. Relative paths start at the parent of `directory`.
         predictions: The validation samples, or `None`.
 
     Raises:
@@ -48,20 +47,20 @@ class Embeddings:
         self.feature_model = _feature_model(model) if predictions else None
         if not self.layers and not predictions:
             raise ValueError(
-                "`embeddings_freq` needs a model with an Embedding layer, or `validation` samples "
-                f"to show the features of. Received: model {model.name!r} without both"
+                "`embeddings_freq` needs a model with an Embedding layer, or `validation` samples. "
+                f"Received: model={model.name!r} without both"
             )
         files = {} if metadata is None else metadata
         paths = dict.fromkeys(self.layers, files) if isinstance(files, str) else dict(files)
         if unknown := set(paths) - set(self.layers):
             raise ValueError(
-                "`embeddings_metadata` must have the names of embedding layers for keys: "
+                "`embeddings_metadata` must have the names of embedding layers as keys: "
                 f"{', '.join(self.layers)}. Received: {', '.join(sorted(unknown))}"
             )
         self.paths = {name: os.path.join(os.pardir, path) for name, path in paths.items()}
 
     def write(self) -> None:
-        """Write the current points, and the configuration that says which files hold them."""
+        """Write the current points, and the configuration that names their files."""
         config = ProjectorConfig()
         for name, layer in self.layers.items():
             points = keras.ops.convert_to_numpy(layer.embeddings)
@@ -103,12 +102,11 @@ def _table(columns: Mapping[str, Sequence[Any]]) -> str:
 
 
 def _feature_model(model: keras.Model) -> keras.Model:
-    """Return a model whose outputs are the inputs of the last layer of `model`."""
     inputs = getattr(model, "inputs", None)
     features = model.layers[-1].input if inputs else None
     if not isinstance(features, keras.KerasTensor):
         raise ValueError(
-            "The features of `validation` samples need a functional model whose last layer has one "
-            f"input. Received: {type(model).__name__} {model.name!r}"
+            "Features for the Projector need a functional model whose last layer has one input. "
+            f"Received: {type(model).__name__} {model.name!r}"
         )
     return keras.Model(inputs, features)

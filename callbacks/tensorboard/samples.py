@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from ...core.checks import message
 from ..fit_data import as_array
 from .figure import draw_sample, new_figure
 
@@ -16,12 +17,7 @@ _AUGMENTED_ROWS = 3
 
 @dataclass(frozen=True)
 class Samples:
-    """Some samples as arrays, with their classes if they are known.
-
-    Args:
-        x: The samples `(samples, ...)`.
-        y: The integer classes `(samples,)`, or `None`.
-    """
+    """Samples `x` as an array `(samples, ...)`, and their integer classes `y` `(samples,)`."""
 
     x: np.ndarray
     y: np.ndarray | None
@@ -33,23 +29,20 @@ class Samples:
         Args:
             source: An array `x`, a tuple `(x, y)` of arrays in any form that Keras accepts, or an
                 iterable of such batches, such as a `tf.data.Dataset`. `y` holds integer classes or
-                rows of probabilities, of which the largest counts.
+                rows of probabilities.
             limit: The maximum number of samples.
             argument: The name of the argument, for errors.
 
         Raises:
-            ValueError: If the source is something else or empty, or if its labels are texts,
-                targets of a regression or several per sample.
+            ValueError: If the source has another type or is empty, or its labels are texts,
+                regression targets or several per sample.
 
         >>> Samples.gather((np.zeros((4, 2)), np.eye(4)), 3, "validation").y.tolist()
         [0, 1, 2]
         """
         batches = [source] if _is_batch(source) else source
         if isinstance(batches, dict) or not isinstance(batches, Iterable):
-            raise ValueError(
-                f"`{argument}` must be an array x, a tuple (x, y) or batches of these. "
-                f"Received: {type(source).__name__}"
-            )
+            raise ValueError(message(argument, source, "an array x, a tuple (x, y) or batches"))
         xs, ys, count = [], [], 0
         for batch in batches:
             x, y = _parts(batch, argument)
@@ -82,8 +75,7 @@ def _parts(batch: Any, argument: str) -> tuple[np.ndarray, np.ndarray | None]:
     y = _classes(as_array(parts[1]), argument)
     if len(x) != len(y):
         raise ValueError(
-            f"`{argument}` must have one label per sample. "
-            f"Received: {len(x)} samples and {len(y)} labels"
+            f"`{argument}` must have a label per sample. Received: {len(x)} and {len(y)}"
         )
     return x, y
 
@@ -94,16 +86,16 @@ def _classes(y: np.ndarray, argument: str) -> np.ndarray:
             y = y.astype("float64")
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"The labels of `{argument}` must be numbers. Received: {y.flat[0]!r}. Convert "
-                "names with `names, y = np.unique(labels, return_inverse=True)`, and pass "
-                "class_names=names."
+                f"The labels of `{argument}` must be numbers, such as `y` of `names, y = "
+                "np.unique(labels, return_inverse=True)`, with class_names=names. "
+                f"Received: {y.flat[0]!r}"
             ) from error
     if y.ndim == 2 and y.shape[1] > 1:
         sums = y.sum(1, dtype="float64")
         if (y < 0).any() or not np.allclose(sums, 1, atol=1e-3):
             raise ValueError(
-                f"The labels of `{argument}` must be integer classes, or rows of probabilities "
-                "that sum to 1; multi-label and regression targets are not supported. "
+                f"The labels of `{argument}` must be classes or probabilities that sum to 1, not "
+                "multi-label or regression targets. "
                 f"Received: a row with the sum {sums[np.argmax(np.abs(sums - 1))]:g}"
             )
         return y.argmax(1)
@@ -111,7 +103,7 @@ def _classes(y: np.ndarray, argument: str) -> np.ndarray:
     if y.shape[1] != 1 or (y != np.round(y)).any() or (y < 0).any():
         raise ValueError(
             f"The labels of `{argument}` must be integers >= 0, or rows of probabilities. "
-            f"Received: shape {y.shape}, such as {y.ravel()[:3].tolist()}"
+            f"Received: {y.ravel()[:3].tolist()} in shape {y.shape}"
         )
     return y[:, 0].astype(int)
 
@@ -123,9 +115,8 @@ def grid(
 ) -> Any:
     """Return a figure of up to 32 samples, eight in a row.
 
-    With `augmentation`, the first row shows eight samples, and the three rows below show augmented
-    versions of each. These are the same in every call, and the state of the augmentation's random
-    generators does not change.
+    With `augmentation`, the first row shows eight samples, and three rows below show augmented
+    versions, the same in every call. The augmentation's random state does not change.
     """
     starts = range(0, min(len(samples.x), 32), _COLUMNS)
     rows = [samples.x[start : start + _COLUMNS] for start in starts]

@@ -1,4 +1,4 @@
-"""TensorBoard's summaries of one value each, made without TensorFlow."""
+"""TensorBoard's summaries, made without TensorFlow."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -23,23 +23,16 @@ _SCALAR = scalar_metadata.create_summary_metadata(display_name="", description="
 def scalars(values: Mapping[str, Any]) -> Summary:
     """Return the summary of numbers by tag, with arrays as in `entries`.
 
-    It takes a quarter of the time of TensorBoard's own function, and an epoch has many scalars.
+    It is four times as fast as TensorBoard's own function.
 
     >>> [value.tag for value in scalars({"loss/total": 2.5, "loss/data": 2.0}).value]
     ['loss/total', 'loss/data']
     """
-    return Summary(
-        value=[
-            Summary.Value(
-                tag=tag,
-                metadata=_SCALAR,
-                tensor=TensorProto(
-                    dtype=DT_FLOAT, tensor_shape=_SCALAR_SHAPE, float_val=[float(value)]
-                ),
-            )
-            for tag, value in entries(values).items()
-        ]
-    )
+    summary = Summary()
+    for tag, value in entries(values).items():
+        number = TensorProto(dtype=DT_FLOAT, tensor_shape=_SCALAR_SHAPE, float_val=[float(value)])
+        summary.value.add(tag=tag, metadata=_SCALAR, tensor=number)
+    return summary
 
 
 def entries(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,17 +56,14 @@ def entries(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def histogram(tag: str, values: np.ndarray) -> Summary:
-    """Return the summary of the distribution of an array, without NaN and infinities.
-
-    TensorBoard's own function warns about these, and makes bins without bounds.
-    """
+    """Return the summary of the distribution of an array, without NaN and infinities."""
     return histogram_pb(tag, values[np.isfinite(values)])
 
 
 def pixels(tag: str, values: np.ndarray) -> Summary:
     """Return the picture of a weight: a pixel per number, from smallest (black) to largest (white).
 
-    A column is an output unit; the other axes are laid one below the other.
+    A column is an output unit; the other axes are stacked vertically.
     """
     from PIL import Image
 

@@ -175,10 +175,10 @@ def test_weights_of_samples_count():
 
 @pytest.mark.parametrize("probe", PROBES)
 @pytest.mark.parametrize(
-    ("data", "received"), [(X, "ndarray"), ((X,), "tuple of 1"), ([X, Y], "list of 2")]
+    ("data", "received"), [(X, r"array\("), ((X,), r"\(array\("), ([X, Y], r"\[array\(")]
 )
 def test_data_that_is_no_tuple_is_refused(probe, data, received):
-    message = rf"{probe.__name__}: `data` must be a tuple of arrays, .* Received: {received}$"
+    message = rf"`data` must be a tuple \(x, y\) or .* Received: data={received}"
     with pytest.raises(ValueError, match=message):
         probe(data)
 
@@ -207,13 +207,13 @@ class OwnLoss(keras.Model):
 def test_a_loss_that_is_no_compiled_one_is_refused(probe):
     model = OwnLoss()
     model.compile("sgd")
-    with pytest.raises(ValueError, match=r"OwnLoss defines a `compute_loss`.*model='own'"):
+    with pytest.raises(ValueError, match=r"OwnLoss overrides `compute_loss`.*model='own'"):
         fit(model, probe((X, Y)))
     bare = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)], name="bare")
     bare.compile("sgd")
     callback = probe((X, Y))
     callback.set_model(bare)
-    message = f"{probe.__name__} needs a model that is compiled with a loss.*model='bare'"
+    message = f"{probe.__name__} needs a model compiled with a loss. Received: 'bare'"
     with pytest.raises(ValueError, match=message):
         callback.on_train_begin()
 

@@ -128,7 +128,7 @@ def test_a_loss_that_explodes_is_told():
 def test_a_model_without_kernels_is_refused():
     model = keras.Sequential([keras.Input((N,)), keras.layers.BatchNormalization()], name="flat")
     model.compile("sgd", "mse")
-    with pytest.raises(ValueError, match=r"of rank 2 or more, and the model has none.*'flat'"):
+    with pytest.raises(ValueError, match=r"needs a trainable weight of rank 2 or more.*'flat'"):
         measured(model, (X, X))
 
 

@@ -43,10 +43,10 @@ def test_a_pattern_selects_a_layer_and_all_layers_inside():
 
 def test_an_empty_selection_names_the_layers_with_kernels():
     whole = model(layers.Dense(4, name="a"), name := layers.Dense(2, name="b"))
-    message = rf"kernel are: .*/a, {name.path}. Received: layers=\('c',\), exclude=\(\)"
+    message = rf"trainable kernel: .*/a, {name.path}. Received: layers=\('c',\), exclude=\(\)"
     with pytest.raises(ValueError, match=message):
         select_kernels(whole, layers=("c",))
-    with pytest.raises(ValueError, match="The layers with a trainable kernel are: none"):
+    with pytest.raises(ValueError, match="with a trainable kernel: none"):
         select_kernels(model(layers.BatchNormalization()))
 
 

@@ -9,8 +9,8 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
 from occam.callbacks.tensorboard import plot_run, read_scalars, runs_of
-from occam.callbacks.tensorboard.card import card
 from occam.callbacks.tensorboard.charts import RUNS, grouped_name, layout
+from occam.callbacks.tensorboard.description import card
 from occam.callbacks.tensorboard.event_file import EventFile
 from occam.callbacks.tensorboard.summaries import histogram, scalars
 

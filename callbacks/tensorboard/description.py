@@ -1,10 +1,12 @@
-"""`card`: a text that describes a training: model, penalties, rates and optimizer."""
+"""Descriptions of a model: a text card, and the graph of its operations."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
+
+from ..penalty import weight_penalty
 
 _RATES = ("rate", "drop_rate", "stddev")
 
@@ -64,17 +66,63 @@ def _penalties(layer: keras.Layer) -> list[str]:
 
 
 def _config(regularizer: Any) -> dict[str, Any]:
-    """Return the arguments of a regularizer; a function has none."""
-    try:
-        return regularizer.get_config() if hasattr(regularizer, "get_config") else {}
-    except Exception as error:  # user-defined regularizers may raise anything
-        warnings.warn(
-            f"TensorBoard: the card does not show the strengths of {type(regularizer).__name__}, "
-            f"because its `get_config` raised {type(error).__name__}: {error}",
-            stacklevel=2,
-        )
-        return {}
+    get_config = getattr(regularizer, "get_config", dict)  # a function has none
+    return or_warn(f"the config of {type(regularizer).__name__}", get_config) or {}
 
 
 def _escape(value: Any) -> str:
     return " ".join(str(value).split()).replace("|", "\\|")
+
+
+def innermost(model: keras.Model) -> keras.Model:
+    """Return the innermost model with the inputs of `model`.
+
+    A model that wraps another one, such as `zoo.SharpnessAware`, is never called on its inputs.
+    """
+
+    def inputs(model: Any) -> list[int]:
+        return list(map(id, getattr(model, "inputs", None) or []))
+
+    if not inputs(model):
+        return model
+    models = [each for each in model._flatten_layers() if isinstance(each, keras.Model)]
+    return [each for each in models if inputs(each) == inputs(model)][-1]
+
+
+def op_graph(model: keras.Model) -> bytes | None:
+    """Return the serialized `GraphDef` of a forward pass in training mode and of the penalty.
+
+    It is traced but never run, so that no state changes. Return `None` on backends other than
+    TensorFlow, and for models whose inputs are unknown.
+    """
+    inputs = getattr(model, "inputs", None)
+    if keras.backend.backend() != "tensorflow" or not inputs:
+        return None
+    import tensorflow as tf
+
+    # `Sequential.input` raises "never been called".
+    structure = inputs[0] if isinstance(model, keras.Sequential) else model.input
+
+    def forward(*tensors):
+        outputs = model(tf.nest.pack_sequence_as(structure, tensors), training=True)
+        with tf.name_scope("penalty"):
+            return outputs, weight_penalty(model)
+
+    shapes = [
+        tf.TensorSpec(x.shape, x.dtype, name=x.name.split("/")[-1].split(":")[0])
+        for x in tf.nest.flatten(structure)
+    ]
+    graph = tf.function(forward, autograph=False).get_concrete_function(*shapes).graph
+    return graph.as_graph_def(add_shapes=True).SerializeToString()
+
+
+def or_warn(what: str, make: Callable[[], Any]) -> Any:
+    """Return the result of `make`, or `None` with a warning if it raises."""
+    try:
+        return make()
+    except Exception as error:  # user-defined layers and regularizers may raise anything
+        warnings.warn(
+            f"TensorBoard: {what} is left out because of {type(error).__name__}: {error}",
+            stacklevel=2,
+        )
+        return None
