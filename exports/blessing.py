@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from .errors import ExportError
 from .gates import GateResult
 
 _FILE = "blessing.json"
-_BESIDE = {_FILE, "export.json", "README.md"}  # not part of what is judged
+_BESIDE = {_FILE, "export.json", "README.md"}  # without checksums
 _FORMAT = 1
 
 
@@ -71,48 +71,29 @@ class Blessing:
         return blessing
 
     def check_names(self, path: Path) -> None:
-        """Raise an `ExportError` if a file is missing, unknown or a link, without reading any."""
+        """Raise an `ExportError` if a file is missing, unknown or a link; read none of them."""
         found = set(_files(path))
         missing, unknown = sorted(self.files.keys() - found), sorted(found - self.files.keys())
         if missing or unknown:
-            raise ExportError(
-                f"gate checksums: Expected the files of {path} that were blessed. Received: "
-                f"{missing} missing, {unknown} unknown"
-            )
+            found = f"{missing} missing, {unknown} unknown"
+            raise _unexpected(f"the blessed files of {path}", found)
 
     def check_contents(self, path: Path) -> None:
         """Raise an `ExportError` that names the files changed, removed or added since."""
         self.check_names(path)
         found = checksums(path)
         if changed := [name for name, digest in self.files.items() if found[name] != digest]:
-            raise ExportError(
-                f"gate checksums: Expected the files of {path} as they were blessed. "
-                f"Received: {changed}, changed"
-            )
+            raise _unexpected(f"the blessed contents of {path}", f"{changed}, changed")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of `blessing.json`."""
-        return {
-            "format": _FORMAT,
-            "files": dict(self.files),
-            "gates": [gate.to_dict() for gate in self.gates],
-            "created": self.created,
-            "versions": dict(self.versions),
-            "precision": self.precision,
-        }
+        return {"format": _FORMAT, **asdict(self)}
 
 
 def bless(
     path: Path, gates: Sequence[GateResult], precision: str, packages: Iterable[str] = ()
 ) -> Blessing:
-    """Write `blessing.json` beside the files at `path`, which passed the gates.
-
-    Args:
-        path: The directory of the version.
-        gates: The results of the gates.
-        precision: The shortest float dtype in which the model computes.
-        packages: Import names of other packages that took part.
-    """
+    """Write `blessing.json` beside the files at `path`, with the versions of `packages` as well."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     blessing = Blessing(checksums(path), tuple(gates), now, _versions(packages), precision)
     text = json.dumps(blessing.to_dict(), indent=2, default=float)
@@ -133,19 +114,21 @@ def checksums(path: Path) -> dict[str, str]:
     return digests
 
 
+def _unexpected(expected: str, received: str) -> ExportError:
+    return ExportError(f"gate checksums: Expected {expected}. Received: {received}")
+
+
 def _files(path: Path) -> list[str]:
     if path.is_symlink():
-        raise ExportError(f"gate checksums: Expected a directory. Received: {path}, a link")
+        raise _unexpected("a directory", f"{path}, a link")
     found = []
     for parent, directories, names in os.walk(path):
         for name in (*directories, *names):
             entry = Path(parent, name)
             known = entry.is_dir() if name in directories else entry.is_file()
             if entry.is_symlink() or not known:
-                raise ExportError(
-                    f"gate checksums: Expected files and directories only. Received: {entry}, "
-                    f"{'a link' if entry.is_symlink() else 'something else'}"
-                )
+                kind = "a link" if entry.is_symlink() else "something else"
+                raise _unexpected("files and directories only", f"{entry}, {kind}")
         found += [Path(parent, name).relative_to(path).as_posix() for name in names]
     return sorted(set(found) - _BESIDE)
 

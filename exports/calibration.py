@@ -6,7 +6,7 @@ from scipy.optimize import brentq
 
 from ..core.checks import check_integer
 
-_LARGEST = 100.0  # and 1/100 is the smallest: beyond it the data decides nothing
+_LARGEST = 100.0  # and 1/100 the smallest temperature: the data does not decide beyond
 
 
 def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
@@ -15,20 +15,16 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
         T = argmin  - 1/n sum_i log softmax(z_i / T)[y_i]
 
     Networks that are trained for long are overconfident. Divided by T > 1, their logits give honest
-    probabilities, and the predicted class stays the same. The negative log-likelihood is convex in
-    1/T, so that its slope has one zero, which Brent's method finds.
+    probabilities of the same classes. The negative log-likelihood is convex in 1/T: Brent's method
+    finds the zero of its slope. Pass T to `export(..., temperature=T)`.
 
     Args:
-        logits: Outputs of shape `(n, classes)` on validation data; training data would hide the
-            overconfidence. For a model that returns probabilities, pass their logarithms.
+        logits: Outputs of shape `(n, classes)` on validation data, or logarithms of probabilities.
         labels: Class ids of shape `(n,)`.
-
-    Returns:
-        T, for `export(..., temperature=T)`.
 
     Raises:
         ValueError: If the shapes do not fit, a label is not a class id, or the minimum is not
-            between 1/100 and 100 because all or no better than chance is predicted right.
+            between 1/100 and 100: everything is predicted right, or no more than by chance.
 
     Example: right in two of three cases, which is log-odds of log 2.
 
@@ -44,8 +40,8 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     if flat >= 0 or steep <= 0:
         side = "small" if steep <= 0 else "large"
         raise ValueError(
-            "Expected logits and labels whose likelihood is largest at a temperature from 0.01 to "
-            f"100. Received: {len(rows)} samples for which no temperature is too {side}"
+            "Expected logits and labels with a best temperature from 0.01 to 100. "
+            f"Received: {len(rows)} samples for which no temperature is too {side}"
         )
     return float(np.exp(-brentq(lambda log_beta: _slope(rows, classes, log_beta), low, high)))
 
@@ -61,15 +57,14 @@ def expected_calibration_error(
         ECE = sum_m |B_m| / n  |accuracy(B_m) - confidence(B_m)|
 
     Args:
-        probabilities: Shape `(n, classes)`.
+        probabilities: Probabilities of shape `(n, classes)`.
         labels: Class ids of shape `(n,)`.
-        bins: M.
+        bins: The number M of bins.
 
     Raises:
-        ValueError: If the shapes do not fit, there is no sample, a label is not a class id, or
-            `bins` is below 1.
+        ValueError: If the shapes do not fit, or a label or `bins` is out of range.
 
-    Example: three samples with a confidence of 0.8, of which two are right.
+    Example: three samples with a confidence of 0.8, two of them right.
 
     >>> p = [[0.8, 0.2], [0.2, 0.8], [0.8, 0.2]]
     >>> round(expected_calibration_error(p, [0, 1, 1]), 4)

@@ -11,21 +11,14 @@ from .saved_model import format_files
 from .specs import SignatureSpecs
 
 # The keys of the header of a model card, in the order they are written; the rest goes into tables.
-_HEADER = (
-    "license",
-    "language",
-    "library_name",
-    "tags",
-    "datasets",
-    "metrics",
-    "base_model",
-    "pipeline_tag",
-    "model-index",
-)
+_HEADER = ("license", "language", "library_name", "tags", "datasets", "metrics", "base_model")
+_HEADER += ("pipeline_tag", "model-index")
 _FORMAT = 1
 
+Facts = Mapping[str, Any]
 
-def check_card(card: Mapping[str, Any]) -> None:
+
+def check_card(card: Facts) -> None:
     """Raise a `ValueError` unless `card` holds JSON values by name."""
     if not all(isinstance(key, str) for key in card):
         raise ValueError(f"`card` must have names as keys. Received: {list(card)}")
@@ -36,30 +29,24 @@ def check_card(card: Mapping[str, Any]) -> None:
 
 
 def write_card(
-    path: Path,
-    predictor: Predictor,
-    blessing: Blessing,
-    card: Mapping[str, Any],
-    made: Mapping[str, Any],
+    path: Path, predictor: Predictor, blessing: Blessing, card: Facts, made: Facts
 ) -> None:
     """Write `README.md` and `export.json` beside a SavedModel.
 
     The README begins with the YAML header of model cards on the Hugging Face Hub, from the keys of
-    `card` that belong there (`license`, `datasets`, `metrics`, `tags`, ...). The others become a
-    table.
+    `card` that belong there (`license`, `datasets`, `tags`, ...). The others become a table.
 
     Args:
         path: The directory of the SavedModel.
         predictor: The SavedModel, reloaded.
-        blessing: Its checksums and the results of the gates.
-        card: What is known of the model, JSON values by name.
-        made: What was measured and changed at the export, JSON values by name.
+        blessing: The checksums and the results of the gates.
+        card: Facts of the user about the model.
+        made: Measurements and compressions of the export.
     """
-    signatures = {name: _specs(specs) for name, specs in predictor.specs.items()}
     content = {
         "format": _FORMAT,
         "class_names": list(predictor.class_names),
-        "signatures": signatures,
+        "signatures": {name: _specs(specs) for name, specs in predictor.specs.items()},
         "formats": format_files(path),
         "card": dict(card),
         "made": dict(made),
@@ -81,13 +68,7 @@ def _specs(specs: SignatureSpecs) -> dict[str, Any]:
     }
 
 
-def _readme(
-    path: Path,
-    predictor: Predictor,
-    blessing: Blessing,
-    card: Mapping[str, Any],
-    made: Mapping[str, Any],
-) -> str:
+def _readme(path: Path, predictor: Predictor, blessing: Blessing, card: Facts, made: Facts) -> str:
     figures = {key: value for key, value in card.items() if key not in _HEADER}
     specs = [
         (f"`{name}`", kind, f"`{tensor.name}`", tensor.dtype.name, str(tensor.shape.as_list()))
@@ -105,29 +86,28 @@ def _readme(
         _header(card),
         f"# {figures.pop('name', 'Exported classifier')}",
         f"Classes: {', '.join(predictor.class_names)}.",
-        *(["## Figures", _table(("what", "value"), _flat(figures))] if figures else []),
-        "## As it was written",
-        _table(("what", "value"), _flat(made)),
+        *(["## Figures", _table(("name", "value"), _flat(figures))] if figures else []),
+        "## Export",
+        _table(("name", "value"), _flat(made)),
         "## Signatures",
         _table(("signature", "", "name", "dtype", "shape"), specs),
         *(["## Formats", _table(("file", "bytes"), formats)] if formats else []),
         "## Gates",
-        _table(("gate", "what it found"), gates),
+        _table(("gate", "result"), gates),
         "## Versions",
         _table(("package", "version"), sorted(blessing.versions.items())),
-        "The checksums are in `blessing.json`, all of this for programs in `export.json`.",
+        "The checksums are in `blessing.json`, the same facts as JSON in `export.json`.",
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _header(card: Mapping[str, Any]) -> str:
-    """Return YAML: each value as JSON, which is YAML as well."""
+def _header(card: Facts) -> str:
     given = {"library_name": "keras", "tags": ["occam"], **card}
-    lines = [f"{key}: {json.dumps(given[key])}" for key in _HEADER if key in given]
+    lines = [f"{key}: {json.dumps(given[key])}" for key in _HEADER if key in given]  # JSON is YAML
     return "\n".join(["---", *lines, "---"])
 
 
-def _flat(figures: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+def _flat(figures: Facts, prefix: str = "") -> list[tuple[str, str]]:
     rows = []
     for key, value in figures.items():
         if isinstance(value, Mapping):
@@ -146,9 +126,8 @@ def _text(value: Any) -> str:
 
 
 def _table(head: tuple[str, ...], rows: list[Any]) -> str:
+    def cell(text: Any) -> str:
+        return " ".join(str(text).replace("|", "\\|").split())
+
     lines = [head, ("---",) * len(head), *rows]
-    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
-
-
-def _cell(text: Any) -> str:
-    return " ".join(str(text).replace("|", "\\|").split())
+    return "\n".join(f"| {' | '.join(map(cell, line))} |" for line in lines)

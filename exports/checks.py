@@ -17,21 +17,20 @@ _SHOWN = 10  # wrong labels
 
 @dataclass(frozen=True)
 class Checks:
-    """What an export is judged by besides the model itself.
+    """The data, limits and baseline for the gates of an export.
 
     Args:
         data: A pair: features by input name, and labels of shape `(n,)`, class ids or class names.
-            On it, the export must be as accurate as the model and as the version that is served
-            now: the one labelled `stable`, or else the latest. A version with other inputs is not
-            compared.
-        max_accuracy_drop: How much lower the accuracy may be.
+            On it, the export must be as accurate as the model and as the live version: the one
+            labelled `stable`, or else the latest, unless it has other inputs.
+        max_accuracy_drop: The largest accepted decrease of the accuracy.
         baseline_model: The directory of a SavedModel of the same inputs in the same order, to
-            compare the latency with; None measures nothing.
-        latency_ratio: How many times as long as `baseline_model` one row may take.
-        min_agreement: The share of class ids of `data` in which an approximate format must agree
-            with the model.
-        max_nll_increase: How much higher the negative log-likelihood of an approximate format may
-            be on `data`, in nats.
+            compare the latency with; None: no comparison.
+        latency_ratio: The largest accepted latency, as a multiple of the latency of the baseline.
+        min_agreement: The smallest accepted share of the class ids of `data` in which an
+            approximate format agrees with the model.
+        max_nll_increase: The largest accepted increase of the negative log-likelihood of `data` by
+            an approximate format, in nats.
 
     Raises:
         TypeError: If `data` is not a pair, or its features are not by input name.
@@ -70,15 +69,9 @@ def check_data(
 ) -> None:
     """Raise if the data has other inputs or other classes than a model.
 
-    Args:
-        data: As in `Checks`.
-        specs: Input name to `tf.TensorSpec`.
-        class_names: The name of each class, by class id.
-
     Raises:
         ExportError: If a label is neither a class id nor the name of a class.
-        TypeError: If an input's dtype cannot hold the values.
-        ValueError: If a shape is wrong, or an input is missing or unknown.
+        TypeError, ValueError: As `checked_features`.
     """
     if data is None:
         return

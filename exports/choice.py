@@ -1,4 +1,4 @@
-"""Signatures and formats, given by name or as objects."""
+"""Look-up of signatures and formats by name."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -33,12 +33,7 @@ _FORMATS: dict[str, Callable[[], Format]] = {
 
 
 def choose_signatures(signatures: Sequence[str | Signature]) -> dict[str, Signature]:
-    """Return the signatures by name, `serving_default` always the first.
-
-    Raises:
-        TypeError: If one is neither a name nor a `Signature`.
-        ValueError: If a name is unknown, or given twice.
-    """
+    """Return the signatures by name, `serving_default` first; raise as `choose_formats`."""
     chosen = _choose("signatures", signatures, Signature, _SIGNATURES)
     default = chosen.pop(ServingDefault.name, ServingDefault())
     return {ServingDefault.name: default, **chosen}
@@ -54,8 +49,8 @@ def choose_formats(formats: Sequence[str | Format]) -> tuple[Format, ...]:
     """
     if "litert_int8" in ([formats] if isinstance(formats, str | Format) else formats):
         raise ExportError(
-            "The format 'litert_int8' takes the scales of its integers from data. Pass "
-            "exports.LiteRT('int8', calibration={'inputs': x}) with features by input name."
+            "The format 'litert_int8' needs data. Pass "
+            "exports.LiteRT('int8', calibration={'inputs': x}) with features by input name"
         )
     return tuple(_choose("formats", formats, Format, _FORMATS).values())
 
@@ -71,10 +66,10 @@ def _choose(
     for each in several:
         if isinstance(each, str):
             check_one_of(argument, each, by_name)
+            thing = by_name[each]()
         else:
-            expected = f"names or instances of exports.{kind.__name__}"
-            check_type(argument, each, kind, expected)
-        thing = by_name[each]() if isinstance(each, str) else each
+            check_type(argument, each, kind, f"names or instances of exports.{kind.__name__}")
+            thing = each
         if thing.name in chosen:
             raise ValueError(f"`{argument}` must differ. Received: {thing.name!r} twice")
         chosen[thing.name] = thing

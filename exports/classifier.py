@@ -1,4 +1,4 @@
-"""A Keras model together with what leads to its inputs and what its outputs mean."""
+"""A Keras model with its preprocessing, its temperature and the meaning of its outputs."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Sized
@@ -15,14 +15,9 @@ from .inference import Inputs, infer
 
 
 class Classifier:
-    """From raw features by name to the probabilities of the classes, always in inference mode.
+    """Maps raw features by name to the probabilities of the classes, always in inference mode.
 
-    Args:
-        model: Any Keras model with one output of shape `(batch, classes)` or `(batch, 1)`.
-        preprocessing: A function from raw inputs to the model's, or None.
-        from_logits: Whether the outputs are logits; None: as the last activation says.
-        class_names: One name per class; None: "0", "1", ...
-        temperature: The number that divides the logits.
+    See `export` for the arguments and the errors.
 
     Attributes:
         model: The model that the export must agree with.
@@ -31,13 +26,6 @@ class Classifier:
         units: The size of the last axis of the model's output.
         from_logits: Whether the outputs are logits.
         class_names: The name of each class, by class id.
-
-    Raises:
-        ExportError: If the model is not such a classifier, its compiled loss contradicts, or Keras
-            runs on another backend.
-        TypeError: If `preprocessing` or `from_logits` has the wrong type.
-        ValueError: If `class_names` does not name each class differently, or `temperature` is not
-            positive.
     """
 
     def __init__(
@@ -74,27 +62,21 @@ class Classifier:
     def probabilities(
         self, features: Mapping[str, tf.Tensor], model: keras.Model | None = None
     ) -> tf.Tensor:
-        """Return `(n, classes)` float32 probabilities of raw features by name, to be traced.
-
-        Args:
-            features: Tensors of shape `(n, ...)` by name.
-            model: The model that answers; by default, `served`.
-        """
-        return self.probabilities_of(
-            infer(self.served if model is None else model, self.prepared(features))
-        )
+        """Return `(n, classes)` float32 probabilities of raw features, by `model` or `served`."""
+        model = self.served if model is None else model
+        return self.probabilities_of(infer(model, self.prepared(features)))
 
     def logits(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Return `(n, classes)` float32 logits, of which the softmax are the probabilities."""
+        """Return `(n, classes)` float32 logits of raw features by name."""
         outputs = infer(self.served, self.prepared(features))
         return logits(outputs, self.from_logits, self._temperature)
 
     def probabilities_of(self, outputs: tf.Tensor) -> tf.Tensor:
-        """Return `(n, classes)` float32 probabilities of outputs of the model."""
+        """Return the `(n, classes)` float32 probabilities for outputs of the model."""
         return probabilities(outputs, self.from_logits, self._temperature)
 
     def predict(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the probabilities by `predict` of the original model, to be compared with."""
+        """Return the probabilities by `predict` of the original model."""
         prepared = self.prepared({name: tf.constant(x) for name, x in features.items()})
         outputs = self.model.predict(prepared, verbose=0)  # pyright: ignore[reportArgumentType]
         return self.probabilities_of(tf.constant(outputs)).numpy()
@@ -104,8 +86,7 @@ class Classifier:
         raw = self.inputs.nest(features)
         if self._preprocessing is None:
             return raw
-        if isinstance(self._preprocessing, keras.Layer):
-            # Keras' augmentation layers are in training mode unless they are told otherwise.
+        if isinstance(self._preprocessing, keras.Layer):  # augmentation trains by default
             return infer(self._preprocessing, raw)
         return self._preprocessing(raw)
 
@@ -127,17 +108,16 @@ def _raw_inputs(model_inputs: Inputs, preprocessing: Any) -> Inputs:
 def _check_model(model: Any) -> None:
     if keras.backend.backend() != "tensorflow":
         raise ExportError(
-            "Expected Keras on the TensorFlow backend, whose graph is written. Received: "
-            f"{keras.backend.backend()}. Save the model as .keras and export it in a process "
-            "with KERAS_BACKEND=tensorflow"
+            f"Expected Keras on the TensorFlow backend. Received: {keras.backend.backend()}. Save "
+            "the model as .keras and export it in a process with KERAS_BACKEND=tensorflow"
         )
     if not isinstance(model, keras.Model):
         raise ExportError(f"`model` must be a keras.Model. Received: {type(model).__name__}")
     inner = getattr(model, "model", None)
     if isinstance(inner, keras.Model) and not hasattr(model, "input"):
         raise ExportError(
-            f"`model` must be the model that was trained. Received: {type(model).__name__} "
-            f"{model.name!r}, which wraps it for training. Export its attribute `model`"
+            f"`model` must be the trained model. Received: {type(model).__name__} {model.name!r}, "
+            "which wraps it for training. Export its attribute `model`"
         )
 
 

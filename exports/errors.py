@@ -21,14 +21,11 @@ class ExportError(ValueError):
 
 
 def reason(error: BaseException) -> str:
-    """Return the kind and the message of an exception in one line, without TensorFlow's trace.
-
-    An `ExportError` is its message alone.
-    """
+    """Return the kind and message of an exception in one line, of an `ExportError` the message."""
     if isinstance(error, ExportError):
         return str(error)
     lines = [line.strip() for line in str(getattr(error, "message", error)).splitlines()]
-    if hasattr(error, "message"):  # TensorFlow's: the first line that is not of the trace
+    if hasattr(error, "message"):  # of TensorFlow: the first line outside of the trace
         lines = [line for line in lines if line and not line.startswith(_TRACE)][:1]
     message = _COLOR.sub("", " ".join(" ".join(lines).split()))[:_LONGEST]
     return f"{type(error).__name__}: {message or 'no message'}"

@@ -41,9 +41,8 @@ class Export:
         version: The number of the version.
         class_names: The name of each class, by class id.
         signatures: The `SignatureSpecs` of each signature by name.
-        compressions: The reports of `"remove_dead_units"` and `"fold"`, if asked for.
-        row_seconds: Seconds that the graph takes for one row, before and after the compressions;
-            empty without any.
+        compressions: The reports of `"remove_dead_units"` and `"fold"`, if enabled.
+        row_seconds: The seconds for one row before and after the compressions; empty without any.
         sparsity: The fraction of exact zeros in the weights of two axes or more, as written.
         formats: The size in bytes of each other format by name.
 
@@ -112,24 +111,21 @@ def export(
     `(n,)`). It always runs in inference mode: its graph is searched for operations that draw random
     numbers, change a variable or call Python. Reloaded, it must answer as `model.predict` does, the
     same in batches of any size and in a process without Keras. `blessing.json` records the results.
-    Then the version appears, complete, in one step; until that moment `load`, or a server that
-    polls the directory, sees the version before.
+    Then the complete version appears in one step; before it, `load` and servers see the old one.
 
     Args:
         model: Any Keras model with one output of shape `(batch, classes)`, or `(batch, 1)` for two
             classes. Its inputs keep their names; one without a name is called `inputs`. A compiled
-            loss of Keras must fit: regression, margins, or several labels at a time are refused.
-            Without such a loss, the model is taken for a classifier.
+            Keras loss for regression, margins or several labels at a time is an error.
         directory: The parent of the versions, created if necessary.
         class_names: One name per class; by default "0", "1", ...
         preprocessing: A function of TensorFlow operations or a Keras layer or model, from raw
-            inputs to the model's, stored as part of the graph. Raw inputs are float32 and have the
-            model's names and shapes, unless it is a Keras model, whose own inputs count, or a
-            layer that looks up strings or integers or vectorizes text.
-        from_logits: Whether the outputs are logits rather than probabilities; by default what the
-            last activation says (linear, or softmax or sigmoid). It must be what the compiled loss
-            takes them for. It is required for a single linear output without a loss of Keras,
-            which may be a quantity as well.
+            inputs to the model's, stored as part of the graph. A Keras model defines the raw
+            inputs; otherwise they have the names and shapes of the model's inputs and are float32,
+            or strings or integers for a lookup layer or text vectorization.
+        from_logits: Whether the outputs are logits rather than probabilities; by default read from
+            the last activation (linear, or softmax or sigmoid). It must agree with the compiled
+            loss, and is required for a single linear output without a loss of Keras.
         signatures: Signatures besides `serving_default`: `"logits"`, `"embedding"`,
             `"image_bytes"`, `"classify"`, `"uncertainty"`, or `exports.Embedding(layer)`,
             `exports.ImageBytes(max_pixels)`, `exports.Uncertainty(samples)`.
@@ -142,14 +138,13 @@ def export(
         warmup: Batch sizes of the requests that a server sends to each signature before it serves
             the version, so that no client waits for the first answer. () writes none.
         checks: Data to judge by, and a baseline model to compare the latency with.
-        card: What is known of the model, JSON values by name, for `README.md` and `export.json`;
-            `license`, `datasets`, `tags` and the like go into the header of the model card.
-        keep: How many of the newest versions to keep, besides those with a label; None: all.
+        card: Facts about the model for `README.md` and `export.json`, JSON values by name; keys
+            such as `license`, `datasets` and `tags` go into the header of the model card.
+        keep: The number of newest versions to keep, besides labelled ones; None keeps all.
 
     Raises:
         ExportError: If the model is not such a classifier, does not fit a signature or a format, a
-            package for a format is missing, or a gate fails, which the message names. Nothing is
-            published.
+            package is missing, or a gate fails, which the message names. Nothing is published.
         OSError: If nothing can be written into `directory`.
         TypeError: If an argument has the wrong type.
         ValueError: If an argument has a wrong value, the data of `checks` has other inputs or
@@ -185,12 +180,17 @@ def export(
     compressions, seconds = _compress(classifier, fold, remove_dead_units)
     servable = _servable(classifier, chosen.values())
     sparsity = servable.sparsity
-    made = _made(compressions, seconds, sparsity)
+    made: dict[str, Any] = {"sparsity": sparsity}
+    made |= {name: report.to_dict() for name, report in compressions.items()}
+    if seconds:
+        made["row_seconds"] = dict(zip(("before", "after"), seconds, strict=True))
     directory = Path(directory)
     with staging(directory) as staged:
         servable.save(str(staged))
         written = open_version(staged)
-        _write_warmup(staged, written, warmup)
+        if warmup:
+            requests = [(name, size) for name in written.signatures for size in warmup]
+            write_warmup(staged, ((name, sample(written, name, size)) for name, size in requests))
         candidate = _candidate(staged, written, classifier, servable, checks)
         results = (*run_gates(candidate), *convert(others, classifier, candidate))
         packages = [package for format in others for package in format.packages]
@@ -214,8 +214,8 @@ def export(
 def _check_compression(signatures: Mapping[str, Signature], fold: bool, remove: bool) -> None:
     if (fold or remove) and "uncertainty" in signatures:
         raise ValueError(
-            "Expected fold=False and remove_dead_units=False with the signature 'uncertainty': "
-            "both move constants past dropout, which then drops other things than in training. "
+            "`fold` and `remove_dead_units` must be False with the signature 'uncertainty', since "
+            "they move constants past dropout. "
             f"Received: fold={fold}, remove_dead_units={remove}"
         )
 
@@ -248,41 +248,14 @@ def _servable(classifier: "Classifier", signatures: Iterable[Signature]) -> Serv
     return Servable(traceables, classifier.class_names, classifier.variables)
 
 
-def _made(
-    compressions: Mapping[str, Compression], seconds: tuple[float, ...], sparsity: float
-) -> dict[str, Any]:
-    """Return what the card says of the model as it was written."""
-    made: dict[str, Any] = {"sparsity": sparsity}
-    made |= {name: report.to_dict() for name, report in compressions.items()}
-    if seconds:
-        made["row_seconds"] = dict(zip(("before", "after"), seconds, strict=True))
-    return made
-
-
-def _write_warmup(staged: Path, written: Predictor, batch_sizes: Sequence[int]) -> None:
-    if batch_sizes:
-        requests = ((name, size) for name in written.signatures for size in batch_sizes)
-        write_warmup(staged, ((name, sample(written, name, size)) for name, size in requests))
-
-
 def _candidate(
-    staged: Path,
-    written: Predictor,
-    classifier: "Classifier",
-    servable: Servable,
-    checks: Checks,
+    staged: Path, written: Predictor, classifier: "Classifier", servable: Servable, checks: Checks
 ) -> Candidate:
     weights = servable.weights_by_path.values()
-    return Candidate(
-        staged,
-        written,
-        classifier.predict,
-        servable.precision,
-        classifier.class_names,
-        sum(weight.dtype.size * weight.shape.num_elements() for weight in weights),
-        None if checks.data is None else _live(staged.parent, written),
-        checks,
-    )
+    size = sum(weight.dtype.size * weight.shape.num_elements() for weight in weights)
+    live = None if checks.data is None else _live(staged.parent, written)
+    expected, precision, names = classifier.predict, servable.precision, classifier.class_names
+    return Candidate(staged, written, expected, precision, names, size, live, checks)
 
 
 def _live(directory: Path, written: Predictor) -> Path | None:

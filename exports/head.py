@@ -2,12 +2,13 @@
 
 import functools
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from ..core.layer_kinds import Kind, kind_of
 from ..core.model_graph import call_of
 from .errors import ExportError
 from .inference import infer
@@ -53,90 +54,64 @@ _OVERLAP = (keras.losses.dice, keras.losses.tversky)
 _OF_PROBABILITIES = (*_EXCLUSIVE_CLASSES, *_LABEL_PER_UNIT, *_OVERLAP)  # or of logits, if told
 
 
-class _Loss(NamedTuple):
-    """A loss of Keras: its function, and whether it takes the outputs for logits."""
-
-    function: Callable[..., Any]
-    from_logits: bool
-
-
 def check_loss(model: keras.Model, units: int) -> None:
-    """Raise if the compiled loss is not one for a classifier of exclusive classes.
-
-    Only the losses of Keras are known. A model without one passes.
-
-    Args:
-        model: Any Keras model of one output.
-        units: The size of the output's last axis.
-
-    Raises:
-        ExportError: If the loss is for another task, or for another number of units.
-    """
-    for loss in _losses(model):
-        kind = _NOT_FOR_CLASSES.get(loss.function)
-        if loss.function in _LABEL_PER_UNIT and units > 1:
+    """Raise an `ExportError` if the compiled Keras loss is for another task or number of units."""
+    for loss, _ in _losses(model):
+        kind = _NOT_FOR_CLASSES.get(loss)
+        if loss in _LABEL_PER_UNIT and units > 1:
             kind = f"a loss for {units} independent labels"
-        if loss.function in _EXCLUSIVE_CLASSES and units == 1:
+        if loss in _EXCLUSIVE_CLASSES and units == 1:
             kind = "a loss that is constant for a single output"
         if kind:
             raise ExportError(
                 f"Expected a classifier of exclusive classes. Received: {model.name!r}, compiled "
-                f"with {loss.function.__name__}, {kind}. Other tasks cannot be exported yet. If "
-                f"the model is a classifier of {max(units, 2)} classes, compile it with its "
-                "cross-entropy first; that changes no weight"
+                f"with {loss.__name__}, {kind}. If it is a classifier of {max(units, 2)} "
+                "classes, compile it with its cross-entropy; that changes no weight"
             )
 
 
 def check_from_logits(
     model: keras.Model, units: int, from_logits: bool, given: bool | None
 ) -> None:
-    """Raise if the compiled loss takes the outputs for something else than is served.
+    """Raise an `ExportError` if the compiled loss contradicts `from_logits`, or nothing decides.
 
     Args:
         model: Any Keras model of one output.
         units: The size of the output's last axis.
         from_logits: Whether the outputs are served as logits.
         given: The user's argument; None if the last activation decides.
-
-    Raises:
-        ExportError: If the loss takes logits for probabilities or the reverse, or neither a loss of
-            Keras nor `from_logits` tells whether one linear output is a logit or a quantity.
     """
-    losses = [loss for loss in _losses(model) if loss.function in _OF_PROBABILITIES]
-    for loss in losses:
-        if loss.from_logits != from_logits:
-            taken, served = "probabilities", "logits"
-            if loss.from_logits:
-                taken, served = served, taken
-            source = "the last activation gives" if given is None else f"from_logits={given} means"
-            advice = _ADVICE.get(
-                (given is None, loss.from_logits),
-                f"Pass from_logits={loss.from_logits}, or compile it with the loss that trained it",
+    losses = [pair for pair in _losses(model) if pair[0] in _OF_PROBABILITIES]
+    for loss, takes_logits in losses:
+        if takes_logits == from_logits:
+            continue
+        taken = "logits" if takes_logits else "probabilities"
+        served = "logits" if from_logits else "probabilities"
+        source = "the last activation gives" if given is None else f"from_logits={given} means"
+        if given is not None:
+            advice = f"Pass from_logits={takes_logits}, or compile it with its training loss"
+        elif takes_logits:
+            advice = (
+                "Compile it with from_logits=False: Keras' losses on TensorFlow look behind the "
+                "activation; on other backends train it again"
             )
-            raise ExportError(
-                f"Expected outputs that are {taken}, as the compiled loss takes them. Received: "
-                f"{model.name!r}, compiled with {loss.function.__name__}(from_logits="
-                f"{loss.from_logits}), while {source} {served}. {advice}"
-            )
+        else:
+            advice = "End the model with a softmax or sigmoid, or train with from_logits=True"
+        raise ExportError(
+            f"Expected outputs that are {taken}, as the compiled loss takes them. Received: "
+            f"{model.name!r}, compiled with {loss.__name__}(from_logits={takes_logits}), "
+            f"while {source} {served}. {advice}"
+        )
     if not losses and units == 1 and from_logits and given is None:
         raise ExportError(
             "Expected a loss of Keras or `from_logits`, to tell whether the one linear output is a "
             f"logit or a quantity. Received: {model.name!r} without either. If the output is the "
-            "logit of the second of two classes, pass from_logits=True. Regression models cannot "
-            "be exported yet"
+            "logit of the second of two classes, pass from_logits=True"
         )
 
 
-_ADVICE = {  # by whether the activation decides, and whether the loss takes logits
-    (True, False): "End the model with the activation that makes probabilities, or train it with "
-    "from_logits=True",
-    (True, True): "Compile it with from_logits=False: Keras' losses on TensorFlow look behind the "
-    "activation; on other backends train it again",
-}
-
-
-def _losses(model: keras.Model) -> Iterator[_Loss]:
-    """Yield the compiled losses that Keras has; one output may have a list or a dict of them."""
+def _losses(model: keras.Model) -> Iterator[tuple[Any, bool]]:
+    """Yield the compiled losses of Keras: each function, and whether it takes logits."""
     for given in keras.tree.flatten(getattr(model, "loss", None)):
         loss: Any = given
         from_logits = False
@@ -148,22 +123,18 @@ def _losses(model: keras.Model) -> Iterator[_Loss]:
         while isinstance(loss, functools.partial):
             from_logits = from_logits or bool(loss.keywords.get("from_logits"))
             loss = loss.func
-        function = loss.fn if isinstance(loss, _LOSS_OBJECT) else loss
+        function: Any = loss.fn if isinstance(loss, _LOSS_OBJECT) else loss
         if not isinstance(function, Hashable):
             continue
         if function in _NOT_FOR_CLASSES or function in _OF_PROBABILITIES:
-            yield _Loss(function, from_logits or bool(getattr(loss, "from_logits", False)))
+            yield function, from_logits or bool(getattr(loss, "from_logits", False))
 
 
 def output_units(model: keras.Model, inputs: Any) -> int:
-    """Return the size of the last axis of the model's one output.
-
-    Args:
-        model: Any Keras model.
-        inputs: Its symbolic inputs, nested as it takes them.
+    """Return the number of classes of an output `(batch, classes)`, given symbolic inputs.
 
     Raises:
-        ExportError: If it has several outputs, or one that is not of shape `(batch, classes)`.
+        ExportError: If the model has several outputs, or one of another shape.
     """
     if outputs := getattr(model, "outputs", None):
         output = outputs[0] if isinstance(model, keras.Sequential) else model.output
@@ -182,16 +153,11 @@ def output_units(model: keras.Model, inputs: Any) -> int:
 def means_logits(model: keras.Model, units: int) -> bool:
     """Return whether the model's outputs are logits, judged by its last activation.
 
-    Softmax (or sigmoid on one unit) means probabilities, linear means logits. It is also found
-    within wrappers that answer as their layer does, such as `SpectralNormalization`.
-
-    Args:
-        model: Any Keras model.
-        units: The size of its output's last axis.
+    Softmax (or sigmoid on one unit) means probabilities, linear means logits, also within wrappers
+    that answer as their layer does, such as `SpectralNormalization`.
 
     Raises:
-        ExportError: If the last activation is another one, or the model is subclassed, so that it
-            cannot be seen.
+        ExportError: If the last activation is another one, or hidden in a subclassed model.
     """
     last = _last_operation(model)
     meaning = _MEANINGS.get(getattr(last, "activation", None))
@@ -210,17 +176,15 @@ def means_logits(model: keras.Model, units: int) -> bool:
         received = f"{type(last).__name__} {last.name!r} with {activation}"
     raise ExportError(
         f"Expected a last layer with the activation {'sigmoid' if units == 1 else 'softmax'} "
-        f"(probabilities) or linear (logits) for an output of {units} unit(s). Received: "
-        f"{received}. If the outputs are logits, pass from_logits=True; "
-        "if they are the probabilities of exclusive classes, pass from_logits=False"
+        f"or linear for an output of {units} unit(s). Received: {received}. If the outputs are "
+        "logits, pass from_logits=True; if they are probabilities, pass from_logits=False"
     )
 
 
 def probabilities(outputs: tf.Tensor, from_logits: bool, temperature: float = 1.0) -> tf.Tensor:
     """Return `(n, classes)` float32 probabilities from outputs of shape `(n, units)`.
 
-    One unit stands for two classes: `(1 - p, p)`. The outputs are cast before the softmax, so that
-    a model in half precision gives probabilities in float32.
+    One unit stands for two classes: `(1 - p, p)`. Half precision is cast before the softmax.
     """
     if temperature != 1.0:
         return tf.nn.softmax(logits(outputs, from_logits, temperature))
@@ -233,10 +197,10 @@ def probabilities(outputs: tf.Tensor, from_logits: bool, temperature: float = 1.
 
 
 def logits(outputs: tf.Tensor, from_logits: bool, temperature: float = 1.0) -> tf.Tensor:
-    """Return `(n, classes)` float32 numbers whose softmax are the probabilities.
+    """Return `(n, classes)` float32 logits from outputs of shape `(n, units)`.
 
-    From probabilities they are the logarithms, that of 0 taken at float32's smallest normal number.
-    One unit stands for two classes: `(0, z)`, or `(log(1 - p), log(p))`.
+    From probabilities they are log(max(p, smallest normal float32)). One unit stands for two
+    classes: `(0, z)`, or `(log(1 - p), log(p))`.
     """
     outputs = tf.cast(outputs, tf.float32)
     if not from_logits:
@@ -251,7 +215,7 @@ def logits(outputs: tf.Tensor, from_logits: bool, temperature: float = 1.0) -> t
 def _last_operation(model: keras.Model) -> Any:
     """Return the operation whose activation gives the output its meaning.
 
-    It is found within nested models and wrapped layers, and before layers that keep the meaning.
+    Look into nested models and wrapped layers, and past layers that keep the meaning.
     """
     operation, given = model, None
     while True:
@@ -274,10 +238,9 @@ def _maker(tensor: Any) -> tuple[Any, Any]:
 
 
 def _keeps_meaning(operation: Any, given: Any, output: Any) -> bool:
-    """Return whether probabilities stay probabilities, and logits logits."""
     if isinstance(operation, keras.layers.Activation):
         return operation.activation is keras.activations.linear
-    if isinstance(operation, _ALIKE):
+    if kind_of(operation) in _IDENTITIES:
         return True
     if isinstance(operation, _MEANS):
         return operation.data_format == "channels_last"
@@ -285,14 +248,7 @@ def _keeps_meaning(operation: Any, given: Any, output: Any) -> bool:
 
 
 # In inference they return their input, its mean over all places, or some of it in another shape.
-_ALIKE = (
-    keras.layers.Identity,
-    keras.layers.Dropout,
-    keras.layers.GaussianDropout,
-    keras.layers.AlphaDropout,
-    keras.layers.GaussianNoise,
-    keras.layers.ActivityRegularization,
-)
+_IDENTITIES = (Kind.IDENTITY, Kind.DROPOUT, Kind.NOISE)
 _MEANS = (
     keras.layers.GlobalAveragePooling1D,
     keras.layers.GlobalAveragePooling2D,
@@ -302,7 +258,7 @@ _RESHAPES = ("Flatten", "Reshape", "Squeeze", "GetItem")  # layers, and operatio
 
 
 def _wrapped(operation: Any, given: Any) -> tuple[Any, Any] | None:
-    """Return the layer inside a wrapper that answers as that layer does, and the layer's input."""
+    """Return the inner layer of a wrapper that computes the same, and the layer's input."""
     inner = getattr(operation, "layer", None)
     if given is None or not isinstance(inner, keras.Layer):
         return None
@@ -312,7 +268,7 @@ def _wrapped(operation: Any, given: Any) -> tuple[Any, Any] | None:
 
 
 def _answers_as(wrapper: keras.Layer, inner: keras.Layer, given: Any) -> bool:
-    """Compare them on random numbers: a wrapper may do anything with what its layer returns."""
+    """Compare them on random numbers, since a wrapper may change the outputs of its layer."""
     if not keras.backend.is_float_dtype(given.dtype):
         return False
     sizes = (_ROWS, *(size or _UNKNOWN_SIZE for size in given.shape[1:]))

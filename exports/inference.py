@@ -1,7 +1,7 @@
-"""The inputs of a Keras model by name, and its call in inference mode."""
+"""A Keras model in inference mode: its inputs by name, and its calls, all at once or one by one."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,9 +10,10 @@ import keras
 import tensorflow as tf
 from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell  # no public name in Keras 3.15
 
+from ..core.model_graph import Call, FlatGraph
 from .errors import ExportError
 
-# Keras numbers the inputs that have no name, process by process: no client could rely on those.
+# Keras' names for inputs without a name; the number differs from process to process.
 _GENERATED = re.compile(r"(keras_tensor|input_layer)(_\d+)?")
 # TensorFlow renames or refuses other names of a signature's arguments.
 _ARGUMENT = re.compile(r"[A-Za-z]\w*", re.ASCII)
@@ -34,12 +35,11 @@ class Inputs:
     def of(cls, model: keras.Model) -> "Inputs":
         """Return the inputs of a functional, Sequential or once called subclassed model.
 
-        An input is called what its dict key or `keras.Input` says. One without a name is called
-        `inputs`; several without are `inputs_0`, `inputs_1`, by position.
+        The name is the dict key, or the name of the `keras.Input`. One input without a name is
+        called `inputs`, several are `inputs_0`, `inputs_1`, by position.
 
         Raises:
-            ExportError: If the model does not know its input shape yet, or a name cannot be an
-                argument of a signature.
+            ExportError: If the input shape is unknown, or a name cannot be an argument.
         """
         structure = _structure(model)
         leaves = keras.tree.flatten_with_path(structure)
@@ -62,7 +62,7 @@ class Inputs:
     def raw(
         self, dtype: tf.DType = tf.float32, shape: Sequence[int | None] | None = None
     ) -> "Inputs":
-        """Return inputs of the same names and another dtype or shape, for a preprocessing."""
+        """Return inputs of the same names and another dtype or shape."""
         specs = {
             name: tf.TensorSpec(spec.shape if shape is None else shape, dtype, name)
             for name, spec in self.specs.items()
@@ -80,13 +80,46 @@ def infer(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
         return layer(*args, **{**kwargs, "training": False})
 
 
+def flat_graph(model: keras.Model, signature: str) -> FlatGraph:
+    """Return the calls of the layers of a functional or Sequential model.
+
+    Raises:
+        ExportError: If it is another kind of model; the message names `signature`.
+    """
+    try:
+        return FlatGraph(model)
+    except ValueError as error:
+        raise ExportError(f"The signature {signature!r}: {error}") from error
+
+
+def begin(graph: FlatGraph, inputs: Any) -> dict[Any, Any]:
+    """Return the values of a graph's input tensors, given the nested inputs of its model."""
+    tensors = graph.functional._standardize_inputs(inputs)  # private in Keras 3.15
+    return dict(zip(graph.inputs, tensors, strict=True))
+
+
+def run(
+    calls: Iterable[Call],
+    values: dict[Any, Any],
+    function: Callable[[Call, tuple, dict], Any] | None = None,
+) -> None:
+    """Add the outputs of the calls to `values`, by `function` or by default in inference mode."""
+    for call in calls:
+        args, kwargs = call.fill_in(values)
+        outputs = keras.tree.flatten((function or inference)(call, args, kwargs))
+        values.update(zip(call.outputs, outputs, strict=True))
+
+
+def inference(call: Call, args: tuple, kwargs: dict) -> Any:
+    """Run a call as the model does outside of training."""
+    if isinstance(call.operation, keras.Layer):
+        return infer(call.operation, *args, **kwargs)
+    return call.operation(*args, **kwargs)
+
+
 @contextmanager
 def _without_recurrent_masks(layer: keras.Layer) -> Iterator[None]:
-    """Set the dropout of recurrent cells to 0.
-
-    Outside of training, Keras 3.15 draws their masks all the same, which advances their seed, and
-    then does not use them.
-    """
+    """Set the dropout of recurrent cells to 0: Keras 3.15 draws their masks in inference too."""
     inner = layer._flatten_layers()
     cells: list[Any] = [cell for cell in inner if isinstance(cell, DropoutRNNCell)]
     rates = [(cell.dropout, cell.recurrent_dropout) for cell in cells]
@@ -105,8 +138,8 @@ def _structure(model: keras.Model) -> Any:
     shape = (model.get_build_config() or {}).get("input_shape")
     if shape is None or not all(isinstance(size, int | None) for size in shape):
         raise ExportError(
-            "Expected a model that knows the shape of its input: a functional or Sequential model "
-            "with a `keras.Input`, or a subclassed one of one input that was called or built once. "
+            "Expected a functional or Sequential model with a `keras.Input`, or a subclassed one "
+            "with one input that was called or built once. "
             f"Received: {type(model).__name__} {model.name!r} without a known input shape"
         )
     return keras.KerasTensor(shape, dtype=model.variable_dtype, name="inputs")

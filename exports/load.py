@@ -22,22 +22,20 @@ def load(
     """Load an exported model, without importing Keras.
 
     Args:
-        directory: The parent of the versions, as given to `export`.
+        directory: The parent of the versions, as in `export`.
         version: The number of the version; by default, the latest.
         label: The label of the version, instead of its number.
-        format: Another format that was exported, such as `"onnx"`. Its own runtime answers instead
-            of TensorFlow, and only for `serving_default`.
-        verify: Whether to compare the checksums of all files with those of the blessing first.
+        format: Another exported format, such as `"onnx"`. Its own runtime answers instead of
+            TensorFlow, and only for `serving_default`.
+        verify: Whether to compare the checksums of all files with the blessing first.
         blessed: Whether to refuse a version without a valid `blessing.json`.
 
     Raises:
-        FileNotFoundError: If the directory, or the version in it, does not exist. The message lists
-            the versions there.
+        FileNotFoundError: If the directory, or the version in it, does not exist.
         ExportError: If the version has no valid blessing, a file was added or removed, or with
             `verify` changed, TensorFlow cannot load it, no version has the label, or the format is
             missing or its runtime not installed.
-        ValueError: If `export` did not write the SavedModel, or both a version and a label are
-            given.
+        ValueError: If `export` did not write the SavedModel, or both a version and a label are set.
 
     Example:
 
@@ -56,9 +54,8 @@ def load(
         raise FileNotFoundError(f"Expected a version (1, 2, ...) in {root}. Received: none there")
     if label is not None:
         if version is not None:
-            raise ValueError(
-                f"Pass either `version` or `label`. Received: version={version!r}, label={label!r}"
-            )
+            received = f"version={version!r}, label={label!r}"
+            raise ValueError(f"Pass either `version` or `label`. Received: {received}")
         given = labels(root)
         if label not in given:
             raise ExportError(f"Expected one of the labels {sorted(given)}. Received: {label!r}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.checks import check_integer
+from ..core.checks import check_integer, check_one_of
 from .servable import SIGNATURE
 from .specs import SignatureSpecs, checked_features
 
@@ -26,7 +26,7 @@ class Runtime(abc.ABC):
 
     @abc.abstractmethod
     def answer(self, signature: str, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the outputs by name for one or more rows, as the specs say; text as `str`."""
+        """Return the outputs by name for one or more rows, text as `str`."""
 
 
 class Predictor:
@@ -68,18 +68,16 @@ class Predictor:
         """Return the answer of `serving_default` for each row of `x`.
 
         Args:
-            x: An array of the shape of the input, `(n, ...)`, or a dict of arrays by input name.
-                Numbers of another dtype are converted if no more than precision is lost.
-            batch_size: How many rows go through the graph at once; a matter of memory.
+            x: An array of shape `(n, ...)`, or a dict of arrays by input name. Numbers of another
+                dtype are converted if only precision is lost.
+            batch_size: The number of rows per run of the graph; a matter of memory.
 
         Returns:
             `probabilities`, float32 `(n, classes)`; `class_id`, int64 `(n,)`, the most probable
-            class; `label`, str `(n,)`, its name. For no rows, arrays of 0 rows, without running
-            the model.
+            class; `label`, str `(n,)`, its name. For no rows, empty arrays.
 
         Raises:
-            ValueError: If a shape is wrong, an input is missing or unknown, or the numbers of rows
-                differ.
+            ValueError: If a shape is wrong, an input missing or unknown, or numbers of rows differ.
             TypeError: If the input's dtype cannot hold the values: text, fractions, large numbers.
         """
         check_integer("batch_size", batch_size, 1)
@@ -98,17 +96,13 @@ class Predictor:
 
         Returns:
             The outputs by name, arrays of shape `(n, ...)`; strings as `str`. For no rows, arrays
-            of shape `(0, ...)`, in which other axes of unknown size have size 0 as well.
+            of shape `(0, ...)`, with 0 for other unknown sizes as well.
 
         Raises:
-            ValueError: If there is no such signature, or as in `predict`.
-            TypeError: As in `predict`.
+            ValueError, TypeError: If there is no such signature, or as in `predict`.
             tf.errors.InvalidArgumentError: If the graph refuses the values, such as broken files.
         """
-        if signature not in self.specs:
-            raise ValueError(
-                f"Expected one of the signatures {list(self.signatures)}. Received: {signature!r}"
-            )
+        check_one_of("signature", signature, self.specs)
         given = checked_features(self.specs[signature].inputs, features, sorted(features))
         return self._answer(signature, given, _ROWS)
 

@@ -18,31 +18,21 @@ CLASS_NAMES = "class_names.json"
 
 
 class SavedModel(Runtime):
-    """A SavedModel that `export` wrote, loaded by TensorFlow.
-
-    Args:
-        path: The directory of the SavedModel.
-
-    Attributes:
-        model: The loaded object. It keeps the variables alive, which a signature holds weakly.
-
-    Raises:
-        ValueError: If `export` did not write it.
-    """
+    """A SavedModel that `export` wrote, loaded by TensorFlow; ValueError if it did not."""
 
     def __init__(self, path: Path):
+        # It keeps the variables alive, to which a signature holds weak references.
         self.model: Any = tf.saved_model.load(str(path))
         if not hasattr(self.model, "class_names"):
-            raise ValueError(
-                f"Expected a SavedModel that `export` wrote. Received: another one, {path}"
-            )
+            raise ValueError(f"Expected a SavedModel that `export` wrote. Received: {path}")
         self.class_names = tuple(name.decode() for name in self.model.class_names().numpy())
         others = sorted(set(self.model.signatures) - {SIGNATURE})
         self.specs = {name: _specs(self.model.signatures[name]) for name in (SIGNATURE, *others)}
 
     def answer(self, signature: str, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the outputs by name."""
-        tensors = {name: tensor_of(array) for name, array in features.items()}
+        # The shape is explicit for an array without rows.
+        tensors = {n: tf.constant(x, dtype_of(x), x.shape) for n, x in features.items()}
         outputs = self.model.signatures[signature](**tensors)
         return {name: decoded(tensor.numpy()) for name, tensor in outputs.items()}
 
@@ -58,7 +48,7 @@ def open_version(path: Path, version: int | None = None) -> Predictor:
         return Predictor(SavedModel(path), version)
     except ValueError:
         raise
-    except Exception as error:  # of whatever kind TensorFlow raises
+    except Exception as error:  # TensorFlow may raise anything
         problem = error if path.is_dir() else "the directory does not exist"
         raise ExportError(f"Could not load a SavedModel from {path}: {problem}") from error
 
@@ -67,9 +57,7 @@ def read_meta_graph(path: Path) -> Any:
     """Return the `MetaGraphDef` of the SavedModel at `path`.
 
     Raises:
-        OSError: If there is no `saved_model.pb`.
-        google.protobuf.message.DecodeError: If the file is broken.
-        IndexError: If the file holds no graph.
+        OSError, DecodeError, IndexError: If `saved_model.pb` is missing, broken or without graph.
     """
     content = (path / "saved_model.pb").read_bytes()
     return saved_model_pb2.SavedModel.FromString(content).meta_graphs[0]
@@ -79,7 +67,7 @@ def read_specs(path: Path) -> dict[str, SignatureSpecs]:
     """Return the specs of the signatures of the SavedModel at `path`, without loading it.
 
     Raises:
-        OSError, google.protobuf.message.DecodeError, IndexError: As `read_meta_graph`.
+        OSError, DecodeError, IndexError: As `read_meta_graph`.
     """
     return {
         name: SignatureSpecs(_read(definition.inputs), _read(definition.outputs))
@@ -101,9 +89,14 @@ def format_files(path: Path) -> dict[str, dict[str, int]]:
     }
 
 
-def tensor_of(array: Any) -> tf.Tensor:
-    """Return an array of numbers, or of bytes as objects, as a tensor; it may have no rows."""
-    return tf.constant(array, tf.string if array.dtype == object else None, array.shape)
+def proto_of(array: np.ndarray) -> Any:
+    """Return the `TensorProto` of an array of numbers, or of bytes as objects."""
+    return tf.make_tensor_proto(array, dtype_of(array), array.shape)
+
+
+def dtype_of(array: np.ndarray) -> tf.DType:
+    """Return the dtype of TensorFlow for an array; arrays of objects hold strings."""
+    return tf.string if array.dtype == object else tf.dtypes.as_dtype(array.dtype)
 
 
 def _read(infos: Any) -> dict[str, tf.TensorSpec]:

@@ -20,9 +20,9 @@ class Traceable(NamedTuple):
     """A function to trace as a signature.
 
     Args:
-        function: From features by name to answers by name.
+        function: Maps features by name to answers by name.
         specs: Feature name to `tf.TensorSpec` of shape `(None, ...)`.
-        method: The API of TensorFlow Serving that such a signature answers.
+        method: The API of TensorFlow Serving that calls it.
     """
 
     function: Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]
@@ -31,15 +31,14 @@ class Traceable(NamedTuple):
 
 
 class Servable(tf.Module):
-    """Signatures, from named features to named answers, without anything of the training.
+    """A module of traced signatures, which loads without Keras.
 
     `keras.Model.export` writes every weight twice and leaves layers in training mode (Keras 3.15).
-    A plain module around traced functions does neither, and is read back without Keras. A weight
-    that several signatures read is stored once. Vocabularies of lookup tables are stored in the
-    graph.
+    Here a weight that several signatures read is stored once, and the vocabularies of lookup tables
+    are stored in the graph.
 
     Args:
-        signatures: What to trace, by name; `serving_default` among them.
+        signatures: The functions to trace, by name; `serving_default` among them.
         class_names: One string per class.
         variables: The Keras variables, whose paths name the stored weights.
     """
@@ -53,13 +52,10 @@ class Servable(tf.Module):
         super().__init__()
         self._methods = tuple((name, traceable.method) for name, traceable in signatures.items())
         self.functions = {name: _traced(traceable) for name, traceable in signatures.items()}
-        read = {
-            id(variable): variable
-            for signature in self.functions.values()
-            for variable in signature.graph.variables
-        }
+        graphs = [function.graph for function in self.functions.values()]
+        read = {id(variable): variable for graph in graphs for variable in graph.variables}
         self.weights_by_path = _by_path(read.values(), variables)
-        self.tables = _tables([function.graph for function in self.functions.values()])
+        self.tables = _tables(graphs)
         self.class_names = tf.function(lambda: tf.constant(class_names), input_signature=[])
 
     @property
@@ -80,8 +76,8 @@ class Servable(tf.Module):
     def save(self, path: str) -> None:
         """Write the SavedModel into the directory `path`.
 
-        Every fresh process writes the same bytes. Within one process, TensorFlow goes on numbering
-        functions, so that a second export has other names in its graph.
+        Every fresh process writes the same bytes; within one process, TensorFlow numbers the
+        functions of a second export differently.
         """
         tf.saved_model.save(self, path, signatures=dict(self.functions))
         _set_methods(Path(path, "saved_model.pb"), dict(self._methods))
@@ -92,9 +88,9 @@ class Servable(tf.Module):
 class Table(tf.saved_model.experimental.TrackableResource):
     """A vocabulary in a SavedModel: constants in its graph, without a file beside it.
 
-    TensorFlow names a table by what its process has made before, or by the path of its file. This
-    one keeps the handle of the table that it is made of, so that it replaces it in every graph, and
-    takes its name and the order of its entries from the entries alone.
+    TensorFlow names a table by a process-wide counter or the path of its file; here the name and
+    the order of the entries depend on the entries only. It shares the handle of the original table
+    and so replaces it in every graph.
 
     Args:
         table: The table that graphs look up in.
@@ -105,7 +101,7 @@ class Table(tf.saved_model.experimental.TrackableResource):
 
     def __init__(self, table: tf.lookup.StaticHashTable):
         super().__init__()
-        # Not by its setter, which would make the handle that of this object.
+        # The setter would tie the handle to this object.
         self._resource_handle_value = table.resource_handle
         keys, values = (tensor.numpy() for tensor in table.export())
         order = np.argsort(keys)
@@ -130,25 +126,19 @@ class Table(tf.saved_model.experimental.TrackableResource):
         tf.raw_ops.InitializeTableV2(table_handle=self.resource_handle, keys=keys, values=values)
 
     def _destroy_resource(self) -> None:
-        # Called in the graph of the SavedModel, for the loaded copy. The original table belongs to
-        # the user, so nothing is destroyed eagerly.
-        if not tf.executing_eagerly():
+        if not tf.executing_eagerly():  # eagerly, it is the user's own table
             tf.raw_ops.DestroyResourceOp(resource=self.resource_handle, ignore_lookup_error=True)
 
 
 def _traced(traceable: Traceable) -> Any:
-    # autograph=False, as in `model.predict`: the graph is what Keras' own tracing gives.
-    function = tf.function(
-        traceable.function, input_signature=[dict(traceable.specs)], autograph=False
-    )
+    specs = [dict(traceable.specs)]
+    # autograph=False as in `model.predict`, for the same graph
+    function = tf.function(traceable.function, input_signature=specs, autograph=False)
     return function.get_concrete_function()
 
 
 def _tables(graphs: Iterable[Any]) -> list[Table]:
-    """Return the lookup tables that graphs read, in the same order in each process.
-
-    Raise for any other resource that is not a variable: a SavedModel could not hold its state.
-    """
+    """Return the lookup tables that graphs read; raise for resources that cannot be saved."""
     found: dict[int, Table] = {}
     for graph in graphs:
         handles = {id(variable.handle) for variable in graph.variables}
@@ -159,19 +149,17 @@ def _tables(graphs: Iterable[Any]) -> list[Table]:
             if table is None:
                 operations = ", ".join(sorted({o.type for o in inner.consumers()}))
                 raise ExportError(
-                    "Expected a model and a preprocessing that keep their state in variables and "
-                    "in lookup tables that do not change. Received: "
-                    f"{operations} on another resource"
+                    "Expected a model and a preprocessing whose state is variables and lookup "
+                    f"tables that do not change. Received: {operations} on another resource"
                 )
             found[id(captured)] = table
-    return sorted(found.values(), key=lambda table: table.digest)
+    return sorted(found.values(), key=lambda table: table.digest)  # the same in each process
 
 
 def _by_path(read: Iterable[tf.Variable], variables: Iterable[Any]) -> dict[str, tf.Variable]:
     """Return the variables that graphs read, by path; equal paths in nested models get a number.
 
-    They are in the order of the model, then by name: a graph lists those that are read in a loop in
-    another order each time.
+    The order is the model's, then by name; the order of a graph changes if it has loops.
     """
     paths = {id(variable.value): variable.path for variable in variables}
     places = {key: place for place, key in enumerate(paths)}
@@ -185,7 +173,7 @@ def _by_path(read: Iterable[tf.Variable], variables: Iterable[Any]) -> dict[str,
 
 
 def _set_methods(path: Path, methods: Mapping[str, str]) -> None:
-    """Write the methods other than Predict, which TensorFlow writes for every signature."""
+    """Correct the signatures whose method is not Predict, which TensorFlow writes for all."""
     changed = {name: method for name, method in methods.items() if method != PREDICT}
     if not changed:
         return

@@ -1,4 +1,4 @@
-"""Inputs and outputs of a signature, and the conversion of given arrays to them."""
+"""Inputs and outputs of a signature, and the conversion of arrays to them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,15 +29,14 @@ class SignatureSpecs:
 
     @property
     def takes_rows(self) -> bool:
-        """Return whether the first axis of every input and output has any size: a row each."""
+        """Return whether the first axis of every input and output counts rows."""
         specs = (*self.inputs.values(), *self.outputs.values())
         return all(spec.shape.rank and spec.shape[0] is None for spec in specs)
 
     def empty_answer(self) -> dict[str, np.ndarray]:
-        """Return the outputs for a request of no rows, arrays of shape `(0, ...)`.
+        """Return outputs of shape `(0, ...)`, since TensorFlow's kernels may fail on no rows.
 
-        TensorFlow's kernels may fail on an empty batch, so no graph is run. Other axes of unknown
-        size have size 0 as well. Strings are objects, as TensorFlow returns them.
+        Other axes of unknown size have size 0 as well. Strings are objects, as in TensorFlow.
         """
         return {
             name: np.zeros((0, *(size or 0 for size in spec.shape[1:])), spec.dtype.as_numpy_dtype)
@@ -60,12 +59,11 @@ def checked_features(
 
     Args:
         specs: Input name to `tf.TensorSpec`.
-        given: An array, or what converts to one, by input name.
-        received: How an error shows what was given.
+        given: Input name to an array-like.
+        received: The description of `given` in an error.
 
     Raises:
-        ValueError: If a shape is wrong, an input is missing or unknown, or the numbers of rows
-            differ.
+        ValueError: If a shape is wrong, an input missing or unknown, or numbers of rows differ.
         TypeError: If the input's dtype cannot hold the values.
     """
     if given.keys() != specs.keys():
@@ -81,22 +79,19 @@ def checked_features(
 
 def _checked(spec: tf.TensorSpec, value: Any) -> np.ndarray:
     if getattr(value, "shape", None) == (0,) or (isinstance(value, list | tuple) and not value):
-        shape = (0, *(size or 0 for size in spec.shape[1:]))  # an empty batch, of whatever shape
+        shape = (0, *(size or 0 for size in spec.shape[1:]))  # an empty batch
         return _checked_shape(spec, np.zeros(shape, spec.dtype.as_numpy_dtype))
     if spec.dtype == tf.string:
         return _checked_shape(spec, _strings(spec, value))
     try:
         array = np.asarray(value)
     except ValueError:  # NumPy's message does not name the input
-        raise ValueError(
-            f"Input {spec.name!r}: expected the shape {spec.shape} (None: any). "
-            "Received: lists of unequal sizes"
-        ) from None
+        raise _wrong_shape(spec, "lists of unequal sizes") from None
     if not _converts(array, spec.dtype):
         numbers = array.dtype.kind in "iuf" and array.size
         extent = f" from {array.min()} to {array.max()}" if numbers else ""
         raise TypeError(
-            f"Input {spec.name!r}: expected {spec.dtype.name} or what converts to it. "
+            f"Input {spec.name!r}: expected {spec.dtype.name} or a dtype that converts to it. "
             f"Received: {array.dtype}{extent}"
         )
     return _checked_shape(spec, array).astype(spec.dtype.as_numpy_dtype, copy=False)
@@ -114,11 +109,13 @@ def _strings(spec: tf.TensorSpec, value: Any) -> np.ndarray:
 
 def _checked_shape(spec: tf.TensorSpec, array: np.ndarray) -> np.ndarray:
     if not spec.shape.is_compatible_with(array.shape):
-        raise ValueError(
-            f"Input {spec.name!r}: expected the shape {spec.shape} (None: any). "
-            f"Received: {array.shape}"
-        )
+        raise _wrong_shape(spec, array.shape)
     return array
+
+
+def _wrong_shape(spec: tf.TensorSpec, received: Any) -> ValueError:
+    expected = f"expected the shape {spec.shape} (None: any)"
+    return ValueError(f"Input {spec.name!r}: {expected}. Received: {received}")
 
 
 def _converts(array: np.ndarray, to: tf.DType) -> bool:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from .blessing import Blessing
@@ -20,9 +19,9 @@ def verify(
 ) -> tuple[GateResult, ...]:
     """Judge a published version by its checksums and by every gate that needs no Keras model.
 
-    The checksums come first: nothing is loaded of which a byte has changed. Other formats answer in
-    their own runtimes and are compared with the SavedModel: exact ones always, approximate ones if
-    `checks` has data. Keras is not needed.
+    The checksums come first, so that no changed file is loaded. Other formats answer in their own
+    runtimes and are compared with the SavedModel: exact ones always, approximate ones if `checks`
+    has data.
 
     Args:
         directory: The parent of the versions.
@@ -35,8 +34,7 @@ def verify(
     Raises:
         FileNotFoundError: If there is no such version.
         ExportError: If the version has no valid blessing, a file was changed, removed, added or
-            replaced by a link, the runtime of a format is missing, or a gate fails; then the
-            message begins with `gate` and its name.
+            replaced by a link, the runtime of a format is missing, or a gate fails.
 
     Example:
 
@@ -60,16 +58,12 @@ def verify(
         raise ExportError(f"gate loading: {error}") from error
     check_data(checks.data, predictor.inputs, predictor.class_names)
     candidate = Candidate(path, predictor, precision=blessing.precision, checks=checks)
-    return (same, *run_gates(candidate), *_formats(candidate))
-
-
-def _formats(candidate: Candidate) -> Iterator[GateResult]:
-    """Compare each format with the SavedModel."""
-    predictor = candidate.predictor
-    judged = dataclasses.replace(
+    results = [same, *run_gates(candidate)]
+    reference = dataclasses.replace(
         candidate,
         expected=lambda features: predictor.predict(features)["probabilities"],
         class_names=predictor.class_names,
     )
-    for name in formats_in(candidate.path):
-        yield from judge(name, judged)
+    for name in formats_in(path):
+        results += judge(name, reference)
+    return tuple(results)

@@ -1,10 +1,7 @@
-"""Warmup requests, which a server sends to a version before it answers anybody else.
+"""Warmup requests, which a server replays before it serves a version, as first requests are slow.
 
-The first request of each signature and batch size is slow. TensorFlow Serving replays the requests
-in `assets.extra/tf_serving_warmup_requests`, a TFRecord file of `PredictionLog` messages, and
-refuses a version that cannot answer one.
-
-Reference: https://www.tensorflow.org/tfx/serving/saved_model_warmup
+They are a TFRecord file of `PredictionLog` messages. TensorFlow Serving refuses a version that
+cannot answer one. Reference: https://www.tensorflow.org/tfx/serving/saved_model_warmup
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,8 +12,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from ..core.checks import message
+from ..core.checks import check_one_of, message
 from .errors import reason
+from .saved_model import dtype_of, proto_of
 from .servable import SIGNATURE
 
 FILE = Path("assets.extra", "tf_serving_warmup_requests")
@@ -40,10 +38,7 @@ def check_batch_sizes(batch_sizes: Sequence[int], signatures: int) -> None:
 
 
 def write_warmup(path: Path, requests: Iterable[tuple[str, Features]]) -> None:
-    """Write requests, each a signature and its features, into the SavedModel at `path`.
-
-    The bytes are the same each time.
-    """
+    """Write requests, each a signature and its features, into the SavedModel at `path`."""
     (path / FILE).parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path / FILE)) as writer:
         for signature, features in requests:
@@ -55,16 +50,16 @@ def replay(
     inputs: Mapping[str, Mapping[str, tf.TensorSpec]],
     ask: Callable[[str, dict[str, np.ndarray]], Any],
 ) -> int:
-    """Send the requests in the SavedModel at `path` one by one; return how many there were.
+    """Replay the warmup requests in the SavedModel at `path`; return their number.
 
     Args:
-        path: The directory of the SavedModel; without the file, nothing is sent.
+        path: The directory of the SavedModel, with or without the file.
         inputs: Signature to input name to `tf.TensorSpec`.
-        ask: A function that answers a signature, given features by name.
+        ask: Answers a request: a signature and its features by name.
 
     Raises:
-        ValueError: If a record is not a request, does not fit its signature or gets an error as its
-            answer, or there are too many. TensorFlow Serving does not serve such a version.
+        ValueError: If a record is not a request, does not fit its signature or fails, or there are
+            too many.
     """
     records = _records(path)
     for number, record in enumerate(records, 1):
@@ -73,8 +68,8 @@ def replay(
             _check(signature, features, inputs)
             ask(signature, features)
         except Exception as error:  # an answer may fail with anything
-            said = reason(error) if isinstance(error, tf.errors.OpError) else error
-            raise ValueError(f"Warmup request {number} fails: {said}") from error
+            cause = reason(error) if isinstance(error, tf.errors.OpError) else error
+            raise ValueError(f"Warmup request {number} fails: {cause}") from error
     return len(records)
 
 
@@ -100,7 +95,7 @@ def _log(signature: str, features: Features) -> Any:
     else:
         request = log.predict_log.request
         for name, array in features.items():
-            request.inputs[name].CopyFrom(_tensor(array))
+            request.inputs[name].CopyFrom(proto_of(array))
     request.model_spec.signature_name = signature
     return log
 
@@ -120,24 +115,12 @@ def _request(log: Any) -> tuple[str, dict[str, np.ndarray]]:
     return signature, {"inputs": np.array(serialized, dtype=object)}
 
 
-def _tensor(array: np.ndarray) -> Any:
-    dtype = tf.string if array.dtype == object else tf.dtypes.as_dtype(array.dtype)
-    return tf.make_tensor_proto(array, dtype, array.shape)
-
-
 def _check(
     signature: str, features: Features, inputs: Mapping[str, Mapping[str, tf.TensorSpec]]
 ) -> None:
-    """Raise unless names and dtypes are those of the signature: a server converts nothing."""
-    if signature not in inputs:
-        raise ValueError(
-            f"Expected one of the signatures {sorted(inputs)}. Received: {signature!r}"
-        )
+    """Raise unless names and dtypes match the signature: a server converts nothing."""
+    check_one_of("signature", signature, inputs)
     expected = {name: spec.dtype.name for name, spec in inputs[signature].items()}
-    received = {name: _dtype(array) for name, array in features.items()}
+    received = {name: dtype_of(array).name for name, array in features.items()}
     if received != expected:
         raise ValueError(f"Expected the inputs {expected} of {signature!r}. Received: {received}")
-
-
-def _dtype(array: np.ndarray) -> str:
-    return "string" if array.dtype == object else tf.dtypes.as_dtype(array.dtype).name

@@ -43,22 +43,21 @@ def metric(candidate: Candidate) -> GateResult | None:
         least = figures.get(f"{other}_accuracy", 0.0) - drop
         if figures["accuracy"] < least:
             return failed(
-                f"Expected an accuracy of at least {least:.4f}, that of the {other} "
-                f"{'version ' * (other == 'live')}less {drop:g}. "
+                f"Expected an accuracy of at least {least:.4f}, {drop:g} below the "
+                f"{'live version' if other == 'live' else 'model'}. "
                 f"Received: {figures['accuracy']:.4f}",
                 figures,
             )
-    said = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in figures.items())
-    return passed(f"{said} on {len(labels)} rows", figures)
+    found = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in figures.items())
+    return passed(f"{found} on {len(labels)} rows", figures)
 
 
 @gate("approximate_format")
 def agreement(candidate: Candidate) -> GateResult | None:
     """Fail class ids that differ from the model's, or a higher negative log-likelihood.
 
-    On `data`, a share of at least `min_agreement` of the class ids must be the model's. The
-    negative log-likelihood of the labels may be `max_nll_increase` nats above the model's, where
-    probabilities below 1/512 count as that.
+    At least the share `min_agreement` of the class ids must agree. The negative log-likelihood may
+    be `max_nll_increase` nats above the model's; probabilities below 1/512 count as 1/512.
     """
     checks = candidate.checks
     if candidate.expected is None or checks.data is None:

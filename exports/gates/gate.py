@@ -24,8 +24,8 @@ class GateResult:
     Args:
         name: The name of the gate.
         passed: Whether the gate lets the version through.
-        detail: One sentence: what was found, or what was expected and what was received.
-        figures: Measured numbers by name, as JSON holds them.
+        detail: One sentence on the finding: the measurement, or expected and received values.
+        figures: Measured numbers by name.
 
     Example:
 
@@ -46,17 +46,14 @@ class GateResult:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A SavedModel that is about to be published, and what it is judged by.
-
-    A gate skips what is None.
+    """A SavedModel to judge, and what to compare it with. A gate skips a comparison with None.
 
     Args:
         path: The directory of the SavedModel.
         predictor: The SavedModel, reloaded from there.
-        expected: A function from features by name to the `(n, classes)` probabilities of the Keras
-            model.
+        expected: Maps features by name to the `(n, classes)` probabilities of the Keras model.
         precision: The shortest float dtype in which it computes: `"float32"`, `"bfloat16"`, ...
-        class_names: The name that each class should have, by class id.
+        class_names: The expected name of each class, by class id.
         weight_bytes: The size of the model's weights in bytes.
         live: The directory of the version that is served now.
         checks: The data, the limits and the baseline of the export.
@@ -76,12 +73,7 @@ Check = Callable[[Candidate], GateResult | None]
 
 
 class Gate(NamedTuple):
-    """A registered gate.
-
-    Args:
-        check: Judges a candidate; returns None where it has nothing to look at.
-        kinds: What the gate judges.
-    """
+    """A registered gate, and the kinds of candidates that it judges."""
 
     check: Check
     kinds: tuple[Kind, ...]
@@ -91,9 +83,9 @@ GATES: dict[str, Gate] = {}
 
 
 def gate(*kinds: Kind) -> Callable[[Check], Check]:
-    """Register the function below as a gate, under its own name.
+    """Register a function as a gate, under its name.
 
-    The function returns `passed(...)`, `failed(...)`, or None if it has nothing to look at.
+    The function returns `passed(...)`, `failed(...)`, or None if it does not apply.
 
     Args:
         *kinds: What the gate judges: `"saved_model"`, `"exact_format"` for another format in full
@@ -104,26 +96,15 @@ def gate(*kinds: Kind) -> Callable[[Check], Check]:
         name = check.__name__
         if name in GATES:
             raise ValueError(f"Gate {name!r} is registered already.")
-
-        @functools.wraps(check)
-        def named(candidate: Candidate) -> GateResult | None:
-            result = check(candidate)
-            return result and dataclasses.replace(result, name=name)
-
-        GATES[name] = Gate(named, kinds)
-        return named
+        GATES[name] = Gate(check, kinds)
+        return check
 
     return register
 
 
-def passed(detail: str, figures: Mapping[str, float] | None = None) -> GateResult:
-    """Return the result of a gate that passes; `gate` adds the name."""
-    return GateResult("", True, detail, figures or {})
-
-
-def failed(detail: str, figures: Mapping[str, float] | None = None) -> GateResult:
-    """Return the result of a gate that fails; `gate` adds the name."""
-    return GateResult("", False, detail, figures or {})
+# Called with `detail` and `figures`; `run_gates` adds the name.
+passed = functools.partial(GateResult, "", True)
+failed = functools.partial(GateResult, "", False)
 
 
 def gates_for(kind: Kind) -> dict[str, Check]:
@@ -137,12 +118,9 @@ def run_gates(
     """Run the gates in order; stop at the first failure.
 
     Args:
-        candidate: What to judge.
-        gates: The gates by name; by default, those for a SavedModel.
-        format: The name of the judged format. Its gates are called `<format>/<gate>`.
-
-    Returns:
-        The results of the gates that had something to look at.
+        candidate: The SavedModel or other format to judge.
+        gates: The gates by name; by default, all gates of a SavedModel.
+        format: The name of the judged format, a prefix of the names: `<format>/<gate>`.
 
     Raises:
         ExportError: If a gate fails or raises. The message begins with `gate` and its name.

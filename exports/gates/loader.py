@@ -1,9 +1,9 @@
 """A process that answers from SavedModels and cannot import Keras. Run as a script, not imported.
 
-Each line on standard input is a request, a JSON object `{"path", "calls": {signature: {input:
-tensor}}}`. Each line on standard output is the answer, `{"answers": {loader: {signature: {output:
-tensor}}}}` or `{"error": text}`. A tensor is a serialized `TensorProto` in base 64. The process
-ends after a minute without a request, or when its parent is gone.
+Each line on standard input is a request, `{"path", "calls": {signature: {input: tensor}}}` in JSON;
+each line on standard output an answer, `{"answers": {loader: {signature: {output: tensor}}}}` or
+`{"error": text}`. A tensor is a serialized `TensorProto` in base 64. The process ends after a
+minute without a request, or when its parent is gone.
 """
 
 import base64
@@ -37,10 +37,11 @@ def _session_answers(tf, path, calls):
     return answers
 
 
-_LOADERS = {
-    "tf.saved_model.load": _function_answers,
-    "tf.compat.v1.Session": _session_answers,
-}
+_LOADERS = {"tf.saved_model.load": _function_answers, "tf.compat.v1.Session": _session_answers}
+
+
+def _described(error):
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
 
 
 def _reply(request):
@@ -65,8 +66,7 @@ def _reply(request):
         try:
             found = answer(tf, request["path"], calls)
         except Exception as error:
-            message = " ".join(str(error).split())[:500]
-            return {"error": f"{loader}: {type(error).__name__}: {message}"}
+            return {"error": f"{loader}: {_described(error)}"}
         answers[loader] = {
             signature: {name: written(array) for name, array in outputs.items()}
             for signature, outputs in found.items()
@@ -79,7 +79,7 @@ def main():
     for name in _BLOCKED:
         sys.modules[name] = None  # importing it is an ImportError, as if it were not installed
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever TensorFlow prints does not get between the answers
+    os.dup2(2, 1)  # keeps TensorFlow's prints out of the answers
     while select.select([sys.stdin], [], [], _IDLE_SECONDS)[0]:
         line = sys.stdin.readline()
         if not line:
@@ -87,7 +87,7 @@ def main():
         try:
             reply = _reply(json.loads(line))
         except Exception as error:
-            reply = {"error": f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"}
+            reply = {"error": _described(error)}
         print(json.dumps(reply), file=answers, flush=True)
 
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 
 from ..predictor import decoded
+from ..saved_model import proto_of
 from ..warmup import FILE, replay
 from .gate import Candidate, GateResult, failed, gate, passed
 from .sample import difference, sample, tolerance
@@ -27,16 +28,19 @@ _SCRIPT = Path(__file__).with_name("loader.py")
 def loading(candidate: Candidate) -> GateResult:
     """Fail if another process, in which Keras and Occam cannot be imported, answers differently.
 
-    The process loads the version twice: by `tf.saved_model.load`, and by a `tf.compat.v1.Session`,
-    as TensorFlow Serving does. A version may load by the first and fail by the second, for lack of
-    an operation that restores a variable or fills a lookup table.
+    The process loads the version by `tf.saved_model.load`, and by a `tf.compat.v1.Session` as
+    TensorFlow Serving does. The second also fails if no operation restores a variable or fills a
+    lookup table.
 
     Reference: https://github.com/keras-team/keras/issues/20095
     """
     predictor = candidate.predictor
     features = {name: sample(predictor, name, rows=3) for name in predictor.signatures}
     calls = {
-        signature: {name: _written(array) for name, array in given.items()}
+        signature: {
+            name: base64.b64encode(proto_of(array).SerializeToString()).decode()
+            for name, array in given.items()
+        }
         for signature, given in features.items()
     }
     reply = _LOADER.ask({"path": str(candidate.path.resolve()), "calls": calls})
@@ -78,6 +82,7 @@ class _Loader:
     def __init__(self):
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
+        atexit.register(self._end)
 
     def ask(self, request: Mapping[str, Any]) -> Any:
         """Return the reply; try twice, since an idle process may end just now."""
@@ -89,12 +94,6 @@ class _Loader:
                 self._end()
         return {"error": "the process that was to load it ended without an answer"}
 
-    def close(self) -> None:
-        """End the process."""
-        with self._lock:
-            atexit.unregister(self.close)
-            self._end()
-
     def _asked(self, line: bytes) -> bytes:
         if self._process is None:
             self._process = subprocess.Popen(
@@ -104,15 +103,13 @@ class _Loader:
                 stderr=subprocess.DEVNULL,
                 env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
             )
-            atexit.register(self.close)
-        stdin: Any = self._process.stdin
-        stdout: Any = self._process.stdout
+        process: Any = self._process
         try:
-            stdin.write(line)
-            stdin.flush()
+            process.stdin.write(line)
+            process.stdin.flush()
         except BrokenPipeError:
             return b""
-        return stdout.readline()
+        return process.stdout.readline()
 
     def _end(self) -> None:
         if self._process is not None:
@@ -122,12 +119,6 @@ class _Loader:
 
 
 _LOADER = _Loader()
-
-
-def _written(array: np.ndarray) -> str:
-    dtype = tf.string if array.dtype == object else tf.dtypes.as_dtype(array.dtype)
-    proto = tf.make_tensor_proto(array, dtype, array.shape)
-    return base64.b64encode(proto.SerializeToString()).decode()
 
 
 def _read(text: str) -> np.ndarray:

@@ -25,9 +25,8 @@ def parity(candidate: Candidate) -> GateResult | None:
     sums = right.sum(axis=-1)
     if np.any(np.abs(sums - 1) >= 1e-2) or not right.min() >= 0:
         return failed(
-            "Expected probabilities of exclusive classes from model.predict, each >= 0 and "
-            f"each row with the sum 1. Received: sums from {sums.min():.3g} to {sums.max():.3g} "
-            f"and a smallest value of {right.min():.3g} on a sample"
+            "Expected probabilities of exclusive classes from model.predict, >= 0 and with sum 1. "
+            f"Received: sums from {sums.min():.3g} to {sums.max():.3g}, minimum {right.min():.3g}"
         )
     # The size of the logits, whose rounding the probabilities show, is a row's largest |log p|.
     logits = -np.log(np.maximum(right.min(axis=-1), np.finfo(np.float32).tiny))

@@ -25,8 +25,8 @@ _BATCH, _SMALLER_BATCHES = 64, (1, 3)
 def purity(candidate: Candidate) -> GateResult:
     """Fail a graph with operations that assign, draw random numbers or call Python.
 
-    All operations are searched that a signature reaches, itself or through the functions it calls.
-    A signature with an input `seed` may draw random numbers by stateless operations.
+    The search follows the functions that a signature calls. A signature with an input `seed` may
+    draw random numbers by stateless operations.
     """
     meta_graph = read_meta_graph(candidate.path)
     operations = 0
@@ -72,10 +72,7 @@ def state(candidate: Candidate) -> GateResult:
         predictor.call(signature, **sample(predictor, signature, rows=3))
     for variable, old in zip(variables, before, strict=True):
         if not np.array_equal(variable.numpy(), old, equal_nan=old.dtype.kind == "f"):
-            return failed(
-                "Expected variables that requests do not change. "
-                f"Received: {variable.name!r}, changed"
-            )
+            return failed(f"Expected constant variables. Received: {variable.name!r}, changed")
     return passed("no request changed a variable", {"variables": len(variables)})
 
 
@@ -83,9 +80,8 @@ def state(candidate: Candidate) -> GateResult:
 def batches(candidate: Candidate) -> GateResult:
     """Fail a signature whose answer for a row depends on the other rows of the batch.
 
-    Batches of 1, 3 and 64 rows are compared. Batch normalization in training mode fails, and so
-    does every other statistic of the batch. An empty batch never reaches the graph: the predictor
-    answers it.
+    Batches of 1, 3 and 64 rows are compared. Batch normalization in training mode fails, as does
+    any other statistic of the batch. (The predictor answers an empty batch without the graph.)
     """
     predictor = candidate.predictor
     allowed = tolerance(candidate.precision)
@@ -111,16 +107,14 @@ def _reached(meta_graph: Any, definition: Any) -> Iterator[tuple[str, Any]]:
     while waiting:
         function, node = waiting.pop()
         yield function, node
-        for name in set(_called(node)) & functions.keys() - seen:
+        called = {f.name for a in node.attr.values() for f in (a.func, *a.list.func)}
+        for name in called & functions.keys() - seen:
             seen.add(name)
             waiting += [(name, inner) for inner in functions[name]]
 
 
 def _signature_nodes(meta_graph: Any, definition: Any) -> list[Any]:
-    """Return the nodes of the main graph that the signature's outputs depend on.
-
-    Not all nodes: those that save and restore stand beside them and do assign.
-    """
+    """Return the main graph's nodes behind the outputs; others save and restore, so they assign."""
     nodes = {node.name: node for node in meta_graph.graph_def.node}
     waiting = [output.name for output in definition.outputs.values()]
     needed: dict[str, Any] = {}
@@ -130,9 +124,3 @@ def _signature_nodes(meta_graph: Any, definition: Any) -> list[Any]:
             needed[name] = nodes[name]
             waiting += nodes[name].input
     return list(needed.values())
-
-
-def _called(node: Any) -> Iterator[str]:
-    for attribute in node.attr.values():
-        yield attribute.func.name
-        yield from (function.name for function in attribute.list.func)

@@ -15,10 +15,9 @@ _TOLERANCE = {"bfloat16": 1e-2, "float16": 1e-3, "int8": 1e-2}  # a few rounding
 def sample(predictor: Predictor, signature: str, rows: int) -> dict[str, np.ndarray]:
     """Return `rows` of features for a signature, the same ones each time.
 
-    Floats are log-normal, integers and booleans 0 or 1: positive, since a preprocessing may take a
-    root or a logarithm, and no integer above 1, since an embedding may be small. A seed counts the
-    rows. Images are PNG and JPEG files of several sizes, examples hold features of
-    `serving_default`, other text is "0" or "1".
+    Floats are log-normal, since a preprocessing may take a root or a logarithm; integers are 0 or
+    1, since an embedding may be small. A seed counts the rows. Images are PNG and JPEG files of
+    several sizes, examples hold features of `serving_default`, other text is "0" or "1".
     """
     if signature == "image_bytes":
         return {"image_bytes": _images(rows)}
@@ -28,7 +27,7 @@ def sample(predictor: Predictor, signature: str, rows: int) -> dict[str, np.ndar
 
 
 def features(specs: Mapping[str, tf.TensorSpec], rows: int) -> dict[str, np.ndarray]:
-    """Return `rows` of such features for inputs of these names, dtypes and shapes."""
+    """Return `rows` of features for inputs by name, as in `sample`."""
     generator = np.random.default_rng(0)
     made = {}
     for name, spec in specs.items():
@@ -45,7 +44,7 @@ def features(specs: Mapping[str, tf.TensorSpec], rows: int) -> dict[str, np.ndar
 
 
 def tolerance(precision: str) -> float:
-    """Return how far numbers of size 1 may differ that are computed in `precision`."""
+    """Return the relative tolerance for numbers computed in `precision`."""
     return _TOLERANCE.get(precision, 1e-5)
 
 
@@ -54,8 +53,8 @@ def difference(
 ) -> str | None:
     """Describe the first output in which two answers differ; return None if there is none.
 
-    Floats may differ by `allowed` times the largest of their output, which is taken as 1 or more.
-    `class_id` and `label` may differ where the two largest `probabilities` are as close as that.
+    Floats may differ by `allowed` times the largest value of their output, or 1 if that is larger;
+    `class_id` and `label` where the two largest `probabilities` are as close.
     """
     unclear: np.ndarray | bool = False
     if "probabilities" in expected:
@@ -88,15 +87,11 @@ def _images(rows: int) -> np.ndarray:
 
 
 def _examples(features: Mapping[str, np.ndarray]) -> np.ndarray:
-    rows = len(next(iter(features.values())))
-    examples = [
-        tf.train.Example(
-            features=tf.train.Features(
-                feature={name: _feature(array[row : row + 1]) for name, array in features.items()}
-            )
-        ).SerializeToString(deterministic=True)
-        for row in range(rows)
-    ]
+    examples = []
+    for row in range(len(next(iter(features.values())))):
+        lists = {name: _feature(array[row : row + 1]) for name, array in features.items()}
+        example = tf.train.Example(features=tf.train.Features(feature=lists))
+        examples.append(example.SerializeToString(deterministic=True))
     return np.array(examples, dtype=object)
 
 

@@ -16,8 +16,8 @@ _GRAPH_BYTES = 2**21  # of a signature: about 1,000 layers
 def size(candidate: Candidate) -> GateResult:
     """Fail a weight that was written twice, or into the graph as a constant.
 
-    The stored variables may hold as many bytes as the model's weights. The graph and everything
-    else may take 2 MiB per signature, besides the vocabularies of lookup tables.
+    The variables may take as many bytes as the model's weights, and everything else 2 MiB per
+    signature plus the vocabularies of lookup tables.
     """
     stored = _variable_bytes(candidate.path)
     parts = [path for part in _PARTS for path in candidate.path.glob(part)]
@@ -27,14 +27,13 @@ def size(candidate: Candidate) -> GateResult:
     figures = {"bytes": files, "variable_bytes": stored}
     if candidate.weight_bytes is not None and stored > candidate.weight_bytes:
         return failed(
-            f"Expected at most {candidate.weight_bytes:,} bytes of variables, as the model has. "
-            f"Received: {stored:,}",
+            f"Expected variables of {candidate.weight_bytes:,} bytes at most. Received: {stored:,}",
             figures,
         )
     if files > allowed:
         return failed(
             f"Expected at most {allowed:,} bytes for {stored:,} bytes of variables. Received: "
-            f"{files:,}; is there a large constant in the graph?",
+            f"{files:,}. Look for a large constant in the graph",
             figures,
         )
     return passed(f"{files:,} bytes, of which {stored:,} are variables", figures)

@@ -38,10 +38,7 @@ def latency(candidate: Candidate) -> GateResult | None:
 
 @gate("saved_model")
 def cost(candidate: Candidate) -> GateResult | None:
-    """Measure one row of each signature against `serving_default`, for the card; never fail.
-
-    Monte Carlo dropout, for example, has its price.
-    """
+    """Measure one row of each signature against `serving_default`, for the card; never fail."""
     predictor = candidate.predictor
     if len(predictor.signatures) == 1:
         return None
@@ -50,9 +47,9 @@ def cost(candidate: Candidate) -> GateResult | None:
     seconds = dict(zip(rows, medians(requests, _COST_ROUNDS), strict=True))
     base = seconds.pop(SIGNATURE)
     ratios = {name: taken / base for name, taken in seconds.items()}
-    said = ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
+    found = ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
     return passed(
-        f"one row, as a multiple of serving_default's time: {said}",
+        f"one row, as a multiple of serving_default's time: {found}",
         {"serving_default_seconds": base, **ratios},
     )
 
@@ -60,8 +57,8 @@ def cost(candidate: Candidate) -> GateResult | None:
 def medians(requests: Sequence[Callable[[], Any]], rounds: int) -> list[float]:
     """Return the median seconds of each request.
 
-    They take turns, so that whatever else the machine does slows down all of them. Each runs once
-    before, for what is slow only the first time.
+    They take turns, so that a busy machine slows down all of them alike. Each runs once before, as
+    first calls are slow.
     """
     seconds: list[list[float]] = [[] for _ in requests]
     for request in requests:

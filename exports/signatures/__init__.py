@@ -1,9 +1,8 @@
 """The signatures of an export: functions from named features to named answers."""
 
-from .classify import Classify
 from .embedding import Embedding
 from .image_bytes import ImageBytes
-from .signature import Logits, ServingDefault, Signature
+from .signature import Classify, Logits, ServingDefault, Signature
 from .uncertainty import Uncertainty
 
 __all__ = [

@@ -1,12 +1,11 @@
 """`embedding`: the output of a layer inside the model."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 from ..errors import ExportError
-from .signature import Signature
+from .signature import Signature, Tensors
 
 if TYPE_CHECKING:
     from ...core.model_graph import FlatGraph
@@ -19,8 +18,8 @@ class Embedding(Signature):
     Answers: `embedding`, float32 `(n, ...)`.
 
     Args:
-        layer: The name of the layer, or its path `model/layer` within nested models; by default,
-            the input of the last layer with weights is answered.
+        layer: The name of the layer, or its path `model/layer` within nested models; None: the
+            input of the last layer with weights.
 
     Example:
 
@@ -39,11 +38,8 @@ class Embedding(Signature):
     def __init__(self, layer: str | None = None):
         self.layer = layer
 
-    def answer(
-        self, classifier: "Classifier", features: Mapping[str, tf.Tensor]
-    ) -> dict[str, tf.Tensor]:
-        """Return the answers by name."""
-        from .flow import begin, flat_graph, run  # here, since only a writer needs Keras
+    def answer(self, classifier: "Classifier", features: Tensors) -> dict[str, tf.Tensor]:
+        from ..inference import begin, flat_graph, run  # here, since only a writer needs Keras
 
         graph = flat_graph(classifier.served, "embedding")
         output = _penultimate(graph) if self.layer is None else _output_of(graph, self.layer)
@@ -66,14 +62,12 @@ def _penultimate(graph: "FlatGraph") -> Any:
                 break
             return tensor
     raise ExportError(
-        "The signature 'embedding' expects layers before the last one with weights. Received: "
-        f"{graph.model.name!r}, in which there is no single such value. "
-        f"Name a layer: Embedding(layer), one of {_names(graph)}"
+        "The signature 'embedding' expects a single path of layers before the last one with "
+        f"weights. Received: {graph.model.name!r}. Pass Embedding(layer), one of {_names(graph)}"
     )
 
 
 def _output_of(graph: "FlatGraph", layer: str) -> Any:
-    """Return the output of the first call of a layer, given by its name or path."""
     for call in graph.calls:
         if layer in (call.path, call.operation.name) and len(call.outputs) == 1:
             return call.outputs[0]

@@ -1,13 +1,12 @@
 """`image_bytes`: JPEG and PNG files, decoded and resized in the graph."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
 from ...core.checks import check_integer
 from ..errors import ExportError
-from .signature import Signature, labelled
+from .signature import Signature, Specs, Tensors, labelled
 
 if TYPE_CHECKING:
     from ..classifier import Classifier
@@ -18,10 +17,9 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 class ImageBytes(Signature):
     """The answers of `serving_default` for the bytes of image files.
 
-    Each file is decoded to the channels of the model's input, resized to its size (bilinear,
-    antialiased, the aspect ratio not kept, rounded to integers), as values from 0 to 255. Files of
-    one request may be of different sizes and formats. An alpha channel and the orientation in a
-    JPEG's EXIF data are ignored.
+    Each file is decoded to the channels of the model's input and resized to its height and width
+    (bilinear, antialiased, without keeping the aspect ratio), as integers from 0 to 255. Files of
+    one request may differ in size and format. Alpha channels and EXIF orientation are ignored.
 
     Inputs: `image_bytes`, string `(n,)`, each a whole JPEG or PNG file.
 
@@ -51,8 +49,7 @@ class ImageBytes(Signature):
         check_integer("max_pixels", max_pixels, 1)
         self.max_pixels = int(max_pixels)
 
-    def inputs(self, classifier: "Classifier") -> Mapping[str, tf.TensorSpec]:
-        """Return the files; the model must take images of one known size."""
+    def inputs(self, classifier: "Classifier") -> Specs:
         specs = classifier.inputs.specs
         shapes = [spec.shape for spec in specs.values()]
         if len(shapes) != 1 or shapes[0].rank != 4 or shapes[0][-1] not in (1, 3):
@@ -63,29 +60,22 @@ class ImageBytes(Signature):
             )
         if not shapes[0][1:].is_fully_defined():
             raise ExportError(
-                "The signature 'image_bytes' expects a model of images of one size, to resize "
-                f"files to it. Received: an input of shape {shapes[0]}"
+                "The signature 'image_bytes' expects a model with images of a fixed size. "
+                f"Received: an input of shape {shapes[0]}"
             )
         return {self.name: tf.TensorSpec((None,), tf.string, self.name)}
 
-    def answer(
-        self, classifier: "Classifier", features: Mapping[str, tf.Tensor]
-    ) -> dict[str, tf.Tensor]:
-        """Return the answers by name."""
+    def answer(self, classifier: "Classifier", features: Tensors) -> dict[str, tf.Tensor]:
         ((name, spec),) = classifier.inputs.specs.items()
         height, width, channels = spec.shape[1:]
 
         def read(contents: tf.Tensor) -> tf.Tensor:
-            image = tf.image.resize(
-                self._decoded(contents, channels), (height, width), antialias=True
-            )
+            image = self._decoded(contents, channels)
+            image = tf.image.resize(image, (height, width), antialias=True)
             return tf.clip_by_value(tf.round(image), 0.0, 255.0)
 
-        images = tf.map_fn(
-            read,
-            features[self.name],
-            fn_output_signature=tf.TensorSpec((height, width, channels), tf.float32),
-        )
+        image_spec = tf.TensorSpec((height, width, channels), tf.float32)
+        images = tf.map_fn(read, features[self.name], fn_output_signature=image_spec)
         return labelled(classifier, {name: tf.cast(images, spec.dtype)})
 
     def _decoded(self, contents: tf.Tensor, channels: int) -> tf.Tensor:

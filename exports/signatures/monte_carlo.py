@@ -12,7 +12,7 @@ import tensorflow as tf
 from ...core.layer_kinds import drop_rates, seed_generators, takes_training
 from ...core.model_graph import Call, FlatGraph
 from ..errors import ExportError
-from .flow import begin, flat_graph, inference, run
+from ..inference import begin, flat_graph, inference, run
 
 _BITS_OF_DRAWS = 20  # of a generator within one pass: 2^20 draws, and 2^20 passes before the next
 
@@ -22,15 +22,15 @@ def sample(
 ) -> tf.Tensor:
     """Return the model's outputs `samples` times for each row, float32 `(n * samples, units)`.
 
-    The passes of a row follow each other. Each is computed in a batch of its own, so that they
-    depend on nothing but the row's inputs and its seed, and a layer that draws once per batch draws
-    once per pass. The layers before the first dropout run once, for all rows together. A subclassed
-    model hides its layers, so that all of it runs in each pass.
+    The passes of a row follow each other. Each is a batch of one row, so that it depends only on
+    the row's inputs and seed, and a layer that draws once per batch draws once per pass. The layers
+    before the first dropout run once, for all rows together. A subclassed model hides its layers:
+    all of it runs in each pass.
 
     Args:
         model: Any Keras model with a layer that drops.
-        inputs: The model's inputs, nested as it takes them.
-        seeds: int64 `(n,)`.
+        inputs: The nested inputs of the model.
+        seeds: The seed of each row, int64 `(n,)`.
         samples: The number of passes.
         units: The size of the last axis of the model's output.
 
@@ -52,7 +52,7 @@ def sample(
     made = {value for call in rest for value in call.outputs}
     outside = {value for call in rest for value in call.inputs if value not in made}
     between = [value for value in values if value in outside and value.shape[0] is None]
-    # A value without an axis of rows, such as a table of positions, is the same for each of them.
+    # Values without an axis of rows, such as a table of positions, are shared by all rows.
     same = {value: values[value] for value in outside.difference(between)}
 
     def finish(rows: list[tf.Tensor], seed: tf.Tensor) -> tf.Tensor:
@@ -67,12 +67,11 @@ def sample(
 def drops(operation: Any) -> bool:
     """Return whether a layer, or one inside of it, drops something in training.
 
-    Dropout of all kinds counts, stochastic depth, and the dropout within recurrent layers and
-    attention; noise and augmentation do not.
+    All kinds of dropout count, and stochastic depth; noise and augmentation do not.
     """
     if not isinstance(operation, keras.Layer):
         return False
-    with tf.init_scope():  # a rate may be a weight, of which a graph has no value
+    with tf.init_scope():  # a rate may be a weight, which has no value within a graph
         return any(any(drop_rates(layer).values()) for layer in operation._flatten_layers())
 
 
@@ -89,7 +88,7 @@ def _split(graph: FlatGraph) -> tuple[list[Call], list[Call]]:
     if not rest:
         raise ExportError(
             "The signature 'uncertainty' expects dropout on the way to the model's output. "
-            "Received: a model in which it is elsewhere"
+            f"Received: {graph.model.name!r}, with dropout elsewhere"
         )
     return trunk, rest
 
@@ -105,13 +104,10 @@ def _answer(call: Call, args: tuple, kwargs: dict, seed: tf.Tensor, numbers: Ite
 def _dropping(operation: Any, seed: tf.Tensor, numbers: Iterator[int]) -> Iterator[None]:
     """Let `operation`, called with `training=True`, drop and do nothing else of training.
 
-    No variable is assigned: the writes of layers go into a scope that is thrown away. Layers inside
-    that do not drop, such as batch normalization, are called as in inference.
+    No variable is assigned: layers write into a scope that is thrown away. Inner layers that do not
+    drop, such as batch normalization, run in inference mode.
 
-    Args:
-        operation: A layer for which `drops` is true.
-        seed: int64 `(2,)`: the seed of the random numbers, and a counter.
-        numbers: Distinct integers, of which each generator takes one, to draw differently.
+    The seed is int64 `(2,)`, with a counter. Each generator adds one of `numbers` to the counter.
     """
     layers = operation._flatten_layers()
     with tf.init_scope():
@@ -127,7 +123,7 @@ def _dropping(operation: Any, seed: tf.Tensor, numbers: Iterator[int]) -> Iterat
 
 @contextmanager
 def _in_inference(layer: Any) -> Iterator[None]:
-    """Call `layer` as in inference, whatever it is told."""
+    """Ignore the argument `training` of a layer."""
     original = layer.call
 
     @functools.wraps(original)
@@ -142,11 +138,7 @@ def _in_inference(layer: Any) -> Iterator[None]:
 
 
 def _passes(
-    function: Callable[[Any, tf.Tensor], tf.Tensor],
-    tensors: Any,
-    seeds: tf.Tensor,
-    samples: int,
-    units: int,
+    function: Callable[..., tf.Tensor], tensors: Any, seeds: tf.Tensor, samples: int, units: int
 ) -> tf.Tensor:
     """Run `function` on each row of `tensors`, as a batch of one, with `samples` seeds."""
 

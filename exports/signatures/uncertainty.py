@@ -1,13 +1,12 @@
 """`uncertainty`: the spread of the answers under Monte Carlo dropout."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
 from ...core.checks import check_integer
 from ..errors import ExportError
-from .signature import Signature
+from .signature import Signature, Specs, Tensors
 
 if TYPE_CHECKING:
     from ..classifier import Classifier
@@ -23,11 +22,10 @@ class Uncertainty(Signature):
 
     The entropy is large if the answer is uncertain for any reason, the mutual information if the
     passes contradict each other, because the model has not learned such inputs. The answer of a row
-    depends only on its features and its seed: it is the same in any batch and any process. Give the
-    rows of a request different seeds; rows with equal ones are asked of the same T thinned
-    networks. Only layers that drop are random, including recurrent and attention dropout and
-    stochastic depth; noise and augmentation are off, and batch normalization is as in inference.
-    The layers before the first of them run once, the others T times for each row.
+    depends only on its features and its seed, not on the batch or the process. Give the rows of a
+    request different seeds: equal seeds choose the same T thinned networks. Only dropout (including
+    recurrent and attention dropout) and stochastic depth are random; other layers are in inference
+    mode. Layers before the first dropout run once, the others T times for each row.
 
     Inputs: the model's, and `seed`, int64 `(n,)`.
     Answers: `mean` and `standard_deviation`, float32 `(n, classes)`; `predictive_entropy` and
@@ -63,28 +61,22 @@ class Uncertainty(Signature):
         check_integer("samples", samples, 2)
         self.samples = samples
 
-    def inputs(self, classifier: "Classifier") -> Mapping[str, tf.TensorSpec]:
-        """Return the model's inputs, and the seeds."""
+    def inputs(self, classifier: "Classifier") -> Specs:
         from .monte_carlo import drops  # here, since only a writer needs Keras
 
         specs = classifier.inputs.specs
         if "seed" in specs:
             raise ExportError(
-                "The signature 'uncertainty' adds an input 'seed'. Received: a model with an input "
-                "of that name"
+                "The signature 'uncertainty' adds an input 'seed'. Received: a model that has one"
             )
         if not drops(classifier.model):
             raise ExportError(
-                "The signature 'uncertainty' expects a model with dropout, or another layer that "
-                f"drops in training, at a rate above 0. Received: {classifier.model.name!r} "
-                "without one"
+                "The signature 'uncertainty' expects a model with dropout at a rate above 0. "
+                f"Received: {classifier.model.name!r} without one"
             )
         return {**specs, "seed": tf.TensorSpec((None,), tf.int64, "seed")}
 
-    def answer(
-        self, classifier: "Classifier", features: Mapping[str, tf.Tensor]
-    ) -> dict[str, tf.Tensor]:
-        """Return the answers by name."""
+    def answer(self, classifier: "Classifier", features: Tensors) -> dict[str, tf.Tensor]:
         from .monte_carlo import sample  # here, since only a writer needs Keras
 
         features = dict(features)
@@ -92,8 +84,7 @@ class Uncertainty(Signature):
         inputs = classifier.prepared(features)
         outputs = sample(classifier.model, inputs, seeds, self.samples, classifier.units)
         passes = classifier.probabilities_of(outputs)
-        passes = tf.reshape(passes, (-1, self.samples, passes.shape[-1]))
-        return _moments(passes)
+        return _moments(tf.reshape(passes, (-1, self.samples, passes.shape[-1])))
 
 
 def _moments(passes: tf.Tensor) -> dict[str, tf.Tensor]:

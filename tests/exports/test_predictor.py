@@ -205,7 +205,7 @@ def test_a_foreign_saved_model_is_refused(tmp_path):
     tf.saved_model.save(module, str(tmp_path / "1"), signatures)
     with pytest.raises(exports.ExportError, match=r"with a blessing\. Received: .*1, without one"):
         exports.load(tmp_path)
-    with pytest.raises(ValueError, match=r"that `export` wrote\. Received: another one, .*1$"):
+    with pytest.raises(ValueError, match=r"that `export` wrote\. Received: .*1$"):
         exports.load(tmp_path, blessed=False)
 
 

@@ -27,7 +27,7 @@ def test_answers_have_the_documented_types(published, flowers, name):
     np.testing.assert_array_equal(answer["label"], names[answer["class_id"]])
     assert predictor.version == 1
     assert predictor.signatures == ("serving_default",)
-    with pytest.raises(ValueError, match=r"Expected one of the signatures \['serving_default'\]"):
+    with pytest.raises(ValueError, match="`signature` must be one of 'serving_default'"):
         predictor.call("logits", flower=flowers.x)
 
 

@@ -48,7 +48,7 @@ def test_worse_than_the_model_is_found(good, data):
         checks=Checks(data=(features, (class_ids + 1) % 3)),
         expected=lambda f: perfect,
     )
-    assert "that of the model less 0.01. Received: 0.0000" in metric(judged).detail
+    assert "0.01 below the model. Received: 0.0000" in metric(judged).detail
     assert metric(with_checks(judged, max_accuracy_drop=1.0)).passed
 
 
@@ -59,7 +59,7 @@ def test_swapped_class_names_are_worse_than_the_live_version(good, write, module
         dataclasses.replace(swapped, checks=Checks(data=(features, names)), live=good.path)
     )
     assert not result.passed
-    assert "at least 0.9900, that of the live version less 0.01" in result.detail
+    assert "at least 0.9900, 0.01 below the live version" in result.detail
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def test_a_truncated_file_is_found(good, file, tmp_path):
     path = tmp_path / "1" / file
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     result = loading(dataclasses.replace(good, path=tmp_path / "1"))
-    assert (result.name, result.passed) == ("loading", False)
+    assert not result.passed
     assert "loads where Keras cannot be imported. Received: " in result.detail
 
 
@@ -147,7 +147,7 @@ def test_one_request_is_answered(copy):
 @pytest.mark.parametrize(
     ("asked", "received"),
     [
-        (("logits", {"x": ROW}), r"one of the signatures \['serving_default'\]\. Received: 'log"),
+        (("logits", {"x": ROW}), r"one of 'serving_default'\. Received: signature='log"),
         (("serving_default", {"y": ROW}), r"{'x': 'float32'} .* Received: {'y': 'float32'}"),
         (("serving_default", {"x": ROW.astype("float64")}), "Received: {'x': 'float64'}"),
         (("serving_default", {"x": np.ones((1, 3), "float32")}), r"expected the shape \(None, 2\)"),
@@ -155,7 +155,7 @@ def test_one_request_is_answered(copy):
 )
 def test_a_request_that_gets_an_error_fails(copy, asked, received):
     result = check(copy, ("serving_default", {"x": ROW}), asked)
-    assert (result.name, result.passed) == ("warmup", False)
+    assert not result.passed
     assert result.detail.startswith("Warmup request 2 fails: ")
     assert re.search(received, result.detail)
 

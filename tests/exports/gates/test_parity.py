@@ -55,7 +55,7 @@ def test_class_ids_are_compared(good, monkeypatch):
 
 @pytest.mark.parametrize(
     ("spoilt", "received"),
-    [(lambda p: 2 * p, "sums from 2 to 2"), (lambda p: p - [1, -1, 0], "a smallest value of -")],
+    [(lambda p: 2 * p, "sums from 2 to 2"), (lambda p: p - [1, -1, 0], "minimum -")],
 )
 def test_outputs_that_are_not_probabilities_are_refused(good, spoilt, received):
     result = judged(good, lambda features: spoilt(right(good)(features)))

@@ -54,7 +54,7 @@ def test_an_unknown_layer_is_named(small_model, flowers):
 
 def test_a_linear_model_has_no_embedding(flowers):
     model = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
-    with pytest.raises(exports.ExportError, match=r"layers before the last .* Name a layer"):
+    with pytest.raises(exports.ExportError, match=r"layers before the last .* Pass Embedding\("):
         answer(model, flowers)
 
 

@@ -98,7 +98,7 @@ def test_large_or_broken_images_are_refused(file, message):
 
 @pytest.mark.parametrize(
     ("shape", "message"),
-    [((4,), "one input of shape .*Received: {'x'"), ((None, 8, 3), "of one size, to resize")],
+    [((4,), "one input of shape .*Received: {'x'"), ((None, 8, 3), "images of a fixed size")],
 )
 def test_other_models_are_refused(shape, message):
     inputs = keras.Input(shape, name="x")

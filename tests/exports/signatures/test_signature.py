@@ -134,7 +134,7 @@ def test_the_signatures_are_listed(predictor, published):
 @pytest.mark.parametrize(
     ("signature", "features", "error", "message"),
     [
-        ("logit", {}, ValueError, r"one of the signatures \['serving.* Received: 'logit'"),
+        ("logit", {}, ValueError, "one of 'serving.* Received: signature='logit'"),
         ("logits", {}, ValueError, r"Expected the inputs \['image'\], .* Received: \[\]"),
         ("classify", {"inputs": [1]}, TypeError, "'inputs': expected bytes or str. Received: int"),
         ("classify", {"inputs": b"x"}, ValueError, r"expected the shape \(None,\)"),
@@ -174,7 +174,7 @@ def test_a_compressed_model_answers_alike_and_reports(model, images, tmp_path):
 
 
 def test_uncertainty_excludes_compressions(model, tmp_path):
-    message = r"other things than in training\. Received: fold=True, remove_dead_units=False"
+    message = r"past dropout\. Received: fold=True, remove_dead_units=False"
     with pytest.raises(ValueError, match=message):
         exports.export(model, tmp_path, fold=True, signatures=["uncertainty"])
 
