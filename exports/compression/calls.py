@@ -1,4 +1,4 @@
-"""The channels of symbolic tensors, and calls tried on arrays."""
+"""The channels of symbolic tensors, and calls evaluated on arrays."""
 
 from collections.abc import Mapping
 
@@ -9,18 +9,16 @@ from keras import KerasTensor
 from ...core.layer_kinds import takes_training
 from ...core.model_graph import Call
 
-_UNKNOWN_SIZE = 16  # of an axis without a size, where a call is tried
-
 
 def channels_of(tensor: KerasTensor) -> int:
-    """Return the size of the last axis; 0 if only the batch has one, or for other than floats."""
+    """Return the size of the last axis; 0 if it is the batch axis, or if the dtype is no float."""
     floats = keras.backend.is_float_dtype(tensor.dtype)
     return (tensor.shape[-1] or 0) if len(tensor.shape) > 1 and floats else 0
 
 
 def trial_shape(tensor: KerasTensor) -> tuple[int, ...]:
     """Return a shape to try a call with: one sample, and 16 along each axis of unknown size."""
-    return (1, *(_UNKNOWN_SIZE if size is None else size for size in tensor.shape[1:]))
+    return (1, *(16 if size is None else size for size in tensor.shape[1:]))
 
 
 def evaluate(call: Call, arrays: Mapping[KerasTensor, np.ndarray]) -> np.ndarray:

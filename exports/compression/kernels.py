@@ -13,24 +13,16 @@ _LAYERS = keras.layers
 
 @dataclass
 class Change:
-    """The difference between a layer and its copy.
-
-    Args:
-        config: Changed entries of the config.
-        weights: Arrays by the name of the weight; empty to keep all.
-    """
+    """Changed entries of a layer's config, and its weights by name (empty to keep all)."""
 
     config: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 class Kernel:
-    """The kernel of a dense layer or a convolution, and its bias, to be changed in place.
+    """The kernel and the bias of a built dense layer or convolution of Keras, to change in place.
 
         y[u] = activation(bias[u] + sum_k sum_c weights[k, c, u] x_k[c])
-
-    Args:
-        layer: A built layer of Keras.
 
     Attributes:
         weights: `(taps, channels, units)`; a tap is a place of the window, a dense layer has one.
@@ -56,12 +48,12 @@ class Kernel:
 
     @property
     def transposed(self) -> bool:
-        """Whether it is a transposed convolution."""
+        """Whether the layer is a transposed convolution."""
         return kind_of(self.layer) is Kind.TRANSPOSED_CONVOLUTION
 
     @property
     def grouped(self) -> bool:
-        """Whether a unit reads some of the channels only."""
+        """Whether a unit reads only some of the channels."""
         return getattr(self.layer, "groups", 1) > 1
 
     @property
@@ -101,9 +93,8 @@ class Kernel:
         self.weights = self.weights * scale[:, None]
 
     def change(self, channels: np.ndarray | None = None, units: np.ndarray | None = None) -> Change:
-        """Return the change to these arrays, with some channels and units only, boolean masks."""
-        kernel = self.weights
-        kernel = kernel if channels is None else kernel[:, channels]
+        """Return the change to these arrays, or to the channels and units of boolean masks."""
+        kernel = self.weights if channels is None else self.weights[:, channels]
         kernel = kernel if units is None else kernel[:, :, units]
         count = kernel.shape[-1]
         kernel = kernel.reshape(*self._window, *kernel.shape[1:])
@@ -135,9 +126,8 @@ class SeparableKernel(Kernel):
     names = ("depthwise", "pointwise")
 
     def _read(self) -> None:
-        depthwise, pointwise = map(
-            numbers, (self.layer.depthwise_kernel, self.layer.pointwise_kernel)
-        )
+        depthwise = numbers(self.layer.depthwise_kernel)
+        pointwise = numbers(self.layer.pointwise_kernel)
         self._window, self._ones = depthwise.shape[:-2], pointwise.shape[:-2]
         self.depthwise = depthwise.reshape(-1, *depthwise.shape[-2:])
         self.weights = pointwise.reshape(*depthwise.shape[-2:], -1)

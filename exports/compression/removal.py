@@ -1,4 +1,4 @@
-"""Removal of dead channels: find them, move their constants into biases, take them out."""
+"""Removal of dead channels: find them, and move their constants into biases."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,12 +19,7 @@ from .ties import Ties
 
 
 class Removal:
-    """The work of `shrink` on one model.
-
-    Args:
-        model: A functional or Sequential model.
-        threshold: Largest magnitude of a weight that counts as 0.
-    """
+    """The work of `shrink` on one model."""
 
     def __init__(self, model: keras.Model, threshold: float):
         self.graph = FlatGraph(model)
@@ -35,7 +30,8 @@ class Removal:
         self.removed = np.zeros(self.ties.count, bool)  # by group
         self.touched: set[int] = set()  # layers whose bias has taken a constant
         self.blocked: dict[int, str] = {}  # the reason why a group has to stay, by group
-        self._run()
+        while self._remove_dead():
+            pass
 
     def model(self) -> tuple[keras.Model, Compression]:
         """Return the smaller model and the report."""
@@ -43,10 +39,8 @@ class Removal:
         changes = dict(self._changes(keep))
         counts = {value: int(mask.sum()) for value, mask in keep.items() if mask.size}
         smaller, copies = rebuild(self.graph, changes, counts)
-        before, after = weights_of(self.graph.model), weights_of(smaller)
-        described = tuple(self._described(keep, changes, copies))
-        refused = tuple(self._refused())
-        return smaller, Compression(described, refused, before[0], after[0], before[1], after[1])
+        described = self._described(keep, changes, copies)
+        return smaller, Compression.between(self.graph.model, smaller, described, self._refused())
 
     def _kernels(self) -> Iterator[tuple[Call, Kernel, np.ndarray, np.ndarray]]:
         """Yield each call with a kernel, with the groups of its channels and of its units."""
@@ -55,14 +49,13 @@ class Removal:
                 labels = self.ties.labels
                 yield call, role, labels[call.inputs[0]], labels[call.outputs[0]]
 
-    def _run(self) -> None:
-        while True:
-            self._clear()
-            known = _constants(self.roles, self.threshold)
-            gone = self._removable(known)
-            if not gone.any():
-                return
-            self._remove(gone, known)
+    def _remove_dead(self) -> bool:
+        """Remove the groups that are dead now, and return whether there were any."""
+        self._clear()
+        known = _constants(self.roles, self.threshold)
+        dead = self._removable(known)
+        self._remove(dead, known)
+        return bool(dead.any())
 
     def _clear(self) -> None:
         """Set weights that count as 0 to 0, except in units that have to stay."""
@@ -159,7 +152,7 @@ class Removal:
 
 
 def _role(call: Call, graph: FlatGraph) -> Role:
-    """Return the role of a call for channels, or the reason why they have to stay."""
+    """Return the kernel or the link of a call, or the reason why its channels have to stay."""
     if why := graph.shared.get(id(call.operation)):
         return why
     kernel = kernel_of(call.operation)
@@ -180,10 +173,6 @@ def _constants(
 
     A unit without weights is `activation(bias)`. A layer that keeps channels apart turns one
     constant into another, unless it pads its input with zeros.
-
-    Args:
-        roles: Calls in their order, with their roles for channels.
-        threshold: Largest magnitude of a gamma that counts as 0.
     """
     known: dict[KerasTensor, np.ndarray] = {}
     for call, role in roles:

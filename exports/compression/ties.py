@@ -19,10 +19,6 @@ class Ties:
 
     A channel of a sum is tied to the channels that are added, one of a flattened map to its places.
 
-    Args:
-        graph: The model.
-        roles: Its calls with their roles for channels; a text is the reason why they have to stay.
-
     Attributes:
         labels: The group of each channel, `(channels,)`, by value.
         pinned: The reason why a group has to stay, by group.
@@ -34,12 +30,16 @@ class Ties:
         for value in values:
             self._atoms[value] = np.arange(self.count, self.count + channels_of(value))
             self.count += channels_of(value)
-        groups = _groups(self.count, self._pairs(roles))
+        pairs = self._pairs(roles)
+        shape = (self.count, self.count)
+        tied = coo_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=shape)
+        groups = connected_components(tied, directed=False)[1]
         self.labels = {value: groups[atoms] for value, atoms in self._atoms.items()}
         self.pinned: dict[int, str] = {}
         self._pin(graph, roles)
 
     def _pairs(self, roles: Sequence[tuple[Call, Role]]) -> np.ndarray:
+        """Return the pairs of tied channels, `(2, pairs)`."""
         pairs = [np.empty((2, 0), int)]
         for call, role in roles:
             for value, source in zip(call.inputs, getattr(role, "sources", ()), strict=False):
@@ -72,9 +72,3 @@ class Ties:
     def _stay(self, value: KerasTensor, why: str) -> None:
         for group in np.unique(self.labels[value]):
             self.pinned.setdefault(int(group), why)
-
-
-def _groups(count: int, pairs: np.ndarray) -> np.ndarray:
-    """Return the group of each of `count` things, given the pairs that are tied."""
-    tied = coo_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=(count, count))
-    return connected_components(tied, directed=False)[1]
