@@ -5,9 +5,8 @@ import numpy as np
 from keras import KerasTensor
 
 from ...core.model_graph import Call, FlatGraph
-from .calls import channels_of
 from .kernels import Kernel, kernel_of, numbers
-from .links import is_identity, link_of
+from .links import channels_of, is_identity, link_of
 from .rebuild import rebuild, unwrap_kernels
 from .report import Compression, LayerChange, Refusal, weights_of
 

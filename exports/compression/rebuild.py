@@ -11,8 +11,8 @@ from keras import KerasTensor, tree
 
 from ...core.layer_kinds import takes_training
 from ...core.model_graph import Call, FlatGraph, call_of
-from .calls import evaluate, trial_shape
 from .kernels import Change, Kernel, kernel_of, numbers
+from .links import evaluate, trial_shape
 
 
 def rebuild(

@@ -24,15 +24,6 @@ class LayerChange:
         what: Description of the change.
         parameters_before: Number of parameters in the old model.
         parameters_after: Number of parameters in the new model.
-
-    Example:
-
-    >>> import keras
-    >>> from occam import exports
-    >>> dense, norm = keras.layers.Dense(8, name="hidden"), keras.layers.BatchNormalization()
-    >>> _, report = exports.fold_batch_norm(keras.Sequential([keras.Input((4,)), dense, norm]))
-    >>> report.changes[0].what, report.changes[0].parameters_before
-    ('into hidden (Dense)', 32)
     """
 
     layer: str
@@ -50,16 +41,7 @@ class Refusal:
         layer: Path of the layer.
         kind: Name of its class.
         count: Number of its units that stay.
-        reason: The reason.
-
-    Example:
-
-    >>> import keras
-    >>> from occam import exports
-    >>> dead = keras.layers.Dense(3, kernel_initializer="zeros")
-    >>> _, report = exports.shrink(keras.Sequential([keras.Input((4,)), dead]))
-    >>> report.refused[0].count, report.refused[0].reason
-    (3, 'is an output of the model')
+        reason: Why they stay.
     """
 
     layer: str
@@ -84,10 +66,14 @@ class Compression:
 
     >>> import keras
     >>> from occam import exports
-    >>> layers = [keras.Input((4,)), keras.layers.Dense(8), keras.layers.BatchNormalization()]
-    >>> _, report = exports.fold_batch_norm(keras.Sequential(layers))
-    >>> report.line()
-    '288 bytes to 160'
+    >>> dense, norm = keras.layers.Dense(8, name="hidden"), keras.layers.BatchNormalization()
+    >>> _, report = exports.fold_batch_norm(keras.Sequential([keras.Input((4,)), dense, norm]))
+    >>> report.line(), report.changes[0].what
+    ('288 bytes to 160', 'into hidden (Dense)')
+    >>> dead = keras.layers.Dense(3, kernel_initializer="zeros")
+    >>> _, report = exports.shrink(keras.Sequential([keras.Input((4,)), dead]))
+    >>> report.refused[0].count, report.refused[0].reason
+    (3, 'is an output of the model')
     """
 
     changes: tuple[LayerChange, ...]
