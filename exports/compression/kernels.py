@@ -8,7 +8,8 @@ import numpy as np
 
 from ...core.layer_kinds import Kind, kind_of
 
-_LAYERS = keras.layers
+_Mask = np.ndarray | slice  # boolean, of channels or units
+_ALL = slice(None)
 
 
 @dataclass
@@ -59,7 +60,7 @@ class Kernel:
     @property
     def sees_padding(self) -> bool:
         """Whether a unit at the border reads zeros from outside the input."""
-        if isinstance(self.layer, _LAYERS.Dense):
+        if isinstance(self.layer, keras.layers.Dense):
             return False
         ones = all(size == 1 for size in self.layer.kernel_size)
         return self.transposed or not (ones or self.layer.padding == "valid")
@@ -92,23 +93,22 @@ class Kernel:
         """Multiply the weights out of each channel."""
         self.weights = self.weights * scale[:, None]
 
-    def change(self, channels: np.ndarray | None = None, units: np.ndarray | None = None) -> Change:
+    def change(self, channels: _Mask = _ALL, units: _Mask = _ALL) -> Change:
         """Return the change to these arrays, or to the channels and units of boolean masks."""
-        kernel = self.weights if channels is None else self.weights[:, channels]
-        kernel = kernel if units is None else kernel[:, :, units]
+        kernel = self.weights[:, channels][:, :, units]
         count = kernel.shape[-1]
         kernel = kernel.reshape(*self._window, *kernel.shape[1:])
         if self.transposed:
             kernel = np.swapaxes(kernel, -1, -2)
-        key = "units" if isinstance(self.layer, _LAYERS.Dense) else "filters"
+        key = "units" if isinstance(self.layer, keras.layers.Dense) else "filters"
         return self._with_bias(Change({key: count}, {"kernel": kernel}), units)
 
-    def _with_bias(self, change: Change, units: np.ndarray | None) -> Change:
-        bias = self.bias if units is None else self.bias[units]
+    def _with_bias(self, change: Change, units: _Mask) -> Change:
+        bias = self.bias[units]
         if self.layer.use_bias or bias.any():
             change.config["use_bias"] = True
             change.weights["bias"] = bias
-        # an initializer would draw for nothing, and a constant may have another shape
+        # the weights are set anyway, and a constant initializer may have another shape
         change.config |= {f"{name}_initializer": "zeros" for name in (*self.names, "bias")}
         return change
 
@@ -153,10 +153,9 @@ class SeparableKernel(Kernel):
     def scale_channels(self, scale: np.ndarray) -> None:
         self.depthwise = self.depthwise * scale[:, None]
 
-    def change(self, channels: np.ndarray | None = None, units: np.ndarray | None = None) -> Change:
-        depthwise = self.depthwise if channels is None else self.depthwise[:, channels]
-        pointwise = self.weights if channels is None else self.weights[channels]
-        pointwise = pointwise if units is None else pointwise[:, :, units]
+    def change(self, channels: _Mask = _ALL, units: _Mask = _ALL) -> Change:
+        depthwise = self.depthwise[:, channels]
+        pointwise = self.weights[channels][:, :, units]
         count = pointwise.shape[-1]
         weights = {
             "depthwise_kernel": depthwise.reshape(*self._window, *depthwise.shape[1:]),
@@ -193,8 +192,8 @@ class DepthwiseKernel(Kernel):
     def scale_units(self, scale: np.ndarray) -> None:
         self.weights = self.weights * scale.reshape(-1, self.multiplier)
 
-    def change(self, channels: np.ndarray | None = None, units: np.ndarray | None = None) -> Change:
-        kernel = self.weights if channels is None else self.weights[:, channels]
+    def change(self, channels: _Mask = _ALL, units: _Mask = _ALL) -> Change:
+        kernel = self.weights[:, channels]
         kernel = kernel.reshape(*self._window, *kernel.shape[1:])
         return self._with_bias(Change({}, {"kernel": kernel}), units)
 

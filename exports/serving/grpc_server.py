@@ -27,7 +27,7 @@ _CODES = {
 
 
 class GrpcServer:
-    """Answers TensorFlow Serving's gRPC API; the arguments are those of `HttpServer`."""
+    """Answers TensorFlow Serving's gRPC API at an address; see `HttpServer` for the arguments."""
 
     def __init__(
         self, repository: Repository, pool: Executor, host: str, port: int, limits: Limits
@@ -65,7 +65,7 @@ class GrpcServer:
         await self._server.start()
 
     async def stop(self) -> None:
-        """Refuse new requests, wait for those in flight, and leave the address."""
+        """Refuse new requests, answer those in flight, and free the address."""
         if self._server is None:
             return
         if not self._started:
@@ -125,8 +125,8 @@ class GrpcServer:
                 raise RequestError(f"Input {key!r}: {error}") from error
         loop = asyncio.get_running_loop()
         outputs = await loop.run_in_executor(self._pool, version.answer, name, arrays)
-        wanted = list(request.output_filter) or list(outputs)
-        if unknown := sorted(set(wanted) - set(outputs)):
+        names = list(request.output_filter) or list(outputs)
+        if unknown := sorted(set(names) - set(outputs)):
             raise RequestError(
                 f"`output_filter` must be among {sorted(outputs)}. Received: {unknown[:20]}"
             )
@@ -134,7 +134,7 @@ class GrpcServer:
         response.model_spec.name = request.model_spec.name
         response.model_spec.signature_name = name
         response.model_spec.version.value = version.number
-        for key in wanted:
+        for key in names:
             proto = tf.make_tensor_proto(outputs[key], shape=outputs[key].shape)
             response.outputs[key].CopyFrom(proto)
         return response

@@ -33,7 +33,7 @@ class HttpServer:
         self._repository, self._pool, self._limits = repository, pool, limits
         self.host, self.port = host, port
         self._in_flight = 0
-        self._listener: asyncio.Server | None = None
+        self._listener: Any = None
 
     async def bind(self) -> None:
         """Take the address without answering yet, or raise an `OSError`."""
@@ -48,22 +48,21 @@ class HttpServer:
         protocol: Any = self._runner.server
         loop = asyncio.get_running_loop()
         try:
-            listener = await loop.create_server(protocol, self.host, self.port, start_serving=False)
+            self._listener = await loop.create_server(
+                protocol, self.host, self.port, start_serving=False
+            )
         except OSError as error:
             await self._runner.cleanup()
             where = f"{address(self.host, self.port)}, {error.strerror or error}"
             raise OSError(f"Expected a free address. Received: {where}") from None
-        self._listener = listener
-        self.port = listener.sockets[0].getsockname()[1]
+        self.port = self._listener.sockets[0].getsockname()[1]
 
     async def start(self) -> None:
         """Start to answer."""
-        if self._listener is None:
-            raise RuntimeError("Call `bind` before `start`.")
         await self._listener.start_serving()
 
     async def stop(self) -> None:
-        """Refuse new requests, wait for those in flight, and leave the address."""
+        """Refuse new requests, answer those in flight, and free the address."""
         if self._listener is not None:
             self._listener.close()
             await self._runner.cleanup()

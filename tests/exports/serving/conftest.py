@@ -60,7 +60,7 @@ class Model(tf.Module):
 
 @contextlib.contextmanager
 def serving(directory, **options):
-    """A server in a thread of its own, on a free port; its `url` is the model's."""
+    """Run a server in a thread, on a free port."""
     fields = [field.name for field in dataclasses.fields(Limits)]
     limits = Limits(**{name: options.pop(name) for name in fields if name in options})
     options = {"port": 0, "poll": 0.05, "blessed": False, **options}

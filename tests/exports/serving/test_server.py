@@ -297,5 +297,5 @@ def test_publishing_three_versions_drops_none_of_two_thousand_requests(tmp_path)
     assert len(answers) == 2000
     assert {status for status, _, _ in answers} == {200}
     versions = {(version_of(x, a), version_of(x + 1, b)) for _, x, (a, b) in answers}
-    assert versions <= {(v, v) for v in (1, 2, 3, 4)}, "each answer is that of one version"
+    assert versions <= {(v, v) for v in (1, 2, 3, 4)}, "one version computes each answer"
     assert len(versions) > 1, "versions changed while requests were answered"
