@@ -17,7 +17,7 @@ FormatName = Literal[
     "litert", "litert_float16", "litert_dynamic", "litert_int8", "onnx", "openvino"
 ]
 
-_CALIBRATED_ROWS = 200
+_CALIBRATION_ROWS = 200
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -40,10 +40,10 @@ class Export(Command):
     uncertainty: Annotated[
         int | None, tyro.conf.arg(metavar="T", help_behavior_hint="(default: none)")
     ] = None
-    """Add the signature uncertainty, of T passes with dropout left on."""
+    """Add the signature uncertainty, with T forward passes with dropout."""
 
     temperature: float | Literal["fit"] = 1.0
-    """Number that divides the logits; fit: the one that suits the validation data of the run."""
+    """Divisor of the logits; fit: the best one for the validation data of the run."""
 
     fold: tyro.conf.FlagCreatePairsOff[bool] = False
     """Fold batch normalization into the kernels."""
@@ -55,7 +55,7 @@ class Export(Command):
     """Formats besides the SavedModel."""
 
     skip_data: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Skip the gates that need the validation data of the run, which is then not loaded."""
+    """Skip the gates that need the validation data of the run, and do not load it."""
 
     warmup: tuple[int, ...] = (1,)
     """Batch sizes of the requests that a server sends to each signature before it serves."""
@@ -71,7 +71,7 @@ class Export(Command):
     """Label to give to the version, such as stable."""
 
     def run(self) -> None:
-        """Export, and print what was published."""
+        """Export, and print the published version."""
         from .. import exports, zoo
         from ..exports.publishing import check_label
 
@@ -123,6 +123,6 @@ class Export(Command):
             return [*self.formats]
         if data is None:
             raise ValueError("--formats litert_int8 needs data. Received: --skip-data")
-        features, _ = rows_of(data, "train", _CALIBRATED_ROWS)
+        features, _ = rows_of(data, "train", _CALIBRATION_ROWS)
         calibrated = exports.LiteRT("int8", calibration={INPUT: features})
         return [calibrated if name == calibrated.name else name for name in self.formats]

@@ -4,7 +4,7 @@ import dataclasses
 import textwrap
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import tyro
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(kw_only=True)
 class Exports(Command):
-    """Show the versions in a directory of exports, and whether their files are as blessed.
+    """Show the versions in a directory of exports, and check their blessings.
 
-    Exit status: 0 if every version is blessed, 1 if one is not, 2 for wrong usage or no such
+    Exit status: 0 if every version is blessed, 1 if one is not, 2 for wrong usage or a missing
     directory.
     """
 
@@ -48,7 +48,7 @@ class Exports(Command):
     """Label for --promote and --rollback."""
 
     def run(self) -> int:
-        """Print a paragraph for each version; return 1 if one is not blessed."""
+        """Print each version; return 1 if one is not blessed."""
         from .. import exports
 
         checks = self._checks()
@@ -56,16 +56,16 @@ class Exports(Command):
             exports.promote(self.directory, self.promote, self.label)
         if self.rollback:
             exports.rollback(self.directory, self.label)
-        found = exports.listing(self.directory)
-        wrong = 0
-        for version in found:
-            problem = version.problem
+        versions = exports.listing(self.directory)
+        failed = 0
+        for version in versions:
             print(_text(version))
-            if self.verify and problem is None:
-                problem = self._verified(version, checks)
-            wrong += problem is not None
-        print(f"{len(found)} version{'s' * (len(found) != 1)}, {wrong} not blessed")
-        return 1 if wrong else 0
+            blessed = version.problem is None
+            if self.verify and blessed:
+                blessed = self._verify(version, checks)
+            failed += not blessed
+        print(f"{len(versions)} version{'s' * (len(versions) != 1)}, {failed} not blessed")
+        return 1 if failed else 0
 
     def _checks(self) -> "Checks":
         if self.promote is not None and self.rollback:
@@ -78,20 +78,21 @@ class Exports(Command):
 
         return checks_on(data_of(zoo.Run.load(self.run_directory)))
 
-    def _verified(self, version: "Version", checks: "Checks") -> str | None:
+    def _verify(self, version: "Version", checks: "Checks") -> bool:
         from .. import exports
 
         try:
             results = exports.verify(self.directory, version.version, checks)
         except exports.ExportError as error:
             print(f"  not verified: {error}\n")
-            return str(error)
-        lines = [f"  verified {result.name}: {result.detail}" for result in results]
-        lines.append("  skipped: parity, which needs the model")
+            return False
+        for result in results:
+            print(f"  verified {result.name}: {result.detail}")
+        print("  skipped: parity, which needs the model")
         if self.run_directory is None:
-            lines.append("  skipped: metric and agreement, which need data: --run RUN")
-        print("\n".join(lines) + "\n")
-        return None
+            print("  skipped: metric and agreement, which need data: --run RUN")
+        print()
+        return True
 
 
 def _text(version: "Version") -> str:
@@ -102,8 +103,8 @@ def _text(version: "Version") -> str:
     else:
         passed = f"  blessed {version.blessing.created}: {_gates(version.blessing)}"
         lines += textwrap.wrap(passed, 80, subsequent_indent="    ")
-    for name, specs in sorted(version.signatures.items(), key=_default_first):
-        lines += [f"  {name}", *(f"    {line}" for line in str(specs).splitlines())]
+    for name in sorted(version.signatures, key=lambda name: (name != "serving_default", name)):
+        lines += [f"  {name}", textwrap.indent(str(version.signatures[name]), "    ")]
     lines += [f"  format {name}: {size:,} bytes" for name, size in version.formats.items()]
     return "\n".join([*lines, ""])
 
@@ -114,8 +115,3 @@ def _gates(blessing: "Blessing") -> str:
     own = [name for format, _, name in names if not format]
     formats = Counter(format for format, _, _ in names if format)
     return ", ".join([*own, *(f"{format} ({count})" for format, count in formats.items())])
-
-
-def _default_first(signature: tuple[str, Any]) -> tuple[bool, str]:
-    name, _ = signature
-    return name != "serving_default", name

@@ -49,7 +49,7 @@ class Predict(Command):
             writer.writerow([label, *(f"{p:.6f}" for p in probabilities)])
 
     def _names(self, array: str, class_names: Sequence[str]) -> "np.ndarray[Any, Any]":
-        """Return the labels in the file as names of classes."""
+        """Return an array of labels as class names."""
         labels = self._read(array)
         if labels.dtype.kind == "f" and (labels == labels.round()).all():
             labels = labels.astype(int)
@@ -71,7 +71,7 @@ class Predict(Command):
                 found = ", ".join(file.files)
         except OSError:  # its message names the path
             raise
-        except Exception as error:  # a broken archive raises whatever NumPy, zipfile and zlib raise
+        except Exception as error:  # of NumPy, zipfile or zlib, if the archive is broken
             raise ValueError(f"{self.samples} must be a .npz file of arrays") from error
         raise ValueError(f"{self.samples} has the arrays {found}. Received: {name!r}")
 
@@ -84,5 +84,5 @@ def _score(answers: "np.ndarray[Any, Any]", labels: "np.ndarray[Any, Any]") -> s
         )
     if not len(labels):
         raise ValueError("Expected samples to compare. Received: none")
-    right = int((answers == labels).sum())
-    return f"accuracy {right / len(labels):.4f} ({right} of {len(labels)})"
+    correct = int((answers == labels).sum())
+    return f"accuracy {correct / len(labels):.4f} ({correct} of {len(labels)})"

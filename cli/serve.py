@@ -54,7 +54,7 @@ class Serve(Command):
     """Seconds between two looks for new versions."""
 
     def run(self) -> None:
-        """Serve until a signal stops it."""
+        """Serve until a signal."""
         from ..exports.serving import Limits, Server
 
         logging.basicConfig(stream=sys.stderr, format="occam: %(message)s")

@@ -20,23 +20,21 @@ def shrink(model: "keras.Model", threshold: float = 0.0) -> tuple["keras.Model",
         b  <-  b + sum_k W_k c,
 
     which is exact unless a convolution pads its input with zeros and c is not 0. Channels that are
-    added or concatenated are removed together. This is repeated until nothing changes; one unit
-    of a dead layer remains.
+    added or concatenated are removed together. One unit of a dead layer remains.
 
     Units stay if they are outputs of the model, if several calls share their weights, or if they
     are read by a layer that is not known to keep channels apart: recurrent layers, attention, layer
     normalization, and custom layers that are not the identity in inference. The report says which
-    and why. Wrappers around a kernel that do nothing in inference are taken off.
+    and why. Wrappers around a kernel that do nothing in inference are removed.
 
     Args:
-        model: A functional model, or a Sequential one with an input. Inner models are inlined. It
-            is not changed.
-        threshold: Largest magnitude of a weight that counts as 0 where all weights into a unit, or
-            all out of a channel, do. Above 0, answers differ.
+        model: A functional model, or a Sequential one with an input; it is not changed. Inner
+            models are inlined.
+        threshold: Largest magnitude that all weights into a unit, or all out of a channel, may have
+            to count as 0. Above 0, answers differ.
 
     Returns:
-        A new functional model and the report. Penalties and constraints in the configs of the
-        layers are on the new layers as well.
+        A new functional model, with the penalties and constraints of the layers, and the report.
 
     Raises:
         ValueError: If `threshold` is negative, the model is of another kind, or a layer cannot be
@@ -50,15 +48,13 @@ def shrink(model: "keras.Model", threshold: float = 0.0) -> tuple["keras.Model",
     >>> model = keras.Sequential([keras.Input((4,)), dense(8, activation="relu"), dense(3)])
     >>> kernel = np.array(model.layers[0].kernel)
     >>> kernel[:, 2:] = 0
-    >>> model.layers[0].kernel.assign(kernel) is None
-    False
+    >>> _ = model.layers[0].kernel.assign(kernel)
     >>> smaller, report = exports.shrink(model)
     >>> smaller.layers[1].units, report.parameters_before, report.parameters_after
     (2, 67, 19)
 
     Reference: Yuan & Lin, Model Selection and Estimation in Regression with Grouped Variables,
-        2006, https://doi.org/10.1111/j.1467-9868.2005.00532.x (how units lose
-        all weights)
+        2006, https://doi.org/10.1111/j.1467-9868.2005.00532.x (how units lose all weights)
     """
     from .removal import Removal  # here, since only a writer needs Keras
 
@@ -67,7 +63,7 @@ def shrink(model: "keras.Model", threshold: float = 0.0) -> tuple["keras.Model",
 
 
 def fold_batch_norm(model: "keras.Model") -> tuple["keras.Model", Compression]:
-    """Make batch normalization a part of the kernels; the answers in inference stay the same.
+    """Fold batch normalization into the kernels; the answers in inference stay the same.
 
     In inference, batch normalization is `s x + t` with `s = gamma / sqrt(variance + epsilon)` and
     `t = beta - s mean`, channel by channel. After a dense layer or a convolution it becomes
@@ -83,8 +79,8 @@ def fold_batch_norm(model: "keras.Model") -> tuple["keras.Model", Compression]:
     that pads its input with zeros, `t` must be 0. The report says what was not folded and why.
 
     Args:
-        model: A functional model, or a Sequential one with an input. Inner models are inlined. It
-            is not changed.
+        model: A functional model, or a Sequential one with an input; it is not changed. Inner
+            models are inlined.
 
     Returns:
         A new functional model, for serving and not for further training, and the report.

@@ -1,13 +1,12 @@
-"""Folding of batch normalization: find the kernel that it can become part of."""
+"""Folding of batch normalization into the kernel before it or after it."""
 
 import keras
 import numpy as np
 from keras import KerasTensor
 
 from ...core.model_graph import Call, FlatGraph
-from .calls import channels_of
 from .kernels import Kernel, kernel_of, numbers
-from .links import is_identity, link_of
+from .links import channels_of, is_identity, link_of
 from .rebuild import rebuild, unwrap_kernels
 from .report import Compression, LayerChange, Refusal, weights_of
 
@@ -20,17 +19,13 @@ _LINEAR = (
 
 
 class Folding:
-    """The work of `fold_batch_norm` on one model.
-
-    Args:
-        model: A functional or Sequential model.
-    """
+    """The work of `fold_batch_norm` on one model."""
 
     def __init__(self, model: keras.Model):
         self.graph = FlatGraph(model)
         unwrap_kernels(self.graph)
         self.kernels: dict[int, Kernel] = {}
-        self.folded: list[tuple[Call, Call]] = []  # the normalization, and where it went
+        self.folded: list[tuple[Call, Call]] = []  # each normalization, and the call it went into
         self.refused: list[Refusal] = []
         for call in list(self.graph.calls):
             if type(call.operation) is keras.layers.BatchNormalization:
@@ -42,23 +37,15 @@ class Folding:
         smaller, copies = rebuild(self.graph, changes, {})
         described = []
         for norm, into in self.folded:
-            described.append(
-                LayerChange(
-                    norm.path,
-                    norm.kind,
-                    f"into {into.path} ({into.kind})",
-                    weights_of(norm.operation)[0],
-                    weights_of(copies[id(into.operation)])[0] - weights_of(into.operation)[0],
-                )
-            )
-        before, after = weights_of(self.graph.model), weights_of(smaller)
-        return smaller, Compression(
-            tuple(described), tuple(self.refused), before[0], after[0], before[1], after[1]
-        )
+            what = f"into {into.path} ({into.kind})"
+            before, _ = weights_of(norm.operation)
+            added = weights_of(copies[id(into.operation)])[0] - weights_of(into.operation)[0]
+            described.append(LayerChange(norm.path, norm.kind, what, before, added))
+        return smaller, Compression.between(self.graph.model, smaller, described, self.refused)
 
     def _fold(self, call: Call) -> None:
-        why = self._unfit(call) or self._into_before(call)
-        if why and not self._unfit(call):
+        why = self._unfit(call)
+        if why is None and (why := self._into_before(call)):
             after = self._into_after(call)
             why = after and f"{why}, and {after}"
         if why:
@@ -82,7 +69,7 @@ class Folding:
             return "comes after an input"
         name = f"{maker.path} ({maker.kind})"
         if not self._only_read_once(value):
-            return f"{name} before it is read by others, too"
+            return f"{name} before it is read by other layers, too"
         kernel = self._kernel(maker)
         if isinstance(kernel, str):
             return f"{name} before it {kernel}"
@@ -100,7 +87,7 @@ class Folding:
         value = call.outputs[0]
         while True:
             if not self._only_read_once(value):
-                return "what it returns is read by several, or is an output"
+                return "its output is read by several layers, or is an output of the model"
             (reader,) = self.graph.users(value)
             source = self._passes(reader)
             if source is None:
@@ -120,7 +107,7 @@ class Folding:
         return None
 
     def _passes(self, call: Call) -> np.ndarray | None:
-        """Return the source of each output channel if a call lets `s x + t` through."""
+        """Return the source of each output channel if `s x + t` can be moved through a call."""
         if is_identity(call):
             return np.arange(channels_of(call.outputs[0]))
         link = link_of(call) if type(call.operation) in _LINEAR else None
@@ -133,9 +120,8 @@ class Folding:
     def _kernel(self, call: Call) -> Kernel | str:
         if why := self.graph.shared.get(id(call.operation)):
             return why
-        key = id(call.operation)
-        kernel = self.kernels.get(key) or kernel_of(call.operation)
-        return "has no kernel that it could become part of" if kernel is None else kernel
+        kernel = self.kernels.get(id(call.operation)) or kernel_of(call.operation)
+        return "has no kernel to fold into" if kernel is None else kernel
 
     def _done(self, norm: Call, into: Call, kernel: Kernel) -> None:
         self.kernels[id(into.operation)] = kernel

@@ -8,29 +8,22 @@ import numpy as np
 
 from ...core.layer_kinds import Kind, kind_of
 
-_LAYERS = keras.layers
+_Mask = np.ndarray | slice  # boolean, of channels or units
+_ALL = slice(None)
 
 
 @dataclass
 class Change:
-    """The difference between a layer and its copy.
-
-    Args:
-        config: Changed entries of the config.
-        weights: Arrays by the name of the weight; empty to keep all.
-    """
+    """Changed entries of a layer's config, and its weights by name (empty to keep all)."""
 
     config: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 class Kernel:
-    """The kernel of a dense layer or a convolution, and its bias, to be changed in place.
+    """The kernel and the bias of a built dense layer or convolution of Keras, to change in place.
 
         y[u] = activation(bias[u] + sum_k sum_c weights[k, c, u] x_k[c])
-
-    Args:
-        layer: A built layer of Keras.
 
     Attributes:
         weights: `(taps, channels, units)`; a tap is a place of the window, a dense layer has one.
@@ -56,18 +49,18 @@ class Kernel:
 
     @property
     def transposed(self) -> bool:
-        """Whether it is a transposed convolution."""
+        """Whether the layer is a transposed convolution."""
         return kind_of(self.layer) is Kind.TRANSPOSED_CONVOLUTION
 
     @property
     def grouped(self) -> bool:
-        """Whether a unit reads some of the channels only."""
+        """Whether a unit reads only some of the channels."""
         return getattr(self.layer, "groups", 1) > 1
 
     @property
     def sees_padding(self) -> bool:
         """Whether a unit at the border reads zeros from outside the input."""
-        if isinstance(self.layer, _LAYERS.Dense):
+        if isinstance(self.layer, keras.layers.Dense):
             return False
         ones = all(size == 1 for size in self.layer.kernel_size)
         return self.transposed or not (ones or self.layer.padding == "valid")
@@ -100,24 +93,22 @@ class Kernel:
         """Multiply the weights out of each channel."""
         self.weights = self.weights * scale[:, None]
 
-    def change(self, channels: np.ndarray | None = None, units: np.ndarray | None = None) -> Change:
-        """Return the change to these arrays, with some channels and units only, boolean masks."""
-        kernel = self.weights
-        kernel = kernel if channels is None else kernel[:, channels]
-        kernel = kernel if units is None else kernel[:, :, units]
+    def change(self, channels: _Mask = _ALL, units: _Mask = _ALL) -> Change:
+        """Return the change to these arrays, or to the channels and units of boolean masks."""
+        kernel = self.weights[:, channels][:, :, units]
         count = kernel.shape[-1]
         kernel = kernel.reshape(*self._window, *kernel.shape[1:])
         if self.transposed:
             kernel = np.swapaxes(kernel, -1, -2)
-        key = "units" if isinstance(self.layer, _LAYERS.Dense) else "filters"
+        key = "units" if isinstance(self.layer, keras.layers.Dense) else "filters"
         return self._with_bias(Change({key: count}, {"kernel": kernel}), units)
 
-    def _with_bias(self, change: Change, units: np.ndarray | None) -> Change:
-        bias = self.bias if units is None else self.bias[units]
+    def _with_bias(self, change: Change, units: _Mask) -> Change:
+        bias = self.bias[units]
         if self.layer.use_bias or bias.any():
             change.config["use_bias"] = True
             change.weights["bias"] = bias
-        # an initializer would draw for nothing, and a constant may have another shape
+        # the weights are set anyway, and a constant initializer may have another shape
         change.config |= {f"{name}_initializer": "zeros" for name in (*self.names, "bias")}
         return change
 
@@ -135,9 +126,8 @@ class SeparableKernel(Kernel):
     names = ("depthwise", "pointwise")
 
     def _read(self) -> None:
-        depthwise, pointwise = map(
-            numbers, (self.layer.depthwise_kernel, self.layer.pointwise_kernel)
-        )
+        depthwise = numbers(self.layer.depthwise_kernel)
+        pointwise = numbers(self.layer.pointwise_kernel)
         self._window, self._ones = depthwise.shape[:-2], pointwise.shape[:-2]
         self.depthwise = depthwise.reshape(-1, *depthwise.shape[-2:])
         self.weights = pointwise.reshape(*depthwise.shape[-2:], -1)
@@ -163,10 +153,9 @@ class SeparableKernel(Kernel):
     def scale_channels(self, scale: np.ndarray) -> None:
         self.depthwise = self.depthwise * scale[:, None]
 
-    def change(self, channels: np.ndarray | None = None, units: np.ndarray | None = None) -> Change:
-        depthwise = self.depthwise if channels is None else self.depthwise[:, channels]
-        pointwise = self.weights if channels is None else self.weights[channels]
-        pointwise = pointwise if units is None else pointwise[:, :, units]
+    def change(self, channels: _Mask = _ALL, units: _Mask = _ALL) -> Change:
+        depthwise = self.depthwise[:, channels]
+        pointwise = self.weights[channels][:, :, units]
         count = pointwise.shape[-1]
         weights = {
             "depthwise_kernel": depthwise.reshape(*self._window, *depthwise.shape[1:]),
@@ -203,8 +192,8 @@ class DepthwiseKernel(Kernel):
     def scale_units(self, scale: np.ndarray) -> None:
         self.weights = self.weights * scale.reshape(-1, self.multiplier)
 
-    def change(self, channels: np.ndarray | None = None, units: np.ndarray | None = None) -> Change:
-        kernel = self.weights if channels is None else self.weights[:, channels]
+    def change(self, channels: _Mask = _ALL, units: _Mask = _ALL) -> Change:
+        kernel = self.weights[:, channels]
         kernel = kernel.reshape(*self._window, *kernel.shape[1:])
         return self._with_bias(Change({}, {"kernel": kernel}), units)
 

@@ -1,20 +1,14 @@
 """Links: calls that keep channels apart, and the source of each of their output channels."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 from keras import KerasTensor
 
-from ...core.layer_kinds import (
-    Kind,
-    is_elementwise,
-    keeps_channels_apart,
-    kind_of,
-    takes_training,
-)
+from ...core.layer_kinds import Kind, is_elementwise, keeps_channels_apart, kind_of, takes_training
 from ...core.model_graph import Call
-from .calls import channels_of, evaluate, trial_shape
 from .kernels import Change, DepthwiseKernel, Kernel, kernel_of, numbers
 
 _SELECTING = ("GetItem", "Max", "Mean", "Pad")  # operations; `Kind.RESHAPING` has the others
@@ -36,11 +30,7 @@ class Link:
         self.sources = sources
 
     def fixed(self, threshold: float) -> np.ndarray:
-        """Return the channels that are constant for all inputs, NaN for the others.
-
-        Args:
-            threshold: Largest magnitude of a weight that counts as 0.
-        """
+        """Return the constants of channels whose weights are at most `threshold`, else NaN."""
         return np.full(channels_of(self.call.outputs[0]), np.nan)
 
     def change(self, inputs: list[np.ndarray], output: np.ndarray) -> Change:
@@ -49,7 +39,7 @@ class Link:
 
 
 class _Reshape(Link):
-    """A layer or an operation with a shape in its config."""
+    """A layer or an operation whose config holds a shape."""
 
     has_shape = True
 
@@ -97,8 +87,6 @@ class _BatchNorm(_Weighted):
 
 
 class _Depthwise(Link):
-    """A depthwise convolution."""
-
     def __init__(self, call: Call, kernel: DepthwiseKernel):
         channels = channels_of(call.inputs[0])
         super().__init__(call, [np.repeat(np.arange(channels), kernel.multiplier)])
@@ -113,7 +101,7 @@ class _Depthwise(Link):
         return self.kernel.change(inputs[0], output)
 
 
-Role = Kernel | Link | str  # of a call for channels; a text is the reason why they have to stay
+Role = Kernel | Link | str  # of a call; a string is the reason why its channels have to stay
 
 
 def link_of(call: Call) -> Link | None:
@@ -122,17 +110,17 @@ def link_of(call: Call) -> Link | None:
         return None
     if acts_on_channels(call):
         return _by_channel(call)
-    if type(call.operation) is keras.layers.BatchNormalization:
-        last = call.operation.axis in (-1, len(call.inputs[0].shape) - 1)
+    operation = call.operation
+    if type(operation) is keras.layers.BatchNormalization:
+        last = operation.axis in (-1, len(call.inputs[0].shape) - 1)
         return _BatchNorm(call, [_all(call)]) if last and len(call.inputs) == 1 else None
-    if isinstance(kernel := kernel_of(call.operation), DepthwiseKernel):
-        same = is_elementwise(call.operation.activation)
-        return _Depthwise(call, kernel) if same else None
-    kind = kind_of(call.operation, exact=True)
+    if isinstance(kernel := kernel_of(operation), DepthwiseKernel):
+        return _Depthwise(call, kernel) if is_elementwise(operation.activation) else None
+    kind = kind_of(operation, exact=True)
     if kind is Kind.CONCATENATION:
         return _concatenation(call)
-    operation = type(call.operation).__module__.startswith("keras.src.ops.")
-    if kind is Kind.RESHAPING or (operation and call.kind in _SELECTING):
+    is_operation = type(operation).__module__.startswith("keras.src.ops.")
+    if kind is Kind.RESHAPING or (is_operation and call.kind in _SELECTING):
         return _selection(call)
     return None
 
@@ -173,7 +161,7 @@ def _concatenation(call: Call) -> Link | None:
 def _selection(call: Call) -> Link | None:
     """Return the link of a call that moves, copies or omits numbers, or takes their mean.
 
-    It is found by a call with numbered channels, and another with random ones.
+    The call is tried with numbered channels, and with random ones.
     """
     if len(call.inputs) != 1 or not (channels := channels_of(call.inputs[0])):
         return None
@@ -196,7 +184,7 @@ def _selection(call: Call) -> Link | None:
 
 
 def _moved(call: Call, channels: np.ndarray) -> np.ndarray:
-    """Try a call on an input that is the same at each place; returns `(places, channels)`."""
+    """Return the output for an input that is the same at each place, `(places, channels)`."""
     (value,) = call.inputs
     output = evaluate(call, {value: np.broadcast_to(channels, trial_shape(value))})
     return output.reshape(-1, output.shape[-1])
@@ -210,9 +198,9 @@ def _selects(output: np.ndarray, channels: np.ndarray, source: np.ndarray) -> bo
 
 
 def acts_on_channels(call: Call) -> bool:
-    """Return whether channel `c` of the output depends on channel `c` of each input only.
+    """Return whether channel `c` of the output depends only on channel `c` of each input.
 
-    The layers of Keras are in a table; others that may be the identity in inference are tried.
+    Keras' layers are in a table; other layers are tried whether they are the identity in inference.
     """
     operation = call.operation
     if keeps_channels_apart(operation):
@@ -225,19 +213,18 @@ def acts_on_channels(call: Call) -> bool:
 def is_identity(call: Call) -> bool:
     """Return whether a call is the identity in inference."""
     operation = call.operation
-    if len(call.inputs) != 1 or kind_of(operation) is Kind.IDENTITY:
-        return len(call.inputs) == 1
-    linear = getattr(operation, "activation", None) is keras.activations.linear
-    if linear and type(operation) is keras.layers.Activation:
-        return True
-    return _acts_in_training_only(call)
+    if len(call.inputs) != 1:
+        return False
+    if type(operation) is keras.layers.Activation:
+        return operation.activation is keras.activations.linear
+    return kind_of(operation) is Kind.IDENTITY or _acts_in_training_only(call)
 
 
 def _acts_in_training_only(call: Call) -> bool:
     """Return whether a layer with `training` returns the sum of its inputs in inference.
 
-    It is tried on numbers of all magnitudes, to the bit. Dropout, noise and stochastic depth pass,
-    whoever wrote them; a layer that clips does not.
+    It is tried on numbers of all magnitudes, to the bit. Any dropout, noise or stochastic depth
+    passes; a layer that clips does not.
     """
     layer = call.operation
     if isinstance(layer, keras.layers.Lambda) or not takes_training(layer):
@@ -249,7 +236,11 @@ def _acts_in_training_only(call: Call) -> bool:
     masks = getattr(layer, "noise_shape", None) or (None,)
     if len(shapes) > 1 or len(call.outputs) > 1 or masks[-1] not in (None, 1):
         return False
-    arrays = _of_all_magnitudes(call.inputs)
+    generator = np.random.default_rng(0)
+    arrays = {}
+    for value in call.inputs:  # numbers between 1e-4 and 1e4, of both signs
+        shape = trial_shape(value)
+        arrays[value] = generator.choice([-1, 1], shape) * 10 ** generator.uniform(-4, 4, shape)
     output = evaluate(call, arrays)
     total = keras.ops.convert_to_tensor(arrays[call.inputs[0]], call.inputs[0].dtype)
     for value in call.inputs[1:]:
@@ -257,10 +248,25 @@ def _acts_in_training_only(call: Call) -> bool:
     return np.array_equal(output, np.asarray(keras.ops.convert_to_numpy(total), "float64"))
 
 
-def _of_all_magnitudes(values: list[KerasTensor]) -> dict[KerasTensor, np.ndarray]:
-    """Return numbers between 1e-4 and 1e4, of both signs."""
-    generator = np.random.default_rng(0)
-    return {
-        value: generator.choice([-1, 1], shape) * 10 ** generator.uniform(-4, 4, shape)
-        for value, shape in zip(values, map(trial_shape, values), strict=True)
+def channels_of(tensor: KerasTensor) -> int:
+    """Return the size of the last axis; 0 if it is the batch axis, or if the dtype is no float."""
+    floats = keras.backend.is_float_dtype(tensor.dtype)
+    return (tensor.shape[-1] or 0) if len(tensor.shape) > 1 and floats else 0
+
+
+def trial_shape(tensor: KerasTensor) -> tuple[int, ...]:
+    """Return a shape to try a call with: one sample, and 16 along each axis of unknown size."""
+    return (1, *(16 if size is None else size for size in tensor.shape[1:]))
+
+
+def evaluate(call: Call, arrays: Mapping[KerasTensor, np.ndarray]) -> np.ndarray:
+    """Return the first output of a call for given inputs, in inference mode."""
+    tensors = {
+        tensor: keras.ops.convert_to_tensor(array, dtype=tensor.dtype)
+        for tensor, array in arrays.items()
     }
+    args, kwargs = call.fill_in(tensors)
+    if takes_training(call.operation):
+        kwargs["training"] = False
+    output = keras.tree.flatten(call.operation(*args, **kwargs))[0]
+    return np.asarray(keras.ops.convert_to_numpy(output), "float64")

@@ -1,4 +1,4 @@
-"""A graph changed into a new functional model, and wrappers taken off before."""
+"""Rebuild a changed graph as a functional model, and remove wrappers first."""
 
 import tempfile
 from collections import Counter
@@ -11,8 +11,8 @@ from keras import KerasTensor, tree
 
 from ...core.layer_kinds import takes_training
 from ...core.model_graph import Call, FlatGraph, call_of
-from .calls import evaluate, trial_shape
 from .kernels import Change, Kernel, kernel_of, numbers
+from .links import evaluate, trial_shape
 
 
 def rebuild(
@@ -23,13 +23,13 @@ def rebuild(
     Args:
         graph: The calls; each layer is made from its config.
         changes: Changes of layers, by the identity of the layer.
-        channels: Number of channels that a value must have, where it is known.
+        channels: Expected number of channels by value.
 
     Returns:
         The model, and the new layers and operations by the identity of the original ones.
 
     Raises:
-        ValueError: If a layer cannot be made from its config, or has other weights then.
+        ValueError: If a layer cannot be rebuilt from its config.
     """
     functional = graph.functional
     names = _names(graph)
@@ -40,13 +40,14 @@ def rebuild(
     for call in graph.calls:
         key = id(call.operation)
         change = changes.get(key, Change())
-        known = key in copies
-        copy = copies.setdefault(key, copies.get(key) or _copy(call, names[key], change))
+        is_new = key not in copies
+        if is_new:
+            copies[key] = _copy(call, names[key], change)
         args, kwargs = call.fill_in(tensors)
-        outputs = tree.flatten(copy(*args, **kwargs))
+        outputs = tree.flatten(copies[key](*args, **kwargs))
         tensors.update(zip(call.outputs, outputs, strict=True))
-        if not known:
-            _fill(call, copy, change)
+        if is_new:  # the call has built it
+            _fill(call, copies[key], change)
         _check(call, tensors, channels)
     model = keras.Model(
         tree.pack_sequence_as(functional.input, inputs),
@@ -77,26 +78,21 @@ def _copy(call: Call, name: str, change: Change) -> Any:
     operation = call.operation
     try:
         config = {**operation.get_config(), **change.config, "name": name}
-        if type(operation) is keras.layers.Lambda:
-            return _lambda(operation, config)
+        if type(operation) is keras.layers.Lambda:  # a config would lose the closure
+            return keras.layers.Lambda(
+                operation.function,
+                output_shape=operation._output_shape,
+                mask=operation.mask,
+                arguments=operation.arguments,
+                name=config["name"],
+                dtype=config["dtype"],
+            )
         return type(operation).from_config(config)
     except Exception as error:  # user-defined layers may raise anything
         raise ValueError(
             f"Layer {call.path!r} ({call.kind}) cannot be rebuilt from its config: {error} "
             "Give its class a get_config with all arguments of its constructor."
         ) from error
-
-
-def _lambda(layer: Any, config: dict[str, Any]) -> keras.layers.Lambda:
-    """Return a layer with the same function; one from a config would lose its closure."""
-    return keras.layers.Lambda(
-        layer.function,
-        output_shape=layer._output_shape,
-        mask=layer.mask,
-        arguments=layer.arguments,
-        name=config["name"],
-        dtype=config["dtype"],
-    )
 
 
 def _fill(call: Call, copy: Any, change: Change) -> None:
@@ -119,8 +115,7 @@ def _fill(call: Call, copy: Any, change: Change) -> None:
 
 def _finish(original: Any, copy: Any) -> None:
     """Restore what a layer computes from its weights or keeps beside them, such as vocabularies."""
-    pairs = zip(original._flatten_layers(), copy._flatten_layers(), strict=True)
-    for old, new in pairs:
+    for old, new in zip(original._flatten_layers(), copy._flatten_layers(), strict=True):
         if isinstance(new, keras.layers.Normalization):
             new.finalize_state()
         if hasattr(old, "save_assets") and hasattr(new, "load_assets"):
@@ -132,9 +127,8 @@ def _finish(original: Any, copy: Any) -> None:
 def _check(
     call: Call, tensors: Mapping[KerasTensor, Any], channels: Mapping[KerasTensor, int]
 ) -> None:
-    for value in call.outputs:
-        count = tensors[value].shape[-1] if value in channels else None
-        if value in channels and count != channels[value]:
+    for value in (value for value in call.outputs if value in channels):
+        if (count := tensors[value].shape[-1]) != channels[value]:
             raise ValueError(
                 f"Layer {call.path!r} ({call.kind}) must return {channels[value]} channels after "
                 f"the removal. Received: {count}"
@@ -142,9 +136,9 @@ def _check(
 
 
 def unwrap_kernels(graph: FlatGraph) -> None:
-    """Replace each wrapper that does nothing in inference by the layer that it wraps.
+    """Replace wrappers that do nothing in inference, such as DropConnect, by the wrapped layer.
 
-    It is tried on random numbers, and must answer the same to the bit. DropConnect is an example.
+    A wrapper is tried on random numbers, and must answer the same to the bit.
     """
     for call in graph.calls:
         if _can_be_unwrapped(call, graph) and _answers_alike(call):

@@ -1,4 +1,4 @@
-"""Removal of dead channels: find them, move their constants into biases, take them out."""
+"""Removal of dead channels: find them, and move their constants into biases."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,35 +7,31 @@ from typing import Any
 import keras
 import numpy as np
 from keras import KerasTensor
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from ...core.layer_kinds import is_elementwise
 from ...core.model_graph import Call, FlatGraph
-from .calls import channels_of, evaluate, trial_shape
 from .kernels import Change, DepthwiseKernel, Kernel, kernel_of
-from .links import Link, Role, activated, link_of
+from .links import Link, Role, activated, channels_of, evaluate, link_of, trial_shape
 from .rebuild import rebuild, unwrap_kernels
 from .report import Compression, LayerChange, Refusal, weights_of
-from .ties import Ties
 
 
 class Removal:
-    """The work of `shrink` on one model.
-
-    Args:
-        model: A functional or Sequential model.
-        threshold: Largest magnitude of a weight that counts as 0.
-    """
+    """The work of `shrink` on one model."""
 
     def __init__(self, model: keras.Model, threshold: float):
         self.graph = FlatGraph(model)
         unwrap_kernels(self.graph)
         self.threshold = threshold
         self.roles = [(call, _role(call, self.graph)) for call in self.graph.calls]
-        self.ties = Ties(self.graph, self.roles)
+        self.ties = _Ties(self.graph, self.roles)
         self.removed = np.zeros(self.ties.count, bool)  # by group
         self.touched: set[int] = set()  # layers whose bias has taken a constant
         self.blocked: dict[int, str] = {}  # the reason why a group has to stay, by group
-        self._run()
+        while self._remove_dead():
+            pass
 
     def model(self) -> tuple[keras.Model, Compression]:
         """Return the smaller model and the report."""
@@ -43,10 +39,8 @@ class Removal:
         changes = dict(self._changes(keep))
         counts = {value: int(mask.sum()) for value, mask in keep.items() if mask.size}
         smaller, copies = rebuild(self.graph, changes, counts)
-        before, after = weights_of(self.graph.model), weights_of(smaller)
-        described = tuple(self._described(keep, changes, copies))
-        refused = tuple(self._refused())
-        return smaller, Compression(described, refused, before[0], after[0], before[1], after[1])
+        described = self._described(keep, changes, copies)
+        return smaller, Compression.between(self.graph.model, smaller, described, self._refused())
 
     def _kernels(self) -> Iterator[tuple[Call, Kernel, np.ndarray, np.ndarray]]:
         """Yield each call with a kernel, with the groups of its channels and of its units."""
@@ -55,14 +49,13 @@ class Removal:
                 labels = self.ties.labels
                 yield call, role, labels[call.inputs[0]], labels[call.outputs[0]]
 
-    def _run(self) -> None:
-        while True:
-            self._clear()
-            known = _constants(self.roles, self.threshold)
-            gone = self._removable(known)
-            if not gone.any():
-                return
-            self._remove(gone, known)
+    def _remove_dead(self) -> bool:
+        """Remove the groups that are dead now, and return whether there were any."""
+        self._clear()
+        known = _constants(self.roles, self.threshold)
+        dead = self._removable(known)
+        self._remove(dead, known)
+        return bool(dead.any())
 
     def _clear(self) -> None:
         """Set weights that count as 0 to 0, except in units that have to stay."""
@@ -149,8 +142,10 @@ class Removal:
         for call, role in self.roles:
             if isinstance(role, str):
                 continue
-            small = isinstance(role, Kernel) and role.unit_sizes() <= self.threshold
-            dead = small if isinstance(role, Kernel) else ~np.isnan(role.fixed(self.threshold))
+            if isinstance(role, Kernel):
+                dead = role.unit_sizes() <= self.threshold
+            else:
+                dead = ~np.isnan(role.fixed(self.threshold))
             groups = self.ties.labels[call.outputs[0]][dead]
             groups = groups[~self.removed[groups]]
             reasons = Counter(self.ties.pinned.get(g) or self.blocked[g] for g in groups.tolist())
@@ -158,8 +153,68 @@ class Removal:
                 yield Refusal(call.path, call.kind, count, reason)
 
 
+class _Ties:
+    """All channels of a model, in groups that can only be removed together.
+
+    A channel of a sum is tied to the added channels, a channel of a flattened map to its places.
+
+    Attributes:
+        labels: The group of each channel, `(channels,)`, by value.
+        pinned: The reason why a group has to stay, by group.
+    """
+
+    def __init__(self, graph: FlatGraph, roles: Sequence[tuple[Call, Role]]):
+        values = [*graph.inputs, *(value for call in graph.calls for value in call.outputs)]
+        self.count, self._atoms = 0, {}
+        for value in dict.fromkeys(values):
+            self._atoms[value] = np.arange(self.count, self.count + channels_of(value))
+            self.count += channels_of(value)
+        pairs = self._pairs(roles)
+        shape = (self.count, self.count)
+        tied = coo_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=shape)
+        groups = connected_components(tied, directed=False)[1]
+        self.labels = {value: groups[atoms] for value, atoms in self._atoms.items()}
+        self.pinned: dict[int, str] = {}
+        self._pin(graph, roles)
+
+    def _pairs(self, roles: Sequence[tuple[Call, Role]]) -> np.ndarray:
+        """Return the pairs of tied channels, `(2, pairs)`."""
+        pairs = [np.empty((2, 0), int)]
+        for call, role in roles:
+            for value, source in zip(call.inputs, getattr(role, "sources", ()), strict=False):
+                if source is not None:
+                    tied = source >= 0
+                    output = self._atoms[call.outputs[0]]
+                    pairs.append(np.stack([self._atoms[value][source[tied]], output[tied]]))
+        return np.concatenate(pairs, axis=1)
+
+    def _pin(self, graph: FlatGraph, roles: Sequence[tuple[Call, Role]]) -> None:
+        for value in graph.outputs:
+            self._stay(value, "is an output of the model")
+        for value in graph.inputs:
+            self._stay(value, "is tied to an input of the model")
+        for call, role in roles:
+            name = f"{call.path} ({call.kind})"
+            if isinstance(role, str):
+                for value in call.inputs:
+                    self._stay(value, f"is read by {name}, which {role}")
+                for value in call.outputs:
+                    self._stay(value, f"is tied to {name}, which {role}")
+            elif isinstance(role, Kernel):
+                if not is_elementwise(call.operation.activation):
+                    self._stay(call.outputs[0], f"goes into the activation of {name}")
+            else:
+                pairs = zip(call.inputs, role.sources, strict=True)
+                for value in (value for value, source in pairs if source is None):
+                    self._stay(value, f"is read by {name}, which spreads it over channels")
+
+    def _stay(self, value: KerasTensor, why: str) -> None:
+        for group in np.unique(self.labels[value]):
+            self.pinned.setdefault(int(group), why)
+
+
 def _role(call: Call, graph: FlatGraph) -> Role:
-    """Return the role of a call for channels, or the reason why they have to stay."""
+    """Return the kernel or the link of a call, or the reason why its channels have to stay."""
     if why := graph.shared.get(id(call.operation)):
         return why
     kernel = kernel_of(call.operation)
@@ -180,10 +235,6 @@ def _constants(
 
     A unit without weights is `activation(bias)`. A layer that keeps channels apart turns one
     constant into another, unless it pads its input with zeros.
-
-    Args:
-        roles: Calls in their order, with their roles for channels.
-        threshold: Largest magnitude of a gamma that counts as 0.
     """
     known: dict[KerasTensor, np.ndarray] = {}
     for call, role in roles:
@@ -191,36 +242,37 @@ def _constants(
             dead = role.unit_sizes() == 0
             values = np.where(dead, activated(call.operation, role.bias), np.nan)
         elif isinstance(role, Link):
-            values = _through(role, known, threshold)
+            values = _link_constants(role, known, threshold)
         else:
             continue
         known[call.outputs[0]] = np.where(np.isfinite(values), values, np.nan)
     return known
 
 
-def _through(link: Link, known: Mapping[KerasTensor, np.ndarray], threshold: float) -> np.ndarray:
-    fixed = link.fixed(threshold)
-    call = link.call
-    given = [known.get(value, np.full(channels_of(value), np.nan)) for value in call.inputs]
+def _link_constants(
+    link: Link, known: Mapping[KerasTensor, np.ndarray], threshold: float
+) -> np.ndarray:
+    fixed, call = link.fixed(threshold), link.call
+    inputs = [known.get(value, np.full(channels_of(value), np.nan)) for value in call.inputs]
     constant, zero = np.ones(len(fixed), bool), np.zeros(len(fixed), bool)
-    for values, source in zip(given, link.sources, strict=True):
+    for values, source in zip(inputs, link.sources, strict=True):
         if source is None:
             constant[:] = False
         else:
-            of_source = np.where(source >= 0, values[source], 0.0)
-            constant &= ~np.isnan(of_source)
-            zero |= (of_source == 0) & (call.kind == "Multiply")
+            moved = np.where(source >= 0, values[source], 0.0)
+            constant &= ~np.isnan(moved)
+            zero |= (moved == 0) & (call.kind == "Multiply")
     if not (constant | zero).any():
         return fixed
-    values = np.where(constant | zero, _evaluated(call, given), np.nan)
+    values = np.where(constant | zero, _evaluated(call, inputs), np.nan)
     return np.where(np.isnan(fixed), values, fixed)
 
 
-def _evaluated(call: Call, given: list[np.ndarray]) -> np.ndarray:
+def _evaluated(call: Call, inputs: list[np.ndarray]) -> np.ndarray:
     """Return the channels of the output that are the same at all places, NaN for the others."""
     arrays = {
         value: np.broadcast_to(np.nan_to_num(values) if len(values) else 0.0, trial_shape(value))
-        for value, values in zip(call.inputs, given, strict=True)
+        for value, values in zip(call.inputs, inputs, strict=True)
     }
     output = evaluate(call, arrays)
     output = output.reshape(-1, output.shape[-1])

@@ -1,7 +1,7 @@
-"""The report of a compression: what was made smaller, what was not and why, and the speed."""
+"""The report of a compression: the changes, the refusals and their reasons, and the speed."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,15 +24,6 @@ class LayerChange:
         what: Description of the change.
         parameters_before: Number of parameters in the old model.
         parameters_after: Number of parameters in the new model.
-
-    Example:
-
-    >>> import keras
-    >>> from occam import exports
-    >>> dense, norm = keras.layers.Dense(8, name="hidden"), keras.layers.BatchNormalization()
-    >>> _, report = exports.fold_batch_norm(keras.Sequential([keras.Input((4,)), dense, norm]))
-    >>> report.changes[0].what, report.changes[0].parameters_before
-    ('into hidden (Dense)', 32)
     """
 
     layer: str
@@ -44,22 +35,13 @@ class LayerChange:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Units that stay, since the answers would change. Listed by `Compression.refused`.
+    """Units that stay, since the answers would change; listed by `Compression.refused`.
 
     Args:
         layer: Path of the layer.
         kind: Name of its class.
         count: Number of its units that stay.
-        reason: The reason.
-
-    Example:
-
-    >>> import keras
-    >>> from occam import exports
-    >>> dead = keras.layers.Dense(3, kernel_initializer="zeros")
-    >>> _, report = exports.shrink(keras.Sequential([keras.Input((4,)), dead]))
-    >>> report.refused[0].count, report.refused[0].reason
-    (3, 'is an output of the model')
+        reason: Why they stay.
     """
 
     layer: str
@@ -70,12 +52,12 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Compression:
-    """The report of `shrink` and of `fold_batch_norm`.
+    """The report of `shrink` and of `fold_batch_norm`. Weights that layers share count once.
 
     Args:
         changes: Changed layers.
         refused: Units that could not be removed or folded.
-        parameters_before: Number of parameters of the old model; shared ones count once.
+        parameters_before: Number of parameters of the old model.
         parameters_after: Number of parameters of the new model.
         bytes_before: Bytes of the weights of the old model.
         bytes_after: Bytes of the weights of the new model.
@@ -84,10 +66,14 @@ class Compression:
 
     >>> import keras
     >>> from occam import exports
-    >>> layers = [keras.Input((4,)), keras.layers.Dense(8), keras.layers.BatchNormalization()]
-    >>> _, report = exports.fold_batch_norm(keras.Sequential(layers))
-    >>> report.line()
-    '288 bytes to 160'
+    >>> dense, norm = keras.layers.Dense(8, name="hidden"), keras.layers.BatchNormalization()
+    >>> _, report = exports.fold_batch_norm(keras.Sequential([keras.Input((4,)), dense, norm]))
+    >>> report.line(), report.changes[0].what
+    ('288 bytes to 160', 'into hidden (Dense)')
+    >>> dead = keras.layers.Dense(3, kernel_initializer="zeros")
+    >>> _, report = exports.shrink(keras.Sequential([keras.Input((4,)), dead]))
+    >>> report.refused[0].count, report.refused[0].reason
+    (3, 'is an output of the model')
     """
 
     changes: tuple[LayerChange, ...]
@@ -97,39 +83,40 @@ class Compression:
     bytes_before: int
     bytes_after: int
 
+    @classmethod
+    def between(
+        cls, old: Any, new: Any, changes: Iterable[LayerChange], refused: Iterable[Refusal]
+    ) -> "Compression":
+        """Return the report of the compression of one model into another."""
+        before, after = weights_of(old), weights_of(new)
+        sizes = (before[0], after[0], before[1], after[1])
+        return cls(tuple(changes), tuple(refused), *sizes)
+
     def table(self) -> str:
-        """Return the report as text: a line a layer, the sums, the refusals."""
-        rows = [("layer", "what", "parameters", "now")]
-        rows += [
-            (c.layer, c.what, f"{c.parameters_before:,}", f"{c.parameters_after:,}")
-            for c in self.changes
-        ]
-        for title, before, after in (
-            ("all parameters", self.parameters_before, self.parameters_after),
-            ("all bytes", self.bytes_before, self.bytes_after),
-        ):
-            rows.append((title, "", f"{before:,}", f"{after:,}"))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        """Return the report as text: a line per layer, the sums, the refusals."""
+        rows = [(c.layer, c.what, c.parameters_before, c.parameters_after) for c in self.changes]
+        rows.append(("all parameters", "", self.parameters_before, self.parameters_after))
+        rows.append(("all bytes", "", self.bytes_before, self.bytes_after))
+        cells = [("layer", "what", "parameters", "now")]
+        cells += [(layer, what, f"{old:,}", f"{new:,}") for layer, what, old, new in rows]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         lines = [
             f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d:>{widths[3]}}"
-            for a, b, c, d in rows
+            for a, b, c, d in cells
         ]
         kept = [f"kept: {r.layer}, {r.count} of its units: {r.reason}" for r in self.refused]
         return "\n".join([*lines, *kept])
 
     def line(self) -> str:
-        """Return the report in short: the bytes before and after, or that nothing was found."""
+        """Return the bytes before and after in one line."""
         if not self.changes:
             return f"nothing found to do, {self.bytes_after:,} bytes as before"
         return f"{self.bytes_before:,} bytes to {self.bytes_after:,}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""
-        return {
-            **asdict(self),
-            "changes": [*map(asdict, self.changes)],
-            "refused": [*map(asdict, self.refused)],
-        }
+        lists = {"changes": [*map(asdict, self.changes)], "refused": [*map(asdict, self.refused)]}
+        return {**asdict(self), **lists}
 
     def __str__(self) -> str:
         return self.table()
@@ -145,12 +132,7 @@ def weights_of(thing: Any) -> tuple[int, int]:
 def row_seconds(
     functions: Sequence[Callable[[Any], Any]], specs: Mapping[str, tf.TensorSpec]
 ) -> list[float]:
-    """Return the median seconds that each function takes for one row, run in turns as a graph.
-
-    Args:
-        functions: Functions of features by name.
-        specs: Inputs by name.
-    """
+    """Return the median seconds that each function of features takes for one row, as a graph."""
     row = {name: tf.constant(array) for name, array in features(specs, 1).items()}
     graphs = [tf.function(function, autograph=False) for function in functions]
     return medians([functools.partial(graph, row) for graph in graphs], _ROUNDS)

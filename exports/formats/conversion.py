@@ -28,11 +28,6 @@ def check_formats(
 ) -> None:
     """Raise an error for formats that cannot be written or judged, before any expensive work.
 
-    Args:
-        formats: Formats to write.
-        specs: Inputs by name.
-        data: Data by which the export is judged, or `None`.
-
     Raises:
         ExportError: If a package is missing, an input is text, or there is no data to judge an
             approximate format by.
@@ -42,20 +37,15 @@ def check_formats(
         format.check(specs)
         if format.approximate and data is None:
             raise ExportError(
-                f"format {format.name}: Expected checks=Checks(data=(features, labels)), by which "
-                "an approximation is judged. Received: no data"
+                f"format {format.name}: Expected checks=Checks(data=(features, labels)) to judge "
+                "an approximation by. Received: no data"
             )
 
 
 def convert(
     formats: Sequence[Format], classifier: "Classifier", candidate: Candidate
 ) -> tuple[GateResult, ...]:
-    """Write each format into `formats/<name>/` of a candidate and ask the gates.
-
-    Args:
-        formats: Formats to write.
-        classifier: The classifier that was written as the SavedModel.
-        candidate: The staged version, and what it is judged by.
+    """Write each format of a classifier into `formats/<name>/` of a candidate, and judge it.
 
     Raises:
         ExportError: If a format cannot be written or fails a gate; the message names both.
@@ -63,7 +53,7 @@ def convert(
     if not formats:
         return ()
     folder = candidate.path / FOLDER
-    # `serving_default` without the labels: LiteRT and OpenVINO have no text.
+    # `serving_default` without labels, since LiteRT and OpenVINO have no text
     answer = functools.partial(numbers, classifier)
     signatures = {SIGNATURE: Traceable(answer, classifier.inputs.specs)}
     servable = Servable(signatures, classifier.class_names, classifier.variables)
@@ -80,21 +70,17 @@ def _write(format: Format, saved_model: Path, directory: Path) -> None:
     try:
         format.write(saved_model, directory)
     except Exception as error:  # converters raise errors of any kind
-        # without the notes and places of TensorFlow's compiler, which fill a page
+        # drop the notes and locations of TensorFlow's compiler, which fill a page
         text = re.sub(r"<unknown>:0: note: .*", "", str(error))
         text = re.sub(r"<unknown>:0: error: (loc\(.*?\)+: (error: )?)?", "", text)
         raise ExportError(
-            f"format {format.name}: Expected a model with operations that the format has. "
+            f"format {format.name}: Expected a model with operations that the format supports. "
             f"Received: {type(error).__name__}: {' '.join(text.split())[:500]}"
         ) from error
 
 
 def judge(name: str, candidate: Candidate) -> tuple[GateResult, ...]:
     """Run the gates on one format of a version; their results are named `<format>/<gate>`.
-
-    Args:
-        name: Name of the format.
-        candidate: The version, with the model that the format must answer as.
 
     Raises:
         ExportError: If the runtime is missing or cannot open the format, or a gate fails.

@@ -19,12 +19,12 @@ _PRECISION = {"float16": "float16", "dynamic": "int8", "int8": "int8"}  # by the
 class Format(abc.ABC):
     """Writes a SavedModel with the numbers of `serving_default` as files for another runtime.
 
-    The preprocessing stays inside, inputs and outputs keep their names. A format holds no text:
-    the `label` of a `class_id` stands in `formats/class_names.json`.
+    The preprocessing is included, and inputs and outputs keep their names. A format holds no text:
+    `formats/class_names.json` has the `label` of each `class_id`.
 
     Attributes:
         name: Name of its directory in `formats/`.
-        packages: Packages that writing and answering need, as they are imported.
+        packages: Modules that writing and answering import.
 
     Example:
 
@@ -38,24 +38,17 @@ class Format(abc.ABC):
 
     @property
     def approximate(self) -> bool:
-        """Whether the weights are kept in fewer bits, so that answers differ by more than 1e-5."""
+        """Whether the weights have fewer than 32 bits, so that answers differ by over 1e-5."""
         return precision_of(self.name) != "float32"
 
     def check(self, specs: Mapping[str, tf.TensorSpec]) -> None:
-        """Raise an error for a model that cannot be written, before anything expensive is done.
-
-        Args:
-            specs: Inputs by name.
-
-        Raises:
-            ExportError: If a package is missing, or an input is text.
-        """
+        """Raise an `ExportError` if a package is missing, or an input is text."""
         for package in self.packages:
-            needed(package, self.name)
+            import_package(package, self.name)
         if text := [name for name, spec in specs.items() if spec.dtype == tf.string]:
             raise ExportError(
-                f"format {self.name}: Expected inputs that are numbers. Received: {text}, which "
-                "are text; only the SavedModel supports text"
+                f"format {self.name}: Expected inputs of numbers, since only the SavedModel "
+                f"supports text. Received: the text inputs {text}"
             )
 
     @abc.abstractmethod
@@ -64,17 +57,11 @@ class Format(abc.ABC):
 
 
 class Engine(abc.ABC):
-    """A written format, opened by its own runtime.
-
-    Args:
-        directory: Directory of the written format.
+    """A format opened from its directory by its own runtime, or an `ExportError` without it.
 
     Attributes:
         inputs: Names of the inputs.
         outputs: Names of the outputs.
-
-    Raises:
-        ExportError: If the runtime is not installed.
     """
 
     inputs: set[str]
@@ -85,7 +72,7 @@ class Engine(abc.ABC):
 
     @abc.abstractmethod
     def __call__(self, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return `class_id` and `probabilities` of one or more rows; one call at a time."""
+        """Return `class_id` and `probabilities` of one or more rows. Not thread-safe."""
 
 
 def precision_of(name: str) -> str:
@@ -93,12 +80,8 @@ def precision_of(name: str) -> str:
     return _PRECISION.get(name.partition("_")[2], "float32")
 
 
-def needed(package: str, name: str) -> ModuleType:
-    """Import a package that the format `name` needs.
-
-    Raises:
-        ExportError: If it is not installed.
-    """
+def import_package(package: str, name: str) -> ModuleType:
+    """Return a package of the format `name`, or raise an `ExportError` if it is not installed."""
     try:
         return importlib.import_module(package)
     except ImportError as error:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from ...core.checks import check_one_of
 from ..servable import SIGNATURE
 from ..specs import checked_features
-from .format import OUTPUTS, Engine, Format, needed
+from .format import OUTPUTS, Engine, Format, import_package
 
 _FILE = "model.tflite"
 _INTERPRETER = "ai_edge_litert.interpreter"
@@ -22,7 +22,7 @@ Quantization = Literal["float32", "float16", "dynamic", "int8"]
 class LiteRT(Format):
     """LiteRT, formerly TensorFlow Lite: `formats/litert*/model.tflite`.
 
-    Inputs and outputs are those of the signature for every quantization; floats stay floats.
+    Inputs and outputs keep their dtypes for every quantization.
 
     Args:
         quantization: `"float32"` is exact. `"float16"` keeps the weights in half the bytes.
@@ -32,8 +32,8 @@ class LiteRT(Format):
         calibration: Features by input name for `"int8"`: some 100 rows of typical requests.
 
     Raises:
-        ValueError: If there is no such quantization, or `calibration` is given without `"int8"`
-            or the reverse.
+        ValueError: If there is no such quantization, or `"int8"` has no `calibration`, or another
+            quantization has one.
 
     Example:
 
@@ -56,9 +56,9 @@ class LiteRT(Format):
         check_one_of("quantization", quantization, get_args(Quantization))
         if (quantization == "int8") != (calibration is not None):
             raise ValueError(
-                "`calibration` must be features by input name with 'int8', as in "
-                "LiteRT('int8', calibration={'inputs': x}), and None otherwise. Received: "
-                f"quantization={quantization!r} {'without' if calibration is None else 'with'} it"
+                "`calibration` must be features by input name with 'int8', and None otherwise. "
+                f"Received: quantization={quantization!r} "
+                f"{'without' if calibration is None else 'with'} `calibration`"
             )
         self.quantization = quantization
         self.calibration = calibration
@@ -86,7 +86,7 @@ class LiteRT(Format):
             converter.representative_dataset = self._rows
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         with warnings.catch_warnings():
-            # TensorFlow 2.21 calibrates with its own interpreter, which tells users to take another
+            # TensorFlow 2.21 calibrates with its own interpreter, which is deprecated.
             warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interpreter is deprecated")
             (directory / _FILE).write_bytes(converter.convert())
 
@@ -100,12 +100,12 @@ class LiteRTEngine(Engine):
     """`model.tflite` in LiteRT's interpreter, on the CPU."""
 
     def __init__(self, directory: Path):
-        interpreter = needed(_INTERPRETER, directory.name).Interpreter(str(directory / _FILE))
+        runtime = import_package(_INTERPRETER, directory.name)
+        interpreter = runtime.Interpreter(str(directory / _FILE))
         self._runner: Any = interpreter.get_signature_runner(SIGNATURE)
         self.inputs = set(self._runner.get_input_details())
         self.outputs = set(self._runner.get_output_details())
 
     def __call__(self, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the outputs by name."""
         answer = self._runner(**features)
         return {name: answer[name] for name in OUTPUTS}

@@ -1,8 +1,7 @@
 """ONNX: one file for ONNX Runtime and other runtimes that read the open format."""
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..servable import SIGNATURE
-from .format import OUTPUTS, Engine, Format, needed
+from .format import OUTPUTS, Engine, Format, import_package
 
 _FILE = "model.onnx"
 _OPSET = 17  # the newest but one that tf2onnx 1.17 writes, of 2022
@@ -19,8 +18,8 @@ _OPSET = 17  # the newest but one that tf2onnx 1.17 writes, of 2022
 class ONNX(Format):
     """The Open Neural Network Exchange, opset 17: `formats/onnx/model.onnx`.
 
-    It is converted from the SavedModel, since Keras' own export to ONNX gives a model with a
-    `Normalization` layer three inputs.
+    Converted from the SavedModel, since Keras' own export gives a model with a `Normalization`
+    layer three inputs.
 
     Example:
 
@@ -36,17 +35,15 @@ class ONNX(Format):
 
     def write(self, saved_model: Path, directory: Path) -> None:
         """Write `model.onnx`."""
-        tf2onnx = needed("tf2onnx", self.name)
+        tf2onnx = import_package("tf2onnx", self.name)
         # `from_function` of the loaded signature makes an input of each constant that it captured.
         graph, inputs, outputs, names = tf2onnx.tf_loader.from_saved_model(
-            str(saved_model),
-            None,
-            None,
-            tag="serve",
-            signatures=[SIGNATURE],
-            return_tensors_to_rename=True,
+            str(saved_model), None, None, "serve", [SIGNATURE], return_tensors_to_rename=True
         )
-        with _without_warnings():
+        logger = tf.get_logger()
+        level = logger.level
+        logger.setLevel(logging.ERROR)  # tf2onnx 1.17 calls deprecated functions
+        try:
             tf2onnx.convert.from_graph_def(
                 graph,
                 input_names=inputs,
@@ -55,30 +52,20 @@ class ONNX(Format):
                 opset=_OPSET,
                 output_path=str(directory / _FILE),
             )
-
-
-@contextmanager
-def _without_warnings() -> Iterator[None]:
-    """Silence TensorFlow: tf2onnx 1.17 calls deprecated functions."""
-    logger = tf.get_logger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
+        finally:
+            logger.setLevel(level)
 
 
 class ONNXEngine(Engine):
     """`model.onnx` in ONNX Runtime, on the CPU."""
 
     def __init__(self, directory: Path):
-        self._session: Any = needed("onnxruntime", directory.name).InferenceSession(
+        runtime = import_package("onnxruntime", directory.name)
+        self._session: Any = runtime.InferenceSession(
             str(directory / _FILE), providers=["CPUExecutionProvider"]
         )
         self.inputs = {tensor.name for tensor in self._session.get_inputs()}
         self.outputs = {tensor.name for tensor in self._session.get_outputs()}
 
     def __call__(self, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the outputs by name."""
         return dict(zip(OUTPUTS, self._session.run(OUTPUTS, dict(features)), strict=True))

@@ -1,4 +1,4 @@
-"""Predictors that answer from another format than the SavedModel."""
+"""Predictors that answer from a format other than the SavedModel."""
 
 import json
 import threading
@@ -54,17 +54,16 @@ def open_format(path: Path, name: str, version: int | None = None) -> Predictor:
 
 
 class _FormatRuntime(Runtime):
-    """An engine, which knows numbers only, and the labels."""
+    """An engine and the labels, which the format itself cannot hold."""
 
     def __init__(self, engine: Engine, class_names: tuple[str, ...], specs: SignatureSpecs):
         self._engine = engine
-        self._lock = threading.Lock()  # an engine keeps its tensors between calls
+        self._lock = threading.Lock()  # engines are not thread-safe
         self._names = np.array(class_names)
         self.class_names = class_names
         self.specs = {SIGNATURE: specs}
 
     def answer(self, signature: str, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the outputs by name."""
         with self._lock:
             numbers = self._engine(features)
         return {**numbers, "label": self._names[numbers["class_id"]]}

@@ -11,14 +11,14 @@ from ..blessing import Blessing
 from ..errors import ExportError
 from .publish import fsync, hidden, locked, versions
 
-_LABELS, _EARLIER = "labels.json", "promotions.json"
+_LABELS, _PREVIOUS = "labels.json", "promotions.json"
 _NAME = re.compile(r"[A-Za-z][\w.-]*", re.ASCII)
 
 
 def promote(directory: str | os.PathLike[str], version: int, label: str = "stable") -> None:
     """Give a label to a version, and take it from the version that had it.
 
-    `labels.json` changes in one step; a process that is killed on the way leaves it as it was.
+    `labels.json` is replaced in one step, or stays as it was if the process is killed.
 
     Args:
         directory: Parent of the versions.
@@ -49,13 +49,13 @@ def promote(directory: str | os.PathLike[str], version: int, label: str = "stabl
             )
         path = directory / str(version)
         Blessing.read(path).check_names(path)
-        now, before = labels(directory), earlier(directory)
-        if now.get(label) == version:
+        current, previous = labels(directory), previous_labels(directory)
+        if current.get(label) == version:
             return
-        if label in now:
-            stack = [v for v in before.get(label, []) if v in found]
-            _replace(directory / _EARLIER, {**before, label: [*stack, now[label]]})
-        _replace(directory / _LABELS, {**now, label: version})
+        if label in current:
+            stack = [v for v in previous.get(label, []) if v in found]
+            _replace(directory / _PREVIOUS, {**previous, label: [*stack, current[label]]})
+        _replace(directory / _LABELS, {**current, label: version})
 
 
 def rollback(directory: str | os.PathLike[str], label: str = "stable") -> int:
@@ -78,21 +78,21 @@ def rollback(directory: str | os.PathLike[str], label: str = "stable") -> int:
     """
     directory = Path(directory)
     with locked(directory):
-        now, before = labels(directory), earlier(directory)
+        current, previous = labels(directory), previous_labels(directory)
         found = versions(directory)
-        # the present version is on the stack if a process was killed between the two files
-        stack = [v for v in before.get(label, []) if v in found and v != now.get(label)]
+        # the current version is on the stack if a process was killed between the two files
+        stack = [v for v in previous.get(label, []) if v in found and v != current.get(label)]
         if not stack:
             raise ExportError(
                 f"Expected a version that was {label!r} before. Received: none in {directory}"
             )
-        _replace(directory / _LABELS, {**now, label: stack[-1]})
-        _replace(directory / _EARLIER, {**before, label: stack[:-1]})
+        _replace(directory / _LABELS, {**current, label: stack[-1]})
+        _replace(directory / _PREVIOUS, {**previous, label: stack[:-1]})
     return stack[-1]
 
 
 def labels(directory: str | os.PathLike[str]) -> dict[str, int]:
-    """Return the version of each label, as `labels.json` says; empty if nothing was promoted.
+    """Return the version of each label in `labels.json`; empty if nothing was promoted.
 
     Raises:
         ExportError: If the file is not one that `promote` writes.
@@ -108,17 +108,17 @@ def labels(directory: str | os.PathLike[str]) -> dict[str, int]:
     """
     content = _read(Path(directory, _LABELS))
     if not all(type(version) is int for version in content.values()):  # no bool
-        raise ExportError(f"Expected label to version in {_LABELS}. Received: {content}")
+        raise ExportError(f"Expected a version for each label in {_LABELS}. Received: {content}")
     return content
 
 
 def models_config(
     directory: str | os.PathLike[str], name: str, base_path: str | None = None
 ) -> str:
-    """Return a `models.config` for TensorFlow Serving with the labelled versions, or the latest.
+    """Return a `models.config` for TensorFlow Serving with the labeled versions, or the latest.
 
-    Start the server with `--allow_version_labels_for_unavailable_models`; it refuses labels on its
-    first load otherwise.
+    Start the server with `--allow_version_labels_for_unavailable_models`; otherwise it refuses
+    labels on its first load.
 
     Args:
         directory: Parent of the versions.
@@ -139,31 +139,28 @@ def models_config(
     }
     <BLANKLINE>
     """
-    given = labels(directory)
-    lines = [
-        f"name: {json.dumps(name)}",
-        f"base_path: {json.dumps(base_path or str(Path(directory).resolve()))}",
-        'model_platform: "tensorflow"',
-    ]
-    if given:
-        numbers = " ".join(f"versions: {version}" for version in sorted(set(given.values())))
+    by_label = labels(directory)
+    base_path = base_path or str(Path(directory).resolve())
+    lines = [f"name: {json.dumps(name)}", f"base_path: {json.dumps(base_path)}"]
+    lines.append('model_platform: "tensorflow"')
+    if by_label:
+        numbers = " ".join(f"versions: {version}" for version in sorted(set(by_label.values())))
         lines.append(f"model_version_policy {{ specific {{ {numbers} }} }}")
-    for label, version in sorted(given.items()):
+    for label, version in sorted(by_label.items()):
         lines.append(f"version_labels {{ key: {json.dumps(label)} value: {version} }}")
     inner = "\n".join(f"    {line}" for line in lines)
     return f"model_config_list {{\n  config {{\n{inner}\n  }}\n}}\n"
 
 
-def earlier(directory: str | os.PathLike[str]) -> dict[str, list[int]]:
-    """Return the versions that had each label before, the last one last."""
-    return _read(Path(directory, _EARLIER))
+def previous_labels(directory: str | os.PathLike[str]) -> dict[str, list[int]]:
+    """Return the previous versions of each label, oldest first."""
+    return _read(Path(directory, _PREVIOUS))
 
 
 def check_label(label: str) -> None:
     """Raise a `ValueError` unless `label` is a valid name."""
     if not _NAME.fullmatch(label):
-        expected = "letters, digits, _, . and -, a letter first"
-        raise ValueError(message("label", label, expected))
+        raise ValueError(message("label", label, "letters, digits, _, . and -, a letter first"))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -181,15 +178,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _replace(path: Path, content: Any) -> None:
-    """Write a file in one step, so that readers see the old content or the new.
-
-    Call it within `locked`, which keeps the temporary file from being removed as a leftover.
-    """
+    """Replace a file in one step; `locked` must hold, or the temporary file may be removed."""
     temporary = hidden(path.parent)
     with temporary.open("w", encoding="utf-8") as file:
         json.dump(content, file, indent=2, sort_keys=True)
         file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
+    fsync(temporary)
     temporary.replace(path)
     fsync(path.parent)

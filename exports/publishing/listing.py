@@ -1,4 +1,4 @@
-"""The versions in a directory: what they hold, and the removal of old ones."""
+"""The versions in a directory: their contents, and the removal of old ones."""
 
 import fcntl
 import os
@@ -13,13 +13,13 @@ from ..blessing import Blessing
 from ..errors import ExportError
 from ..saved_model import format_files, read_specs
 from ..specs import SignatureSpecs
-from .labels import earlier, labels
+from .labels import labels, previous_labels
 from .publish import existing, hidden, locked, versions
 
 
 @dataclass(frozen=True)
 class Version:
-    """The facts about a version that can be read without loading it.
+    """The contents of a version, read without loading it.
 
     Args:
         version: Number of the version.
@@ -69,18 +69,15 @@ def listing(directory: str | os.PathLike[str]) -> list[Version]:
     [(1, None)]
     """
     directory = existing(directory)
-    given = labels(directory)
-    return [
-        _version(directory / str(number), [label for label, v in given.items() if v == number])
-        for number in versions(directory)
-    ]
+    by_label = labels(directory)
+    return [_version(directory, number, by_label) for number in versions(directory)]
 
 
 def prune(directory: str | os.PathLike[str], keep: int) -> list[int]:
-    """Remove all but the `keep` newest versions, and return the numbers of those removed.
+    """Remove all but the `keep` newest versions, and return the removed numbers.
 
-    A version with a label, and the one that `rollback` would give it to, always stay. A version
-    is renamed in one step before its files are removed.
+    Versions with a label, and those that `rollback` would give it to, always stay. A version is
+    renamed in one step before its files are removed.
 
     Raises:
         FileNotFoundError: If there is no such directory.
@@ -99,15 +96,16 @@ def prune(directory: str | os.PathLike[str], keep: int) -> list[int]:
     check_integer("keep", keep, 1)
     directory = Path(directory)
     with locked(directory):
-        needed = set(labels(directory).values())
-        needed |= {stack[-1] for stack in earlier(directory).values() if stack}
-        old = [version for version in versions(directory)[:-keep] if version not in needed]
+        labeled = set(labels(directory).values())
+        labeled |= {stack[-1] for stack in previous_labels(directory).values() if stack}
+        old = [version for version in versions(directory)[:-keep] if version not in labeled]
         for version in old:
             _remove(directory / str(version))
     return old
 
 
-def _version(path: Path, given: list[str]) -> Version:
+def _version(directory: Path, number: int, by_label: dict[str, int]) -> Version:
+    path = directory / str(number)
     blessing, problem, signatures = None, None, {}
     try:
         blessing = Blessing.read(path)
@@ -117,16 +115,10 @@ def _version(path: Path, given: list[str]) -> Version:
         blessing, problem = None, str(error)
     except (OSError, DecodeError, IndexError) as error:
         blessing, problem = None, f"Expected a SavedModel. Received: {error}"
-    return Version(
-        int(path.name),
-        path,
-        tuple(sorted(given)),
-        blessing,
-        problem,
-        sum(Path(p, name).lstat().st_size for p, _, names in os.walk(path) for name in names),
-        signatures,
-        {name: sum(files.values()) for name, files in format_files(path).items()},
-    )
+    names = tuple(sorted(label for label, version in by_label.items() if version == number))
+    size = sum(Path(p, name).lstat().st_size for p, _, names in os.walk(path) for name in names)
+    formats = {name: sum(files.values()) for name, files in format_files(path).items()}
+    return Version(number, path, names, blessing, problem, size, signatures, formats)
 
 
 def _remove(path: Path) -> None:

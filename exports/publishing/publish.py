@@ -9,15 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-PREFIX = ".tmp-"  # of entries that are not complete yet, or being removed
+PREFIX = ".tmp-"  # of incomplete entries
 
 
 def existing(directory: str | os.PathLike[str]) -> Path:
-    """Return the parent of versions as a path.
-
-    Raises:
-        FileNotFoundError: If it does not exist, or is a file.
-    """
+    """Return the parent of versions as a path; raise `FileNotFoundError` if it is no directory."""
     path = Path(directory)
     if not path.is_dir():
         what = "a file" if path.exists() else "not found"
@@ -35,9 +31,8 @@ def versions(directory: Path) -> list[int]:
 def staging(directory: Path) -> Iterator[Path]:
     """Create a hidden directory in `directory`, and remove it at the end unless it was published.
 
-    Its owner holds a lock on it, which the kernel lifts even after `kill -9`. An entry with the
-    prefix and without a lock is the leftover of a dead process, and is removed here first.
-    `directory` is created if need be.
+    The owner holds a lock, which the kernel releases even after `kill -9`. Hidden entries without a
+    lock are leftovers of dead processes, and are removed first. `directory` is created if missing.
 
     Raises:
         OSError: If the directory cannot be written.
@@ -61,15 +56,15 @@ def staging(directory: Path) -> Iterator[Path]:
 def publish(staged: Path) -> Path:
     """Rename the complete `staged` to the next version beside it, and return its new path.
 
-    All bytes reach the disk before the name does. Concurrent publishers each get a version of
-    their own: a rename onto a directory that is not empty fails, and the next number is tried.
+    All bytes reach the disk before the name does. Concurrent publishers get different versions: a
+    rename onto a directory that is not empty fails, and the next number is tried.
     """
     directory = staged.parent
     for parent, _, files in os.walk(staged):
         for name in (*files, "."):
             fsync(Path(parent, name))
     version = max(versions(directory), default=0) + 1
-    while not _renamed(staged, directory / str(version)):
+    while not _rename(staged, directory / str(version)):
         version += 1
     fsync(directory)
     return directory / str(version)
@@ -77,11 +72,7 @@ def publish(staged: Path) -> Path:
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Hold the lock of a directory; the kernel lifts it even after `kill -9`.
-
-    Raises:
-        FileNotFoundError: If the directory does not exist.
-    """
+    """Hold the lock of an existing directory; the kernel releases it even after `kill -9`."""
     descriptor = os.open(existing(directory), os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -91,7 +82,7 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def hidden(directory: Path) -> Path:
-    """Return a new name for an entry that is not to be seen."""
+    """Return a new path of a hidden entry."""
     return directory / f"{PREFIX}{uuid.uuid4().hex}"
 
 
@@ -104,7 +95,8 @@ def fsync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _renamed(source: Path, target: Path) -> bool:
+def _rename(source: Path, target: Path) -> bool:
+    """Return whether `target` was free."""
     try:
         source.rename(target)
     except OSError as error:
@@ -124,27 +116,18 @@ def _create_locked(directory: Path) -> tuple[Path, int]:
             if path.exists():
                 return path, lock
             os.close(lock)
-        # another process took it for a leftover before it was locked: try again
+        # another process removed it as a leftover before it was locked: try again
 
 
 def _remove_leftovers(directory: Path) -> None:
-    with locked(directory):  # files belong to a holder of the lock
+    with locked(directory):  # only a holder of this lock creates hidden files
         for path in directory.glob(f"{PREFIX}*"):
             if path.is_symlink() or path.is_file():
                 path.unlink(missing_ok=True)
-            else:
-                _remove_leftover(path)
-
-
-def _remove_leftover(path: Path) -> None:
-    try:
-        lock = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return  # its owner has just published it
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(path)
-    except OSError:
-        return  # its owner lives, or this file system has no locks
-    finally:
-        os.close(lock)
+                continue
+            with suppress(FileNotFoundError):  # its owner has just published it
+                lock = os.open(path, os.O_RDONLY)
+                with suppress(OSError):  # its owner lives, or this file system has no locks
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(path)
+                os.close(lock)

@@ -27,18 +27,7 @@ _CODES = {
 
 
 class GrpcServer:
-    """Answers TensorFlow Serving's gRPC API at an address.
-
-    Args:
-        repository: The versions that answer.
-        pool: Threads that run graphs.
-        host: Name or number of this machine.
-        port: Port to listen on; 0 is any free one.
-        limits: Limits of requests.
-
-    Attributes:
-        port: The real port, once it is bound.
-    """
+    """Answers TensorFlow Serving's gRPC API at an address; see `HttpServer` for the arguments."""
 
     def __init__(
         self, repository: Repository, pool: Executor, host: str, port: int, limits: Limits
@@ -49,11 +38,7 @@ class GrpcServer:
         self._started = False
 
     async def bind(self) -> None:
-        """Take the address without answering yet.
-
-        Raises:
-            OSError: If the address is not of this machine, or not free.
-        """
+        """Take the address without answering yet, or raise an `OSError`."""
         import grpc.aio
         from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
@@ -80,7 +65,7 @@ class GrpcServer:
         await self._server.start()
 
     async def stop(self) -> None:
-        """Refuse new requests, wait for those in flight, and leave the address."""
+        """Refuse new requests, answer those in flight, and free the address."""
         if self._server is None:
             return
         if not self._started:
@@ -90,31 +75,30 @@ class GrpcServer:
     def _handlers(self) -> tuple[Any, ...]:
         import grpc
 
+        predict = _protos("predict").PredictRequest
+        metadata = _protos("get_model_metadata").GetModelMetadataRequest
+        status = _protos("get_model_status").GetModelStatusRequest
         services = {
             "PredictionService": {
-                "Predict": self._guarded(self._predict, _protos("predict").PredictRequest),
-                "GetModelMetadata": self._guarded(
-                    self._metadata, _protos("get_model_metadata").GetModelMetadataRequest
-                ),
+                "Predict": self._handler(self._predict, predict),
+                "GetModelMetadata": self._handler(self._metadata, metadata),
             },
-            "ModelService": {
-                "GetModelStatus": self._guarded(
-                    self._status, _protos("get_model_status").GetModelStatusRequest
-                )
-            },
+            "ModelService": {"GetModelStatus": self._handler(self._status, status)},
         }
         return tuple(
             grpc.method_handlers_generic_handler(f"tensorflow.serving.{name}", methods)
             for name, methods in services.items()
         )
 
-    def _guarded(self, behavior: Callable[[Any], Awaitable[Any]], message: Any) -> Any:
+    def _handler(self, behavior: Callable[[Any], Awaitable[Any]], message: Any) -> Any:
         import grpc
 
         async def answer(request: bytes, context: Any) -> Any:
-            try:
+            try:  # parse here: gRPC would log the failure of a deserializer with a traceback
                 async with asyncio.timeout(self._limits.timeout):
-                    return await behavior(_parsed(message, request))
+                    return await behavior(message.FromString(request))
+            except DecodeError as raised:
+                error = RequestError(f"Malformed message: {raised}")
             except TimeoutError:
                 error = RequestError(f"Not computed within {self._limits.timeout:g} seconds", 504)
             except RequestError as raised:
@@ -141,26 +125,26 @@ class GrpcServer:
                 raise RequestError(f"Input {key!r}: {error}") from error
         loop = asyncio.get_running_loop()
         outputs = await loop.run_in_executor(self._pool, version.answer, name, arrays)
-        wanted = list(request.output_filter) or list(outputs)
-        if unknown := sorted(set(wanted) - set(outputs)):
+        names = list(request.output_filter) or list(outputs)
+        if unknown := sorted(set(names) - set(outputs)):
             raise RequestError(
-                f"Expected an output_filter out of {sorted(outputs)}. Received: {unknown[:20]}"
+                f"`output_filter` must be among {sorted(outputs)}. Received: {unknown[:20]}"
             )
         response = _protos("predict").PredictResponse()
         response.model_spec.name = request.model_spec.name
         response.model_spec.signature_name = name
         response.model_spec.version.value = version.number
-        for output in wanted:
-            array = outputs[output]
-            response.outputs[output].CopyFrom(tf.make_tensor_proto(array, shape=array.shape))
+        for key in names:
+            proto = tf.make_tensor_proto(outputs[key], shape=outputs[key].shape)
+            response.outputs[key].CopyFrom(proto)
         return response
 
     async def _metadata(self, request: Any) -> Any:
         protos = _protos("get_model_metadata")
-        if list(request.metadata_field) != ["signature_def"]:
+        fields = list(request.metadata_field)
+        if fields != ["signature_def"]:
             raise RequestError(
-                "Expected the metadata_field 'signature_def'. "
-                f"Received: {list(request.metadata_field)[:10]}",
+                f"`metadata_field` must be ['signature_def']. Received: {fields[:10]}"
             )
         version = self._repository.get(_target(request.model_spec))
         response = protos.GetModelMetadataResponse()
@@ -184,16 +168,8 @@ class GrpcServer:
 
 
 def _protos(name: str) -> Any:
-    """Return a module of TensorFlow Serving's messages, which type checkers cannot read."""
+    """Return a module of TensorFlow Serving's messages; type checkers cannot read them."""
     return importlib.import_module(f"tensorflow_serving.apis.{name}_pb2")
-
-
-def _parsed(message: Any, request: bytes) -> Any:
-    """Parse a request here, since a deserializer of gRPC logs a failure as ours."""
-    try:
-        return message.FromString(request)
-    except DecodeError as error:
-        raise RequestError(f"Malformed message: {error}") from None
 
 
 def _target(spec: Any) -> Target:
@@ -202,7 +178,7 @@ def _target(spec: Any) -> Target:
 
 
 def _array(proto: Any, spec: tf.TensorSpec, max_bytes: int) -> np.ndarray:
-    """Return the array of a `TensorProto`, of which a few bytes may stand for any size."""
+    """Return the array of a `TensorProto`, whose few bytes may stand for an array of any size."""
     if proto.dtype != spec.dtype.as_datatype_enum:
         raise ValueError(f"expected {spec.dtype.name}. Received: type {proto.dtype}")
     shape = tuple(dim.size for dim in proto.tensor_shape.dim)

@@ -20,14 +20,11 @@ class HttpServer:
     """Answers TensorFlow Serving's REST API at an address.
 
     Args:
-        repository: The versions that answer.
+        repository: Versions to serve.
         pool: Threads that read JSON and run graphs.
         host: Name or number of this machine.
-        port: Port to listen on; 0 is any free one.
+        port: Port to listen on; 0 is any free one, which the attribute `port` names after `bind`.
         limits: Limits of requests.
-
-    Attributes:
-        port: The real port, once it is bound.
     """
 
     def __init__(
@@ -36,46 +33,36 @@ class HttpServer:
         self._repository, self._pool, self._limits = repository, pool, limits
         self.host, self.port = host, port
         self._in_flight = 0
-        self._listener: asyncio.Server | None = None
+        self._listener: Any = None
 
     async def bind(self) -> None:
-        """Take the address without answering yet.
-
-        Raises:
-            OSError: If the address is not of this machine, or not free.
-        """
+        """Take the address without answering yet, or raise an `OSError`."""
         from aiohttp import web
 
         app = web.Application(client_max_size=self._limits.max_bytes)
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            logger=_PROTOCOL_LOG,
-            shutdown_timeout=self._limits.grace,
+            app, access_log=None, logger=_PROTOCOL_LOG, shutdown_timeout=self._limits.grace
         )
         await self._runner.setup()
         protocol: Any = self._runner.server
         loop = asyncio.get_running_loop()
         try:
-            listener = await loop.create_server(protocol, self.host, self.port, start_serving=False)
+            self._listener = await loop.create_server(
+                protocol, self.host, self.port, start_serving=False
+            )
         except OSError as error:
             await self._runner.cleanup()
-            raise OSError(
-                f"Expected a free address. Received: {address(self.host, self.port)}, "
-                f"{error.strerror or error}"
-            ) from None
-        self._listener = listener
-        self.port = listener.sockets[0].getsockname()[1]
+            where = f"{address(self.host, self.port)}, {error.strerror or error}"
+            raise OSError(f"Expected a free address. Received: {where}") from None
+        self.port = self._listener.sockets[0].getsockname()[1]
 
     async def start(self) -> None:
         """Start to answer."""
-        if self._listener is None:
-            raise RuntimeError("Call `bind` before `start`.")
         await self._listener.start_serving()
 
     async def stop(self) -> None:
-        """Refuse new requests, wait for those in flight, and leave the address."""
+        """Refuse new requests, answer those in flight, and free the address."""
         if self._listener is not None:
             self._listener.close()
             await self._runner.cleanup()
@@ -98,10 +85,7 @@ class HttpServer:
 
     async def _answer(self, request: "web.Request", target: Target) -> bytes:
         if self._in_flight >= self._limits.concurrency:
-            most = self._limits.concurrency
-            raise RequestError(
-                f"Expected at most {most} requests at a time. Received: one more", 429
-            )
+            raise RequestError(f"More than {self._limits.concurrency} requests at a time", 429)
         self._in_flight += 1
         try:
             body = await self._body(request)
@@ -129,7 +113,7 @@ class HttpServer:
         except (web.RequestPayloadError, ClientPayloadError) as error:
             raise RequestError(f"Malformed body: {error}") from None
         except OSError as error:
-            _LOG.debug("a client went away in the middle of its body: %s", reason(error))
+            _LOG.debug("a client disconnected in the middle of its body: %s", reason(error))
             raise RequestError("The client closed the connection", 499) from None  # nobody reads it
 
     async def _in_time(self, status: int, what: str, work: Any) -> Any:
@@ -137,12 +121,12 @@ class HttpServer:
             async with asyncio.timeout(self._limits.timeout):
                 return await work
         except TimeoutError:
-            message = f"Not {what} within {self._limits.timeout:g} seconds"
-            raise RequestError(message, status) from None
+            seconds = f"{self._limits.timeout:g} seconds"
+            raise RequestError(f"Not {what} within {seconds}", status) from None
 
 
-def _is_ours(record: logging.LogRecord) -> bool:
-    """Drop records of clients' mistakes, which aiohttp logs with a traceback."""
+def _is_server_error(record: logging.LogRecord) -> bool:
+    """Return `False` for the mistakes of clients, which aiohttp logs with a traceback."""
     from aiohttp import web
     from aiohttp.http import HttpProcessingError
 
@@ -154,4 +138,4 @@ def _is_ours(record: logging.LogRecord) -> bool:
 
 
 _PROTOCOL_LOG = logging.getLogger(f"{__name__}.aiohttp")
-_PROTOCOL_LOG.addFilter(_is_ours)
+_PROTOCOL_LOG.addFilter(_is_server_error)

@@ -1,4 +1,4 @@
-"""The versions of a directory that are served, kept up to date as the directory changes."""
+"""The served versions of a directory, kept up to date as the directory changes."""
 
 import logging
 import os
@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from ..blessing import Blessing
 from ..errors import ExportError
-from ..publishing import existing, labels
+from ..publishing import existing
+from ..publishing import labels as read_labels
 from ..saved_model import open_version, read_meta_graph
 from ..warmup import replay
 from .request import RequestError, Target
@@ -25,10 +26,8 @@ _Fingerprint = tuple[tuple[str, int, int], ...]
 class VersionStatus(NamedTuple):
     """The state of a version.
 
-    Args:
-        version: Number of the version.
-        state: `"LOADING"`, `"AVAILABLE"`, or `"END"` if it was unloaded or failed to load.
-        error: Why it failed to load; empty if it did not.
+    It is `"LOADING"`, `"AVAILABLE"`, or `"END"` if the version was unloaded or failed to load, for
+    the reason `error`.
     """
 
     version: int
@@ -61,29 +60,20 @@ class ServedVersion:
         replay(path, inputs, lambda name, features: self._predictor.call(name, **features))
 
     def inputs(self, signature: str) -> Mapping[str, tf.TensorSpec]:
-        """Return the inputs of a signature by name.
-
-        Raises:
-            RequestError: 400, if there is no such signature.
-        """
+        """Return the inputs of a signature by name, or raise a `RequestError`."""
         specs = self._predictor.specs
         if signature not in specs:
             raise RequestError(
                 f'Serving signature name: "{signature[:100]}" not found in signature def. '
-                f"Expected one of {sorted(specs)}",
+                f"Expected one of {sorted(specs)}"
             )
         return specs[signature].inputs
 
     def answer(self, signature: str, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the outputs of a signature by name.
-
-        Args:
-            signature: Name of the signature.
-            features: Arrays of shape `(n, ...)` by input name.
+        """Return the outputs of a signature by name, for arrays of shape `(n, ...)` by input name.
 
         Raises:
-            RequestError: 400, if the arrays do not fit the inputs; or the status that TensorFlow
-                Serving gives to an error of the graph.
+            RequestError: If the arrays do not fit the inputs, or the graph raises an error.
         """
         try:
             return self._predictor.call(signature, **features)
@@ -94,7 +84,7 @@ class ServedVersion:
 
 
 class _Served(NamedTuple):
-    """What requests see: one object, exchanged as a whole."""
+    """The state that requests read: one object, replaced as a whole."""
 
     latest: int | None
     versions: Mapping[int, ServedVersion]
@@ -104,13 +94,11 @@ class _Served(NamedTuple):
 class Repository:
     """The newest version of a directory that loads, and the labeled ones.
 
-    A version that cannot be loaded, or is not blessed, leaves the one before it serving; it is
-    tried again when its files change. A request keeps the version that it got until it is
-    answered. Links are not followed.
+    If a version cannot be loaded, or is not blessed, the one before it stays; it is tried again
+    when its files change. A request keeps its version until it is answered. Links are not followed.
 
     Args:
-        directory: Parent of the versions, which are named by numbers; `labels.json` in it maps
-            labels to versions.
+        directory: Parent of the versions; `labels.json` in it maps labels to versions.
         name: Name of the model in requests.
         blessed: Whether a version needs a blessing that matches its files.
 
@@ -133,25 +121,21 @@ class Repository:
         return sorted(self._served.versions)
 
     def get(self, target: Target) -> ServedVersion:
-        """Return the version that answers a request.
-
-        Raises:
-            RequestError: 404, if it is not served; 400, if there is no such label.
-        """
+        """Return the version that answers a request, or raise a `RequestError`."""
         served = self._served
         version = _number(target, served)
         chosen = served.latest if version is None else version
         if target.model != self.name or chosen not in served.versions:
-            latest, specific = f"Latest({target.model})", f"Specific({target.model}, {version})"
-            which = latest if version is None else specific
+            specific = f"Specific({target.model}, {version})"
+            which = f"Latest({target.model})" if version is None else specific
             raise RequestError(f"Servable not found for request: {which}", 404)
         return served.versions[chosen]
 
     def statuses(self, target: Target) -> list[VersionStatus]:
-        """Return the states of one version, or of all that were seen, the newest first.
+        """Return the states of the target's version, or of all, the newest first.
 
         Raises:
-            RequestError: 404, if none was seen; 400, if there is no such label.
+            RequestError: If there is no such version.
         """
         version = _number(target, self._served)
         chosen = [status for status in self.seen() if version in (None, status.version)]
@@ -161,34 +145,34 @@ class Repository:
         return chosen
 
     def seen(self) -> list[VersionStatus]:
-        """Return the states of all versions that were seen, the newest first."""
+        """Return the states of all versions that were ever found, the newest first."""
         return [status for _, status in sorted(dict(self._statuses).items(), reverse=True)]
 
     def refresh(self) -> None:
-        """Load new versions, then let go of those that are not served any more."""
+        """Load new versions, then release those that are no longer served."""
         with self._lock:
             found = _found(self.directory)
-            given = self._labels()
+            labels = self._labels()
             latest = next((n for n in sorted(found, reverse=True) if self._load(n, found[n])), None)
             if latest is None:
-                return  # an empty directory, or nothing but failures: what is served stays
-            wanted = {latest, *(n for n in given.values() if n in found)}
+                return  # an empty directory, or only failures: the served versions stay
+            wanted = {latest, *(n for n in labels.values() if n in found)}
             loaded = {n: self._load(n, found[n]) for n in sorted(wanted)}
             versions = {n: version for n, version in loaded.items() if version}
-            self._served = _Served(latest, versions, given)
+            self._served = _Served(latest, versions, labels)
             self._forget(found, versions)
 
     def _load(self, number: int, path: Path) -> ServedVersion | None:
         try:
             fingerprint = _fingerprint(path)
-        except OSError:  # it is being removed
+        except OSError:  # another process is removing it
             return None
         if number in self._tried and self._tried[number][0] == fingerprint:
             return self._tried[number][1]
         self._statuses[number] = VersionStatus(number, "LOADING")
         try:
-            version = self._opened(number, path)
-        except Exception as error:  # whatever is wrong with the files, the others are served
+            version = self._open(number, path)
+        except Exception as error:  # a broken version must not keep the others from being served
             message = " ".join(str(error).split()) or type(error).__name__
             self._tried[number] = (fingerprint, None)
             self._statuses[number] = VersionStatus(number, "END", message)
@@ -199,7 +183,7 @@ class Repository:
         _LOG.info("version %d of %s is served", number, self.name)
         return version
 
-    def _opened(self, number: int, path: Path) -> ServedVersion:
+    def _open(self, number: int, path: Path) -> ServedVersion:
         if link := next((p for p in (path, *path.rglob("*")) if p.is_symlink()), None):
             raise ValueError(f"Expected files. Received: the link {link.relative_to(path.parent)}")
         if self._blessed:
@@ -217,7 +201,7 @@ class Repository:
 
     def _labels(self) -> Mapping[str, int]:
         try:
-            return labels(self.directory)
+            return read_labels(self.directory)
         except (OSError, ExportError) as error:
             _LOG.error("the labels stay as they were: %s", error)
             return self._served.labels
@@ -245,7 +229,6 @@ def _found(directory: Path) -> dict[int, Path]:
 
 
 def _fingerprint(path: Path) -> _Fingerprint:
-    """Return what changes with any file of a version; a number may be published again."""
-    files = sorted(path.rglob("*"))
-    stats = [(str(file.relative_to(path)), file.lstat()) for file in files]
+    """Return names, inodes and times of the files, since a number may be published again."""
+    stats = ((str(file.relative_to(path)), file.lstat()) for file in sorted(path.rglob("*")))
     return tuple((name, stat.st_ino, stat.st_mtime_ns) for name, stat in stats)

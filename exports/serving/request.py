@@ -1,4 +1,4 @@
-"""What a request asks for, how large it may be, and the error that answers a bad one."""
+"""The target of a request, its limits, and the error that answers a bad one."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from tensorflow import errors
 from ...core.checks import check_integer, check_number
 from ..errors import reason
 
-# TensorFlow Serving's HTTP status of what a graph may raise, http_server.cc.
+# TensorFlow Serving's HTTP status of each error of a graph, http_server.cc.
 _HTTP = {
     errors.INVALID_ARGUMENT: 400,
     errors.FAILED_PRECONDITION: 400,
@@ -20,15 +20,10 @@ _HTTP = {
 
 
 class Target(NamedTuple):
-    """The method and the version of a model that a request asks for.
+    """The model, the version and the method of a request.
 
-    Without a version and a label, the newest version answers.
-
-    Args:
-        model: Name of the model.
-        version: Number of a version, or `None`.
-        label: Label of a version, or `None`.
-        method: `"predict"`, `"metadata"` or `"status"`.
+    Without a number and a label of a version, the newest answers. The method is `"predict"`,
+    `"metadata"` or `"status"`.
     """
 
     model: str
@@ -39,13 +34,13 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True)
 class Limits:
-    """How much memory and time a server spends on its clients.
+    """Limits of the memory and the time that a server spends on its clients.
 
     Args:
         max_bytes: Size of the body of a request; a larger one gets 413.
         timeout: Seconds for a body to arrive (408) and for an answer to be computed (504).
         concurrency: Requests at the same time; one more gets 429.
-        grace: Seconds that the requests in flight have left when the server stops.
+        grace: Seconds for the requests in flight to end when the server stops.
     """
 
     max_bytes: int = 16 * 2**20
@@ -61,12 +56,7 @@ class Limits:
 
 
 class RequestError(Exception):
-    """A request that gets an error as its answer.
-
-    Args:
-        message: What was expected and what was received.
-        status: HTTP status, as TensorFlow Serving chooses it.
-    """
+    """An error to answer a request with, and its HTTP status as TensorFlow Serving chooses it."""
 
     def __init__(self, message: str, status: int = 400):
         super().__init__(message)
@@ -74,7 +64,7 @@ class RequestError(Exception):
 
     @classmethod
     def from_tensorflow(cls, error: errors.OpError) -> "RequestError":
-        """Return the error that a graph raised, without TensorFlow's trace of the graph."""
+        """Return the error of a graph, without TensorFlow's trace."""
         return cls(reason(error), _HTTP.get(error.error_code, 500))
 
 

@@ -31,16 +31,10 @@ _SHOWN = 100  # characters of a value in a message
 
 
 def parse_target(verb: str, path: str) -> Target:
-    """Return what a request line asks for.
-
-    Args:
-        verb: `"GET"` or `"POST"`.
-        path: Path of the URL, with its percent signs and without its query.
+    """Return the target of a verb and a path, percent-encoded and without a query.
 
     Raises:
-        RequestError: 400, if the API has no such URL.
-
-    Example:
+        RequestError: If the API has no such URL.
 
     >>> parse_target("POST", "/v1/models/iris/versions/3:predict")
     Target(model='iris', version=3, label=None, method='predict')
@@ -60,7 +54,7 @@ def parse_target(verb: str, path: str) -> Target:
 
 
 def predict(version: ServedVersion, body: bytes) -> bytes:
-    """Return the answer of a version to the body of a Predict request.
+    """Return the answer of a version to a Predict request.
 
     Args:
         version: The version.
@@ -69,20 +63,20 @@ def predict(version: ServedVersion, body: bytes) -> bytes:
             is an empty batch. `signature_name` may name another signature than the default.
 
     Raises:
-        RequestError: 400, if the body does not fit the signature.
+        RequestError: If the body does not fit the signature.
     """
     document = _parsed(body)
     name = document.get("signature_name") or SIGNATURE
     if not isinstance(name, str):
         raise RequestError(f"'signature_name' key must be a string value. Received: {_shown(name)}")
     specs = version.inputs(name)
-    given = [key for key in ("instances", "inputs") if key in document]
-    if len(given) != 1:
+    keys = [key for key in ("instances", "inputs") if key in document]
+    if len(keys) != 1:
         raise RequestError(
-            f"Expected one of the keys 'inputs' and 'instances'. Received: {given or 'none'}"
+            f"Expected one of the keys 'inputs' and 'instances'. Received: {keys or 'none'}"
         )
-    by_row = given == ["instances"]
-    values = (_from_instances if by_row else _from_inputs)(document[given[0]], specs)
+    by_row = keys == ["instances"]
+    values = (_from_instances if by_row else _from_inputs)(document[keys[0]], specs)
     features = {}
     for key, spec in specs.items():
         try:
@@ -103,33 +97,21 @@ def metadata(version: ServedVersion, model: str) -> bytes:
     """Return the signatures of a version, as TensorFlow Serving writes them in JSON."""
     signatures = {
         name: json_format.MessageToDict(
-            definition,
-            preserving_proto_field_name=True,
-            always_print_fields_with_no_presence=True,
+            definition, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
         )
         for name, definition in version.definitions.items()
     }
-    return dumps(
-        {
-            "model_spec": {"name": model, "signature_name": "", "version": str(version.number)},
-            "metadata": {"signature_def": {"signature_def": signatures}},
-        }
-    )
+    spec = {"name": model, "signature_name": "", "version": str(version.number)}
+    signature_def = {"signature_def": {"signature_def": signatures}}
+    return dumps({"model_spec": spec, "metadata": signature_def})
 
 
 def status(statuses: Iterable[VersionStatus]) -> bytes:
-    """Return the states of versions."""
-    entries = [
-        {
-            "version": str(status.version),
-            "state": status.state,
-            "status": {
-                "error_code": "UNKNOWN" if status.error else "OK",
-                "error_message": status.error,
-            },
-        }
-        for status in statuses
-    ]
+    """Return the states of versions as JSON."""
+    entries = []
+    for version, state, error in statuses:
+        result = {"error_code": "UNKNOWN" if error else "OK", "error_message": error}
+        entries.append({"version": str(version), "state": state, "status": result})
     return dumps({"model_version_status": entries})
 
 
@@ -141,9 +123,10 @@ def dumps(document: Any) -> bytes:
 def _parsed(body: bytes) -> dict[str, Any]:
     try:  # `NaN` and `Infinity` are numbers, as in TensorFlow Serving
         document = json.loads(body.decode("utf-8-sig"), parse_float=_finite)
-    except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are, too
-        what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise RequestError(f"JSON Parse error: {what}") from None
+    except RecursionError:
+        raise RequestError("JSON Parse error: nested too deeply") from None
+    except ValueError as error:
+        raise RequestError(f"JSON Parse error: {error}") from None
     if not isinstance(document, dict):
         raise RequestError(f"Expected a JSON object. Received: {_shown(document)}")
     return document
@@ -167,7 +150,7 @@ def _from_instances(instances: Any, specs: Mapping[str, tf.TensorSpec]) -> dict[
         if not _is_named(instance) or instance.keys() != specs.keys():
             raise RequestError(
                 f"Expected each of 'instances' to be an object with the keys {sorted(specs)}. "
-                f"Received: {_shown(instance)} as number {number}",
+                f"Received: {_shown(instance)} as number {number}"
             )
     return {name: [instance[name] for instance in instances] for name in specs}
 
@@ -178,9 +161,9 @@ def _from_inputs(inputs: Any, specs: Mapping[str, tf.TensorSpec]) -> dict[str, A
     if not _is_named(inputs):
         raise RequestError(
             f"Expected 'inputs' to be an object with the keys {sorted(specs)}. "
-            f"Received: {_shown(inputs)}",
+            f"Received: {_shown(inputs)}"
         )
-    for name in specs:  # further keys are ignored, as TensorFlow Serving does
+    for name in specs:  # other keys are ignored, as in TensorFlow Serving
         if name not in inputs:
             raise RequestError(
                 f"Missing named input: {name} in 'inputs' object. Received: {sorted(inputs)}"
@@ -189,7 +172,7 @@ def _from_inputs(inputs: Any, specs: Mapping[str, tf.TensorSpec]) -> dict[str, A
 
 
 def _is_named(value: Any) -> bool:
-    """Return whether a value is an object by input name, and not the `b64` of one value."""
+    """Return whether a value is an object by input name, not one value as `b64`."""
     return isinstance(value, dict) and not _is_base64(value)
 
 
@@ -198,7 +181,7 @@ def _is_base64(value: Any) -> bool:
 
 
 def _array(value: Any, spec: tf.TensorSpec) -> np.ndarray:
-    """Return nested lists as an array; the predictor checks its shape."""
+    """Convert nested lists; the predictor checks the shape of the array."""
     shape, leaves = [], [value]
     while isinstance(leaves[0] if leaves else None, list):
         shape.append(len(leaves[0]))
@@ -211,11 +194,9 @@ def _array(value: Any, spec: tf.TensorSpec) -> np.ndarray:
 
 
 def _converted(leaves: list[Any], dtype: tf.DType) -> np.ndarray:
-    """Return JSON values as an array of a dtype; only floats may be rounded."""
+    """Convert JSON values without loss; only fractions are rounded."""
     if dtype == tf.string:
-        array = np.empty(len(leaves), object)
-        array[:] = [_bytes(leaf) for leaf in leaves]
-        return array
+        return np.array([_bytes(leaf) for leaf in leaves], object)
     if not (dtype == tf.bool or dtype.is_integer or dtype in _MANTISSA):
         raise ValueError(f"no JSON for the type {dtype.name}")
     allowed = {bool} if dtype == tf.bool else {int} if dtype.is_integer else {int, float}
@@ -231,7 +212,7 @@ def _check_range(leaves: list[Any], dtype: tf.DType) -> None:
     low = dtype.min if dtype.is_integer else -high
     largest = float(dtype.max)
     for leaf in leaves:
-        if type(leaf) is int:
+        if isinstance(leaf, int):
             fits = low <= leaf <= high
         else:
             fits = abs(leaf) <= largest or not math.isfinite(leaf)
@@ -248,7 +229,7 @@ def _bytes(value: Any) -> bytes:
         if _is_base64(value):
             encoded = value["b64"].rstrip("=")
             return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except ValueError:  # binascii.Error and UnicodeEncodeError are, too
+    except ValueError:
         received = _shown(value)
         raise ValueError(f"Unable to base64 decode, or no Unicode. Received: {received}") from None
     raise _wrong_type(value, tf.string)
@@ -270,11 +251,11 @@ def _shown(value: Any) -> str:
 
 
 def _json_values(name: str, array: np.ndarray) -> list[Any]:
-    """Return an output as JSON; bytes by the name `..._bytes` go out in base64."""
+    """Return an output as JSON values; an output named `..._bytes` is encoded in base64."""
     if array.dtype.kind == "U" and name.endswith("_bytes"):
         encoded = [{"b64": base64.b64encode(text.encode()).decode()} for text in array.flat]
         return np.array(encoded, object).reshape(array.shape).tolist()
     if array.dtype == np.float64 or array.dtype.kind in "Uiub":
         return array.tolist()
-    # By way of text: 0.2 in float32, the shortest that reads back, and not 0.20000000298023224.
+    # Through text, the shortest that reads back: 0.2 in float32, not 0.20000000298023224.
     return array.astype("float32").astype("U").astype("float64").tolist()

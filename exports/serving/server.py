@@ -1,4 +1,4 @@
-"""The trial server: the versions of a directory behind TensorFlow Serving's APIs."""
+"""The trial server: serves the versions of a directory by TensorFlow Serving's APIs."""
 
 import asyncio
 import contextlib
@@ -17,19 +17,19 @@ from .repository import Repository
 from .request import Limits, address
 
 _LOG = logging.getLogger(__name__)
-_THREADS = 4  # for JSON and graphs; TensorFlow has threads of its own
+_THREADS = 4  # for JSON and graphs; TensorFlow adds its own
 
 
 class Server:
     """Serves the versions of a directory, for trying out and for testing clients.
 
-    The newest version answers, and a labeled one if a request names its label. New versions are
+    The newest version answers, or a labeled one if a request names its label. New versions are
     picked up, and old ones stay until their requests are answered. For production, use TensorFlow
     Serving.
 
     Args:
         directory: Parent of the versions that `export` wrote.
-        name: Name of the model in URLs. Defaults to that of the directory.
+        name: Name of the model in URLs. Defaults to the name of the directory.
         host: Address to listen on. Only this machine reaches the default.
         port: Port of the REST API; 0 is any free one.
         grpc_port: Port of the gRPC API, or `None` to disable it; 0 is any free one.
@@ -39,9 +39,8 @@ class Server:
 
     Raises:
         ImportError: If the extra `serve` is not installed.
-        FileNotFoundError: If the directory does not exist, or (from `start`) has no version that
-            can be served.
-        OSError: (from `start`) If an address is not of this machine, or not free.
+        FileNotFoundError: If the directory does not exist, or has no version to serve (`start`).
+        OSError: If an address is not of this machine, or not free (`start`).
 
     Example:
 
@@ -82,7 +81,7 @@ class Server:
         self._grpc = None
         if grpc_port is not None:
             self._grpc = GrpcServer(self._repository, self._pool, host, grpc_port, limits)
-        self._sides = [side for side in (self._http, self._grpc) if side is not None]
+        self._servers = [server for server in (self._http, self._grpc) if server]
 
     @property
     def host(self) -> str:
@@ -110,11 +109,7 @@ class Server:
         return self._repository.versions
 
     def run(self, started: Callable[[], object] | None = None) -> None:
-        """Serve until SIGTERM or Ctrl-C.
-
-        Args:
-            started: Function to call as soon as the server listens.
-        """
+        """Serve until SIGTERM or Ctrl-C; `started` is called as soon as the server listens."""
 
         async def serve() -> None:
             loop, stopped = asyncio.get_running_loop(), asyncio.Event()
@@ -131,32 +126,31 @@ class Server:
     async def start(self) -> None:
         """Take the addresses, load the versions, which may take long, and start to answer."""
         try:
-            for side in self._sides:
-                await side.bind()
+            for server in self._servers:
+                await server.bind()
             await asyncio.to_thread(self._repository.refresh)
             if not self._repository.versions:
-                seen = self._repository.seen()
-                reasons = [f"{status.version}: {status.error}" for status in seen if status.error]
+                reasons = [f"{s.version}: {s.error}" for s in self._repository.seen() if s.error]
                 raise FileNotFoundError(
                     f"Expected a version to serve in {self._repository.directory}. "
-                    f"Received: {'; '.join(reasons) or 'none there'}"
+                    f"Received: {'; '.join(reasons) or 'none'}"
                 )
-            for side in self._sides:
-                await side.start()
+            for server in self._servers:
+                await server.start()
         except BaseException:
-            await self._leave()
+            await self._close()
             raise
         self._watcher = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        """Refuse new requests, answer those in flight, and let go of the versions."""
+        """Refuse new requests, answer those in flight, and release the versions."""
         self._watcher.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._watcher
-        await self._leave()
+        await self._close()
 
-    async def _leave(self) -> None:
-        await asyncio.gather(*(side.stop() for side in self._sides))
+    async def _close(self) -> None:
+        await asyncio.gather(*(server.stop() for server in self._servers))
         await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
 
     async def _watch(self) -> None:
@@ -166,7 +160,7 @@ class Server:
             try:
                 await asyncio.shield(refresh)
             except asyncio.CancelledError:
-                await refresh  # no thread is left behind with TensorFlow in it
+                await refresh  # leave no thread behind that runs TensorFlow
                 raise
             except Exception:
                 _LOG.exception("looking for versions failed")

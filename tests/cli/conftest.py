@@ -7,7 +7,7 @@ from occam.cli.main import main
 
 @pytest.fixture
 def inside(data_dir, tmp_path, monkeypatch, capfd):
-    """Runs `occam` in a directory of its own, in this process, where the slow imports are done."""
+    """Run `occam` in a temporary directory, in this process, which has done the slow imports."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TFDS_DATA_DIR", str(data_dir))
     monkeypatch.setenv("COLUMNS", "80")

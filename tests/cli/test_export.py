@@ -17,7 +17,7 @@ def kinds():
     return {kind.name for kind in classes if kind is not signatures.Signature}
 
 
-def test_each_signature_can_be_asked_for():
+def test_each_signature_has_a_flag_value():
     choices, _ = typing.get_args(typing.get_type_hints(Export)["signatures"])
     assert {*typing.get_args(choices), "uncertainty", "serving_default"} == kinds()
 
@@ -30,7 +30,7 @@ def test_flags_become_signatures():
     assert uncertainty.samples == 8
 
 
-def test_each_format_can_be_asked_for():
+def test_each_format_has_a_flag_value():
     choices, _ = typing.get_args(typing.get_type_hints(Export)["formats"])
     names = set(typing.get_args(choices))
     chosen = choose_formats([*names - {"litert_int8"}, LiteRT("int8", calibration={})])
@@ -40,37 +40,39 @@ def test_each_format_can_be_asked_for():
     assert all(f"'{name}'" in str(error.value) for name in names - {"litert_int8"})
 
 
-def test_fewer_bits_are_calibrated_and_judged_on_the_data_of_the_run(digits, monkeypatch):
-    run = SimpleNamespace(
-        config={"data": digits.to_dict()}, load_model=dict, load_preprocessing=dict, card=dict
-    )
-    asked = {}
-    monkeypatch.setattr(zoo.Run, "load", lambda directory: run)
-    monkeypatch.setattr(exports, "export", lambda *_, **arguments: asked.update(arguments))
-    Export(**FLAGS, formats=("onnx", "litert_int8")).run()
-    onnx, calibrated = asked["formats"]
+@pytest.fixture
+def exported(monkeypatch):
+    """Return the arguments of `export` for a run with the given data and flags."""
+
+    def exported(data, **flags):
+        run = SimpleNamespace(
+            config={"data": data}, load_model=dict, load_preprocessing=dict, card=dict
+        )
+        arguments = {}
+        monkeypatch.setattr(zoo.Run, "load", lambda directory: run)
+        monkeypatch.setattr(exports, "export", lambda *_, **kwargs: arguments.update(kwargs))
+        Export(**FLAGS, **flags).run()
+        return arguments
+
+    return exported
+
+
+def test_fewer_bits_are_calibrated_and_judged_on_the_data_of_the_run(digits, exported):
+    arguments = exported(digits.to_dict(), formats=("onnx", "litert_int8"))
+    onnx, calibrated = arguments["formats"]
     assert (onnx, calibrated.name) == ("onnx", "litert_int8")
     assert calibrated.calibration["features"].shape == (200, 8, 8, 1)
-    features, labels = asked["checks"].data
+    features, labels = arguments["checks"].data
     assert len(labels) == digits.sizes["validation"]
     drawn = {row.tobytes() for row in features["features"]}
     kept = {row.tobytes() for x, _ in digits.raw("validation").as_numpy_iterator() for row in x}
     assert drawn == kept
 
 
-def test_without_data_nothing_is_judged_by_it(monkeypatch):
-    run = SimpleNamespace(
-        config={"data": {"class_names": ["a", "b"]}},
-        load_model=dict,
-        load_preprocessing=dict,
-        card=dict,
-    )
-    asked = {}
-    monkeypatch.setattr(zoo.Run, "load", lambda directory: run)
-    monkeypatch.setattr(exports, "export", lambda *_, **arguments: asked.update(arguments))
-    Export(**FLAGS, formats=("onnx",), skip_data=True).run()
-    assert asked["formats"] == ["onnx"]
-    assert asked["checks"].data is None
+def test_skip_data_leaves_the_checks_without_data(exported):
+    arguments = exported({"class_names": ["a", "b"]}, formats=("onnx",), skip_data=True)
+    assert arguments["formats"] == ["onnx"]
+    assert arguments["checks"].data is None
 
 
 def test_a_label_is_checked_before_anything_is_done():
@@ -79,13 +81,6 @@ def test_a_label_is_checked_before_anything_is_done():
 
 
 @pytest.mark.parametrize("flags", [{"temperature": "fit"}, {"formats": ("litert_int8",)}])
-def test_some_flags_need_the_data(monkeypatch, flags):
-    run = SimpleNamespace(
-        config={"data": {"class_names": ["a", "b"]}},
-        load_model=dict,
-        load_preprocessing=dict,
-        card=dict,
-    )
-    monkeypatch.setattr(zoo.Run, "load", lambda directory: run)
+def test_some_flags_need_the_data(exported, flags):
     with pytest.raises(ValueError, match=r"needs data\. Received: --skip-data"):
-        Export(**FLAGS, skip_data=True, **flags).run()
+        exported({"class_names": ["a", "b"]}, skip_data=True, **flags)

@@ -1,4 +1,4 @@
-"""`occam exports`: what it prints, and its exit status."""
+"""`occam exports`: its output and its exit status."""
 
 import shutil
 
@@ -20,7 +20,7 @@ def published(tmp_path_factory):
 
 @pytest.fixture
 def run(capfd, published, tmp_path):
-    """Runs `occam exports` on a copy of the versions; returns exit status, output and errors."""
+    """Run `occam exports` on a copy of the versions; return exit status, output and errors."""
     directory = shutil.copytree(published, tmp_path / "exports")
 
     def run(*arguments, spoil=lambda version: None):
@@ -56,7 +56,7 @@ def change(version):
     path.write_bytes(path.read_bytes() + b"\0")
 
 
-def test_a_changed_byte_is_found_where_it_is_looked_for(run):
+def test_only_verify_finds_a_changed_byte(run):
     assert run(spoil=change)[0] == 0
     status, out, _ = run("--verify")
     assert status == 1
@@ -71,13 +71,13 @@ def test_verify_runs_the_gates(run):
     assert "  verified loading: loads and answers the same where Keras cannot be" in out
 
 
-def test_the_data_of_a_run_is_for_verifying(run):
+def test_run_needs_verify(run):
     status, out, err = run("--run", "runs/digits")
     assert (status, out) == (2, "")
     assert "--run needs --verify. Received: --run runs/digits" in err
 
 
-def test_labels_are_given_and_given_back(run):
+def test_promote_and_rollback_move_a_label(run):
     status, out, _ = run("--promote", "1", "--label", "canary")
     assert (status, out.splitlines()[0].split(":")[0]) == (0, "version 1 (canary, stable)")
     status, _, err = run("--rollback")

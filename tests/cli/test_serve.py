@@ -1,4 +1,4 @@
-"""`occam serve`: a real export behind a real process, asked as TensorFlow Serving is asked."""
+"""`occam serve`: a real export, served by a real process."""
 
 import contextlib
 import shutil
@@ -19,7 +19,7 @@ OCCAM = [sys.executable, "-m", "occam.cli.main", "serve"]
 
 @pytest.fixture(scope="module")
 def iris(tmp_path_factory):
-    """A directory with one published version, and what it should answer to a row of ones."""
+    """A directory with one published version, and its expected answer to a row of ones."""
     keras.utils.set_random_seed(0)
     inputs = keras.Input((2,), name="flower")
     model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(inputs))

@@ -13,7 +13,7 @@ def fresh_session():
 
 @pytest.fixture
 def give_weights():
-    """Give the layers of a model random weights, and some units zeros only."""
+    """Set random weights; the fraction `dead` of the units gets zeros."""
 
     def give(model, dead=0.0, seed=0):
         generator = np.random.default_rng(seed)
@@ -36,7 +36,7 @@ def _drawn(weight, dead, generator):
         values[..., units] = 0
     if name == "gamma":
         values = np.where(generator.random(shape) < dead / 2, 0, values)
-    if name == "beta":  # so that relu makes a 0 of some dead channels
+    if name == "beta":  # relu then turns some dead channels into 0
         values = np.where(generator.random(shape) < 0.5, -abs(values), values)
     return values
 
@@ -49,8 +49,9 @@ def same_answers():
         generator = np.random.default_rng(seed)
         shapes = [tensor.shape for tensor in model.inputs]
         inputs = [generator.normal(size=(3, *shape[1:])).astype("float32") for shape in shapes]
-        given = inputs if len(inputs) > 1 else inputs[0]
-        for expected, received in zip(_answers(model, given), _answers(other, given), strict=True):
+        inputs = inputs if len(inputs) > 1 else inputs[0]
+        answers = zip(_answers(model, inputs), _answers(other, inputs), strict=True)
+        for expected, received in answers:
             scale = max(np.abs(expected).max(), 1e-3)
             np.testing.assert_allclose(received, expected, rtol=0, atol=rtol * scale)
 

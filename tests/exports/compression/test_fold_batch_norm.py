@@ -118,7 +118,7 @@ def test_several_in_a_row_fold_into_one_kernel(give_weights, same_answers):
     same_answers(model, folded)
 
 
-def test_wrapper_that_acts_in_training_only_is_taken_off(give_weights, same_answers):
+def test_wrapper_that_acts_in_training_only_is_removed(give_weights, same_answers):
     conv = zoo.layers.DropConnect(layers.Conv1D(4, 3, padding="same"), 0.2, name="conv")
     model = functional((6, 3), conv, norm(), layers.ReLU())
     give_weights(model)
@@ -152,13 +152,13 @@ def refused(case):
 @pytest.mark.parametrize(
     ("case", "why"),
     [
-        ("activation", "conv (Conv2D) before it has an activation, and what it returns is read by"),
-        ("others read the convolution", "conv (Conv2D) before it is read by others, too, and"),
+        ("activation", "conv (Conv2D) before it has an activation, and its output is read by"),
+        ("others read the convolution", "conv (Conv2D) before it is read by other layers, too"),
         ("first", "comes after an input, and re_lu (ReLU) after it has no kernel"),
         ("shared convolution", "conv (Conv2D) before it is called 2 times, and"),
         ("shared norm", "is called 2 times"),
         ("another axis", "normalizes another axis than the last"),
-        ("grouped", "re_lu (ReLU) before it has no kernel that it could become part of, and conv"),
+        ("grouped", "re_lu (ReLU) before it has no kernel to fold into, and conv"),
     ],
 )
 def test_report_says_why_a_layer_was_not_folded(case, why, give_weights, same_answers):

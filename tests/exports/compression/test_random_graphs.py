@@ -35,7 +35,7 @@ def convolution(kind, x, filters, activation):
     return made[kind]()(x)
 
 
-def applied(kind, x, units, activation):
+def apply(kind, x, units, activation):
     """Return the tensor after one more layer."""
     if activation == "softmax" and 1 in (units, x.shape[-1]):
         activation = "sigmoid"  # Keras warns of a softmax over one unit
@@ -62,10 +62,10 @@ def steps(kinds):
     return st.lists(one, max_size=7)
 
 
-def built(maps, recipe, end):
+def build(maps, recipe, end):
     x = inputs = keras.Input((6, 2) if maps else (4,))
     for kind, units, activation in recipe:
-        x = applied(kind, x, units, activation)
+        x = apply(kind, x, units, activation)
     x = layers.Dense(3, "relu")(end()(x) if maps else x)
     return keras.Model(inputs, layers.Dense(2)(x))
 
@@ -76,7 +76,7 @@ RECIPES = st.one_of(
 )
 
 
-def read_nothing(model, seed):
+def zero_channels(model, seed):
     """Zero the weights out of some channels."""
     generator = np.random.default_rng(seed)
     for layer in model.layers:
@@ -96,9 +96,9 @@ def test_answers_stay_the_same_on_random_graphs(
     give_weights, same_answers, recipe, end, dead, seed
 ):
     maps, steps_ = recipe
-    model = built(maps, steps_, end)
+    model = build(maps, steps_, end)
     give_weights(model, dead=dead, seed=seed)
-    read_nothing(model, seed)
+    zero_channels(model, seed)
     shrunk, report = exports.shrink(model)
     folded, _ = exports.fold_batch_norm(model)
     both, of_both = exports.shrink(folded)

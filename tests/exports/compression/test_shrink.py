@@ -230,7 +230,7 @@ def test_depthwise_convolution_is_removed_with_its_channel(multiplier, give_weig
     give_weights(model)
     kill(model, "first", [1])
     kernel = weights(model, "deep")["kernel"]
-    kernel[:, :, 3] = 0  # whatever channel 3 is
+    kernel[:, :, 3] = 0
     model.get_layer("deep").kernel.assign(kernel)
     smaller, _ = exports.shrink(model)
     assert smaller.get_layer("first").filters == 2
@@ -339,7 +339,7 @@ def test_operations_without_layers(give_weights, same_answers):
     same_answers(model, smaller)
 
 
-# What stays
+# Channels that stay
 
 
 def test_outputs_and_units_with_another_reader_stay(give_weights, same_answers):
@@ -435,7 +435,7 @@ def test_report_names_a_shared_reader(give_weights):
     assert "shared (Dense), which is called 2 times" in reasons(exports.shrink(model)[1])["first"]
 
 
-# Models in models, wrappers, layers of the training
+# Inner models, wrappers, layers that act in training only
 
 
 def test_inner_models_are_inlined(give_weights, same_answers):

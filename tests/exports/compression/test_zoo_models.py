@@ -14,21 +14,14 @@ MODELS = {
     "convnext_tiny": (IMAGE, {"depths": (1, 1), "widths": (6, 8), "patch_size": 2}),
     "vit_tiny": (IMAGE, {"width": 12, "depth": 1}),
 }
-RATES = {
-    "drop_connect": 0.1,
-    "dropout": 0.1,
-    "spatial_dropout": 0.1,
-    "drop_block": 0.1,
-    "stochastic_depth": 0.1,
-    "noise": 0.1,
-}
+FIELDS = {"drop_connect", "dropout", "spatial_dropout", "drop_block", "stochastic_depth", "noise"}
 
 
 @pytest.fixture(params=MODELS)
 def model(request, give_weights):
     shape, options = MODELS[request.param]
-    able = zoo.models.get_architecture(request.param).supported
-    regularization = zoo.Regularization(**{f: r for f, r in RATES.items() if f in able})
+    supported = FIELDS & set(zoo.models.get_architecture(request.param).supported)
+    regularization = zoo.Regularization(**dict.fromkeys(supported, 0.1))
     model = zoo.create_model(
         request.param,
         input_shape=shape,
@@ -45,11 +38,11 @@ def test_shrunk_and_folded_models_answer_as_before(model, same_answers):
     shrunk, report = exports.shrink(model)
     same_answers(model, shrunk)
     assert report.parameters_after < 0.85 * report.parameters_before
-    folded, of_folding = exports.fold_batch_norm(model)
+    folded, folding = exports.fold_batch_norm(model)
     same_answers(model, folded)
-    both, of_both = exports.shrink(folded)
+    both, second = exports.shrink(folded)
     same_answers(model, both)
-    assert of_both.parameters_after <= report.parameters_after
+    assert second.parameters_after <= report.parameters_after
     norms = sum(type(layer).__name__ == "BatchNormalization" for layer in folded.layers)
-    assert norms == len(of_folding.refused)
+    assert norms == len(folding.refused)
     assert bool(norms) == (model.name == "wide_resnet16_4")  # which normalizes before it adds

@@ -11,8 +11,8 @@ SPECS = {"x": tf.TensorSpec((None, 2), tf.float32, "x")}
     ("quantization", "calibration", "message"),
     [
         ("int4", None, "one of 'float32', .* Received: quantization='int4'"),
-        ("int8", None, "quantization='int8' without it"),
-        ("float16", {"x": np.zeros((1, 2))}, "quantization='float16' with it"),
+        ("int8", None, "quantization='int8' without `calibration`"),
+        ("float16", {"x": np.zeros((1, 2))}, "quantization='float16' with `calibration`"),
     ],
 )
 def test_invalid_arguments_are_refused(quantization, calibration, message):

@@ -49,13 +49,13 @@ def test_threads_get_their_own_answers(published, flowers, name):
     right = predictor.predict(flowers.x)["probabilities"]
     wrong = []
 
-    def ask(start):
+    def predict(start):
         for row in range(start, 200, 4):
             answer = predictor.predict(flowers.x[row : row + 1])["probabilities"]
             if not np.allclose(answer[0], right[row], atol=1e-6):
                 wrong.append(row)
 
-    threads = [threading.Thread(target=ask, args=(start,)) for start in range(4)]
+    threads = [threading.Thread(target=predict, args=(start,)) for start in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from occam import exports
 
-ASKED = {
+CALLS = {
     "load": exports.load,
     "listing": exports.listing,
     "promote": lambda directory: exports.promote(directory, 1),
@@ -14,16 +14,16 @@ ASKED = {
 }
 
 
-@pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED)
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 @pytest.mark.parametrize(("name", "what"), [("nope", "not found"), ("afile", "a file")])
-def test_a_missing_directory_is_named(ask, name, what, tmp_path):
+def test_a_missing_directory_is_named(call, name, what, tmp_path):
     (tmp_path / "afile").touch()
     message = f"Expected the directory of an export. Received: {tmp_path / name}, {what}"
     with pytest.raises(FileNotFoundError, match=message):
-        ask(tmp_path / name)
+        call(tmp_path / name)
 
 
-def test_versions_are_listed_with_their_facts(directory):
+def test_listing_describes_each_version(directory):
     exports.promote(directory, 2)
     (directory / "3" / "blessing.json").unlink()
     (directory / "4" / "saved_model.pb").unlink()

@@ -136,5 +136,5 @@ def test_kill_9_leaves_whole_versions_only(tmp_path, small_model, flowers):
 def wait_for(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "the exporting process did not come so far"
+        assert time.monotonic() < end, "the exporting process is too slow"
         time.sleep(0.001)

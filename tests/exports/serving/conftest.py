@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import logging
 import threading
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import requests
 import tensorflow as tf
 
 from occam.exports.serving import Limits, Server
+from occam.exports.serving.repository import ServedVersion
 
 
 class Model(tf.Module):
@@ -58,7 +60,7 @@ class Model(tf.Module):
 
 @contextlib.contextmanager
 def serving(directory, **options):
-    """A server in a thread of its own, on a free port; its `url` is the model's."""
+    """Run a server in a thread, on a free port."""
     fields = [field.name for field in dataclasses.fields(Limits)]
     limits = Limits(**{name: options.pop(name) for name in fields if name in options})
     options = {"port": 0, "poll": 0.05, "blessed": False, **options}
@@ -89,6 +91,27 @@ def serving(directory, **options):
         loop.call_soon_threadsafe(stopped.set)
         thread.join()
         loop.close()
+
+
+def complaints(caplog):
+    """Return the log records of warnings and errors."""
+    return [record for record in caplog.records if record.levelno > logging.INFO]
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Block graphs until the first event is set; the second is set when a graph waits."""
+    gate, waiting = threading.Event(), threading.Event()
+    answer = ServedVersion.answer
+
+    def gated(self, signature, features):
+        waiting.set()
+        gate.wait(60)
+        return answer(self, signature, features)
+
+    monkeypatch.setattr(ServedVersion, "answer", gated)
+    yield gate, waiting
+    gate.set()
 
 
 @pytest.fixture(autouse=True)

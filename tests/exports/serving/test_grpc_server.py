@@ -1,8 +1,5 @@
 """gRPC requests with the stubs of tensorflow-serving-api."""
 
-import logging
-import threading
-
 import grpc
 import numpy as np
 import pytest
@@ -17,9 +14,8 @@ from tensorflow_serving.apis import (
 )
 
 from occam.exports.serving import Server
-from occam.exports.serving.repository import ServedVersion
 
-from .conftest import serving
+from .conftest import complaints, serving
 
 
 @pytest.fixture(scope="module")
@@ -133,19 +129,11 @@ def test_malformed_message_is_an_invalid_argument_without_a_traceback(channel, c
             channel.unary_unary(f"/tensorflow.serving.{service}")(b"\xff\xff", timeout=60)
         assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
         assert "Malformed message" in caught.value.details()
-    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+    assert complaints(caplog) == []
 
 
-def test_cancelled_request_leaves_no_traceback(channel, monkeypatch, caplog):
-    gate, waiting = threading.Event(), threading.Event()
-    answer = ServedVersion.answer
-
-    def gated(*args):
-        waiting.set()
-        gate.wait(60)
-        return answer(*args)
-
-    monkeypatch.setattr(ServedVersion, "answer", gated)
+def test_cancelled_request_leaves_no_traceback(channel, slow, caplog):
+    gate, waiting = slow
     stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
     calls = [stub.Predict.future(predict_request(x=np.float32([1])), timeout=60) for _ in range(3)]
     assert waiting.wait(60)
@@ -154,7 +142,7 @@ def test_cancelled_request_leaves_no_traceback(channel, monkeypatch, caplog):
     gate.set()
     response = predict(channel, predict_request(x=np.float32([1])))
     assert tf.make_ndarray(response.outputs["y"]).tolist() == [3.5]
-    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+    assert complaints(caplog) == []
 
 
 def test_metadata_status_and_health(channel):
