@@ -94,7 +94,7 @@ def _unfinished(curves: Curves) -> bool:
     return _high(curves) and (len(curves.epochs) < 2 or curves.fall > _FALLING)
 
 
-def _ignorant(curves: Curves) -> bool:
+def _learned_nothing(curves: Curves) -> bool:
     return curves.train[-1] > 1 - _LEARNED
 
 
@@ -102,19 +102,19 @@ def _overfits(curves: Curves) -> bool:
     return _rises(curves) and curves.gap_growth > 0
 
 
-def _shrunk(curves: Curves) -> bool:
+def _too_regularized(curves: Curves) -> bool:
     return _high(curves) and curves.share is not None and curves.share > _PRESENT
 
 
-def _apart(curves: Curves) -> bool:
+def _has_gap(curves: Curves) -> bool:
     return curves.gap > _GAP
 
 
 def _limited(curves: Curves) -> bool:
-    return _apart(curves) and curves.share is not None and curves.share >= _STRONG
+    return _has_gap(curves) and curves.share is not None and curves.share >= _STRONG
 
 
-def _improves(curves: Curves) -> bool:
+def _still_improves(curves: Curves) -> bool:
     return len(curves.epochs) > 1 and curves.fall > _FALLING
 
 
@@ -249,14 +249,14 @@ RULES = (
     Rule("diverged", "exploded", _exploded, (_train_rose,), _slower),
     Rule("diverged", "unstable", _unstable, (_train_rose,), _slower),
     Rule("underfitting", "unfinished", _unfinished, (_levels, _pace), _longer),
-    Rule("underfitting", "nothing learned", _ignorant, (_levels, _share), _anything),
+    Rule("underfitting", "nothing learned", _learned_nothing, (_levels, _share), _anything),
     Rule("overfitting", "validation rises", _overfits, (_levels, _validation_rose, _gap), _stop),
-    Rule("underfitting", "regularization too strong", _shrunk, (_levels, _share), _relax),
+    Rule("underfitting", "regularization too strong", _too_regularized, (_levels, _share), _relax),
     Rule("underfitting", "too little capacity", _high, (_levels, _share), _capacity),
     Rule(
         "data-limited", "gap in spite of regularization", _limited, (_levels, _gap, _share), _data
     ),
-    Rule("overfitting", "gap", _apart, (_levels, _gap, _share), _more),
-    Rule("well fitted", "still improving", _improves, (_levels, _pace), _longer),
+    Rule("overfitting", "gap", _has_gap, (_levels, _gap, _share), _more),
+    Rule("well fitted", "still improving", _still_improves, (_levels, _pace), _longer),
     Rule("well fitted", "small gap", lambda curves: True, (_levels, _gap), lambda curves: []),
 )
