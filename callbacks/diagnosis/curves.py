@@ -36,8 +36,7 @@ class Curves:
     """Training and validation loss of the epochs that have both, and derived values.
 
     Losses are scaled: 1 is the baseline, 0 the irreducible loss, and 1 - value the explained part
-    (McFadden's pseudo R^2 for a cross-entropy, R^2 for a squared error). Values that are not logged
-    are `None`.
+    (McFadden's pseudo R^2 for a cross-entropy, R^2 for a squared error).
     """
 
     epochs: tuple[int, ...]  # from 0

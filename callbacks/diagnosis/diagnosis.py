@@ -131,16 +131,15 @@ class Diagnosis(keras.callbacks.Callback):
         if class_weight is not None and weights is None:
             weights = keras.ops.convert_to_numpy(class_weights(as_array(labels), class_weight))
         loss = baseline_loss(labels, kind, weights)
-        normalizes = getattr(self.model.loss, "reduction", "") == NORMALIZING
-        return (
-            loss / float(np.asarray(weights).mean()) if normalizes and weights is not None else loss
-        )
+        if weights is not None and getattr(self.model.loss, "reduction", "") == NORMALIZING:
+            loss /= float(np.asarray(weights).mean())
+        return loss
 
     def on_epoch_end(self, epoch, logs=None):
         logs = logs or {}
         if not self._epochs:
             self._check_logs(logs)
-            self._epochs = [{} for _ in range(epoch)]  # those before `initial_epoch`
+            self._epochs = [{} for _ in range(epoch)]  # the epochs before `initial_epoch`
         self._epochs.append({n: as_number(n, logs[n], "Diagnosis") for n in NAMES if n in logs})
         if self.every and (epoch + 1) % self.every == 0:
             self._judge()

@@ -13,7 +13,6 @@ from ..training_hook import check_one_replica
 from .bookkeeping import Bookkeeping
 
 _PREFIX = "train_eval_"
-_DATA = ("x", "y", "sample_weight")
 _PARTS = ("loss", "data_loss", "penalty", "smoothing", "weighting")
 
 
@@ -176,12 +175,13 @@ class LossLedger(keras.callbacks.ProgbarLogger):
             )
 
     def _evaluate(self):
-        data, options = (self._data,), {"return_dict": True, "verbose": 0}
-        if isinstance(self._data, tuple):
-            data, options["batch_size"] = self._data, self.batch_size
+        data: Any = self._data
+        arrays = isinstance(data, tuple)
+        x, y, weights = (*data, None, None)[:3] if arrays else (data, None, None)
+        options = {"batch_size": self.batch_size if arrays else None, "sample_weight": weights}
         book = Bookkeeping.of(self.model)
         with nullcontext() if self._same_ranks else book.separate_test_steps():
-            values = self.model.evaluate(**dict(zip(_DATA, data, strict=False)), **options)
+            values = self.model.evaluate(x, y, **options, return_dict=True, verbose=0)
         metrics = {n: v for n, v in values.items() if n not in _PARTS}
         return {f"{_PREFIX}{n}": v for n, v in {"loss": values["data_loss"], **metrics}.items()}
 
