@@ -24,41 +24,33 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
 
     Takes the arguments of `keras.callbacks.BackupAndRestore`. The differences:
 
-    - The state contains the variables of the model (weights, statistics of normalization, random
-      generators) and of all optimizers, also those in attributes of the model, the history so far,
-      whether training was stopped, and the state of the other callbacks. With Keras' callback, a
-      resumed early stopping forgets its best epoch, `ModelCheckpoint(save_best_only=True)`
-      overwrites the best model by a worse one, and the history is lost.
+    - The state contains all variables of the model and of its optimizers, the history, and the
+      state of the other callbacks. With Keras' callback, early stopping forgets its best epoch,
+      `ModelCheckpoint(save_best_only=True)` overwrites the best model, and the history is lost.
     - The state is one file, `state.npz`, which is replaced atomically: whenever the process is
       killed, the file holds one complete epoch.
     - A training that ends on a loss of NaN or infinity, as with `TerminateOnNaN`, deletes nothing
       and leaves the state of the previous epoch.
     - Only files that this callback has written are deleted, not the whole directory.
 
-    Put it last in the list of callbacks, so that it saves what the others did in the epoch. If a
-    callback with a state comes later, this one moves behind it. A callback has a state if it has
-    the methods `get_state() -> dict` and `set_state(dict)`, of JSON values and arrays, or if it is
-    one of Keras' own that need it (see `callback_state`). A warning names other callbacks that
-    change their attributes in training.
-
-    With `delete_checkpoint=False`, a `fit` that finds all its epochs in the file prints a message
-    and trains nothing: to start again, delete the file or choose another directory.
+    Put it last in the list of callbacks; it moves behind later ones that have a state. A callback
+    has a state if it has the methods `get_state() -> dict` and `set_state(dict)`, of JSON values
+    and arrays, or if it is one of Keras' own that need it (see `callback_state`). A warning names
+    other callbacks that change their attributes in training.
 
     Args:
         backup_dir: A local directory, which is created if it does not exist.
         save_freq: "epoch", or the number of batches after which to save within an epoch, too. As
-            in Keras, an interrupted epoch is then repeated, beginning with the saved weights; only
-            a training that is resumed after a whole epoch is exact. False saves nothing, but
-            restores.
+            in Keras, an interrupted epoch is then repeated, beginning with the saved weights, which
+            is not exact. False saves nothing, but restores.
         double_checkpoint: Whether to keep the previous state as `state.npz.bkp`, in case the last
             one cannot be read.
-        delete_checkpoint: Whether to delete the state when training has finished.
-        callbacks: The callbacks whose state to save; those without a state are ignored. By
-            default all callbacks of `fit`.
+        delete_checkpoint: Whether to delete the state when training has finished. If not, a later
+            `fit` of as many epochs trains nothing.
+        callbacks: The callbacks whose state to save, by default all callbacks of `fit`.
 
     Attributes:
-        epoch: Number of finished epochs in the saved state, 0 without one. This is the epoch to
-            resume from, also for a data stream that depends on it.
+        epoch: Number of finished epochs in the saved state, 0 without one.
         stopped: Whether a callback stopped training at the end of the saved epoch.
         history: The history of the saved epochs; arrays of size 1 are numbers in it.
 
@@ -92,8 +84,8 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         self._weights_path = self._training_metadata_path = str(self.file.path)
         self._prev_weights_path = self._prev_training_metadata_path = str(self.file.previous)
         self._all_of_fit = callbacks is None
-        self._given = list(callbacks or ())
-        self.callbacks = [*filter(has_state, self._given)]
+        self._sources = list(callbacks or ())
+        self.callbacks = [*filter(has_state, self._sources)]
         self._history: dict[str, list[Any]] = {}
         self._epochs: list[int] = []
         self._model_state: ModelState | None = None
@@ -125,7 +117,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
 
     def _watched(self, callbacks: keras.callbacks.CallbackList | None) -> list[Any]:
         if not self._all_of_fit:
-            return self._given
+            return self._sources
         return [] if callbacks is None else [c for c in callbacks.callbacks if c is not self]
 
     def on_train_begin(self, logs=None):
@@ -134,8 +126,8 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         self._failed = False
         self._batches_seen_since_last_saving = self._last_batch_seen = 0
         self.model._initial_epoch = None  # left by an earlier `fit` that was resumed
-        self._given = self._watched(callback_list(self))
-        self.callbacks = [*filter(has_state, self._given)]
+        self._sources = self._watched(callback_list(self))
+        self.callbacks = [*filter(has_state, self._sources)]
         if self.model.built:
             ModelState(self.model).optimizer_indices()  # raises if it could not be restored
         if self.file.exists():
@@ -143,12 +135,10 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
 
     def _load_model(self):
         if not self.model.built:
-            raise ValueError(
-                f"Cannot restore {self.file.path} into a model that is not built. Give the model "
-                "a keras.Input, or call it once before `fit`."
-            )
+            text = "into a model that is not built. Give it a keras.Input, or call it before `fit`."
+            raise ValueError(f"Cannot restore {self.file.path} {text}")
         state = self.file.read()
-        self._check(state).weights().assign(state["weights"])
+        self._check(state).weights.assign(state["weights"])
         for callback, saved in zip(self.callbacks, state["callbacks"], strict=True):
             set_state(callback, saved[_name(callback)])
         self._history, self._epochs = state["history"], state["epochs"]
@@ -168,22 +158,18 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
             raise self._error(f"other callbacks: expected {ours}. Received: {saved}")
         model = ModelState(self.model)
         if [*state["optimizers"]] != [*model.optimizers]:
-            raise self._error(
-                "a model with other optimizers: expected "
-                f"{[*model.optimizers]}. Received: {[*state['optimizers']]}"
-            )
+            text = f"{[*model.optimizers]}. Received: {[*state['optimizers']]}"
+            raise self._error(f"a model with other optimizers: expected {text}")
         model = model.build_optimizers(state["optimizers"])
         saved, ours = state["variables"], model.signature()
         for (was, shape), (name, expected) in zip(saved, ours, strict=False):
             if shape != expected:
-                raise self._error(
-                    f"another model: expected a variable {name} of shape {tuple(expected)}. "
-                    f"Received: {was} of {tuple(shape)}"
-                )
+                text = f"a variable {name} of shape {tuple(expected)}"
+                received = f"{was} of {tuple(shape)}"
+                raise self._error(f"another model: expected {text}. Received: {received}")
         if len(saved) != len(ours):
-            raise self._error(
-                f"another model: expected {len(ours)} variables. Received: {len(saved)}"
-            )
+            text = f"{len(ours)} variables. Received: {len(saved)}"
+            raise self._error(f"another model: expected {text}")
         return model
 
     def _error(self, what: str) -> ValueError:
@@ -194,7 +180,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         if self._changes is None:  # the first epoch of this `fit`
             self.model._initial_epoch = None  # `fit` has read it, and the next must not
             self.model.history.epoch = [*self._epochs]  # Keras empties it after `on_train_begin`
-            self._changes = Changes(self._given)
+            self._changes = Changes(self._sources)
 
     def _should_save_on_batch(self, batch):
         return self.save_freq is not False and super()._should_save_on_batch(batch)
@@ -205,7 +191,8 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
             value = value.item() if isinstance(value, np.generic) else value
             self._history.setdefault(name, []).append(value)
         self._epochs.append(epoch)
-        self._failed = self.model.stop_training and not _is_finite(logs.get("loss", 0.0))
+        loss: Any = keras.ops.convert_to_numpy(logs.get("loss", 0.0))
+        self._failed = self.model.stop_training and not np.isfinite(loss).all()
         self._warn_about_lost_state()
         super().on_epoch_end(epoch, logs)
 
@@ -214,10 +201,9 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         if lost:
             names = ", ".join(f"{_name(c)} ({', '.join(attributes)})" for c, attributes in lost)
             warnings.warn(
-                "BackupAndRestore does not save these attributes of callbacks, which change in "
-                f"training, so a resumed training may differ: {names}. Give the callbacks the "
-                "methods `get_state() -> dict` and `set_state(dict)` (an empty dict if nothing "
-                "must be saved), or list the callbacks to save in `callbacks=`.",
+                f"BackupAndRestore does not save attributes that change in training: {names}. Give "
+                "the callbacks the methods `get_state() -> dict` and `set_state(dict)`, or list in "
+                "`callbacks=` which to save.",
                 stacklevel=2,
             )
 
@@ -228,18 +214,17 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         if self._model_state is None:  # only now have all optimizers created their variables
             self._model_state = ModelState(self.model)
             self._signature = self._model_state.signature()
-        self.file.write(
-            {
-                "epoch": self._current_epoch,
-                "stopped": stopped,
-                "epochs": self._epochs,
-                "history": self._history,
-                "variables": self._signature,
-                "weights": self._model_state.weights().arrays(),
-                "optimizers": self._model_state.optimizer_indices(),
-                "callbacks": [{_name(c): get_state(c)} for c in self.callbacks],
-            }
-        )
+        state = {
+            "epoch": self._current_epoch,
+            "stopped": stopped,
+            "epochs": self._epochs,
+            "history": self._history,
+            "variables": self._signature,
+            "weights": self._model_state.weights.arrays(),
+            "optimizers": self._model_state.optimizer_indices(),
+            "callbacks": [{_name(c): get_state(c)} for c in self.callbacks],
+        }
+        self.file.write(state)
 
     def on_train_end(self, logs=None):
         self.model._initial_epoch = None
@@ -260,10 +245,8 @@ def _check_arguments(backup_dir: Any, save_freq: Any) -> None:
         raise ValueError(message("backup_dir", os.fspath(backup_dir), "a local directory"))
     integer = isinstance(save_freq, int) and not isinstance(save_freq, bool)
     if save_freq != "epoch" and save_freq is not False and not (integer and save_freq > 0):
-        raise ValueError(
-            "Invalid value for argument `save_freq`: expected 'epoch', a positive number of "
-            f"batches, or False. Received: save_freq={save_freq!r}"
-        )
+        text = "expected 'epoch', a positive number of batches, or False. Received: save_freq="
+        raise ValueError(f"Invalid value for argument `save_freq`: {text}{save_freq!r}")
 
 
 def _behind(callbacks: list[Any], callback: Any, others: list[Any]) -> list[Any]:
@@ -280,10 +263,6 @@ def _name(callback: keras.callbacks.Callback) -> str:
     return type(callback).__name__
 
 
-def _is_finite(value: Any) -> bool:
-    return bool(np.isfinite(keras.ops.convert_to_numpy(value)).all())  # pyright: ignore[reportArgumentType,reportCallIssue]
-
-
 def _number(value: Any) -> Any:
-    """Return the number in an array of size 1, which some metrics log; else the value itself."""
+    """Return the number in an array of size 1, which some metrics log, or else the value."""
     return value.item() if isinstance(value, np.ndarray) and value.size == 1 else value

@@ -12,7 +12,7 @@ import numpy as np
 
 # The attributes of the callbacks of Keras 3.15 that a resumed training needs, by class. Whatever
 # else they change (learning rates, weights) is a variable of the optimizer or the model.
-_KEPT = {
+_SAVED = {
     "EarlyStopping": ("best", "best_epoch", "best_weights", "stopped_epoch", "wait"),
     "ModelCheckpoint": ("best", "_batches_seen_since_last_saving", "_last_batch_seen"),
     "OrbaxCheckpoint": (
@@ -24,7 +24,7 @@ _KEPT = {
 }
 
 # Attributes that change in training, too, but are created anew; "*": all of a class.
-_PASSING = {
+_TRANSIENT = {
     "BackupAndRestore": "*",
     "CSVLogger": ("append_header", "csv_file", "keys", "writer"),  # see `_csv_state`
     "EarlyStopping": ("min_delta", "monitor_op"),
@@ -50,7 +50,7 @@ _DEPTH, _LENGTH, _BYTES = 4, 1000, 1_000_000
 
 def has_state(callback: Any) -> bool:
     """Return whether a callback has a state to save."""
-    return _has_methods(callback) or bool(_kept(callback)) or _is_csv_logger(callback)
+    return _has_methods(callback) or bool(_saved(callback)) or _is_csv_logger(callback)
 
 
 def get_state(callback: Any) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def get_state(callback: Any) -> dict[str, Any]:
         return callback.get_state()
     if _is_csv_logger(callback):
         return _csv_state(callback)
-    return {name: getattr(callback, name) for name in _kept(callback)}
+    return {name: getattr(callback, name) for name in _saved(callback)}
 
 
 def set_state(callback: Any, state: dict[str, Any]) -> None:
@@ -76,35 +76,23 @@ def set_state(callback: Any, state: dict[str, Any]) -> None:
 class Changes:
     """A detector of attributes that callbacks change in training, but that are not saved.
 
-    Args:
-        callbacks: Callbacks before their first epoch. Those with the methods `get_state` and
-            `set_state` are ignored, as they say what to save.
-
-    Example:
-
-    >>> class Counter(keras.callbacks.Callback):
-    ...     epochs = 0
-    >>> counter = Counter()
-    >>> changes = Changes([counter, keras.callbacks.TerminateOnNaN()])
-    >>> counter.epochs += 1
-    >>> [(type(callback).__name__, names) for callback, names in changes.lost()]
-    [('Counter', ['epochs'])]
+    The callbacks must be before their first epoch. Those with the methods `get_state` and
+    `set_state` are ignored, as they decide what to save.
     """
 
     def __init__(self, callbacks: Iterable[Any]):
-        watched = [c for c in callbacks if not _has_methods(c) and _passing(c) is not None]
+        watched = [c for c in callbacks if not _has_methods(c) and _transient(c) is not None]
         self._before = [(callback, _attributes(callback)) for callback in watched]
 
     def lost(self) -> list[tuple[Any, list[str]]]:
         """Return changed callbacks with the names of their attributes, each callback only once."""
-        found, unchanged = [], []
+        found = []
         for callback, before in self._before:
             now = _attributes(callback)
             if names := sorted(name for name in now if now[name] != before.get(name)):
                 found.append((callback, names))
-            else:
-                unchanged.append((callback, before))
-        self._before = unchanged
+        reported = {id(callback) for callback, _ in found}
+        self._before = [pair for pair in self._before if id(pair[0]) not in reported]
         return found
 
 
@@ -113,25 +101,23 @@ def _has_methods(callback: Any) -> bool:
 
 
 def _classes(callback: Any) -> list[str]:
-    """Return the names of the classes of Keras and tqdm that a callback inherits from."""
+    """Return the names of a callback's base classes in Keras and tqdm."""
     kinds = type(callback).__mro__
     return [k.__name__ for k in kinds if k.__module__.partition(".")[0] in ("keras", "tqdm")]
 
 
-def _kept(callback: Any) -> list[str]:
-    names = [name for kind in _classes(callback) for name in _KEPT.get(kind, ())]
+def _saved(callback: Any) -> list[str]:
+    names = [name for kind in _classes(callback) for name in _SAVED.get(kind, ())]
     return [name for name in names if hasattr(callback, name)]  # they depend on the version
 
 
-def _passing(callback: Any) -> set[str] | None:
+def _transient(callback: Any) -> set[str] | None:
     """Return the names of attributes that need not be saved, or `None` for all of them."""
-    names: set[str] = {"_model", "params"}
-    for kind in _classes(callback):
-        passing = _PASSING.get(kind, ())
-        if passing == "*":
-            return None
-        names.update(passing)
-    return names.union(*(_assigned(getattr(type(callback), name, None)) for name in _BEGINNINGS))
+    transient = [_TRANSIENT.get(kind, ()) for kind in _classes(callback)]
+    if "*" in transient:
+        return None
+    assigned = [_assigned(getattr(type(callback), name, None)) for name in _BEGINNINGS]
+    return {"_model", "params"}.union(*transient, *assigned)
 
 
 def _assigned(method: Any) -> set[str]:
@@ -139,15 +125,13 @@ def _assigned(method: Any) -> set[str]:
     if not hasattr(method, "__code__"):
         return set()
     operations = [*dis.get_instructions(method)]
-    stored, read = (
-        {o.argval for o in operations if o.opname == name} for name in ("STORE_ATTR", "LOAD_ATTR")
-    )
-    return stored - read
+    stored = {o.argval for o in operations if o.opname == "STORE_ATTR"}
+    return stored - {o.argval for o in operations if o.opname == "LOAD_ATTR"}
 
 
 def _attributes(callback: Any) -> dict[str, Any]:
     """Return the attributes that are neither saved nor created anew, in comparable form."""
-    known = {*(_passing(callback) or ()), *_kept(callback)}
+    known = {*(_transient(callback) or ()), *_saved(callback)}
     return {n: _comparable(value) for n, value in vars(callback).items() if n not in known}
 
 
@@ -170,8 +154,8 @@ def _comparable(value: Any, depth: int = 0) -> Any:
     return [_comparable(each, depth + 1) for each in value]
 
 
-# `CSVLogger` empties its file when training begins, or appends, which would repeat the epochs after
-# the saved one. So the text of the file is part of the state.
+# `CSVLogger` empties its file when training begins, or appends and so repeats the epochs after the
+# saved one. So the text of the file is part of the state.
 
 
 def _is_csv_logger(callback: Any) -> bool:
@@ -188,8 +172,7 @@ def _csv_state(logger: Any) -> dict[str, Any]:
 def _set_csv_state(logger: Any, state: dict[str, Any]) -> None:
     if logger.csv_file:
         logger.csv_file.close()
-    with Path(logger.filename).open("w", newline="") as file:
-        file.write(state["text"])
+    Path(logger.filename).write_text(state["text"], newline="")
     logger.csv_file = Path(logger.filename).open("a")  # noqa: SIM115, closed by the logger
     logger.keys = state["keys"]
     if logger.keys is not None:  # else the logger writes the header with its first row

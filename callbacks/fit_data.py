@@ -1,4 +1,4 @@
-"""The data that `fit` was given, and arrays and numbers in any form that Keras accepts."""
+"""The data of a running `fit`, and arrays and numbers in any form that Keras accepts."""
 
 import inspect
 import math
@@ -24,21 +24,22 @@ class FitArguments(NamedTuple):
     @property
     def arrays(self) -> tuple[Any, ...] | None:
         """`(x, y, sample_weight)` without trailing `None`s, or `None` if `x` is not arrays."""
-        given = (self.x, self.y, self.sample_weight)
-        if not all(map(_is_arrays, given)) or self.x is None:
+        parts = (self.x, self.y, self.sample_weight)
+        sliceable = map(array_slicing.can_slice_array, keras.tree.flatten(parts))
+        if not all(sliceable) or self.x is None:
             return None
-        return given[: max(i for i, part in enumerate(given) if part is not None) + 1]
+        return parts[: max(i for i, part in enumerate(parts) if part is not None) + 1]
 
     @property
     def has_sample_weights(self) -> bool | None:
-        """Whether the training samples have weights, or `None` if unknown."""
+        """True if the training samples have weights, or `None` if unknown."""
         if self.class_weight is not None or self.sample_weight is not None:
             return True
         return False if self.arrays else _has_weights(self.x)
 
     @property
     def has_validation_weights(self) -> bool | None:
-        """Whether the validation samples have weights, or `None` if unknown."""
+        """True if the validation samples have weights, or `None` if unknown."""
         return _has_weights(self.validation_data)
 
 
@@ -53,17 +54,13 @@ def arguments_of_fit(model: keras.Model) -> FitArguments | None:
     return None
 
 
-def _is_arrays(part: Any) -> bool:
-    return all(map(array_slicing.can_slice_array, keras.tree.flatten(part)))
-
-
 def _has_weights(data: Any) -> bool | None:
     batch = _batch(data)
     return None if batch is None else len(batch) > 2 and batch[2] is not None
 
 
 def _batch(data: Any) -> tuple[Any, ...] | None:
-    """Return arrays, specs or a batch that show what batches contain; `None` of a generator."""
+    """Return arrays, specs or a batch that show the parts of a batch; `None` for a generator."""
     batch = getattr(data, "element_spec", data)  # of a tf.data.Dataset
     if isinstance(data, keras.utils.PyDataset):
         batch = data[0]
@@ -71,16 +68,11 @@ def _batch(data: Any) -> tuple[Any, ...] | None:
 
 
 def ranks(data: Any) -> list[int] | None:
-    """Return the ranks of the arrays in a batch of data, or `None` if unknown.
-
-    >>> ranks((np.ones((4, 2)), np.ones(4)))
-    [2, 1]
-    """
+    """Return the ranks of the arrays in a batch of data, or `None` if unknown."""
     batch = _batch(data)
     leaves = [part for part in keras.tree.flatten(batch) if part is not None]
-    if batch is None or not all(hasattr(leaf, "shape") for leaf in leaves):
-        return None
-    if any(getattr(leaf.shape, "rank", 0) is None for leaf in leaves):
+    shapes = [getattr(leaf, "shape", None) for leaf in leaves]
+    if batch is None or any(s is None or getattr(s, "rank", 0) is None for s in shapes):
         return None
     # A pandas Series becomes a column.
     return [max(2, len(a.shape)) if hasattr(a, "iloc") else len(a.shape) for a in leaves]
@@ -91,9 +83,6 @@ def as_array(values: Any) -> Any:
 
     `None`, sparse tensors and ragged tensors stay as they are. A pandas `Series` becomes a column,
     as in `fit`.
-
-    >>> as_array(keras.ops.ones((2,))).tolist()
-    [1.0, 1.0]
     """
     if values is None or not hasattr(values, "shape"):
         return values if values is None else np.asarray(values)
@@ -108,24 +97,14 @@ def as_array(values: Any) -> Any:
 
 
 def as_number(name: str, value: Any, monitor: str) -> float:
-    """Convert a logged value to a float. Keras' `F1Score`, for one, logs arrays of size 1.
+    """Return the number that the callback `monitor` finds in the logs under `name`.
 
-    Args:
-        name: The name in the logs.
-        value: The logged value.
-        monitor: The name of the callback that monitors the value, for the error message.
-
-    Raises:
-        ValueError: If the value is an array of another size.
-
-    >>> as_number("f1_score", np.array([0.5]), "EarlyStopping")
-    0.5
+    Keras' `F1Score`, for one, logs arrays of size 1. Other sizes raise a `ValueError`.
     """
     array = np.asarray(ops.convert_to_numpy(value))
     if array.size != 1:
-        raise ValueError(
-            f"{monitor} can only monitor single numbers. Received: {name} of shape {array.shape}"
-        )
+        received = f"{name} of shape {array.shape}"
+        raise ValueError(f"{monitor} can only monitor single numbers. Received: {received}")
     return float(array.item())
 
 
@@ -135,9 +114,6 @@ def class_weights(y: Any, class_weight: Mapping[int, float]) -> Any:
     Args:
         y: Class numbers `(n,)` or `(n, 1)`, or one-hot rows `(n, classes)`.
         class_weight: A weight for each class, as in `fit`; 1 for classes that are not in it.
-
-    >>> ops.convert_to_numpy(class_weights(np.array([0, 1, 2]), {1: 5.0})).tolist()
-    [1.0, 5.0, 1.0]
     """
     others = max(class_weight) + 1
     table = [class_weight.get(number, 1.0) for number in range(others + 1)]
@@ -152,15 +128,10 @@ def class_weights(y: Any, class_weight: Mapping[int, float]) -> Any:
 
 
 def subset(data: Any, fraction: float) -> Any:
-    """Return evenly spaced samples of arrays, or the first batches of a dataset.
+    """Return a fraction of the data, rounded up to whole samples or batches.
 
-    Args:
-        data: A tuple of arrays or nested arrays, in any form that Keras accepts, or a finite
-            `tf.data.Dataset`.
-        fraction: Fraction in (0, 1], rounded up to whole samples or batches.
-
-    Raises:
-        ValueError: If `data` is something else and `fraction` is not 1.
+    Of a tuple of (nested) arrays, these are evenly spaced samples; of a finite `tf.data.Dataset`,
+    the first batches. Other data raise a `ValueError` unless `fraction` is 1.
 
     >>> subset((np.arange(10), np.arange(10) % 2), 0.4)
     (array([0, 2, 5, 7]), array([0, 0, 1, 1]))

@@ -1,5 +1,6 @@
 """All variables and optimizers that the training of a model depends on."""
 
+import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,13 +12,9 @@ from .variables import Weights
 class ModelState:
     """The variables of a model and its optimizers, including those found in attributes only.
 
-    Besides `model.variables` and the compiled optimizer, the attributes of the model and of its
-    layers are searched, and the lists, tuples, sets and dicts in them, for more optimizers (a GAN
-    has two), metrics that `fit` does not reset, and on TensorFlow native variables and random
-    generators. Other objects in attributes are not searched.
-
-    Args:
-        model: A built model.
+    The attributes of a built model and its layers, and the lists, tuples, sets and dicts in them,
+    are searched for more optimizers (a GAN has two), metrics that `fit` does not reset, and on
+    TensorFlow native variables and random generators. Other objects are not searched.
     """
 
     def __init__(self, model: keras.Model):
@@ -33,52 +30,35 @@ class ModelState:
         unique = {id(variable): (name, variable) for name, variable in reversed(named)}
         self._names = [name for name, _ in reversed(unique.values())]
         self.variables = [variable for _, variable in reversed(unique.values())]
-        self._weights: Weights | None = None
 
     def signature(self) -> list[list[Any]]:
-        """Return the name and shape of each variable; names may contain a counter.
-
-        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-        >>> model.compile("sgd")
-        >>> ModelState(model).signature()[:3]
-        [['kernel', [2, 1]], ['bias', [1]], ['optimizer', []]]
-        """
+        """Return the name and shape of each variable; names may contain a counter."""
         pairs = zip(self._names, self.variables, strict=True)
         return [[name, list(variable.shape)] for name, variable in pairs]
 
+    @functools.cached_property
     def weights(self) -> Weights:
-        """Return the variables, to read and write their values."""
-        if self._weights is None:
-            self._weights = Weights(self.variables)
-        return self._weights
+        return Weights(self.variables)
 
     def optimizer_indices(self) -> dict[str, list[int] | None]:
-        """Return the indices in `model.variables` that each optimizer is built for, or `None`.
-
-        Raises:
-            ValueError: If an optimizer updates variables that do not belong to the model.
-        """
+        """Return the indices in `model.variables` that each optimizer is built for, or `None`."""
         index = {id(variable): i for i, variable in enumerate(self.model.variables)}
         found: dict[str, list[int] | None] = {}
         for path, optimizer in self.optimizers.items():
             updated = list(optimizer._trainable_variables)
             if others := [v.path for v in updated if id(v) not in index]:
                 raise ValueError(
-                    f"The optimizer `{path}` of model {self.model.name!r} updates variables that "
-                    "are not the model's and cannot be restored. Make the layer that holds them "
-                    f"an attribute of the model. Received: {', '.join(others)}"
+                    f"The optimizer `{path}` must update only variables of the model; it has some "
+                    "that are not the model's. Make the layer that holds them an attribute of the "
+                    f"model. Received: {', '.join(others)}"
                 )
             found[path] = [index[id(v)] for v in updated] if optimizer.built else None
         return found
 
     def build_optimizers(self, indices: Mapping[str, list[int] | None]) -> "ModelState":
-        """Build the optimizers for the same variables as in another process.
+        """Build the optimizers for the variables in `indices`, and return the new state.
 
-        Args:
-            indices: The `optimizer_indices` of a model with the same optimizers.
-
-        Returns:
-            The state with the variables of the optimizers.
+        `indices` are the `optimizer_indices` of a model with the same optimizers.
         """
         variables = self.model.variables
         for path, places in indices.items():
@@ -90,14 +70,7 @@ class ModelState:
 
 
 def optimizers_of(model: keras.Model) -> dict[str, Any]:
-    """Return all optimizers of a model by their path, the compiled one first.
-
-    >>> model = keras.Sequential([keras.layers.Dense(1)])
-    >>> model.compile("sgd")
-    >>> model.slow = [keras.optimizers.Adam()]
-    >>> list(optimizers_of(model))
-    ['optimizer', 'slow/0']
-    """
+    """Return all optimizers of a model by their path, such as "slow/0"; the compiled one first."""
     found = {"optimizer": model.optimizer} if model.optimizer is not None else {}
     parts = _nested(model.optimizer)
     for path, value in _attributes(model):
@@ -108,12 +81,7 @@ def optimizers_of(model: keras.Model) -> dict[str, Any]:
 
 
 def optimizers_in(optimizer: Any) -> list[Any]:
-    """Return the optimizers that update weights, without wrappers such as loss scaling.
-
-    >>> adam = keras.optimizers.Adam()
-    >>> optimizers_in(keras.optimizers.LossScaleOptimizer(adam)) == [adam]
-    True
-    """
+    """Return the optimizers that update weights, without wrappers such as loss scaling."""
     while hasattr(optimizer, "inner_optimizer"):
         optimizer = optimizer.inner_optimizer
     return [] if optimizer is None else list(getattr(optimizer, "optimizers", [optimizer]))
@@ -127,15 +95,14 @@ def updating_optimizers(model: keras.Model) -> list[Any]:
 def optimizer_updating(model: keras.Model, variable: Any) -> Any:
     """Return the optimizer that updates a variable of a model.
 
-    An optimizer in an attribute has precedence over the compiled one, which is built for all
-    variables whether it updates them or not.
+    Optimizers in attributes come first, as the compiled one is built for all variables.
     """
     parts = updating_optimizers(model)[::-1]
     return next(p for p in parts if any(v is variable for v in p._trainable_variables))
 
 
 def _nested(optimizer: Any) -> set[int]:
-    """Return the ids of an optimizer and of those that it wraps or combines."""
+    """Return the ids of an optimizer and of the optimizers in it."""
     if optimizer is None:
         return set()
     inner = [getattr(optimizer, "inner_optimizer", None), *getattr(optimizer, "optimizers", ())]
@@ -147,7 +114,7 @@ def _attributes(model: keras.Model) -> Iterator[tuple[str, Any]]:
     for layer in model._flatten_layers():
         path = "" if layer is model else f"{layer.path or layer.name}/"
         for name, value in vars(layer).items():
-            # Keras' and TensorFlow's own lists of what is found elsewhere.
+            # Keras' and TensorFlow's own lists repeat other attributes.
             if name not in ("_layers", "_metrics") and not name.startswith("_self_"):
                 yield from _leaves(f"{path}{name}", value)
 

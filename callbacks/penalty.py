@@ -29,19 +29,9 @@ class LayerPenalties:
 
         p_layer = sum over the layer's own trainable weights W of  regularizer_W(W)
 
-    A weight is counted once, for the layer that holds it, however often that layer is used and
-    however deep it is nested. The sum over the layers is `weight_penalty(model)`. Layers with equal
-    paths, which a model that contains other models may have, share one entry.
-
-    Args:
-        model: A model whose layers and weights stay the same between calls.
-
-    Example:
-
-    >>> head = keras.layers.Dense(1, "linear", True, "ones", kernel_regularizer="l2", name="head")
-    >>> penalties = LayerPenalties(keras.Sequential([keras.Input((3,)), head], name="model"))
-    >>> {path: round(penalty, 6) for path, penalty in penalties().items()}
-    {'model/head': 0.03}
+    A shared weight counts once, for the layer that holds it; so the sum is `weight_penalty(model)`.
+    Layers with equal paths, as in nested models, share one entry. The layers and weights of the
+    model must stay the same between calls.
     """
 
     def __init__(self, model: keras.Model):
@@ -55,25 +45,19 @@ class LayerPenalties:
         self._penalties = self._stacked if model.run_eagerly else TracedLater(self._stacked)
 
     def __call__(self) -> dict[str, float]:
-        """Return the penalties for the current weights."""
         # One transfer to the host for all layers.
         penalties = ops.convert_to_numpy(self._penalties()) if self.weights else []
         return {path: float(value) for path, value in zip(self.weights, penalties, strict=True)}
 
     def _stacked(self) -> Any:
-        return ops.stack([sum(map(_penalty, weights)) for weights in self.weights.values()])
+        def penalty(weight: Any) -> Any:
+            return ops.sum(ops.cast(weight.regularizer(weight), "float32"))
 
-
-def _penalty(weight: Any) -> Any:
-    return ops.sum(ops.cast(weight.regularizer(weight), "float32"))
+        return ops.stack([sum(map(penalty, weights)) for weights in self.weights.values()])
 
 
 def has_penalties(model: keras.Model) -> bool:
-    """Return whether the loss of a model contains penalties or losses added by `add_loss`.
-
-    >>> has_penalties(keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]))
-    False
-    """
+    """Return whether the loss of a model contains penalties or losses added by `add_loss`."""
     # By structure first: after `fit` on JAX `model.losses` forgets the activity penalties.
     if any(weight.regularizer is not None for weight in model.trainable_weights):
         return True

@@ -18,21 +18,6 @@ class RunningFit:
     Keras does not notify callbacks when an exception ends `fit`. But the frame of `fit` is then no
     longer on the stack of any thread, even if a traceback (`sys.last_exc`, or in an `except`) keeps
     it alive. Outside of `fit`, in a custom training loop, a `RunningFit` is always true.
-
-    Args:
-        model: The model that is being fitted.
-
-    Example:
-
-    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    >>> model.compile("sgd", "mse")
-    >>> seen = []
-    >>> note = keras.callbacks.LambdaCallback(
-    ...     on_train_begin=lambda logs: seen.append(RunningFit(model)),
-    ...     on_train_end=lambda logs: seen.append(bool(seen[0])))
-    >>> _ = model.fit(keras.ops.ones((1, 1)), keras.ops.ones((1, 1)), callbacks=[note], verbose=0)
-    >>> seen[1], bool(seen[0])
-    (True, False)
     """
 
     def __init__(self, model: keras.Model):
@@ -89,17 +74,16 @@ def _running() -> Iterator[FrameType]:
     """Yield the running frames of all threads, except this one."""
     yield from _callers(sys._getframe())
     this = threading.get_ident()
-    others = {name: top for name, top in sys._current_frames().items() if name != this}
-    for top in others.values():
-        yield top
-        yield from _callers(top)
+    for thread, top in sys._current_frames().items():
+        if thread != this:
+            yield top
+            yield from _callers(top)
 
 
 def _callbacks_of(frame: FrameType, model: keras.Model) -> Any:
     """Return the list of callbacks in the frame of a `fit` of the model, else `None`."""
     if frame.f_code.co_name != "fit":
         return None
-    own = frame.f_locals
-    callbacks = own.get("callbacks")
-    ours = own.get("self") is model and isinstance(callbacks, keras.callbacks.CallbackList)
-    return callbacks if ours else None
+    callbacks = frame.f_locals.get("callbacks")
+    ours = frame.f_locals.get("self") is model
+    return callbacks if ours and isinstance(callbacks, keras.callbacks.CallbackList) else None

@@ -17,11 +17,7 @@ _ARRAY = "array of the file"  # the key in the JSON that refers to an array
 class StateFile:
     """A state in one file, which is complete whenever the process is killed.
 
-    Args:
-        path: The file. Its directory is created if it does not exist.
-        double: Whether to keep the previous file as `<path>.bkp`, in case the last one is damaged.
-
-    Example:
+    If `double`, the previous file is kept as `<path>.bkp`, in case the last one is damaged.
 
     >>> import tempfile
     >>> file = StateFile(Path(tempfile.mkdtemp()) / "state.npz")
@@ -37,18 +33,12 @@ class StateFile:
         self.temporary = self.path.with_suffix(".tmp")
 
     def exists(self) -> bool:
-        """Return whether there is a state to read."""
         return self.path.exists() or self.previous.exists()
 
     def write(self, state: dict[str, Any]) -> None:
-        """Replace the file.
+        """Replace the file by nested JSON values, arrays and tensors.
 
-        Args:
-            state: JSON values, arrays and tensors, nested in any way. Tuples are read back as
-                lists and bfloat16 as float32.
-
-        Raises:
-            TypeError: If a value is neither JSON nor an array.
+        Tuples are read back as lists, and bfloat16 as float32.
         """
         arrays: dict[str, Any] = {}
         packed = _pack(state, "", arrays)
@@ -62,11 +52,7 @@ class StateFile:
         self.temporary.replace(self.path)
 
     def read(self) -> dict[str, Any]:
-        """Return the last state, or the previous one if the last is damaged.
-
-        Raises:
-            ValueError: If there is no file that `write` has written.
-        """
+        """Return the last state, or the previous one if the last is damaged."""
         damage: Exception | None = None
         for path in filter(Path.exists, (self.path, self.previous)):
             try:
@@ -76,9 +62,8 @@ class StateFile:
                 return _unpack(text["state"], _split(content, text["layout"]))
             except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
                 damage = error
-        raise ValueError(
-            f"{self.path} is missing, damaged, or not a state of BackupAndRestore."
-        ) from damage
+        text = f"{self.path} is missing, damaged, or not a state of BackupAndRestore."
+        raise ValueError(text) from damage
 
     def delete(self) -> None:
         """Delete the files, and the directory if it is empty then."""
@@ -100,14 +85,13 @@ def _pack(value: Any, name: str, arrays: dict[str, Any]) -> Any:
     if isinstance(value, list | tuple):
         return [_pack(each, f"{name}/{i}", arrays) for i, each in enumerate(value)]
     if not isinstance(value, str | int | float | None):
-        raise TypeError(
-            f"A state must consist of JSON values and arrays. Received: {value!r} at {name[1:]}"
-        )
+        text = "A state must consist of JSON values and arrays."
+        raise TypeError(f"{text} Received: {value!r} at {name[1:]}")
     return value
 
 
 def _unpack(packed: Any, arrays: dict[str, Any]) -> Any:
-    """Return the value that `_pack` was given."""
+    """Undo `_pack`."""
     if isinstance(packed, dict):
         if _ARRAY in packed:
             return arrays[packed[_ARRAY]][()]  # an array without axes becomes a NumPy scalar
@@ -118,20 +102,20 @@ def _unpack(packed: Any, arrays: dict[str, Any]) -> Any:
 def _join(arrays: dict[str, Any]) -> tuple[dict[str, np.ndarray], list[Any]]:
     """Join arrays into one vector per dtype, as every member of a zip archive takes time.
 
-    Returns:
-        The vectors, and the name, dtype and shape of each array in the order of their elements.
+    Also return the name, dtype and shape of each array in the order of their elements.
     """
     parts: dict[np.dtype, list[np.ndarray]] = {}
-    kept = {name: _storable(array) for name, array in arrays.items()}
-    for array in kept.values():
-        parts.setdefault(array.dtype, []).append(array.ravel())
+    for name, array in arrays.items():
+        if array.dtype.kind == "V":  # bfloat16, which float32 holds exactly
+            arrays[name] = array.astype("float32")
+        parts.setdefault(arrays[name].dtype, []).append(arrays[name].ravel())
     names = {dtype: dtype.name for dtype in parts}  # `dtype.name` is slow
-    layout = [(name, names[array.dtype], array.shape) for name, array in kept.items()]
+    layout = [(name, names[array.dtype], array.shape) for name, array in arrays.items()]
     return {names[dtype]: np.concatenate(vectors) for dtype, vectors in parts.items()}, layout
 
 
 def _split(joined: dict[str, np.ndarray], layout: list[Any]) -> dict[str, np.ndarray]:
-    """Return the arrays that `_join` was given."""
+    """Undo `_join`."""
     begin = dict.fromkeys(joined, 0)
     arrays = {}
     for name, dtype, shape in layout:
@@ -139,8 +123,3 @@ def _split(joined: dict[str, np.ndarray], layout: list[Any]) -> dict[str, np.nda
         arrays[name] = joined[dtype][begin[dtype] : end].reshape(shape)
         begin[dtype] = end
     return arrays
-
-
-def _storable(value: Any) -> np.ndarray:
-    array = np.asarray(value)
-    return array.astype("float32") if array.dtype.kind == "V" else array  # bfloat16, exactly

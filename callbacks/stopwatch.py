@@ -7,14 +7,9 @@ import keras
 
 
 class Stopwatch(keras.callbacks.Callback):
-    """Count the seconds from the beginning of training to the end of the last epoch.
+    """Measure the seconds from the beginning of training to the end of the last epoch.
 
-    If a training was resumed by `BackupAndRestore`, all finished epochs count.
-
-    Attributes:
-        seconds: The time so far.
-
-    Example:
+    If `BackupAndRestore` has resumed the training, all finished epochs count.
 
     >>> Stopwatch().seconds
     0.0
@@ -34,9 +29,7 @@ class Stopwatch(keras.callbacks.Callback):
         self._last = now
 
     def get_state(self) -> dict[str, Any]:
-        """Return the state that a resumed training needs."""
         return {"seconds": self.seconds}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Restore what `get_state` returned."""
         self.seconds = state["seconds"]

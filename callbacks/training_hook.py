@@ -15,8 +15,7 @@ _MAKE = "make_train_function"
 class TrainingHook:
     """Base class of computations in the graph of each training step, on TensorFlow and JAX.
 
-    The batch hooks of a callback cannot do this: with `steps_per_execution > 1` they are called
-    once for many steps.
+    Keras calls the batch hooks of a callback only once in `steps_per_execution` steps.
 
     Attributes:
         order: Hooks with lower numbers run first, whatever the order of the callbacks.
@@ -32,26 +31,24 @@ class TrainingHook:
     def after_update(self, variable: Any, value: Any) -> Any:
         """Return the new value of a watched variable, which the optimizer has updated to `value`.
 
-        This is called where Keras applies a variable's constraint: the variables of the optimizer
-        are still those of the update. With gradient accumulation, most calls follow no update.
+        Keras applies a variable's constraint at the same time, before the optimizer counts the
+        update. With gradient accumulation, most calls follow no update.
         """
         return value
 
     def after_step(self) -> None:
-        """Read any variable of the model or the optimizer, and assign those of `state`."""
+        """Read any variables of the model or the optimizer, and assign variables of `state`."""
 
 
 def install(model: keras.Model, hook: TrainingHook) -> None:
     """Rebuild `model.train_function` with a hook in it, until `remove` or the next `fit`.
 
-    The hook cannot be seen outside of a training step: the constraints of the variables, and the
-    variables of the optimizer that a checkpoint saves, stay the same. If an exception ends `fit`
-    before `on_train_end`, Keras' own training function is restored when the frame of `fit` is
-    gone, or else in the next `fit` or `train_on_batch`.
+    Outside of a training step, constraints and optimizer variables stay the same. If an exception
+    ends `fit` before `on_train_end`, Keras' own training function is restored when the frame of
+    `fit` is gone, or else in the next `fit` or `train_on_batch`.
 
     Raises:
-        RuntimeError: If Keras runs on neither TensorFlow nor JAX, or if the model was created in
-            a `tf.distribute` strategy of several replicas.
+        RuntimeError: If the backend is neither TensorFlow nor JAX, or there are several replicas.
     """
     if keras.backend.backend() not in ("tensorflow", "jax"):
         raise RuntimeError(
@@ -80,15 +77,7 @@ def remove(model: keras.Model, hook: TrainingHook) -> None:
 
 @contextmanager
 def swapped(owner: Any, **attributes: Any) -> Iterator[None]:
-    """Give an object other attributes for a while, unseen by Keras' tracking of attributes.
-
-    >>> layer = keras.layers.Dropout(0.5)
-    >>> with swapped(layer, rate=0.1):
-    ...     layer.rate
-    0.1
-    >>> layer.rate
-    0.5
-    """
+    """Give an object other attributes for a while, unseen by Keras' tracking."""
     own = vars(owner)
     before = {name: own[name] for name in attributes if name in own}
     own.update(attributes)
@@ -101,18 +90,11 @@ def swapped(owner: Any, **attributes: Any) -> Iterator[None]:
 
 
 def check_one_replica(model: keras.Model, what: str) -> None:
-    """Raise a `RuntimeError` if a model was created in a strategy of several replicas.
-
-    Args:
-        model: A Keras model, on any backend.
-        what: The feature that needs a single replica; begins the message.
-    """
+    """Raise a `RuntimeError` that `what` does not support a strategy of several replicas."""
     strategy = getattr(model, "distribute_strategy", None)
     if (replicas := getattr(strategy, "num_replicas_in_sync", 1)) > 1:
-        raise RuntimeError(
-            f"{what} does not support tf.distribute with several replicas. "
-            f"Received: a strategy with {replicas} replicas"
-        )
+        text = "does not support tf.distribute with several replicas"
+        raise RuntimeError(f"{what} {text}. Received: a strategy with {replicas} replicas")
 
 
 class _Hooks:
@@ -125,13 +107,11 @@ class _Hooks:
 
     def __call__(self, force: bool = False) -> Any:
         model = self.model
-        # Another training, or a call that expects the existing function, as `fit` makes: the
-        # training of the hooks has ended by an exception. A callback that rebuilds the function
-        # passes `force` or deletes it first.
+        # In another training, or if `fit` calls and the function exists, an exception has ended the
+        # training of the hooks. Callbacks that rebuild the function pass `force` or delete it.
         known = model.train_function is not None and not force
-        if known or any(
-            new is not old for new, old in zip(self._training(), self.begun, strict=True)
-        ):
+        begun = zip(self._training(), self.begun, strict=True)
+        if known or any(now is not then for now, then in begun):
             self.leave()
             return model.make_train_function(force)
         return self.make()
@@ -161,11 +141,11 @@ class _Hooks:
         step = self._with_state(function) if keras.backend.backend() == "jax" else function
 
         def train_function(*arguments: Any) -> Any:
-            if self.model.__dict__.get(_MAKE) is not self:  # restored by somebody after `leave`
-                self.model.make_train_function(force=True)
-                function: Any = self.model.train_function
-                return function(*arguments)
-            return step(*arguments)
+            if self.model.__dict__.get(_MAKE) is self:
+                return step(*arguments)
+            self.model.make_train_function(force=True)  # somebody restored this after `leave`
+            function: Any = self.model.train_function
+            return function(*arguments)
 
         return train_function
 

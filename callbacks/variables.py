@@ -11,19 +11,7 @@ from keras import ops
 class Weights:
     """Variables that are read and written again and again, for example in each epoch.
 
-    Args:
-        variables: Variables of Keras; on TensorFlow, native ones are allowed, too.
-
-    Example:
-
-    >>> weights = Weights([keras.Variable([1.0, 2.0]), keras.Variable(3.0)])
-    >>> before = weights.snapshot()
-    >>> weights.assign([np.zeros(2), np.ones(())])
-    >>> [array.tolist() for array in weights.arrays()]
-    [[0.0, 0.0], 1.0]
-    >>> weights.assign(before)
-    >>> [array.tolist() for array in weights.arrays()]
-    [[1.0, 2.0], 3.0]
+    On TensorFlow, they may be native variables, too.
     """
 
     def __init__(self, variables: Sequence[Any]):
@@ -54,11 +42,7 @@ class Weights:
 
 
 def copies(variables: Sequence[Any]) -> list[np.ndarray]:
-    """Return copies of the values of variables.
-
-    >>> [copy.tolist() for copy in copies([keras.Variable([1.0, 2.0])])]
-    [[1.0, 2.0]]
-    """
+    """Return copies of the values of variables."""
     return list(map(copy_of, variables))
 
 
@@ -69,9 +53,8 @@ def copy_of(variable: Any) -> np.ndarray:
     return np.array(ops.convert_to_tensor(variable))
 
 
-# Raw operations: the public methods also record, check and read back, which takes three times as
-# long. A read returns the variable's own memory; TensorFlow allocates new memory for the next
-# write as long as anybody holds it.
+# Raw operations take a third of the time of the public methods, which also record and check. A read
+# returns the variable's own memory; as long as anybody holds it, TensorFlow writes elsewhere.
 
 
 def _resource(variable: Any) -> tuple[Any, Any]:
@@ -101,16 +84,6 @@ class TracedLater:
 
     The penalties of a `resnet20`, computed once per epoch, take 40 ms eagerly and 1 ms as a graph,
     but tracing takes 370 ms: a training of a few epochs is faster without.
-
-    Args:
-        function: A traceable function without arguments.
-
-    Example:
-
-    >>> weight = keras.Variable(1.0)
-    >>> double = TracedLater(lambda: 2 * weight)
-    >>> [(weight.assign(n), float(double()))[1] for n in range(8)]
-    [0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0]
     """
 
     def __init__(self, function: Callable[[], Any]):

@@ -21,19 +21,7 @@ class RunningAverage(TrainingHook):
 
     or `d = decay` without warm-up. Steps without an update, as with gradient accumulation or loss
     scaling, do not count. Averages are kept in float32 or better: in half precision they would
-    stand still.
-
-    Args:
-        model: A compiled model.
-        variables: Variables of the model.
-        decay: Decay `d` after the warm-up, in [0, 1).
-        warmup: Whether `d` grows from 0.1.
-
-    Attributes:
-        groups: The variables, grouped by the vector that holds their averages. Small variables
-            share a vector, as many small operations would slow down each step.
-        averages: One vector per group.
-        count: Variable with the number of updates in the averages.
+    stand still. Small variables share a vector, as many small operations would slow down each step.
     """
 
     order = 1  # after hooks that change the weights
@@ -58,7 +46,6 @@ class RunningAverage(TrainingHook):
         self.state = [self.count, self._seen, *self.averages]
 
     def begin(self) -> None:
-        """Restart the average from the current weights."""
         self._vectors.assign([_joined(copies(group)) for group in self.groups])
         self.count.assign(0)
 
@@ -67,24 +54,20 @@ class RunningAverage(TrainingHook):
         self._seen.assign(int(self._updates()))
 
     def values(self) -> list[np.ndarray]:
-        """Return the averages in the order of `variables`."""
         vectors = self._vectors.arrays()
         return [vectors[group][part].reshape(shape) for group, part, shape in self._places]
 
     def get_state(self) -> dict[str, Any]:
-        """Return the state that a resumed training needs."""
         return {"count": int(self.count), "averages": self._vectors.arrays()}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Restore what `get_state` returned."""
         self.count.assign(state["count"])
         self._vectors.assign(state["averages"])
 
     def _updates(self) -> Any:
         # A step in which several optimizers make an update is still one update, see `after_step`.
-        counts: list[Any] = [
-            ops.cast(ops.convert_to_tensor(part.iterations), "int32") for part in self._optimizers
-        ]
+        iterations = (ops.convert_to_tensor(part.iterations) for part in self._optimizers)
+        counts: list[Any] = [ops.cast(count, "int32") for count in iterations]
         return sum(counts)
 
     def after_step(self):
@@ -104,49 +87,27 @@ class RunningAverage(TrainingHook):
 
 
 class EpochAverage:
-    """The mean of the values that variables had at the ends of epochs, in float64.
-
-    Args:
-        variables: Variables of a model.
-
-    Attributes:
-        count: Number of epochs in the mean.
-
-    Example:
-
-    >>> weight = keras.Variable([1.0, 2.0])
-    >>> mean = EpochAverage([weight])
-    >>> mean.collect()
-    >>> _ = weight.assign([2.0, 4.0])
-    >>> mean.collect()
-    >>> mean.count, mean.values()[0].tolist()
-    (2, [1.5, 3.0])
-    """
+    """The mean of the values that variables had at the ends of epochs, in float64."""
 
     def __init__(self, variables: list[Any]):
         self.variables = variables
         self.begin()
 
     def begin(self) -> None:
-        """Restart the mean."""
         self.count = 0
         self._sums = [np.zeros(tuple(variable.shape)) for variable in self.variables]
 
     def collect(self) -> None:
-        """Add the current values of the variables."""
         self._sums = [s + v for s, v in zip(self._sums, copies(self.variables), strict=True)]
         self.count += 1
 
     def values(self) -> list[np.ndarray]:
-        """Return the means."""
         return [total / self.count for total in self._sums]
 
     def get_state(self) -> dict[str, Any]:
-        """Return the state that a resumed training needs."""
         return {"count": self.count, "averages": self._sums}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Restore what `get_state` returned."""
         self.count, self._sums = state["count"], list(state["averages"])
 
 
@@ -158,9 +119,7 @@ def _groups(variables: list[Any]) -> list[list[Any]]:
     return list(groups.values())
 
 
-def _places(
-    groups: list[list[Any]], variables: list[Any]
-) -> list[tuple[int, slice, tuple[int, ...]]]:
+def _places(groups: list[list[Any]], variables: list[Any]) -> list[tuple[int, slice, Any]]:
     """Return the group of each variable, its slice of the vector, and its shape."""
     places = {}
     for number, group in enumerate(groups):

@@ -19,23 +19,20 @@ def batch_norm_layers(model: keras.Model) -> list[Any]:
 
 
 def reestimate_batch_norm(model: keras.Model, data: Any, *, batch_size: int = 256) -> None:
-    """Set the moving mean and variance of each BatchNorm to those of its inputs over all data.
+    """Set the statistics of each BatchNorm to the moments of its inputs over all data.
 
         mean = E[m_b],    variance = E[v_b + (m_b - mean)^2],
 
-    over batches b weighted by their sizes, with mean m_b and variance v_b of a batch. These are the
-    exact moments of the data, however it is batched; the mean of the v_b is not. All other layers
-    run in inference mode: no dropout, no augmentation. The inputs of a BatchNorm behind another one
-    are normalized by batch statistics, as in training. Frozen layers keep their statistics.
+    over batches b weighted by their sizes, with mean m_b and variance v_b of a batch: the exact
+    moments, however the data is batched. All other layers run in inference mode. The inputs of a
+    BatchNorm behind another one are normalized by batch statistics, as in training. Frozen layers
+    keep their statistics.
 
     Args:
         model: A built model.
         data: Arrays `x` or a tuple of arrays `(x, y, ...)`, in any form that Keras accepts; or a
             dataset, a `PyDataset` or a list of batches, `x` or `(x, y, ...)`.
         batch_size: Batch size for arrays.
-
-    Raises:
-        ValueError: If the data contains no batch.
 
     Example:
 
@@ -59,25 +56,17 @@ def reestimate_batch_norm(model: keras.Model, data: Any, *, batch_size: int = 25
     if not batches:
         raise ValueError("`data` for the statistics of BatchNorm must contain at least one batch.")
     for record in records:
-        record.settle()
+        record.assign()
 
 
 def check_data(data: Any) -> Any:
-    """Return `data` if it can be iterated in every epoch.
-
-    Raises:
-        ValueError: If it can be iterated only once, or endlessly.
-    """
+    """Return `data`; raise a `ValueError` if it can be iterated only once, or endlessly."""
     if isinstance(data, Iterator):
-        raise ValueError(
-            "`data` is iterated in every epoch, so it must be arrays, a dataset or a list of "
-            f"batches. Received: {type(data).__name__}"
-        )
+        text = "`data` must be arrays, a dataset or a list of batches, to be read in every epoch."
+        raise ValueError(f"{text} Received: {type(data).__name__}")
     if hasattr(data, "cardinality") and int(data.cardinality()) == -1:
-        raise ValueError(
-            "`data` must be a finite dataset, such as `dataset.take(100)`. Received: a dataset "
-            "that repeats forever"
-        )
+        text = "`data` must be a finite dataset, such as `dataset.take(100)`."
+        raise ValueError(f"{text} Received: a dataset that repeats forever")
     return data
 
 
@@ -88,10 +77,8 @@ def _batches(data: Any, batch_size: int) -> Iterable[Any]:
     if isinstance(data, list) or not all(hasattr(part, "shape") for part in parts):
         return data
     x = keras.tree.map_structure(as_array, data[0] if isinstance(data, tuple) else data)
-    starts = range(0, parts[0].shape[0], batch_size)
-    return (
-        keras.tree.map_structure(lambda a, i=start: a[i : i + batch_size], x) for start in starts
-    )
+    slices = (slice(i, i + batch_size) for i in range(0, parts[0].shape[0], batch_size))
+    return (keras.tree.map_structure(lambda a, part=part: a[part], x) for part in slices)
 
 
 class _Record:
@@ -113,7 +100,8 @@ class _Record:
             self.moments.append((size, _array(layer.moving_mean), _array(layer.moving_variance)))
         return outputs
 
-    def settle(self) -> None:
+    def assign(self) -> None:
+        """Set the statistics of the layer to the moments of all batches."""
         if not self.moments:
             return
         sizes, means, variances = (np.array(each) for each in zip(*self.moments, strict=True))

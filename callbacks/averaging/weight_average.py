@@ -25,36 +25,30 @@ class WeightAverage(keras.callbacks.Callback):
     It is computed in the graph of the step: it misses no update with `steps_per_execution > 1` and
     counts none twice with gradient accumulation. The warm-up quickly forgets the initial weights.
     `method="swa"` is stochastic weight averaging: the mean of the weights at the ends of the epochs
-    from `start_epoch` on. The paper starts it in the last quarter of the training, with a learning
-    rate that stays high.
+    from `start_epoch` on, in the paper the last quarter, with a learning rate that stays high.
 
-    The average is copied into the model when validation begins, or at the end of the epoch if there
-    is no validation, and stays there until the next epoch begins. So validation and the callbacks
-    after this one, such as `EarlyStopping` and `ModelCheckpoint`, see the averaged model. Training
-    then continues with exactly the raw weights. After `fit`, also after an early stop, the model
-    has the averaged weights, unless a later `EarlyStopping` restores the best averaged ones. If an
-    exception ends `fit`, the model has the raw weights if it happened in a training step, and the
-    averaged ones if it happened between validation and the next epoch (see `swapped`). `swap_in`
-    and `swap_out` switch between the two, also after `fit`. `predict` and `evaluate` never do.
+    The model has the average from validation (or the end of the epoch) until the next epoch begins,
+    so validation and later callbacks, such as `EarlyStopping` and `ModelCheckpoint`, see it.
+    Training then continues with exactly the raw weights. After `fit` the model has the average,
+    unless a later `EarlyStopping` restores the best one. After an exception, it has the raw weights
+    or the average, see `swapped`; `swap_in` and `swap_out` switch between the two.
 
-    The moving statistics of BatchNorm fit the raw weights, not their average. With `data`, they are
-    estimated anew at each swap, exactly, in one pass over the data. Without `data`, they are
-    averaged like the weights. Scales and offsets always are.
+    The moving statistics of BatchNorm fit the raw weights, not their average. With `data`, each
+    swap estimates them anew, in one pass. Without, they are averaged like the weights.
 
     Args:
         method: "ema" or "swa".
         decay: Decay of the exponential average, in [0, 1).
         warmup: Whether the decay grows from 0.1, as above.
         start_epoch: First epoch to average, counted from 0.
-        each_epoch: Whether to swap in each epoch. If `False`, validation and other callbacks see
-            the raw weights, and the average is swapped in at the end of `fit` only; an
-            `EarlyStopping` that restores the best weights, raw ones then, must come before.
+        each_epoch: Whether to swap in each epoch. If `False`, the average is swapped in at the end
+            of `fit` only; an `EarlyStopping` that restores the best raw weights must come before.
         data: Training data for the statistics of BatchNorm, as in `reestimate_batch_norm`, or
             `None` to average them.
         batch_size: Batch size for `data`, if it is arrays.
 
     Attributes:
-        count: Number of updates ("ema") or epochs ("swa") in the average. It is also logged, as
+        count: Number of updates ("ema") or epochs ("swa") in the average, logged as
             `average/count`.
         swapped: Whether the model has the averaged weights.
 
@@ -123,10 +117,8 @@ class WeightAverage(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         model = self.model
         if not model.built:
-            raise ValueError(
-                f"WeightAverage needs a built model: give {model.name!r} a keras.Input, or call it "
-                "once before `fit`."
-            )
+            text = f"give {model.name!r} a keras.Input, or call it once before `fit`."
+            raise ValueError(f"WeightAverage needs a built model: {text}")
         if any(optimizer.use_ema for optimizer in updating_optimizers(model)):
             raise ValueError(
                 "WeightAverage does not support an optimizer that averages the weights itself and "
@@ -173,20 +165,11 @@ class WeightAverage(keras.callbacks.Callback):
             self.swap_in()
 
     def on_train_end(self, logs=None):
-        if self._started and not self.count:
-            warnings.warn(
-                "WeightAverage has averaged nothing, and the model has the weights of the last "
-                "epoch: no optimizer of the model has made an update. The training step changes "
-                "the weights in another way, or by an optimizer that is not an attribute of the "
-                "model; method='swa' supports both.",
-                stacklevel=2,
-            )
-        elif not self.count:
-            warnings.warn(
-                "WeightAverage has averaged nothing, and the model has the weights of the last "
-                f"epoch: training ended before start_epoch={self.start_epoch}.",
-                stacklevel=2,
-            )
+        if not self.count:
+            reason = f"training ended before start_epoch={self.start_epoch}."
+            if self._started:
+                reason = "no optimizer of the model has made an update; use method='swa'."
+            warnings.warn(f"WeightAverage has averaged nothing: {reason}", stacklevel=2)
         self.swap_in()
         if isinstance(self._average, RunningAverage):
             remove(self.model, self._average)
@@ -213,7 +196,6 @@ class WeightAverage(keras.callbacks.Callback):
             self._raw = None
 
     def get_state(self) -> dict[str, Any]:
-        """Return the state that a resumed training needs."""
         return {
             "started": self._started,
             "raw": None if self._raw is None else list(map(np.asarray, self._raw)),
@@ -221,21 +203,14 @@ class WeightAverage(keras.callbacks.Callback):
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Restore what `get_state` returned, within `fit`."""
         self._started, self._raw = state["started"], state["raw"]
         if self._average is not None:
             self._average.set_state(state)
 
     def __getstate__(self):
         # A copy, as KerasTuner makes of callbacks, belongs to no training.
-        fresh = {
-            "_model": None,
-            "_average": None,
-            "_weights": Weights([]),
-            "_raw": None,
-            "_in_fit": False,
-        }
-        return {**vars(self), **fresh, "_started": False}
+        fresh = {"_weights": Weights([]), "_in_fit": False, "_started": False}
+        return {**vars(self), "_model": None, "_average": None, "_raw": None, **fresh}
 
     def __deepcopy__(self, memo):
         memo[id(self.data)] = self.data  # a dataset cannot be copied, and is never changed

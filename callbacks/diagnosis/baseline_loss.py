@@ -1,4 +1,4 @@
-"""The loss of a prediction that knows the distribution of the labels and nothing else."""
+"""The loss of the best constant prediction."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from scipy.special import entr
 
-from ...core.checks import check_one_of
+from ...core.checks import check_one_of, message
 from ..fit_data import FitArguments, as_array
 
 
@@ -29,8 +29,7 @@ def baseline_loss(labels: Any, loss: str = "crossentropy", sample_weight: Any = 
         sample_weight: Weights `(n,)` or `(n, 1)`, not negative, or `None` for 1.
 
     Raises:
-        ValueError: If the loss is unknown, or if labels or weights are empty, not finite, or do not
-            have that form.
+        ValueError: If the loss is unknown, or if labels or weights do not have that form.
 
     Example:
 
@@ -69,12 +68,8 @@ def _mae(labels: np.ndarray, weights: np.ndarray) -> float:
     return np.average(np.abs(labels - median), axis=0, weights=weights).mean()
 
 
-_LOSSES = {
-    "crossentropy": _crossentropy,
-    "binary_crossentropy": _binary_crossentropy,
-    "mse": _mse,
-    "mae": _mae,
-}
+_LOSSES = {"crossentropy": _crossentropy, "binary_crossentropy": _binary_crossentropy}
+_LOSSES |= {"mse": _mse, "mae": _mae}
 
 
 def _numbers(argument: str, values: Any) -> np.ndarray:
@@ -84,9 +79,8 @@ def _numbers(argument: str, values: Any) -> np.ndarray:
             array = array.astype("float64")
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"`{argument}` must be numbers. Convert class names to numbers, for example by "
-                "np.unique(labels, return_inverse=True)[1]. "
-                f"Received: {array.flat[0]!r} as the first value"
+                f"`{argument}` must be numbers. Convert class names by np.unique(labels, "
+                f"return_inverse=True)[1]. Received: {array.flat[0]!r} as the first value"
             ) from error
     array = array.astype("float64")
     if not array.size or not np.isfinite(array).all():
@@ -102,10 +96,8 @@ def _weights(sample_weight: Any, samples: int) -> np.ndarray:
         return np.ones(samples)
     weights = _numbers("sample_weight", sample_weight)
     if weights.size != samples or len(weights) != samples or weights.min() < 0 or not weights.any():
-        raise ValueError(
-            "`sample_weight` must be a weight >= 0 for each sample, and not all 0. "
-            f"Received: shape {weights.shape}, minimum {weights.min():g}, for {samples} labels"
-        )
+        expected = "a weight >= 0 for each sample, and not all 0"
+        raise ValueError(message("sample_weight", weights, expected))
     return weights.reshape(-1)
 
 
@@ -143,38 +135,25 @@ _REDUCTIONS = ("sum_over_batch_size", "mean", NORMALIZING)
 def targets_of(
     fit: FitArguments | None, model: keras.Model, loss: str | None = None
 ) -> tuple[Any, Any, str]:
-    """Return the targets of a running `fit` in the form that `baseline_loss` takes.
+    """Return the labels, the sample weights (or `None`) and the name of the loss of a `fit`.
 
-    Args:
-        fit: The data of `fit`.
-        model: The compiled model.
-        loss: Name of the loss, by default that of the model.
-
-    Returns:
-        The labels, the sample weights or `None`, and the name of the loss.
-
-    Raises:
-        ValueError: If there are no targets, several of them, or if the loss is unknown.
+    They have the form that `baseline_loss` takes. The default `loss` is that of the model.
     """
     arrays = fit.arrays if fit else None
     if arrays is None:
         raise _unknown(
-            "`fit` is given no arrays to take the targets from. Pass the `labels` of the training "
-            "data, for a regression with loss='mse' or loss='mae'",
+            "`fit` is given no arrays of targets. Pass the `labels` of the training data, for a "
+            "regression with loss='mse' or loss='mae'",
             "a dataset or generator" if fit else "no fit",
         )
     _, y, weights = (*arrays, None, None)[:3]
     if y is None:
-        raise _unknown(
-            "`fit` is given no targets. Pass as `baseline` the loss of the best prediction that "
-            "does not depend on the input",
-            "y=None",
-        )
+        raise _unknown("`fit` is given no targets. Pass the `baseline`", "y=None")
     parts, losses = keras.tree.flatten(y), keras.tree.flatten(model.loss)
     if len(parts) != 1 or len(losses) != 1:
         raise _unknown(
-            "The model has several outputs. Pass as `baseline` the sum of their baseline losses "
-            "times their loss weights",
+            "The model has several outputs. Pass the weighted sum of their baseline losses as "
+            "`baseline`",
             f"{len(parts)} targets",
         )
     (y,), (compiled,), weights = parts, losses, [*keras.tree.flatten(weights), None][0]
@@ -182,8 +161,8 @@ def targets_of(
     found = next((kind for kind, names in _NAMES.items() if name in names), None)
     if loss is None and not (found and _is_plain(compiled, model)):
         raise _unknown(
-            "The baseline of the compiled loss is unknown. Pass `baseline`, or `loss` if it is one "
-            "of those of baseline_loss",
+            "The baseline of the compiled loss is unknown. Pass `baseline`, or a `loss` that "
+            "baseline_loss knows",
             f"loss={compiled!r}",
         )
     labels = as_array(y)
@@ -198,14 +177,14 @@ def targets_of(
 
 
 def _is_plain(loss: Any, model: keras.Model) -> bool:
-    """Return whether a loss is a mean over all samples, without weights of its own."""
+    """Return whether a loss is a mean over all samples, without a loss weight."""
     weighs = getattr(model._compile_loss, "_user_loss_weights", None) is not None
     mean = getattr(loss, "reduction", _REDUCTIONS[0]) in _REDUCTIONS
     return mean and not weighs and getattr(loss, "ignore_class", None) is None
 
 
 def _class_name(loss: Any) -> str:
-    """Return the name of the class of a loss, also if it is given as a function or a name."""
+    """Return the name of the class of a loss, which may be a function or a name."""
     loss = keras.losses.get(loss)
     name = getattr(loss, "__name__", type(loss).__name__)
     return "".join(word[:1].upper() + word[1:] for word in name.split("_"))

@@ -1,4 +1,4 @@
-"""The loss curves of a training, smoothed and in units of what there is to learn."""
+"""The loss curves of a training, smoothed and scaled."""
 
 import dataclasses
 import math
@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# The first that is logged is used.
+# The first logged one counts.
 _TRAINING = ("train_eval_loss", "data_loss", "loss")
 _VALIDATION = ("val_data_loss", "val_loss")
 NAMES = (*_TRAINING, *_VALIDATION, "penalty", "gap_accuracy")
@@ -33,47 +33,27 @@ _NOTES = {
 
 @dataclasses.dataclass(frozen=True)
 class Curves:
-    """Training and validation loss of the epochs that have both, and what follows from them.
+    """Training and validation loss of the epochs that have both, and derived values.
 
-    Values are in units of what there is to learn: 1 is the baseline, 0 the irreducible loss, and
-    1 - value the explained part. For a cross-entropy this is McFadden's pseudo R^2, for a squared
-    error R^2.
-
-    Args:
-        epochs: Epochs, counted from 0.
-        train: Smoothed training loss.
-        validation: Smoothed validation loss.
-        baseline: The loss that is 1 in these units.
-        irreducible: The loss that is 0 in these units.
-        share: Share of regularization in the training loss at the end, from 0 to 1: the penalty,
-            and what dropout and augmentation add to the loss; `None` if it is not logged.
-        penalty_share: Share of the penalty alone, or `None`.
-        gap_accuracy: The last gap of the accuracy, or `None`.
-        noise: Standard deviation of the validation loss between epochs; 0 for a short curve.
-        broken: First of the epochs at the end that are not finite, or `None`.
-        notes: Sentences about fallbacks and missing epochs.
+    Losses are scaled: 1 is the baseline, 0 the irreducible loss, and 1 - value the explained part
+    (McFadden's pseudo R^2 for a cross-entropy, R^2 for a squared error).
     """
 
-    epochs: tuple[int, ...]
-    train: tuple[float, ...]
-    validation: tuple[float, ...]
+    epochs: tuple[int, ...]  # from 0
+    train: tuple[float, ...]  # smoothed
+    validation: tuple[float, ...]  # smoothed
     baseline: float
     irreducible: float
-    share: float | None
-    penalty_share: float | None
-    gap_accuracy: float | None
-    noise: float
-    broken: int | None
-    notes: tuple[str, ...]
+    share: float | None  # of penalties, dropout and augmentation in the last training loss
+    penalty_share: float | None  # of the penalties alone
+    gap_accuracy: float | None  # the last one
+    noise: float  # standard deviation of the validation loss between epochs; 0 for a short curve
+    broken: int | None  # first of the epochs at the end that are not finite
+    notes: tuple[str, ...]  # sentences about fallbacks and missing epochs
 
     @classmethod
     def of(
-        cls,
-        history: Mapping[str, Sequence[Any]],
-        *,
-        baseline: float,
-        irreducible: float,
-        noisy: bool = True,
+        cls, history: Mapping[str, Sequence[Any]], baseline: float, irreducible: float, noisy: bool
     ) -> "Curves":
         """Return the curves of a history; see `diagnose` for the arguments and errors."""
         _check(history, baseline, irreducible)
@@ -81,10 +61,8 @@ class Curves:
         pairs = zip(history[train_name], history[validation_name], strict=True)
         rows = [(i, *map(float, pair)) for i, pair in enumerate(map(_filled, pairs)) if pair]
         if not rows:
-            raise ValueError(
-                f"diagnose needs an epoch with both {train_name!r} and {validation_name!r}. "
-                "Received: no such epoch"
-            )
+            names = f"{train_name!r} and {validation_name!r}"
+            raise ValueError(f"diagnose needs an epoch with both {names}. Received: no such epoch")
         finite = [row for row in rows if all(map(math.isfinite, row))]
         last = finite[-1][0] if finite else -1
         lost = sum(row[0] < last for row in rows) + 1 - len(finite) if finite else 0
@@ -92,9 +70,8 @@ class Curves:
         if lost:
             notes.append(f"{lost} of the epochs before the last are ignored: they are not finite.")
         unit = baseline - irreducible
-        train, validation = (
-            [(row[column] - irreducible) / unit for row in finite] for column in (1, 2)
-        )
+        train = [(row[1] - irreducible) / unit for row in finite]
+        validation = [(row[2] - irreducible) / unit for row in finite]
         share, penalty_share = _shares(history, noisy)
         return cls(
             epochs=tuple(row[0] for row in finite),
@@ -117,22 +94,18 @@ class Curves:
 
     @property
     def best_epoch(self) -> int | None:
-        """Epoch of the smallest validation loss."""
         return self.epochs[self.best] if self.epochs else None
 
     @property
     def rise(self) -> float:
-        """Rise of the validation loss from its minimum to the end."""
         return self.validation[-1] - self.validation[self.best]
 
     @property
     def train_rise(self) -> float:
-        """Rise of the training loss from its minimum to the end."""
         return self.train[-1] - min(self.train)
 
     @property
     def gap(self) -> float:
-        """Validation minus training loss at the end."""
         return self.validation[-1] - self.train[-1]
 
     @property
@@ -169,14 +142,13 @@ def _check(history: Mapping[str, Sequence[Any]], baseline: Any, irreducible: Any
         )
 
 
-def _found(history: Mapping[str, Any], names: Sequence[str]) -> str:
+def _found(history: Mapping[str, Any], names: tuple[str, ...]) -> str:
     for name in names:
         if name in history:
             return name
-    cure = {
-        _TRAINING: "Put LossLedger(train_eval=...) before Diagnosis",
-        _VALIDATION: "Give `fit` validation_data, and put LossLedger before Diagnosis",
-    }[tuple(names)]
+    cure = "Give `fit` validation_data, and put LossLedger before Diagnosis"
+    if names == _TRAINING:
+        cure = "Put LossLedger(train_eval=...) before Diagnosis"
     raise ValueError(
         f"diagnose needs {' or '.join(map(repr, names))} for each epoch. {cure}. "
         f"Logged: {', '.join(sorted(history)) or 'nothing'}"
@@ -185,18 +157,17 @@ def _found(history: Mapping[str, Any], names: Sequence[str]) -> str:
 
 def _filled(pair: tuple[Any, Any]) -> tuple[Any, ...]:
     """Return the pair, or () if a value is missing and the other does not show a divergence."""
-    given = [value for value in pair if value is not None]
-    if len(given) == 1 and not math.isfinite(given[0]):
-        return (given[0], given[0])
-    return pair if len(given) == 2 else ()
+    values = [value for value in pair if value is not None]
+    if len(values) == 1 and not math.isfinite(values[0]):
+        return (values[0], values[0])
+    return pair if len(values) == 2 else ()
 
 
 def _smooth(values: list[float]) -> tuple[float, ...]:
     """Return medians of up to `_WINDOW` neighbors, fewer at both ends."""
     reach = min(_WINDOW, len(values) // 4 | 1) // 2
-    return tuple(
-        statistics.median(values[max(0, i - reach) : i + reach + 1]) for i in range(len(values))
-    )
+    windows = (values[max(0, i - reach) : i + reach + 1] for i in range(len(values)))
+    return tuple(map(statistics.median, windows))
 
 
 def _noise(values: list[float]) -> float:
@@ -218,8 +189,8 @@ def _last(history: Mapping[str, Sequence[Any]], name: str) -> float | None:
 def _before_last(history: Mapping[str, Sequence[Any]], name: str) -> float | None:
     """Return the value before the last epoch, if it is finite.
 
-    The data loss of an epoch is that of samples last seen one epoch ago: without dropout and
-    augmentation, it is about the `train_eval_loss` before the epoch, not that after it.
+    In an epoch, samples were last seen one epoch ago: without dropout and augmentation, `data_loss`
+    is about the `train_eval_loss` before the epoch, not after it.
     """
     values = [float(v) for v in history.get(name, ())[-2:] if v is not None]
     return values[0] if len(values) == 2 and math.isfinite(values[0]) else None
@@ -234,7 +205,7 @@ def _shares(history: Mapping[str, Sequence[Any]], noisy: bool) -> tuple[float | 
     if data is None or penalty is None:
         return None, None
     total = data + penalty
-    if not (total > 0 and math.isfinite(total)):
+    if not 0 < total < math.inf:
         return None, None
     known = noisy and train_eval is not None and math.isfinite(data - train_eval)
     noise = max(0.0, data - train_eval) if known else 0.0

@@ -16,7 +16,7 @@ class Verdict:
         kind: diverged, underfitting, overfitting, data-limited or well fitted.
         rule: Name of the rule that applied.
         evidence: Sentences with numbers and epochs, counted from 1 as `fit` prints them.
-        advice: What to change and by how much, most important first; empty if nothing.
+        advice: Changes with their sizes, most important first.
         best_epoch: Epoch of the smallest validation loss, counted from 0 as in `EarlyStopping`;
             `None` if no epoch was finite.
 
@@ -60,8 +60,8 @@ def diagnose(
 ) -> Verdict:
     """Tell whether a training under- or overfits, with evidence and advice.
 
-    Losses are in units of what there is to learn, (loss - irreducible) / (B - irreducible), where
-    the baseline B is the loss of the best constant prediction. The verdict is one of
+    Losses are scaled to (loss - irreducible) / (B - irreducible), where the baseline B is the loss
+    of the best constant prediction. The verdict is one of
 
     - diverged: the loss is not finite at the end; or above twice B, after it had been lower or
       after five epochs; or training and validation loss rise together.
@@ -70,9 +70,8 @@ def diagnose(
     - overfitting: the validation loss has risen by 5% from its minimum while the gap to the
       training loss grew; or the gap is above a tenth, without strong regularization.
     - data-limited: the gap is above a tenth although regularization is strong, a quarter of the
-      minimized loss, and the validation loss does not rise. Neither a shorter training nor more
-      regularization closes this gap. More data does: training and validation loss approach a
-      common limit from both sides as the sample grows, so more data can save half of the gap.
+      minimized loss, and the validation loss does not rise. Only more data closes this gap:
+      training and validation loss approach a common limit from both sides as the sample grows.
     - well fitted: none of these.
 
     Curves are smoothed by medians of up to five epochs. `occam.callbacks.diagnosis.rules` contains
@@ -80,21 +79,18 @@ def diagnose(
 
     Args:
         history: Lists by name, as in `History.history`, with `None` for an epoch without a value.
-            The training loss is the first of `train_eval_loss`, `data_loss` and `loss`, and the
-            validation loss the first of `val_data_loss` and `val_loss`, that is there; the
-            evidence says so if it is not the first. The strength of regularization comes from
-            `penalty` (or `loss` minus `data_loss`) and from `data_loss` minus `train_eval_loss`.
-            Other names are ignored.
+            The training loss is the first logged one of `train_eval_loss`, `data_loss` and `loss`,
+            and the validation loss of `val_data_loss` and `val_loss`. The strength of
+            regularization comes from `penalty` (or `loss` minus `data_loss`) and from `data_loss`
+            minus `train_eval_loss`.
         baseline: The loss B of the best constant prediction, see `baseline_loss`.
-        irreducible: The loss of the best possible model: 0, unless labels are noisy or the loss has
-            label smoothing.
-        noisy: Whether training is made harder at random, by dropout or augmentation. If not, the
-            difference between `data_loss`, the mean over an epoch, and `train_eval_loss` is the
-            progress within the epoch and does not count as regularization.
+        irreducible: The loss of the best possible model: 0, unless labels are noisy or smoothed.
+        noisy: Whether dropout or augmentation makes training harder. If not, `data_loss` minus
+            `train_eval_loss` is the progress within an epoch, and no regularization.
 
     Raises:
-        ValueError: If there is no training or validation loss (the message says what to log), if no
-            epoch has both, if lists differ in length, or if `baseline` is not above `irreducible`.
+        ValueError: If no epoch has both a training and a validation loss, if lists differ in
+            length, or if `baseline` is not above `irreducible`.
 
     Example:
 
@@ -107,7 +103,7 @@ def diagnose(
     Cortes et al., Learning Curves: Asymptotic Values and Rate of Convergence, 1993,
     https://proceedings.neurips.cc/paper/1993
     """
-    curves = Curves.of(history, baseline=baseline, irreducible=irreducible, noisy=noisy)
+    curves = Curves.of(history, baseline, irreducible, noisy)
     rule = next(rule for rule in RULES if rule.condition(curves))
     return Verdict(
         kind=rule.kind,

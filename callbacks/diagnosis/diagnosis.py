@@ -21,27 +21,24 @@ _WEIGHTED = "All losses and the baseline have the sample weights of training."
 class Diagnosis(keras.callbacks.Callback):
     """Collect the losses of each epoch, and print a verdict at the end of training.
 
-    `diagnose` documents the verdict and its rules. Put this callback after `LossLedger` (with
-    `train_eval=`), or compile the model with a metric named `data_loss`: a `loss` that contains
-    penalties is an error. A model without penalties needs neither, but without `train_eval_loss`
-    the measured gap is too small, and the verdict says so.
+    `diagnose` documents the verdict and its rules. Put this callback after
+    `LossLedger(train_eval=...)`, or compile the model with a metric named `data_loss`: a `loss`
+    that contains penalties is an error. A model without penalties needs neither, but without
+    `train_eval_loss` the measured gap is too small.
 
-    Without arguments, the baseline is computed from the targets that `fit` is given, for the loss
-    of the model. This needs arrays, a single output, and a loss of `baseline_loss`. For a dataset,
-    pass the `labels` of the training data (for a regression also `loss="mse"`); in other cases,
-    pass the `baseline`.
+    By default the baseline comes from the targets that `fit` is given, for the loss of the model.
+    This needs arrays, a single output, and a loss of `baseline_loss`. For a dataset, pass `labels`
+    (for a regression also `loss="mse"`); in other cases, pass `baseline`.
 
-    Training loss, validation loss and baseline must have the same weights, those of training; the
-    evidence mentions them. A `class_weight` in `fit` needs a `LossLedger` before this callback,
-    which applies it to the validation and train_eval losses. With sample weights in training, the
-    validation data need weights, too, and `labels` need their `sample_weight`.
+    Training loss, validation loss and baseline must have the same weights: a `class_weight` in
+    `fit` needs a `LossLedger` before this callback; with sample weights in training, the validation
+    data need weights, too, and `labels` need their `sample_weight`.
 
     Args:
         baseline: Loss of the best constant prediction, under the weights of training.
-        labels: Labels of the training data, to compute the baseline from, instead of `baseline`.
-        loss: Loss to compute the baseline for: "crossentropy", "binary_crossentropy", "mse" or
-            "mae". The default is "crossentropy" for `labels`, and the loss of the model for the
-            targets of `fit`.
+        labels: Labels of the training data, to compute the baseline from.
+        loss: Loss to compute the baseline for: "crossentropy" (the default for `labels`),
+            "binary_crossentropy", "mse" or "mae".
         sample_weight: Sample weights of `labels`.
         irreducible: Loss of the best possible model, see `diagnose`.
         every: Number of epochs after which to print a verdict during training, or `None`.
@@ -82,20 +79,16 @@ class Diagnosis(keras.callbacks.Callback):
     ):
         super().__init__()
         if baseline is not None and labels is not None:
-            raise ValueError(
-                "Pass only one of `baseline` and `labels`. "
-                f"Received: baseline={baseline!r}, labels=(given)"
-            )
+            received = f"baseline={baseline!r}, labels=(given)"
+            raise ValueError(f"Pass only one of `baseline` and `labels`. Received: {received}")
         if sample_weight is not None and labels is None:
-            raise ValueError(
-                "`sample_weight` needs the `labels` that it belongs to. "
-                "Received: sample_weight=(given), labels=None"
-            )
+            received = "sample_weight=(given), labels=None"
+            raise ValueError(f"`sample_weight` needs the `labels`. Received: {received}")
         check_integer("every", every, minimum=1, optional=True)
         self.labels = labels
         self.loss = loss
         self.sample_weight = sample_weight
-        self._given = baseline
+        self._fixed_baseline = baseline
         if labels is not None:
             baseline = baseline_loss(labels, loss or "crossentropy", sample_weight)
         self.baseline = baseline
@@ -115,41 +108,38 @@ class Diagnosis(keras.callbacks.Callback):
         outputs = getattr(self.model, "outputs", None) or ()  # None: unknown
         if self.labels is not None and len(outputs) > 1:
             raise ValueError(
-                "Diagnosis: `labels` are for models with one output. Pass as `baseline` the sum of "
-                "the baseline losses of the outputs times their loss weights. "
-                f"Received: a model with {len(outputs)} outputs"
+                "Diagnosis: `labels` are for models with one output. Pass the weighted sum of the "
+                f"baseline losses as `baseline`. Received: a model with {len(outputs)} outputs"
             )
-        self._weighted = (
-            (fit.has_sample_weights, fit.has_validation_weights) if fit else (None, None)
-        )
+        self._weighted = (None, None)
+        if fit:
+            self._weighted = (fit.has_sample_weights, fit.has_validation_weights)
         self._class_weight = fit is not None and fit.class_weight is not None
         # The batches of a dataset may be augmented or mixed; arrays are not.
         self._noisy = fit is None or fit.arrays is None or _is_noisy(self.model)
-        if self._given is None:
-            self.baseline = self._baseline(fit)
+        if self._fixed_baseline is None:
+            self.baseline = self._compute_baseline(fit)
             self._diagnose({"loss": [0.0], "val_loss": [0.0]})
         self.verdict = None
         self._epochs = []
 
-    def _baseline(self, fit: FitArguments | None) -> float:
-        """Return the baseline of the labels or targets, under the weights of training."""
+    def _compute_baseline(self, fit: FitArguments | None) -> float:
         class_weight = fit.class_weight if fit else None
-        if self.labels is not None:
-            labels, weights, kind = self.labels, self.sample_weight, self.loss or "crossentropy"
-        else:
+        labels, weights, kind = self.labels, self.sample_weight, self.loss or "crossentropy"
+        if labels is None:
             labels, weights, kind = targets_of(fit, self.model, self.loss)
         if class_weight is not None and weights is None:
             weights = keras.ops.convert_to_numpy(class_weights(as_array(labels), class_weight))
         loss = baseline_loss(labels, kind, weights)
-        if weights is None or getattr(self.model.loss, "reduction", "") != NORMALIZING:
-            return loss
-        return loss / float(np.asarray(weights).mean())
+        if weights is not None and getattr(self.model.loss, "reduction", "") == NORMALIZING:
+            loss /= float(np.asarray(weights).mean())
+        return loss
 
     def on_epoch_end(self, epoch, logs=None):
         logs = logs or {}
         if not self._epochs:
             self._check_logs(logs)
-            self._epochs = [{} for _ in range(epoch)]  # those before `initial_epoch`
+            self._epochs = [{} for _ in range(epoch)]  # the epochs before `initial_epoch`
         self._epochs.append({n: as_number(n, logs[n], "Diagnosis") for n in NAMES if n in logs})
         if self.every and (epoch + 1) % self.every == 0:
             self._judge()
@@ -182,9 +172,9 @@ class Diagnosis(keras.callbacks.Callback):
         compiled = getattr(model, "_compile_loss", None) is not None
         if book is not None and not compiled and _is_standard(model, "compute_loss"):
             raise ValueError(
-                "Diagnosis does not support LossLedger for a model that is compiled without a "
-                "loss: LossLedger counts losses that `add_loss` adds as penalty. Remove it. "
-                f"Received: data_loss={logs.get('data_loss')!r}"
+                "Diagnosis does not support LossLedger for a model without a compiled loss, as it "
+                "counts losses of `add_loss` as penalty. Remove it. Received: data_loss="
+                f"{logs.get('data_loss')!r}"
             )
         regularized = any(weight.regularizer is not None for weight in model.trainable_weights)
         if not exact and has_penalties(model) and (compiled or regularized):
@@ -207,34 +197,30 @@ class Diagnosis(keras.callbacks.Callback):
             train, validation = (count > 0 for count in book.accounts.counts())
             self._weighted = (train, validation)
         train, validation = self._weighted
-        with_or_without = {True: "with", False: "without"}
         if book is None and train and (self._class_weight or "data_loss" in logs):
+            received = "class_weight" if self._class_weight else "sample_weight"
             raise ValueError(
                 "Diagnosis: `fit` weights the training samples, but not the validation samples or "
-                "the metric data_loss. Put LossLedger before Diagnosis. Received: "
-                + ("class_weight" if self._class_weight else "sample_weight")
+                f"the metric data_loss. Put LossLedger before Diagnosis. Received: {received}"
             )
+        weights = {True: "with weights", False: "without weights"}
         if train is not None and validation is not None and train != validation:
             raise ValueError(
-                "Diagnosis: give sample weights to both the training and the validation data, as "
-                "`validation_data=(x, y, sample_weight)`, or to neither. Received: training data "
-                f"{with_or_without[train]} weights, validation data {with_or_without[validation]} "
-                "weights"
+                "Diagnosis: give sample weights to both the training and the validation data, or "
+                f"to neither. Received: training data {weights[train]}, validation data "
+                f"{weights[validation]}"
             )
         weighted = self.sample_weight is not None or self._class_weight
         if self.labels is not None and train is not None and train != weighted:
             raise ValueError(
                 "Diagnosis: `labels` need the same `sample_weight` as the training data. Received: "
-                f"training data {with_or_without[train]} weights, labels "
-                f"{with_or_without[weighted]} weights"
+                f"training data {weights[train]}, labels {weights[weighted]}"
             )
 
     def get_state(self) -> dict[str, Any]:
-        """Return the state that a resumed training needs."""
         return {"epochs": self._epochs}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Restore what `get_state` returned."""
         self._epochs = [dict(values) for values in state["epochs"]]
 
 
@@ -244,6 +230,6 @@ def _is_standard(model: keras.Model, method: str) -> bool:
 
 def _is_noisy(model: keras.Model) -> bool:
     """Return whether a model has random layers, batch statistics or smoothed labels in training."""
-    random = any(layer._seed_generators for layer in model._flatten_layers())
-    batch = any(isinstance(x, keras.layers.BatchNormalization) for x in model._flatten_layers())
-    return random or batch or smooths(getattr(model, "_compile_loss", None))
+    kind = keras.layers.BatchNormalization
+    random = any(x._seed_generators or isinstance(x, kind) for x in model._flatten_layers())
+    return random or smooths(getattr(model, "_compile_loss", None))

@@ -8,7 +8,7 @@ from .curves import Curves
 
 
 class Rule(NamedTuple):
-    """A row of the table `RULES`, of which the first whose condition holds applies."""
+    """A row of the table `RULES`; the first one whose condition holds applies."""
 
     kind: str
     name: str
@@ -20,9 +20,8 @@ class Rule(NamedTuple):
 # Thresholds, with their reasons. Values are in the units of `Curves`: 1 is the loss of a constant
 # prediction, 0 is all that can be learned.
 
-# Twice the loss of a constant prediction is worse than having learned nothing. A healthy training
-# is below it within a few epochs, as the bias of the output suffices for that. Before so many
-# epochs the loss must also have risen, because a bad initialization starts high.
+# Twice the loss of a constant prediction. The bias of the output suffices to get below it within a
+# few epochs. Before that, the loss must also have risen, as a bad initialization starts high.
 _EXPLODED = 2.0
 _SOON = 5
 
@@ -36,13 +35,12 @@ _LEARNED = 0.05
 # labels even the best model is that high; then `irreducible` is not 0.
 _HIGH = 0.5
 
-# A fall in the last quarter of the epochs. At that pace, twice as many epochs would explain another
-# 8%, which is worth it.
+# A fall in the last quarter of the epochs: at that pace, twice as many epochs explain another 8%.
 _FALLING = 0.02
 
-# A rise relative to the smallest validation loss: Prechelt's largest generalization loss, 5. An
-# absolute rise: from 0.001 to 0.002 does not matter. And a multiple of the noise: the minimum of
-# many noisy values is about that far below their mean.
+# A rise relative to the smallest validation loss (Prechelt's largest generalization loss, 5%), in
+# absolute terms (from 0.001 to 0.002 does not matter), and as a multiple of the noise (the minimum
+# of many noisy values is about that far below their mean).
 _RISE = 0.05
 _RISE_MIN = 0.01
 _RISE_NOISE = 3.0
@@ -55,15 +53,15 @@ _WIDE_GAP = 0.25
 # If regularization is a quarter of the minimized loss, adding as much again changes the fit itself.
 _STRONG = 0.25
 
-# In underfitting any share counts: a penalty that is too strong shrinks the weights and so itself.
-# For an mlp on mnist1d with l2 = 0.1, which explains 18%, it is 15% of the loss.
+# In underfitting any share counts, as a penalty that is too strong shrinks the weights and so
+# itself: for an mlp on mnist1d with l2 = 0.1, which explains 18%, it is 15% of the loss.
 _PRESENT = 0.01
 
 # The share of the penalty to return to, or less: at most a tenth of the strength is left.
 _TARGET = 0.1
 
-# Training and validation loss approach a common limit as a power of the sample size (Cortes et al.
-# 1993), which is between 1/2 and 1 in theory. The smaller one promises less.
+# Training and validation loss approach a common limit as a power of the sample size, between 1/2
+# and 1 in theory (Cortes et al. 1993). The smaller one promises less.
 _POWER = 0.5
 
 
@@ -92,16 +90,32 @@ def _high(curves: Curves) -> bool:
     return curves.train[-1] > _HIGH
 
 
-def _falls(curves: Curves) -> bool:
-    return len(curves.epochs) < 2 or curves.fall > _FALLING
+def _unfinished(curves: Curves) -> bool:
+    return _high(curves) and (len(curves.epochs) < 2 or curves.fall > _FALLING)
 
 
-def _regularized(curves: Curves) -> bool:
-    return curves.share is not None and curves.share > _PRESENT
+def _learned_nothing(curves: Curves) -> bool:
+    return curves.train[-1] > 1 - _LEARNED
 
 
-def _strong(curves: Curves) -> bool:
-    return curves.share is not None and curves.share >= _STRONG
+def _overfits(curves: Curves) -> bool:
+    return _rises(curves) and curves.gap_growth > 0
+
+
+def _too_regularized(curves: Curves) -> bool:
+    return _high(curves) and curves.share is not None and curves.share > _PRESENT
+
+
+def _has_gap(curves: Curves) -> bool:
+    return curves.gap > _GAP
+
+
+def _limited(curves: Curves) -> bool:
+    return _has_gap(curves) and curves.share is not None and curves.share >= _STRONG
+
+
+def _still_improves(curves: Curves) -> bool:
+    return len(curves.epochs) > 1 and curves.fall > _FALLING
 
 
 # Evidence
@@ -141,9 +155,10 @@ def _validation_rose(curves: Curves) -> str:
 
 
 def _gap(curves: Curves) -> str:
-    accuracy = curves.gap_accuracy
-    more = f" in the loss and {accuracy:.3g} in the accuracy" if accuracy is not None else ""
-    return f"The gap is {curves.difference(curves.gap)}{more}."
+    gap = f"The gap is {curves.difference(curves.gap)}"
+    if curves.gap_accuracy is None:
+        return f"{gap}."
+    return f"{gap} in the loss and {curves.gap_accuracy:.3g} in the accuracy."
 
 
 def _pace(curves: Curves) -> str:
@@ -179,10 +194,8 @@ def _relax(curves: Curves) -> list[str]:
     if part > _PRESENT:
         # The penalty is linear in its strength for these weights, but the weights will grow.
         factor = max(0.001, min(0.1, _TARGET / (1 - _TARGET) * (1 - part) / part))
-        lines.append(
-            f"Multiply the strength of the penalties by {factor:.2g}: the penalty is {part:.0%} of "
-            "the loss."
-        )
+        strength = f"Multiply the strength of the penalties by {factor:.2g}"
+        lines.append(f"{strength}: the penalty is {part:.0%} of the loss.")
     if (curves.share or 0.0) - part > _PRESENT:
         lines.append("Halve the rates of dropout and noise, and use weaker augmentation.")
     return [*lines, "If that does not help, increase the capacity: double the width."]
@@ -231,57 +244,19 @@ def _data(curves: Curves) -> list[str]:
     ]
 
 
-def _nothing(curves: Curves) -> list[str]:
-    return []
-
-
 RULES = (
     Rule("diverged", "not finite", _broken, (_not_finite,), _slower),
     Rule("diverged", "exploded", _exploded, (_train_rose,), _slower),
     Rule("diverged", "unstable", _unstable, (_train_rose,), _slower),
-    Rule(
-        "underfitting",
-        "unfinished",
-        lambda c: _high(c) and _falls(c),
-        (_levels, _pace),
-        _longer,
-    ),
-    Rule(
-        "underfitting",
-        "nothing learned",
-        lambda c: c.train[-1] > 1 - _LEARNED,
-        (_levels, _share),
-        _anything,
-    ),
-    Rule(
-        "overfitting",
-        "validation rises",
-        lambda c: _rises(c) and c.gap_growth > 0,
-        (_levels, _validation_rose, _gap),
-        _stop,
-    ),
-    Rule(
-        "underfitting",
-        "regularization too strong",
-        lambda c: _high(c) and _regularized(c),
-        (_levels, _share),
-        _relax,
-    ),
+    Rule("underfitting", "unfinished", _unfinished, (_levels, _pace), _longer),
+    Rule("underfitting", "nothing learned", _learned_nothing, (_levels, _share), _anything),
+    Rule("overfitting", "validation rises", _overfits, (_levels, _validation_rose, _gap), _stop),
+    Rule("underfitting", "regularization too strong", _too_regularized, (_levels, _share), _relax),
     Rule("underfitting", "too little capacity", _high, (_levels, _share), _capacity),
     Rule(
-        "data-limited",
-        "gap in spite of regularization",
-        lambda c: c.gap > _GAP and _strong(c),
-        (_levels, _gap, _share),
-        _data,
+        "data-limited", "gap in spite of regularization", _limited, (_levels, _gap, _share), _data
     ),
-    Rule("overfitting", "gap", lambda c: c.gap > _GAP, (_levels, _gap, _share), _more),
-    Rule(
-        "well fitted",
-        "still improving",
-        lambda c: len(c.epochs) > 1 and _falls(c),
-        (_levels, _pace),
-        _longer,
-    ),
-    Rule("well fitted", "small gap", lambda c: True, (_levels, _gap), _nothing),
+    Rule("overfitting", "gap", _has_gap, (_levels, _gap, _share), _more),
+    Rule("well fitted", "still improving", _still_improves, (_levels, _pace), _longer),
+    Rule("well fitted", "small gap", lambda curves: True, (_levels, _gap), lambda curves: []),
 )

@@ -1,7 +1,7 @@
 """Split the loss of a model's steps where it is computed, inside the graph."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -23,8 +23,7 @@ _STEPS = ("train_function", "test_function")
 class Accounts(keras.metrics.Metric):
     """The means of the parts of the loss, over samples as Keras averages the loss itself.
 
-    The parts of label smoothing and of class weights exist in test steps only, and only if there is
-    smoothing or weighting. Both are known when a step is traced.
+    The parts of label smoothing and class weights exist in test steps only, if there are any.
     """
 
     def __init__(self):
@@ -34,10 +33,9 @@ class Accounts(keras.metrics.Metric):
         self.recorded: set[str] = set()
 
     def update_state(self, *arguments, **options):
-        """Do nothing: a custom `train_step` may call this, as it does for each metric."""
+        """Do nothing when a custom `train_step` updates all metrics."""
 
     def record(self, parts: Mapping[str, Any], size: Any, *, testing: bool, weighted: bool) -> None:
-        """Add the parts of the loss of a batch of `size` samples, which may have weights."""
         self.recorded = set(parts)
         counts = (float(weighted and not testing), float(weighted and testing))
         entries = (*(parts.get(name, 0.0) for name in _PARTS), 1.0, *counts)
@@ -60,7 +58,6 @@ class Accounts(keras.metrics.Metric):
         return train, test
 
     def restart(self) -> None:
-        """Reset everything, the counts included."""
         self.sums.assign(np.zeros(self.sums.shape))
 
 
@@ -68,17 +65,13 @@ class Bookkeeping:
     """Record the parts of every loss that the training and test steps of a model compute.
 
     While it is open, `model.compute_loss` is this object, which calls the model's own method and
-    records what goes into the loss, and the `Accounts` are one more metric of the model: their
-    state is carried through compiled steps on every backend, and `fit` and `evaluate` log them like
-    any metric. This holds only in the `fit` in which it was opened. If an exception ends that
-    `fit`, the metric is hidden at once, nothing more is recorded, and the next call uses Keras' own
-    steps.
+    records the parts of the loss, and the `Accounts` are one more metric of the model: every
+    backend carries their state through compiled steps, and `fit` and `evaluate` log them. It is
+    open only in one `fit`. If an exception ends that `fit`, the metric is hidden at once, nothing
+    more is recorded, and the next call uses Keras' own steps.
 
-    The traced steps are kept while it is closed and reused if the model was not compiled and its
-    steps were not rebuilt in between: nothing is traced twice.
-
-    Args:
-        model: A compiled model.
+    The traced steps are kept while it is closed, and reused if the model was not compiled and its
+    steps were not rebuilt in between.
     """
 
     def __init__(self, model: keras.Model):
@@ -106,9 +99,7 @@ class Bookkeeping:
     def open(self, class_weight: Mapping[int, float] | None = None) -> None:
         """Start recording, in a `fit` that has not begun its first step.
 
-        Args:
-            class_weight: Class weights of this `fit`, which then apply to the data loss of test
-                steps, too.
+        The `class_weight` of this `fit` then applies to the data loss of test steps, too.
         """
         self.close()  # in case an earlier `fit` was ended by an exception
         model = self.model
@@ -174,35 +165,30 @@ class Bookkeeping:
         if type(self.model).compute_loss is not keras.Model.compute_loss:
             total, parts = self._split_custom(compute)
         else:
-            if testing and self._class_weight and not _given(sample_weight):
+            if testing and self._class_weight and not _is_given(sample_weight):
                 weights = class_weights(y, self._class_weight)
             total, parts = self._split(compute, testing, weights)
         first = next(part for part in keras.tree.flatten([x, y_pred]) if part is not None)
-        weighted = weights is not None or _given(sample_weight)
+        weighted = weights is not None or _is_given(sample_weight)
         self.accounts.record(parts, ops.shape(first)[0], testing=testing, weighted=weighted)
         return total
 
     def _split_custom(self, compute):
-        """Split a custom `compute_loss`: the penalty is what stands in `model.losses`."""
+        """Split a custom `compute_loss`: the penalty is the sum of `model.losses`."""
         total = compute()
         penalty = _sum(self.model._aggregate_additional_loss(loss) for loss in self.model.losses)
         return total, {"data_loss": total - penalty, "penalty": penalty}
 
     def _split(self, compute, testing, weights):
-        """Split Keras' `compute_loss` into the very tensors that it adds up.
-
-        The data loss of a test step is recorded without label smoothing, and under `weights`.
-        """
+        """Split Keras' `compute_loss` into the very tensors that it adds up."""
         compiled, aggregate = self.model._compile_loss, self.model._aggregate_additional_loss
         losses, penalties, unsmoothed, weighted = [], [], [], []
         smoothed = testing and smooths(compiled)
 
         def data_loss(*arguments):
-            with (
-                _observed(compiled, unsmoothed, weighted, weights)
-                if smoothed or weights is not None
-                else nullcontext()
-            ):
+            if not smoothed and weights is None:
+                return _noted(losses, compiled(*arguments))
+            with _observed(compiled, unsmoothed, weighted, weights):
                 return _noted(losses, compiled(*arguments))
 
         def penalty(loss):
@@ -213,15 +199,15 @@ class Bookkeeping:
             recorders["_compile_loss"] = data_loss
         with swapped(self.model, **recorders):
             total = compute()
-        loss = unweighted = _sum(losses)
+        loss = data = _sum(losses)
         parts = {"penalty": _sum(penalties)}
         if smoothed:
-            unweighted = _sum(unsmoothed)
-            parts["smoothing"] = loss - unweighted
-        parts["data_loss"] = unweighted if weights is None else _sum(weighted)
+            data = _sum(unsmoothed)
+            parts["smoothing"] = loss - data
         if weights is not None:
-            parts["weighting"] = unweighted - parts["data_loss"]
-        return total, parts
+            unweighted, data = data, _sum(weighted)
+            parts["weighting"] = unweighted - data
+        return total, {**parts, "data_loss": data}
 
 
 def smooths(compiled: Any) -> bool:
@@ -233,11 +219,8 @@ def smooths(compiled: Any) -> bool:
 def _observed(compiled: Any, unsmoothed: list[Any], weighted: list[Any], weights: Any) -> Any:
     """Make each call of the compiled losses note its value without label smoothing.
 
-    Args:
-        compiled: A `CompileLoss` of Keras.
-        unsmoothed: List for these values, one per output, times the output's loss weight.
-        weighted: List for the same values under other sample weights.
-        weights: The other sample weights, or `None`.
+    The values of all outputs, times their loss weights, are appended to `unsmoothed`, and to
+    `weighted` under the sample weights `weights`, if any.
     """
 
     def observed(part):
@@ -268,8 +251,7 @@ def _without_smoothing(loss: Any) -> Any:
 class _Step:
     """A step that records while the bookkeeping is open, and is Keras' own afterwards.
 
-    It is not a function in a function, which would hold itself: as long as anybody holds a step,
-    JAX takes a new one for the old.
+    It is no closure, which would hold itself: while a step lives, JAX takes a new one for the same.
     """
 
     def __init__(self, bookkeeping: Bookkeeping, name: str, function: Callable[..., Any]):
@@ -280,7 +262,7 @@ class _Step:
             return self._function(*arguments)
         self._bookkeeping.close()
         model, name = self._bookkeeping.model, self._name
-        if getattr(model, name) is self:  # somebody has restored it
+        if getattr(model, name) is self:  # a callback has restored it
             setattr(model, name, None)
         getattr(model, f"make_{name}")()
         return getattr(model, name)(*arguments)
@@ -298,7 +280,7 @@ class _Metrics:
             yield self._bookkeeping.accounts
 
 
-def _given(sample_weight: Any) -> bool:
+def _is_given(sample_weight: Any) -> bool:
     return any(part is not None for part in keras.tree.flatten(sample_weight))
 
 

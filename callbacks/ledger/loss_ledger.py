@@ -22,13 +22,12 @@ class LossLedger(keras.callbacks.ProgbarLogger):
         loss     = data_loss + penalty
         val_loss = val_data_loss + val_penalty (+ val_smoothing) (+ val_weighting)
 
-    This works for any Keras model and `fit`. The parts are averaged in the graph, where Keras adds
-    them up and with the same weights, also with several steps per execution, mixed precision or
-    gradient accumulation. The loss is bit for bit the same as without this callback. After each
-    epoch, `logs` and the history contain
+    The parts are averaged in the graph, as Keras averages the loss, also with several steps per
+    execution, mixed precision or gradient accumulation. The loss is bit for bit the same as without
+    this callback. After each epoch, `logs` and the history contain
 
-    - `data_loss`, `penalty`: means over the steps of the epoch, as `loss` is. The penalty is all of
-      `model.losses`: penalties of weights and activities, and what layers add by `add_loss`.
+    - `data_loss`, `penalty`: means over the steps of the epoch, as `loss` is. The penalty is the
+      sum of `model.losses`: penalties of weights and activities, and losses of `add_loss`.
     - `val_data_loss`, `val_penalty`: the same for the validation data.
     - `val_smoothing`, if a compiled loss has a `label_smoothing`, which Keras also applies to the
       validation labels: how much it adds to `val_loss`. `val_data_loss` does not contain it.
@@ -39,39 +38,33 @@ class LossLedger(keras.callbacks.ProgbarLogger):
       of training samples *in inference mode* at the end of the epoch. `data_loss` does not measure
       the fit: it is computed with dropout on, and while the weights change.
     - With `train_eval` and validation data: `gap_loss` = `val_data_loss` - `train_eval_loss`, and
-      `gap_<metric>` = `train_eval_<metric>` - `val_<metric>` for metrics named `*accuracy` or
-      `acc`.
+      `gap_<metric>` = `train_eval_<metric>` - `val_<metric>` for accuracies (`*accuracy`, `acc`).
 
-    All data losses have the weights of training. The `class_weight` of `fit` also applies to
-    `val_data_loss` and `train_eval_loss`, except for data that have their own sample weights.
-    Sample weights must be given for both the `train_eval` and the validation data, or for neither.
-    Metrics have the weights that Keras gives them: those in `metrics` have none.
+    The `class_weight` of `fit` also applies to `val_data_loss` and `train_eval_loss`, except for
+    data with sample weights. Give these for both the `train_eval` and the validation data, or for
+    neither. Metrics have the weights that Keras gives them: those in `metrics` have none.
 
     Put this callback first in the list, so that all others see these values. It is also the
-    progress bar (Keras then adds no other), which omits `train_eval_*` and names with a slash.
+    progress bar, which omits `train_eval_*` and names with a slash. After `fit`, the model is as
+    before, also if an exception ended it.
 
-    During `fit`, the model has one more metric and its steps are traced with it. Afterwards the
-    model is as before, also if an exception ended `fit`.
-
-    For a model with its own `compute_loss`, the penalty is `model.losses`, which is right if the
-    loss contains them. A custom `train_step` must call `compute_loss`. Metrics of the model named
-    `data_loss` or `penalty` are hidden. `tf.distribute` with several replicas is not
-    supported.
+    A custom `compute_loss` must add all of `model.losses`, and a custom `train_step` must call
+    `compute_loss`. Metrics of the model named `data_loss` or `penalty` are hidden. `tf.distribute`
+    with several replicas is not supported.
 
     Args:
         train_eval: Training data without augmentation: `(x, y)`, `(x, y, sample_weight)`, or
             anything else that `evaluate` accepts, such as a `tf.data.Dataset` of batches. A number
             in (0, 1] is the fraction of the arrays, with their sample weights, that `fit` is given.
         fraction: Fraction of `train_eval` to evaluate, in (0, 1]: evenly spaced samples of arrays,
-            or the first batches of a dataset. They are the same in each epoch.
+            or the first batches of a dataset.
         batch_size: Batch size for `train_eval`, if it is arrays.
 
     Raises:
         ValueError: If an argument is invalid; if `train_eval` is a number and `fit` is given no
             arrays; or, at the end of the first validated epoch, if only one of the `train_eval`
             and the validation data has sample weights.
-        RuntimeError: If the parts do not add up to the loss at the end of the first epoch: a custom
-            `train_step` does not call `compute_loss`, or logs something else.
+        RuntimeError: If the parts do not add up to the loss at the end of an epoch.
 
     Example:
 
@@ -108,9 +101,9 @@ class LossLedger(keras.callbacks.ProgbarLogger):
         self.batch_size = batch_size
         self._data = train_eval if number else subset(train_eval, fraction)
         self._penalties: Any = None
-        self._checked = False  # whether both or neither of train_eval and validation have weights
+        self._checked = False  # True: both or neither of train_eval and validation have weights
         self._tested = 0.0
-        self._same_ranks = True  # whether train_eval and validation arrays have the same ranks
+        self._same_ranks = True  # of train_eval and validation arrays
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
@@ -121,8 +114,7 @@ class LossLedger(keras.callbacks.ProgbarLogger):
             if arrays is None:
                 raise ValueError(
                     "`train_eval` can be a number only if `fit` is given arrays. Pass the data "
-                    "itself, as (x, y) or as a dataset without augmentation. "
-                    f"Received: train_eval={self.train_eval!r}"
+                    f"itself, as (x, y) or a dataset. Received: train_eval={self.train_eval!r}"
                 )
             self._data = subset(arrays, self.train_eval)
         self._penalties = None
@@ -170,39 +162,34 @@ class LossLedger(keras.callbacks.ProgbarLogger):
             )
 
     def _weighted(self) -> float:
-        """Return the number of samples with weights in test steps so far."""
         return Bookkeeping.of(self.model).accounts.counts()[1]
 
     def _check_weights(self, *, train_eval: bool, validation: bool) -> None:
         self._checked = True
         if train_eval != validation:
-            with_or_without = {True: "with", False: "without"}
+            weights = {True: "with weights", False: "without weights"}
             raise ValueError(
-                "LossLedger: give sample weights to both the `train_eval` and the validation data, "
-                "as `train_eval=(x, y, sample_weight)` and `validation_data=(x, y, "
-                "sample_weight)`, or to neither; a `class_weight` in `fit` applies to both. "
-                f"Received: train_eval {with_or_without[train_eval]} weights, "
-                f"validation {with_or_without[validation]} weights"
+                "LossLedger: give sample weights to both `train_eval` and the validation data, as "
+                "(x, y, sample_weight), or to neither. Received: train_eval "
+                f"{weights[train_eval]}, validation {weights[validation]}"
             )
 
     def _evaluate(self):
-        data = self._data
-        names = ("x", "y", "sample_weight")
-        given = dict(zip(names, data, strict=False)) if isinstance(data, tuple) else {"x": data}
-        size = self.batch_size if isinstance(data, tuple) else None
-        with (
-            nullcontext() if self._same_ranks else Bookkeeping.of(self.model).separate_test_steps()
-        ):
-            values = self.model.evaluate(**given, batch_size=size, return_dict=True, verbose=0)
+        data: Any = self._data
+        arrays = isinstance(data, tuple)
+        x, y, weights = (*data, None, None)[:3] if arrays else (data, None, None)
+        options = {"batch_size": self.batch_size if arrays else None, "sample_weight": weights}
+        book = Bookkeeping.of(self.model)
+        with nullcontext() if self._same_ranks else book.separate_test_steps():
+            values = self.model.evaluate(x, y, **options, return_dict=True, verbose=0)
         metrics = {n: v for n, v in values.items() if n not in _PARTS}
         return {f"{_PREFIX}{n}": v for n, v in {"loss": values["data_loss"], **metrics}.items()}
 
     def get_state(self) -> dict[str, Any]:
-        """Return an empty state: a resumed training needs nothing of this callback."""
-        return {}
+        return {}  # a resumed training needs nothing
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Restore what `get_state` returned."""
+        pass
 
     def __deepcopy__(self, memo):
         copy = type(self).__new__(type(self))  # shares the data, and has no model yet

@@ -16,23 +16,12 @@ class BestWeights:
     `use_ema`: `fit` then ends with the averages of the optimizer. At the end of an epoch they are
     in the optimizer, or in the model if `keras.callbacks.SwapEMAWeights` has swapped them. This is
     known when the next epoch begins, always with the raw weights.
-
-    Example:
-
-    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
-    >>> kept = BestWeights()
-    >>> kept.keep(model)
-    True
-    >>> model.set_weights([np.array([[7.0]])])
-    >>> kept.restore(model)
-    >>> bool(model.get_weights()[0] == 7.0)
-    False
     """
 
     def __init__(self):
         self.weights: Any = None
         self.averages: dict[int, np.ndarray] = {}  # in the optimizer, by the index of the weight
-        self.swapped: bool | None = None  # whether epochs end with the averages in the model
+        self.swapped: bool | None = None  # True: epochs end with the averages in the model
         self._pair: tuple[int, np.ndarray, np.ndarray] | None = None
 
     def keep(self, model: Any) -> bool:
@@ -55,7 +44,7 @@ class BestWeights:
 
     @property
     def undecided(self) -> bool:
-        """Whether `begin_epoch` must be called in the next epoch."""
+        """True if `begin_epoch` must be called in the next epoch."""
         return self._pair is not None
 
     def begin_epoch(self, model: Any) -> None:
@@ -73,7 +62,6 @@ class BestWeights:
         model.set_weights(self.weights)
 
     def get_state(self) -> dict[str, Any]:
-        """Return the state that a resumed training needs: JSON and lists of arrays."""
         return {
             "weights": self.weights,
             "indices": list(self.averages),
@@ -82,18 +70,13 @@ class BestWeights:
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Restore what `get_state` returned."""
         self.weights = state["weights"]
         self.averages = dict(zip(state["indices"], state["averages"], strict=True))
         self.swapped = state["swapped"]
 
 
 def are_finite(weights: Any) -> bool:
-    """Return whether no weight is NaN or infinite.
-
-    >>> are_finite([np.zeros(2), np.array([np.nan])])
-    False
-    """
+    """Return whether no weight is NaN or infinite."""
     return all(bool(np.isfinite(w).all()) for w in keras.tree.flatten(weights))
 
 
@@ -104,14 +87,10 @@ def _averages(model: Any) -> list[tuple[int, Any]]:
     if not averaging:
         return []
     index = {id(w): i for i, w in enumerate(model.weights)}
-    return [
-        (index[id(w)], average)
-        for o in averaging
-        for w, average in zip(
-            o._trainable_variables, o._model_variables_moving_average, strict=True
-        )
-        if average is not None and id(w) in index
-    ]
+    weights = [w for o in averaging for w in o._trainable_variables]
+    averages = [a for o in averaging for a in o._model_variables_moving_average]
+    pairs = zip(weights, averages, strict=True)
+    return [(index[id(w)], a) for w, a in pairs if a is not None and id(w) in index]
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> float:

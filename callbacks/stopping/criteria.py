@@ -6,8 +6,8 @@ from typing import Any
 
 from ...core.checks import check_integer, check_number, message
 
-# Takes the values of the epochs so far (smoothed; NaN for an epoch that was not finite) and "min"
-# or "max". Returns why to stop, to be read after the name of the value, or None.
+# From the values so far (smoothed; NaN for an epoch that was not finite) and "min" or "max" to the
+# reason to stop, which follows the name of the value in a message, or None.
 Criterion = Callable[[Sequence[float], str], str | None]
 
 
@@ -45,9 +45,8 @@ class GeneralizationLoss:
         if value == best:
             return None
         loss = 100 * abs(value - best) / abs(best) if best else math.inf
-        if loss > self.alpha:
-            return f"is {loss:.3g}% worse than its best, more than {self.alpha:g}%"
-        return None
+        text = f"is {loss:.3g}% worse than its best, more than {self.alpha:g}%"
+        return text if loss > self.alpha else None
 
 
 class SuccessiveIncreases:
@@ -94,19 +93,12 @@ class SuccessiveIncreases:
         return f"got worse in {strips} of {count(self.strip_length, 'epoch')}"
 
 
-_SHORTHANDS = {"gl": GeneralizationLoss, "up": SuccessiveIncreases}
-
-
 def criterion_of(criterion: Any) -> Criterion | None:
-    """Return the criterion that an argument of `EarlyStopping` names; `None` for "patience".
-
-    >>> criterion_of("gl").alpha
-    5.0
-    """
+    """Return the criterion that an argument of `EarlyStopping` names; `None` for "patience"."""
     if criterion == "patience":
         return None
-    if isinstance(criterion, str) and criterion in _SHORTHANDS:
-        return _SHORTHANDS[criterion]()
+    if isinstance(criterion, str) and criterion in ("gl", "up"):
+        return GeneralizationLoss() if criterion == "gl" else SuccessiveIncreases()
     if not callable(criterion) or isinstance(criterion, type):
         expected = "'patience', 'gl', 'up' or a criterion such as GeneralizationLoss(5)"
         raise ValueError(message("criterion", criterion, expected))
@@ -114,9 +106,5 @@ def criterion_of(criterion: Any) -> Criterion | None:
 
 
 def count(number: int, noun: str) -> str:
-    """Return a number with its noun.
-
-    >>> count(1, "epoch"), count(3, "epoch")
-    ('1 epoch', '3 epochs')
-    """
+    """Return a number with its noun, such as "1 epoch" or "3 epochs"."""
     return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -23,47 +23,39 @@ _STATE += ["_started", "_first_epoch", "_epochs", "_not_finite"]
 class EarlyStopping(keras.callbacks.EarlyStopping):
     """Stop training when a monitored value no longer improves, and restore the best weights.
 
-    Takes the arguments of `keras.callbacks.EarlyStopping` in the same order, and some more. In the
-    list of callbacks, put it after those that log the monitored value (`LossLedger`) or average
-    weights (`WeightAverage`, `keras.callbacks.SwapEMAWeights`), and before `BackupAndRestore`,
-    which saves and restores its state.
+    Takes the arguments of `keras.callbacks.EarlyStopping` in the same order, and some more. Put it
+    after callbacks that log the monitored value (`LossLedger`) or average weights
+    (`WeightAverage`, `keras.callbacks.SwapEMAWeights`), and before `BackupAndRestore`.
 
-    The restored weights are those that `fit` would have ended with if the best epoch had been the
-    last: with an optimizer that has `use_ema`, the averaged ones. To validate them as well, put
-    `keras.callbacks.SwapEMAWeights(swap_on_epoch=True)` before.
-
-    An epoch in which a monitored value or a weight of the model is NaN or infinite is never the
-    best.
+    With an optimizer that has `use_ema`, the averaged weights of the best epoch are restored. To
+    validate them as well, put `keras.callbacks.SwapEMAWeights(swap_on_epoch=True)` before. An epoch
+    in which a monitored value or a weight of the model is NaN or infinite is never the best.
 
     Args:
         monitor: A name in the logs; or a list of names, or a dict from names to modes, to stop when
             the criterion is met for all of them. The first name decides which epoch is the best.
-            By default `val_data_loss`, which `LossLedger` logs, or `val_loss` if that is not
-            logged, with a warning if the model has penalties.
+            By default `val_data_loss`, which `LossLedger` logs, or else `val_loss`.
         min_delta: Minimum improvement, as a number or relative to the best value as in "1%".
-        patience: Number of epochs without improvement to stop after, counted as in
-            `ReduceLROnPlateau`; 0 is the same as 1. Epochs without validation do not count.
-        verbose: 1 prints one line at the end if training was stopped or if the last epoch was not
-            the best; 0 is silent.
-        mode: "min", "max" or "auto", which knows losses, gaps, penalties and the metrics of the
-            model.
+        patience: Number of validated epochs without improvement to stop after, counted as in
+            `ReduceLROnPlateau`; 0 is the same as 1.
+        verbose: 1 prints one line at the end if training was stopped or the last epoch was not the
+            best; 0 is silent.
+        mode: "min", "max" or "auto", which knows losses, gaps, penalties and the model's metrics.
         baseline: Value to beat: before, no improvement resets the patience.
         restore_best_weights: Whether to restore the weights of the best epoch at the end of `fit`,
-            also after the last epoch, or if another callback has stopped training.
+            also if training was not stopped, or by another callback.
         start_from_epoch: First epoch to monitor, counted from 0. If no monitored epoch is finite,
-            the best epoch is the best of those before.
-        smooth: Smoothing of the monitored values: "ema:w" is an exponential average that weights
-            the newest value by w, "median:n" is the median of the last n.
-        nan_patience: Number of successive epochs that are not finite to stop after, from the first
-            epoch on.
+            an earlier epoch is the best.
+        smooth: "ema:w" for an exponential average that weights the newest value by w, or "median:n"
+            for the median of the last n values.
+        nan_patience: Number of successive epochs that are not finite to stop after.
         criterion: "patience"; or a criterion that replaces it, `GeneralizationLoss(alpha)` ("gl"
-            for short) or `SuccessiveIncreases(strips, strip_length)` ("up"). Any function of the
-            values so far and the mode ("min" or "max") is accepted that returns why to stop, as in
-            "is 6% worse than its best", or `None`. The values are smoothed, and NaN for epochs
-            that were not finite.
+            for short), `SuccessiveIncreases(strips, strip_length)` ("up"), or a function of the
+            smoothed values so far (NaN if not finite) and the mode ("min" or "max") that returns
+            the reason to stop, such as "is 6% worse than its best", or `None`.
 
     Attributes:
-        stop_reason: Why training was stopped, as a sentence, or `None`.
+        stop_reason: Reason why training was stopped, as a sentence, or `None`.
         stopped_epoch: Epoch after which training was stopped, counted from 0; 0 also if it was not.
         best_epoch: The best epoch, counted from 0.
         best_value: The smoothed value of the best epoch, or `None` if no epoch was finite.
@@ -126,22 +118,16 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
                 f"baseline={baseline!r}, criterion={criterion!r}, monitor={monitor!r}"
             )
         first = next(iter(self._modes), "val_data_loss")
+        delta, mode = _delta(min_delta), self._modes.get(first, mode)
         super().__init__(
-            monitor=first,
-            min_delta=_delta(min_delta),
-            patience=patience,
-            verbose=verbose,
-            mode=self._modes.get(first, mode),
-            baseline=baseline,
-            restore_best_weights=restore_best_weights,
-            start_from_epoch=start_from_epoch,
+            first, delta, patience, verbose, mode, baseline, restore_best_weights, start_from_epoch
         )
         self.nan_patience = nan_patience
         self.criterion = criterion
-        self._reset()
+        EarlyStopping.on_train_begin(self)
 
-    def _reset(self):
-        super().on_train_begin()
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
         self.stop_reason: str | None = None
         self.monitor_op = None
         self._curves: list[_Curve] = []
@@ -150,9 +136,6 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
         self._first_epoch: int | None = None
         self._epochs = 0
         self._not_finite = 0
-
-    def on_train_begin(self, logs=None):
-        self._reset()
 
     def on_train_batch_begin(self, batch, logs=None):
         super().on_train_batch_begin(batch, logs)
@@ -200,7 +183,7 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
             self.model.stop_training = True
 
     def _reason_to_stop(self, curve: "_Curve") -> str | None:
-        """Return why to stop by one monitored value, or `None`."""
+        """Return the reason to stop by one monitored value, or `None`."""
         if self._criterion:
             reason = self._criterion(curve.values, curve.mode)
         elif curve.wait >= self.patience and not curve.improved:
@@ -212,7 +195,6 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
         return reason and f"{curve.name} {reason}"
 
     def _append(self, curve: "_Curve", value: float) -> None:
-        """Add a finite value to a curve."""
         curve.improved = self._improves(curve, value)
         curve.finite.append(value)
         curve.values.append(self._smooth(curve.finite))
@@ -248,12 +230,9 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
         if absent := [name for name in names if name not in logs]:
             raise missing(absent, logs)
         if not self._curves:
-            modes = [self._modes.get(name, "auto") for name in names]
-            modes = [
-                direction(n, self.model) if m == "auto" else m
-                for n, m in zip(names, modes, strict=True)
-            ]
-            self._set_curves([*map(_Curve, names, modes)])
+            modes = {name: self._modes.get(name, "auto") for name in names}
+            auto = {n: direction(n, self.model) for n, mode in modes.items() if mode == "auto"}
+            self._set_curves([_Curve(n, mode) for n, mode in {**modes, **auto}.items()])
         return [as_number(name, logs[name], "EarlyStopping") for name in names]
 
     def _set_curves(self, curves: "list[_Curve]") -> None:
@@ -297,14 +276,12 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
         return self._epochs - self.best_epoch - 1
 
     def get_monitor_value(self, logs):
-        """Return the first monitored value, or raise an error that lists what is logged."""
         logs = logs or {}
         if self.monitor not in logs:
             raise missing([self.monitor], logs)
         return logs[self.monitor]
 
     def get_state(self) -> dict[str, Any]:
-        """Return the state that a resumed training needs: JSON, and the best weights as arrays."""
         return {
             **{name: getattr(self, name) for name in _STATE},
             "curves": [dataclasses.asdict(curve) for curve in self._curves],
@@ -312,19 +289,12 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Restore what `get_state` returned.
-
-        Raises:
-            ValueError: If the state belongs to other monitors or modes.
-        """
         curves = [_Curve(**curve) for curve in state["curves"]]
         saved = {curve.name: curve.mode for curve in curves}
         ours = self._modes or saved
         if saved and ([*saved] != [*ours] or any(ours[n] not in ("auto", saved[n]) for n in saved)):
-            raise ValueError(
-                "EarlyStopping cannot restore the state of other monitors: expected "
-                f"{ours}. Received: {saved}"
-            )
+            text = "EarlyStopping cannot restore the state of other monitors"
+            raise ValueError(f"{text}: expected {ours}. Received: {saved}")
         self._set_curves(curves)
         for name in _STATE:
             setattr(self, name, state[name])
@@ -346,11 +316,7 @@ class _Curve:
 
 
 def _delta(min_delta: Any) -> float:
-    """Return a `min_delta` as a number; a percentage is relative to 1.
-
-    >>> _delta(-0.5), _delta("1%")
-    (0.5, 0.01)
-    """
+    """Return a `min_delta` as a number; a percentage is relative to 1."""
     try:
         if not isinstance(min_delta, str):
             delta = abs(float(min_delta))

@@ -13,16 +13,7 @@ from ..penalty import has_penalties
 
 
 def modes_of(monitor: str | Iterable[str] | Mapping[str, str] | None, mode: str) -> dict[str, str]:
-    """Return the mode (auto, min or max) of each monitored name, the deciding name first.
-
-    Raises:
-        ValueError: If a mode is unknown or given twice, or `monitor` is empty or has no order.
-
-    >>> modes_of(["val_loss", "val_accuracy"], "auto")
-    {'val_loss': 'auto', 'val_accuracy': 'auto'}
-    >>> modes_of(None, "auto")
-    {}
-    """
+    """Return the mode (auto, min or max) of each monitored name, the deciding name first."""
     check_one_of("mode", mode, ("auto", "min", "max"))
     if monitor is None:
         if mode == "max":
@@ -31,9 +22,8 @@ def modes_of(monitor: str | Iterable[str] | Mapping[str, str] | None, mode: str)
     if isinstance(monitor, str):
         return {monitor: mode}
     if isinstance(monitor, Mapping) and mode != "auto":
-        raise ValueError(
-            f"`mode` cannot be given if `monitor` is a dict of modes. Received: mode={mode!r}"
-        )
+        text = "`mode` cannot be given if `monitor` is a dict of modes."
+        raise ValueError(f"{text} Received: mode={mode!r}")
     if isinstance(monitor, Set):
         expected = "a list rather than a set, as the first name decides which epoch is the best"
         raise ValueError(message("monitor", monitor, expected))
@@ -51,12 +41,6 @@ def direction(name: str, model: keras.Model) -> str:
 
     Losses, gaps and penalties are better when smaller. Keras knows the direction of the metrics of
     the model, here also with the prefixes `val_` and `train_eval_`.
-
-    Raises:
-        ValueError: If the direction is unknown.
-
-    >>> direction("val_data_loss", None), direction("gap_accuracy", None)
-    ('min', 'min')
     """
     if name.endswith("loss") or name.startswith("gap_") or "penalty" in name:
         return "min"
@@ -66,30 +50,22 @@ def direction(name: str, model: keras.Model) -> str:
         theirs._set_monitor_op()  # of Keras 3.15
     except ValueError as error:
         raise ValueError(
-            f"Cannot tell whether a smaller or a greater {name!r} is better. Give EarlyStopping "
-            "mode='min' or mode='max'. Received: mode='auto'"
+            f"Cannot tell whether a smaller or a greater {name!r} is better. Set mode='min' or "
+            "mode='max'. Received: mode='auto'"
         ) from error
     return "min" if theirs.monitor_op is keras.ops.less else "max"
 
 
 def default_monitor(logs: Collection[str], model: Any) -> str:
-    """Return `val_data_loss` if it is logged, else `val_loss`, with a warning if it has penalties.
-
-    Raises:
-        ValueError: If neither is logged.
-
-    >>> default_monitor(["loss", "data_loss", "val_loss", "val_data_loss"], None)
-    'val_data_loss'
-    """
+    """Return `val_data_loss` if it is logged, else `val_loss`; warn if it has penalties."""
     if "val_data_loss" in logs:
         return "val_data_loss"
     if "val_loss" not in logs:
         raise missing(["val_data_loss", "val_loss"], logs)
     if has_penalties(model):
         warnings.warn(
-            "EarlyStopping monitors val_loss, which contains the penalties of the model: falling "
-            "penalties can hide a rising error. Put LossLedger before it, which logs "
-            "val_data_loss, or set monitor='val_loss'.",
+            "EarlyStopping monitors val_loss, which contains the penalties of the model and can "
+            "hide a rising error. Put LossLedger before it, or set monitor='val_loss'.",
             stacklevel=2,
         )
     return "val_loss"
@@ -97,15 +73,11 @@ def default_monitor(logs: Collection[str], model: Any) -> str:
 
 def missing(names: Iterable[str], logs: Collection[str]) -> ValueError:
     """Return an error that lists the names that are missing and those that are logged."""
-    text = (
-        f"EarlyStopping monitors {' and '.join(map(repr, names))}, which is not logged. "
-        f"Logged: {', '.join(sorted(logs)) or 'nothing'}."
-    )
+    text = f"EarlyStopping monitors {' and '.join(map(repr, names))}, which is not logged."
+    text += f" Logged: {', '.join(sorted(logs)) or 'nothing'}."
     if not any(name.startswith("val_") for name in logs):
-        text += (
-            " There was no validation in this epoch: give fit validation_data, and with "
-            "validation_freq=n EarlyStopping start_from_epoch=n - 1."
-        )
+        text += " There was no validation in this epoch: give fit validation_data, and with "
+        text += "validation_freq=n EarlyStopping start_from_epoch=n - 1."
     return ValueError(text)
 
 
@@ -114,9 +86,6 @@ def smoothing_of(smooth: str | None) -> Callable[[Sequence[float]], float]:
 
         ema:w       s_1 = x_1,   s_t = w x_t + (1 - w) s_{t-1}
         median:n    s_t = median of the last n values, or of all while there are fewer
-
-    Raises:
-        ValueError: If `smooth` is anything else, or w is outside (0, 1], or n is less than 1.
 
     >>> smoothing_of("ema:0.5")([4.0, 2.0, 2.0]), smoothing_of("median:3")([4.0, 2.0, 9.0, 1.0])
     (2.5, 2.0)

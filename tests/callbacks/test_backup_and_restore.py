@@ -25,18 +25,18 @@ def build(units=8):
 
 
 def kept(directory, **options):
-    """One whose file is still there after a whole training."""
+    """A callback that keeps its file after training."""
     return BackupAndRestore(directory, delete_checkpoint=False, **options)
 
 
 def fit(model, epochs, callbacks, **options):
-    """Trains in one order, so that a resumed training sees what the whole one saw."""
+    """Train without shuffling, so that a resumed training sees the same batches."""
     options = {"shuffle": False, "verbose": 0, **options}
     return model.fit(X, Y, epochs=epochs, callbacks=callbacks, **options)
 
 
 class Crash(keras.callbacks.Callback):
-    """Raises at the beginning of an epoch."""
+    """Raise at the beginning of an epoch."""
 
     def __init__(self, epoch):
         super().__init__()
@@ -282,7 +282,7 @@ def test_batches_within_an_epoch_are_saved(tmp_path):
         on_train_batch_end=lambda batch, logs: after.append(model.get_weights())
     )
     options = {"batch_size": 8, "epochs": 3, "shuffle": False, "verbose": 0}
-    # 4 batches an epoch: it saves after the third, sixth, ... of all.
+    # 4 batches an epoch: saves after batches 3, 6, ... of all.
     callbacks = [note, kept(tmp_path, save_freq=3), CrashAtBatch(1, 3)]
     with pytest.raises(RuntimeError, match="crash"):
         model.fit(X, Y, **options, callbacks=callbacks)

@@ -18,8 +18,8 @@ from occam.callbacks.callback_state import Changes, get_state, has_state
 
 EPOCHS, CRASH = 6, 3
 
-# Of each public class of `keras.callbacks`: one to be trained with, and what is kept of it.
-# "none": it has no state; a text in place of a function: why there is nothing to train with.
+# For each public class of `keras.callbacks`: an instance to train with, and its saved attributes
+# ("none" without a state). A text in place of a function: the reason why there is no instance.
 KERAS = {
     "BackupAndRestore": ("it resumes a training by itself", "none"),
     "CSVLogger": (lambda path: keras.callbacks.CSVLogger(path / "log.csv"), "keys, text"),
@@ -93,7 +93,7 @@ def equal(ours, theirs):
 
 
 def test_the_state_of_each_callback_of_keras_is_known():
-    """Fails for a class of a new version: see what of it has to be kept."""
+    """Fails for a class of a new version: check which attributes it needs."""
     classes = dict(inspect.getmembers(keras.callbacks, inspect.isclass))
     assert sorted(classes) == sorted(KERAS)
     for name, (_, kept) in KERAS.items():
@@ -156,7 +156,7 @@ def test_the_place_in_the_list_does_not_matter(first, tmp_path):
 
 
 class Counter(keras.callbacks.Callback):
-    """One of a user's, with a state and with what it makes anew in each epoch."""
+    """A custom callback with a state and with attributes that it creates in each epoch."""
 
     def __init__(self, size=3):
         super().__init__()
@@ -230,7 +230,7 @@ class Kill(keras.callbacks.Callback):
 
 
 def diverge(path, *more):
-    """A training that is best in its second epoch, with a checkpoint; the epochs' losses."""
+    """Train with a checkpoint, best in the second epoch; return the losses of the epochs."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile(keras.optimizers.SGD(0.1), "mse")

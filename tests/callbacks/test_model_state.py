@@ -1,4 +1,4 @@
-"""Models with more in their training than `compile` was given: GANs, learning at two scales."""
+"""Models with optimizers and state besides those of `compile`: GANs, two learning rates."""
 
 import keras
 import numpy as np
@@ -120,7 +120,7 @@ def test_an_optimizer_of_other_variables_is_refused_before_training(tmp_path):
 
 
 class TwoScales(keras.Model):
-    """The head learns by the optimizer of `compile`, and the body by one of the model's."""
+    """The head has the compiled optimizer, and the body one in an attribute."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The tests that Keras has for its callbacks pass with ours of the same names."""
+"""Keras' own tests of its callbacks pass with ours of the same names."""
 
 import importlib.util
 import subprocess

@@ -1,4 +1,4 @@
-"""`Weights`: what is read stays as it was, whatever training then does to the variables."""
+"""`Weights`: values that were read do not change when training changes the variables."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ import pytest
 from occam.callbacks.variables import Weights, copies, copy_of
 
 DTYPES = ["float32", "float16", "bfloat16", "int32", "uint32", "bool"]
-if keras.backend.backend() != "jax":  # it has none of 64 bits unless told
+if keras.backend.backend() != "jax":  # has no 64-bit types by default
     DTYPES += ["float64", "int64"]
 
 
@@ -32,7 +32,7 @@ def test_every_dtype_and_shape_is_restored_exactly(read):
 
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_training_does_not_change_values_that_were_read(jit_compile):
-    # Values share the memory of the variables, until an update of these.
+    # Values share the memory of the variables until their next update.
     words = keras.Input((3,), dtype="int32")
     hidden = keras.layers.Dense(8)(keras.layers.Flatten()(keras.layers.Embedding(9, 4)(words)))
     model = keras.Model(words, keras.layers.Dense(1)(keras.layers.BatchNormalization()(hidden)))

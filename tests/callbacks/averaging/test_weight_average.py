@@ -70,7 +70,7 @@ def raw_weights(every=1, epochs=3):
     [(1, None, True), (1, None, False), (4, None, True), (4, 2, True)],
 )
 def test_ema_by_hand(steps, every, warmup):
-    """Of every update, within executions and with accumulated gradients, too."""
+    """The average of all updates, also within executions and with accumulated gradients."""
     optimizer = keras.optimizers.SGD(RATE, gradient_accumulation_steps=every)
     model = linear(optimizer, steps_per_execution=steps)
     average = WeightAverage(decay=0.7, warmup=warmup)
@@ -99,7 +99,7 @@ def test_ema_from_an_epoch_on_begins_with_its_weights():
 
 
 class Recorder(keras.callbacks.Callback):
-    """Keeps the weights as the epochs end, and begin."""
+    """Record the weights at the end and at the beginning of epochs."""
 
     def on_train_begin(self, logs=None):
         self.ends, self.begins = [], []
@@ -118,7 +118,7 @@ def assert_equal(ours, theirs):
 
 @pytest.mark.parametrize("validate", [True, False])
 def test_swa_is_the_mean_of_the_epochs_exactly(validate):
-    """Of all weights, and of BatchNorm's statistics."""
+    """The mean of all weights and of the statistics of BatchNorm."""
     plain, model, recorder = normalized(), normalized(), Recorder()
     fit(plain, recorder, epochs=5, validate=validate)
     average = WeightAverage("swa", start_epoch=2)
@@ -166,7 +166,7 @@ def test_without_validation_later_callbacks_see_the_average_too():
 
 
 class Stop(keras.callbacks.Callback):
-    """Stops after an epoch, or within it."""
+    """Stop after an epoch, or within it."""
 
     def __init__(self, epoch, batch=None):
         super().__init__()
@@ -218,7 +218,7 @@ def test_predict_and_evaluate_change_no_weights():
 
 
 class Crash(keras.callbacks.Callback):
-    """Raises in a hook of the second epoch."""
+    """Raise in a hook of the second epoch."""
 
     def __init__(self, hook):
         super().__init__()
@@ -258,7 +258,7 @@ def test_after_an_exception_the_model_holds_one_set_of_weights(method, hook, swa
     for each in (plain, model):
         each.set_weights([np.ones((3, 1))])
         fit(each)
-    assert_equal(plain.get_weights(), model.get_weights())  # nothing of it goes on
+    assert_equal(plain.get_weights(), model.get_weights())  # the average has no effect any more
 
 
 class Once:

@@ -1,4 +1,4 @@
-"""Each rule by crafted curves, its borders, and one verdict for any history."""
+"""Each rule on crafted curves, at its thresholds, and one verdict for any history."""
 
 import dataclasses
 import math
@@ -22,7 +22,7 @@ def judge(train, validation, *, baseline=1.0, irreducible=0.0, **more):
 
 
 def falling(start, end, epochs=40):
-    """Falls fast and is flat in the last quarter."""
+    """A curve that falls fast and is flat in the last quarter."""
     return [end + (start - end) * math.exp(-12 * i / epochs) for i in range(epochs)]
 
 
@@ -32,7 +32,7 @@ def bent(start, best, end, at=10, epochs=40):
 
 
 def regularized(train, share):
-    """A history of which a share of the minimized loss is the penalty."""
+    """A history in which the penalty is a share of the minimized loss."""
     data = train[-1]
     return {"data_loss": train, "penalty": [data * share / (1 - share)] * len(train)}
 

@@ -1,4 +1,4 @@
-"""The callback around `diagnose`, and what it says of real trainings."""
+"""The callback around `diagnose`, and its verdicts on real trainings."""
 
 import copy
 
@@ -151,7 +151,7 @@ def mnist1d(data_dir):
 
 
 def train(data, name, *, epochs, regularization="none", **arguments):
-    """A real training, as `zoo.train` does it, to the end."""
+    """A whole training, as by `zoo.train`."""
     model = zoo.create_model(
         name,
         input_shape=data.input_shape,
@@ -163,7 +163,7 @@ def train(data, name, *, epochs, regularization="none", **arguments):
     diagnosis = Diagnosis(labels=labels, verbose=0)
     settings = {"epochs": epochs, "patience": None, "callbacks": [diagnosis], "verbose": 0}
     zoo.train(model, data, **settings, **arguments)
-    print(diagnosis.verdict)  # for whom a test fails
+    print(diagnosis.verdict)  # shown if the test fails
     return diagnosis.verdict
 
 
@@ -318,7 +318,7 @@ def test_a_dataset_needs_labels():
 
 
 class AddsLoss(keras.layers.Layer):
-    """Stands for the divergence of a variational autoencoder."""
+    """A stand-in for the divergence of a variational autoencoder."""
 
     def call(self, inputs):
         self.add_loss(0.1 * keras.ops.mean(keras.ops.square(inputs)))

@@ -54,7 +54,7 @@ class Subclassed(keras.Model):
 
 
 class Own(Subclassed):
-    """Has a loss of its own, as Keras' documentation shows one."""
+    """A model with a custom `compute_loss`, as in Keras' documentation."""
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         return keras.ops.mean(keras.ops.square(y_pred - y)) + sum(self.losses)
@@ -408,7 +408,7 @@ def test_every_form_of_data_gives_the_history_of_arrays(form):
 
     arrays = (X, LABELS, WEIGHTS)
     expected, data = history(arrays, arrays), form(*arrays)
-    for validation in (data, arrays):  # of a pandas Series Keras makes a column
+    for validation in (data, arrays):  # a pandas Series becomes a column in Keras
         np.testing.assert_allclose(history(data, validation), expected, rtol=1e-5)
 
 
@@ -432,7 +432,7 @@ def test_fits_with_and_without_a_ledger_in_turn():
 
 
 class Traced(layers.Layer):
-    """Counts how often it is traced in training."""
+    """Count the traces in training."""
 
     traces = 0
 
@@ -450,7 +450,7 @@ def test_steps_are_traced_once_for_all_fits_with_a_ledger():
     assert traced.traces == before
     train(model, batch_size=25)
     train(model, LossLedger(), batch_size=25)
-    assert traced.traces == before + 1  # the one without
+    assert traced.traces == before + 1  # the step without a ledger
     model.compile("sgd", "mse")
     history = train(model, LossLedger(), batch_size=25)
     own = np.mean((predict(model) - Y) ** 2)
@@ -469,7 +469,7 @@ def test_after_an_exception(recompile):
         train(model, ledger, Crash())
     if recompile:
         model.compile("adam", "categorical_crossentropy")
-    assert_balanced(train(model, LossLedger()))  # another ledger puts things right
+    assert_balanced(train(model, LossLedger()))  # another ledger repairs the model
     with pytest.raises(RuntimeError, match="crash"):
         train(model, ledger, Crash())
     ledger.close()
@@ -480,7 +480,7 @@ def test_after_an_exception(recompile):
 
 
 class Raise(keras.callbacks.Callback):
-    """Raises in one of the methods of a callback."""
+    """Raise in one of the methods of a callback."""
 
     def __init__(self, method, error):
         super().__init__()
@@ -492,7 +492,7 @@ class Raise(keras.callbacks.Callback):
 
 
 def interrupted(model, method, error):
-    """Ends a `fit` with a ledger by an error, and returns it with its traceback."""
+    """End a `fit` with a ledger by an error; return the error with its traceback."""
 
     def batches():
         yield X[:10], Y[:10]
@@ -505,7 +505,7 @@ def interrupted(model, method, error):
         else:
             train(model, LossLedger(), Raise(method, error), epochs=1)
     except (KeyboardInterrupt, Exception) as caught:
-        assert "stop" in str(caught)  # noqa: PT017, what TensorFlow raises of data is its own
+        assert "stop" in str(caught)  # noqa: PT017, TensorFlow has its own errors for data
         return caught
     raise AssertionError("it did not raise")
 
@@ -684,7 +684,7 @@ def test_a_fraction_needs_finite_data():
 
 
 class OwnStep(keras.Model):
-    """A training step as Keras' guide shows one, which updates every metric by labels."""
+    """A training step as in Keras' guide, which updates every metric with labels."""
 
     def __init__(self):
         super().__init__()

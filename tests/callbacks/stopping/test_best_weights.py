@@ -32,7 +32,7 @@ def test_kept_weights_are_restored_exactly():
     assert not np.array_equal(model.get_weights()[-1], expected[-1])
     kept.restore(model)
     same(model, expected)
-    step(model)  # and is no part of the model
+    step(model)  # the kept weights are copies
     same_again = kept.weights
     kept.restore(model)
     same(model, same_again)
@@ -74,7 +74,7 @@ def test_the_averages_of_the_optimizer_are_restored(optimizer):
     raw = model.get_weights()
     kept.end_epoch(model)
     assert kept.undecided
-    kept.begin_epoch(model)  # the raw weights still stand in the model: nobody swaps
+    kept.begin_epoch(model)  # the model still has the raw weights: nobody swaps
     assert kept.swapped is False
     model.optimizer.finalize_variable_values(model.trainable_variables)
     expected = model.get_weights()

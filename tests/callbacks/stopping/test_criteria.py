@@ -40,7 +40,7 @@ def test_invalid_criteria(make, message):
 
 
 def stops_at(criterion, values, mode="min"):
-    """The first index at which the criterion is met."""
+    """Return the first index at which the criterion stops."""
     stops = (i for i in range(len(values)) if criterion(values[: i + 1], mode))
     return next(stops, None)
 

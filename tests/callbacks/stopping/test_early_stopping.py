@@ -16,7 +16,7 @@ NAN = float("nan")
 
 
 class Model:
-    """What the callback needs of a model."""
+    """The methods of a model that the callback uses."""
 
     trainable_weights = ()
     losses = ()
@@ -49,7 +49,7 @@ def logs_of(callback, value):
 
 
 def follow(callback, values, start=0):
-    """Calls the callback once an epoch, until it stops."""
+    """Call the callback once an epoch, until it stops."""
     for epoch, value in enumerate(values, start):
         callback.model.weight = float(epoch)
         callback.on_epoch_end(epoch, logs_of(callback, value))
@@ -58,7 +58,7 @@ def follow(callback, values, start=0):
 
 
 def run(values, *args, **kwargs):
-    """The callback after a whole training, and the epoch whose weights the model has."""
+    """Return the callback after training, and the epoch whose weights the model has."""
     callback = EarlyStopping(*args, **{"verbose": 0, **kwargs})
     callback.set_model(Model())
     callback.on_train_begin()

@@ -18,7 +18,7 @@ MOMENTUM = 0.5
 
 
 class Scripted(keras.callbacks.Callback):
-    """Logs a given curve, and notes the weights at the end of each epoch; stands first."""
+    """Log a curve, and record the weights at the end of each epoch; comes first."""
 
     def __init__(self, values):
         super().__init__()
@@ -40,7 +40,7 @@ def build(optimizer="sgd"):
 
 
 def fit(model, values, callbacks, **kwargs):
-    """One step an epoch; returns the weights at the end of each epoch."""
+    """Train one step an epoch; return the weights at the end of each epoch."""
     script = Scripted(values)
     model.fit(
         X,
@@ -60,7 +60,7 @@ def same(model, weights):
 
 
 def averages(weights):
-    """The moving averages of the weights of one step an epoch; the first is the first weights."""
+    """Return the moving averages of the weights, beginning with the first weights."""
     result = [weights[0]]
     for each in weights[1:]:
         pairs = zip(result[-1], each, strict=True)
@@ -238,7 +238,7 @@ class Kill(keras.callbacks.Callback):
 
 
 def train(path, option, *more):
-    """Overfits noise until it stops; returns the callback, the epochs and the weights."""
+    """Overfit noise until it stops; return the callback, the losses and the weights."""
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(48, 8)).astype("float32"), rng.normal(size=(48, 1)).astype("float32")
@@ -267,7 +267,7 @@ def train(path, option, *more):
 def test_a_killed_training_stops_as_if_it_had_not_been(option, tmp_path):
     whole, curve, weights = train(tmp_path / "whole", option)
     assert 3 < whole.stopped_epoch < 59
-    # Before and after the best epoch; with the averages once is enough.
+    # Before and after the best epoch; once is enough for averages.
     for epoch in (1, whole.stopped_epoch) if option == "patience" else (whole.best_epoch + 1,):
         killed = subprocess.run(
             [sys.executable, __file__, str(tmp_path / "killed"), option, str(epoch)],
