@@ -188,7 +188,7 @@ def test_keras_penalties_become_live_ones(models):
             ValueError,
             "that Keras can save and load.*Received: <function",
         ),
-        ({"hidden": {}}, ValueError, "is empty and asks for nothing"),
+        ({"hidden": {}}, ValueError, "must not be empty"),
         ({"hidden": {"drop": 0.1}}, ValueError, r'"dropout".*Received: 0.1'),
         (
             {"hidden": {"dropout": -0.1}},
@@ -223,7 +223,7 @@ def test_what_is_no_rule_is_an_error(models, rules, error, message):
 
 
 def test_max_norm_where_the_units_are_not_known(models):
-    with pytest.raises(ValueError, match=r"mha kernel: .*which of its axes lead into one unit"):
+    with pytest.raises(ValueError, match=r"mha kernel: .*the axes that lead into one unit"):
         zoo.regularize(models.attention(), rules={"mha": {"max_norm": 1.0}})
 
 
