@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ..core.model_graph import call_of
 from .errors import ExportError
 from .inference import infer
 
@@ -265,11 +266,10 @@ def _last_operation(model: keras.Model) -> Any:
 def _maker(tensor: Any) -> tuple[Any, Any]:
     """Return the maker of a symbolic tensor, or of one of the same meaning, and its one input."""
     while True:
-        history = tensor._keras_history
-        inputs = history.operation._inbound_nodes[history.node_index].input_tensors
-        given = inputs[0] if len(inputs) == 1 else None
-        if given is None or not _keeps_meaning(history.operation, given, tensor):
-            return history.operation, given
+        call = call_of(tensor)
+        given = call.inputs[0] if len(call.inputs) == 1 else None
+        if given is None or not _keeps_meaning(call.operation, given, tensor):
+            return call.operation, given
         tensor = given
 
 

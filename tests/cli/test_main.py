@@ -166,7 +166,14 @@ def test_ctrl_c_ends_quietly_and_the_run_can_be_resumed(data_dir, tmp_path):
     command = [sys.executable, "-m", "occam.cli.main", "train", "mlp", "--data", "digits"]
     command += ["--log-dir", str(log_dir), "--epochs", "500", "--patience", "500"]
     environment = {**ENVIRONMENT, "TFDS_DATA_DIR": str(data_dir)}
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        # A shell starts background jobs with SIGINT ignored, and processes inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.time() + 300
     while not (log_dir / "state.npz").exists():
         assert process.poll() is None

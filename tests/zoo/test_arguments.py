@@ -105,7 +105,7 @@ CASES = {
     ),
     "regularize rules": (
         lambda m, d, v: zoo.regularize(m, rules=v),
-        "rules must map patterns",
+        "`rules` must be a mapping",
         [None, {"x": 1}],
     ),
     "preset name": (lambda m, d, v: zoo.preset(v, "light"), "`name` must be", ["digitz"]),

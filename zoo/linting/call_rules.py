@@ -11,7 +11,7 @@ from .rule import Found, Training, rule
 from .view import View, is_user_defined
 
 
-@rule("OCC301", "a model's call without `training` around dropout or BatchNorm")
+@rule("OCC301", "a model whose `call` has no `training`, around dropout or BatchNorm")
 def call_without_training(view: View, training: Training) -> Iterator[Found]:
     """A subclassed model whose layers run in inference mode during `fit`.
 
@@ -36,7 +36,7 @@ def call_without_training(view: View, training: Training) -> Iterator[Found]:
         )
 
 
-@rule("OCC302", "an explicit training= that Keras overrides")
+@rule("OCC302", "an explicit `training=` that Keras overrides")
 def explicit_training(view: View, training: Training) -> Iterator[Found]:
     """`layer(x, training=...)` in a functional model.
 

@@ -18,7 +18,7 @@ _SOFT = {
 }
 
 
-@rule("OCC501", "label smoothing of targets that are soft already")
+@rule("OCC501", "label smoothing of targets that are already soft")
 def smoothed_twice(view: View, training: Training) -> Iterator[Found]:
     """A loss with `label_smoothing` and soft labels (needs `targets` and `compiled`)."""
     if training.targets == "hard":
