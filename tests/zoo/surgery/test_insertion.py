@@ -258,7 +258,7 @@ def test_activations_that_are_no_layers_are_refused_by_name(models, check):
     _, report = zoo.regularize(model, R(activity_l2=0.1))
     assert [change.layer for change in report.applied] == ["hidden"]
     (refused,) = report.refused
-    assert refused.why == "it is an operation and no layer: use keras.layers.Activation"
+    assert refused.why == "it is an operation, not a layer: use keras.layers.Activation"
 
 
 def test_names_that_are_taken(check):

@@ -242,7 +242,7 @@ def test_what_is_refused():
     model = keras.Model(inputs, layers.Dense(2, name="head")(Fixed(name="fixed")(inputs)))
     _, report = zoo.regularize(model, zoo.Regularization(l2=STRENGTH, dropout=RATE))
     (refused,) = report.refused
-    assert str(refused).endswith("dropout: Fixed takes no rate for what drops inside of it")
+    assert str(refused).endswith("dropout: Fixed takes no rate for the dropout inside of it")
     inner = Unsaid(layers.Dense(2), name="unsaid")
     model = keras.Model(inputs, layers.Dense(2, name="head")(inner(inputs)))
     with pytest.raises(ValueError, match=r"'unsaid' \(Unsaid\) cannot be copied.* a get_config"):
