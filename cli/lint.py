@@ -1,4 +1,4 @@
-"""`occam lint`."""
+"""`occam lint`: the linter for saved models."""
 
 import dataclasses
 import json
@@ -17,15 +17,13 @@ from .command import Command
 if TYPE_CHECKING:
     from ..zoo import Finding
 
-__all__ = ["Lint"]
-
 _WIDTH = 80
 _SHOWN = 8  # layers of one kind of finding; json has them all
 
 
 @dataclasses.dataclass(kw_only=True)
 class Lint(Command):
-    """Look for mistakes in the regularization of a saved Keras model.
+    """Find mistakes in the regularization of a saved Keras model.
 
     Exit status: 0 nothing found, 1 something found, 2 wrong usage or a model that cannot be
     loaded. Rules that need the callbacks of `fit` work from Python only: `occam.zoo.lint`.
@@ -40,28 +38,27 @@ class Lint(Command):
     """json prints a list of objects with code, path, why and fix."""
 
     ignore: Annotated[
-        tuple[str, ...],
-        tyro.conf.arg(metavar="CODE ...", help_behavior_hint="(default: none)"),
+        tuple[str, ...], tyro.conf.arg(metavar="CODE ...", help_behavior_hint="(default: none)")
     ] = ()
     """Codes of rules to leave out."""
 
     compiled: bool = True
-    """Load and look at the optimizer and the loss, too."""
+    """Check the optimizer and the loss as well."""
 
     batch_size: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Samples that a BatchNorm sees at once in training."""
+    """Number of samples that a BatchNorm sees at once in training."""
 
     targets: Literal["hard", "smoothed", "mixed", "distilled"] = "hard"
-    """What the labels in training are."""
+    """Kind of the labels in training."""
 
     for_export: tyro.conf.FlagCreatePairsOff[bool] = False
     """model.export() will be called."""
 
     expect_zeros: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Weights are to become exactly 0."""
+    """Weights should become exactly 0."""
 
     def run(self) -> int:
-        """Prints the findings; returns 1 if there are any."""
+        """Print the findings; return 1 if there are any."""
         from ..zoo import lint
 
         findings = lint(
@@ -73,32 +70,27 @@ class Lint(Command):
             expect_zeros=self.expect_zeros,
             ignore=self.ignore,
         )
-        if self.format == "json":
-            _write(json.dumps([finding.to_dict() for finding in findings], indent=2))
-        else:
-            _write(_text(findings))
+        as_json = self.format == "json"
+        text = json.dumps([f.to_dict() for f in findings], indent=2) if as_json else _text(findings)
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:  # as in `| head`; the exit status stays
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1 if findings else 0
 
 
-def _write(text: str) -> None:
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:  # `| head` has seen enough; the exit status is to tell all the same
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-
-
 def _load(path: Path, *, compile: bool) -> Any:
-    """The model, in safe mode; what Keras says at length of a failure is cut to its cause."""
+    """Load the model in safe mode; a failure says its cause only."""
     import keras
 
-    from ..zoo import training  # noqa: F401  (registers all that our models are made of)
+    from ..zoo import training  # noqa: F401  (registers the classes of our models)
 
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is not there, or is no file")
+        raise FileNotFoundError(f"{path} does not exist, or is not a file")
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise ValueError(f"{path} is not a .keras file, as `model.save` writes it")
     with warnings.catch_warnings():
-        # Of a model that was compiled and never trained; its state is not looked at.
+        # A model was compiled and never trained; the optimizer's state does not matter.
         warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
         try:
             return keras.saving.load_model(path, compile=compile, safe_mode=True)
@@ -109,21 +101,21 @@ def _load(path: Path, *, compile: bool) -> Any:
 def _cause(error: BaseException) -> str:
     while inner := error.__cause__ or error.__context__:
         error = inner
-    said = str(error).strip('"')
-    if "Requested the deserialization of a" in said and "lambda" in said:
-        hint = "" if "`Lambda` layer" in said else ", or give --no-compiled if only the loss is one"
+    text = str(error).strip('"')
+    if "Requested the deserialization of a" in text and "lambda" in text:
+        hint = "" if "`Lambda` layer" in text else ", or give --no-compiled if only the loss is one"
         return (
             "it has a Python lambda, which could run any code. If you trust it, load it yourself "
             f"and call occam.zoo.lint{hint}"
         )
-    if said.startswith("Could not locate"):
-        missing = said.split(".")[0].removeprefix("Could not locate ")
+    if text.startswith("Could not locate"):
+        missing = text.split(".")[0].removeprefix("Could not locate ")
         return f"it needs {missing}. Import that, load the model, and call occam.zoo.lint"
-    return said.split("Full object config")[0].strip() or type(error).__name__
+    return text.split("Full object config")[0].strip() or type(error).__name__
 
 
 def _text(findings: "list[Finding]") -> str:
-    """Each kind of finding once, with the first layers that it is about."""
+    """Return each kind of finding once, with its first layers."""
     paths: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for finding in findings:
         paths[finding.code, finding.why, finding.fix].append(finding.path)
@@ -133,20 +125,11 @@ def _text(findings: "list[Finding]") -> str:
 
 
 def _part(code: str, why: str, fix: str, where: list[str]) -> str:
+    more = f" and {len(where) - _SHOWN} more" if len(where) > _SHOWN else ""
+    names = ", ".join(where[:_SHOWN]) + more
+    options = {"subsequent_indent": " " * 8, "break_long_words": False, "break_on_hyphens": False}
     lines = [
-        textwrap.fill(
-            text,
-            _WIDTH,
-            initial_indent=indent,
-            subsequent_indent="        ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        for indent, text in ((f"{code}  ", _names(where)), ("  why:  ", why), ("  fix: ", fix))
+        textwrap.fill(text, _WIDTH, initial_indent=indent, **options)
+        for indent, text in ((f"{code}  ", names), ("  why:  ", why), ("  fix: ", fix))
     ]
     return "\n".join([*lines, ""])
-
-
-def _names(where: list[str]) -> str:
-    more = f" and {len(where) - _SHOWN} more" if len(where) > _SHOWN else ""
-    return ", ".join(where[:_SHOWN]) + more

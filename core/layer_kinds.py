@@ -1,4 +1,4 @@
-"""The kind of each layer of Keras and Occam, and what follows from it. One table."""
+"""The kinds of layers of Keras and Occam, in one table, and their properties."""
 
 import inspect
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ class Kind(Enum):
     """The table: each public layer of Keras and Occam is in one row.
 
     Names without a prefix are classes of Keras, `occam.` is a class of this package, and `ops.` an
-    operation on symbolic tensors, for which Keras exports no class. Classes are known by name, so
-    that this module needs none of the packages that define them. Subclasses count as their base.
+    operation on symbolic tensors, for which Keras exports no class. Names spare this module an
+    import of the zoo. Subclasses count as their base.
     """
 
     DENSE = ("Dense", "EinsumDense")
@@ -60,7 +60,7 @@ class Kind(Enum):
         *("RandomSaturation", "RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom"),
         "occam.Augmentation",
     )
-    # Random in training, and something else than the identity at inference
+    # Random in training, and not the identity at inference
     RANDOM_CROP = ("RandomCrop",)
     RESIDUAL_SUM = ("occam.StochasticDepth", "occam.ResidualBranch")  # the branch of whole samples
     KERNEL_WRAPPER = ("occam.DropConnect", "occam.ConcreteDropout")  # the layer that they wrap
@@ -115,11 +115,11 @@ _KINDS = {name: kind for kind in Kind for name in kind.value}
 
 
 def kind_of(operation: Any, *, exact: bool = False) -> Kind | None:
-    """Return the row of a layer or operation, or `None` if it is in none.
+    """Return the row of a layer or operation, or `None`.
 
     Args:
         operation: A layer, or an operation of `keras.ops` that a functional model calls.
-        exact: Whether a subclass, which may compute something else, is in no row.
+        exact: Whether subclasses, which may compute something else, are in no row.
 
     >>> kind_of(keras.layers.SpatialDropout1D(0.5)) is Kind.DROPOUT
     True
@@ -141,9 +141,9 @@ def _name(cls: type) -> str:
 
 
 def is_normalization(layer: Any) -> bool:
-    """Return whether a layer normalizes its inputs, so that its weights are scales and offsets.
+    """Return whether a layer normalizes its inputs: its weights are scales and offsets.
 
-    Of a layer in no row, "Norm" in the class name says so if no weight is a matrix.
+    A layer in no row does if its class name contains "Norm" and no weight is a matrix.
     """
     if (kind := kind_of(layer)) is not None:
         return kind is Kind.NORMALIZATION
@@ -152,14 +152,13 @@ def is_normalization(layer: Any) -> bool:
 
 
 def mixes_batch(layer: Any) -> bool:
-    """Return whether what a sample becomes in training depends on the others of its batch."""
+    """Return whether samples of a batch affect one another in training."""
     names = ("BatchNormalization", "CutMix", "MixUp", "occam.CutMix", "occam.Mix", "occam.MixUp")
     return any(_name(cls) in names for cls in type(layer).__mro__)
 
 
 # Activations
 
-_MIXING_CHANNELS = ("glu", "log_softmax", "softmax", "sparsemax")
 _ELEMENTWISE = (
     *("celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu"),
     *("hard_tanh", "leaky_relu", "linear", "log_sigmoid", "mish", "relu", "relu6", "selu"),
@@ -189,7 +188,7 @@ def is_activation(operation: Any) -> bool:
     return kind_of(operation) is Kind.ACTIVATION and has_activation(operation)
 
 
-# Which axes of an output come from which of the inputs
+# Channels
 
 _CHANNELWISE = (
     *(Kind.ACTIVATION, Kind.ARITHMETIC, Kind.IDENTITY, Kind.MERGE, Kind.POOLING),
@@ -200,8 +199,8 @@ _CHANNELWISE = (
 def keeps_channels_apart(operation: Any) -> bool:
     """Return whether channel `c` of the output depends on channel `c` of each input only.
 
-    Channels are on the last axis. Subclasses count as unknown, and so does an operation that takes
-    an array: its constants have to be looked at.
+    Channels are on the last axis. Subclasses count as unknown. Constant arrays among the arguments
+    of an operation are not checked.
     """
     if getattr(operation, "data_format", "channels_last") != "channels_last":
         return False
@@ -214,25 +213,20 @@ def keeps_channels_apart(operation: Any) -> bool:
 
 
 class KernelAxes(NamedTuple):
-    """The axes of a kernel; what is left are the places of a window.
-
-    Args:
-        units: The axes that number the output units.
-        channels: The axes that number the input channels.
-    """
+    """The axes of a kernel that number the output units and the input channels."""
 
     units: tuple[int, ...]
     channels: tuple[int, ...]
 
 
 def kernel_axes(layer: Any, name: str, rank: int) -> KernelAxes | None:
-    """Return which axes of a kernel number the units and the channels, or `None` if unknown.
+    """Return the axes of a kernel that number the units and the channels, or `None` if unknown.
 
-    In a depthwise kernel both number the units: each channel has some of its own.
+    In a depthwise kernel both number the units.
 
     Args:
         layer: The layer that owns the kernel.
-        name: The name of the kernel, such as `"kernel"`, `"depthwise_kernel"` or `"recurrent"`.
+        name: The name of the kernel, such as `"depthwise_kernel"` or `"recurrent"`.
         rank: The number of axes.
 
     >>> kernel_axes(keras.layers.Conv2DTranspose(8, 3), "kernel", 4)
@@ -253,7 +247,7 @@ def kernel_axes(layer: Any, name: str, rank: int) -> KernelAxes | None:
     return None
 
 
-# What acts in training only
+# Layers that act in training only
 
 _RATES = ("rate", "dropout", "recurrent_dropout")
 _WITH_RATES = (
@@ -263,10 +257,10 @@ _WITH_RATES = (
 
 
 def drop_rates(layer: Any) -> dict[str, float]:
-    """Return the probabilities at which a layer itself drops something, by argument.
+    """Return the drop rates of a layer itself, by argument.
 
-    Layers in no row count if they have a random generator and such an argument. Noise and
-    augmentation have strengths of another kind. Layers inside of `layer` are not looked at.
+    Layers in no row count if they have a random generator and such an argument. Noise, augmentation
+    and layers inside of `layer` do not.
 
     >>> drop_rates(keras.layers.LSTMCell(3, dropout=0.5))
     {'dropout': 0.5, 'recurrent_dropout': 0.0}
@@ -283,15 +277,15 @@ def drop_rates(layer: Any) -> dict[str, float]:
 
 
 def drops_single_values(layer: Any) -> bool:
-    """Return whether a layer is a `Dropout` that drops single values, of whichever package."""
+    """Return whether a layer is a `Dropout`, of any package, that drops single values."""
     return type(layer).__name__ == "Dropout" and getattr(layer, "noise_shape", None) is None
 
 
 def drops_samples(layer: Any) -> bool:
-    """Return whether a layer drops whole samples: the stochastic depth of a residual branch.
+    """Return whether a layer drops whole samples, as stochastic depth on a residual branch does.
 
-    Keras has no public layer for it. `keras.applications` uses `Dropout`, and a class of its own
-    in ConvNeXt. Occam's `StochasticDepth` is a sum, `Kind.RESIDUAL_SUM`.
+    `keras.applications` uses `Dropout` for it, and a private class in ConvNeXt. Occam's
+    `StochasticDepth` is a sum, `Kind.RESIDUAL_SUM`.
     """
     if type(layer).__name__ == "Dropout":
         shape = getattr(layer, "noise_shape", None)
@@ -314,7 +308,7 @@ def takes_training(operation: Any) -> bool:
 
 
 def unwrap(layer: Any) -> Any:
-    """Return the layer inside of all wrappers around it, or the layer itself."""
+    """Return the layer inside all wrappers, or the layer itself."""
     while isinstance(layer, keras.layers.Wrapper | keras.layers.Bidirectional):
         bidirectional = isinstance(layer, keras.layers.Bidirectional)
         layer = layer.forward_layer if bidirectional else layer.layer

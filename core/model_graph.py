@@ -1,4 +1,4 @@
-"""The calls that a functional or Sequential model consists of; the one reader of Keras' record."""
+"""The calls of layers in a functional or Sequential model."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -12,15 +12,15 @@ from keras.src.models.functional import Functional  # Keras has no public name f
 # Private names of Keras 3.15 that are read here and nowhere else: `_nodes_by_depth`,
 # `_inbound_nodes`, `_keras_history`, the nodes' `arguments`, and the `_functional` of a Sequential.
 
-# A subclass that defines one of these does something that a graph of its layers would not do.
+# A subclass that overrides one of these differs from a plain graph of its layers.
 _BEHAVIOUR = ("call", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
 
 
 def functional_of(model: Any) -> Any:
-    """Return the functional model that shows the calls of a model, or `None` if nothing does.
+    """Return the functional model that records the calls of a model, or `None`.
 
-    A functional model is its own; a Sequential model has one inside as soon as its input shape is
-    known. Subclassed models show no calls, nor do subclasses of these two with a `call`.
+    A Sequential model holds one as soon as its input shape is known. Subclassed models record no
+    calls, nor do subclasses of these two classes with their own `call`.
     """
     base = keras.Sequential if isinstance(model, keras.Sequential) else Functional
     if not isinstance(model, base) or type(model).call is not base.call:
@@ -31,8 +31,7 @@ def functional_of(model: Any) -> Any:
 def can_be_rebuilt(model: Any) -> bool:
     """Return whether a functional model of the same layers would do the same as `model`.
 
-    A subclass may have a constructor of its own, or its own behavior such as a `train_step`, but
-    not both: then it can be made neither from its layers nor by its constructor.
+    A subclass may override the constructor or a method such as `train_step`, but not both.
     """
     if functional_of(model) is None:
         return False
@@ -67,7 +66,7 @@ class Call:
 
     @property
     def keywords(self) -> dict[str, Any]:
-        """The keyword arguments. `training` may hold the default of `call` if it was not given."""
+        """The keyword arguments; `training` may hold the default of `call`."""
         return self.node.arguments.kwargs if self.node else {}
 
     def fill_in(
@@ -104,7 +103,7 @@ def _call(node: Any, path: str) -> Call:
 
 
 def _nodes(functional: Any) -> list[Any]:
-    """The record of every call, in an order in which they can run; inputs have one as well."""
+    # In an order in which they can run. Inputs have a node as well.
     by_depth = functional._nodes_by_depth
     return [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
 
@@ -115,8 +114,8 @@ class LocatedLayer:
 
     Args:
         layer: The layer.
-        paths: Its paths. A layer that several models share has several.
-        around: The models in which it lies, the outermost first, each with its paths.
+        paths: Its paths; several if several models share it.
+        around: The models around it, from the outermost, each with its paths.
     """
 
     layer: Any
@@ -130,15 +129,13 @@ class ModelGraph:
     Args:
         model: A model for which `functional_of` is not `None`.
         path: The path of the model in the one around it; empty for the outermost.
-        rebuildable: Whether to look only into inner models that can be rebuilt. Others count as
-            layers.
+        rebuildable: Whether inner models that cannot be rebuilt count as layers.
 
     Attributes:
         calls: The calls, in an order in which they can run.
         inputs: The input tensors, flat.
         outputs: The output tensors, flat.
-        inner: The graphs of the models that are called, by the identity of the model. A model that
-            is called in several places has one graph.
+        inner: The graphs of the models that are called, one per model, by its identity.
 
     Raises:
         ValueError: If the model shows no calls.
@@ -153,12 +150,7 @@ class ModelGraph:
     """
 
     def __init__(
-        self,
-        model: Any,
-        path: str = "",
-        *,
-        rebuildable: bool = False,
-        _known: "dict[int, ModelGraph] | None" = None,
+        self, model: Any, path: str = "", *, rebuildable: bool = False, _known: Any = None
     ):
         self.model, self.path, self.functional = model, path, _checked(model)
         self.inputs: list[keras.KerasTensor] = self.functional.inputs
@@ -171,7 +163,7 @@ class ModelGraph:
         for call in self.calls:
             for tensor in dict.fromkeys(call.inputs):
                 self._users.setdefault(tensor, []).append(call)
-        known = {} if _known is None else _known
+        known: dict[int, ModelGraph] = {} if _known is None else _known
         known[id(model)] = self
         self.inner: dict[int, ModelGraph] = {}
         self._sites: list[tuple[ModelGraph, Call]] = []  # where the model is called
@@ -200,18 +192,14 @@ class ModelGraph:
         """Return whether the model returns `tensor`."""
         return any(tensor is output for output in self.outputs)
 
-    def walk(self) -> Iterator["ModelGraph"]:
+    def walk(self, _seen: set[int] | None = None) -> Iterator["ModelGraph"]:
         """Yield this graph and all inside it, each once, in the order of their calls."""
-        seen: set[int] = set()
-
-        def visit(graph: ModelGraph) -> Iterator[ModelGraph]:
-            if id(graph) not in seen:
-                seen.add(id(graph))
-                yield graph
-                for inner in graph.inner.values():
-                    yield from visit(inner)
-
-        return visit(self)
+        seen = set() if _seen is None else _seen
+        if id(self) not in seen:
+            seen.add(id(self))
+            yield self
+            for inner in self.inner.values():
+                yield from inner.walk(seen)
 
     def within(self, tensor: keras.KerasTensor) -> "tuple[ModelGraph, keras.KerasTensor] | None":
         """Return the graph and the output of the inner model that made `tensor`, if one did."""
@@ -223,11 +211,10 @@ class ModelGraph:
         return inner, inner.outputs[index]
 
     def makers_through_models(self, tensor: keras.KerasTensor) -> list[tuple["ModelGraph", Call]]:
-        """Return the calls of layers that made `tensor`, each with the graph that it is in.
+        """Return the calls of layers that made `tensor`, each with its graph.
 
-        The output of an inner model is made by the layer at its end. An input of an inner model is
-        made by what the model is called with, which differs from place to place. An input of the
-        outermost model is made by nothing.
+        The output of an inner model is made by its last layer. An input of an inner model is made
+        by the arguments of all its calls, and an input of the outermost model by nothing.
         """
         found: list[tuple[ModelGraph, Call]] = []
         seen: set[tuple[int, int]] = set()
@@ -241,7 +228,7 @@ class ModelGraph:
             elif call := graph.maker(tensor):
                 found.append((graph, call))
             else:
-                index = [id(given) for given in graph.inputs].index(id(tensor))
+                index = [id(each) for each in graph.inputs].index(id(tensor))
                 for outer, site in graph._sites:
                     visit(outer, site.inputs[index])
 
@@ -249,7 +236,7 @@ class ModelGraph:
         return found
 
     def final_tensors(self) -> set[keras.KerasTensor]:
-        """Return the model's outputs, together with the outputs of inner models that they are."""
+        """Return the model's outputs, and the outputs of inner models that these come from."""
         found = set()
         for output in self.outputs:
             place: Any = self, output
@@ -263,7 +250,7 @@ class ModelGraph:
         return {key: located.paths for key, located in self._located().items()}
 
     def layers(self) -> list[LocatedLayer]:
-        """Return the layers that are called, each once; those of inner models at their place."""
+        """Return the layers that are called, in inner models too, each once."""
         models = {id(graph.model) for graph in self.walk()}
         return [
             located
@@ -289,10 +276,10 @@ class ModelGraph:
 
 
 class FlatGraph:
-    """The calls of a functional or Sequential model in one list, those of inner models among them.
+    """The calls of a functional or Sequential model and its inner models in one list.
 
-    The tensors are new ones, so that each call of an inner model has tensors of its own, and calls
-    can be changed: `remove` takes one out, and a call's `operation` may be assigned.
+    Each call of an inner model has new tensors. The graph can be edited: `remove` takes a call
+    out, and a call's `operation` may be assigned.
 
     Args:
         model: A model for which `functional_of` is not `None`.
@@ -301,8 +288,8 @@ class FlatGraph:
         calls: The calls, in an order in which they can run.
         inputs: The input tensors, flat.
         outputs: The output tensors, flat.
-        call_counts: How often each layer and operation is called, by its identity.
-        shared: Why the weights of a layer are not its own alone, by the identity of the layer.
+        call_counts: The number of calls of each layer and operation, by its identity.
+        shared: The reason why a layer shares its weights, by the identity of the layer.
 
     Raises:
         ValueError: If the model shows no calls.
@@ -343,7 +330,7 @@ class FlatGraph:
 
     def maker(self, tensor: keras.KerasTensor) -> Call | None:
         """Return the call that returns `tensor`, or `None` for an input of the model."""
-        return next((call for call in self.calls if _among(tensor, call.outputs)), None)
+        return self.makers().get(tensor)
 
     def makers(self) -> dict[keras.KerasTensor, Call]:
         """Return the call that returns each tensor."""
@@ -351,7 +338,7 @@ class FlatGraph:
 
     def users(self, tensor: keras.KerasTensor) -> list[Call]:
         """Return the calls that take `tensor`, each once."""
-        return [call for call in self.calls if _among(tensor, call.inputs)]
+        return [call for call in self.calls if any(tensor is each for each in call.inputs)]
 
     def calls_before(self, tensor: keras.KerasTensor) -> list[Call]:
         """Return the calls that `tensor` depends on, in an order in which they can run."""
@@ -363,7 +350,7 @@ class FlatGraph:
         return calls[::-1]
 
     def remove(self, call: Call) -> None:
-        """Take out a call of one input and one output: those after it take its input instead."""
+        """Take out a call of one input and one output, and pass its input on."""
         (given,), (returned,) = call.inputs, call.outputs
         self.calls.remove(call)
         for other in self.calls:
@@ -374,15 +361,14 @@ class FlatGraph:
 def _checked(model: Any) -> Any:
     if (functional := functional_of(model)) is None:
         raise ValueError(
-            "`model` must be a functional model, or a Sequential one with a `keras.Input`, so that "
-            f"the calls of its layers are known. Received: {type(model).__name__} "
-            f"{getattr(model, 'name', model)!r}"
+            "`model` must be a functional model, or a Sequential one with a `keras.Input`. "
+            f"Received: {type(model).__name__} {getattr(model, 'name', model)!r}"
         )
     return functional
 
 
 def _can_be_inlined(node: Any) -> bool:
-    """Return whether a call is that of a model with just its inputs, in their structure."""
+    """Return whether a call passes a model its inputs, in their structure, and nothing else."""
     expected = functional_of(node.operation)
     if expected is None or len(node.arguments.args) != 1:
         return False
@@ -401,7 +387,3 @@ def _keys(structure: Any) -> list[Any]:
 
 def _like(tensor: Any) -> keras.KerasTensor:
     return keras.KerasTensor(tensor.shape, tensor.dtype)
-
-
-def _among(tensor: Any, tensors: list[Any]) -> bool:
-    return any(tensor is each for each in tensors)

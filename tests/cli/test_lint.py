@@ -84,7 +84,7 @@ def test_json_is_the_list_of_findings(lint):
     assert json.loads(out) == [finding.to_dict() for finding in zoo.lint(model)]
 
 
-def test_a_closed_pipe_does_not_hide_what_was_found(tmp_path):
+def test_a_closed_pipe_keeps_the_exit_status(tmp_path):
     wrong().save(tmp_path / "wrong.keras")
     # No reader is left when the findings are written.
     command = f"{sys.executable} -m occam.cli.main lint wrong.keras > >(true)"
@@ -114,7 +114,7 @@ def test_flags(lint):
         assert code in lint("flags.keras", *flags)[1]
 
 
-def test_a_model_of_the_zoo_with_all_that_training_puts_in(lint):
+def test_a_trained_model_of_the_zoo(lint):
     regularization = zoo.preset("mlp", "strong").replace(weight_decay=0.1, l2=0.0)
     model = zoo.create_model(
         "mlp", input_shape=(4,), num_classes=3, regularization=regularization, units=(4,)
@@ -128,10 +128,10 @@ def test_a_model_of_the_zoo_with_all_that_training_puts_in(lint):
     assert lint("zoo.keras") == (0, "no findings\n", "")
 
 
-def test_files_that_are_no_models(lint, tmp_path):
-    assert "no.keras is not there, or is no file" in failed(lint("no.keras"))
+def test_files_that_are_not_models(lint, tmp_path):
+    assert "no.keras does not exist, or is not a file" in failed(lint("no.keras"))
     (tmp_path / "directory.keras").mkdir()
-    assert "directory.keras is not there" in failed(lint("directory.keras"))
+    assert "directory.keras does not exist" in failed(lint("directory.keras"))
     (tmp_path / "text.keras").write_text("text")
     assert "text.keras is not a .keras file" in failed(lint("text.keras"))
     with zipfile.ZipFile(tmp_path / "other.keras", "w") as file:
@@ -155,7 +155,7 @@ def test_a_lambda_is_not_run(lint):
     assert lint("loss.keras", "--no-compiled")[0] == 0
 
 
-def test_a_class_that_is_not_known(lint):
+def test_an_unknown_class(lint):
     class Own(layers.Layer):
         def call(self, inputs):
             return inputs

@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 import pytest
 from keras import layers
@@ -131,7 +133,7 @@ def test_shared_layers_have_all_their_paths():
 
 
 def test_a_call_is_filled_in_with_other_tensors():
-    inputs = keras.Input((4, 3))
+    inputs: Any = keras.Input((4, 3))
     layer = layers.MultiHeadAttention(2, 3, name="attention")
     (call,) = ModelGraph(keras.Model(inputs, layer(inputs, value=inputs))).calls
     args, kwargs = call.fill_in({inputs: "x"})

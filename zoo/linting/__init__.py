@@ -1,4 +1,4 @@
-"""`lint`: rules for what goes wrong with regularization, and the findings that they make."""
+"""`lint`: rules that find mistakes in the regularization of a model."""
 
 from .lint import lint
 from .rule import RULES, Finding, Rule

@@ -1,4 +1,4 @@
-"""OCC3: the argument `training`, where it does not arrive or has another value than meant."""
+"""OCC3: the argument `training`, lost or with an unintended value."""
 
 import dis
 from collections.abc import Iterator
@@ -13,11 +13,10 @@ from .view import View, is_user_defined
 
 @rule("OCC301", "a model whose `call` has no `training`, around dropout or BatchNorm")
 def call_without_training(view: View, training: Training) -> Iterator[Found]:
-    """A subclassed model to which `fit` cannot say that it is training.
+    """A subclassed model whose layers run in inference mode during `fit`.
 
-    Keras' training step passes `training=True` only to a model whose `call` takes it. Layers within
-    need no such argument: Keras hands the value on to what they hold. On JAX it does not hand it on
-    from the outermost model, whose `call` has to do it.
+    Keras' training step passes `training=True` only to a model whose `call` takes it. Keras hands
+    the value on to inner layers, except on JAX, where the model's `call` must do so.
     """
     model = view.model
     if is_user_defined(model, "train_step") or not is_user_defined(model, "call"):
@@ -41,39 +40,37 @@ def call_without_training(view: View, training: Training) -> Iterator[Found]:
 def explicit_training(view: View, training: Training) -> Iterator[Found]:
     """`layer(x, training=...)` in a functional model.
 
-    Keras records the default of a layer's `call` as if it had been given. A value equal to the
-    default cannot be told from it, and is not looked at.
+    Keras records the default of a layer's `call` as well, so that a value equal to it is ignored.
     """
     for call in view.calls():
-        given, layer = call.keywords.get("training"), call.operation
-        if not isinstance(given, bool) or not isinstance(layer, keras.layers.Layer):
+        value, layer = call.keywords.get("training"), call.operation
+        if not isinstance(value, bool) or not isinstance(layer, keras.layers.Layer):
             continue
-        if given is training_default(layer):
+        if value is training_default(layer):
             continue
         if any(responds_to_training(inner) for inner in view.within(layer)):
-            yield (call.path, *_overridden(given))
+            yield (call.path, *_OVERRIDDEN[value])
 
 
-def _overridden(given: bool) -> tuple[str, str]:
-    if given:
-        return (
-            "it was called with training=True, which predict and evaluate replace by False; a bare "
-            "model(x) obeys it, and so do all layers after it.",
-            "Leave it out; to draw at inference, subclass the layer and fix it in its `call`.",
-        )
-    return (
+_OVERRIDDEN = {
+    True: (
+        "it was called with training=True, which predict and evaluate replace by False; a bare "
+        "model(x) obeys it, and so do all layers after it.",
+        "Leave it out; to draw at inference, subclass the layer and fix it in its `call`.",
+    ),
+    False: (
         "it was called with training=False, which fit replaces by True: dropout drops, and "
         "BatchNorm uses and learns the statistics of the batch.",
-        "Freeze BatchNorm by `layer.trainable = False`, which does hold, and leave it out.",
-    )
+        "Freeze BatchNorm by `layer.trainable = False`, and leave it out.",
+    ),
+}
 
 
 @rule("OCC303", "augmentation in a model meant for export")
 def training_by_default(view: View, training: Training) -> Iterator[Found]:
-    """A layer that trains unless it is told not to (needs `for_export`).
+    """A layer whose `call` has the default `training=True` (needs `for_export`).
 
-    The augmentation layers of Keras, and those that resize, have `training=True` as the default of
-    their `call`, and hand it on to the layers after them.
+    Augmentation and resizing layers of Keras have it, and hand it on to the layers after them.
     """
     if not training.for_export:
         return
@@ -94,7 +91,7 @@ def training_by_default(view: View, training: Training) -> Iterator[Found]:
 
 
 def training_default(layer: Any) -> Any:
-    """Return the default of `training` in the layer's `call`, `None` without such an argument."""
+    """Return the default of `training` in the layer's `call`, or `None`."""
     parameter = layer._call_signature.parameters.get("training")
     return None if parameter is None or parameter.default is parameter.empty else parameter.default
 
@@ -107,10 +104,9 @@ def _reads_training(layer: Any) -> bool:
 
 
 def responds_to_training(layer: Any) -> bool:
-    """Return whether a layer by itself computes something else in training.
+    """Return whether a layer itself computes something else in training.
 
-    A frozen BatchNorm does not. A user-defined layer does if its `call` has the argument
-    `training`.
+    A frozen BatchNorm does not. A user-defined layer does if its `call` takes `training`.
     """
     if isinstance(layer, keras.layers.BatchNormalization):
         return layer.trainable

@@ -1,4 +1,4 @@
-"""OCC2: weight decay in the optimizer, twice or where it has no use."""
+"""OCC2: weight decay in the optimizer, applied twice or without use."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ from .view import View
 
 @rule("OCC201", "L2 together with decoupled decay")
 def l2_and_decay(view: View, training: Training) -> Iterator[Found]:
-    """Two kinds of shrinkage on one variable, with an unknown sum (needs `compiled`)."""
+    """Two kinds of shrinkage on one variable (needs `compiled`)."""
 
     def twice(variable: Any) -> Any:
         decay, penalty = _decay(view, variable), variable.regularizer
@@ -30,7 +30,7 @@ def l2_and_decay(view: View, training: Training) -> Iterator[Found]:
 
 @rule("OCC202", "weight decay on normalization")
 def decay_on_normalization(view: View, training: Training) -> Iterator[Found]:
-    """Scales and offsets that are pulled towards 0 (needs `compiled`)."""
+    """Weight decay on scales and offsets (needs `compiled`)."""
     for place, names, decay in view.variables(lambda variable: _decay(view, variable)):
         if is_normalization(place.layer):
             yield (
@@ -55,12 +55,12 @@ def _named(view: View) -> str:
 
 
 def decay_of(optimizer: Any, variable: Any) -> float:
-    """Return the decoupled weight decay of one variable, 0 if it has none.
+    """Return the decoupled weight decay of one variable, or 0.
 
         W <- W - learning_rate * decay * W
 
-    Every optimizer of Keras does this to every variable, if it has a `weight_decay` and
-    `exclude_from_weight_decay` was not called; `occam.zoo.optimizers.AdamW` has a policy.
+    Keras' optimizers decay every variable unless `exclude_from_weight_decay` was called;
+    `occam.zoo.optimizers.AdamW` has a policy.
 
     >>> kernel = keras.Variable([[1.0]], name="kernel")
     >>> decay_of(keras.optimizers.SGD(weight_decay=0.1), kernel)

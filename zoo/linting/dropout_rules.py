@@ -1,4 +1,4 @@
-"""OCC4: dropout and noise at the wrong place, too much of it, or the same twice."""
+"""OCC4: dropout and noise, misplaced, too strong or with one seed."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,9 +16,9 @@ _MUCH = 0.8
 def one_seed(view: View, training: Training) -> Iterator[Found]:
     """Layers that draw the same numbers: the same units drop, an image flips when it turns.
 
-    The layers of this package mix a seed with their names, and draw differently.
+    Layers of Occam mix a seed with their names, and draw differently.
     """
-    seen: set[int] = set()  # a generator that two layers share gives each other numbers
+    seen: set[int] = set()  # layers that share a generator draw differently
     first: dict[tuple[bool, int], Place] = {}
     for place in view.places:
         for generator in seed_generators(place.layer):
@@ -32,12 +32,12 @@ def one_seed(view: View, training: Training) -> Iterator[Found]:
                 yield (
                     owner.path,
                     f"it draws the same random numbers as `{other.path}`: both have seed {seed}.",
-                    "Give each layer a seed of its own, or none.",
+                    "Give each layer another seed, or none.",
                 )
 
 
 def _owner(place: Place, seed: int) -> Place:
-    """The outermost layer that has the seed: it gave it to those within, which draw for it."""
+    """Return the outermost layer with the seed, which handed it on to its inner layers."""
     while place.parent is not None and getattr(place.parent.layer, "seed", None) == seed:
         place = place.parent
     return place
@@ -49,7 +49,7 @@ def _draws_normal(layer: Any) -> bool:
 
 @rule("OCC402", "dropout directly before BatchNorm")
 def dropout_before_batch_norm(view: View, training: Training) -> Iterator[Found]:
-    """Dropout raises the variance that BatchNorm learns in training, and not that at inference.
+    """Dropout raises the variance that BatchNorm learns above the variance at inference.
 
     Activations and layers that only change the shape may stand between them. Reference: Li et al.,
     Understanding the Disharmony between Dropout and Batch Normalization by Variance Shift, 2019,
@@ -64,7 +64,7 @@ def dropout_before_batch_norm(view: View, training: Training) -> Iterator[Found]
                 yield (
                     source.path,
                     "the BatchNorm behind it learns the variance of its inputs with units dropped, "
-                    "which is another than that at inference.",
+                    "which differs from the one at inference.",
                     "Put the dropout behind the last BatchNorm, or use LayerNormalization.",
                 )
 
@@ -89,7 +89,7 @@ def _drops(layer: Any) -> bool:
 
 @rule("OCC404", f"a rate of {_MUCH} or more")
 def high_rate(view: View, training: Training) -> Iterator[Found]:
-    """Rates at which little is left to learn from; often a rate to keep, taken for one to drop."""
+    """Rates that leave little to learn from; often a rate to keep, mistaken for one to drop."""
     for place in view.places:
         for name, rate in drop_rates(place.layer).items():
             if rate >= _MUCH:
@@ -97,9 +97,9 @@ def high_rate(view: View, training: Training) -> Iterator[Found]:
                     place.path,
                     f"`{name}` is {rate:g}: in training {1 - rate:.0%} are left, and the variance "
                     f"{_grows(rate)}.",
-                    f"Use 0.5 or less; if {rate:g} is to be kept, the rate is {1 - rate:.2g}.",
+                    f"Use 0.5 or less; to keep {rate:g}, use the rate {1 - rate:.2g}.",
                 )
 
 
 def _grows(rate: float) -> str:
-    return f"grows {1 / (1 - rate):.3g}-fold" if rate < 1 else "is that of zeros"
+    return f"grows {1 / (1 - rate):.3g}-fold" if rate < 1 else "is 0"

@@ -5,13 +5,9 @@ from collections.abc import Iterable, Sequence
 import keras
 
 from ...core.checks import check_type
-from . import (  # noqa: F401  (they register their rules)
-    call_rules,
-    decay_rules,
-    dropout_rules,
-    penalty_rules,
-    training_rules,
-)
+
+# These modules register their rules.
+from . import call_rules, decay_rules, dropout_rules, penalty_rules, training_rules  # noqa: F401
 from .rule import RULES, Finding, Targets, Training
 from .view import View
 
@@ -27,28 +23,25 @@ def lint(
     expect_zeros: bool = False,
     ignore: Sequence[str] = (),
 ) -> list[Finding]:
-    """Look for mistakes in the regularization of any Keras model; change nothing.
+    """Find mistakes in the regularization of any Keras model, without changing it.
 
-    Penalties and rates are read from layers and variables at every depth, those of nested models
-    and shared layers once. Rules about the order of layers see functional and sequential models,
-    nested ones too, but not the `call` of a subclassed one. docs/lint.md lists the rules.
+    Rules about the order of layers see functional and sequential models, nested ones too, but not
+    the `call` of a subclassed one. docs/lint.md lists the rules.
 
     Args:
-        model: A built Keras model, of the zoo or not.
-        compiled: Whether to look at the optimizer and the loss, if the model is compiled: L2
-            together with weight decay (OCC201), decay on normalization (OCC202), label smoothing
-            (OCC501), and logits that only the loss tells from other outputs (OCC105).
+        model: A built Keras model.
+        compiled: Whether to check the optimizer and the loss of a compiled model (OCC105, OCC201,
+            OCC202, OCC501).
         callbacks: The callbacks of `fit`: patience (OCC502), and the proximal step (OCC106).
-        batch_size: Number of samples that a BatchNorm sees at once: too few of them (OCC503).
+        batch_size: The number of samples that a BatchNorm sees at once (OCC503).
         targets: The labels in training: `"hard"`, `"smoothed"` by the data pipeline, `"mixed"`
-            (mixup, CutMix) or `"distilled"` from a teacher: label smoothing in the loss on top of
-            it (OCC501).
-        for_export: Whether `model.export()` will be called: augmentation in the model (OCC303).
-        expect_zeros: Whether weights are to become exactly 0: L1 without a proximal step (OCC106).
+            (mixup, CutMix) or `"distilled"` from a teacher (OCC501).
+        for_export: Whether `model.export()` will be called (OCC303).
+        expect_zeros: Whether weights should become exactly 0 (OCC106).
         ignore: Codes of rules to leave out.
 
     Returns:
-        The findings, by code and then in the order of the layers. An empty list means no mistake.
+        The findings, by code and then in the order of the layers.
 
     Raises:
         ValueError: If the model is not built, `ignore` has an unknown code, or another argument is
@@ -86,4 +79,4 @@ def lint(
     view = View(model, compiled)
     rules = (rule for code, rule in sorted(RULES.items()) if code not in ignore)
     findings = (finding for rule in rules for finding in rule.findings(view, training))
-    return list(dict.fromkeys(findings))  # a layer that two models share is seen twice
+    return list(dict.fromkeys(findings))  # two models may share a layer

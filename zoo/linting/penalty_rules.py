@@ -19,8 +19,8 @@ _PROBABILITIES = (keras.activations.softmax, keras.activations.sigmoid)
 def inactive_regularizer(view: View, training: Training) -> Iterator[Found]:
     """A regularizer in a layer's attribute that is not on its variable.
 
-    Keras hands the attribute to the variable when the layer is built, and never looks again. A
-    layer with a user-defined `build` may use the attribute in its own way, and is left out.
+    Keras reads the attribute only when it builds the layer. A user-defined `build` may use it
+    differently, and is not checked.
     """
     for place in view.owners:
         if is_user_defined(place.layer, "build") or not place.layer.built:
@@ -31,14 +31,14 @@ def inactive_regularizer(view: View, training: Training) -> Iterator[Found]:
             yield (
                 place.path,
                 f"`{stem}{_REGULARIZER}` is {as_text(wanted)}, but "
-                f"{_what_has(place, stem)}: the loss has no such term.",
+                f"{_actual_penalty(place, stem)}: the loss has no such term.",
                 "Set it when the layer is made; `occam.zoo.regularize` does it for a built model.",
             )
 
 
 @rule("OCC102", "an active penalty that saving loses")
 def unsaved_regularizer(view: View, training: Training) -> Iterator[Found]:
-    """A variable's regularizer that is not in the layer's attribute, which is what is saved."""
+    """A variable's regularizer that is not in the layer's attribute, which is saved."""
     for place in view.owners:
         for stem, wanted in _attributes(place.layer):
             variable = _variable(place, stem)
@@ -73,7 +73,7 @@ def penalty_on_bias_or_normalization(view: View, training: Training) -> Iterator
 def penalty_on_frozen(view: View, training: Training) -> Iterator[Found]:
     """A penalty that Keras leaves out of the loss, because its variable is not trained.
 
-    LoRA freezes a kernel and penalizes its two factors instead, which is correct.
+    LoRA freezes a kernel and penalizes its two factors, which is correct.
     """
 
     def left_out(variable: Any) -> Any:
@@ -91,10 +91,7 @@ def penalty_on_frozen(view: View, training: Training) -> Iterator[Found]:
 
 @rule("OCC105", "an activity regularizer on logits")
 def activity_regularizer_on_logits(view: View, training: Training) -> Iterator[Found]:
-    """A penalty on the predictions, not on how the model arrives at them.
-
-    Outputs are logits if softmax or sigmoid follows, or if the loss is a cross-entropy.
-    """
+    """A penalty on logits: softmax or sigmoid follows, or the loss is a cross-entropy."""
     for output, loss in view.outputs():
         behind = list(view.before(output, passes_on)) if passes_on(output.operation) else []
         if not (_is_crossentropy(loss) or _gives_probabilities(output.operation)):
@@ -105,14 +102,14 @@ def activity_regularizer_on_logits(view: View, training: Training) -> Iterator[F
                 yield (
                     call.path,
                     f"{as_text(penalty)} pulls the logits towards 0, and every prediction towards "
-                    "indifference, however sure the data is.",
-                    "Penalize hidden activations; for less sure predictions smooth the labels.",
+                    "indifference, whatever the data.",
+                    "Penalize hidden activations; for less confidence smooth the labels.",
                 )
 
 
 @rule("OCC106", "an L1 penalty without a proximal step, where zeros are expected")
 def l1_without_proximal_step(view: View, training: Training) -> Iterator[Found]:
-    """Gradient steps on |W|, which jump over 0 and never stay there (needs `expect_zeros`)."""
+    """Gradient steps on |W|, which jump over 0 (needs `expect_zeros`)."""
     if not training.expect_zeros or _has_proximal_step(view, training):
         return
 
@@ -128,11 +125,8 @@ def l1_without_proximal_step(view: View, training: Training) -> Iterator[Found]:
         )
 
 
-# What a regularizer is
-
-
 def l1_strength(regularizer: Any) -> float:
-    """Return the strength of |W| in a regularizer, or of the norms of groups, which act alike at 0.
+    """Return the strength of |W|, or of the norms of groups, in a regularizer.
 
     >>> l1_strength(keras.regularizers.L1L2(l1=0.5, l2=1.0))
     0.5
@@ -148,7 +142,7 @@ def l2_strength(regularizer: Any) -> float:
 
 
 def _strength(regularizer: Any, name: str, of: Any) -> float:
-    """Return an attribute of Keras' and our regularizers; of a sum, the sum over its terms."""
+    """Return a strength of a regularizer; of a sum, the sum over its terms."""
     terms = getattr(regularizer, "terms", None)
     if isinstance(terms, list | tuple):
         return sum(of(term) for term in terms)
@@ -165,9 +159,6 @@ def as_text(regularizer: Any) -> str:
     ('L2(l2=0.5)', "'l2'")
     """
     return as_call(regularizer) if hasattr(regularizer, "get_config") else repr(regularizer)
-
-
-# Attributes and variables
 
 
 def _attributes(layer: Any) -> Iterator[tuple[str, Any]]:
@@ -197,7 +188,7 @@ def _variable(place: Place, stem: str) -> Any:
 
 def _is_active(place: Place, stem: str, wanted: Any) -> bool:
     variable = _variable(place, stem)
-    if variable is None:  # a layer that holds layers may have handed it on to them
+    if variable is None:  # the layer may have handed it on to inner layers
         return any(_same(v.regularizer, wanted) for v in place.layer.weights)
     quantized = "int" in keras.backend.standardize_dtype(variable.dtype)
     return quantized or _same(variable.regularizer, wanted)
@@ -211,15 +202,12 @@ def _same(one: Any, other: Any) -> bool:
     return config_of(one) == config_of(other)  # two without a config show no difference
 
 
-def _what_has(place: Place, stem: str) -> str:
+def _actual_penalty(place: Place, stem: str) -> str:
     variable = _variable(place, stem)
     if variable is None:
         return f"the layer has no `{stem}` to penalize"
     has = "no penalty" if variable.regularizer is None else as_text(variable.regularizer)
     return f"`{variable.name}`, built before, has {has}"
-
-
-# Logits, and zeros
 
 
 def _is_crossentropy(loss: Any) -> bool:
@@ -241,7 +229,7 @@ def _is_linear(layer: Any) -> bool:
 
 
 def _has_proximal_step(view: View, training: Training) -> bool:
-    """By the name of a callback's or the optimizer's class, or an optimizer that has one."""
+    # Ftrl has one; others are known by the name of their class.
     ftrl = isinstance(view.optimizer, keras.optimizers.Ftrl)
     if ftrl and view.optimizer.l1_regularization_strength > 0:
         return True

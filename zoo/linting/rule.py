@@ -1,4 +1,4 @@
-"""`rule` registers a function that looks for one kind of mistake; `Finding` is what it finds."""
+"""`Rule`, the check for one kind of mistake, and `Finding`, its result."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
@@ -19,10 +19,9 @@ class Finding:
 
     Args:
         code: The code of the rule, such as `"OCC101"`. Its first digit is the subject.
-        path: The names of the layers from the outermost to the one concerned, `"backbone/conv1"`,
-            or the name of the model if the finding concerns all of it.
-        why: What goes wrong, in one line.
-        fix: What to do about it, in one line.
+        path: The path of the layer, `"backbone/conv1"`, or the name of the model.
+        why: The reason, in one line.
+        fix: The remedy, in one line.
 
     Example:
 
@@ -45,10 +44,7 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Training:
-    """How a model is trained and used, which the model itself does not know.
-
-    The arguments are those of `zoo.lint`, which documents them.
-    """
+    """The use of a model in training and after it; `zoo.lint` documents the arguments."""
 
     callbacks: Iterable[keras.callbacks.Callback] = ()
     batch_size: int | None = None
@@ -84,7 +80,7 @@ class Rule:
     check: Check
 
     def findings(self, view: View, training: Training) -> Iterator[Finding]:
-        """Yield what the rule finds in a model."""
+        """Yield the findings in a model."""
         for found in self.check(view, training):
             yield Finding(self.code, *found)
 

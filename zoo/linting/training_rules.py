@@ -1,4 +1,4 @@
-"""OCC5: how the model is trained: labels, patience and batch size."""
+"""OCC5: labels, patience and batch size in training."""
 
 import functools
 from collections.abc import Iterator
@@ -24,8 +24,7 @@ def smoothed_twice(view: View, training: Training) -> Iterator[Found]:
     if training.targets == "hard":
         return
     for loss in view.losses:
-        smoothing = _label_smoothing(loss)
-        if smoothing:
+        if smoothing := _label_smoothing(loss):
             yield (
                 view.model.name,
                 f"the loss smooths labels by {smoothing:g} that {_SOFT[training.targets]}, in "
@@ -44,7 +43,7 @@ def _label_smoothing(loss: Any) -> float:
 
 @rule("OCC502", "stop patience <= learning-rate patience")
 def stops_before_the_rate_falls(view: View, training: Training) -> Iterator[Found]:
-    """Early stopping that leaves a falling learning rate no epoch (needs `callbacks`)."""
+    """Early stopping before the learning rate falls (needs `callbacks`)."""
     stops = [c for c in training.callbacks if isinstance(c, keras.callbacks.EarlyStopping)]
     falls = [c for c in training.callbacks if isinstance(c, keras.callbacks.ReduceLROnPlateau)]
     for stop in stops:

@@ -1,4 +1,4 @@
-"""`View`: a model as the rules see it: its layers, its calls, and what it was compiled with."""
+"""`View`: the layers, calls, optimizer and losses of a model, for the rules."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from ...core.model_graph import Call, ModelGraph, functional_of
 
 @dataclass(frozen=True)
 class Place:
-    """A layer and where it is.
+    """A layer and its place in a model.
 
     Args:
-        path: The names of the layers from the outermost to this one, without the model's.
+        path: The names of the layers from the outermost to this one, without the model.
         layer: The layer.
-        parent: The place of the layer that holds this one; `None` directly in the model.
+        parent: The place of the layer around it, or `None`.
     """
 
     path: str
@@ -27,17 +27,17 @@ class Place:
 
     @property
     def variables(self) -> list[Any]:
-        """The layer's own weights, without those of the layers that it holds."""
+        """The layer's own weights, without inner layers."""
         inner = {id(v) for layer in _held(self.layer) for v in layer.weights}
         return [v for v in self.layer.weights if id(v) not in inner]
 
 
 class View:
-    """What rules read of a model.
+    """The view of a model that rules have.
 
     Args:
         model: A built Keras model.
-        compiled: Whether to look at what the model was compiled with.
+        compiled: Whether to show the optimizer and the losses.
     """
 
     def __init__(self, model: keras.Model, compiled: bool = True):
@@ -46,20 +46,16 @@ class View:
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
-        """Every layer once, those within other layers and models too, each before its own."""
+        """Every layer once, at every depth, the outer before the inner ones."""
         return tuple(_walk(self.model))
 
     @cached_property
     def owners(self) -> tuple[Place, ...]:
-        """Whatever can own a variable: the model itself under its name, then all places."""
+        """The owners of variables: the model itself under its name, then all places."""
         return (Place(self.model.name, self.model), *self.places)
 
     def variables(self, key: Callable[[Any], Any]) -> Iterator[tuple[Place, str, Any]]:
-        """Yield the variables for which `key` is true, those of a layer with one key together.
-
-        Yields:
-            Their place, their names as printed, and the value of `key`.
-        """
+        """Yield place, names and key of the variables with a true `key`, grouped by layer."""
         for place in self.owners:
             names: dict[Any, list[str]] = {}
             for variable in place.variables:
@@ -67,7 +63,7 @@ class View:
             yield from ((place, " and ".join(n), value) for value, n in names.items() if value)
 
     def within(self, layer: Any) -> list[Any]:
-        """Return `layer` and all that it holds, at any depth."""
+        """Return `layer` and all inner layers, at any depth."""
         return [layer, *(place.layer for place in _walk(layer))]
 
     @cached_property
@@ -80,7 +76,7 @@ class View:
 
     @cached_property
     def _graph_of(self) -> dict[Call, ModelGraph]:
-        """The graph of each call, of all functional models at any depth."""
+        """The graph of each call in all functional models at any depth."""
         graphs: dict[int, ModelGraph] = {}
         for path, layer in [("", self.model), *((p.path, p.layer) for p in self.places)]:
             if functional_of(layer) is not None and id(layer) not in graphs:
@@ -88,13 +84,13 @@ class View:
         return {call: graph for graph in graphs.values() for call in graph.calls}
 
     def calls(self) -> Iterator[Call]:
-        """Yield every call that is known; subclassed models show none."""
+        """Yield every known call; subclassed models have none."""
         yield from self._graph_of
 
     def before(self, call: Call, through: Callable[[Any], bool]) -> Iterator[Call]:
-        """Yield the calls that `call` takes its inputs from, and theirs where `through(layer)`.
+        """Yield the calls before `call`, across nested models.
 
-        Nested models are looked into. A layer that is looked through is yielded as well.
+        The search goes on behind a layer if `through(layer)`.
         """
         waiting, seen = [*self._sources(call)], set()
         while waiting:
@@ -112,26 +108,26 @@ class View:
 
     @property
     def optimizer(self) -> Any:
-        """The optimizer, or `None` if the model is not compiled or is not to be seen as such."""
+        """The optimizer, or `None`."""
         return self.model.optimizer if self.compiled else None
 
     @property
     def losses(self) -> list[Any]:
-        """The losses that the model was compiled with, as they were given, in one list."""
-        given = keras.tree.flatten(self.model.loss) if self.compiled else []
-        return [loss for loss in given if loss is not None]
+        """The losses of `compile`, flat."""
+        losses = keras.tree.flatten(self.model.loss) if self.compiled else []
+        return [loss for loss in losses if loss is not None]
 
     def outputs(self) -> Iterator[tuple[Call, Any]]:
-        """Yield the calls that make the model's outputs, each with its loss or `None`."""
+        """Yield the calls that return the model's outputs, each with its loss or `None`."""
         graph = next((g for g in self._graph_of.values() if g.model is self.model), None)
         tensors = graph.outputs if graph else []
         calls = [call for t in tensors if graph for _, call in graph.makers_through_models(t)]
-        given = self.model.loss if self.compiled else None
-        if isinstance(given, dict):  # a sequential model has no names: one loss for its one output
-            names = getattr(self.model, "output_names", None) or given
-            given = [given.get(name) for name in names]
-        several = isinstance(given, list | tuple) and len(given) == len(calls)
-        yield from zip(calls, given if several else [given] * len(calls), strict=True)
+        losses = self.model.loss if self.compiled else None
+        if isinstance(losses, dict):  # a sequential model has no names: one loss for its one output
+            names = getattr(self.model, "output_names", None) or losses
+            losses = [losses.get(name) for name in names]
+        several = isinstance(losses, list | tuple) and len(losses) == len(calls)
+        yield from zip(calls, losses if several else [losses] * len(calls), strict=True)
 
 
 def _held(layer: Any) -> list[Any]:
@@ -160,17 +156,17 @@ def keeps_values(layer: Any) -> bool:
 def drops_units(layer: Any) -> bool:
     """Return whether a layer is dropout of units, channels or blocks.
 
-    `AlphaDropout` is none: it keeps mean and variance.
+    `AlphaDropout`, which keeps mean and variance, does not count.
     """
     return kind_of(layer) is Kind.DROPOUT and not isinstance(layer, keras.layers.AlphaDropout)
 
 
 def passes_on(layer: Any) -> bool:
-    """Return whether the inputs of a layer are still its outputs: activations and dropout."""
+    """Return whether a layer is an activation, a reshaping or dropout."""
     return keeps_values(layer) or drops_units(layer)
 
 
 def is_user_defined(layer: Any, method: str) -> bool:
-    """Return whether neither Keras nor this package defines a method of a layer."""
+    """Return whether neither Keras nor Occam defines a method of a layer."""
     owner = next(cls for cls in type(layer).__mro__ if method in vars(cls))
     return not owner.__module__.startswith(("keras.", "occam."))

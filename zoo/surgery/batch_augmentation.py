@@ -1,4 +1,4 @@
-"""`batch_augmentation`: mixup and label smoothing, applied to batches before they reach a model."""
+"""`batch_augmentation`: mixup and label smoothing of batches."""
 
 from typing import Any
 
@@ -20,23 +20,16 @@ def batch_augmentation(
 ) -> Pipeline | None:
     """Return the layer over `(x, y)` that mixes samples and smooths labels, or `None`.
 
-    Both need the labels, and so cannot be inside of a model that is to be served.
-
-    Args:
-        model: The model, which has the number of classes and says whether these exclude each other.
-        loss: The loss that the original was compiled with, or `None`. It decides where the last
-            activation does not: a binary cross-entropy means that each unit is a question of its
-            own, a categorical one that the units are classes, another one that they are neither.
-        regularization: The strengths of mixup, cutmix and label smoothing.
-        seed: The seed of the draws.
-        ledger: The record of what was done and refused.
+    Both need the labels, and so cannot be inside of a served model. The loss tells whether the
+    labels are multi-label (binary cross-entropy), classes (categorical) or values (any other);
+    without one, the last activation does.
     """
     asked = [name for name in _FIELDS if getattr(regularization, name)]
     if not asked:
         return None
     shape = getattr(model, "output_shape", None)
     if not isinstance(shape, tuple) or len(shape) != 2 or not isinstance(shape[-1], int):
-        why = f"it needs one output of (batch, classes); that of the model is {shape}"
+        why = f"it needs one output of (batch, classes); the model has {shape}"
     else:
         why = _objection(model, loss, shape[-1])
     if why:
@@ -56,17 +49,16 @@ def _objection(model: keras.Model, loss: Any, units: int) -> str:
     losses = _functions(loss)
     if losses and all(each in _REGRESSION for each in losses) and not _last_activation(model):
         names = ", ".join(each.__name__ for each in losses)
-        return f"its head is linear and its loss {names}, so that its labels are values"
+        return f"its head is linear and its loss {names}: its labels are values"
     if units == 1 and not _is_multi_label(model, loss):
         return (
-            "its head is one unit without a sigmoid, whose labels may be values or classes; use "
-            'Dense(1, activation="sigmoid"), two logits, or compile with a binary cross-entropy'
+            "its head is one unit without a sigmoid; use Dense(1, activation='sigmoid'), two "
+            "logits, or compile with a binary cross-entropy"
         )
     return ""
 
 
 def _is_multi_label(model: keras.Model, loss: Any) -> bool:
-    """Return whether each unit is a question of its own."""
     names = [getattr(f, "__name__", type(f).__name__).lower() for f in _functions(loss)]
     if names and all("crossentropy" in name for name in names):
         return all("binary" in name for name in names)
@@ -81,7 +73,7 @@ _REGRESSION = (
 
 
 def _functions(loss: Any) -> list[Any]:
-    """Return the functions that compute the compiled losses; a user-defined loss as it is."""
+    """Return the functions of the compiled losses; user-defined losses themselves."""
     losses = [keras.losses.get(each) for each in keras.tree.flatten(loss) if each is not None]
     return [getattr(each, "fn", each) for each in losses]
 
@@ -90,7 +82,7 @@ _AFTER_HEADS = (keras.layers.Identity, keras.layers.Flatten, keras.layers.Reshap
 
 
 def _last_activation(model: Any) -> str:
-    """Return `"sigmoid"`, `"softmax"` or, for any other or an unknown one, an empty text."""
+    """Return `"sigmoid"`, `"softmax"`, or `""` for any other or an unknown one."""
     if not getattr(model, "outputs", None):
         return ""
     call = call_of(model.outputs[0])
@@ -106,13 +98,15 @@ def _last_activation(model: Any) -> str:
 
 
 def _layers(regularization: Regularization, classes: int, multi_label: bool) -> list[Augmentation]:
-    given = {"multi_label": multi_label}
     mixup, cutmix = regularization.mixup, regularization.cutmix
-    mixing: Any = None
+    layers: list[Augmentation] = []
     if mixup and cutmix:
-        mixing = Mix(classes, mixup_alpha=mixup, cutmix_alpha=cutmix, **given)
-    elif mixup or cutmix:
-        mixing = MixUp(classes, mixup, **given) if mixup else CutMix(classes, cutmix, **given)
-    smoothing = regularization.label_smoothing
-    layers = [mixing, LabelSmoothing(classes, smoothing, **given) if smoothing else None]
-    return [layer for layer in layers if layer is not None]
+        mix = Mix(classes, mixup_alpha=mixup, cutmix_alpha=cutmix, multi_label=multi_label)
+        layers.append(mix)
+    elif mixup:
+        layers.append(MixUp(classes, mixup, multi_label=multi_label))
+    elif cutmix:
+        layers.append(CutMix(classes, cutmix, multi_label=multi_label))
+    if smoothing := regularization.label_smoothing:
+        layers.append(LabelSmoothing(classes, smoothing, multi_label=multi_label))
+    return layers

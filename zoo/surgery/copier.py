@@ -1,6 +1,7 @@
-"""`Copier`: a copy of a model with some edits, its weights bit by bit those of the original."""
+"""`Copier`: copy a model with some edits, and its weights bit by bit."""
 
 import inspect
+import itertools
 import math
 import random
 from collections.abc import Callable
@@ -15,9 +16,12 @@ from ...core.model_graph import Call, Functional, ModelGraph, call_of, can_be_re
 from ..layers.penalized import Penalized, arguments_of, base_of, penalized
 from .transfer import Transfer
 
-# `keras.models.clone_model(clone_function=, call_function=)` is not enough: it tells the functions
-# which layer is called, but not at which of its places; it takes no `call_function` for Sequential
-# models; it loses masks of inputs, optional inputs and frozen models; and it copies no weights.
+# `keras.models.clone_model(clone_function=, call_function=)` is not enough: its functions do not
+# know at which of its places a layer is called; it takes no `call_function` for Sequential models;
+# it loses masks of inputs, optional inputs and frozen models; and it copies no weights.
+
+
+Seeds = Callable[[], int]
 
 
 @dataclass
@@ -27,16 +31,16 @@ class Edits:
     Layers are keyed by their identity.
 
     Args:
-        configs: Configs of layers in place of their own.
+        configs: New configs of layers.
         before: Layers to put before the first argument of a call.
         after: Layers to put after a tensor.
-        swapped: Functions of the copier that return the layer in place of another.
-        rewired: Functions of the copier and the arguments that are called in place of a call.
+        swapped: Functions of the copier that return the replacement of a layer.
+        rewired: Functions of the copier and the arguments that replace a call.
         rates: The rates of copies of layers that draw.
-        penalties: Regularizers and constraints of weights inside of layers, by the key of the
-            weight, in place of those that they have; see `Penalized`.
+        penalties: New regularizers and constraints of weights inside of layers, by the key of the
+            weight; see `Penalized`.
         rates_inside: The new rates of the dropout inside of layers.
-        removed: Layers that are left out; their inputs are passed on.
+        removed: Layers to leave out; their inputs are passed on.
         input_shape: The shape of the only input, without the batch; `None` leaves it.
     """
 
@@ -53,45 +57,38 @@ class Edits:
     _names: dict[int, set[str]] = field(default_factory=dict)
 
     def penalties_of(self, layer: Any) -> dict[str, dict[str, Any]]:
-        """Return the penalties inside the copy of a layer, to be edited; at first those it has."""
+        """Return the penalties inside the copy of a layer, for editing."""
         if id(layer) not in self.penalties:
             has = layer.penalties if isinstance(layer, Penalized) else {}
             self.penalties[id(layer)] = {key: dict(values) for key, values in has.items()}
         return self.penalties[id(layer)]
 
     def name(self, graph: ModelGraph, wanted: str) -> str:
-        """Return `wanted`, or with the first number that makes it a new name in a model."""
+        """Return `wanted`, with a number if the model has that name already."""
         taken = self._names.setdefault(id(graph), set(graph.names))
-        numbered = (f"{wanted}_{number}" for number in range(1, len(taken) + 2))
-        name = wanted if wanted not in taken else next(n for n in numbered if n not in taken)
+        name, numbers = wanted, itertools.count(1)
+        while name in taken:
+            name = f"{wanted}_{next(numbers)}"
         taken.add(name)
         return name
 
 
-class Seeds:
-    """Seeds for the layers that draw, another at each call.
-
-    Args:
-        seed: An integer that makes them repeatable; `None` draws one, from Python's `random`.
-    """
-
-    def __init__(self, seed: int | None):
-        check_integer("seed", seed, minimum=0, optional=True)
-        self._random = random.Random(random.getrandbits(31) if seed is None else seed)
-
-    def __call__(self) -> int:
-        return self._random.getrandbits(31)
+def seed_source(seed: int | None) -> Seeds:
+    """Return a function that draws a seed for each new layer, repeatable for an integer `seed`."""
+    check_integer("seed", seed, minimum=0, optional=True)
+    source = random.Random(random.getrandbits(31) if seed is None else seed)
+    return lambda: source.getrandbits(31)
 
 
 class Copier:
     """Copies a model layer by layer, each from its config, and calls the copies as the originals.
 
     A layer or an inner model that is called in several places is copied once. Names, nesting, call
-    arguments, masks and frozen weights stay. Nothing of the original is changed or shared.
+    arguments, masks and frozen weights stay. The original is not changed, and shares nothing.
 
     Args:
         edits: The differences.
-        keep: Whether penalties and constraints of variables must be on their copies, too.
+        keep: Whether penalties and constraints of variables must be on their copies.
 
     Attributes:
         pairs: Each original layer with its copy and its path.
@@ -132,7 +129,7 @@ class Copier:
         return self._paths.get(id(operation), (operation.name,))[0]
 
     def plain_copy(self, layer: Any) -> Any:
-        """Return the copy of a layer from its config, even if something was put around it."""
+        """Return the copy of a layer itself, without its wrapper."""
         return self._plain[id(layer)]
 
     @property
@@ -141,7 +138,7 @@ class Copier:
         return self._transfer.originals
 
     def _replaced(self, graph: ModelGraph) -> list[Any]:
-        """Return the layers without a copy: they are left out, or others are called."""
+        """Return the layers that are left out or replaced."""
         edits = self.edits
         gone = edits.removed | set(edits.swapped)
         return [
@@ -153,7 +150,6 @@ class Copier:
         ]
 
     def _fill(self) -> None:
-        """Give all copies the state of their originals."""
         for layer, name, initializer in self._initializers:
             setattr(layer, name, initializer)
         for original, made, path in self.pairs:
@@ -162,7 +158,7 @@ class Copier:
                 made.rate = rate
 
     def layer(self, operation: Any) -> Any:
-        """Return the copy of a layer or operation, made when it is first asked for."""
+        """Return the copy of a layer or operation."""
         key = id(operation)
         if key not in self._copies:
             if swap := self.edits.swapped.get(key):
@@ -174,14 +170,14 @@ class Copier:
         return self._copies[key]
 
     def plain(self, operation: Any) -> Any:
-        """Return a copy of one layer from its config, to which weights are given in the end."""
+        """Return a copy of one layer from its config; it gets its weights in the end."""
         path = self.path(operation)
         copy = copy_of(operation, path, self.edits.configs.get(id(operation)))
         if isinstance(operation, keras.layers.Layer):
-            given = self.edits.penalties_of(operation) if self._keep else {}
+            penalties = self.edits.penalties_of(operation) if self._keep else {}
             by_attributes = needs_attributes(operation)
-            if given or by_attributes:
-                copy = penalized(copy, given, config_from_attributes=by_attributes)
+            if penalties or by_attributes:
+                copy = penalized(copy, penalties, config_from_attributes=by_attributes)
             self._plain[id(operation)] = copy
             self.pairs.append((operation, copy, path))
             self._put_off_initializers(copy)
@@ -191,8 +187,8 @@ class Copier:
         # Drawing initial weights, which are overwritten at once, takes a third of the time.
         for layer in copy._flatten_layers():
             for name, initializer in list(vars(layer).items()):
-                ours = type(layer).__module__.startswith("keras.") and not name.startswith("_")
-                if ours and isinstance(initializer, keras.initializers.Initializer):
+                public = type(layer).__module__.startswith("keras.") and not name.startswith("_")
+                if public and isinstance(initializer, keras.initializers.Initializer):
                     self._initializers.append((layer, name, initializer))
                     setattr(layer, name, keras.initializers.Zeros())
 
@@ -259,8 +255,7 @@ class Copier:
         except Exception as error:  # user-defined layers may raise anything
             raise ValueError(
                 f"Layer {call.path!r} ({call.kind}), made anew from its config, cannot be called "
-                "as in the original. Let its get_config say all that its call depends on. "
-                f"Keras says: {error}"
+                f"as in the original. Complete its get_config. Keras says: {error}"
             ) from error
 
     def _input(self, graph: ModelGraph, tensor: Any) -> keras.layers.InputLayer:
@@ -276,17 +271,16 @@ def prepared(model: keras.Model, input_shape: tuple[int, ...] | None = None) -> 
 
     Args:
         model: The original.
-        input_shape: The shape of a sample, for a Sequential model that was never built, or a model
-            that leaves sizes of its input open; `None` otherwise.
+        input_shape: The shape of a sample, for a model that is not built or leaves sizes open.
 
     Raises:
-        ValueError: If the model has no input shape and none is given, or it has another.
+        ValueError: If the model is not built, or `input_shape` does not fit.
     """
     if isinstance(model, keras.Sequential) and not model.built:
         if input_shape is None:
             raise ValueError(
-                f"Model {model.name!r} has no input shape and so no weights yet: give "
-                "`input_shape`, the shape of one sample. Received: input_shape=None"
+                f"Model {model.name!r} has no input shape yet: give `input_shape`, the shape of "
+                "one sample. Received: input_shape=None"
             )
         copy = copy_of(model, model.name)
         copy.build((None, *input_shape))
@@ -299,46 +293,41 @@ def prepared(model: keras.Model, input_shape: tuple[int, ...] | None = None) -> 
         return model
     if not can_be_rebuilt(model):
         raise ValueError(
-            f"Model {model.name!r} is subclassed: its input shape is what it was called with. "
+            f"`input_shape` must be None: {model.name!r} is subclassed. "
             f"Received: input_shape={input_shape}"
         )
     graph = ModelGraph(model, rebuildable=True)
     shapes = [tuple(tensor.shape[1:]) for tensor in graph.inputs]
-    given = tuple(input_shape)
-    if not (len(shapes) == 1 and _fits(given, shapes[0])):
+    new = tuple(input_shape)
+    fits = [
+        len(new) == len(shape)
+        and all(size in (None, one) for one, size in zip(new, shape, strict=True))
+        for shape in shapes
+    ]
+    if fits != [True]:
         raise ValueError(
-            "`input_shape` can set the open sizes of the one input of a model; that of "
-            f"{model.name!r} is {', '.join(map(str, shapes))}. Received: input_shape={input_shape}"
+            "`input_shape` must fill in the open sizes of the only input. "
+            f"{model.name!r} has {', '.join(map(str, shapes))}. Received: input_shape={input_shape}"
         )
-    return Copier(Edits(input_shape=given)).model(graph)
-
-
-def _fits(given: tuple[int, ...], open_shape: tuple[Any, ...]) -> bool:
-    pairs = list(zip(given, open_shape, strict=False))
-    return len(given) == len(open_shape) and all(size in (None, one) for one, size in pairs)
-
-
-# Configs
+    return Copier(Edits(input_shape=new)).model(graph)
 
 
 def config_of(operation: Any, path: str) -> dict[str, Any]:
-    """Return the config of a layer or an operation.
-
-    Raises:
-        ValueError: If it has none; the message names it.
-    """
+    """Return the config of a layer or an operation, or raise a `ValueError` that names it."""
     try:
         if isinstance(operation, keras.layers.Layer) and needs_attributes(operation):
             return arguments_of(operation)
-        return (
-            operation.layer_config() if isinstance(operation, Penalized) else operation.get_config()
-        )
+        return _layer_config(operation)
     except Exception as error:  # user-defined layers may raise anything
         raise _not_copied(operation, path, error) from error
 
 
+def _layer_config(operation: Any) -> dict[str, Any]:
+    return operation.layer_config() if isinstance(operation, Penalized) else operation.get_config()
+
+
 def needs_attributes(layer: Any) -> bool:
-    """Return whether a layer's arguments are to be read from its attributes, not its config.
+    """Return whether the config of a layer is wrong, so that its attributes must be read.
 
     The `get_config` of some layers of keras-hub fails, or has keys that the constructor does not
     take: ViTPatchingAndEmbedding, LlamaTransformerDecoder (0.32). A user can correct other classes.
@@ -347,7 +336,7 @@ def needs_attributes(layer: Any) -> bool:
     if kind.__module__.split(".")[0] != "keras_hub" or isinstance(layer, keras.Model):
         return False
     try:
-        config = layer.layer_config() if isinstance(layer, Penalized) else layer.get_config()
+        config = _layer_config(layer)
     except AttributeError:
         return True
     taken = inspect.signature(kind.__init__).parameters
@@ -358,26 +347,26 @@ def copy_of(operation: Any, path: str, config: dict[str, Any] | None = None) -> 
     """Return a new layer or operation from the config of another; it has no state yet.
 
     Raises:
-        ValueError: If there is no such config, or it makes no layer.
+        ValueError: If there is no such config, or the constructor fails.
     """
     config = config_of(operation, path) if config is None else config
     known = _is_known(type(operation).__module__)
     if known or type(operation).build is not keras.layers.Layer.build:
         _put_off_building(config)
-    said = dict(config)
+    original_config = dict(config)
     try:
         if type(operation) is keras.layers.Lambda:
             return _copy_of_lambda(operation, config)
-        made = base_of(type(operation)).from_config(dict(config))  # some empty what they get
+        made = base_of(type(operation)).from_config(dict(config))  # some empty their argument
     except Exception as error:  # user-defined layers may raise anything
         raise _not_copied(operation, path, error) from error
-    name = said.get("name", operation.name)
-    if made.name != name:  # some layers of keras-hub add to the name that they are given
+    name = original_config.get("name", operation.name)
+    if made.name != name:  # some layers of keras-hub add to their name
         made.name = name
     if isinstance(operation, keras.layers.Layer):  # a user-defined get_config may lack these
-        if "trainable" not in said:
+        if "trainable" not in original_config:
             made.trainable = operation.trainable
-        if "dtype" not in said:
+        if "dtype" not in original_config:
             made.dtype_policy = operation.dtype_policy
     return made
 
@@ -387,10 +376,10 @@ def _is_known(module: str) -> bool:
 
 
 def _put_off_building(config: dict[str, Any]) -> None:
-    """Let a layer build what it holds, instead of its deserialization.
+    """Leave building inner layers to their layer, not to their deserialization.
 
     Otherwise the weights of an LSTM in a Bidirectional are named as if it stood alone, and a
-    user-defined layer would build what is built.
+    user-defined layer would build inner layers twice.
     """
     for value in config.values():
         for described in value if isinstance(value, list | tuple) else [value]:
@@ -403,14 +392,13 @@ def _put_off_building(config: dict[str, Any]) -> None:
 def _not_copied(operation: Any, path: str, error: Exception) -> ValueError:
     return ValueError(
         f"Layer {path!r} ({type(operation).__name__}) cannot be copied from its config. Give its "
-        "class a get_config with all arguments of its constructor, a constructor that hands "
-        "**kwargs on to that of its base class, and a from_config where an argument is an object. "
-        f"Keras says: {error}"
+        "class a get_config with all arguments, a constructor that hands **kwargs on to its base "
+        f"class, and a from_config where an argument is an object. Keras says: {error}"
     )
 
 
 def _copy_of_lambda(layer: Any, config: dict[str, Any]) -> keras.layers.Lambda:
-    """Return a layer of the same Python function: a config loses what the function refers to."""
+    """Return a layer of the same Python function, which a config would change."""
     kept = ("name", "trainable", "dtype", "activity_regularizer")
     return keras.layers.Lambda(
         layer.function,
@@ -419,9 +407,6 @@ def _copy_of_lambda(layer: Any, config: dict[str, Any]) -> keras.layers.Lambda:
         arguments=layer.arguments,
         **{name: config[name] for name in kept if name in config},
     )
-
-
-# Checks
 
 
 def _check_nesting(graph: ModelGraph) -> None:
@@ -436,8 +421,7 @@ def _check_nesting(graph: ModelGraph) -> None:
                     raise ValueError(
                         f"{type(graph.model).__name__} {graph.model.name!r} calls layer "
                         f"{call.operation.name!r} in the models {' and '.join(sorted(where))}. A "
-                        "functional model, which the copy would be, cannot be loaded with such a "
-                        "layer: regularize the inner model by itself."
+                        "copy could not be loaded: regularize the inner model by itself."
                     )
 
 
@@ -446,6 +430,6 @@ def _check_complete(model: keras.Model, known: list[Any]) -> None:
     if lost := [weight for weight in model.weights if id(weight) not in copied]:
         count = sum(math.prod(weight.shape) for weight in lost)
         raise ValueError(
-            f"Model {model.name!r} has weights that no layer of its graph has, {count} numbers: "
+            f"Model {model.name!r} has weights outside of its graph, {count} numbers: "
             f"{', '.join(weight.path for weight in lost[:5])}. Call their layers in the model."
         )

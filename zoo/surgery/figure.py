@@ -1,4 +1,4 @@
-"""`draw`: the penalties of a surgery report as a bar chart."""
+"""`draw`: plot the penalties of a surgery report as a bar chart."""
 
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,9 +10,9 @@ from matplotlib.patches import Patch
 if TYPE_CHECKING:
     from .report import SurgeryReport, TableRow
 
-_LARGEST = 40  # penalties that are drawn one by one; the rest is one bar
-_ASKED, _KEPT, _REST = "C0", "C1", "0.75"
-_MEANINGS = {_ASKED: "asked for", _KEPT: "kept from the original"}
+_LARGEST = 40  # penalties with their own bars; the others share one
+_NEW, _KEPT, _REST = "C0", "C1", "0.75"
+_MEANINGS = {_NEW: "new", _KEPT: "kept from the original"}
 
 
 class _Bar(NamedTuple):
@@ -23,11 +23,11 @@ class _Bar(NamedTuple):
 
 
 def draw(report: "SurgeryReport", path: str | os.PathLike[str]) -> None:
-    """Write the shares of the total penalty as bars, the largest first.
+    """Plot the current shares of the total penalty, the largest first.
 
     Args:
-        report: The report; its penalties are drawn as they are at present.
-        path: The path of the picture, whose suffix says the format.
+        report: The report.
+        path: The path of the picture, whose suffix is the format.
     """
     rows = report.rows()
     active = sorted((row for row in rows if row.share), key=lambda row: -row.share)
@@ -40,13 +40,13 @@ def draw(report: "SurgeryReport", path: str | os.PathLike[str]) -> None:
     axis = figure.add_subplot()
     _draw_bars(axis, bars)
     axis.set_title(_title(report, rows), fontsize=10, loc="left")
-    figure.savefig(path, dpi=100, bbox_inches="tight", pad_inches=0.1)  # with all of the labels
+    figure.savefig(path, dpi=100, bbox_inches="tight", pad_inches=0.1)  # fits all labels
 
 
 def _bar(row: "TableRow") -> _Bar:
     percent = 100 * row.share
     label = ", ".join(filter(None, (f"{percent:.1f}%  {row.penalty}", row.strength)))
-    color = _KEPT if row.state == "kept" else _ASKED
+    color = _KEPT if row.state == "kept" else _NEW
     return _Bar(f"{row.layer}/{row.variable}", percent, color, label)
 
 

@@ -1,4 +1,4 @@
-"""`Insertion`: layers that act in training, put where a `Regularization` or a rule says."""
+"""`Insertion`: put dropout, noise and augmentation into a model."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,27 +20,17 @@ from .rules import INSERTED, Rule, Skip
 _LARGEST_BLOCK = 7  # Ghiasi et al. 2018, of the feature maps of a ResNet-50
 _SPATIAL = ("spatial_dropout", "drop_block")
 _RANKS = {1: "a table", 2: "a series", 3: "an image"}
-_SAME = {  # what a layer takes the place of
+_SAME = {  # the layers that a new one replaces
     layers.SpatialDropout: (
-        layers.SpatialDropout,
-        keras.layers.SpatialDropout1D,
-        keras.layers.SpatialDropout2D,
-        keras.layers.SpatialDropout3D,
+        *(layers.SpatialDropout, keras.layers.SpatialDropout1D),
+        *(keras.layers.SpatialDropout2D, keras.layers.SpatialDropout3D),
     ),
     layers.GaussianNoise: (layers.GaussianNoise, keras.layers.GaussianNoise),
 }
 
 
 class Insertion:
-    """Plans layers of dropout and noise, and augmentation.
-
-    Args:
-        graph: The graph of the model.
-        skip: What is left alone.
-        edits: The plan, into which the layers are put.
-        seeds: The seeds of the layers.
-        ledger: The record of what was done and refused.
-    """
+    """Plans layers of dropout and noise, and augmentation, as `edits` of a model."""
 
     def __init__(self, graph: ModelGraph, skip: Skip, edits: Edits, seeds: Seeds, ledger: Ledger):
         self.graph, self.skip = graph, skip
@@ -48,13 +38,7 @@ class Insertion:
         self._paths, self._finals = graph.paths(), graph.final_tensors()
 
     def plan(self, on: Regularization, rules: tuple[Rule, ...], value_range: Any) -> None:
-        """Plan all layers that are asked for.
-
-        Args:
-            on: Rates and strengths for the places that are found in the graph.
-            rules: Layers to put after those that match.
-            value_range: The lowest and highest value of a pixel, for augmentation.
-        """
+        """Plan the layers of a `Regularization` and of rules."""
         self._after_matches(rules)
         if on.augmentation != "none":
             self._augmentation(on.augmentation, value_range)
@@ -69,9 +53,7 @@ class Insertion:
             for head in heads(self.graph):
                 self._at_head(head, on.dropout)
             for place in self.graph.layers():
-                if not any(
-                    rule.nothing and rule.matches(place.layer, place.paths) for rule in rules
-                ):
+                if not any(r.nothing and r.matches(place.layer, place.paths) for r in rules):
                     self._inside(place, on.dropout)
         if on.drop_connect:
             self._drop_connect(on.drop_connect)
@@ -82,19 +64,13 @@ class Insertion:
         return self.skip.layer(call.operation, self._paths[id(call.operation)])
 
     def _layer(self, kind: Any, name: str, tensor: Any, *arguments: Any) -> Any:
-        """Return a layer that draws, with a seed of its own, in the precision of its input."""
+        """Return a layer with a new seed and the precision of its input."""
         return kind(*arguments, seed=self.seeds(), name=name, dtype=tensor.dtype)
 
     def _after(
-        self,
-        asked: Sequence[str],
-        graph: ModelGraph,
-        tensor: Any,
-        kind: Any,
-        name: str,
-        *arguments: Any,
+        self, asked: Any, graph: ModelGraph, tensor: Any, kind: Any, name: str, *arguments: Any
     ) -> Any:
-        """Put a layer after a tensor, or in place of one of its kind that is there already."""
+        """Put a layer after a tensor, or replace the layer of its kind that is there."""
         present = graph.users(tensor)
         if len(present) == 1 and _is_same(present[0].operation, kind):
             return self._instead(asked, present[0], kind, *arguments)
@@ -105,7 +81,7 @@ class Insertion:
         return layer
 
     def _instead(self, asked: Sequence[str], call: Call, kind: Any, *arguments: Any) -> Any:
-        """Put a layer in place of another, with its name."""
+        """Replace a layer; the new one takes its name."""
         layer = self._layer(kind, call.operation.name, call.outputs[0], *arguments)
         self.edits.swapped[id(call.operation)] = lambda copier: layer
         names = ("rate", "stddev", "drop_path_rate")
@@ -141,7 +117,7 @@ class Insertion:
     def _by_word(
         self, asked: Any, word: str, rate: float, graph: ModelGraph, call: Call, tensor: Any
     ) -> Any:
-        """Put a layer after a tensor, or refuse it at the call that the tensor comes from."""
+        """Put a layer after a tensor, or refuse it at `call`."""
         if why := self._objection(word, graph, call, tensor):
             self.ledger.refuse(asked, call.path, word, None, why)
             return None
@@ -152,13 +128,13 @@ class Insertion:
         name = f"{maker.operation.name}_{word}"
         layer = self._after(asked, graph, tensor, INSERTED[word], name, rate, *more)
         if word in _SPATIAL:
-            layer.data_format = "channels_last"  # whatever Keras' setting is now
+            layer.data_format = "channels_last"  # not Keras' global setting
         return layer
 
     def _objection(self, word: str, graph: ModelGraph, call: Call, tensor: Any) -> str:
-        """Return why a layer cannot stand after a call; empty if it can."""
+        """Return why a layer cannot be put after a call; empty if it can."""
         if tensor in self._finals:
-            return "it is the model's output, which is never dropped; name other layers in `rules`"
+            return "it is the model's output; name other layers in `rules`"
         if not _is_real(tensor):
             return f"its output is {tensor.dtype}"
         if word not in _SPATIAL:
@@ -186,23 +162,20 @@ class Insertion:
             self._after(("noise",), self.graph, place, layers.GaussianNoise, name, stddev)
 
     def _augmentation(self, tier: str, value_range: Any) -> None:
-        """Put the augmentation of a tier on each input."""
         asked = ("augmentation",)
         for tensor in self.graph.inputs:
             name, shape = call_of(tensor).path, tuple(tensor.shape[1:])
             if why := self._not_augmented(tensor, shape):
                 self.ledger.refuse(asked, name, "", None, why)
                 continue
-            given = {}
-            if len(shape) == 3:
-                if value_range is None:
-                    raise ValueError(
-                        "Augmentation of images needs `value_range`, the lowest and the highest "
-                        "value of a pixel as the model gets it, for example (0, 255). "
-                        "Received: value_range=None"
-                    )
-                given = {"value_range": value_range}
-            steps = resolve_augmentation(tier, shape, **given).layers
+            image = len(shape) == 3
+            if image and value_range is None:
+                raise ValueError(
+                    "Augmentation of images needs `value_range`, the lowest and the highest value "
+                    "of a pixel, for example (0, 255). Received: value_range=None"
+                )
+            arguments = {"value_range": value_range} if image else {}
+            steps = resolve_augmentation(tier, shape, **arguments).layers
             self._after(asked, self.graph, tensor, Pipeline, f"{name}_augmentation", steps)
 
     def _not_augmented(self, tensor: Any, shape: tuple[Any, ...]) -> str:
@@ -215,7 +188,7 @@ class Insertion:
             return "its length is open: give input_shape"
         calls = preprocessing(self.graph, tensor)
         if any(isinstance(call.operation, keras.layers.Masking) for call in calls):
-            return "its padding would not be masked any more: augment the data before it is padded"
+            return "its padding would not be masked any more: augment the data before padding it"
         return ""
 
     # At the heads, and inside of layers that are made of others
@@ -223,9 +196,9 @@ class Insertion:
     def _at_head(self, head: Head, rate: float) -> None:
         graph, call, asked = head.graph, head.call, ("dropout",)
         if call is None or head.kind == "other":
-            what = call.path if call else "an input"
-            why = "the output comes from it: name the layers after which to drop in rules"
-            self.ledger.refuse(asked, what, "", None, why)
+            path = call.path if call else "an input"
+            why = "the output comes from it: name the layers to drop after in rules"
+            self.ledger.refuse(asked, path, "", None, why)
         elif self._skipped(call):
             return
         elif present := head.dropout:
@@ -241,15 +214,15 @@ class Insertion:
             self.ledger.done(asked, graph.join(layer.name), where, layer)
 
     def _inside(self, place: LocatedLayer, rate: float) -> None:
-        """Set the drop rates of a layer that is made of others, such as a transformer block."""
+        """Set the drop rates of a composite layer, such as a transformer block."""
         layer, paths = place.layer, place.paths
         if self.skip.layer(layer, paths):
             return
         asked, reached = ("dropout",), set()
-        for part in parts_of(layer, paths, self.edits.configs[id(layer)]):
+        for part in parts_of(Part(layer, paths, self.edits.configs[id(layer)], layer)):
             for name in part.drop_rates():
                 reached |= {id(inner) for inner in part.layer._flatten_layers()}
-                if why := _would_compute_otherwise(part, name):
+                if why := _objection_to_rate(part, name):
                     self.ledger.refuse(asked, part.path, name, None, why)
                     continue
                 where = f"{name}, instead of {part.config[name]:g}"
@@ -257,17 +230,17 @@ class Insertion:
                 self.ledger.done(asked, part.path, where, layers.Dropout(rate))
         for inner in layer._flatten_layers(include_self=False):
             if drops_single_values(inner) and id(inner) not in reached and not is_known(layer):
-                why = f"{type(layer).__name__} takes no rate for what drops inside of it"
+                why = f"{type(layer).__name__} takes no rate for the dropout inside of it"
                 self.ledger.refuse(asked, paths[0], inner.name, None, why)
 
     # Residual sums
 
     def _stochastic_depth(self, final: float) -> None:
-        """Put a `StochasticDepth` in place of each residual sum, with its name.
+        """Replace each residual sum by a `StochasticDepth` of its name.
 
-        The rates rise linearly from 0 at the first sum to exactly `final` at the last. Where a
-        layer drops the branch already, whole samples at a time, another takes its place, and the
-        sum stays; a `StochasticDepth` that is there already gets the new rate.
+        The rates rise linearly from 0 at the first sum to exactly `final` at the last. If a layer
+        drops whole samples of the branch already, that is replaced instead of the sum; a
+        `StochasticDepth` that is there already gets the new rate.
         """
         sums = [one for graph in self.graph.walk() for one in residual_sums(graph)]
         sums = [one for one in sums if not self._skipped(one.call)]
@@ -284,7 +257,7 @@ class Insertion:
 
     def _drop_branch(self, one: ResidualSum, rate: float) -> None:
         asked, call = ("stochastic_depth",), one.call
-        before = one.graph.maker(one.branch)  # what drops the branch already, if anything
+        before = one.graph.maker(one.branch)
         drops = before and drops_samples(before.operation) and not self._skipped(before)
         if before and drops and len(one.graph.users(one.branch)) == 1:
             shape = (None, *(1,) * (len(one.branch.shape) - 1))
@@ -300,7 +273,7 @@ class Insertion:
     # Around layers with a kernel
 
     def _drop_connect(self, rate: float) -> None:
-        """Put a `DropConnect` around each hidden dense and convolutional layer, with its name."""
+        """Wrap each hidden dense and convolutional layer in a `DropConnect` of its name."""
         asked, shown = ("drop_connect",), layers.DropConnect(keras.layers.Dense(1), rate)
         ends = {id(head.call.operation) for head in heads(self.graph) if head.call}
         for place in self.graph.layers():
@@ -321,7 +294,7 @@ class Insertion:
 
 
 def _wrapping(layer: Any, rate: float, seed: int) -> Callable[[Copier], layers.DropConnect]:
-    """Return what wraps a copy of `layer`, and takes over its name and activity penalty."""
+    """Return a function that wraps the copy of `layer`, with its name and activity penalty."""
 
     def wrapped(copier: Copier) -> layers.DropConnect:
         penalty = copier.edits.configs[id(layer)].pop("activity_regularizer", None)
@@ -338,7 +311,7 @@ def _wrapping(layer: Any, rate: float, seed: int) -> Callable[[Copier], layers.D
 
 
 def _sum_by(layer: layers.StochasticDepth, of: Call, shortcut_first: bool) -> Callable[..., Any]:
-    """Return a call of `layer` in place of that of a sum, whatever form its arguments have."""
+    """Return a function that calls `layer` with the arguments of a sum, in any form."""
 
     def call(copier: Copier, *args: Any, **kwargs: Any) -> Any:
         pair = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
@@ -346,7 +319,7 @@ def _sum_by(layer: layers.StochasticDepth, of: Call, shortcut_first: bool) -> Ca
         is_layer = isinstance(of.operation, keras.layers.Layer)
         if is_layer or getattr(total, "_keras_mask", None) is None:
             return total
-        return keras.ops.copy(total)  # like the operator `+`, without the mask
+        return keras.ops.copy(total)  # without the mask, like the operator `+`
 
     return call
 
@@ -369,14 +342,14 @@ def _data_format(graph: ModelGraph, call: Call) -> str | None:
     return getattr(at.operation, "data_format", None) if at else None
 
 
-def _would_compute_otherwise(part: Part, name: str) -> str:
-    """Return why a rate of 0 has to stay 0; empty if it can be another."""
+def _objection_to_rate(part: Part, name: str) -> str:
+    """Return why a rate of 0 must stay 0; empty if it can change."""
     own_rate = "attention" not in name and any("attention" in key for key in part.drop_rates())
     inside = part.layer._flatten_layers(include_self=False)
     attends = any("Attention" in type(inner).__name__ for inner in inside)
     if part.config[name] or own_rate or not attends:
         return ""
     return (
-        "attention that drops nothing computes in another order, and the last bits of its outputs "
-        f"would differ: make the layer with {name} above 0, then regularize"
+        "attention without dropout computes in another order, and its last bits would differ: make "
+        f"the layer with {name} above 0, then regularize"
     )

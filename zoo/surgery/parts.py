@@ -20,20 +20,20 @@ Key = tuple[str, str | None]  # an argument of a layer, and the name in it if it
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A layer that a config describes: one that is called, or one that such a layer holds.
+    """A layer that is called, or one inside of it, with its config.
 
-    A penalty is given to a layer through its config and not afterwards, so that the model in memory
-    and the saved one are the same by construction. A slot is a weight that can be penalized:
-    `kernel`, `bias`, `recurrent`, as in `<slot>_regularizer`.
+    Penalties are written into the config, so that the model in memory and the saved one are the
+    same by construction. A slot is a weight that can be penalized: `kernel`, `bias`, `recurrent`,
+    as in `<slot>_regularizer`.
 
     Args:
         layer: The layer of the original model.
         paths: Its paths; several if it is shared.
-        config: Its config, to be edited.
-        owner: The layer that is called and holds this one; itself for a layer that is called.
+        config: Its config, for editing.
+        owner: The layer that is called: this one or the one that holds it.
         keys: Its place in its owner.
         around: The models and layers around it, from the outermost, each with its paths.
-        inside: Keys and weights by slot that no config has an argument for; see `Penalized`.
+        inside: Keys and weights by slot without an argument in any config; see `Penalized`.
     """
 
     layer: Any
@@ -51,7 +51,7 @@ class Part:
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """The weights that can be penalized: `kernel`, `bias`, `recurrent`, ..."""
+        """The weights that can be penalized."""
         ending = "_regularizer"
         return tuple(self.inside) or tuple(
             name.removesuffix(ending)
@@ -68,7 +68,7 @@ class Part:
         return owner
 
     def weight(self, slot: str) -> Any:
-        """Return the variable of a slot, `None` if it is not known."""
+        """Return the variable of a slot, or `None` if it is not known."""
         if slot in self.inside:
             return self.inside[slot][1]
         holder = getattr(self.layer, "cell", self.layer)
@@ -83,7 +83,7 @@ class Part:
         return is_normalization(self.layer) or slot in ("gamma", "beta")
 
     def is_kernel(self, slot: str) -> bool:
-        """Return whether a weight connects units: no bias, scale, slope or embedding."""
+        """Return whether a weight connects units: not a bias, scale, slope or embedding."""
         if slot not in self.inside:
             others = slot in ("embeddings", "alpha")
             return not (others or is_bias(slot) or self.is_scale(slot))
@@ -96,7 +96,7 @@ class Part:
         return not named_otherwise and sum(size > 1 for size in weight.shape) > 1
 
     def input_axes(self, slot: str) -> tuple[int, ...] | None:
-        """Return the axes of a kernel that lead into one unit, `None` if they are not known."""
+        """Return the axes of a kernel that lead into one unit, or `None` if not known."""
         weight = self.weight(slot)
         if weight is None or not self.is_kernel(slot):
             return None
@@ -106,10 +106,7 @@ class Part:
         return tuple(a for a in range(len(weight.shape)) if a not in axes.units) or None
 
     def drop_rates(self) -> list[str]:
-        """Return the drop rates among the arguments of a layer that is made of others.
-
-        Layers of Keras and Occam have rules of their own.
-        """
+        """Return the drop rates among the arguments of a layer not of Keras or Occam."""
         if is_known(self.layer):
             return []
         return [name for name, value in self.config.items() if is_drop_rate(name, value)]
@@ -126,22 +123,13 @@ def is_known(layer: Any) -> bool:
 
 
 def is_drop_rate(name: str, value: Any) -> bool:
-    """Return whether an argument or an attribute is the rate of a dropout."""
+    """Return whether an argument or an attribute is a drop rate."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return is_number and _DROP_RATE.search(name) is not None
 
 
-def parts_of(
-    layer: Any,
-    paths: tuple[str, ...],
-    config: dict[str, Any],
-    around: tuple[tuple[Any, tuple[str, ...]], ...] = (),
-) -> Iterator[Part]:
-    """Yield a layer that is called, and all layers that its config describes."""
-    yield from _visit(Part(layer, paths, config, layer, (), around))
-
-
-def _visit(part: Part) -> Iterator[Part]:
+def parts_of(part: Part) -> Iterator[Part]:
+    """Yield a part, and all layers in its config."""
     yield part
     for argument, value in part.config.items():
         several = isinstance(value, list | tuple)
@@ -153,20 +141,13 @@ def _visit(part: Part) -> Iterator[Part]:
             key = (argument, described["config"].get("name") if several else None)
             if (held := _held(part.layer, *key)) is None:
                 continue
-            yield from _visit(
-                Part(
-                    held,
-                    tuple(f"{path}/{held.name}" for path in part.paths),
-                    described["config"],
-                    part.owner,
-                    (*part.keys, key),
-                    (*part.around, (part.layer, part.paths)),
-                )
-            )
+            paths = tuple(f"{path}/{held.name}" for path in part.paths)
+            keys, around = (*part.keys, key), (*part.around, (part.layer, part.paths))
+            yield from parts_of(Part(held, paths, described["config"], part.owner, keys, around))
 
 
 def _held(layer: Any, argument: str, name: str | None) -> Any:
-    """Return the layer that another holds under the name of its argument, or `None`."""
+    """Return the layer that another holds as an attribute, or `None`."""
     if isinstance(layer, keras.layers.Bidirectional) and argument == "layer":
         argument = "forward_layer"
     found = getattr(layer, argument, None)
@@ -177,11 +158,9 @@ def _held(layer: Any, argument: str, name: str | None) -> Any:
 
 
 def parts_inside(whole: Part, covered: set[int]) -> Iterator[Part]:
-    """Yield the layers inside of one that is called, with weights that no config has.
+    """Yield the layers inside of a called layer `whole` that have weights without an argument.
 
-    Args:
-        whole: The layer that is called.
-        covered: The identities of weights that an argument of a constructor is about.
+    `covered` are the identities of weights with an argument in a constructor.
     """
     inside: dict[int, tuple[Any, tuple[str, ...], dict[str, Any]]] = {}
     for key, (layer, weight) in weights_by_key(whole.layer).items():

@@ -1,4 +1,4 @@
-"""`Penalties`: penalties and constraints, written into the configs of layers and found again."""
+"""`Penalties`: write penalties and constraints into the configs of layers."""
 
 import difflib
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ from .rules import Rule, Skip
 PENALTIES = Regularization.penalties("kernels")
 _ON_ACTIVATIONS = Regularization.names("activations")
 _KINDS: dict[str, Kind] = {"regularizer": "penalty", "constraint": "constraint"}
-_UNKNOWN = "which of its axes lead into one unit is not known"
+_UNKNOWN = "the axes that lead into one unit are not known"
 
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """A penalty or constraint in a config, to be found in the layer that is made of it."""
+    """A planned penalty or constraint of a weight."""
 
     asked: tuple[str, ...]
     part: Part
@@ -36,16 +36,7 @@ class Given:
 
 
 class Penalties:
-    """Plans penalties and constraints, and finds them in the model that was made.
-
-    Args:
-        located: The layers that are called.
-        regularization: The penalties on all kernels and activations.
-        rules: The penalties on some layers.
-        skip: What is left alone.
-        edits: The plan, into which configs are written.
-        ledger: The record of what was done and refused.
-    """
+    """Plans penalties and constraints as configs in `edits`, and finds them in the new model."""
 
     def __init__(
         self,
@@ -62,27 +53,24 @@ class Penalties:
         self._parts = [part for place in located for part in self._parts_of(place)]
         self._given: list[Given] = []
         self._activities: list[tuple[tuple[str, ...], LocatedLayer, Any]] = []
-        self._decided: set[int] = set()  # weights that an argument of their layer is about
+        self._decided: set[int] = set()  # weights that an argument of their layer concerns
         self._made: dict[Any, Any] = {}
 
     def _parts_of(self, place: LocatedLayer) -> list[Part]:
         config = self.edits.configs.setdefault(
             id(place.layer), config_of(place.layer, place.paths[0])
         )
-        described = list(parts_of(place.layer, place.paths, config, place.around))
+        whole = Part(place.layer, place.paths, config, place.layer, (), place.around)
+        described = list(parts_of(whole))
         covered = {id(w) for part in described for slot in part.slots for w in _covered(part, slot)}
-        return [*described, *parts_inside(described[0], covered)]
+        return [*described, *parts_inside(whole, covered)]
 
     def check(self, rule: Rule, graph: ModelGraph | None) -> None:
-        """Note what a rule asks for.
-
-        Raises:
-            ValueError: If it matches no layer; the message lists the nearest names.
-        """
+        """Note the requests of a rule, or raise a `ValueError` if it matches no layer."""
         models = [inner.model for inner in graph.walk()][1:] if graph else []
         paths = graph.paths() if graph else {}
-        met = [p for p in self._parts if any(rule.covers(p, slot) for slot in ("", *p.slots))]
-        if not met and not any(rule.matches(model, paths[id(model)]) for model in models):
+        covered = [p for p in self._parts if any(rule.covers(p, slot) for slot in ("", *p.slots))]
+        if not covered and not any(rule.matches(model, paths[id(model)]) for model in models):
             names = [part.path for part in self._parts]
             near = difflib.get_close_matches(rule.name, names, 3, 0.4) or names[:5]
             raise ValueError(
@@ -90,22 +78,20 @@ class Penalties:
                 f"{', '.join(near)}" + ("" if graph else f". {subclassed(self._parts[0].layer)}")
             )
         for request in rule.requests:
-            self.ledger.want(request, self._hint(rule, met))
+            self.ledger.want(request, self._hint(rule, covered))
 
-    def _hint(self, rule: Rule, met: list[Part]) -> str:
-        if all(self.skip.part(part) for part in met):
-            return "What it matches is left out by skip."
+    def _hint(self, rule: Rule, covered: list[Part]) -> str:
+        if all(self.skip.part(part) for part in covered):
+            return "Its layers are left out by skip."
         earlier = self.rules[: self.rules.index(rule)]
-        if all(any(other.covers(part) for other in earlier) for part in met):
+        if all(any(other.covers(part) for other in earlier) for part in covered):
             return "Rules before it match the same layers, and the first counts."
-        names = sorted({slot for part in met for slot in part.slots})
+        names = sorted({slot for part in covered for slot in part.slots})
         skipped = "; bias and normalization are skipped unless they are named or skip is empty"
-        return f"The layers that it matches have the weights {', '.join(names) or 'none'}{skipped}."
-
-    # Planning
+        return f"Its layers have the weights {', '.join(names) or 'none'}{skipped}."
 
     def plan(self, graph: ModelGraph | None) -> None:
-        """Write all that is asked of weights and outputs into configs."""
+        """Write the penalties and constraints of weights and outputs into configs."""
         for part in self._parts:
             if not self.skip.part(part):
                 for slot in part.slots:
@@ -119,7 +105,7 @@ class Penalties:
         for call in (call for each in (graph.walk() if graph else ()) for call in each.calls):
             is_layer = isinstance(call.operation, keras.layers.Layer)
             if asked and not is_layer and is_activation(call.operation):
-                why = "it is an operation and no layer: use keras.layers.Activation"
+                why = "it is an operation, not a layer: use keras.layers.Activation"
                 if id(call.operation) not in ends:
                     self.ledger.refuse(asked, call.path, ACTIVITY, None, why)
 
@@ -138,9 +124,9 @@ class Penalties:
         word, penalty = rule.penalty(part, slot) if rule else ("", None)
         if penalty is not None and (word or not skipped or rule.names(slot)):
             self._give(rule.asked_as(word), part, "regularizer", slot, penalty)
-        elif not skipped and _is_meant(part, slot):
+        elif not skipped and _is_penalized_by_default(part, slot):
             taken, units, refused = _asked_of(self.regularization, part, slot)
-            if (taken, units) not in self._made:  # in the model each weight gets its own
+            if (taken, units) not in self._made:
                 self._made[taken, units] = penalty_of(taken, "kernels", units)
             self._give(tuple(taken.on()), part, "regularizer", slot, self._made[taken, units])
             for name, why in refused.items():
@@ -195,17 +181,8 @@ class Penalties:
         config["activity_regularizer"] = keras.saving.serialize_keras_object(penalty)
         self._activities.append((asked, place, penalty))
 
-    # The model that was made
-
     def find(self, copier: Copier, model: keras.Model) -> tuple[Penalty, ...]:
-        """Record what was planned, as it is in the model that was made.
-
-        Args:
-            copier: The copier that has made the layers of the configs.
-            model: The model that was made.
-
-        Returns:
-            All penalties on weights of the model.
+        """Record the planned changes, and return all penalties on weights of the new model.
 
         Raises:
             ValueError: If a layer took a penalty and gave it to no weight.
@@ -236,7 +213,7 @@ class Penalties:
         )
 
     def _refuse_uncovered(self, copier: Copier) -> None:
-        """Refuse, by name, what is asked of kernels whose layer has no argument for it."""
+        """Refuse penalties on kernels whose layer has no argument for them."""
         asked_of = {id(place.layer): self._asked_of_all(place) for place in self._located}
         for original, made, path in copier.pairs:
             if (asked := asked_of.get(id(original))) is None:
@@ -247,7 +224,7 @@ class Penalties:
                     self.ledger.refuse(asked, path, _weight_name(original, weight), None, why)
 
     def _asked_of_all(self, place: LocatedLayer) -> tuple[str, ...] | None:
-        """Return what asks for penalties on all kernels of a layer, `None` for nothing."""
+        """Return the requests for penalties on all kernels of a layer, or `None`."""
         part = Part(place.layer, place.paths, {}, place.layer, (), place.around)
         if self.skip.part(part):
             return None
@@ -258,21 +235,18 @@ class Penalties:
 
 
 def subclassed(model: keras.Model) -> str:
-    """Return advice for a model whose inside cannot be seen or changed."""
+    """Return advice for a model whose calls are not known."""
     return (
-        f"{type(model).__name__} is subclassed, and what it calls inside cannot be seen or "
-        "changed: build it of the same layers as a functional model, or give its constructor "
-        "(and get_config) an argument kernel_regularizer that it passes on to its layers."
+        f"{type(model).__name__} is subclassed, and its calls are not known: build it as a "
+        "functional model, or give its constructor (and get_config) an argument "
+        "kernel_regularizer that it passes on to its layers."
     )
-
-
-# One weight
 
 
 def _asked_of(
     regularization: Regularization, part: Part, slot: str
 ) -> tuple[Regularization, int, dict[str, str]]:
-    """Return the penalties for one kernel, the axis of its units, and reasons against others."""
+    """Return the penalties for a kernel, the axis of its units, and the refused fields."""
     on, axes = regularization.on(), part.input_axes(slot)
     fields = {name: on[name] for name in PENALTIES if name in on}
     refused = {name: why for name in fields if (why := _objection(name, axes, part, slot))}
@@ -285,7 +259,7 @@ def _asked_of(
 
 
 def _objection(field: str, axes: tuple[int, ...] | None, part: Part, slot: str) -> str:
-    """Return why a field has no meaning for a kernel; empty if it has one."""
+    """Return why a field has no meaning for a kernel; empty if it has."""
     needed = PENALTIES[field].units
     if needed == "ignored":
         return ""
@@ -300,8 +274,8 @@ def _objection(field: str, axes: tuple[int, ...] | None, part: Part, slot: str) 
     return ""
 
 
-def _is_meant(part: Part, slot: str) -> bool:
-    """Return whether a `Regularization` is about a weight, if it is not skipped."""
+def _is_penalized_by_default(part: Part, slot: str) -> bool:
+    """Return whether a `Regularization` penalizes a weight that is not skipped."""
     if part.inside:
         return part.is_kernel(slot) or is_bias(slot) or part.is_scale(slot)
     return slot not in ("embeddings", "alpha")
@@ -312,23 +286,23 @@ def _cannot_be_penalized(part: Part, slot: str) -> str:
     if not part.is_kernel(slot) and slot != "embeddings":
         return ""
     if getattr(part.layer, "quantization_mode", None):
-        return "it is quantized, and its kernel not trained: regularize before quantize()"
+        return "it is quantized: regularize before quantize()"
     if getattr(part.layer, "lora_enabled", False):
         return "with LoRA, Keras puts it on A and B instead: regularize before enable_lora()"
     return ""
 
 
 def _covered(part: Part, slot: str) -> list[Any]:
-    """Return the weights that an argument of a layer is about."""
+    """Return the weights that `<slot>_regularizer` concerns."""
     known = part.weight(slot)
     if isinstance(known, keras.Variable) and not isinstance(part.owner, keras.layers.Bidirectional):
         return [known]
-    # Where it is not known which, all of them; a Bidirectional has two layers of one config.
+    # All if it is not known which; a Bidirectional makes two layers of one config.
     return (part.layer if known is None else part.owner).weights
 
 
 def _taken(given: Given, copier: Copier) -> list[Any]:
-    """Return the weights of a copy that have what was given to its config."""
+    """Return the weights of a copy that got a planned penalty or constraint."""
     copy = copier.plain_copy(given.part.owner)
     if given.part.inside:
         return [weights_by_key(copy)[given.part.inside[given.slot][0]][1]]
@@ -338,20 +312,20 @@ def _taken(given: Given, copier: Copier) -> list[Any]:
     if not found:
         raise ValueError(
             f"Layer {given.part.path!r} ({type(layer).__name__}) takes {name} and does not use "
-            "it: let it pass it on to add_weight, or leave the layer out with skip."
+            "it: pass it on to add_weight, or leave the layer out with skip."
         )
     return found
 
 
 def _weight_name(layer: Any, weight: Any) -> str:
-    """Return the name of a weight after those of the layers inside of `layer`: `query/kernel`."""
+    """Return the name of a weight within `layer`: `query/kernel`."""
     names = weight.path.split("/")
     inside = [i for i, name in enumerate(names[:-1]) if name == layer.name]
     return "/".join(names[inside[-1] + 1 :] if inside else names)
 
 
 def _kernels_without(layer: Any) -> list[Any]:
-    """Return the weights of a layer that look like kernels and have no penalty."""
+    """Return the weights of a layer that seem to be kernels and have no penalty."""
     return [
         weight
         for each in layer._flatten_layers()
@@ -373,7 +347,6 @@ def _check_activities(copier: Copier) -> None:
         if _has_activity(original) and not _has_activity(copier.layer(original)):
             raise ValueError(
                 f"Layer {path!r} ({type(original).__name__}) has an activity_regularizer that its "
-                "config or its constructor does not keep, and that would be lost. Take "
-                f"{original.name}.activity_regularizer away, and put a layer "
-                "keras.layers.ActivityRegularization after it."
+                "config or constructor does not keep and that would be lost. Use a layer "
+                "keras.layers.ActivityRegularization after it instead."
             )

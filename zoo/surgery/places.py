@@ -26,9 +26,9 @@ class Head:
 
     Args:
         graph: Its graph.
-        call: The call of the last layer with units, of a global pooling at the very end, or of
-            whatever else the output comes from; `None` for an input.
-        kind: Which of these: `"layer"`, `"pooling"` or `"other"`.
+        call: The call of the last layer with units (`"layer"`), of a global pooling at the very end
+            (`"pooling"`), or of any other origin (`"other"`); `None` for an input.
+        kind: The kind of call.
         tail: The calls after it.
     """
 
@@ -39,7 +39,7 @@ class Head:
 
     @property
     def dropout(self) -> Call | None:
-        """The call of a dropout layer that is there already: before it, or after a pooling."""
+        """The call of an existing dropout layer: before the head, or after a pooling."""
         if self.kind == "pooling":
             near = next(iter(self.tail), None)
         else:
@@ -48,7 +48,7 @@ class Head:
 
 
 def heads(graph: ModelGraph) -> list[Head]:
-    """Return the heads of all outputs, each once; one in an inner model is looked for there."""
+    """Return the heads of all outputs, each once; they may lie in inner models."""
     found: dict[Any, Head] = {}
     for output in graph.outputs:
         head = _head(graph, output, ())
@@ -57,12 +57,8 @@ def heads(graph: ModelGraph) -> list[Head]:
 
 
 _AFTER_HEADS = (
-    keras.layers.Activation,
-    keras.layers.Softmax,
-    keras.layers.Reshape,
-    keras.layers.Flatten,
-    keras.layers.Identity,
-    keras.layers.Rescaling,
+    *(keras.layers.Activation, keras.layers.Softmax, keras.layers.Reshape),
+    *(keras.layers.Flatten, keras.layers.Identity, keras.layers.Rescaling),
 )
 
 
@@ -86,10 +82,10 @@ def _head(graph: ModelGraph, tensor: Any, tail: tuple[Call, ...]) -> Head:
 def activated_convolutions(graph: ModelGraph, finals: set[Any]) -> Iterator[tuple[Call, Any]]:
     """Yield the convolutions of one model, and the tensor after the activation of each.
 
-    A dense layer over images is a convolution by one pixel. The activation is looked for behind
-    normalizations, as long as nothing else takes the tensors in between. Left out are convolutions
-    without one, such as the last of a residual branch, convolutions whose output has one pixel,
-    such as a gate of the channels, and outputs of the whole model, the `finals`.
+    A dense layer over images is a 1x1 convolution. Normalizations may stand before the activation
+    if nothing else uses the tensors in between. Left out are convolutions without an activation
+    (the last of a residual branch) or with an output of one pixel (squeeze-and-excitation), and
+    outputs of the whole model, `finals`.
     """
     for call in graph.calls:
         kind = kind_of(unwrap(call.operation))
@@ -121,7 +117,7 @@ def _activated(graph: ModelGraph, call: Call) -> Any:
 def preprocessing(graph: ModelGraph, tensor: Any) -> list[Call]:
     """Return the calls that augment, scale and mask an input at the start of a model.
 
-    `Masking` knows masked steps by their values, so that noise has to come after it.
+    `Masking` compares values, so that noise must come after it.
     """
     found: list[Call] = []
     while True:
@@ -139,19 +135,9 @@ def preprocessing(graph: ModelGraph, tensor: Any) -> list[Call]:
         tensor = call.outputs[0]
 
 
-# Residual sums
-
-
 @dataclass(frozen=True, eq=False)
 class ResidualSum:
-    """A sum of a shortcut and a branch.
-
-    Args:
-        graph: Its graph.
-        call: The call of the sum.
-        shortcut: The input of the block, or a projection of it.
-        branch: The other term.
-    """
+    """A sum of a shortcut, the input of a block or a projection of it, and a branch."""
 
     graph: ModelGraph
     call: Call
@@ -160,19 +146,17 @@ class ResidualSum:
 
 
 def residual_sums(graph: ModelGraph) -> Iterator[ResidualSum]:
-    """Yield the residual sums of one model, without those of its inner models.
+    """Yield the residual sums of one model, without its inner models.
 
-    A sum `a + b` of two tensors of one shape is residual if `a` goes into the computation of `b`:
-    then `a` is the shortcut and `b` the branch. It is residual as well if not `a` itself goes into
-    `b`, but something from which `a` is made by layers without weights (pooling, padding) or by one
-    layer with weights and its normalization: a projection shortcut. `StochasticDepth` and
-    `ResidualBranch` are residual sums by their class.
+    A sum `a + b` of two tensors of one shape is residual if `b` depends on `a`: then `a` is the
+    shortcut and `b` the branch. With a projection shortcut, `b` depends on a tensor from which `a`
+    is made by layers without weights (pooling, padding) and at most one layer with weights and its
+    normalization. `StochasticDepth` and `ResidualBranch` are residual sums by their class.
     """
     ancestors = _Ancestors(graph)
     for call in graph.calls:
         if kind_of(call.operation) is Kind.RESIDUAL_SUM:
-            shortcut, branch = call.inputs[0], call.inputs[-1]
-            yield ResidualSum(graph, call, shortcut, branch)
+            yield ResidualSum(graph, call, call.inputs[0], call.inputs[-1])
         elif _is_sum(call):
             one, other = call.inputs
             ways = {0: ancestors.way(one, other), 1: ancestors.way(other, one)}
@@ -192,7 +176,7 @@ def _is_sum(call: Call) -> bool:
 
 
 class _Ancestors:
-    """Which tensors of a graph go into the computation of which, as bits of integers."""
+    """The dependencies between the tensors of a graph, as bits of integers."""
 
     def __init__(self, graph: ModelGraph):
         self._graph = graph
@@ -207,11 +191,10 @@ class _Ancestors:
                 self._made_of[tensor] = made_of | self._bit[tensor]
 
     def way(self, tensor: Any, other: Any) -> tuple[int, int] | None:
-        """Return how far up from `tensor` there is something that goes into `other`.
+        """Return the distance up from `tensor` to the first tensor that `other` depends on.
 
-        Returns:
-            The numbers of layers with weights and of all layers on the way, or `None` if the way is
-            blocked: by an input, a layer of several inputs, or a second layer with weights.
+        It is the number of layers with weights and of all layers, or `None` if an input, a layer
+        of several inputs or a second layer with weights comes first.
         """
         kernels = steps = 0
         while not self._bit[tensor] & self._made_of[other]:

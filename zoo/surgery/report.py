@@ -1,4 +1,4 @@
-"""`SurgeryReport`: what was asked of a model, what was done, and what was refused and why."""
+"""`SurgeryReport`: the requests, changes and refusals of `regularize`."""
 
 import os
 import re
@@ -20,18 +20,16 @@ State = Literal["applied", "inactive", "refused"]
 
 @dataclass(frozen=True, eq=False)
 class SurgeryReport:
-    """What `zoo.regularize` was asked for, what it did, and what it refused.
+    """The requests, changes and refusals of `zoo.regularize`, which `print(report)` shows.
 
-    `print(report)` shows all of it. The figures of the penalties are those of the new model at the
-    time of reading, so that after training they tell what the penalties cost.
+    Penalties are computed when they are read: after training, from the trained weights.
 
     Args:
         model: The new model.
         changes: One change per request and place.
         penalties: All penalties on weights of the new model.
-        batch_augmentation: A layer over batches `(x, y)`, for `zoo.augmentation.augment`: the mixup
-            and label smoothing that need the labels, and so cannot be inside of the model; `None`
-            if neither was asked for.
+        batch_augmentation: A layer over batches `(x, y)` for `zoo.augmentation.augment`, with the
+            mixup and label smoothing that need labels, or `None`.
     """
 
     model: keras.Model
@@ -46,21 +44,21 @@ class SurgeryReport:
 
     @property
     def applied(self) -> "tuple[Change, ...]":
-        """The changes that were made, the inactive ones among them."""
+        """The changes that were made, including the inactive ones."""
         return tuple(change for change in self.changes if change.state != "refused")
 
     @property
     def inactive(self) -> "tuple[Change, ...]":
-        """The penalties on frozen weights: they cost nothing until the weights are trained."""
+        """The penalties on frozen weights, which have no effect until these are trained."""
         return tuple(change for change in self.changes if change.state == "inactive")
 
     @property
     def refused(self) -> "tuple[Change, ...]":
-        """The changes that were not made, with the reason."""
+        """The changes that were not made."""
         return tuple(change for change in self.changes if change.state == "refused")
 
     def rows(self) -> "list[TableRow]":
-        """Return each penalty on a weight, with its value at present and its share of the total."""
+        """Return each penalty on a weight, with its current value and its share of the total."""
         trainable = {id(weight) for weight in self.model.trainable_weights}
         active = [id(penalty.variable) in trainable for penalty in self.penalties]
         values = [penalty.value for penalty in self.penalties]
@@ -90,7 +88,7 @@ class SurgeryReport:
         return f"{_lay_out(cells)}\ntotal penalty: {sum(row.value for row in rows):.6g}"
 
     def plot(self, path: str | os.PathLike[str]) -> None:
-        """Write the shares of the penalties as a picture, in the format of the path's suffix."""
+        """Plot the shares of the penalties to a file, in the format of its suffix."""
         from .figure import draw  # matplotlib is slow to import
 
         draw(self, path)
@@ -121,13 +119,13 @@ class Change:
     """One request at one place.
 
     Args:
-        asked: The fields of `Regularization`, or the rule, that asked for it.
+        asked: The fields of `Regularization`, or the rule, that request it.
         layer: The path of the layer.
-        what: The name of the weight, or the place where a layer was put.
+        what: The name of the weight, or the place of a new layer.
         part: The penalty, constraint or layer, as the call that makes it.
-        kind: Which of these; empty if refused.
+        kind: The kind of `part`; empty if refused.
         state: `applied`; `inactive`, applied to a frozen weight; or `refused`.
-        why: The reason for not being `applied`.
+        why: The reason for another state than `applied`.
     """
 
     asked: tuple[str, ...]
@@ -148,10 +146,10 @@ class Penalty:
     """A penalty on a weight of the new model.
 
     Args:
-        layer: The path of the layer that is called.
-        name: The name of the weight, after those of the layers inside: `query/kernel`.
+        layer: The path of the layer.
+        name: The name of the weight within the layer: `query/kernel`.
         variable: The weight.
-        new: Whether it was asked for, or the original had it already.
+        new: Whether the original lacked it.
     """
 
     layer: str
@@ -161,7 +159,7 @@ class Penalty:
 
     @property
     def value(self) -> float:
-        """Its value at present."""
+        """The current value."""
         return float(keras.ops.convert_to_numpy(self.variable.regularizer(self.variable)))
 
 
@@ -178,7 +176,7 @@ class TableRow(NamedTuple):
 
 
 class Ledger:
-    """Collects changes while they are made, and knows the requests that changed nothing."""
+    """Collects changes, and finds the requests that changed nothing."""
 
     _SHOWN = 8  # of a list in a message
 
@@ -187,12 +185,12 @@ class Ledger:
         self._wanted: dict[str, tuple[str, str]] = {}
 
     def want(self, request: str, hint: str = "", cause: str = "") -> None:
-        """Note that a request must be met somewhere.
+        """Note that a request must change something.
 
         Args:
             request: A field of `Regularization`, or a rule.
-            hint: What to say if it is not met and nothing was refused.
-            cause: What to say in any case.
+            hint: Advice if it changes nothing and nothing was refused.
+            cause: Advice whenever it changes nothing.
         """
         self._wanted[request] = (hint, cause)
 
@@ -216,26 +214,23 @@ class Ledger:
         self.changes.append(Change(tuple(asked), layer, what, shown, "", "refused", why))
 
     def check(self) -> None:
-        """Raise for requests that were met nowhere, with what was refused and why."""
-        met = {name for c in self.changes if c.state != "refused" for name in c.asked}
-        if empty := [request for request in self._wanted if request not in met]:
-            raise ValueError("\n".join(map(self._nowhere, empty)))
+        """Raise for requests that changed nothing, with the refusals."""
+        applied = {name for c in self.changes if c.state != "refused" for name in c.asked}
+        if unmet := [request for request in self._wanted if request not in applied]:
+            raise ValueError("\n".join(map(self._unmet_message, unmet)))
 
-    def _nowhere(self, request: str) -> str:
+    def _unmet_message(self, request: str) -> str:
         refused = [str(c) for c in self.changes if c.state == "refused" and request in c.asked]
         hidden = len(refused) - self._SHOWN
         more = f" and {hidden} more" if hidden > 0 else ""
         reasons = f" Refused: {'; '.join(refused[: self._SHOWN])}{more}." if refused else ""
         hint, cause = self._wanted[request]
-        said = filter(None, ("" if refused else hint, cause))
-        return " ".join([f"{request} changes nothing in this model.{reasons}", *said])
-
-
-# Text
+        advice = filter(None, ("" if refused else hint, cause))
+        return " ".join([f"{request} changes nothing in this model.{reasons}", *advice])
 
 
 def described(regularizer: Any) -> tuple[str, str]:
-    """Return the name of a penalty and its strengths, without those that are 0.
+    """Return the name of a penalty and its nonzero strengths.
 
     >>> from occam.zoo.regularizers import L1L2, Orthogonal, Sum
     >>> described(Sum([L1L2(l2=0.001), Orthogonal(0.1)]))
@@ -262,11 +257,10 @@ _HEAD = ("layer", "variable", "penalty", "strength", "share", "state")
 
 
 def _lay_out(rows: Sequence[tuple[str, str, Sequence[str], Sequence[str], str, str]]) -> str:
-    """Return a table of six columns: two paths, names and strengths of terms, share, state.
+    """Return a table of two paths, names and strengths of terms, share, and state if any.
 
-    Each term has a line of its own, paths that are too long are broken after a slash or an
-    underscore, and without a state the last column is left out. So it fits 80 columns, unless these
-    leave less than 16 for a path.
+    To fit 80 columns, each term takes a line, and long paths are broken after a slash or an
+    underscore; a path gets at least 16 columns.
 
     >>> rows = [("stage_one/conv", "kernel", ["L1", "Hoyer"], ["l1=0.1", "factor=0.2"], "99%", "")]
     >>> print(_lay_out(rows))
@@ -297,7 +291,7 @@ def _lay_out(rows: Sequence[tuple[str, str, Sequence[str], Sequence[str], str, s
 
 
 def _broken(path: str, width: int) -> list[str]:
-    """Return the lines of a path.
+    """Break a path into lines.
 
     >>> _broken("backbone/block_one/conv", 12)
     ['backbone/', '  block_one/', '  conv']

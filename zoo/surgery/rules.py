@@ -1,4 +1,4 @@
-"""`Rule` and `Skip`: what `regularize` is told about the layers that match a pattern."""
+"""`Rule` and `Skip`: the arguments `rules` and `skip` of `regularize`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ _WORDS = ("bias", "normalization")
 
 @dataclass(frozen=True)
 class Rule:
-    """A pattern, and what the layers that match it get.
+    """The regularization of the layers that match a pattern.
 
     Args:
         pattern: A pattern of layers.
@@ -33,7 +33,7 @@ class Rule:
         activity: A penalty on their outputs, or `None`.
         constraint: A constraint on their kernels, or `None`.
         max_norm: The largest norm of the weights into one unit; 0 for no limit.
-        inserted: The rates of layers to put after them, by their words in `INSERTED`.
+        inserted: The rates of layers to put after them, by their names in `INSERTED`.
         nothing: Whether the layers stay as they are.
     """
 
@@ -52,19 +52,19 @@ class Rule:
         return self.pattern if isinstance(self.pattern, str) else self.pattern.__name__
 
     def covers(self, part: Part, slot: str = "") -> bool:
-        """Return whether the rule is about a layer, or about one of its weights."""
+        """Return whether the rule covers a layer, or one of its weights."""
         return matches_part(self.pattern, part) or matches_slot(self.pattern, part, slot)
 
     def matches(self, layer: Any, paths: tuple[str, ...]) -> bool:
-        """Return whether the rule is about a layer itself, not about one around it."""
+        """Return whether the rule matches a layer itself, not one around it."""
         return matches_layer(self.pattern, layer, paths)
 
     def names(self, slot: str) -> bool:
-        """Return whether the pattern itself ends with the name of a weight: `head/bias`."""
+        """Return whether the pattern ends with the name of a weight: `head/bias`."""
         return isinstance(self.pattern, str) and self.pattern.endswith(f"/{slot}")
 
     def penalty(self, part: Part, slot: str) -> tuple[str, Any]:
-        """Return the word that asks for a penalty on a weight, empty for `every`, and it."""
+        """Return the key of the penalty on a weight, empty for `every`, and the penalty."""
         if slot in self.weights:
             return slot, self.weights[slot]
         if "kernel" in self.weights and part.is_kernel(slot):
@@ -72,12 +72,12 @@ class Rule:
         return "", self.every
 
     def asked_as(self, word: str = "") -> tuple[str, ...]:
-        """Return the name of a request: the rule, and the word in its dictionary."""
+        """Return the name of a request: the rule, and the key in its dictionary."""
         return (f"rules[{self.name!r}]" + (f"[{word!r}]" if word else ""),)
 
     @property
     def requests(self) -> tuple[str, ...]:
-        """The names of all that the rule asks for."""
+        """The names of all requests of the rule."""
         given = {"": self.every, ACTIVITY: self.activity, **self.weights}
         given |= {"constraint": self.constraint, "max_norm": self.max_norm}
         words = [*self.inserted, *(word for word, value in given.items() if value)]
@@ -106,13 +106,13 @@ class Skip:
         return any(matches_part(pattern, part) for pattern in self.patterns)
 
     def slot(self, part: Part, slot: str) -> bool:
-        """Return whether a weight is left alone by the words."""
+        """Return whether a weight is left alone as a bias or a normalization."""
         bias = "bias" in self.words and is_bias(slot)
         return bias or ("normalization" in self.words and part.is_scale(slot))
 
 
 def check_pattern(argument: str, pattern: Any) -> Pattern:
-    """Return `pattern`, or raise a `TypeError` if it is none."""
+    """Return `pattern`, or raise a `TypeError` if it is not one."""
     is_class = isinstance(pattern, type) and issubclass(pattern, keras.layers.Layer)
     if not is_class and not (isinstance(pattern, str) and pattern):
         raise TypeError(
@@ -125,8 +125,8 @@ def check_pattern(argument: str, pattern: Any) -> Pattern:
 def matches_layer(pattern: Pattern, layer: Any, paths: Sequence[str]) -> bool:
     """Return whether a pattern matches a layer itself.
 
-    A text without a slash is compared with its name, wherever it lies; one with a slash with its
-    whole path, so that `head/*` means all in `head`, and `head` too if that is a layer.
+    A text without a slash is compared with its name, one with a slash with its whole path: `head/*`
+    matches all in `head`, and `head` too if that is a layer.
 
     >>> dense = keras.layers.Dense(3, name="logits")
     >>> [matches_layer(p, dense, ["head/logits"]) for p in ("log*", "head/*", "logits/*", "h*")]
@@ -154,12 +154,7 @@ def matches_slot(pattern: Pattern, part: Part, slot: str) -> bool:
 
 
 def parse_rules(rules: Mapping[Any, Any] | None) -> tuple[Rule, ...]:
-    """Return the rules that `regularize` was given, checked, in their order.
-
-    Raises:
-        TypeError: If `rules` is not a mapping, or a key is not a pattern.
-        ValueError: If a value is neither a regularizer nor a dictionary of known words.
-    """
+    """Check the argument `rules` of `regularize`, and return the rules in their order."""
     if rules is None:
         return ()
     expected = 'a mapping of patterns of layers, for example {"conv*": L2(1e-4)}'
@@ -174,7 +169,7 @@ def _parse(pattern: Pattern, value: Any) -> Rule:
     if not isinstance(value, Mapping) or "class_name" in value:
         return Rule(pattern, every=_regularizer(where, value))
     if not value:
-        raise ValueError(f"`{where}` is empty and asks for nothing. None leaves layers alone.")
+        raise ValueError(f"`{where}` must not be empty. None leaves layers alone. Received: {{}}")
     given = dict(value)
     inserted = {word: given.pop(word) for word in INSERTED if word in given}
     max_norm = given.pop("max_norm", 0.0)
@@ -191,7 +186,7 @@ def _parse(pattern: Pattern, value: Any) -> Rule:
 
 
 def _regularizer(where: str, value: Any) -> Any:
-    """Return a penalty that can be written into a config and read again."""
+    """Return a penalty that can be saved and loaded."""
     try:
         penalty = regularizers.get(value)
         if penalty is not None:

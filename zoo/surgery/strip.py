@@ -1,4 +1,4 @@
-"""`strip`: a copy of any Keras model without what acts in training only."""
+"""`strip`: copy any Keras model without its regularization."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,33 +11,31 @@ from ...core.model_graph import Call, ModelGraph, can_be_rebuilt
 from ..layers.kernel_wrapper import KernelWrapper
 from ..models.blueprint import ZooModel
 from .copier import Copier, Edits, config_of, prepared
-from .parts import parts_of
+from .parts import Part, parts_of
 
 
 def strip(model: keras.Model) -> keras.Model:
     """Copy a model with its weights, without its penalties, constraints, dropout and noise.
 
-    The inverse of `regularize`, for a model that is to be regularized anew, or served. Layers that
-    act in training only are left out, those of Keras (dropout, noise, random augmentation) and
-    those of `occam.zoo` alike. `StochasticDepth` and `ResidualBranch` become plain sums, and
-    `DropConnect` and `ConcreteDropout` the layers that they wrap. All regularizers and constraints
-    are taken off. At inference the copy computes bit by bit the same; the original is not changed,
-    and the copy is not compiled.
+    The inverse of `regularize`, before serving a model or regularizing it anew. Dropout, noise and
+    random augmentation of Keras and Occam are left out. `StochasticDepth` and `ResidualBranch`
+    become plain sums, and `DropConnect` and `ConcreteDropout` the layers that they wrap. At
+    inference the copy computes bit by bit the same. The original is not changed, and the copy is
+    not compiled.
 
     The copy of a model of the zoo is a plain Keras model without a `blueprint`: it can be loaded
-    where Occam is not installed, and `zoo.train` trains it without mixup and the like.
+    without Occam, and `zoo.train` trains it without mixup and the like.
 
-    The drop rates of recurrent and attention layers, and of layers that are made of others, such as
-    transformer blocks, stay. They are arguments of these layers and no layers of the model: with a
-    rate of 0 Keras computes in another order, and the last bits differ.
+    The drop rates of recurrent, attention and composite layers, such as transformer blocks, stay:
+    with a rate of 0 Keras computes in another order, and the last bits differ.
 
     Args:
         model: Any functional, Sequential or nested model; a subclassed one as far as its config
-            shows what is to be taken off.
+            shows its regularization.
 
     Raises:
-        ValueError: If a layer cannot be made from its config, or something of the kind is left
-            inside of a layer whose config does not show it; the message names the layer.
+        ValueError: If a layer cannot be made from its config, or its config does not show its
+            regularization; the message names the layer.
 
     Example:
 
@@ -67,7 +65,7 @@ def strip(model: keras.Model) -> keras.Model:
 
 
 def is_training_only(layer: Any) -> bool:
-    """Return whether a layer is the identity at inference, and is there for training."""
+    """Return whether a layer acts in training only, and is the identity at inference."""
     if isinstance(layer, keras.layers.TimeDistributed):
         return is_training_only(unwrap(layer))
     if isinstance(layer, keras.layers.Pipeline):
@@ -81,7 +79,7 @@ def _plan(graph: ModelGraph, call: Call, edits: Edits) -> None:
     operation = call.operation
     if inner := graph.inner.get(id(operation)):
         if all(id(each.operation) in edits.removed for each in inner.calls):
-            edits.removed.add(id(operation))  # a model of augmentation and nothing else
+            edits.removed.add(id(operation))  # a model of augmentation only
     elif not isinstance(operation, keras.layers.Layer):
         return
     elif is_training_only(operation):
@@ -110,7 +108,7 @@ def _leave_out(call: Call, edits: Edits) -> None:
 
 
 def _sum_of(operation: Any, graph: ModelGraph, edits: Edits) -> Callable[..., Any]:
-    """Return a call in place of that of a sum that drops its branch."""
+    """Return a function that replaces the call of a sum that drops its branch."""
     name, branch = operation.name, list(getattr(operation, "branch", ()))
     for held in branch:
         config = _bare_config(held, f"{graph.join(name)}/{held.name}")
@@ -128,7 +126,7 @@ def _sum_of(operation: Any, graph: ModelGraph, edits: Edits) -> Callable[..., An
 
 def _bare_config(layer: Any, path: str) -> dict[str, Any]:
     config = config_of(layer, path)
-    for part in parts_of(layer, (path,), config):
+    for part in parts_of(Part(layer, (path,), config, layer)):
         own = part.config
         for slot in (*part.slots, "activity"):
             for name in (f"{slot}_regularizer", f"{slot}_constraint"):
@@ -138,7 +136,7 @@ def _bare_config(layer: Any, path: str) -> dict[str, Any]:
 
 
 def _check(model: keras.Model, inside: set[int]) -> None:
-    """Raise if something that acts in training only is left."""
+    """Raise if any regularization is left."""
     for layer in model._flatten_layers():
         drops = is_training_only(layer) and id(layer) not in inside
         if drops or layer.activity_regularizer is not None:
@@ -150,12 +148,12 @@ def _check(model: keras.Model, inside: set[int]) -> None:
 
 
 def _with_a_rate(copier: Copier, model: keras.Model) -> set[int]:
-    """Return the identities of layers inside of others that have the drop rate as an argument."""
-    kind = Kind.MULTI_HEAD_ATTENTION
-    holders = [layer for layer in model._flatten_layers() if kind_of(layer) is kind]
+    """Return the identities of layers inside of layers with a drop rate as an argument."""
+    layers = model._flatten_layers()
+    holders = [layer for layer in layers if kind_of(layer) is Kind.MULTI_HEAD_ATTENTION]
     for old, copy, path in copier.pairs:
         config = copier.edits.configs.get(id(old), {})
-        parts = parts_of(old, (path,), config)
+        parts = parts_of(Part(old, (path,), config, old))
         holders += [part.same_in(copy) for part in parts if part.drop_rates()]
     return {id(one) for holder in holders for one in holder._flatten_layers(include_self=False)}
 
@@ -163,5 +161,5 @@ def _with_a_rate(copier: Copier, model: keras.Model) -> set[int]:
 def _left(path: str, what: str) -> str:
     return (
         f"{path!r} cannot be stripped of {what}, which lies inside of a layer whose config does "
-        "not show it: give that layer's constructor (and get_config) an argument for it."
+        "not show it: give its constructor (and get_config) an argument for it."
     )

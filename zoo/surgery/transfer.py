@@ -1,4 +1,4 @@
-"""`Transfer`: the state of a layer into its copy, bit by bit, with a check of its attributes."""
+"""`Transfer`: copy the state of a layer bit by bit, and compare its attributes."""
 
 import functools
 import reprlib
@@ -16,7 +16,7 @@ class Transfer:
     """Gives copies of layers the state of their originals.
 
     Args:
-        keep: Whether a penalty or a constraint of a variable must be on its copy as well.
+        keep: Whether penalties and constraints of variables must be on their copies.
 
     Attributes:
         originals: The weights of the originals, by the identity of their copies.
@@ -28,11 +28,11 @@ class Transfer:
         self._copies: dict[int, Any] = {}
 
     def __call__(self, original: Any, copy: Any, path: str, rate: float | None = None) -> None:
-        """Copy all weights and assets; `rate` is the new one of the dropout inside, if any.
+        """Copy all weights and assets; `rate` is the new drop rate inside, if any.
 
         Raises:
-            ValueError: If the copy, made from the config of the original, has other weights, shares
-                them otherwise, lacks a penalty or has another attribute.
+            ValueError: If the copy has other or differently shared weights, lacks a penalty, or
+                has another attribute.
         """
         originals, copies = original.weights, _ordered(copy.weights, original.weights)
         tied = [weight.path for weight in originals if id(weight) in self._copies]
@@ -42,8 +42,8 @@ class Transfer:
             raise ValueError(
                 f"Layer {path!r} ({type(original).__name__}) cannot be copied: made from its "
                 f"config it has the weights {_listed(copies)}. Received: {_listed(originals)}. "
-                "Let its get_config say all that its weights depend on. If a layer inside was "
-                "quantized or given LoRA, regularize the model before that."
+                "Complete its get_config; if a layer inside was quantized or given LoRA, "
+                "regularize before that."
             )
         for old, new in zip(originals, copies, strict=True):
             self._check(old, new, path)
@@ -61,20 +61,19 @@ class Transfer:
             if getattr(old, what) is not None and getattr(new, what) is None:
                 raise ValueError(
                     f"Layer {path!r}: its weight {old.path!r} has a {what} that its config does "
-                    f"not have, and that would be lost. Take {old.name}.{what} away and ask for it "
-                    "with `rules`."
+                    "not have and that would be lost: use `rules` instead."
                 )
 
 
 def _of_another(path: str, weight: str) -> str:
     return (
         f"Layer {path!r}: its weight {weight!r} is another layer's as well, which their configs do "
-        "not say, so that the copy would have two. Call one layer twice instead."
+        "not show. Call one layer twice instead."
     )
 
 
 def _ordered(weights: list[Any], like: list[Any]) -> list[Any]:
-    """Return the weights in the order of others, by their names if these are the same."""
+    """Return the weights in the order of `like`, if their names are the same."""
     names = [weight.name for weight in like]
     by_name = {weight.name: weight for weight in weights}
     return [by_name[n] for n in names] if sorted(by_name) == sorted(names) else weights
@@ -90,7 +89,7 @@ def _listed(weights: Any) -> str:
 
 
 def _finish(original: Any, copy: Any) -> None:
-    """Copy what a layer makes of its weights, or keeps beside them: vocabularies and the like."""
+    """Copy the state beside the weights, such as vocabularies."""
     pairs = zip(original._flatten_layers(), copy._flatten_layers(), strict=True)
     for old, new in pairs:
         if isinstance(new, keras.layers.Normalization):
@@ -107,19 +106,19 @@ def _finish(original: Any, copy: Any) -> None:
 # Attributes
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
-# What `fit`, `evaluate` and `predict` leave in a model, and TensorFlow in all that it tracks.
+# Attributes that `fit`, `evaluate` and `predict` set in a model, and TensorFlow in tracked objects.
 _OF_USE = ("history", "stop_evaluating", "stop_predicting", "stop_training")
 _OF_TRACKING = "_self_"
 
 
 def _compare_attributes(original: Any, copy: Any, path: str, rate: float | None) -> None:
-    """Compare numbers, texts, arrays, functions, and lists and dictionaries of them.
+    """Raise if a number, text, array, function, or list or dictionary of them differs.
 
-    An argument that `get_config` forgets has its default value in the copy, which would compute
-    something else with the same weights. Layers of Keras and ours forget nothing.
+    An argument that a user-defined `get_config` forgets has its default value in the copy, which
+    would compute something else with the same weights.
     """
     for old, new in zip(original._flatten_layers(), copy._flatten_layers(), strict=True):
-        # The first class of Keras or ours: what it keeps privately is its own.
+        # The private attributes of the first class of Keras or Occam are not compared.
         base = next(c for c in type(old).__mro__ if c.__module__.split(".")[0] in _KNOWN)
         if base is type(old):
             continue
@@ -132,8 +131,8 @@ def _compare_attributes(original: Any, copy: Any, path: str, rate: float | None)
             if own and _is_comparable(value) and _is_comparable(other) and not _equal(value, other):
                 raise ValueError(
                     f"Layer {path!r} ({type(old).__name__}) cannot be copied from its config: "
-                    f"{name} is {reprlib.repr(value)}, and in the copy {reprlib.repr(other)}. Let "
-                    f"its get_config have {name}, or what it follows from."
+                    f"{name} is {reprlib.repr(value)}, and in the copy {reprlib.repr(other)}. Add "
+                    f"{name} to its get_config."
                 )
 
 
@@ -142,8 +141,8 @@ _KNOWN = ("keras", "occam")
 
 @functools.cache
 def _of_all() -> set[str]:
-    """Return the attributes of every layer and model: its name, whether it is built, ..."""
-    x = keras.Input((1,), name="x")  # names, so that those of other models are not counted on
+    """Return the attributes of every layer and model: `name`, `built`, ..."""
+    x = keras.Input((1,), name="x")  # named, to leave Keras' counters of names alone
     functional, sequential = keras.Model(x, x, name="x"), keras.Sequential([x], name="x")
     models = (keras.Model(name="x"), functional, sequential)
     return {*_OF_USE, *(name for model in models for name in vars(model))}
@@ -158,7 +157,7 @@ def _is_comparable(value: Any) -> bool:
 
 
 def _is_array(value: Any) -> bool:
-    on_a_graph = hasattr(value, "graph")  # a tensor of TensorFlow without a value
+    on_a_graph = hasattr(value, "graph")  # a symbolic tensor of TensorFlow
     is_tensor = keras.ops.is_tensor(value) and not isinstance(value, keras.KerasTensor)
     return isinstance(value, np.ndarray | np.generic) or (is_tensor and not on_a_graph)
 
@@ -183,7 +182,7 @@ def _same_of_keras(one: FunctionType, other: FunctionType) -> bool:
 
 
 def _made_of(function: FunctionType) -> tuple[Any, ...]:
-    """Return the code of a function and its closure: a loaded lambda is another object."""
+    """Return the code and the closure of a function; a loaded lambda is another object."""
     return function.__code__, [repr(c.cell_contents) for c in function.__closure__ or ()]
 
 

@@ -7,14 +7,14 @@ from occam import zoo
 
 @pytest.fixture(autouse=True)
 def repeatable():
-    """Automatic names start again, and what has no seed draws the same, whatever ran before."""
+    """Reset automatic names and seeds."""
     keras.backend.clear_session(free_memory=False)
     keras.utils.set_random_seed(0)
 
 
 @pytest.fixture
 def paths():
-    """Where `zoo.lint` finds what a rule is about."""
+    """A function that returns the paths of the findings of a rule."""
 
     def paths(code, model, **arguments):
         return [f.path for f in zoo.lint(model, **arguments) if f.code == code]
@@ -24,7 +24,7 @@ def paths():
 
 @pytest.fixture
 def fit():
-    """Trains for some steps on random numbers."""
+    """A function that trains for some steps on random numbers."""
 
     def fit(model, *, steps=1, **arguments):
         rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Models of all kinds, and what has to hold of a copy of one."""
+"""Models of all kinds, and checks of their copies."""
 
 from types import SimpleNamespace
 
@@ -10,7 +10,7 @@ from keras import layers, ops
 
 @keras.saving.register_keras_serializable(package="tests")
 class Mixing(layers.Layer):
-    """A layer of one's own with a kernel, whose config says what it is made of."""
+    """A user-defined layer with a kernel and a complete config."""
 
     def __init__(self, units, kernel_regularizer=None, **kwargs):
         super().__init__(**kwargs)
@@ -33,7 +33,7 @@ class Mixing(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Subclassed(keras.Model):
-    """A model whose inside cannot be seen, but whose config takes a penalty."""
+    """A model whose calls are not known, but whose config takes a penalty."""
 
     def __init__(self, kernel_regularizer=None, **kwargs):
         super().__init__(**kwargs)
@@ -134,7 +134,7 @@ def attention():
 
 
 def own():
-    """A layer of one's own, and one that is not trained."""
+    """A user-defined layer, and a frozen one."""
     x = inputs = keras.Input((6,), name="x")
     x = Mixing(4, name="mixing")(x)
     x = layers.Dense(4, activation="relu", name="frozen", trainable=False)(x)
@@ -165,7 +165,7 @@ KINDS = {
 
 
 def example(model):
-    """Some inputs of a model, in the form in which it takes them."""
+    """Inputs of a model, in its structure."""
     if isinstance(model, Subclassed):
         return np.random.default_rng(0).normal(size=(2, 6)).astype("float32")
 
@@ -196,7 +196,7 @@ def assert_same(ours, theirs):
 
 
 def without_rates(weights):
-    """The weights that the original has, too: not the rates of the layers that were put in."""
+    """The weights without the rates of new layers."""
     return [weight for weight in weights if tuple(weight.shape) != ()]
 
 
@@ -209,7 +209,7 @@ def assert_copy(model, copy, x=None):
 
 
 def sum_of_squares(model):
-    """Of all kernels that are trained, each once, whatever has a penalty."""
+    """The sum over all trainable kernels, each once."""
     kernels = [w for w in model.trainable_weights if w.name.endswith("kernel")]
     assert len({id(w) for w in kernels}) == len(kernels)
     return float(sum((value.astype("float64") ** 2).sum() for value in values(kernels)))
@@ -220,7 +220,7 @@ def total(model):
 
 
 def assert_attributes_agree(model):
-    """What is saved, the attribute, is what counts in memory, the variable's."""
+    """The attribute, which is saved, is the regularizer of the variable."""
     for layer in model._flatten_layers():
         for weight in layer._trainable_variables:
             name = weight.name.removesuffix("_kernel")
@@ -239,7 +239,7 @@ def models():
 
 @pytest.fixture(scope="session")
 def check():
-    """What has to hold, and what helps to tell."""
+    """Checks and helpers."""
     functions = (
         *(assert_copy, assert_same, assert_attributes_agree, example, outputs, values),
         *(without_rates, sum_of_squares, total),
@@ -249,7 +249,7 @@ def check():
 
 @pytest.fixture(autouse=True)
 def repeatable():
-    """Automatic names start again, and what has no seed draws the same, whatever ran before."""
+    """Reset automatic names and seeds."""
     keras.backend.clear_session(free_memory=False)
     keras.utils.set_random_seed(0)
 

@@ -1,4 +1,4 @@
-"""What holds afterwards, on large models of `keras.applications` and on every model of the zoo."""
+"""Copies of large models of `keras.applications` and of every model of the zoo."""
 
 import keras
 import numpy as np

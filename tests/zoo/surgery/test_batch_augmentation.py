@@ -1,4 +1,4 @@
-"""What needs the labels is a layer before the model."""
+"""Mixup and label smoothing become a layer before the model."""
 
 import keras
 import numpy as np
@@ -30,7 +30,7 @@ def test_mixing_and_smoothing(models, regularization, kinds):
     np.testing.assert_allclose(np.asarray(soft).sum(axis=1), 1, rtol=1e-6)
 
 
-def test_nothing_asked(models):
+def test_no_request(models):
     assert zoo.regularize(models.sequential(), R(l2=0.1))[1].batch_augmentation is None
 
 

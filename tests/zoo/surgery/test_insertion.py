@@ -1,4 +1,4 @@
-"""Where the layers go that a `Regularization` asks for, and what becomes of those there."""
+"""The places of new layers, and the layers that they replace."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ R = zoo.Regularization
 
 
 def inserted(report):
-    """Where each layer was put, by its path."""
+    """The place of each new layer, by its path."""
     return {change.layer: change.what for change in report.applied if change.kind == "layer"}
 
 
@@ -258,7 +258,7 @@ def test_activations_that_are_no_layers_are_refused_by_name(models, check):
     _, report = zoo.regularize(model, R(activity_l2=0.1))
     assert [change.layer for change in report.applied] == ["hidden"]
     (refused,) = report.refused
-    assert refused.why == "it is an operation and no layer: use keras.layers.Activation"
+    assert refused.why == "it is an operation, not a layer: use keras.layers.Activation"
 
 
 def test_names_that_are_taken(check):
@@ -330,7 +330,7 @@ def test_channels_first_is_refused_after_any_layer(rule, word):
         zoo.regularize(convolutional("channels_first"), rules={rule: {word: 0.1}})
 
 
-def test_an_inserted_layer_keeps_the_format_of_the_model_whatever_the_setting():
+def test_an_inserted_layer_keeps_the_data_format_of_the_model():
     model = convolutional("channels_last")
     keras.config.set_image_data_format("channels_first")
     try:

@@ -1,4 +1,4 @@
-"""Weights and drop rates inside of layers of one's own that are made of other layers."""
+"""Weights and drop rates inside of user-defined composite layers."""
 
 import keras
 import numpy as np
@@ -199,7 +199,7 @@ def test_rules_and_constraints_inside(check):
     kernel = check.values([made.get_layer("lazy").layers["first"].kernel])[0]
     assert np.sqrt((kernel**2).sum(0)).max() <= 0.5 + 1e-5
     refused = {(c.layer, c.what) for c in report.refused}
-    assert ("each/step", "w") in refused  # which of its axes lead into a unit is not known
+    assert ("each/step", "w") in refused  # its axes are not known
 
 
 def test_a_subclassed_model(check, tmp_path):
@@ -242,7 +242,7 @@ def test_what_is_refused():
     model = keras.Model(inputs, layers.Dense(2, name="head")(Fixed(name="fixed")(inputs)))
     _, report = zoo.regularize(model, zoo.Regularization(l2=STRENGTH, dropout=RATE))
     (refused,) = report.refused
-    assert str(refused).endswith("dropout: Fixed takes no rate for what drops inside of it")
+    assert str(refused).endswith("dropout: Fixed takes no rate for the dropout inside of it")
     inner = Unsaid(layers.Dense(2), name="unsaid")
     model = keras.Model(inputs, layers.Dense(2, name="head")(inner(inputs)))
     with pytest.raises(ValueError, match=r"'unsaid' \(Unsaid\) cannot be copied.* a get_config"):

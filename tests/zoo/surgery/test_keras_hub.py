@@ -1,4 +1,4 @@
-"""Kernels and drop rates inside of the layers of keras-hub, and what is refused."""
+"""Kernels and drop rates inside of the layers of keras-hub, and refusals."""
 
 import subprocess
 import sys
@@ -180,7 +180,7 @@ def example(model):
 
 
 def sorted_values(check, model):
-    """All weights, in an order that does not depend on that of the layers."""
+    """All weights, in an order that does not depend on the layers."""
     values = check.values(check.without_rates(model.weights))
     return sorted((value.shape, value.tobytes()) for value in values)
 
@@ -312,8 +312,8 @@ def test_another_process_loads_it(check, tmp_path):
         ),
         (
             lambda: hub.GPT2Backbone(**TEXT, dropout=0.0),
-            r"dropout changes nothing.*transformer_layer_0 dropout: dropout: attention that drops "
-            "nothing computes in another order.* make the layer with dropout above 0",
+            r"dropout changes nothing.*transformer_layer_0 dropout: dropout: attention "
+            "without dropout computes in another order.* make the layer with dropout above 0",
         ),
     ],
 )

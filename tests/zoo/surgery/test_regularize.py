@@ -1,4 +1,4 @@
-"""What holds after `regularize`, for every kind of model."""
+"""`regularize` on every kind of model."""
 
 import keras
 import numpy as np
@@ -167,8 +167,8 @@ def test_penalties_that_it_had_are_kept_or_replaced():
     assert rows == [("one", "L2", "l2=0.001", ""), ("other", "L1", "l1=0.01", "kept")]
 
 
-def test_what_an_attribute_claims_is_true_in_the_copy(models, check):
-    """The question asked since 2016: setting the attribute of a layer that is built."""
+def test_the_attribute_of_a_built_layer_is_active_in_the_copy(models, check):
+    """A frequent mistake: setting the attribute of a built layer."""
     model = models.sequential()
     model.get_layer("hidden").kernel_regularizer = keras.regularizers.L2(STRENGTH)
     assert model.losses == []
@@ -187,7 +187,7 @@ def test_a_penalty_that_only_the_variable_has_is_not_lost_silently(models):
 
 def test_an_unbuilt_sequential_needs_an_input_shape(check):
     model = keras.Sequential([layers.Dense(3, name="logits")])
-    with pytest.raises(ValueError, match="has no input shape and so no weights yet"):
+    with pytest.raises(ValueError, match="has no input shape yet: give `input_shape`"):
         zoo.regularize(model, zoo.Regularization(l2=STRENGTH))
     regularized, _ = zoo.regularize(model, zoo.Regularization(l2=STRENGTH), input_shape=(4,))
     assert not model.built
@@ -206,7 +206,9 @@ def test_open_sizes_of_the_input(check):
     check.assert_copy(model, regularized, np.ones((1, 9, 8, 3), "float32"))
     with pytest.raises(ValueError, match=r"drop_block changes nothing.* is open: give input_shape"):
         zoo.regularize(model, zoo.Regularization(drop_block=0.1))
-    with pytest.raises(ValueError, match=r"that of .* is \(None, None, 3\). Received: .*\(9, 8, 1"):
+    with pytest.raises(
+        ValueError, match=r"open sizes.* has \(None, None, 3\). Received: .*\(9, 8, 1"
+    ):
         zoo.regularize(model, zoo.Regularization(l2=1.0), input_shape=(9, 8, 1))
 
 
@@ -249,7 +251,7 @@ def test_a_functional_model_with_a_constructor_of_its_own(check):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({}, ValueError, "Nothing is asked for: give a `regularization`, `rules`, or both"),
+        ({}, ValueError, "Give a `regularization`, `rules`, or both"),
         ({"regularization": "light"}, ValueError, "Tiers belong to the models of the zoo.*'light'"),
         (
             {"regularization": 0.1},
@@ -273,10 +275,10 @@ def test_a_functional_model_with_a_constructor_of_its_own(check):
         ),
         ({"rules": {"hidden": L2()}, "seed": -1}, ValueError, "`seed` must be .*Received: seed=-1"),
         ({"rules": {"hidden": L2()}, "skip": "bias"}, TypeError, '`skip` must be a list.*"bias"'),
-        ({"rules": {"hidden": L2()}, "input_shape": (7,)}, ValueError, r"is \(6,\). Received"),
+        ({"rules": {"hidden": L2()}, "input_shape": (7,)}, ValueError, r"has \(6,\). Received"),
     ],
 )
-def test_what_cannot_be_done_is_an_error(models, arguments, error, message):
+def test_wrong_arguments(models, arguments, error, message):
     with pytest.raises(error, match=message):
         zoo.regularize(models.sequential(), **arguments)
 
@@ -482,7 +484,7 @@ def test_quantized_layers_are_copied_and_refused_by_name(models, check, mode):
     model.get_layer("hidden").quantize(mode)
     regularized, report = zoo.regularize(model, zoo.Regularization(l2=STRENGTH))
     assert [(c.layer, c.why) for c in report.refused] == [
-        ("hidden", "it is quantized, and its kernel not trained: regularize before quantize()")
+        ("hidden", "it is quantized: regularize before quantize()")
     ]
     values = {weight.path: check.values([weight])[0] for weight in model.weights}
     for weight in regularized.weights:

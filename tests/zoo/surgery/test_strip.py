@@ -88,7 +88,7 @@ def test_an_augmentation_that_makes_floats_of_integers(check):
 
 
 def test_each_random_augmentation_of_keras_is_the_identity_at_inference():
-    """What `strip` relies on; a new one in Keras has to be looked at."""
+    """`strip` relies on it; a new one in Keras needs a look."""
     x = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype("float32")
     count = 0
     for name in sorted(dir(layers)):
