@@ -7,7 +7,7 @@ _HIDDEN = {"name", "trainable", "dtype", "seed", "num_classes", "layer", "branch
 
 
 def as_call(part: Any) -> str:
-    """Return the name of a class and its own arguments. Arguments that are `None` are left out.
+    """Return the name of a class and its arguments other than `None`.
 
     Args:
         part: An object with a `get_config`. If that fails, only the class is named. A function is

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from .augmentation.soft_labels import soft_labels
+from .augmentation.label_smoothing import soft_labels
 
 
 @keras.saving.register_keras_serializable(package="occam")
@@ -14,14 +14,12 @@ class CategoricalCrossentropy(keras.losses.Loss):
 
         loss = - sum_k y_k log softmax(z)_k
 
-    Mixing and label smoothing make labels soft in training, while validation has integer labels.
-    This loss takes both. It has no argument for label smoothing, which in Keras' losses changes the
-    validation loss as well: use `zoo.augmentation.LabelSmoothing`, which acts in training only.
+    It takes the soft labels of mixing and label smoothing in training and the integers of the
+    validation set. Label smoothing in Keras' losses changes the validation loss as well: use
+    `zoo.augmentation.LabelSmoothing`, which acts in training only.
 
     Args:
-        reduction: As in `keras.losses.Loss`.
-        name: As in `keras.losses.Loss`.
-        dtype: As in `keras.losses.Loss`.
+        reduction, name, dtype: As in `keras.losses.Loss`.
 
     Shapes: Labels `(batch,)` or `(batch, 1)`, whole numbers, or `(batch, classes)`, probabilities.
     Logits `(batch, classes)`, at least two classes.
@@ -54,9 +52,8 @@ class CategoricalCrossentropy(keras.losses.Loss):
 def categorical_crossentropy(labels: Any, logits: Any) -> Any:
     """Return the cross-entropy of each sample, `(batch,)`; see `CategoricalCrossentropy`."""
     logits = ops.convert_to_tensor(logits)
-    return -ops.sum(
-        ops.cast(probabilities(labels, logits), logits.dtype) * ops.log_softmax(logits), axis=-1
-    )
+    weights = ops.cast(probabilities(labels, logits), logits.dtype)
+    return -ops.sum(weights * ops.log_softmax(logits), axis=-1)
 
 
 def probabilities(labels: Any, logits: Any) -> Any:

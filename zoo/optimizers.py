@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from ..core.checks import check_integer
+from ..core.checks import check_integer, message
 from ..core.text_table import table
 
 # The rank alone does not exclude the biases of multi-head attention or a scale over several axes.
@@ -21,18 +21,17 @@ class AdamW(keras.optimizers.AdamW):
 
     for each variable of at least `decay_min_rank` axes whose path matches no pattern of `no_decay`.
     By default kernels decay. Biases, embeddings, and the scales and offsets of normalization layers
-    do not. Keras' `AdamW` decays all of them unless `exclude_from_weight_decay` is called, and
-    forgets this call when the model is saved. Here, the policy is part of the config.
+    do not. This policy is part of the config, whereas Keras' `AdamW` forgets
+    `exclude_from_weight_decay` when the model is saved.
 
     Args:
-        learning_rate: As in `keras.optimizers.AdamW`.
-        weight_decay: As in `keras.optimizers.AdamW`.
+        learning_rate, weight_decay: As in `keras.optimizers.AdamW`.
         decay_min_rank: The smallest number of axes of a variable that decays, an integer >= 0.
         no_decay: A list of patterns of `fnmatch` for the paths of variables that do not decay.
         **kwargs: The other arguments of `keras.optimizers.AdamW`.
 
     Raises:
-        ValueError: If `decay_min_rank` is negative, or `no_decay` is one string.
+        ValueError: If `decay_min_rank` is negative, or `no_decay` is a string.
 
     Example:
 
@@ -59,9 +58,7 @@ class AdamW(keras.optimizers.AdamW):
     ):
         check_integer("decay_min_rank", decay_min_rank, 0)
         if isinstance(no_decay, str):
-            raise ValueError(
-                f"`no_decay` must be a list of patterns. Received: no_decay={no_decay!r}"
-            )
+            raise ValueError(message("no_decay", no_decay, "a list of patterns"))
         super().__init__(learning_rate, weight_decay=weight_decay, **kwargs)
         self.decay_min_rank = decay_min_rank
         self.no_decay = tuple(no_decay)
@@ -111,10 +108,8 @@ def adamw(
     """Return the `AdamW` of `zoo.train`, with the schedule of `cosine_with_warmup`.
 
     Args:
-        learning_rate: The peak of the learning rate.
-        steps: The number of updates of the whole training.
+        learning_rate, steps, warmup: As in `cosine_with_warmup`.
         weight_decay: The fraction by which an update decays a variable, times the learning rate.
-        warmup: The fraction of the steps in which the learning rate rises.
         **kwargs: Other arguments of `AdamW`.
     """
     schedule = cosine_with_warmup(learning_rate, steps, warmup=warmup)

@@ -14,7 +14,7 @@ FORMS = [LABELS, LABELS[:, None], LABELS.astype("float32"), ONE_HOT, ONE_HOT.ast
 
 
 @pytest.mark.parametrize("labels", FORMS)
-def test_equals_keras_whatever_the_form_of_labels(labels):
+def test_equals_keras_for_labels_of_every_form(labels):
     expected = float(keras.losses.CategoricalCrossentropy(from_logits=True)(ONE_HOT, LOGITS))
     assert float(CategoricalCrossentropy()(labels, LOGITS)) == pytest.approx(expected, rel=1e-6)
     metric = DataLoss()

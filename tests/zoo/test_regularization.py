@@ -34,7 +34,7 @@ def test_everything_is_off_by_default():
     }
 
 
-def test_repr_shows_what_is_on():
+def test_repr_shows_the_fields_that_are_on():
     assert repr(Regularization(l2=1e-4, dropout=0.2)) == "Regularization(l2=0.0001, dropout=0.2)"
     assert repr(Regularization(augmentation="light")) == "Regularization(augmentation='light')"
     assert repr(Regularization()) == "Regularization()"

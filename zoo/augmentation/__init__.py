@@ -5,10 +5,9 @@ from .feature_noise import FeatureNoise
 from .label_smoothing import LabelSmoothing
 from .mixing import CutMix, Mix, MixUp
 from .pipeline import AUGMENTATIONS, Pipeline, resolve_augmentation
-from .rand_augment import RandAugment
+from .rand_augment import RandAugment, TrivialAugment
 from .random_erasing import RandomErasing
 from .series import RandomScale1D, RandomShift1D, TimeWarp
-from .trivial_augment import TrivialAugment
 
 __all__ = [
     "AUGMENTATIONS",

@@ -10,27 +10,25 @@ from .augmentation import Augmentation
 def augment(dataset: Any, layer: Augmentation, *, seed: int, start: int = 0) -> Any:
     """Augment the batches of a `tf.data.Dataset`, with draws that depend on the seed alone.
 
-    `dataset.map(layer)` draws from the counter of the layer, a variable. With parallel calls, the
-    scheduler decides in which order batches read it, and two may read the same value (of 200
-    batches, 23 were augmented like another). Here, the draws of a batch depend on `seed` and the
-    number of the batch only. On the TensorFlow backend the layer runs in a parallel map. On JAX,
-    whose operations tf.data cannot hold, it runs in a compiled function beside it.
+    `dataset.map(layer)` draws from a variable of the layer, which parallel calls read in any order,
+    some of them the same value. Here, the draws of a batch depend on `seed` and the number of the
+    batch only. On TensorFlow the layer runs in a parallel map, on JAX in a compiled function.
 
     The numbers start at `start` in each pass over the dataset. So repeat first, or each epoch gets
     the same augmented samples: `augment(dataset.repeat(), layer, seed=0)`.
 
     Args:
         dataset: Batches `(x, y)`.
-        layer: An augmentation. It gets `(x, y)` if it takes labels, else x.
+        layer: An augmentation of `(x, y)` if it takes labels, else of x.
         seed: The integer seed of all draws.
-        start: The number of the first batch. A resumed training continues the draws with it.
+        start: The number of the first batch, to continue the draws of an interrupted training.
 
     Returns:
         A dataset of batches in the same order.
 
     Raises:
         ValueError: If the elements of the dataset are not pairs.
-        RuntimeError: If Keras runs on neither TensorFlow nor JAX.
+        RuntimeError: If Keras runs on another backend than TensorFlow and JAX.
 
     Example:
 
@@ -44,8 +42,7 @@ def augment(dataset: Any, layer: Augmentation, *, seed: int, start: int = 0) -> 
     backend = keras.backend.backend()
     if backend not in ("tensorflow", "jax"):
         raise RuntimeError(
-            "augment runs Keras layers on tf.data, which needs Keras on TensorFlow or JAX. "
-            f"Received: KERAS_BACKEND={backend}"
+            f"augment needs Keras on TensorFlow or JAX. Received: KERAS_BACKEND={backend}"
         )
     if not isinstance(dataset.element_spec, tuple) or len(dataset.element_spec) != 2:
         raise ValueError(

@@ -18,20 +18,18 @@ class Augmentation(keras.layers.Layer):
     integers are computed in float32 and rounded.
 
     Args:
-        seed: The integer seed of the layer's own draws. It is mixed with the name of the layer, so
-            that layers with one seed draw differently. `None` draws one.
+        seed: The integer seed of the draws, mixed with the layer's name. `None` draws one.
 
     Call arguments:
         inputs: A batch, with the samples along the first axis.
         training: Whether to augment.
-        seed: An integer, or two in a tensor of shape `(2,)`, from which all draws of this call
-            are derived. The counter of the layer is then neither read nor changed. Pass one
-            wherever calls run in parallel, as `zoo.augmentation.augment` does for tf.data.
+        seed: An integer, or a tensor of two, from which all draws of this call are derived, in
+            place of the layer's counter. Needed where calls run in parallel, as in tf.data.
 
     Attributes:
         takes_labels: Whether inputs and outputs are pairs `(x, y)` of samples and labels.
-        num_classes: The number of classes of these labels.
-        takes_any_samples: Whether x is never read: it may be text, a dictionary of tensors, ...
+        num_classes: The number of classes of the labels.
+        takes_any_samples: Whether x is never read, and may be text or a dictionary of tensors.
         needs_channels_last: Whether the layer distinguishes the channels by their axis.
 
     Raises:
@@ -76,7 +74,7 @@ class Augmentation(keras.layers.Layer):
             return inputs
         expected = "a pair (x, y) of numeric tensors" if self.takes_labels else "one numeric tensor"
         if self.takes_labels and isinstance(inputs, list | tuple) and len(inputs) == 3:
-            expected += ", without sample weights, which it does not mix"
+            expected += ", without sample weights"
         raise ValueError(
             f"`inputs` of {type(self).__name__} must be {expected}. Received: {_described(inputs)}"
         )
@@ -84,9 +82,10 @@ class Augmentation(keras.layers.Layer):
     def check_rank(self, inputs: Any, *ranks: int) -> None:
         """Raise a `ValueError` unless `inputs` has one of these ranks."""
         if len(inputs.shape) not in ranks:
+            axes = {2: "features", 3: "steps, channels", 4: "height, width, channels"}
             raise ValueError(
                 f"`inputs` of {type(self).__name__} must be a batch of shape "
-                f"{' or '.join(_SHAPES[rank] for rank in ranks)}. "
+                f"{' or '.join(f'(batch, {axes[rank]})' for rank in ranks)}. "
                 f"Received: shape {tuple(inputs.shape)}"
             )
 
@@ -95,28 +94,19 @@ class Augmentation(keras.layers.Layer):
 
     def compute_output_spec(self, inputs, training=False, seed=None):
         inputs = self.check_inputs(inputs)
+        x, y = inputs if self.takes_labels else (inputs, None)
+        x = keras.tree.map_structure(lambda t: keras.KerasTensor(t.shape, dtype=t.dtype), x)
         if not self.takes_labels:
-            return _like(inputs)
-        x, y = inputs
-        return keras.tree.map_structure(_like, x), keras.KerasTensor(
-            (y.shape[0], self.num_classes), dtype="float32"
-        )
+            return x
+        return x, keras.KerasTensor((y.shape[0], self.num_classes), dtype="float32")
 
     def get_config(self):
         return {**super().get_config(), "seed": self.seed}
 
 
-_SHAPES = {
-    2: "(batch, features)",
-    3: "(batch, steps, channels)",
-    4: "(batch, height, width, channels)",
-}
-
-
 def _is_numeric(x: Any) -> bool:
-    if not hasattr(x, "shape") or not hasattr(x, "dtype"):
-        return False
-    return keras.backend.standardize_dtype(x.dtype) != "string"
+    tensor = hasattr(x, "shape") and hasattr(x, "dtype")
+    return tensor and keras.backend.standardize_dtype(x.dtype) != "string"
 
 
 def _described(inputs: Any) -> str:
@@ -127,10 +117,6 @@ def _described(inputs: Any) -> str:
     if hasattr(inputs, "shape") and hasattr(inputs, "dtype"):
         return f"{keras.backend.standardize_dtype(inputs.dtype)} of shape {tuple(inputs.shape)}"
     return repr(inputs)
-
-
-def _like(x: Any) -> keras.KerasTensor:
-    return keras.KerasTensor(x.shape, dtype=x.dtype)
 
 
 def as_float(x: Any) -> Any:
@@ -148,11 +134,7 @@ def _is_float(x: Any) -> bool:
 
 
 def bounds_of(value_range: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lowest and the highest pixel value as float32 arrays.
-
-    Raises:
-        ValueError: If `value_range` is not a lower and a higher value.
-    """
+    """Return the lowest and the highest pixel value as float32 arrays, or raise a `ValueError`."""
     if isinstance(value_range, list | tuple) and len(value_range) == 2:
         low, high = (np.asarray(bound, "float32") for bound in value_range)
         if (low < high).all():

@@ -1,7 +1,4 @@
-"""Operations on pixel values: color maps, auto contrast, equalize, solarize, posterize, sharpness.
-
-Images are float32 levels in [0, 255] of shape `(batch, height, width, channels)`.
-"""
+"""Operations on pixel values, float32 in [0, 255], of images `(batch, height, width, channels)`."""
 
 from typing import Any
 
@@ -9,8 +6,6 @@ import numpy as np
 from keras import ops
 
 from .operations import Drawn
-
-AFFINE = ("brightness", "color", "contrast")
 
 _LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R 601, as in Pillow
 _LEVELS = 256
@@ -43,7 +38,7 @@ def color_map(drawn: Drawn, images: Any) -> tuple[Any, Any]:
 
 
 def _saturation(factor: Any, gray: Any) -> Any:
-    """The matrix that moves a color (a row vector) away from its gray, or to it."""
+    """The matrix that multiplies the distance of a color (a row vector) from its gray."""
     channels = gray.shape[0]
     if channels != 3:
         return ops.eye(channels)[None]
@@ -90,33 +85,17 @@ def _equalizing(counts: Any) -> Any:
     return ops.cast(ops.where(step > 0, table, levels), "float32")
 
 
-def solarize_threshold(drawn: Drawn) -> Any:
-    """Return the threshold of each operation, `(batch, operations)`, 256 where not drawn."""
-    return ops.where(drawn.is_("solarize"), 255.0 * (1.0 - drawn.strength), 256.0)
-
-
 def solarize(images: Any, threshold: Any) -> Any:
-    """Invert the values from a threshold on, operation after operation."""
+    """Invert the values from each threshold of `(batch, operations)` on, one after the other."""
     for k in range(threshold.shape[1]):
         images = ops.where(images >= threshold[:, k, None, None, None], 255.0 - images, images)
     return images
 
 
-def posterize_step(drawn: Drawn) -> Any:
-    """Return the distance of the remaining levels, `(batch,)`: 2 to the number of removed bits."""
-    bits = ops.round(drawn.ranges.posterize * drawn.unsigned("posterize"))
-    return 2.0 ** ops.max(bits, axis=1)
-
-
-def posterize(images: Any, step: Any) -> Any:
-    """Round values down to multiples of `step`."""
-    step = step[:, None, None, None]
+def posterize(images: Any, bits: Any) -> Any:
+    """Set the lowest bits of the values to 0, `bits` of them, `(batch,)`."""
+    step = 2.0 ** bits[:, None, None, None]
     return step * ops.floor(images / step)
-
-
-def sharpness_factor(drawn: Drawn) -> Any:
-    """Return the factor of all sharpness operations of a sample, `(batch,)`."""
-    return ops.prod(drawn.factor("sharpness"), axis=1)
 
 
 def sharpen(images: Any, factor: Any) -> Any:

@@ -10,11 +10,10 @@ _SMALLEST_ALPHA = 1e-6  # in place of 0, where the result is 1
 
 
 class Draws(keras.random.SeedGenerator):
-    """A seed generator that derives all seeds from one key, without a variable.
+    """A seed generator that derives all seeds from one key.
 
-    A `SeedGenerator` counts in a variable. Calls that run in parallel, as in a parallel map of
-    tf.data, read and write it in any order, and two may read the same state. The seeds of this
-    class depend on the key only.
+    A `SeedGenerator` counts in a variable, which calls that run in parallel, as in tf.data, read in
+    any order, and two of them possibly in the same state.
 
     Args:
         key: An integer, or two integers of shape `(2,)`, also as a tensor.
@@ -50,8 +49,7 @@ class Draws(keras.random.SeedGenerator):
             lambda = g1 / (g1 + g2) = sigmoid(log g1 - log g2)
             log g  = log Gamma(alpha + 1) + log(U) / alpha
 
-        The logarithms are needed because gammas of a small alpha underflow. With alpha 0.01, both
-        are 0 in float32 in a sixth of all draws, and their quotient is NaN.
+        Without the logarithms, gammas of a small alpha underflow, and their quotient is NaN.
 
         Args:
             alpha: A number or a scalar tensor, not negative.
@@ -70,8 +68,5 @@ class Draws(keras.random.SeedGenerator):
 
 
 def _as_seed(value: Any) -> Any:
-    return ops.cast(ops.convert_to_tensor(value), _SEED_DTYPE)
-
-
-# The type that `keras.random` takes on each backend.
-_SEED_DTYPE = "int64" if keras.backend.backend() == "tensorflow" else "uint32"
+    dtype = "int64" if keras.backend.backend() == "tensorflow" else "uint32"  # of `keras.random`
+    return ops.cast(ops.convert_to_tensor(value), dtype)

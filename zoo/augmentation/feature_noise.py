@@ -16,8 +16,7 @@ class FeatureNoise(Augmentation):
     Small noise acts as a penalty on the derivatives of the model with respect to its inputs.
 
     Args:
-        stddev: The standard deviation of the noise, a number >= 0, in the unit of the features. If
-            features are standardized, as those of `zoo.load_data`, in their standard deviations. It
+        stddev: The standard deviation of the noise, a number >= 0, in the unit of the features. It
             can be changed at any time.
         seed: The integer seed of the draws. `None` draws one.
 

@@ -1,5 +1,6 @@
 """`FusedAugmentation`: several image operations in few passes over the pixels."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +11,7 @@ from ...core.checks import check_number
 from . import color
 from .augmentation import Augmentation, as_type_of, bounds_of
 from .draws import Draws
-from .geometry import GEOMETRIC, transform, warp
-from .operations import OPERATIONS, Drawn, Ranges
+from .operations import AFFINE, GEOMETRIC, OPERATIONS, Drawn, Ranges
 
 
 class FusedAugmentation(Augmentation):
@@ -27,10 +27,7 @@ class FusedAugmentation(Augmentation):
     subclass defines `strengths(shape, draws)`.
 
     Args:
-        value_range: The lowest and highest pixel value: two numbers, or two sequences with a number
-            for each channel if channels are standardized. Values outside are clipped.
-        fill: The value outside of the image, from 0, the lowest value, to 1, the highest.
-        seed: The integer seed of the draws. `None` draws one.
+        value_range, fill, seed: As in `RandAugment`.
 
     Attributes:
         num_ops: The number of operations for each image.
@@ -77,15 +74,17 @@ def operate(levels: Any, drawn: Drawn, fill: float) -> Any:
     height, width = ops.shape(levels)[1:3]
     color_map = color.color_map(drawn, levels)
     matrices = transform(drawn, height, width)
-    x = on_rows(color.apply_color_map, drawn.any_of(*color.AFFINE), levels, *color_map)
+    threshold = ops.where(drawn.is_("solarize"), 255.0 * (1.0 - drawn.strength), 256.0)
+    removed = ops.where(drawn.is_("posterize"), drawn.ranges.posterize * drawn.strength, 0.0)
+    bits = ops.max(ops.round(removed), axis=1)
+    sharpness = ops.prod(drawn.factor("sharpness"), axis=1)
+    x = on_rows(color.apply_color_map, drawn.any_of(*AFFINE), levels, *color_map)
     x = on_rows(color.auto_contrast, drawn.any_of("auto_contrast"), x)
     x = on_rows(color.equalize, drawn.any_of("equalize"), x)
-    x = on_rows(color.solarize, drawn.any_of("solarize"), x, color.solarize_threshold(drawn))
-    x = on_rows(color.posterize, drawn.any_of("posterize"), x, color.posterize_step(drawn))
-    x = on_rows(color.sharpen, drawn.any_of("sharpness"), x, color.sharpness_factor(drawn))
-    return on_rows(
-        lambda part, where: warp(part, where, fill), drawn.any_of(*GEOMETRIC), x, matrices
-    )
+    x = on_rows(color.solarize, drawn.any_of("solarize"), x, threshold)
+    x = on_rows(color.posterize, drawn.any_of("posterize"), x, bits)
+    x = on_rows(color.sharpen, drawn.any_of("sharpness"), x, sharpness)
+    return on_rows(lambda a, b: warp(a, b, fill), drawn.any_of(*GEOMETRIC), x, matrices)
 
 
 def on_rows(function: Callable, mask: Any, images: Any, *parameters: Any) -> Any:
@@ -112,3 +111,57 @@ def on_rows(function: Callable, mask: Any, images: Any, *parameters: Any) -> Any
 
     # Several operations of Keras fail for an empty batch.
     return tf.cond(tf.shape(rows)[0] > 0, changed, lambda: tf.identity(images))
+
+
+def transform(drawn: Drawn, height: Any, width: Any) -> Any:
+    """Return the positions at which the pixels of the result are read, `(batch, 3, 3)`.
+
+    With M_k the matrix of the k-th operation, the pixel `(x, y, 1)` of the result is read at
+    `C M_1 M_2 ... C^-1 (x, y, 1)`, where C moves the origin to the center. Columns are x.
+    """
+    steps = _steps(drawn, height, width)
+    product = steps[:, 0]
+    for k in range(1, steps.shape[1]):
+        product = product @ steps[:, k]
+    return _around_center(product, height, width)
+
+
+def _steps(drawn: Drawn, height: Any, width: Any) -> Any:
+    """The matrix of each operation, `(batch, operations, 3, 3)`; of others, the identity."""
+    ranges = drawn.ranges
+    angle = math.radians(ranges.rotate) * drawn.signed("rotate")
+    cos, sin = ops.cos(angle), ops.sin(angle)
+    shear_x, shear_y = (ranges.shear * drawn.signed(f"shear_{axis}") for axis in "xy")
+    shift_x = ranges.shift(width) * drawn.signed("translate_x")
+    shift_y = ranges.shift(height) * drawn.signed("translate_y")
+    zero, one = ops.zeros_like(angle), ops.ones_like(angle)
+    # One operation a matrix: the summands of all others are 0.
+    rows = [[cos, shear_x - sin, shift_x], [shear_y + sin, cos, shift_y], [zero, zero, one]]
+    return ops.stack([ops.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def _around_center(matrices: Any, height: Any, width: Any) -> Any:
+    middle = [(ops.cast(side, "float32") - 1.0) / 2.0 for side in (width, height)]
+    center = ops.stack([*middle, ops.zeros_like(middle[0])])
+    moved = matrices[..., 2] + center - ops.squeeze(matrices[..., :2] @ center[:2, None], -1)
+    # The last row stays (0, 0, 1).
+    last = ops.concatenate([moved[..., :2], ops.ones_like(moved[..., :1])], axis=-1)
+    return ops.concatenate([matrices[..., :2], last[..., None]], axis=-1)
+
+
+def warp(images: Any, matrices: Any, fill: float) -> Any:
+    """Read each image at the positions of its matrix, bilinearly.
+
+    Args:
+        images: float32 `(batch, height, width, channels)`.
+        matrices: `(batch, 3, 3)`, from `transform`.
+        fill: The value outside of the image.
+    """
+    return ops.image.affine_transform(
+        images,
+        ops.reshape(matrices, (-1, 9))[:, :8],
+        interpolation="bilinear",
+        fill_mode="constant",
+        fill_value=fill,
+        data_format="channels_last",
+    )

@@ -1,11 +1,16 @@
-"""`LabelSmoothing`: less confident labels, in training only."""
+"""`LabelSmoothing`, and `soft_labels`: labels of any usual form as rows of probabilities."""
+
+from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
 
 from ...core.checks import check_integer
 from ...core.live_scalar import LiveScalar
 from .augmentation import Augmentation
-from .soft_labels import check_distribution, soft_labels
+
+_TOLERANCE = 1e-2  # of the sum of probabilities, which may have been bfloat16
 
 
 @keras.saving.register_keras_serializable(package="occam")
@@ -14,21 +19,17 @@ class LabelSmoothing(Augmentation):
 
         y' = (1 - epsilon) y + epsilon / classes
 
-    With `multi_label`, each class is a binary question of its own, as for a head of sigmoids and
-    `BinaryCrossentropy`:
+    With `multi_label`, for a head of sigmoids and `BinaryCrossentropy`, each class is binary:
 
         y' = (1 - epsilon) y + epsilon / 2
 
-    At inference, labels only become soft labels. In contrast, the argument `label_smoothing` of
-    Keras' losses also smooths the labels of `evaluate`, which changes the validation loss, and
-    takes no integer labels. Nothing is drawn at random.
+    At inference, labels only become soft labels, whereas the argument `label_smoothing` of Keras'
+    losses changes the validation loss, too, and takes no integer labels.
 
     Args:
-        num_classes: The number of classes, at least 2. With `multi_label` the number of sigmoid
-            units, at least 1.
+        num_classes: The number of classes, at least 2. With `multi_label` at least 1.
         epsilon: The share, in [0, 1). It can be changed at any time.
-        multi_label: Whether a sample can be of several classes, or of none: multi-hot labels, or
-            the 0 and 1 of a single sigmoid unit.
+        multi_label: Whether labels are multi-hot, or the 0 and 1 of a single sigmoid unit.
 
     Shapes: `(x, y)` with x of any shape, unchanged, and y integers `(batch,)` or one-hot or soft
     labels `(batch, num_classes)` whose rows sum to one. With `multi_label`, y is `(batch,
@@ -68,7 +69,7 @@ class LabelSmoothing(Augmentation):
         if training and self.multi_label:
             y = (1.0 - self._epsilon) * y + self._epsilon / 2
         elif training:
-            y = (1.0 - self._epsilon) * check_distribution(y) + self._epsilon / self.num_classes
+            y = (1.0 - self._epsilon) * _check_distribution(y) + self._epsilon / self.num_classes
         return x, y
 
     def get_config(self):
@@ -78,3 +79,76 @@ class LabelSmoothing(Augmentation):
             "epsilon": self.epsilon,
             **({"multi_label": True} if self.multi_label else {}),
         }
+
+
+def soft_labels(labels: Any, num_classes: int, multi_label: bool = False) -> Any:
+    """Return labels as float32 probabilities of shape `(batch, num_classes)`.
+
+    Args:
+        labels: Integers of shape `(batch,)` or `(batch, 1)`, or one-hot or soft labels of shape
+            `(batch, num_classes)`, integers or floats.
+        num_classes: The number of classes.
+        multi_label: Whether classes are not exclusive: labels `(batch, num_classes)`, or `(batch,)`
+            if there is one class.
+
+    Raises:
+        ValueError: If labels have another form, or an integer is outside `[0, num_classes)`. In a
+            traced graph, where integers have no values yet, the row of such a label is NaN.
+
+    Example:
+
+    >>> import numpy as np
+    >>> np.asarray(soft_labels(np.array([2, 0]), 3)).tolist()
+    [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    """
+    labels = ops.convert_to_tensor(labels)
+    if len(labels.shape) == 2 and labels.shape[1] == num_classes:
+        return ops.cast(labels, "float32")
+    if multi_label:
+        if num_classes == 1 and len(labels.shape) == 1:
+            return ops.cast(labels[:, None], "float32")
+        raise ValueError(
+            f"Labels with `multi_label=True` must have the shape (batch, {num_classes}). "
+            f"Received: shape {tuple(labels.shape)}"
+        )
+    dtype = keras.backend.standardize_dtype(labels.dtype)
+    if "int" not in dtype or len(labels.shape) > 2 or tuple(labels.shape[1:]) not in ((), (1,)):
+        raise ValueError(
+            f"Labels must be integers of shape (batch,), or one-hot or soft labels of shape "
+            f"(batch, {num_classes}). Received: {dtype} of shape {tuple(labels.shape)}"
+        )
+    return _one_hot(ops.reshape(labels, (-1,)), num_classes)
+
+
+def _one_hot(labels: Any, num_classes: int) -> Any:
+    values = _values(labels)
+    if values is not None:
+        outside = values[(values < 0) | (values >= num_classes)]
+        if outside.size:
+            raise ValueError(
+                f"Integer labels must be in [0, {num_classes}). Received: {outside[0].item()}"
+            )
+    labels = ops.cast(labels, "int32")
+    valid = ops.logical_and(labels >= 0, labels < num_classes)
+    rows = ops.one_hot(labels, num_classes, dtype="float32")
+    return ops.where(valid[:, None], rows, np.float32("nan"))
+
+
+def _check_distribution(rows: Any) -> Any:
+    """Return rows of probabilities; raise if one does not sum to one, or make it NaN in a graph."""
+    valid = ops.abs(ops.sum(rows, axis=1, keepdims=True) - 1.0) < _TOLERANCE
+    values = _values(valid)
+    if values is not None and not values.all():
+        raise ValueError(
+            "Labels must sum to one in each row, unless `multi_label=True`. "
+            f"Received: {np.asarray(rows)[np.argmin(values[:, 0])].tolist()}"
+        )
+    return ops.where(valid, rows, np.float32("nan"))
+
+
+def _values(tensor: Any) -> Any:
+    """The values of a tensor, or `None` if it is traced and has none yet."""
+    try:
+        return np.asarray(tensor)
+    except (NotImplementedError, TypeError, ValueError):
+        return None

@@ -1,4 +1,4 @@
-"""`MixUp`, `CutMix` and `Mix`: each sample and its label mixed with those of a partner."""
+"""`MixUp`, `CutMix` and `Mix`: random mixing of samples and their labels."""
 
 import math
 from typing import Any
@@ -10,7 +10,7 @@ from ...core.checks import check_integer, check_one_of
 from ...core.live_scalar import LiveScalar
 from .augmentation import Augmentation, as_float, as_type_of
 from .draws import Draws
-from .soft_labels import soft_labels
+from .label_smoothing import soft_labels
 
 
 class Mixing(Augmentation):
@@ -23,17 +23,16 @@ class Mixing(Augmentation):
     remaining share of the sample.
 
     Args:
-        num_classes: The number of classes, at least 2. With `multi_label` at least 1.
-        per: As in `MixUp`.
-        seed: As in `MixUp`.
-        multi_label: Whether labels are multi-hot, or the 0 and 1 of a single sigmoid unit, as in
-            `LabelSmoothing`.
+        num_classes, per, seed: As in `MixUp`.
+        multi_label: As in `LabelSmoothing`.
 
     Shapes: As in `MixUp`. Labels become soft at inference, too, so that loss and metrics see one
     form of labels. A batch of one sample is mixed with itself.
     """
 
     takes_labels = True
+    needs_channels_last = True
+    ranks = (3, 4)  # of the samples
 
     def __init__(self, num_classes, per="batch", seed=None, multi_label=False, **kwargs):
         super().__init__(seed=seed, **kwargs)
@@ -46,12 +45,11 @@ class Mixing(Augmentation):
     def call(self, inputs, training=False, seed=None):
         x, y = self.check_inputs(inputs)
         y = soft_labels(y, self.num_classes, self.multi_label)
-        if not training:
-            return x, y
-        return self.augment((x, y), self.draws(seed))
+        return self.augment((x, y), self.draws(seed)) if training else (x, y)
 
     def augment(self, inputs, draws):
         x, y = inputs
+        self.check_rank(x, *self.ranks)
         mask = self.mask(ops.shape(x), draws)
         kept = ops.mean(mask, axis=tuple(range(1, len(x.shape))), keepdims=True)
         return _mix(x, mask), _mix(y, ops.reshape(kept, (-1, 1)))
@@ -91,20 +89,19 @@ def _mix(values: Any, mask: Any) -> Any:
 
 @keras.saving.register_keras_serializable(package="occam")
 class MixUp(Mixing):
-    """Blends samples and labels with those of a partner in training.
+    """Blends each sample and its label with a partner in training.
 
         x' = lambda x + (1 - lambda) flip(x),    lambda ~ Beta(alpha, alpha)
 
-    and the same for the labels. At inference, labels only become soft labels. The partner is taken
-    from the reversed batch, as in timm; the paper permutes the batch, which is equivalent for a
-    shuffled dataset.
+    and the same for the labels. At inference, labels only become soft labels. The paper permutes
+    the batch instead of reversing it, which is equivalent for a shuffled dataset.
 
     Args:
         num_classes: The number of classes, at least 2. With `multi_label` at least 1.
         alpha: The parameter of the Beta distribution, a number >= 0. It can be changed at any time;
             0 mixes nothing. The paper uses 0.1 to 0.4 on ImageNet and 1 on CIFAR.
-        per: The samples that share a draw: "batch", all samples; "pair", a sample and its partner;
-            "element", none. As in timm; more variety within a batch, at no cost.
+        per: The samples that share a draw, as in timm: "batch", all samples; "pair", a sample and
+            its partner; "element", none.
         seed: The integer seed of the draws. `None` draws one.
 
     Shapes: `(x, y)` with x `(batch, features)`, `(batch, steps, channels)` or `(batch, height,
@@ -125,15 +122,14 @@ class MixUp(Mixing):
     https://arxiv.org/abs/1710.09412
     """
 
+    needs_channels_last = False
+    ranks = (2, 3, 4)
+
     alpha = LiveScalar()
 
     def __init__(self, num_classes, alpha=0.2, per="batch", seed=None, **kwargs):
         super().__init__(num_classes, per=per, seed=seed, **kwargs)
         self.alpha = alpha
-
-    def augment(self, inputs, draws):
-        self.check_rank(inputs[0], 2, 3, 4)
-        return super().augment(inputs, draws)
 
     def mask(self, shape, draws):
         ratio = draws.symmetric_beta(self._alpha, (self.draw_count(shape),))
@@ -154,11 +150,9 @@ class CutMix(Mixing):
     labels only become soft labels.
 
     Args:
-        num_classes: As in `MixUp`.
+        num_classes, per, seed: As in `MixUp`.
         alpha: The parameter of the Beta distribution, a number >= 0. It can be changed at any time;
             0 pastes nothing. The paper uses 1.
-        per: As in `MixUp`.
-        seed: As in `MixUp`.
 
     Shapes: As in `MixUp`, but x is `(batch, steps, channels)` or `(batch, height, width,
     channels)`.
@@ -179,28 +173,22 @@ class CutMix(Mixing):
     Localizable Features, 2019, https://arxiv.org/abs/1905.04899
     """
 
-    needs_channels_last = True
-
     alpha = LiveScalar()
 
     def __init__(self, num_classes, alpha=1.0, per="batch", seed=None, **kwargs):
         super().__init__(num_classes, per=per, seed=seed, **kwargs)
         self.alpha = alpha
 
-    def augment(self, inputs, draws):
-        self.check_rank(inputs[0], 3, 4)
-        return super().augment(inputs, draws)
-
     def mask(self, shape, draws):
-        mask = _box_mask(self._alpha, self.draw_count(shape), shape[1:-1], draws)
-        return self.share_in_pairs(mask)
+        box = _box_mask(self._alpha, self.draw_count(shape), shape[1:-1], draws)
+        return self.share_in_pairs(box)
 
     def get_config(self):
         return {**super().get_config(), "alpha": self.alpha}
 
 
 def _box_mask(alpha: Any, count: Any, sides: tuple, draws: Draws) -> Any:
-    """`count` masks, 0 in a box and 1 around it, of shape `(count, *sides, 1)`, float32."""
+    """Float32 masks, 0 in a box and 1 around it, of shape `(count, *sides, 1)`."""
     ratio = (1.0 - draws.symmetric_beta(alpha, (count,))) ** (1.0 / len(sides))
     box = ops.ones((1, *(1,) * len(sides), 1))
     for axis, side in enumerate(sides):
@@ -227,15 +215,13 @@ class Mix(Mixing):
     At inference, labels only become soft labels.
 
     Args:
-        num_classes: As in `MixUp`.
+        num_classes, per, seed: As in `MixUp`.
         mixup_alpha: The parameter of MixUp's Beta distribution, a number >= 0.
         cutmix_alpha: The parameter of CutMix's Beta distribution, a number >= 0.
         probability: The probability of mixing at all, in [0, 1].
         switch: The probability of CutMix if something is mixed, in [0, 1]. These four can be
             changed at any time.
         last_epoch: The last epoch in which to mix, counted from 0. `None` mixes always.
-        per: As in `MixUp`.
-        seed: As in `MixUp`.
 
     Shapes: As in `CutMix`.
 
@@ -254,8 +240,6 @@ class Mix(Mixing):
     Reference: Wightman, timm, `timm.data.mixup`, 2019-2024, the source of the defaults,
     https://github.com/huggingface/pytorch-image-models
     """
-
-    needs_channels_last = True
 
     mixup_alpha = LiveScalar()
     cutmix_alpha = LiveScalar()
@@ -284,10 +268,6 @@ class Mix(Mixing):
         self.switch = switch
         self.last_epoch = last_epoch
         self.epoch = 0
-
-    def augment(self, inputs, draws):
-        self.check_rank(inputs[0], 3, 4)
-        return super().augment(inputs, draws)
 
     def mask(self, shape, draws):
         count = self.draw_count(shape)

@@ -5,22 +5,10 @@ from typing import Any
 
 from keras import ops
 
-OPERATIONS = (
-    "identity",
-    "shear_x",
-    "shear_y",
-    "translate_x",
-    "translate_y",
-    "rotate",
-    "brightness",
-    "color",
-    "contrast",
-    "sharpness",
-    "posterize",
-    "solarize",
-    "auto_contrast",
-    "equalize",
-)
+AFFINE = ("brightness", "color", "contrast")
+GEOMETRIC = ("shear_x", "shear_y", "translate_x", "translate_y", "rotate")
+OTHERS = ("sharpness", "posterize", "solarize", "auto_contrast", "equalize")
+OPERATIONS = ("identity", *GEOMETRIC, *AFFINE, *OTHERS)
 
 
 @dataclass(frozen=True)
@@ -78,10 +66,6 @@ class Drawn:
     def signed(self, name: str) -> Any:
         """Return signed strengths, 0 where the operation was not drawn, `(batch, operations)`."""
         return ops.where(self.is_(name), self.strength * self.sign, 0.0)
-
-    def unsigned(self, name: str) -> Any:
-        """Return strengths, 0 where the operation was not drawn, `(batch, operations)`."""
-        return ops.where(self.is_(name), self.strength, 0.0)
 
     def factor(self, name: str) -> Any:
         """Return factors of an enhancement, 1 where it was not drawn, `(batch, operations)`."""

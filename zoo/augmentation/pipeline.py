@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from ...core.checks import check_one_of
+from ...core.checks import check_one_of, message
 from ..calls import as_call
 from ..regularization.noise import AUGMENTATIONS
 from .augmentation import Augmentation
@@ -19,15 +19,14 @@ from .series import RandomScale1D, RandomShift1D
 class Pipeline(Augmentation):
     """Applies augmentations one after the other in training.
 
-    All draws come from the seed of this layer, with an independent key for each layer. So layers
-    that were made with the same seed, or without one, draw differently.
+    All draws come from the seed of this layer, with an independent key for each layer.
 
     Args:
         layers: A list of augmentations; an empty list is the identity. If one of them takes
             labels, so does the pipeline, and the others change the samples of the pair.
         seed: The integer seed of the draws. `None` draws one.
 
-    Shapes: Those of the layers.
+    Shapes: As in the layers.
 
     Raises:
         ValueError: If a layer is not an augmentation of this package, which takes a seed.
@@ -42,11 +41,10 @@ class Pipeline(Augmentation):
 
     def __init__(self, layers: Sequence[Augmentation], seed=None, **kwargs):
         super().__init__(seed=seed, **kwargs)
-        for layer in layers:
-            if not isinstance(layer, Augmentation):
-                raise ValueError(
-                    f"`layers` must be layers of occam.zoo.augmentation. Received: {layer!r}"
-                )
+        if others := [layer for layer in layers if not isinstance(layer, Augmentation)]:
+            raise ValueError(
+                f"`layers` must be layers of occam.zoo.augmentation. Received: {others[0]!r}"
+            )
         self.layers = list(layers)
         mixing = [layer for layer in self.layers if layer.takes_labels]
         self.takes_labels = bool(mixing)
@@ -80,27 +78,22 @@ class Pipeline(Augmentation):
 
 
 def resolve_augmentation(
-    tier: str,
-    input_shape: tuple[int, ...],
-    *,
-    value_range: Any = (0, 255),
-    seed: int | None = None,
+    tier: str, input_shape: tuple[int, ...], *, value_range: Any = (0, 255), seed: int | None = None
 ) -> Pipeline:
     """Return the augmentation of a tier for inputs of a shape, as one layer.
 
     Tables get noise. Series are shifted and scaled and get noise. Images get `RandAugment` and, in
-    the strong tier, `RandomErasing`. Nothing is flipped, because a flipped digit or letter may
-    belong to another class.
+    the strong tier, `RandomErasing`, but no flips, which may change the class of a digit or letter.
 
     Args:
         tier: "light", "medium" or "strong".
-        input_shape: The shape of one sample: `(features,)`, `(steps, channels)` or `(height, width,
-            channels)`.
+        input_shape: The shape of a sample: (features,), (steps, channels), or (height, width,
+            channels).
         value_range: The lowest and highest pixel value of the images.
         seed: The integer seed of the draws. `None` draws one.
 
     Raises:
-        ValueError: If `tier` is another word, or there is no tier for inputs of this rank.
+        ValueError: If `tier` is another word, or a sample has another rank.
 
     Example:
 
@@ -126,8 +119,6 @@ def resolve_augmentation(
         if tier == "strong":
             layers.append(RandomErasing(0.25, value_range=value_range))
     else:
-        raise ValueError(
-            "`input_shape` must be (features,), (steps, channels) or (height, width, channels) for "
-            f"augmentation. Received: input_shape={input_shape}"
-        )
+        expected = "(features,), (steps, channels) or (height, width, channels)"
+        raise ValueError(message("input_shape", input_shape, expected))
     return Pipeline(layers, seed=seed, name="augmentation")

@@ -1,4 +1,4 @@
-"""`RandAugment`: a few random operations of one strength for each image."""
+"""`RandAugment` and `TrivialAugment`: random operations for each image."""
 
 import keras
 from keras import ops
@@ -9,6 +9,7 @@ from .fused import FusedAugmentation
 from .operations import Ranges
 
 _MAX_MAGNITUDE = 30  # at which an operation reaches the end of its range
+_BINS = 31  # the strengths of TrivialAugment: multiples of 1/30
 
 
 @keras.saving.register_keras_serializable(package="occam")
@@ -21,15 +22,14 @@ class RandAugment(FusedAugmentation):
     degrees, an enhancement by a factor of 1 +- 0.9, posterize leaves 4 bits, and solarize inverts
     everything. Lower magnitudes are proportional. Signs are drawn.
 
-    The operations of an image are fused into one color map and one warp. See `FusedAugmentation`
-    for their order.
+    The operations of an image are fused into one color map and one warp: see `FusedAugmentation`.
 
     Args:
         num_ops: The number of operations for each image, at least 1.
         magnitude: The magnitude of all operations, from 0 to 30. It can be changed at any time. The
             paper uses 9 for a ResNet-50 on ImageNet.
-        value_range: The lowest and highest pixel value: two numbers, or two sequences with a number
-            for each channel.
+        value_range: The lowest and highest pixel value: two numbers, or one of each per channel.
+            Values outside are clipped.
         fill: The value outside of the image, from 0, the lowest value, to 1, the highest. Gray by
             default, as in the paper.
         seed: The integer seed of the draws. `None` draws one.
@@ -51,7 +51,7 @@ class RandAugment(FusedAugmentation):
     Search Space, 2020, https://arxiv.org/abs/1909.13719
     """
 
-    # Those of the paper, from AutoAugment: 150 of 331 pixels, 4 to 8 bits, factors 0.1 to 1.9.
+    # As in AutoAugment: 150 of 331 pixels, 4 to 8 bits, factors 0.1 to 1.9.
     ranges = Ranges(shear=0.3, rotate=30.0, enhance=0.9, posterize=4, translate=150 / 331)
 
     magnitude = LiveScalar(f"[0, {_MAX_MAGNITUDE}]")
@@ -69,3 +69,35 @@ class RandAugment(FusedAugmentation):
 
     def get_config(self):
         return {**super().get_config(), "num_ops": self.num_ops, "magnitude": self.magnitude}
+
+
+@keras.saving.register_keras_serializable(package="occam")
+class TrivialAugment(FusedAugmentation):
+    """Applies one random operation of random strength to each image in training.
+
+    The operation is drawn uniformly from the 14 of `RandAugment`, the strength from 31 values from
+    0 to 1. At strength 1, as in the "wide" space of the paper, a shear is by 0.99, a translation by
+    32 pixels, a rotation by 135 degrees, an enhancement by a factor of 1 +- 0.99, posterize leaves
+    2 bits, and solarize inverts everything. There is nothing to tune. The translations suit images
+    of at least 32 pixels and may leave nothing of smaller ones.
+
+    Args:
+        value_range, fill, seed: As in `RandAugment`.
+
+    Shapes, errors: As in `RandAugment`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> images = np.zeros((2, 32, 32, 3), "float32")
+    >>> TrivialAugment(value_range=(0, 1), seed=1)(images, training=True).shape == (2, 32, 32, 3)
+    True
+
+    Reference: Müller and Hutter, TrivialAugment: Tuning-free Yet State-of-the-Art Data
+    Augmentation, 2021, https://arxiv.org/abs/2103.10158
+    """
+
+    ranges = Ranges(shear=0.99, rotate=135.0, enhance=0.99, posterize=6, translate_pixels=32.0)
+
+    def strengths(self, shape, draws):
+        return ops.floor(draws.uniform(shape, 0.0, float(_BINS))) / (_BINS - 1)

@@ -17,19 +17,16 @@ class RandomErasing(Augmentation):
     """Erases a random rectangle of each image in training, with some probability.
 
     The area of the rectangle is uniform in `area`, its ratio of height to width log-uniform in
-    `aspect`, and its position uniform. A rectangle that is too long for the image becomes as long
-    as the image and wider, so that its area stays as drawn, up to whole pixels. The paper draws
-    again instead.
+    `aspect`, and its position uniform. A rectangle that is too long for the image becomes shorter
+    and wider, of the same area up to whole pixels. The paper draws again instead.
 
     Args:
         probability: The probability of erasing, in [0, 1]. It can be changed at any time.
         area: The smallest and largest area, as a fraction of the image in (0, 1].
         aspect: The smallest and largest ratio of height to width.
-        value_range: The lowest and highest pixel value: two numbers, or two sequences with a number
-            for each channel.
-        fill: The new value of the pixels: "noise", uniform in `value_range` for each pixel and
-            channel (the best in the paper), or a number from 0, the lowest value, to 1, the
-            highest.
+        value_range: The lowest and highest pixel value: two numbers, or one of each per channel.
+        fill: The new value: "noise", uniform in `value_range` for each pixel and channel (the best
+            in the paper), or a number from 0, the lowest value, to 1, the highest.
         seed: The integer seed of the draws. `None` draws one.
 
     Shapes: `(batch, height, width, channels)`, unchanged. Integers are rounded.

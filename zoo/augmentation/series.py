@@ -18,8 +18,7 @@ class RandomShift1D(Augmentation):
         x'[t] = x[t - s],    s uniform in {-max_shift, ..., max_shift}
 
     Args:
-        max_shift: The largest shift to either side, in steps. It can be changed at any time. A
-            fraction is rounded down.
+        max_shift: The largest shift, in steps, rounded down. It can be changed at any time.
         fill_mode: The values beyond the border: "nearest", the value at the border; "wrap", the
             values from the other end, for periodic series; "constant", `fill_value`.
         fill_value: The value for "constant".
@@ -85,8 +84,7 @@ class RandomScale1D(Augmentation):
         x' = (1 + f) x,    f uniform in [-factor, factor)
 
     Args:
-        factor: The largest relative change of the amplitude, in [0, 1]. It can be changed at any
-            time.
+        factor: The largest relative change, in [0, 1]. It can be changed at any time.
         seed: The integer seed of the draws. `None` draws one.
 
     Shapes: `(batch, steps, channels)`, unchanged. All channels of a series have one factor.
@@ -129,8 +127,8 @@ class TimeWarp(Augmentation):
 
     The speed is `exp(stddev * z)`, with z standard normal at `knots` evenly spaced steps and linear
     between them. The position is the sum of the speeds, scaled so that the first and the last step
-    stay in place. Values between two steps are interpolated linearly. Speeds are positive, so time
-    never runs backwards, as it can with the normal speeds of the paper's cubic spline.
+    stay in place. Values between two steps are interpolated linearly. Unlike with the cubic spline
+    of the paper, time never runs backwards.
 
     Args:
         stddev: The standard deviation of the logarithm of the speed, a number >= 0. It can be
@@ -188,14 +186,11 @@ class TimeWarp(Augmentation):
 
 
 def take_steps(x: Any, steps: Any) -> Any:
-    """Return the values of each series at its own integer steps.
+    """Return the values `(batch, new steps, channels)` of each series at integer steps of its own.
 
     Args:
         x: `(batch, steps, channels)`.
         steps: int32 `(batch, new steps)`, in `[0, steps)`.
-
-    Returns:
-        `(batch, new steps, channels)`.
     """
     shape: Any = ops.shape(x)
     batch, length, channels = shape
@@ -205,14 +200,11 @@ def take_steps(x: Any, steps: Any) -> Any:
 
 
 def interpolate(x: Any, positions: Any) -> Any:
-    """Return the values of each series at its own fractional steps, linear between two steps.
+    """Return the values of each series at fractional steps of its own, linear between two steps.
 
     Args:
         x: Floats `(batch, steps, channels)`.
         positions: float32 `(batch, new steps)`, clipped to `[0, steps - 1]`.
-
-    Returns:
-        `(batch, new steps, channels)`.
     """
     last = ops.shape(x)[1] - 1
     positions = ops.clip(positions, 0.0, ops.cast(last, "float32"))

@@ -1,14 +1,13 @@
 """Layers that act in training only, with strengths that can be changed at any time."""
 
 from .concrete_dropout import ConcreteDropout
-from .depth_rates import depth_rates, linear_depth_rates
 from .drop_block import DropBlock
 from .drop_connect import DropConnect
 from .dropout import Dropout, SpatialDropout
 from .gaussian_noise import GaussianNoise
 from .penalized import Penalized
 from .residual_branch import ResidualBranch
-from .stochastic_depth import StochasticDepth
+from .stochastic_depth import StochasticDepth, depth_rates, linear_depth_rates
 
 __all__ = [
     "ConcreteDropout",

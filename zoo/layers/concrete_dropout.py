@@ -17,8 +17,8 @@ class ConcreteDropout(KernelWrapper):
         z = sigmoid((log p - log(1 - p) + log u - log(1 - u)) / temperature),    u ~ Uniform(0, 1)
 
     `z` is near 0 or 1 and differentiable in p. At inference, the wrapped layer is unchanged. Two
-    terms of the variational bound are added to the loss and keep p from falling to 0. For a layer
-    with `K` inputs and the kernel `W` they are
+    terms of the variational bound in the loss keep p from falling to 0. For a layer with `K` inputs
+    and the kernel `W` they are
 
         weight_regularizer * sum W^2 / (1 - p)  -  dropout_regularizer * K * H(p)
         H(p) = -p log p - (1 - p) log(1 - p)
@@ -28,18 +28,14 @@ class ConcreteDropout(KernelWrapper):
     squared error and a model precision tau. The layer needs no other L2 penalty.
 
     Args:
-        layer: A `Dense` or `EinsumDense` layer, or a `Conv` layer, whose input channels are
-            dropped as a whole.
+        layer: A `Dense`, `EinsumDense` or `Conv` layer. The latter's whole channels are dropped.
         initial_rate: The initial p, in (0, 1). The attribute `rate` is the current p.
         weight_regularizer: The strength of the first term, a number >= 0.
-        dropout_regularizer: The strength of the second term, a number >= 0. Both can be changed at
-            any time.
-        temperature: The temperature of the relaxation, a positive number. The smaller it is, the
-            nearer `z` is to 0 and 1.
-        seed: The integer seed of the masks. It is mixed with the name of the layer, so that layers
-            with one seed draw differently. `None` draws one.
+        dropout_regularizer: The strength of the second term. Both can be changed at any time.
+        temperature: A positive number. The smaller it is, the nearer `z` is to 0 and 1.
+        seed: The integer seed of the masks, mixed with the layer's name. `None` draws one.
 
-    Shapes: Those of the wrapped layer. The channels of the inputs are the `K` inputs.
+    Shapes: As in the wrapped layer. The channels of the inputs are the `K` inputs.
 
     Raises:
         ValueError: If `layer` has no kernel, or a number is out of range.
@@ -94,7 +90,7 @@ class ConcreteDropout(KernelWrapper):
 
     @property
     def rate(self):
-        """The current rate p as a float, or `initial_rate` before the layer is built."""
+        """The current rate p, or `initial_rate` before the layer is built."""
         if not self.built:
             return self.initial_rate
         return float(ops.convert_to_numpy(ops.sigmoid(self.logit)))

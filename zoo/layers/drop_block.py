@@ -22,18 +22,16 @@ class DropBlock(keras.layers.Layer):
 
         gamma = 1 - (1 - rate)^(1 / block_size^d),    d = 1 for series, 2 for images
 
-    Corners may lie outside by up to a block. So every value is covered by exactly `block_size^d`
-    corners and dropped with probability `rate`, for any height and width. (In the paper, gamma
-    ignores that blocks overlap, and blocks lie inside. So it drops less than the rate, and less at
-    the borders.) The paper raises the rate from 0 during training: assign `rate` in a callback.
+    Corners may lie outside by up to a block. So each value is in exactly `block_size^d` possible
+    blocks and dropped with probability `rate`. (In the paper, gamma ignores that blocks overlap,
+    and they lie inside, so it drops less than the rate, and less at the borders.) The paper raises
+    the rate from 0 during training: assign `rate` in a callback.
 
     Args:
         rate: The fraction of values to drop, in [0, 1). It can be changed at any time.
         block_size: The side of a block in steps or pixels, an integer >= 1. With 1 this is dropout.
-        seed: The integer seed of the masks. It is mixed with the name of the layer, so that layers
-            with one seed draw differently. `None` draws one.
-        data_format: "channels_last" or "channels_first". By default the setting of Keras, also for
-            series, as in `keras.layers.Conv1D`.
+        seed: The integer seed of the masks, mixed with the layer's name. `None` draws one.
+        data_format: "channels_last" or "channels_first", by default the setting of Keras.
 
     Shapes: `(batch, steps, channels)` or `(batch, height, width, channels)`, unchanged. With
     "channels_first", `(batch, channels, ...)`.

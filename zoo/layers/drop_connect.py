@@ -14,18 +14,16 @@ class DropConnect(KernelWrapper):
 
         y = layer(x; W * M / (1 - rate)),    M ~ Bernoulli(1 - rate) for each weight
 
-    At inference, the wrapped layer is unchanged. All samples of a step share one mask. The paper
-    draws a mask for each sample, which needs as many kernels as samples. At inference, it samples
-    the inputs of the units from a normal distribution, where this layer uses the mean weights.
+    At inference, the wrapped layer is unchanged. All samples of a step share one mask, whereas the
+    paper draws one for each sample, and samples the inputs of the units at inference.
 
     Args:
         layer: A `Dense`, `EinsumDense` or `Conv` layer. Give an activity regularizer to the
             wrapper: `DropConnect(layer, rate, activity_regularizer=...)`.
         rate: The fraction of weights to drop, in [0, 1). It can be changed at any time.
-        seed: The integer seed of the masks. It is mixed with the name of the layer, so that layers
-            with one seed draw differently. `None` draws one.
+        seed: The integer seed of the masks, mixed with the layer's name. `None` draws one.
 
-    Shapes: Those of the wrapped layer.
+    Shapes: As in the wrapped layer.
 
     Raises:
         ValueError: If `rate` is not in [0, 1), or `layer` has no kernel or an activity regularizer.

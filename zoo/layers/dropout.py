@@ -18,11 +18,9 @@ class Dropout(keras.layers.Layer):
 
     Args:
         rate: The fraction of inputs to drop, in [0, 1).
-        noise_shape: The shape of the mask, with `None` for a size of the input. `(None, 1, None)`
-            drops the same channels at all steps of a `(batch, steps, channels)` input. By default
-            the shape of the input.
-        seed: The integer seed of the masks. It is mixed with the name of the layer, so that layers
-            with one seed draw differently. `None` draws one.
+        noise_shape: The shape of the mask, with `None` for a size of the input, by default all.
+            `(None, 1, None)` drops the same channels at all steps of a series.
+        seed: The integer seed of the masks, mixed with the layer's name. `None` draws one.
 
     Shapes: Any, unchanged.
 
@@ -88,17 +86,15 @@ class SpatialDropout(Dropout):
         y[n, ..., c] = x[n, ..., c] * m[n, c] / (1 - rate),    m ~ Bernoulli(1 - rate)
 
     Neighboring values of a feature map are similar. If `Dropout` drops one of them, its information
-    remains in the others; a dropped channel takes it along. One class serves all ranks.
+    remains in the others.
 
     Args:
         rate: The fraction of channels to drop, in [0, 1). It can be changed at any time.
         seed: The integer seed of the masks, as in `Dropout`.
-        data_format: "channels_last" or "channels_first". By default the setting of Keras, also for
-            series, as in `keras.layers.Conv1D`.
+        data_format: "channels_last" or "channels_first", by default the setting of Keras.
 
-    Shapes: `(batch, ..., channels)` with at least one axis between: series `(batch, steps,
-    channels)`, images `(batch, height, width, channels)`, volumes; unchanged. With
-    "channels_first", `(batch, channels, ...)`.
+    Shapes: `(batch, ..., channels)` of rank 3 or more, unchanged. With "channels_first", `(batch,
+    channels, ...)`.
 
     Raises:
         ValueError: If an argument is out of range, or the input has a rank below 3.

@@ -18,8 +18,7 @@ class GaussianNoise(keras.layers.Layer):
 
     Args:
         stddev: The standard deviation of the noise, a number >= 0, in the unit of the inputs.
-        seed: The integer seed of the noise. It is mixed with the name of the layer, so that layers
-            with one seed draw differently. `None` draws one.
+        seed: The integer seed of the noise, mixed with the layer's name. `None` draws one.
 
     Shapes: Any, unchanged.
 

@@ -1,31 +1,19 @@
 """`KernelWrapper`: the base class of the wrappers of a layer with a kernel."""
 
 import keras
+from keras.layers import Conv1D, Conv2D, Conv3D, Dense, EinsumDense
 
-KERNEL_LAYERS = (
-    keras.layers.Dense,
-    keras.layers.EinsumDense,
-    keras.layers.Conv1D,
-    keras.layers.Conv2D,
-    keras.layers.Conv3D,
-)
+from ...core.checks import message
+
+KERNEL_LAYERS = (Dense, EinsumDense, Conv1D, Conv2D, Conv3D)
 
 
 class KernelWrapper(keras.layers.Wrapper):
-    """Wraps one `Dense`, `EinsumDense` or `Conv` layer, by default in its precision.
-
-    Args:
-        layer: The layer to wrap.
-
-    Raises:
-        ValueError: If `layer` is another layer.
-    """
+    """Wraps one `Dense`, `EinsumDense` or `Conv` layer, by default in its precision."""
 
     def __init__(self, layer, **kwargs):
         if not isinstance(layer, KERNEL_LAYERS):
-            raise ValueError(
-                f"`layer` must be a Dense, EinsumDense or Conv layer. Received: layer={layer!r}"
-            )
+            raise ValueError(message("layer", layer, "a Dense, EinsumDense or Conv layer"))
         kwargs.setdefault("dtype", layer.dtype_policy)
         super().__init__(layer, **kwargs)
 

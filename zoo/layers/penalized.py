@@ -8,30 +8,29 @@ from typing import Any
 
 import keras
 
-Given = Mapping[str, Mapping[str, Any]]  # the regularizer and constraint of each weight, by key
+Penalties = Mapping[str, Mapping[str, Any]]  # regularizer and constraint of weights, by key
 
 
 @keras.saving.register_keras_serializable(package="occam")
 class Penalized(keras.layers.Layer):
     """The base class that `penalized` adds to a layer, to save penalties on weights inside of it.
 
-    Most layers that contain other layers, such as a transformer block, take no regularizer for the
-    kernels inside. A regularizer that is set on such a variable later is lost when the model is
-    saved. This class stores it in the config of the layer:
+    Most layers that contain other layers take no regularizer for the kernels inside, and one that
+    is set on such a variable later is lost when the model is saved. This class stores it in the
+    config of the layer:
 
         {"layer": <the layer, serialized>,
          "weights": {"_self_attention_layer/_query_dense/kernel": {"regularizer": ...}, ...}}
 
-    The class of the layer becomes a subclass of `Penalized` and of its original class. So its name,
-    weights, arguments and attributes stay the same, and `isinstance` still holds. The penalties
-    survive `save` and `load_model`, `clone_model` and `from_config`.
+    The class of the layer becomes a subclass of `Penalized` and of its original class, with the
+    same name, arguments and attributes. The penalties survive `load_model` and `clone_model`.
 
-    A penalty is set on the variable and, if the layer that owns the variable has one, in the
-    attribute `<name>_regularizer`. Its strength can be changed at any time:
+    A penalty is set on the variable and in the attribute `<name>_regularizer` of the layer that
+    owns it, if there is one. Its strength can be changed at any time:
     `variable.regularizer.l2 = 1e-4`.
     """
 
-    _given: Given
+    _penalties_by_key: Penalties
     _config_from_attributes: bool
     _complete: bool = False  # whether each penalty has found its weight
 
@@ -54,19 +53,18 @@ class Penalized(keras.layers.Layer):
         self.apply_penalties()
 
     @property
-    def penalties(self) -> Given:
+    def penalties(self) -> Penalties:
         """The regularizer and the constraint of weights, by the keys of `weights_by_key`."""
-        return self._given
+        return self._penalties_by_key
 
     def apply_penalties(self) -> None:
         """Set the penalties on the weights that have been created."""
         weights = weights_by_key(self)
-        for key, values in self._given.items():
+        for key, values in self._penalties_by_key.items():
             if key in weights:
-                owner, weight = weights[key]
                 for kind, value in values.items():
-                    _set(owner, weight, kind, value)
-        complete = self.built and self._given.keys() <= weights.keys()
+                    _set(*weights[key], kind, value)
+        complete = self.built and self._penalties_by_key.keys() <= weights.keys()
         object.__setattr__(self, "_complete", complete)
 
     def layer_config(self) -> dict[str, Any]:
@@ -81,7 +79,7 @@ class Penalized(keras.layers.Layer):
             "layer": self._serialized(),
             "weights": {
                 key: {kind: keras.saving.serialize_keras_object(v) for kind, v in values.items()}
-                for key, values in self._given.items()
+                for key, values in self._penalties_by_key.items()
             },
             "config_from_attributes": self._config_from_attributes,
         }
@@ -114,15 +112,15 @@ class Penalized(keras.layers.Layer):
         return penalized(layer, config["weights"], config_from_attributes=from_attributes)
 
 
-def penalized(layer: Any, weights: Given, *, config_from_attributes: bool = False) -> Any:
+def penalized(layer: Any, weights: Penalties, *, config_from_attributes: bool = False) -> Any:
     """Give weights inside of a layer penalties and constraints, which are saved with the layer.
 
     Args:
         layer: Any layer. It is changed in place and returned.
         weights: The `"regularizer"` and `"constraint"` of weights, objects or configs, by the keys
             of `weights_by_key`.
-        config_from_attributes: Whether to read the config of the layer from its attributes, because
-            its `get_config` fails or returns arguments that its constructor does not take.
+        config_from_attributes: Whether to read the config of the layer from its attributes, where
+            `get_config` fails or returns arguments that the constructor does not take.
 
     Example:
 
@@ -133,9 +131,9 @@ def penalized(layer: Any, weights: Given, *, config_from_attributes: bool = Fals
     (1, 1)
     """
     layer.__class__ = _subclass(base_of(type(layer)))
-    given = {key: {k: _copy(v) for k, v in values.items()} for key, values in weights.items()}
+    penalties = {key: {k: _copy(v) for k, v in values.items()} for key, values in weights.items()}
     # Not by setattr, with which Keras would track the dictionary as a part of the layer's state.
-    vars(layer).update(_given=given, _config_from_attributes=config_from_attributes)
+    vars(layer).update(_penalties_by_key=penalties, _config_from_attributes=config_from_attributes)
     layer.apply_penalties()
     return layer
 
@@ -148,11 +146,7 @@ def base_of(kind: type) -> type:
 
 @functools.cache
 def _subclass(kind: type) -> Any:
-    attributes = {
-        "__module__": kind.__module__,
-        "__qualname__": kind.__qualname__,
-        "__doc__": kind.__doc__,
-    }
+    attributes = {name: getattr(kind, name) for name in ("__module__", "__qualname__", "__doc__")}
     derived = type(kind.__name__, (Penalized, kind), attributes)
     # Any of these subclasses can stand for the registered name: `from_config` is the same.
     return keras.saving.register_keras_serializable("occam", "Penalized")(derived)
@@ -170,7 +164,6 @@ def _as_original(layer: Any) -> Iterator[None]:
 
 
 def _copy(value: Any) -> Any:
-    """A copy, so that each weight has its own object."""
     if not isinstance(value, dict):
         value = keras.saving.serialize_keras_object(value)
     return keras.saving.deserialize_keras_object(value)
@@ -211,11 +204,10 @@ def _weights(layer: Any, path: str, seen: set[int]) -> Iterator[tuple[str, tuple
 
 def _attribute(layer: Any, inner: Any) -> str:
     """The attribute that holds a layer: `dense`, `blocks/1`. Layer names may contain a counter."""
-    attributes = vars(layer)
-    for name, value in attributes.items():
+    for name, value in vars(layer).items():
         if value is inner:
             return name
-    for name, value in attributes.items():
+    for name, value in vars(layer).items():
         if name == "_layers" or name.startswith("_self_unconditional"):
             continue  # the trackers of Keras and TensorFlow
         several: Any = value.items() if isinstance(value, dict) else ()

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ...core.checks import check_one_of
+from ...core.checks import check_one_of, message
 from ...core.live_scalar import LiveScalar
 from .shared_arguments import seed_generator
 from .stochastic_depth import mask_of_sum, sample_gate
@@ -19,16 +19,15 @@ class ResidualBranch(keras.layers.Layer):
 
     in training, and exactly `shortcut + branch(x)` at inference. With `per="batch"`, as in the
     paper, `b` is drawn once for each step. If it is 0, the branch is computed neither forwards nor
-    backwards: the step is faster, and BatchNorm statistics, random states and activity penalties of
-    the branch do not change. With `per="sample"` each sample has its own `b`, and the branch is
-    computed and multiplied, as by `StochasticDepth`.
+    backwards, and its BatchNorm statistics, random states and activity penalties do not change.
+    With `per="sample"` each sample has its own `b`, and the branch is always computed, as by
+    `StochasticDepth`.
 
     Args:
         branch: A list of the layers of the branch, each with one input and one output.
         rate: The probability of dropping the branch, in [0, 1). It can be changed at any time.
         per: `"batch"` or `"sample"`.
-        seed: The integer seed of the draws. It is mixed with the name of the layer, so that layers
-            with one seed draw differently. `None` draws one.
+        seed: The integer seed of the draws, mixed with the layer's name. `None` draws one.
 
     Shapes: `x`, which is also the shortcut, or a list `[shortcut, x]`. The output of the branch and
     the sum have the shape of the shortcut.
@@ -54,7 +53,7 @@ class ResidualBranch(keras.layers.Layer):
         super().__init__(**kwargs)
         are_layers = isinstance(branch, list | tuple) and branch
         if not are_layers or not all(isinstance(layer, keras.layers.Layer) for layer in branch):
-            raise ValueError(f"`branch` must be a list of layers. Received: branch={branch!r}")
+            raise ValueError(message("branch", branch, "a list of layers"))
         check_one_of("per", per, ("batch", "sample"))
         self.branch = list(branch)
         self.rate = rate
@@ -93,17 +92,24 @@ class ResidualBranch(keras.layers.Layer):
         On JAX, a variable that is assigned inside of a conditional leaks a tracer. So the branch
         runs on values, and its changes are assigned afterwards.
         """
+        variables = [v for layer in self.branch for v in layer.variables]
         state = [v for layer in self.branch for v in layer.non_trainable_variables]
         penalties = []
 
         def compute():
-            branch, scope = self._run_on_values(x)
+            values = [(v, ops.convert_to_tensor(v)) for v in variables]
+            with keras.StatelessScope(values, collect_losses=True) as scope:
+                branch = self._compute(x)
             penalties.extend(scope.losses)
+            penalty = ops.zeros((), "float32")
+            for loss in scope.losses:
+                penalty += ops.cast(loss, "float32")
             scaled = branch * ops.cast(1.0 / (1.0 - self._rate), branch.dtype)
-            return shortcut + scaled, _sum(penalties), [scope.get_current_value(v) for v in state]
+            return shortcut + scaled, penalty, [scope.get_current_value(v) for v in state]
 
         def skip():
-            return shortcut, _sum([]), [_value(v) for v in state]
+            values = [ops.convert_to_tensor(v) for v in state]
+            return shortcut, ops.zeros((), "float32"), values
 
         kept = keras.random.uniform((), dtype="float32", seed=self.seed_generator) >= self._rate
         sides: Any = ops.cond(kept, compute, skip)
@@ -113,12 +119,6 @@ class ResidualBranch(keras.layers.Layer):
         if penalties:
             self.add_loss(penalty)
         return outputs
-
-    def _run_on_values(self, x):
-        variables = [v for layer in self.branch for v in layer.variables]
-        values = [(v, _value(v)) for v in variables]
-        with keras.StatelessScope(values, collect_losses=True) as scope:
-            return self._compute(x), scope
 
     def compute_output_shape(self, input_shape):
         return _shapes(input_shape)[0]
@@ -144,14 +144,6 @@ class ResidualBranch(keras.layers.Layer):
     def from_config(cls, config):
         branch = [keras.saving.deserialize_keras_object(layer) for layer in config["branch"]]
         return cls(**{**config, "branch": branch})
-
-
-def _value(variable):
-    return ops.convert_to_tensor(variable)
-
-
-def _sum(penalties):
-    return sum((ops.cast(penalty, "float32") for penalty in penalties), ops.zeros((), "float32"))
 
 
 def _shapes(input_shape):

@@ -11,18 +11,14 @@ from ...core.checks import check_integer, check_one_of
 def seed_generator(layer: keras.layers.Layer, seed: int | None) -> keras.random.SeedGenerator:
     """Return a generator for `layer`, seeded by `seed` and the name of the layer.
 
-    Two layers with the same integer seed would otherwise draw the same mask, so that their noise
-    would not be independent. The name is part of the config of a layer, so a cloned or loaded copy
-    draws the numbers of the original.
-
-    Keras numbers automatic names (`dropout`, `dropout_1`, ...) through the whole process. To draw
-    the same numbers in a model that is built a second time in a process, name the layers, or call
+    So two layers with the same seed draw different masks, and a cloned or loaded copy draws the
+    numbers of the original. Keras numbers automatic names (`dropout_1`, ...) through the whole
+    process: to build a model twice with the same draws, name the layers, or call
     `keras.backend.clear_session()` before each build.
 
     Args:
         layer: The random layer, which has its name already.
-        seed: An integer, or `None` for a seed from Python's `random`, which
-            `keras.utils.set_random_seed` makes repeatable.
+        seed: An integer, or `None` for one from `random`, which `set_random_seed` of Keras seeds.
 
     Raises:
         ValueError: If `seed` is neither an integer nor `None`.
@@ -35,11 +31,7 @@ def seed_generator(layer: keras.layers.Layer, seed: int | None) -> keras.random.
 
 
 def resolve_data_format(data_format: Any) -> str:
-    """Return `data_format`, or the setting of Keras if it is `None`.
-
-    Raises:
-        ValueError: If `data_format` is another word.
-    """
+    """Return `data_format`, or the setting of Keras if it is `None`."""
     check_one_of("data_format", data_format, ("channels_last", "channels_first", None))
     return keras.config.image_data_format() if data_format is None else data_format
 
@@ -48,7 +40,7 @@ def check_channels_last(name: str) -> None:
     """Raise a `ValueError` with the name of a layer or model if Keras is set to channels first."""
     if keras.config.image_data_format() != "channels_last":
         raise ValueError(
-            f"{name} takes batches with the channels last, (batch, steps, channels) or (batch, "
-            "height, width, channels): call keras.config.set_image_data_format('channels_last'). "
+            f"{name} needs channels last: call "
+            "keras.config.set_image_data_format('channels_last'). "
             f"Received: keras.config.image_data_format()={keras.config.image_data_format()!r}"
         )

@@ -1,8 +1,12 @@
-"""`StochasticDepth`: the sum of a residual block, with its branch dropped at random."""
+"""`StochasticDepth`: residual sums with a random branch, and their rates through a model."""
+
+from collections.abc import Sequence
+from typing import Literal
 
 import keras
 from keras import ops
 
+from ...core.checks import check_number, check_one_of, message
 from ...core.live_scalar import LiveScalar
 from .shared_arguments import seed_generator
 
@@ -18,12 +22,10 @@ class StochasticDepth(keras.layers.Layer):
 
     Args:
         rate: The probability of dropping the branch, in [0, 1). It can be changed at any time.
-        seed: The integer seed of the draws. It is mixed with the name of the layer, so that layers
-            with one seed draw differently. `None` draws one.
+        seed: The integer seed of the draws, mixed with the layer's name. `None` draws one.
 
     Shapes: A list `[shortcut, branch]` of two tensors of one shape `(batch, ...)`. Returns their
-    sum in this shape. Its mask is that of `keras.layers.Add`: a step is kept if one of the two
-    masks keeps it, and there is no mask if one of them is missing.
+    sum in this shape, with the mask of `keras.layers.Add`: the union of the masks of both, or none.
 
     Raises:
         ValueError: If `rate` is not in [0, 1), or the inputs are not two tensors of one shape.
@@ -83,3 +85,56 @@ def mask_of_sum(shortcut, branch):
     if shortcut is None or branch is None:
         return None
     return ops.logical_or(shortcut, branch)
+
+
+def depth_rates(
+    final: float, stages: Sequence[int], rule: Literal["linear", "uniform", "stagewise"] = "linear"
+) -> tuple[float, ...]:
+    """Return one drop rate for each residual block of a model, in their order.
+
+    Args:
+        final: The drop rate of the last block, in [0, 1).
+        stages: The number of blocks in each stage of the model.
+        rule: `"linear"` rises evenly from 0 at the first block, as in the paper. `"uniform"` gives
+            all blocks the rate `final`. `"stagewise"` rises evenly from stage to stage.
+
+    Raises:
+        ValueError: If `final` is not in [0, 1), a stage has no block, or `rule` is another word.
+
+    Example:
+
+    >>> depth_rates(0.5, (2, 3))
+    (0.0, 0.125, 0.25, 0.375, 0.5)
+    >>> depth_rates(0.5, (2, 3), "uniform")
+    (0.5, 0.5, 0.5, 0.5, 0.5)
+    >>> depth_rates(0.5, (2, 3), "stagewise")
+    (0.0, 0.0, 0.5, 0.5, 0.5)
+
+    Reference: As in `StochasticDepth`, section 3.
+    """
+    check_number("final", final, "[0, 1)")
+    check_one_of("rule", rule, ("linear", "uniform", "stagewise"))
+    if not stages or min(stages) < 1:
+        raise ValueError(message("stages", stages, "the numbers of blocks, each 1 or more"))
+    if rule == "linear":
+        return linear_depth_rates(final, sum(stages))
+    if rule == "uniform":
+        return (final,) * sum(stages)
+    by_stage = zip(linear_depth_rates(final, len(stages)), stages, strict=True)
+    return tuple(rate for rate, blocks in by_stage for _ in range(blocks))
+
+
+def linear_depth_rates(final: float, blocks: int) -> tuple[float, ...]:
+    """Return the drop rates of `blocks` residual blocks, rising evenly from 0 to exactly `final`.
+
+    The first block is always kept; in the paper, the first rate is `final / blocks`.
+
+    >>> linear_depth_rates(0.5, 3)
+    (0.0, 0.25, 0.5)
+    >>> linear_depth_rates(0.5, 1)
+    (0.5,)
+    """
+    check_number("final", final, "[0, 1)")
+    if blocks == 1:
+        return (final,)
+    return tuple(final * (block / (blocks - 1)) for block in range(blocks))

@@ -15,7 +15,7 @@ from ..regularizers import penalty_of
 
 Norm = Literal["batch", "layer", "group"]
 
-# The fields that an architecture supports if its kernels, activations, ... come from `Wiring`.
+# The fields that an architecture supports if it takes these parts from `Wiring`.
 KERNELS = Regularization.names("kernels")
 ACTIVATIONS = Regularization.names("activations")
 MAPS = Regularization.names("maps")
@@ -70,17 +70,22 @@ class Wiring:
         self._names[kind] += 1
         return {"seed": self.seed(), "name": f"{kind}_{self._names[kind]}"}
 
+    def _apply(self, x: Any, field: str, layer: type, *arguments: Any) -> Any:
+        """Apply a random layer with the strength of a field, if it is on."""
+        if not (strength := self._strength(field)):
+            return x
+        return layer(strength, *arguments, **self._seed_and_name(field))(x)
+
     # Kernels
 
     def kernel(self, axes: int = 1, *, of: str = "kernel", init: str = "he") -> dict[str, Any]:
         """Return the initializer, penalty and constraint of a kernel, as arguments of its layer.
 
         Args:
-            axes: The number of leading axes of the kernel that lead into one unit: 1 for a dense
-                layer, 2 for a 1-D and 3 for a 2-D convolution.
+            axes: The number of leading axes of the kernel that lead into a unit: 1 in a dense
+                layer, 2 in a 1-D and 3 in a 2-D convolution.
             of: The name of the kernel in the layer: "kernel", "depthwise" or "recurrent".
-            init: "he" for units with a rectifier, "orthogonal" for a recurrence, "glorot" for
-                others.
+            init: "he" for rectifiers, "orthogonal" for a recurrence, "glorot" for others.
         """
         self.wired.update(KERNELS)
         max_norm = self.regularization.max_norm
@@ -98,8 +103,8 @@ class Wiring:
     def conv(self, x: Any, filters: int, kernel_size: int, **arguments: Any) -> Any:
         """Apply a convolution over series or images, with DropConnect if it is on."""
         rank = len(x.shape)
-        given = {"padding": "same", **self.kernel(axes=rank - 1), **arguments}
-        return self._connected(_CONVOLUTIONS[rank](filters, kernel_size, **given))(x)
+        arguments = {"padding": "same", **self.kernel(axes=rank - 1), **arguments}
+        return self._connected(_CONVOLUTIONS[rank](filters, kernel_size, **arguments))(x)
 
     def depthwise(self, x: Any, kernel_size: int, **arguments: Any) -> Any:
         """Apply a depthwise convolution over images."""
@@ -125,8 +130,7 @@ class Wiring:
 
     def noise(self, x: Any) -> Any:
         """Add Gaussian noise to the inputs in training."""
-        stddev = self._strength("noise")
-        return layers.GaussianNoise(stddev, **self._seed_and_name("noise"))(x) if stddev else x
+        return self._apply(x, "noise", layers.GaussianNoise)
 
     def activation(self, x: Any, function: str) -> Any:
         """Apply a hidden activation with its penalty."""
@@ -140,19 +144,17 @@ class Wiring:
 
     def dropout(self, x: Any) -> Any:
         """Apply dropout to hidden units."""
-        rate = self._strength("dropout")
-        return layers.Dropout(rate, **self._seed_and_name("dropout"))(x) if rate else x
+        return self._apply(x, "dropout", layers.Dropout)
 
     def drop_maps(self, x: Any) -> Any:
         """Drop whole channels and blocks of hidden feature maps.
 
         The side of a block is a quarter of the shortest side of the map, and 7 at most.
         """
-        if rate := self._strength("spatial_dropout"):
-            x = layers.SpatialDropout(rate, **self._seed_and_name("spatial_dropout"))(x)
-        if rate := self._strength("drop_block"):
+        x = self._apply(x, "spatial_dropout", layers.SpatialDropout)
+        if self._strength("drop_block"):
             side = min(max(min(x.shape[1:-1]) // 4, 1), _MAX_BLOCK)
-            x = layers.DropBlock(rate, side, **self._seed_and_name("drop_block"))(x)
+            x = self._apply(x, "drop_block", layers.DropBlock, side)
         return x
 
     def depth_rates(self, blocks: int) -> Iterator[float]:

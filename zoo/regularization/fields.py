@@ -20,13 +20,12 @@ _IN_TRAINING = ("samples", "labels", "updates")
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """The declaration of one field, read by everything that uses the field.
+    """The declaration of one field.
 
-    Validation, wiring, surgery, the flags of the command line, the search space of the tuner and
-    the documentation are derived from it.
+    Validation, wiring, surgery, command-line flags, search space and documentation follow from it.
 
     Args:
-        help: What the field does, with its unit, in one line.
+        help: A description with the unit, in one line.
         where: The place in the model or in the training where the field acts.
         reference: Authors, title, year, address.
     """
@@ -85,19 +84,13 @@ class Strength(Field):
         return float(f"{middle:.2g}")
 
     def position(self, value: float) -> float:
-        """Return the position of `value` in the search range: 0 is off, 1 the strongest end.
-
-        A field that is on counts at least one half, so that "on, but small" is more than "off".
-        """
+        """Return 0 for off, or the position in the search range, from 0.5 to 1, the strongest."""
         if value == self.off:
             return 0.0
         low, high = self.search
-        ratio = (
-            math.log(value / low) / math.log(high / low)
-            if self.scale == "log"
-            else (value - low) / (high - low)
-        )
-        ratio = min(max(ratio, 0.0), 1.0)
+        if self.scale == "log":
+            low, high, value = map(math.log, (low, high, value))
+        ratio = min(max((value - low) / (high - low), 0.0), 1.0)
         return 0.5 + 0.5 * (ratio if self.stronger == "up" else 1.0 - ratio)
 
     def format(self, value: float) -> str:
@@ -117,16 +110,14 @@ class Rate(Strength):
 class Penalty(Strength):
     """The strength of a regularizer on kernels or on hidden activations.
 
-    This is all that wiring and surgery need to know of a penalty. Fields of one class and place,
-    such as `l1` and `l2`, become one object.
+    Fields of one class and place, such as `l1` and `l2`, become one object.
 
     Args:
         regularizer: The module and the class in `zoo.regularizers`, such as `"hoyer.Hoyer"`.
         argument: The argument of the class that takes the strength.
         options: The other arguments of the class.
-        units: How the class sees the units of a kernel. It ignores them, or takes the one axis
-            along which they lie as the argument `axis`, or needs two or more of them along the
-            last axis.
+        units: The treatment of the units of a kernel: ignored; along one axis, the argument `axis`;
+            or two or more along the last axis.
     """
 
     regularizer: str
@@ -162,7 +153,7 @@ class Choice(Field):
         return self.options[len(self.options) // 2]
 
     def position(self, value: str) -> float:
-        """Return the position of `value`: 0 is off, one half the weakest, 1 the strongest."""
+        """Return 0 for off, or the position from 0.5, the weakest, to 1, the strongest."""
         if value == self.off:
             return 0.0
         return 0.5 + 0.5 * self.options.index(value) / max(len(self.options) - 1, 1)

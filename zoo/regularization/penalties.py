@@ -9,8 +9,7 @@ from .fields import Penalty, Strength
 class Penalties:
     """Strengths of the penalties on kernels and on hidden activations.
 
-    A new penalty needs its class in `zoo.regularizers` and its declaration here. Models, surgery,
-    flags, search space and cards follow.
+    A new penalty needs its class in `zoo.regularizers` and its declaration here; the rest follows.
     """
 
     l1: float = Penalty(

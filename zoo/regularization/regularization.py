@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...core.checks import check_type
+from ...core.checks import check_type, message
 from .fields import Choice, Penalty, Strength
 from .noise import Noise, Samples
 from .penalties import Penalties, Updates
@@ -77,14 +77,13 @@ class Regularization(Samples, Noise, Updates, Penalties):
         return Regularization.from_dict({**self.to_dict(), **changes})
 
     def only(self, where: str) -> "Regularization":
-        """Return a copy in which all fields are off except those of `names(where)`."""
+        """Return a copy in which only the fields of `names(where)` are on."""
         return Regularization(**{name: getattr(self, name) for name in self.names(where)})
 
     def amount(self, names: tuple[str, ...] | None = None) -> float:
         """Return the amount of regularization: the sum of the fields' positions in their ranges.
 
-        The tuner uses this convention to prefer the more regularized of two candidates that do
-        equally well. The scales are those of `Strength.search`.
+        The tuner prefers the more regularized of two candidates that do equally well.
         """
         strengths = self.strengths()
         names = tuple(strengths) if names is None else names
@@ -111,16 +110,10 @@ class Regularization(Samples, Noise, Updates, Penalties):
 
     @classmethod
     def from_json(cls, text: str) -> "Regularization":
-        """Return the object of a JSON object of fields.
-
-        Raises:
-            ValueError: If `text` is not a JSON object, or has unknown fields or wrong values.
-        """
+        """Return the object of a JSON object of fields. Wrong text raises a `ValueError`."""
         values = json.loads(text)
         if not isinstance(values, dict):
-            raise ValueError(
-                f"`text` must be a JSON object of fields and values. Received: text={text}"
-            )
+            raise ValueError(message("text", text, "a JSON object of fields and values"))
         return cls.from_dict(values)
 
     def __repr__(self) -> str:

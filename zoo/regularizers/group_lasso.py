@@ -18,8 +18,7 @@ class GroupLasso(keras.regularizers.Regularizer):
 
     where `W_u` are the `n` weights into unit `u`. The norm is not squared, so the penalty pulls the
     whole group to zero together, as L1 does a single weight. The factor `sqrt(n)` makes units with
-    many and with few weights comparable. The gradient of a group of zeros is zero, so it stays
-    there.
+    many and with few weights comparable. The gradient of a group of zeros is zero.
 
     Args:
         factor: The strength, a number >= 0. It can be changed at any time.

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from ...core.checks import message
 from ..regularization import Regularization
 from .norms import L1, L1L2, L2
 from .orthogonal import Orthogonal
@@ -20,19 +21,6 @@ _KERAS_NAMES = {
 }
 
 
-def _import(path: str) -> type[keras.regularizers.Regularizer]:
-    module, name = path.split(".")
-    return getattr(importlib.import_module(f"..{module}", __name__), name)
-
-
-# The import registers each declared class with Keras, which saved models need.
-_DECLARED = {
-    penalty.regularizer: _import(penalty.regularizer)
-    for where in ("kernels", "activations")
-    for penalty in Regularization.penalties(where).values()
-}
-
-
 def get(identifier: Any) -> Any:
     """Return a regularizer, as `keras.regularizers.get` does, but one with live strengths.
 
@@ -42,7 +30,7 @@ def get(identifier: Any) -> Any:
             of Keras, which is translated; or any other callable, which is returned unchanged.
 
     Raises:
-        ValueError: If `identifier` is none of these.
+        ValueError: If `identifier` is something else.
 
     Example:
 
@@ -51,7 +39,7 @@ def get(identifier: Any) -> Any:
     >>> type(get(keras.regularizers.OrthogonalRegularizer(0.1))).__name__
     'Orthogonal'
     """
-    if isinstance(identifier, type) and issubclass(identifier, keras.regularizers.Regularizer):
+    if _is_class(identifier):
         identifier = identifier()  # as Keras does
     if isinstance(identifier, str):
         return _class(identifier)()
@@ -82,11 +70,13 @@ def _known() -> dict[str, type[keras.regularizers.Regularizer]]:
     ours = {
         name.removeprefix("occam>"): kind
         for name, kind in keras.saving.get_custom_objects().items()
-        if name.startswith("occam>")
-        and isinstance(kind, type)
-        and issubclass(kind, keras.regularizers.Regularizer)
+        if name.startswith("occam>") and _is_class(kind)
     }
     return {**ours, **_KERAS_NAMES}
+
+
+def _is_class(x: Any) -> bool:
+    return isinstance(x, type) and issubclass(x, keras.regularizers.Regularizer)
 
 
 def penalty_of(
@@ -94,8 +84,8 @@ def penalty_of(
 ) -> keras.regularizers.Regularizer | None:
     """Return the penalty that a `Regularization` puts on each kernel or hidden activation.
 
-    It is the sum of the fields that are on, or `None` if all are off. The declarations in
-    `zoo.regularization.penalties` say which class and arguments make the penalty of a field.
+    It is the sum of the fields that are on, or `None` if all are off, by the classes and arguments
+    declared in `zoo.regularization.penalties`.
 
     Args:
         regularization: The strengths.
@@ -110,12 +100,17 @@ def penalty_of(
     arguments: dict[str, dict[str, Any]] = {}
     for name, penalty in regularization.penalties(where).items():
         if strength := getattr(regularization, name):
-            given = arguments.setdefault(penalty.regularizer, dict(penalty.options))
-            given[penalty.argument] = strength
+            options = arguments.setdefault(penalty.regularizer, dict(penalty.options))
+            options[penalty.argument] = strength
             if penalty.units == "one axis":
-                given["axis"] = units
-    terms = [_DECLARED[path](**given) for path, given in arguments.items()]
+                options["axis"] = units
+    terms = [_declared(path)(**options) for path, options in arguments.items()]
     return Sum(terms) if len(terms) > 1 else next(iter(terms), None)
+
+
+def _declared(path: str) -> type[keras.regularizers.Regularizer]:
+    module, name = path.split(".")
+    return getattr(importlib.import_module(f"..{module}", __name__), name)
 
 
 @keras.saving.register_keras_serializable(package="occam")
@@ -124,12 +119,12 @@ class Sum(keras.regularizers.Regularizer):
 
         penalty = sum over terms of  term(W)
 
-    The strengths of the terms stay live: `penalty.terms[0].l2 = 1e-4`.
+    The strengths stay live: `penalty.terms[0].l2 = 1e-4`.
 
     Args:
         terms: Regularizers, or anything that `zoo.regularizers.get` takes.
 
-    Shapes: Those of the terms. Returns a scalar.
+    Shapes: As in the terms. Returns a scalar.
 
     Raises:
         ValueError: If there is no term, or a term is not a regularizer.
@@ -143,9 +138,7 @@ class Sum(keras.regularizers.Regularizer):
 
     def __init__(self, terms: Sequence[Any]):
         if not isinstance(terms, list | tuple) or not terms or None in terms:
-            raise ValueError(
-                f"`terms` must be a list of one or more regularizers. Received: terms={terms!r}"
-            )
+            raise ValueError(message("terms", terms, "a list of one or more regularizers"))
         self.terms = [get(term) for term in terms]
 
     def __call__(self, x: Any) -> Any:

@@ -134,8 +134,7 @@ def _sum_of_squares(x: Any) -> Any:
 def at_least_float32(x: Any) -> Any:
     """Return `x` in float32, or in float64 if it already is.
 
-    A sum of squares overflows in float16 at 65504. In bfloat16 it stops growing as soon as it is
-    256 times as large as a term.
+    A sum of squares overflows in float16. In bfloat16 it stops growing at 256 times a term.
 
     >>> at_least_float32(keras.ops.ones(3, "bfloat16")).dtype.name
     'float32'

@@ -17,7 +17,7 @@ def arrays(dataset):
 
 
 @pytest.mark.parametrize("layer", [FeatureNoise(1.0), Mix(3, per="element")])
-def test_the_same_again_whatever_the_scheduler_does(layer):
+def test_parallel_calls_are_repeatable(layer):
     first, *others = (arrays(augment(batches(), layer, seed=5)) for _ in range(3))
     for other in others:
         for one, two in zip(first, other, strict=True):

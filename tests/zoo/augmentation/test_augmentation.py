@@ -14,7 +14,7 @@ def test_layers_of_one_seed_draw_differently():
     assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 4 / 100
 
 
-def test_a_given_seed_leaves_the_layers_own_draws_alone():
+def test_a_seed_in_the_call_leaves_the_counter_of_the_layer_unchanged():
     layer = FeatureNoise(1.0, seed=1, name="noise")
     layer(X, training=True, seed=3)
     layer(X, training=False)
@@ -22,7 +22,7 @@ def test_a_given_seed_leaves_the_layers_own_draws_alone():
     np.testing.assert_array_equal(layer(X, training=True), first)
 
 
-def test_an_augmentation_defines_what_it_does():
+def test_a_subclass_must_define_augment():
     with pytest.raises(NotImplementedError, match="Augmentation defines no `augment`"):
         Augmentation()(X, training=True)
 

@@ -7,8 +7,7 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from occam.zoo.augmentation import RandAugment
-from occam.zoo.augmentation.fused import on_rows, operate
-from occam.zoo.augmentation.geometry import warp
+from occam.zoo.augmentation.fused import on_rows, operate, warp
 from occam.zoo.augmentation.operations import OPERATIONS, Drawn, Ranges
 
 RANGES = Ranges(shear=0.3, rotate=90.0, enhance=0.9, posterize=4, translate=0.5)
@@ -55,7 +54,7 @@ def test_the_identity():
         ("sharpness", ImageEnhance.Sharpness),
     ],
 )
-def test_enhancements_are_those_of_pillow(name, enhancer, strength, sign):
+def test_enhancements_equal_pillow(name, enhancer, strength, sign):
     ours = do(PHOTO, (name, strength, sign))
     theirs = pillow(lambda image: enhancer(image).enhance(1 + sign * 0.9 * strength))
     np.testing.assert_allclose(ours, theirs, atol=1.6)  # Pillow rounds twice
@@ -72,7 +71,7 @@ def test_enhancements_are_those_of_pillow(name, enhancer, strength, sign):
         ("posterize", 1.0, lambda image: ImageOps.posterize(image, 4), 0),
     ],
 )
-def test_tones_are_those_of_pillow(name, strength, function, tolerance):
+def test_tones_equal_pillow(name, strength, function, tolerance):
     ours = do(PHOTO, (name, strength, 1))
     np.testing.assert_allclose(ours, pillow(function), atol=tolerance)
     assert np.abs(ours - PHOTO).max() > 2

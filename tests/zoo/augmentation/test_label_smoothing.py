@@ -3,13 +3,14 @@ import numpy as np
 import pytest
 
 from occam.zoo.augmentation import LabelSmoothing, MixUp, Pipeline, RandomShift1D
+from occam.zoo.augmentation.label_smoothing import soft_labels
 
 X = np.arange(24, dtype="float32").reshape(4, 6, 1)
 Y = np.array([0, 2, 1, 2])
 
 
 @pytest.mark.parametrize("labels", [Y, Y[:, None], np.eye(3)[Y]])
-def test_equals_what_keras_losses_do(labels):
+def test_equals_label_smoothing_in_keras_losses(labels):
     x, y = LabelSmoothing(3, 0.3)((X, labels), training=True)
     np.testing.assert_array_equal(x, X)
     np.testing.assert_allclose(y, np.eye(3)[Y] * 0.7 + 0.1, rtol=1e-6)
@@ -27,7 +28,7 @@ def test_acts_in_training_only_and_is_live():
     np.testing.assert_array_equal(layer((X, Y), training=True)[1], np.eye(3)[Y])
 
 
-def test_symbolic_outputs_are_what_comes_out():
+def test_symbolic_and_real_outputs_agree():
     x, y = keras.Input((6, 1), dtype="uint8"), keras.Input((), dtype="int32")
     for layer in (LabelSmoothing(3), MixUp(3), Pipeline([RandomShift1D(2), MixUp(3)])):
         samples, labels = layer((x, y))
@@ -135,7 +136,7 @@ def test_labels_of_one_sigmoid_unit_are_mixed_like_their_samples():
     ],
 )
 @pytest.mark.parametrize("training", [False, True])
-def test_anything_but_a_pair_is_an_error(layer, inputs, message, training):
+def test_inputs_must_be_a_pair(layer, inputs, message, training):
     with pytest.raises(ValueError, match=f"{type(layer).__name__} .*{message}"):
         layer(inputs, training=training)
 
@@ -152,3 +153,56 @@ def test_mixing_takes_one_tensor_of_samples_and_smoothing_any():
     for layer in (LabelSmoothing(3), Pipeline([LabelSmoothing(3)])):
         x, _ = layer(({"a": X}, Y), training=True)
         np.testing.assert_array_equal(x["a"], X)
+
+
+ROWS = [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([2, 0]),
+        np.array([[2], [0]], "uint8"),
+        np.array(ROWS),
+        np.array(ROWS, "int64"),
+    ],
+)
+def test_soft_labels_of_every_usual_form(labels):
+    rows = np.asarray(soft_labels(labels, 3))
+    assert rows.dtype == "float32"
+    np.testing.assert_array_equal(rows, ROWS)
+
+
+def test_soft_labels_stay():
+    soft = np.array([[0.2, 0.3, 0.5]], "float32")
+    np.testing.assert_array_equal(soft_labels(soft, 3), soft)
+
+
+@pytest.mark.parametrize(
+    ("labels", "received"),
+    [
+        (np.array([0.0, 1.0], "float32"), r"float32 of shape \(2,\)"),
+        (np.zeros((2, 4), "int32"), r"int32 of shape \(2, 4\)"),
+        (np.zeros((2, 1, 3), "float32"), r"float32 of shape \(2, 1, 3\)"),
+    ],
+)
+def test_labels_of_another_form_are_refused(labels, received):
+    with pytest.raises(
+        ValueError, match=r"soft labels of shape \(batch, 3\). Received: " + received
+    ):
+        soft_labels(labels, 3)
+
+
+@pytest.mark.parametrize("wrong", [-1, 3])
+def test_an_integer_out_of_range_is_refused(wrong):
+    with pytest.raises(ValueError, match=rf"must be in \[0, 3\). Received: {wrong}"):
+        soft_labels(np.array([0, wrong]), 3)
+
+
+@pytest.mark.tensorflow
+def test_an_integer_out_of_range_is_nan_in_a_graph():
+    import tensorflow as tf
+
+    rows = tf.function(lambda labels: soft_labels(labels, 3))(tf.constant([2, 3]))
+    np.testing.assert_array_equal(rows[0], ROWS[0])
+    assert np.isnan(rows[1]).all()

@@ -28,7 +28,7 @@ def constants(shape):
 
 @pytest.mark.parametrize("per", PER)
 @pytest.mark.parametrize(("kind", "shape"), CASES)
-def test_the_label_says_what_is_in_the_sample(kind, shape, per):
+def test_labels_are_mixed_like_their_samples(kind, shape, per):
     """The mean of a mix of constants is the mix of the constants, as the label states it."""
     layer = kind(shape[0], per=per, seed=1)
     for _ in range(5):
@@ -62,7 +62,7 @@ def test_integer_one_hot_and_soft_labels_agree(kind):
 
 
 @pytest.mark.parametrize("kind", [MixUp, CutMix, Mix])
-def test_what_shares_a_draw(kind):
+def test_per_sets_the_samples_that_share_a_draw(kind):
     def weights(per):
         layer = kind(64, per=per, seed=2)
         _, y = layer(constants((64, 50, 1)), training=True)

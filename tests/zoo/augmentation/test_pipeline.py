@@ -81,6 +81,6 @@ def test_another_tier_or_rank_is_an_error():
         resolve_augmentation("extreme", (40, 1))
     with pytest.raises(
         ValueError,
-        match=r"\(height, width, channels\) for augmentation. Received: input_shape=\(2, 3, 4, 5\)",
+        match=r"\(height, width, channels\). Received: input_shape=\(2, 3, 4, 5\)",
     ):
         resolve_augmentation("light", (2, 3, 4, 5))

@@ -43,7 +43,7 @@ def test_every_shift_is_equally_likely():
     ("fill_mode", "left", "right"),
     [("wrap", [11, 12], [1, 2]), ("nearest", [1, 1], [12, 12]), ("constant", [-5, -5], [-5, -5])],
 )
-def test_what_comes_in_at_the_borders(fill_mode, left, right):
+def test_fill_modes_at_the_borders(fill_mode, left, right):
     rows = {tuple(row) for row in shifted(2, fill_mode=fill_mode, fill_value=-5.0)}
     body = list(range(1, 13))
     expected = {

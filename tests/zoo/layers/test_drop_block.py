@@ -38,7 +38,7 @@ def test_the_border_is_dropped_as_often_as_the_middle(axis):
     assert (abs(per_line - 0.3) <= 4 * deviation).all()
 
 
-def test_what_is_dropped_are_whole_blocks():
+def test_drops_whole_blocks():
     dropped = draw(DropBlock(0.05, 3, seed=4), (16, 12, 10, 8)) == 0
     eroded = np.zeros_like(dropped[:, 2:-2, 2:-2])
     for i in range(3):  # a dropped value that is no border is inside a 3 x 3 block of dropped ones

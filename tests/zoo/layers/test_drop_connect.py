@@ -69,7 +69,7 @@ def test_the_penalty_is_on_the_whole_kernel_and_counted_once():
     assert [float(loss) for loss in wrapper.losses] == [pytest.approx(0.06)]
 
 
-def test_what_has_no_kernel_or_an_activity_regularizer_is_refused():
+def test_layers_without_a_kernel_or_with_an_activity_regularizer_are_refused():
     with pytest.raises(
         ValueError, match=r"`layer` must be a Dense, EinsumDense or Conv layer. Rec"
     ):

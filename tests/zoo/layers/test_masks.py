@@ -107,7 +107,7 @@ IDENTITIES = [
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("layer", IDENTITIES, ids=lambda layer: type(layer).__name__)
-def test_what_changes_values_only_keeps_the_mask(layer, training):
+def test_layers_that_change_values_only_keep_the_mask(layer, training):
     x = layers.Embedding(9, 4, mask_zero=True)(PADDED)
     np.testing.assert_array_equal(mask(layer(x, training=training)), PADDED != 0)
 

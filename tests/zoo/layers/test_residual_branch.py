@@ -126,7 +126,7 @@ def test_skipping_works_in_half_precision_and_compiled(jit_compile):
     assert np.isfinite(np.asarray(norm.moving_variance)).all()
 
 
-def test_penalties_of_the_branch_are_counted_once_and_those_on_activities_when_computed():
+def test_weight_penalties_count_once_and_activity_penalties_when_computed():
     dense = keras.layers.Dense(
         3,
         kernel_initializer="ones",

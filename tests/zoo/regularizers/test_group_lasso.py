@@ -17,7 +17,7 @@ def test_the_norms_of_the_units_by_hand():
 
 
 @pytest.mark.parametrize("shape", [(7,), (6, 7), (3, 6, 7), (3, 3, 6, 7)])
-def test_a_group_is_what_leads_into_one_unit(shape):
+def test_a_group_is_the_weights_into_one_unit(shape):
     kernel = np.random.default_rng(0).normal(size=shape).astype("float32")
     groups = kernel.reshape(-1, 7)
     by_hand = np.sqrt(len(groups)) * np.linalg.norm(groups, axis=0).sum()

@@ -15,7 +15,7 @@ def test_by_hand():
 
 
 @pytest.mark.parametrize("used", [1, 3, 10])
-def test_counts_the_weights_in_use_whatever_their_size(used):
+def test_counts_the_weights_in_use_at_any_scale(used):
     for size in (1e-3, 1.0, 1e3):
         kernel = np.where(np.arange(10) < used, size, 0.0).astype("float32")
         assert float(Hoyer(1.0)(kernel)) == pytest.approx(used, rel=1e-5)

@@ -68,7 +68,7 @@ def test_anything_else_is_refused():
         regularizers.get(0.1)
 
 
-def test_a_sum_is_that_of_its_terms_which_stay_live():
+def test_a_sum_adds_its_terms_and_keeps_them_live():
     penalty = Sum([L1(0.1), "l2", GroupLasso(0.3)])
     parts = [float(term(KERNEL)) for term in (L1(0.1), L2(), GroupLasso(0.3))]
     assert float(penalty(KERNEL)) == pytest.approx(sum(parts), rel=1e-6)
@@ -86,6 +86,6 @@ def test_a_sum_survives_save_and_load(tmp_path):
 
 
 @pytest.mark.parametrize("terms", [[], [None], ["l2", None], 5, "l2"])
-def test_a_sum_of_anything_but_regularizers_is_an_error(terms):
+def test_terms_must_be_regularizers(terms):
     with pytest.raises(ValueError, match=r"`terms` must be a list of one or more regularizers"):
         Sum(terms)

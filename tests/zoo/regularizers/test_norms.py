@@ -34,7 +34,7 @@ def test_the_same_as_keras(ours, theirs):
     assert float(ours(KERNEL)) == pytest.approx(float(theirs(ops.convert_to_tensor(KERNEL))))
 
 
-def test_the_defaults_are_those_of_keras():
+def test_the_defaults_equal_keras():
     assert L1().get_config() == {"l1": 0.01}
     assert L2().get_config() == keras.regularizers.L2().get_config()
     assert L1L2().get_config() == keras.regularizers.L1L2().get_config()
