@@ -4,14 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...core.checks import (
-    check_bool,
-    check_integer,
-    check_number,
-    check_path,
-    check_type,
-    message,
-)
+from ...core.checks import check_bool, check_integer, check_number, check_path, check_type, message
 from .data import Data
 from .embedded import EMBEDDED, read_embedded
 from .folder import read_folder

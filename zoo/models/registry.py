@@ -4,19 +4,21 @@ import difflib
 import numbers
 import os
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from types import NoneType
 from typing import Any
 
 import keras
+from keras.src.backend.common import global_state
 
 from ...core.checks import check_integer, check_type
 from ..layers.shared_arguments import check_channels_last
 from ..regularization import Regularization
 from .architecture import TIERS, Architecture
 from .blueprint import Blueprint
-from .names import fresh_layer_names
 
 _architectures: dict[str, Architecture] = {}
 
@@ -86,7 +88,7 @@ def create_model(
         options={**architecture.options, **options},
         weights=weights,
     )
-    with fresh_layer_names():
+    with _fresh_layer_names():
         return architecture.create(blueprint)
 
 
@@ -106,6 +108,25 @@ def _check_input_shape(architecture: Architecture, input_shape: Any) -> None:
             f"`input_shape` of model {name!r} must have at least {architecture.min_size} steps or "
             f"pixels along each side. Received: input_shape={input_shape}"
         )
+
+
+@contextmanager
+def _fresh_layer_names() -> Iterator[None]:
+    """Let Keras number automatic names as in a new process.
+
+    Names such as `dense_1` stand in logs, histories and charts, so runs can be compared by them,
+    and a resumed run keeps its names. Afterwards, Keras does not give the same names again.
+    """
+    counters = "object_name_uids"  # Keras 3.15: the number of uses of each automatic name
+    outside = global_state.get_global_attribute(counters) or {}
+    inside: defaultdict[str, int] = defaultdict(int)
+    global_state.set_global_attribute(counters, inside)
+    try:
+        yield
+    finally:
+        names = {*outside, *inside}
+        largest = {name: max(outside.get(name, 0), inside.get(name, 0)) for name in names}
+        global_state.set_global_attribute(counters, defaultdict(int, largest))
 
 
 def list_models(pattern: str = "*") -> tuple[str, ...]:
