@@ -54,7 +54,7 @@ class Data:
 
     @property
     def name(self) -> str:
-        """The name given to `load_data`."""
+        """The name in `load_data`."""
         return self.arguments["name"]
 
     @property
@@ -156,11 +156,11 @@ class Data:
             expected = "a file *.npz in an existing directory"
             raise ValueError(message("path", os.fspath(path), expected))
         with data_errors():
-            arrays = self._arrays("test", suffix="_test")
             if self.has_own_validation:
-                arrays |= self._arrays("train") | self._arrays("validation", suffix="_val")
+                arrays = self._arrays("train") | self._arrays("validation", suffix="_val")
             else:
-                arrays |= self._arrays("train", "validation")
+                arrays = self._arrays("train", "validation")
+            arrays |= self._arrays("test", suffix="_test")
         temporary = Path(path).with_suffix(".tmp.npz")
         np.savez(temporary, **arrays)
         temporary.replace(path)

@@ -154,7 +154,7 @@ def _opened(file: Path) -> Iterator[Image.Image]:
             yield image
     except DataError:
         raise
-    except Exception as error:  # each of Pillow's decoders raises an error of its own
+    except Exception as error:  # Pillow's decoders raise errors of many types
         raise DataError(f"{file}: not a readable image ({error}).") from error
 
 

@@ -28,9 +28,9 @@ def load_data(
 ) -> Data:
     """Load a data set, split it, and standardize it by its training part.
 
-    The test part is that of the source, or else a stratified 20% that is the same for every seed.
-    The validation part is that of the file or directory, or else a stratified fraction of the
-    rest. A split is the same in every process. Images that do not fit in memory are all read once,
+    Without a test part in the source, a stratified 20% is held out, the same for every seed.
+    Without a validation part in the file or directory, a stratified fraction of the rest is held
+    out. A split is the same in every process. Images that do not fit in memory are all read once,
     so a broken one is found here and not after hours of training.
 
     Args:

@@ -42,12 +42,10 @@ class ArraySplit:
 
     @property
     def size(self) -> int:
-        """The number of examples."""
         return len(self.labels)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """The shape of one example."""
         return self.features.shape[1:]
 
     def subset(self, mask: np.ndarray) -> "ArraySplit":
@@ -115,7 +113,6 @@ class StreamSplit:
 
     @property
     def size(self) -> int:
-        """The number of examples."""
         return len(self.labels)
 
     def subset(self, mask: np.ndarray) -> "StreamSplit":
