@@ -1,6 +1,5 @@
 """`cnn1d`: the convolutional network of MNIST-1D."""
 
-
 import keras
 
 from ..regularization import Regularization

@@ -1,6 +1,5 @@
 """`lenet`: LeNet-5, the convolutional network for handwritten digits."""
 
-
 import keras
 
 from ..regularization import Regularization

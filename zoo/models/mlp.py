@@ -1,6 +1,5 @@
 """`mlp`: a multilayer perceptron, the baseline of every table."""
 
-
 import keras
 
 from ..regularization import Regularization

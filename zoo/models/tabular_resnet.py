@@ -1,6 +1,5 @@
 """`tabular_resnet`: a residual network for tables."""
 
-
 from ..regularization import Regularization
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, RESIDUAL, Norm, Wiring

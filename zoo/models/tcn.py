@@ -1,6 +1,5 @@
 """`tcn`: a temporal convolutional network, causal and dilated."""
 
-
 from ..regularization import Regularization
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, MAPS, RESIDUAL, Norm, Wiring
