@@ -20,7 +20,7 @@ class Board(Command):
     """
 
     logdir: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="LOGDIR")]]
-    """Directory with TensorBoard logs at any depth, such as that of a run or of a search."""
+    """Directory with TensorBoard logs at any depth, such as of a run or a search."""
 
     port: Annotated[
         int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 6006 or the next)")
@@ -33,7 +33,6 @@ class Board(Command):
     """Draw the main charts of a single run into this file instead."""
 
     def run(self) -> None:
-        """Serve until Ctrl-C, or draw."""
         from ..callbacks import tensorboard
 
         tensorboard.runs_of(self.logdir)

@@ -10,8 +10,7 @@ import tyro
 class Command:
     """A sub-command: its fields are its arguments, `run` executes it.
 
-    A sub-command imports slow modules (TensorFlow, Keras) inside `run`, so every `--help` answers
-    at once.
+    Slow modules (TensorFlow, Keras) are imported inside `run`, so every `--help` answers at once.
 
     Attributes:
         failure: The exit status of a failure; 2 if 1 is a regular result.
@@ -23,9 +22,5 @@ class Command:
     """Show the whole traceback of a failure."""
 
     def run(self) -> int | None:
-        """Execute the sub-command and print results to standard output.
-
-        Returns:
-            The exit status; `None` is 0.
-        """
+        """Execute the sub-command, print its results, and return the exit status; `None` is 0."""
         raise NotImplementedError

@@ -21,7 +21,6 @@ class Data(Command, DataFlags):
     x_val and y_val if the data has a validation part."""
 
     def run(self) -> None:
-        """Print the description."""
         data = self.load()
         print(data.describe())
         if self.save is not None:

@@ -34,7 +34,6 @@ class Demo(Command):
     """Directory for runs, trials and the SavedModel."""
 
     def run(self) -> None:
-        """Run the demo, and print the table and the paths."""
         from ..zoo import load_data, preset
 
         data = load_data("mnist1d")
@@ -49,9 +48,9 @@ class Demo(Command):
         _say(f"exporting {best.directory}")
         published = self._export(best)
         _say("predicting the test part in a process without Keras")
-        answer = self._predict(published, data)
+        served = self._predict(published, data)
         print(_table(runs))
-        print(f"\nserved, without Keras:  {answer}")
+        print(f"\nserved, without Keras:  {served}")
         print(f"runs:                   {self.directory / 'runs'}")
         print(f"trials:                 {self.directory / 'trials'}")
         print(f"TensorBoard:            tensorboard --logdir {self.directory}")
@@ -105,13 +104,10 @@ class Demo(Command):
     def _predict(self, published: "Export", data: "Data") -> str:
         samples = self.directory / "mnist1d.npz"
         data.save(samples)
-        command = ["predict", published.path.parent, samples]
-        arrays = ["--array", "x_test", "--labels", "y_test", "--version", str(published.version)]
-        done = subprocess.run(
-            [sys.executable, "-c", _WITHOUT_KERAS, *command, *arrays],
-            capture_output=True,
-            text=True,
-        )
+        python = [sys.executable, "-c", _WITHOUT_KERAS]
+        command = ["predict", published.path.parent, samples, "--version", str(published.version)]
+        arrays = ["--array", "x_test", "--labels", "y_test"]
+        done = subprocess.run([*python, *command, *arrays], capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"The exported model failed: {done.stderr.strip()}")
         return done.stdout.strip()

@@ -70,17 +70,16 @@ class DataFlags:
         )
 
 
-_OF_TIER = "tier"  # the value that keeps the tier's choice
+_OF_TIER = "tier"  # keeps the tier's option
 
 
 def _flag(strength: Strength | Choice) -> tuple[Any, str | None]:
     """Return the type and the default of the flag of one field of `Regularization`."""
     if isinstance(strength, Choice):
-        words = (_OF_TIER, strength.off, *strength.options)
-        return Annotated[Literal[words], tyro.conf.arg(help=strength.help)], _OF_TIER
-    about = tyro.conf.arg(
-        help=strength.help, help_behavior_hint="(default: the tier's)", metavar="FLOAT"
-    )
+        options = (_OF_TIER, strength.off, *strength.options)
+        return Annotated[Literal[options], tyro.conf.arg(help=strength.help)], _OF_TIER
+    hint = "(default: the tier's)"
+    about = tyro.conf.arg(help=strength.help, help_behavior_hint=hint, metavar="FLOAT")
     return Annotated[float | None, about], None
 
 
@@ -93,7 +92,7 @@ Strengths = dataclasses.make_dataclass(
 
 @dataclasses.dataclass(kw_only=True)
 class RegularizationFlags:
-    """A tier of regularization, and single strengths in place of its own."""
+    """A tier of regularization, and strengths that replace the tier's."""
 
     regularization: Tier = "medium"
     """The model's tier of regularization."""
@@ -105,5 +104,5 @@ class RegularizationFlags:
         """Return the regularization for a model."""
         from ..zoo import preset
 
-        given = {n: v for n, v in vars(self.strengths).items() if v not in (None, _OF_TIER)}
-        return preset(model, self.regularization).replace(**given)
+        changes = {n: v for n, v in vars(self.strengths).items() if v not in (None, _OF_TIER)}
+        return preset(model, self.regularization).replace(**changes)

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     `occam lint` exits with 1 if it found something, and with 2 if it failed.
 
     Args:
-        arguments: The arguments after `occam`. Defaults to those of the process.
+        arguments: The arguments after `occam`. Defaults to `sys.argv[1:]`.
     """
     try:
         sys.exit(_run(_parse(sys.argv[1:] if arguments is None else list(arguments))))
@@ -88,8 +88,7 @@ def _run(command: Command) -> int:
 def _import_tensorflow_quietly() -> None:
     """Import TensorFlow without its messages about CPU features and missing GPUs.
 
-    During the import, TensorFlow 2.21 writes some of them to file descriptor 2, regardless of
-    `TF_CPP_MIN_LOG_LEVEL`. The others, and those of its Python part, obey their settings.
+    Some of them ignore `TF_CPP_MIN_LOG_LEVEL` in TensorFlow 2.21, so stderr is closed meanwhile.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("absl").setLevel(logging.ERROR)

@@ -32,7 +32,6 @@ class Models(Command):
     """File to draw the layers of the model into; needs graphviz."""
 
     def run(self) -> None:
-        """Print a table of models, one model, or one of its tiers."""
         from ..zoo.models import card, get_architecture
 
         pattern = self.model is None or any(sign in self.model for sign in "*?[")
@@ -46,5 +45,7 @@ class Models(Command):
         architecture = get_architecture(self.model or "")
         if self.png:
             card.draw(architecture, self.png)
-        show = card.tier_card(architecture, self.regularization) if self.regularization else None
-        print(show or card.card(architecture))
+        if self.regularization:
+            print(card.tier_card(architecture, self.regularization))
+        else:
+            print(card.card(architecture))

@@ -21,7 +21,7 @@ class Train(Command, DataFlags, RegularizationFlags):
     model: tyro.conf.Positional[ModelName]
 
     log_dir: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """Directory of the run: new, or that of the same run."""
+    """Directory of the run: new, or of the same run."""
 
     epochs: int = 100
     """Maximum number of passes over the training data."""
@@ -43,7 +43,6 @@ class Train(Command, DataFlags, RegularizationFlags):
     """Delete the run in the directory instead of resuming it."""
 
     def run(self) -> None:
-        """Train, and print the figures."""
         from .. import zoo
 
         regularization = self.regularization_of(self.model)

@@ -21,7 +21,7 @@ class Tune(Command, DataFlags):
     model: tyro.conf.Positional[ModelName]
 
     directory: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """Directory of the search: new, or that of the same search."""
+    """Directory of the search: new, or of the same search."""
 
     space: tuple[str, ...] = ("l2", "dropout", "noise", "label_smoothing")
     """Fields of the regularization to search; `occam models MODEL` lists them."""
@@ -48,7 +48,6 @@ class Tune(Command, DataFlags):
     """Delete the search in the directory instead of resuming it."""
 
     def run(self) -> None:
-        """Search, and print the trials and the choice."""
         from ..tuning import tune
 
         found = tune(

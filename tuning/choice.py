@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Protocol, TypeVar
 
 import keras_tuner
 
@@ -24,8 +23,8 @@ class Candidate:
     Args:
         trial: The number of the trial, from 0.
         regularization: The regularization of the trial.
-        losses: The best value of the objective (the validation data loss) in the run with each
-            seed; negated if larger values are better.
+        losses: The best value of the objective in the run with each seed, negated if larger
+            values are better.
         accuracies: The validation accuracies at the same epochs.
 
     Example:
@@ -57,23 +56,6 @@ class Candidate:
         return mean(self.accuracies)
 
 
-class Scored(Protocol):
-    """A candidate with its loss on each seed."""
-
-    @property
-    def regularization(self) -> Regularization:
-        """The regularization of the candidate."""
-        ...
-
-    @property
-    def losses(self) -> tuple[float, ...]:
-        """The loss on each seed."""
-        ...
-
-
-T = TypeVar("T", bound=Scored)
-
-
 def standard_error(values: Sequence[float]) -> float:
     """Return the standard error of the mean, `s / sqrt(n)`; 0 for a single value.
 
@@ -85,15 +67,15 @@ def standard_error(values: Sequence[float]) -> float:
     return stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
 
 
-def choose(candidates: Sequence[T], space: Sequence[str]) -> T:
+def choose(candidates: Sequence[Candidate], space: Sequence[str]) -> Candidate:
     """Return the most regularized candidate within one standard error of the best mean loss.
 
         argmax amount(c)   over   mean(c) <= mean(best) + standard_error(best)
 
     Args:
-        candidates: Candidates with losses on the same seeds. Those with a loss that is not finite
-            are ignored.
-        space: The fields of the search, of which `Regularization.amount` is taken.
+        candidates: Candidates with losses on the same seeds; those without finite losses are
+            ignored.
+        space: The fields that `Regularization.amount` sums.
 
     Raises:
         ValueError: If no candidate has finite losses.
@@ -106,10 +88,9 @@ def choose(candidates: Sequence[T], space: Sequence[str]) -> T:
         raise ValueError(
             f"No candidate trained to a finite loss. Received: {len(candidates)} candidates"
         )
-    best = min(finite, key=lambda c: mean(c.losses))
-    bound = mean(best.losses) + standard_error(best.losses)
-    equals = [c for c in finite if mean(c.losses) <= bound]
-    return max(equals, key=lambda c: (c.regularization.amount(tuple(space)), -mean(c.losses)))
+    best = min(finite, key=lambda c: c.loss)
+    equals = [c for c in finite if c.loss <= best.loss + best.loss_error]
+    return max(equals, key=lambda c: (c.regularization.amount(tuple(space)), -c.loss))
 
 
 @dataclass(frozen=True)

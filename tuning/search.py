@@ -32,13 +32,11 @@ class CandidateRunner:
 
     Args:
         build: Function from a `Regularization` and a seed to a model.
-        data: The data; its training and validation parts are used.
-        space: The fields of the search, for the HParams dashboard.
         files: The directory of the search.
         seeds: The seeds of the runs.
-        epochs: The maximum number of epochs of a run.
-        learning_rate: The peak of the learning rate.
         on_run: Function to call after each run.
+
+    See `tune` for the other arguments.
     """
 
     build: Callable[[Regularization, int], keras.Model]
@@ -61,7 +59,7 @@ class CandidateRunner:
         directory = self.files.path / trial / f"seed-{seed}"
         file = directory / "figures.json"
         if not file.exists():
-            shutil.rmtree(directory, ignore_errors=True)  # logs of a killed run
+            shutil.rmtree(directory, ignore_errors=True)  # left by a killed run
             figures = self._run(regularization, seed, directory)
             _log_trial(directory, regularization, self.space, trial, figures)
             self.files.write_json(file, {**regularization.to_dict(), **figures})
@@ -102,13 +100,13 @@ def search_candidates(
     seed: int,
     directory: Path,
 ) -> tuple[Candidate, ...]:
-    """Try candidates, the same ones for the same seed, and return them in order.
+    """Evaluate candidates, the same ones for the same seed, and return them in order.
 
     Args:
         evaluate: Function from the number of a trial and its `Regularization` to a `Candidate`.
         space: The fields of the search.
         base: The values of all other fields.
-        known: The first candidates, of which the fields in `space` are taken.
+        known: The first candidates; only their fields in `space` are used.
         max_trials: The number of candidates.
         seed: The seed of the random candidates.
         directory: The directory for the files of KerasTuner.
@@ -135,7 +133,7 @@ class KnownFirstOracle(keras_tuner.oracles.RandomSearchOracle):
     """Random search that begins with known candidates, which need no search.
 
     Args:
-        known: The values of the first trials. Duplicates are tried once.
+        known: The values of the first trials; duplicates run once.
         **kwargs: The arguments of `keras_tuner.oracles.RandomSearchOracle`.
     """
 
@@ -152,17 +150,10 @@ class KnownFirstOracle(keras_tuner.oracles.RandomSearchOracle):
 
 
 class PenaltyTuner(base_tuner.BaseTuner):
-    """Passes the trials of KerasTuner to a function that tries a `Regularization`.
+    """Passes the trials of KerasTuner to `evaluate`; see `search_candidates` for the arguments.
 
-    Each search overwrites the files of KerasTuner (`.keras_tuner` in the directory of the search),
-    because a kill can leave them truncated. The progress of a search is in the directories of the
-    trials.
-
-    Args:
-        evaluate: Function from the number of a trial and its `Regularization` to a `Candidate`.
-        space: The fields of the search.
-        base: The values of all other fields.
-        **kwargs: The arguments of `keras_tuner.engine.base_tuner.BaseTuner`.
+    Each search overwrites the files of KerasTuner (`.keras_tuner`), because a kill can leave them
+    truncated. The progress of a search is in the directories of the trials.
     """
 
     def __init__(
@@ -182,11 +173,11 @@ class PenaltyTuner(base_tuner.BaseTuner):
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:
         regularization = candidate_of(trial.hyperparameters.values, self.space, self.base)
         try:
-            tried = self.evaluate(int(trial.trial_id), regularization)
+            candidate = self.evaluate(int(trial.trial_id), regularization)
         except Exception as error:  # KerasTuner would count it as a bad candidate and go on
             raise keras_tuner.errors.FatalError(str(error)) from error
-        self.candidates.append(tried)
-        return {OBJECTIVE.name: SIGN * tried.loss}
+        self.candidates.append(candidate)
+        return {OBJECTIVE.name: SIGN * candidate.loss}
 
 
 # The HParams dashboard of TensorBoard
@@ -207,7 +198,7 @@ def _log_trial(
 ) -> None:
     """Write the values of one run and the figures of its best epoch.
 
-    Fields that are off are 0 or "none", so no row has gaps. Runs of a trial share its name.
+    Fields that are off are 0 or "none", so no row has gaps.
     """
     values = {name: getattr(regularization, name) for name in space}
     hparams = HParams(values, {name: _range(name) for name in space}, trial)

@@ -10,15 +10,7 @@ from ..zoo.regularization import Choice, Regularization
 
 
 def check_space(space: Sequence[str], supported: Sequence[str]) -> tuple[str, ...]:
-    """Return `space` as a tuple.
-
-    Args:
-        space: Names of fields of `Regularization`.
-        supported: The fields that the model and its training support.
-
-    Raises:
-        ValueError: If there is no field, a field appears twice, or one is not supported.
-    """
+    """Return `space` as a tuple, or raise unless it has distinct fields among `supported`."""
     if isinstance(space, str):
         raise ValueError(message("space", space, "a list of fields"))
     for name in space:
@@ -70,7 +62,7 @@ def candidate_of(
 
 
 def values_of(regularization: Regularization, space: Sequence[str]) -> dict[str, Any]:
-    """Return the values of the trial that tries `regularization`, the inverse of `candidate_of`.
+    """Return the values of the trial of `regularization`; the inverse of `candidate_of`.
 
     Example:
 

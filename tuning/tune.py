@@ -38,25 +38,23 @@ def tune(
     Each candidate is trained from scratch on the same seeds, and judged by the objective
     (`tuning.choice.OBJECTIVE`): the smallest validation data loss of each run, without the penalty.
     The test part is not used. The first candidates are the tiers of the model, beginning with
-    `"none"`, if they differ in the fields of the search. A search that was killed and is called
-    again resumes with the first unfinished run.
+    `"none"`, if they differ in the fields of the search. A killed search resumes with the first
+    unfinished run.
 
     Args:
         model_name: One of `zoo.list_models()`.
         data: The data, from `zoo.load_data`.
-        space: The names of the fields to search. Each is either off or in its search range (see
-            `Regularization.strengths`).
+        space: The fields to search; each is off or in the range of `Regularization.strengths`.
         max_trials: The number of candidates.
         directory: The directory of the search. It has a directory per trial, and in it one per
             seed, with TensorBoard logs; the HParams dashboard of `directory` shows all trials.
-        base: The values of all other fields: a `Regularization`, the name of a tier, or `None` for
-            all off.
+        base: All other fields: a `Regularization`, the name of a tier, or `None` for all off.
         seeds: The number of runs per candidate.
-        epochs: The maximum number of epochs of a run. Use that of the final training: longer
-            training needs more regularization. A run stops after a fifth of them, but at least
-            10, without improvement.
+        epochs: The maximum number of epochs of a run. Use the number of the final training: longer
+            training needs more regularization. A run stops after a fifth of them (at least 10)
+            without improvement.
         learning_rate: The peak of the learning rate.
-        seed: The seed of the search, and the first of the seeds of the runs.
+        seed: The seed of the search, and the first seed of the runs.
         resume: Whether to resume the search in `directory`. `False` deletes it.
         verbose: 0 is silent, 1 shows a progress bar over the runs.
         **options: The options of the architecture.
@@ -97,8 +95,7 @@ def tune(
     check_number("learning_rate", learning_rate, "(0, inf)")
     check_integer("seed", seed, minimum=0)
     architecture.check(base)
-    strengths = Regularization.strengths()
-    weakest = {name: strengths[name].weakest for name in space}
+    weakest = {name: Regularization.strengths()[name].weakest for name in space}
     check_train_transform(data, base.replace(**weakest))
     config = {
         "model": {"name": model_name, **options},

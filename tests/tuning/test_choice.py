@@ -1,20 +1,13 @@
 import math
-from dataclasses import dataclass
 
 import pytest
 
-from occam.tuning.choice import choose, standard_error
+from occam.tuning.choice import Candidate, choose, standard_error
 from occam.zoo import Regularization
 
 
-@dataclass(frozen=True)
-class Tried:
-    regularization: Regularization
-    losses: tuple[float, ...]
-
-
 def tried(l2, *losses):
-    return Tried(Regularization(l2=l2), losses)
+    return Candidate(0, Regularization(l2=l2), losses, accuracies=())
 
 
 def test_standard_error():
@@ -50,5 +43,6 @@ def test_a_candidate_that_diverged_on_one_seed_is_ignored(bad):
 
 
 def test_a_smaller_norm_is_more_regularization():
-    candidates = [Tried(Regularization(max_norm=norm), (1.0, 1.0)) for norm in (0.0, 8.0, 0.5)]
+    strengths = [Regularization(max_norm=norm) for norm in (0.0, 8.0, 0.5)]
+    candidates = [Candidate(0, strength, (1.0, 1.0), ()) for strength in strengths]
     assert choose(candidates, ["max_norm"]) is candidates[2]

@@ -54,7 +54,7 @@ class Data:
 
     @property
     def name(self) -> str:
-        """The name given to `load_data`."""
+        """The name in `load_data`."""
         return self.arguments["name"]
 
     @property
@@ -103,10 +103,8 @@ class Data:
     @cached_property
     def standardized_range(self) -> list[list[float]]:
         """`value_range` after preprocessing: the lowest and highest value of each channel."""
-        mean, variance = (
-            np.reshape(moment, -1)
-            for moment in (self.preprocessing.mean, self.preprocessing.variance)
-        )
+        layer = self.preprocessing
+        mean, variance = (np.reshape(moment, -1) for moment in (layer.mean, layer.variance))
         return [((bound - mean) / np.sqrt(variance)).tolist() for bound in self.value_range]
 
     @cached_property
@@ -129,10 +127,6 @@ class Data:
 
         The order of epoch `e` depends on `seed` and `e` alone, so a resumed run sees the batches
         of the uninterrupted one.
-
-        Args:
-            first_epoch: The epoch to begin with.
-            seed: The seed of the order.
         """
         return endless(self._epoch(seed), first_epoch)
 
@@ -146,11 +140,7 @@ class Data:
         return {name: split.standardized(self.preprocessing) for name, split in splits}
 
     def raw(self, split: str) -> tf.data.Dataset:
-        """Return batches of a part before preprocessing, in a fixed order.
-
-        Args:
-            split: `"train"`, `"validation"` or `"test"`.
-        """
+        """Return batches of "train", "validation" or "test" before preprocessing, in order."""
         check_one_of("split", split, self.raw_splits)
         return self.raw_splits[split].batches(self.batch_size)
 
@@ -160,9 +150,6 @@ class Data:
         The arrays are `x` and `y` (training and validation part), `x_test` and `y_test`. If the
         source has a validation part, it is in `x_val` and `y_val` instead. Labels are the names
         of the classes; `load_data` numbers them in alphabetical order.
-
-        Args:
-            path: The file, `*.npz`, in an existing directory.
         """
         check_path("path", path)
         if Path(path).suffix != ".npz" or not Path(path).parent.is_dir():
@@ -196,14 +183,11 @@ class Data:
 
     def describe(self) -> str:
         """Return a plain-text description with a table of the samples of each class and part."""
+        place = "in memory" if self.in_memory else "streamed from disk"
         head = [
             ("name", self.name),
             ("from", self.origin),
-            (
-                "input",
-                f"{self.input_shape} float32, "
-                + ("in memory" if self.in_memory else "streamed from disk"),
-            ),
+            ("input", f"{self.input_shape} float32, {place}"),
             ("classes", str(self.num_classes)),
             ("batches", f"{self.steps_per_epoch} of {self.batch_size} in an epoch"),
             ("inputs are", "standardized over the last axis, by the training part"),

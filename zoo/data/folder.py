@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -35,14 +34,18 @@ def read_folder(path: Path, image_size: tuple[int, int] | None) -> Source:
 
     Args:
         path: The directory.
-        image_size: `(height, width)` to which every image is resized (bilinear, antialiased), or
-            `None` if all have the same size.
+        image_size: `(height, width)` to resize every image to (bilinear, antialiased), or `None`.
 
     Raises:
         DataError: If an image cannot be used; the message names the directory or the file.
     """
     parts = _part_folders(path)
-    classes = [folder.name for folder in _class_folders(parts["train"])]
+    classes = [folder.name for folder in _folders(parts["train"])]
+    if len(classes) < 2:
+        raise DataError(
+            f"{parts['train']}: expected a folder of images for each of at least 2 classes. "
+            f"Received: {len(classes)}."
+        )
     listed = {part: _files_and_labels(folder, classes) for part, folder in parts.items()}
     shape = _shape([file for files, _ in listed.values() for file in files], image_size)
     splits = {part: _split(files, labels, shape) for part, (files, labels) in listed.items()}
@@ -64,16 +67,6 @@ def _part_folders(path: Path) -> dict[str, Path]:
             f"Received: {', '.join(folder.name for folder in folders)}."
         )
     return parts
-
-
-def _class_folders(path: Path) -> list[Path]:
-    folders = _folders(path)
-    if len(folders) < 2:
-        raise DataError(
-            f"{path}: expected a folder of images for each of at least 2 classes. Received: "
-            f"{len(folders)}."
-        )
-    return folders
 
 
 def _files_and_labels(path: Path, classes: list[str]) -> tuple[list[Path], np.ndarray]:
@@ -119,15 +112,15 @@ def _visible(path: Path) -> list[Path]:
     return [entry for entry in entries if not entry.name.startswith(".")]
 
 
-class _Format(NamedTuple):
-    size: tuple[int, int]  # (height, width)
-    grey: bool
-
-
 def _shape(files: list[Path], image_size: tuple[int, int] | None) -> tuple[int, ...]:
-    formats = [_format(file) for file in files]
-    channels = 1 if all(image.grey for image in formats) else 3
-    return (*(image_size or _common_size(files, formats)), channels)
+    sizes, modes = zip(*map(_size_and_mode, files), strict=True)
+    for file, size in zip(files, sizes, strict=True):
+        if image_size is None and size != sizes[0]:
+            raise DataError(
+                "images must be of one size unless image_size=(height, width) is given. Received: "
+                f"{sizes[0]} in {files[0]} and {size} in {file}."
+            )
+    return (*(image_size or sizes[0]), 1 if _GREY_MODES.issuperset(modes) else 3)
 
 
 def _split(files: list[Path], labels: np.ndarray, shape: tuple[int, ...]) -> Split:
@@ -137,23 +130,12 @@ def _split(files: list[Path], labels: np.ndarray, shape: tuple[int, ...]) -> Spl
     return StreamSplit(stored, labels, shape, _decoder(shape), shuffle_buffer=len(files))
 
 
-def _format(file: Path) -> _Format:
-    """Read the head of the file, not the pixels."""
+def _size_and_mode(file: Path) -> tuple[tuple[int, int], str]:
+    """Read height, width and Pillow's mode from the head of the file, without the pixels."""
     with _opened(file) as image:
         if image.mode not in _MODES:
             raise DataError(f"{file}: expected 8 bits a channel. Received: mode {image.mode}.")
-        return _Format((image.height, image.width), image.mode in _GREY_MODES)
-
-
-def _common_size(files: list[Path], formats: list[_Format]) -> tuple[int, int]:
-    size = formats[0].size
-    for file, image in zip(files, formats, strict=True):
-        if image.size != size:
-            raise DataError(
-                "images must be of one size unless image_size=(height, width) is given. Received: "
-                f"{size} in {files[0]} and {image.size} in {file}."
-            )
-    return size
+        return (image.height, image.width), image.mode
 
 
 def _pixels(file: Path, shape: tuple[int, ...]) -> np.ndarray:
@@ -172,16 +154,16 @@ def _opened(file: Path) -> Iterator[Image.Image]:
             yield image
     except DataError:
         raise
-    except Exception as error:  # each of Pillow's decoders raises an error of its own
+    except Exception as error:  # Pillow's decoders raise errors of many types
         raise DataError(f"{file}: not a readable image ({error}).") from error
 
 
 def _decoder(shape: tuple[int, ...]) -> Callable[[tf.Tensor], tf.Tensor]:
     """Return the function that reads an image file inside a `tf.data` pipeline.
 
-    TensorFlow's threads read ahead, and call Python for it. A call made after Python has shut down
-    never returns, and the process that waits for it never ends. So the pipeline counts its calls in
-    variables, outside of Python, and the end of the process waits for those that are under way.
+    TensorFlow's threads read ahead by calls of Python. A call made after Python has shut down never
+    returns, and the process hangs. So the pipeline counts its calls in variables, outside of
+    Python, and the exit of the process waits for the unfinished ones.
     """
     with tf.device("CPU"):
         exiting = tf.Variable(False, trainable=False, name="exiting")

@@ -16,13 +16,7 @@ TEST_SEED = 0  # not the user's seed: the test part is the same for all seeds
 
 
 def development_and_test(source: Source) -> tuple[Split, Split]:
-    """Return the training and test part of `source`.
-
-    If it has no test part, a fixed stratified 20% of the training part becomes the test part.
-
-    Raises:
-        DataError: If there are too few samples for a test part.
-    """
+    """Return the training and test part; without a test part, a fixed stratified 20% of `train`."""
     if source.test is not None:
         return source.train, source.test
     return hold_out(source.train, TEST_FRACTION, TEST_SEED, source)
@@ -31,16 +25,13 @@ def development_and_test(source: Source) -> tuple[Split, Split]:
 def hold_out(
     split: AnySplit, fraction: float, seed: int, source: Source
 ) -> tuple[AnySplit, AnySplit]:
-    """Hold a stratified part out of `split`.
+    """Divide `split` into `(rest, held_out)`, stratified and both in the order of `split`.
 
     Args:
         split: The examples to divide.
         fraction: The fraction of the examples to hold out, in (0, 1).
         seed: The seed of the random choice.
         source: The source of the examples, for error messages.
-
-    Returns:
-        `(rest, held_out)`, both in the order of `split`.
 
     Raises:
         DataError: If there are too few samples, in total or of one class.
@@ -68,11 +59,9 @@ def hold_out_indices(labels: np.ndarray, fraction: float, seed: int) -> np.ndarr
     >>> hold_out_indices(np.array([0, 0, 0, 0, 1, 1, 1, 1]), fraction=0.25, seed=0).tolist()
     [0, 7]
     """
-    everything = np.arange(len(labels))
-    _, held_out = train_test_split(
-        everything, test_size=fraction, random_state=seed, stratify=labels
-    )
-    return np.sort(held_out)
+    indices = np.arange(len(labels))
+    parts = train_test_split(indices, test_size=fraction, random_state=seed, stratify=labels)
+    return np.sort(parts[1])
 
 
 def _check_counts(counts: np.ndarray, fraction: float, source: Source) -> None:

@@ -3,15 +3,9 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from ...core.checks import (
-    check_bool,
-    check_integer,
-    check_number,
-    check_path,
-    check_type,
-    message,
-)
+from ...core.checks import check_bool, check_integer, check_number, check_path, check_type, message
 from .data import Data
 from .embedded import EMBEDDED, read_embedded
 from .folder import read_folder
@@ -34,9 +28,9 @@ def load_data(
 ) -> Data:
     """Load a data set, split it, and standardize it by its training part.
 
-    The test part is that of the source, or else a stratified 20% that is the same for every seed.
-    The validation part is that of the file or directory, or else a stratified fraction of the
-    rest. A split is the same in every process. Images that do not fit in memory are all read once,
+    Without a test part in the source, a stratified 20% is held out, the same for every seed.
+    Without a validation part in the file or directory, a stratified fraction of the rest is held
+    out. A split is the same in every process. Images that do not fit in memory are all read once,
     so a broken one is found here and not after hours of training.
 
     Args:
@@ -50,8 +44,7 @@ def load_data(
               rank 4, `(samples, height, width, channels)`;
             - a directory with one folder of images (png, jpg, jpeg, bmp, gif, tif, tiff, webp) for
               each class, or with folders `train` and optionally `val` (or `valid`, `validation`)
-              and `test` that hold one for each class. Write `./name` for a directory that has the
-              name of a data set.
+              and `test` that hold one for each class. Write `./name` if a data set has this name.
         batch_size: The number of examples in a batch.
         seed: The seed of the validation split and of the order of training.
         data_dir: The directory of TensorFlow Datasets. Defaults to `$TFDS_DATA_DIR`, or else
@@ -59,8 +52,7 @@ def load_data(
         validation_fraction: The fraction of the non-test samples to hold out for validation, in
             (0, 1). Not used if the file or directory has a validation part.
         image_size: `(height, width)` in pixels, to which images are resized.
-        download: Whether to download and prepare a data set of TensorFlow Datasets that is not in
-            `data_dir`.
+        download: Whether to download a data set of TensorFlow Datasets that is not in `data_dir`.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -114,12 +106,7 @@ def load_data(
     )
 
 
-def _read(
-    name: str,
-    data_dir: str | os.PathLike[str] | None,
-    image_size: tuple[int, int] | None,
-    download: bool,
-) -> Source:
+def _read(name: str, data_dir: Any, image_size: tuple[int, int] | None, download: bool) -> Source:
     if not name:
         raise ValueError(message("name", name, "a data set, a .npz file or a directory"))
     if name in EMBEDDED and image_size is None:

@@ -1,6 +1,7 @@
 """Reader of the arrays `x`, `y`, `x_test`, `y_test`, ... in a `.npz` file."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,10 +21,9 @@ def read_npz(path: Path) -> Source:
     """Read a NumPy archive, without unpickling anything.
 
     Args:
-        path: A file with the arrays `x`, of shape `(samples, features)`, `(samples, steps,
-            channels)` or `(samples, height, width, channels)`, and `y`, of shape `(samples,)` or
-            `(samples, 1)`. They may be called `x_train` and `y_train`. Optional are the pairs
-            `x_val`, `y_val` (or `_valid`, `_validation`) and `x_test`, `y_test`.
+        path: A file with the arrays `x`, of a shape in `_SHAPES`, and `y`, of shape `(samples,)` or
+            `(samples, 1)` (or `x_train` and `y_train`). Optional are the pairs `x_val`, `y_val` (or
+            `_valid`, `_validation`) and `x_test`, `y_test`.
 
     Raises:
         DataError: If the file cannot be used; the message names the file and the array.
@@ -76,9 +76,7 @@ def _suffixes_of_parts(names: set[str], path: Path) -> dict[str, str]:
     return parts
 
 
-def _split(
-    arrays: dict[str, np.ndarray], suffix: str, classes: np.ndarray, path: Path
-) -> ArraySplit:
+def _split(arrays: dict[str, Any], suffix: str, classes: np.ndarray, path: Path) -> ArraySplit:
     x, y = f"x{suffix}", f"y{suffix}"
     features, labels = arrays[x], arrays[y]
     if len(np.atleast_1d(features)) != len(np.atleast_1d(labels)):

@@ -15,8 +15,7 @@ def fit_standardization(split: Split, origin: str) -> keras.layers.Normalization
         y = (x - mean) / sqrt(variance)
 
     with one mean and variance for each feature of a table, or channel of a series or image. A
-    constant feature gets variance 1: divided by its own variance of 0, it would be multiplied by
-    1e7 as soon as it changes at serving time.
+    constant feature gets variance 1, so a change at serving time is not multiplied by 1e7.
 
     Args:
         split: The raw training part (never validation or test).
@@ -53,9 +52,7 @@ def _moments(split: Split, origin: str) -> tuple[np.ndarray, np.ndarray]:
     count, mean, scatter = 0, np.zeros(channels), np.zeros(channels)
     for features, _ in split.batches(_CHUNK).as_numpy_iterator():
         if not np.isfinite(features).all():
-            raise DataError(
-                f"{origin}: features must be finite float32. Received: NaN or infinity."
-            )
+            raise DataError(f"{origin}: features must be finite float32. Received: NaN or inf.")
         rows = features.reshape(-1, channels).astype("float64")
         total = count + len(rows)
         shift = rows.mean(axis=0) - mean

@@ -1,4 +1,4 @@
-"""What all readers share: the raw source that they return, its classes, and the error."""
+"""`Source`, the raw data that every reader returns; `DataError`; labels to class indices."""
 
 import contextlib
 import re
@@ -44,9 +44,6 @@ class DataError(ValueError):
 def data_errors(origin: str | None = None) -> Iterator[None]:
     """Raise a `DataError` in place of a TensorFlow error that the data caused.
 
-    A `DataError` raised inside a `tf.numpy_function` reaches the caller as an
-    `InvalidArgumentError` whose message holds its type, its text and its traceback.
-
     Args:
         origin: The name of the source, if the block only reads data. Any TensorFlow error then
             becomes a `DataError`.
@@ -54,6 +51,7 @@ def data_errors(origin: str | None = None) -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
+        # `tf.numpy_function` turns a DataError into an InvalidArgumentError with its traceback.
         raised = re.search(r"DataError: (.*?)\nTraceback \(most", error.message, re.DOTALL)
         if raised:
             raise DataError(raised[1]) from error
@@ -66,10 +64,9 @@ def data_errors(origin: str | None = None) -> Iterator[None]:
 def distinct_classes(labels: np.ndarray, field: str) -> np.ndarray:
     """Return the sorted distinct labels: integers or strings.
 
-    Booleans and floats with integral values count as integers.
-
     Args:
-        labels: The labels, `(size,)` or `(size, 1)`.
+        labels: Strings, integers, or booleans and floats with integral values; `(size,)` or
+            `(size, 1)`.
         field: The file and the array, for the error message.
 
     Raises:
@@ -87,12 +84,7 @@ def distinct_classes(labels: np.ndarray, field: str) -> np.ndarray:
 
 
 def class_indices(labels: np.ndarray, classes: np.ndarray, field: str) -> np.ndarray:
-    """Return the position of each label in `classes`, int32.
-
-    Args:
-        labels: The labels, `(size,)` or `(size, 1)`.
-        classes: The `distinct_classes` of the training part.
-        field: The file and the array, for the error message.
+    """Return the position of each label in the `distinct_classes` of the training part, int32.
 
     Raises:
         DataError: If a label is not in `classes`.

@@ -19,9 +19,8 @@ class ArraySplit:
     """A part whose examples are arrays in memory.
 
     Every `tf.data.Dataset` of a part holds batches: features `(batch, *input_shape)` float32 and
-    labels `(batch,)` int32. The last batch of a pass may be smaller. Here, each epoch is one
-    permutation and each batch one gather, so a step costs tf.data one element instead of
-    `batch_size`.
+    labels `(batch,)` int32; the last may be smaller. Here, an epoch is one permutation and a batch
+    one gather, so a step costs tf.data one element instead of `batch_size`.
 
     Args:
         features: The examples, `(size, *input_shape)`, of any real numeric type.
@@ -43,12 +42,10 @@ class ArraySplit:
 
     @property
     def size(self) -> int:
-        """The number of examples."""
         return len(self.labels)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """The shape of one example."""
         return self.features.shape[1:]
 
     def subset(self, mask: np.ndarray) -> "ArraySplit":
@@ -70,13 +67,7 @@ class ArraySplit:
         return tf.data.Dataset.from_tensor_slices(self._tensors).batch(batch_size)
 
     def epoch(self, number: tf.Tensor, batch_size: int, *, seed: int) -> tf.data.Dataset:
-        """Return one pass in a random order that depends on `seed` and `number` alone.
-
-        Args:
-            number: The number of the epoch, a scalar int64.
-            batch_size: The number of examples in a batch.
-            seed: The seed of the order.
-        """
+        """Return epoch `number` (scalar int64), in a random order that depends on it and `seed`."""
         key = tf.stack([tf.constant(seed, tf.int64), number])
         order = tf.argsort(tf.random.stateless_uniform([self.size], key, dtype=tf.float64))
         features, labels = self._tensors
@@ -100,17 +91,15 @@ class ArraySplit:
 class StreamSplit:
     """A part that holds only its labels and reads the examples from disk in each pass.
 
-    Examples are selected and shuffled as stored (file names, encoded images) and decoded last. So
-    a subset does not pay for the examples that it leaves out, and the shuffle buffer holds no
-    pixels.
+    Examples are selected and shuffled as stored (file names, encoded images) and decoded last: a
+    subset decodes only its own examples, and the shuffle buffer holds no pixels.
 
     Args:
         stored: The examples as stored, in a fixed order, without labels.
         labels: The classes in the same order, `(size,)` int32.
         input_shape: The shape of a decoded example.
         decode: Function from a stored example to the decoded one.
-        shuffle_buffer: The number of stored examples to shuffle at once. From `size` on, the
-            shuffle is uniform.
+        shuffle_buffer: The number of stored examples to shuffle at once; uniform from `size` on.
         layer: Layer applied to batches of decoded examples, if any.
     """
 
@@ -124,11 +113,10 @@ class StreamSplit:
 
     @property
     def size(self) -> int:
-        """The number of examples."""
         return len(self.labels)
 
     def subset(self, mask: np.ndarray) -> "StreamSplit":
-        """Return the examples where `mask` is true, in their order."""
+        """Return the examples where `mask`, `(size,)` bool, is true, in their order."""
         keep = tf.data.Dataset.from_tensor_slices(mask)
         chosen = tf.data.Dataset.zip(self.stored, keep).filter(lambda *pair: pair[1])
         stored = chosen.map(lambda *pair: pair[0])
@@ -143,7 +131,7 @@ class StreamSplit:
         return in_fixed_order(self._decoded(self._labelled(), batch_size))
 
     def epoch(self, number: tf.Tensor, batch_size: int, *, seed: int) -> tf.data.Dataset:
-        """Return one pass in a random order that depends on `seed` and `number` alone."""
+        """Return epoch `number` (scalar int64), in a random order that depends on it and `seed`."""
         # In the function being traced here, and only there: `shuffle` would otherwise mix the
         # global seed into its own. (With 0, TensorFlow would ask whether a tensor is 0.)
         tf.random.set_seed(1)
@@ -186,9 +174,7 @@ def in_memory_if_it_fits(stream: StreamSplit) -> Split:
 def endless(epoch: Callable[[tf.Tensor], tf.data.Dataset], first_epoch: int) -> tf.data.Dataset:
     """Chain `epoch(first_epoch)`, `epoch(first_epoch + 1)`, ... without end.
 
-    Args:
-        epoch: Function from the number of a pass, a scalar int64 tensor, to its batches.
-        first_epoch: The number of the first pass.
+    `epoch` is a function from the number of a pass, a scalar int64 tensor, to its batches.
     """
     passes = tf.data.Dataset.counter(first_epoch).flat_map(epoch)
     unbounded = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
@@ -196,12 +182,7 @@ def endless(epoch: Callable[[tf.Tensor], tf.data.Dataset], first_epoch: int) -> 
 
 
 def one_epoch(epoch: Callable[[tf.Tensor], tf.data.Dataset], steps: int) -> tf.data.Dataset:
-    """Return a single pass: `epoch(0)` at the first iteration, `epoch(1)` at the second, ...
-
-    Args:
-        epoch: Function from the number of a pass, a scalar int64 tensor, to its batches.
-        steps: The number of batches in a pass.
-    """
+    """Return `epoch(0)` (`steps` batches) at the first iteration, `epoch(1)` at the second, ..."""
     # Not `shuffle(reshuffle_each_iteration=True)`: the global seed changes its order.
     finished = tf.Variable(tf.constant(-1, tf.int64), trainable=False)
     number = tf.data.Dataset.range(1).map(lambda _: finished.assign_add(1))

@@ -35,11 +35,7 @@ def read_dataset(
 ) -> Source:
     """Read the split `train`, and the split `test` if its labels are public.
 
-    Args:
-        name: The name of the data set, `name[/config][:version]`.
-        data_dir: The directory of the data sets; `None` is the default of TensorFlow Datasets.
-        image_size: `(height, width)` to which images are resized, or `None`.
-        download: Whether to download a data set that is not in `data_dir`.
+    The arguments are those of `load_data`.
 
     Raises:
         DataError: If the data set is unknown, cannot be prepared, or is not a classification task
@@ -51,9 +47,8 @@ def read_dataset(
     builder = _prepare(builder, name, download)
     with data_errors(origin):
         columns = _find_columns(builder, image_size, origin)
-        if "train" not in builder.info.splits:
-            found = [*builder.info.splits]
-            raise DataError(f"{origin}: a split train is needed. Received: {found}")
+        if "train" not in (splits := builder.info.splits):
+            raise DataError(f"{origin}: a split train is needed. Received: {[*splits]}")
         labels = _labels(builder, "train", columns)
         classes = distinct_classes(labels, f"{origin}: {columns.label}")
         names = tuple(map(str, classes.tolist()))
@@ -61,7 +56,7 @@ def read_dataset(
             classes, names = np.arange(len(columns.class_names)), columns.class_names
         indices = class_indices(labels, classes, f"{origin}: train")
         train, test = _split(builder, "train", columns, indices), None
-        if "test" in builder.info.splits:
+        if "test" in splits:
             labels = _labels(builder, "test", columns)
             if (labels != _HIDDEN).any():
                 indices = class_indices(labels, classes, f"{origin}: test")
@@ -95,6 +90,7 @@ def _find_builder(name: str, data_dir: Path | None) -> Builder:
 
 
 def _base(name: str) -> str:
+    """Return `name` without configuration and version."""
     return name.split("/")[0].split(":")[0]
 
 
@@ -105,8 +101,8 @@ def _names() -> set[str]:
 def _prepare(builder: Builder, name: str, download: bool) -> Builder:
     """Prepare the data set on disk, unless it is there, and return its builder.
 
-    Embedded data sets are made even without `download`. A process that is killed meanwhile leaves a
-    directory `incomplete.*` and loses nothing.
+    Embedded data sets are made even without `download`. A killed process only leaves a directory
+    `incomplete.*`.
     """
     if not (download or builder.name in EMBEDDED or builder.data_path.exists()):
         raise _unprepared(builder, name, "download is False")
@@ -135,8 +131,7 @@ def _unprepared(builder: Builder, name: str, cause: str) -> DataError:
 def _download_and_prepare(builder: Builder) -> None:
     config = tfds.download.DownloadConfig(try_download_gcs=False)
     fewer_retries = temporary_assignment(downloader, "MAX_RETRIES", _RETRIES)
-    # TFDS announces its work on stdout, which belongs to the calling program, and draws twenty
-    # progress bars in the second that an embedded data set takes.
+    # TFDS announces its work on stdout, with twenty progress bars for an embedded data set.
     output = io.StringIO() if builder.name in EMBEDDED else sys.stderr
     with fewer_retries, redirect_stdout(output), redirect_stderr(output):
         builder.download_and_prepare(download_config=config)
@@ -160,11 +155,7 @@ class _Columns:
 
 
 def _find_columns(builder: Builder, image_size: tuple[int, int] | None, origin: str) -> _Columns:
-    """Return the columns of the builder's supervised keys.
-
-    Raises:
-        DataError: If they are not one numeric feature of a fixed shape and one integer label.
-    """
+    """Return the supervised keys: one numeric feature of a fixed shape, and one integer label."""
     keys = builder.info.supervised_keys
     if keys is None or len(keys) != 2 or not all(isinstance(key, str) for key in keys):
         raise DataError(
@@ -215,9 +206,9 @@ def _decoder(feature: Any, image_size: tuple[int, int] | None) -> Callable[[tf.T
     def resized(stored):
         image = feature.decode_example(stored)
         pixels = tf.image.resize(image, image_size, antialias=True)
-        return (
-            pixels if image.dtype.is_floating else tf.saturate_cast(tf.round(pixels), image.dtype)
-        )
+        if image.dtype.is_floating:
+            return pixels
+        return tf.saturate_cast(tf.round(pixels), image.dtype)
 
     return resized
 
@@ -242,7 +233,7 @@ def _labels(builder: Builder, split: str, columns: _Columns) -> np.ndarray:
 
 def _split(builder: Builder, split: str, columns: _Columns, labels: np.ndarray) -> Split:
     stored = _stored(builder, split, columns).map(lambda example: example[columns.feature])
-    in_buffer = _SHUFFLE_BYTES // (4 * math.prod(columns.input_shape))
-    buffer = max(1, min(len(labels), in_buffer))
+    limit = _SHUFFLE_BYTES // (4 * math.prod(columns.input_shape))
+    buffer = max(1, min(len(labels), limit))
     stream = StreamSplit(stored, labels, columns.input_shape, columns.decode, buffer)
     return in_memory_if_it_fits(stream)

@@ -3,10 +3,9 @@
 import inspect
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 
@@ -19,7 +18,6 @@ from .wiring import ACTIVATIONS, KERNELS, MAPS
 # Mean and standard deviation of ImageNet's pixels in [0, 255]: red, green and blue.
 _MEAN, _STDDEV = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
-# The same for all: a strength has the same effect in each of them.
 _PRESETS = {
     "none": Regularization(),
     "light": Regularization(l2=1e-5, dropout=0.1),
@@ -28,8 +26,7 @@ _PRESETS = {
 }
 
 
-@dataclass(frozen=True)
-class _Family:
+class _Family(NamedTuple):
     """The models of one module of `keras.applications`."""
 
     reference: str
@@ -109,8 +106,8 @@ _FAMILIES = {
 class Application(Architecture):
     """A backbone of `keras.applications` with global average pooling and a new head.
 
-    `build` is Keras' constructor. Its own dropout and stochastic depth (EfficientNet, ConvNeXt) are
-    removed first, so that the `Regularization` states all regularization of the model.
+    `build` is Keras' constructor. Its dropout and stochastic depth (EfficientNet, ConvNeXt) are
+    removed first: the `Regularization` states all regularization of the model.
     """
 
     @property
@@ -150,17 +147,13 @@ class Application(Architecture):
         backbone = self.build(
             include_top=False,
             weights=blueprint.weights,
-            input_tensor=_module(self.build).preprocess_input(x),
+            input_tensor=sys.modules[self.build.__module__].preprocess_input(x),
             pooling="avg",
             **options,
         )
         head = keras.layers.Dense(blueprint.num_classes, dtype="float32", name="logits")
         name = self.name.removeprefix("applications/").lower()
         return keras.Model(inputs, head(backbone.output), name=name)
-
-
-def _module(build: Callable[..., Any]) -> Any:
-    return sys.modules[build.__module__]
 
 
 @contextmanager
@@ -174,23 +167,16 @@ def _seeded_initializers(seed: int) -> Iterator[None]:
         random.setstate(state)
 
 
-def _register(name: str) -> None:
+def _application(name: str) -> Application:
     build = getattr(keras.applications, name)
-    family = _FAMILIES[build.__module__.rpartition(".")[2]]
+    reference, min_size, residual = _FAMILIES[build.__module__.rpartition(".")[2]]
     supports = (*KERNELS, *ACTIVATIONS, *MAPS, "drop_connect", "dropout", "noise")
-    add_architecture(
-        Application(
-            f"applications/{name}",
-            build,
-            (*supports, "stochastic_depth") if family.residual else supports,
-            _PRESETS,
-            ranks=(3,),
-            reference=family.reference,
-            min_size=family.min_size,
-        )
-    )
+    if residual:
+        supports += ("stochastic_depth",)
+    name = f"applications/{name}"
+    return Application(name, build, supports, _PRESETS, (3,), reference, min_size)
 
 
 for _name in dir(keras.applications):
     if _name[0].isupper():
-        _register(_name)
+        add_architecture(_application(_name))

@@ -1,4 +1,4 @@
-"""`Architecture`: how to build one model of the zoo, and which regularization it supports."""
+"""`Architecture`: one registered model."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -17,17 +17,13 @@ TIERS = ("none", "light", "medium", "strong")
 
 @dataclass(frozen=True)
 class Architecture:
-    """One registered model.
+    """One registered model: how to build it, and which regularization it supports.
 
     Args:
-        name: The name for `create_model`.
-        build: Function `build(inputs, num_classes, wiring, **options) -> logits` that chains Keras
-            layers.
-        supports: The fields of `Regularization` that its layers support.
-        presets: A `Regularization` for each tier.
-        ranks: The allowed ranks of the input shape, without the batch.
-        reference: Authors, title, year, address.
-        min_size: The smallest height and width, or number of steps.
+        build: Function `build(inputs, num_classes, wiring, **options) -> logits`.
+        presets: A `Regularization` for each of `TIERS`.
+
+    See `register_model` for the other arguments.
     """
 
     name: str

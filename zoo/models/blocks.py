@@ -14,9 +14,8 @@ def self_attention(x: Any, heads: int, wiring: Wiring) -> Any:
 
         y = [softmax(Q K^T / sqrt(d)) V for each head] W_O,    Q, K, V = x W_Q, x W_K, x W_V
 
-    The four kernels belong to dense layers, so penalties on units and their weights (group lasso,
-    max-norm, dropped connections) apply to them. `keras.layers.MultiHeadAttention` splits the units
-    of a kernel over two axes.
+    The four kernels belong to dense layers, so penalties on units (group lasso, max-norm) apply to
+    them. `keras.layers.MultiHeadAttention` splits the units of a kernel over two axes.
 
     Args:
         x: Tokens, `(batch, tokens, width)`.
@@ -91,11 +90,7 @@ class LayerScale(keras.layers.Layer):
 
 
 class _Embedding(keras.layers.Layer):
-    """A layer with one weight, drawn from a normal distribution of standard deviation 0.02.
-
-    Args:
-        seed: The seed of the draw.
-    """
+    """A layer with one weight, drawn from a normal distribution of standard deviation 0.02."""
 
     def __init__(self, seed=None, **kwargs):
         super().__init__(**kwargs)
@@ -185,12 +180,11 @@ class FeatureTokenizer(keras.layers.Layer):
     def build(self, input_shape):
         bound = self.width**-0.5
         for name in ("weight", "bias"):
-            initializer = keras.initializers.RandomUniform(
-                -bound, bound, seed=None if self.seed is None else self.seed + (name == "bias")
-            )
-            shape = (input_shape[-1], self.width)
+            seed = None if self.seed is None else self.seed + (name == "bias")
             weight = self.add_weight(
-                name=f"feature_{name}_embedding", shape=shape, initializer=initializer
+                name=f"feature_{name}_embedding",
+                shape=(input_shape[-1], self.width),
+                initializer=keras.initializers.RandomUniform(-bound, bound, seed),
             )
             setattr(self, name, weight)
 

@@ -16,19 +16,16 @@ _BLUEPRINT = "_occam_blueprint"
 class Blueprint:
     """The resolved arguments of `create_model`: the same blueprint gives the same model.
 
-    A model of the zoo carries its blueprint, and `zoo.train` reads it. It is saved with the model
-    and stays on copies: those of `clone_model`, `copy.deepcopy` and `zoo.regularize` as well.
+    A model of the zoo carries its blueprint, which is saved with the model and stays on copies (by
+    `clone_model`, `copy.deepcopy` and `zoo.regularize`). `zoo.train` reads it.
     `keras.saving.load_model` needs `occam.zoo.models` to be imported.
 
     Args:
-        name: The registered name of the model.
-        input_shape: The shape of one sample, without the batch.
-        num_classes: The number of logits.
         regularization: The regularization; the name of a tier is resolved.
-        seed: The seed of weights, dropout and noise.
         options: All options of the architecture. Lists become tuples.
-        weights: The data set of the pretrained weights, if any.
         surgery: The later calls of `zoo.regularize` on the model.
+
+    See `create_model` for the other arguments.
     """
 
     name: str
@@ -41,19 +38,18 @@ class Blueprint:
     surgery: tuple[str, ...] = ()
 
     def __post_init__(self):
-        # JSON has no tuples: a loaded blueprint has to equal the one that was saved.
+        # JSON has no tuples, and a loaded blueprint equals the saved one.
         object.__setattr__(self, "options", {n: _frozen(v) for n, v in self.options.items()})
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Blueprint":
         """Create a blueprint from the output of `to_dict`, also after a round trip through JSON."""
-        regularization = Regularization.from_dict(values["regularization"])
-        changed = {
-            "regularization": regularization,
+        parsed = {
+            "regularization": Regularization.from_dict(values["regularization"]),
             "input_shape": tuple(values["input_shape"]),
             "surgery": tuple(values.get("surgery", ())),
         }
-        return cls(**{**values, **changed})
+        return cls(**{**values, **parsed})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values, without an empty `surgery`."""

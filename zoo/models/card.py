@@ -55,9 +55,8 @@ def card(architecture: Architecture) -> str:
     """Describe a model: its options, supported fields of `Regularization`, tiers and layers."""
     a = architecture
     options = ", ".join(f"{name}={value!r}" for name, value in a.options.items())
-    weights = [
-        f'"{w.data}" (test accuracy {w.accuracy:.3f}, by {w.recipe})' for w in list_weights(a.name)
-    ]
+    shown = '"{0.data}" (test accuracy {0.accuracy:.3f}, by {0.recipe})'
+    weights = [shown.format(weights) for weights in list_weights(a.name)]
     measured = _read(MEASURED).get(a.name)
     figures = "test accuracy {accuracy:.3f} ± {standard_error:.3f} on {data}, mean of {seeds} "
     figures += "seeds, tier {tier}, {epochs} epochs"
@@ -78,10 +77,7 @@ def card(architecture: Architecture) -> str:
 
 def _layers(architecture: Architecture) -> str:
     """Return a table of the layers and their output shapes; equal neighbours are counted."""
-    layers = [
-        (type(layer).__name__, str(tuple(layer.output.shape[1:])))
-        for layer in _model(architecture).layers
-    ]
+    layers = [(type(x).__name__, str(x.output.shape[1:])) for x in _model(architecture).layers]
     runs = [(len(list(run)), *layer) for layer, run in groupby(layers)]
     rows = [(f"{n} x {name}" if n > 1 else name, shape) for n, name, shape in runs]
     return table(("layer", "returns"), rows)

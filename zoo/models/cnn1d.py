@@ -1,7 +1,5 @@
 """`cnn1d`: the convolutional network of MNIST-1D."""
 
-from typing import Any
-
 import keras
 
 from ..regularization import Regularization
@@ -22,7 +20,7 @@ from .wiring import ACTIVATIONS, KERNELS, MAPS, Wiring
     reference="Greydanus & Kobak, Scaling Down Deep Learning with MNIST-1D, 2020, "
     "https://arxiv.org/abs/2011.14439",
 )
-def cnn1d(inputs: Any, num_classes: int, wiring: Wiring, *, width: int = 25):
+def cnn1d(inputs, num_classes, wiring: Wiring, *, width=25):
     """Three convolutions of stride 2 with `relu`, then the logits.
 
     5,210 parameters for series of 40 steps and 10 classes.

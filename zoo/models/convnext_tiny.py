@@ -29,14 +29,14 @@ from .wiring import ACTIVATIONS, KERNELS, MAPS, RESIDUAL, Norm, Wiring
     reference="Liu et al., A ConvNet for the 2020s, 2022, https://arxiv.org/abs/2201.03545",
 )
 def convnext_tiny(
-    inputs: Any,
-    num_classes: int,
+    inputs,
+    num_classes,
     wiring: Wiring,
     *,
-    patch_size: int = 4,
-    depths: tuple[int, ...] = (3, 3, 9, 3),
-    widths: tuple[int, ...] = (96, 192, 384, 768),
-    layer_scale: float = 1e-6,
+    patch_size=4,
+    depths=(3, 3, 9, 3),
+    widths=(96, 192, 384, 768),
+    layer_scale=1e-6,
     norm: Norm = "layer",
 ):
     """A stem of patches, stages of blocks with downsampling between, the mean, the logits.
@@ -56,12 +56,12 @@ def convnext_tiny(
     return wiring.head(wiring.dropout(x), num_classes)
 
 
-def _downsample(x: Any, width: int, size: int, wiring: Wiring) -> Any:
+def _downsample(x, width: int, size: int, wiring: Wiring) -> Any:
     size = min(size, *x.shape[1:3])  # keeps a map of one pixel
     return wiring.conv(x, width, size, strides=size)
 
 
-def _block(x: Any, rate: float, wiring: Wiring, layer_scale: float, norm: Norm) -> Any:
+def _block(x, rate: float, wiring: Wiring, layer_scale: float, norm: Norm) -> Any:
     """`x + scale * W_2 gelu(W_1 norm(depthwise(x)))`."""
     width = x.shape[-1]
     branch = wiring.norm(wiring.depthwise(x, 7), norm)

@@ -23,14 +23,7 @@ from .wiring import ACTIVATIONS, KERNELS, RESIDUAL, Wiring
     "section 3.3, https://arxiv.org/abs/2106.11959",
 )
 def ft_transformer(
-    inputs: Any,
-    num_classes: int,
-    wiring: Wiring,
-    *,
-    width: int = 192,
-    blocks: int = 3,
-    heads: int = 8,
-    hidden: int = 256,
+    inputs, num_classes, wiring: Wiring, *, width=192, blocks=3, heads=8, hidden=256
 ):
     """One token per feature, a class token, blocks of attention and a gated layer, the logits.
 
@@ -46,7 +39,7 @@ def ft_transformer(
     return wiring.head(x, num_classes)
 
 
-def _gated(x: Any, hidden: int, wiring: Wiring) -> Any:
+def _gated(x, hidden: int, wiring: Wiring) -> Any:
     """Apply ReGLU, `W_3 (W_1 x * relu(W_2 x))`: Shazeer, GLU Variants Improve Transformer, 2020."""
     width = x.shape[-1]
     gate = wiring.relu(wiring.dense(x, hidden))

@@ -21,7 +21,7 @@ from .wiring import ACTIVATIONS, KERNELS, Wiring
     reference="Greydanus & Kobak, Scaling Down Deep Learning with MNIST-1D, 2020, "
     "https://arxiv.org/abs/2011.14439",
 )
-def gru(inputs: Any, num_classes: int, wiring: Wiring, *, units: int = 6):
+def gru(inputs, num_classes, wiring: Wiring, *, units=6):
     """A gated recurrent unit in each direction, the states of all steps, the logits.
 
     5,134 parameters for series of 40 steps and 10 classes.

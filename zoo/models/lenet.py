@@ -1,7 +1,5 @@
 """`lenet`: LeNet-5, the convolutional network for handwritten digits."""
 
-from typing import Any
-
 import keras
 
 from ..regularization import Regularization
@@ -22,7 +20,7 @@ from .wiring import ACTIVATIONS, KERNELS, MAPS, Wiring
     reference="LeCun et al., Gradient-Based Learning Applied to Document Recognition, 1998, "
     "https://doi.org/10.1109/5.726791",
 )
-def lenet(inputs: Any, num_classes: int, wiring: Wiring, *, activation: str = "tanh"):
+def lenet(inputs, num_classes, wiring: Wiring, *, activation="tanh"):
     """Two convolutions with average pooling over 2 x 2 pixels, two dense layers, the logits.
 
     61,706 parameters for `(32, 32, 1)` and 10 classes. The paper has 60,000: its second

@@ -25,15 +25,15 @@ from .wiring import ACTIVATIONS, KERNELS, RESIDUAL, Wiring
     "https://arxiv.org/abs/2105.01601",
 )
 def mixer_s16(
-    inputs: Any,
-    num_classes: int,
+    inputs,
+    num_classes,
     wiring: Wiring,
     *,
-    patch_size: int = 4,
-    width: int = 512,
-    depth: int = 8,
-    tokens_units: int = 256,
-    channels_units: int = 2048,
+    patch_size=4,
+    width=512,
+    depth=8,
+    tokens_units=256,
+    channels_units=2048,
 ):
     """Patches, blocks that mix patches and then channels, the mean over the patches, the logits.
 
@@ -52,7 +52,7 @@ def mixer_s16(
     return wiring.head(wiring.dropout(x), num_classes)
 
 
-def _dense_pair(x: Any, units: int, wiring: Wiring) -> Any:
+def _dense_pair(x, units: int, wiring: Wiring) -> Any:
     """Apply `W_2 gelu(W_1 x)` over the last axis."""
     width = x.shape[-1]
     x = wiring.dropout(wiring.activation(wiring.dense(x, units), "gelu"))

@@ -1,7 +1,5 @@
 """`mlp`: a multilayer perceptron, the baseline of every table."""
 
-from typing import Any
-
 import keras
 
 from ..regularization import Regularization
@@ -21,7 +19,7 @@ from .wiring import ACTIVATIONS, KERNELS, Wiring
     reference="Greydanus & Kobak, Scaling Down Deep Learning with MNIST-1D, 2020, "
     "https://arxiv.org/abs/2011.14439",
 )
-def mlp(inputs: Any, num_classes: int, wiring: Wiring, *, units: tuple[int, ...] = (512, 512)):
+def mlp(inputs, num_classes, wiring: Wiring, *, units=(512, 512)):
     """Flatten, then for each hidden layer `x <- dropout(relu(W x + b))`, then the logits.
 
     The MLP of the MNIST-1D paper, 15,210 parameters, has `units=(100, 100)`. The wider default

@@ -22,8 +22,7 @@ class Pretrained:
 
     Args:
         model: The name of the model.
-        data: The data set of the training, a name for `load_data`. The weights take standardized
-            features, as `load_data` returns them.
+        data: The data set of the training; the weights take features as `load_data` returns them.
         input_shape: The shape of one sample.
         num_classes: The number of logits.
         options: The options of the architecture.
@@ -48,7 +47,7 @@ class Pretrained:
 
 
 def list_weights(model: str | None = None) -> tuple[Pretrained, ...]:
-    """Return all weights that ship with the package, or those of one model.
+    """Return the weights that ship with the package, of all models or of one.
 
     Example:
 
@@ -64,12 +63,7 @@ def list_weights(model: str | None = None) -> tuple[Pretrained, ...]:
 
 
 def load_weights(model: keras.Model, name: str, data: str) -> None:
-    """Load the shipped weights for a data set into a new model.
-
-    Args:
-        model: A model with the input shape, classes and options of the weights.
-        name: The name of the model in the zoo.
-        data: The data set of the weights.
+    """Load the shipped weights of model `name` for data set `data` into a new model.
 
     Raises:
         ValueError: If there are no weights for this data set, they do not fit the model, or the
@@ -98,14 +92,7 @@ def load_weights(model: keras.Model, name: str, data: str) -> None:
 
 
 def save_weights(model: keras.Model, data: str, *, accuracy: float, recipe: str) -> Pretrained:
-    """Write weights into the package, as a recipe does with `--save`.
-
-    Args:
-        model: A trained model from `create_model`.
-        data: The data set of the training.
-        accuracy: The accuracy on its test part.
-        recipe: The name of the script.
-    """
+    """Write the weights of a trained model into the package; see `Pretrained` for the arguments."""
     blueprint = model.blueprint
     DIRECTORY.mkdir(exist_ok=True)
     about = {
@@ -128,8 +115,8 @@ def save_weights(model: keras.Model, data: str, *, accuracy: float, recipe: str)
 def _named_weights(model: keras.Model) -> dict[str, Any]:
     """Return the weights by names that do not depend on the regularization.
 
-    Layers that drop units or add noise are left out. The others are numbered within their class in
-    the order of creation; Keras numbers layer names through the whole process.
+    Layers are numbered within their class in the order of creation, without those that drop units
+    or add noise.
     """
     by_class: dict[str, list[Any]] = {}
     for layer in model._flatten_layers(include_self=False, recursive=True):
@@ -149,7 +136,7 @@ def _named_weights(model: keras.Model) -> dict[str, Any]:
 
 
 def _creation_order(layer: keras.layers.Layer) -> tuple[bool, int, str]:
-    """Sort the layers of a class by creation; layers with a name of their own come last."""
+    """Sort the layers of a class by creation; layers without an automatic name come last."""
     suffix = layer.name.rpartition("_")[2]
     number = int(suffix) if suffix.isdigit() else 0
     base = layer.name.removesuffix(f"_{number}").replace("_", "")

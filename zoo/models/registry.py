@@ -4,19 +4,21 @@ import difflib
 import numbers
 import os
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from types import NoneType
 from typing import Any
 
 import keras
+from keras.src.backend.common import global_state
 
 from ...core.checks import check_integer, check_type
 from ..layers.shared_arguments import check_channels_last
 from ..regularization import Regularization
 from .architecture import TIERS, Architecture
 from .blueprint import Blueprint
-from .names import fresh_layer_names
 
 _architectures: dict[str, Architecture] = {}
 
@@ -34,19 +36,16 @@ def create_model(
     """Create a functional Keras model that returns logits, wired from one `Regularization`.
 
     Args:
-        name: One of `list_models()`, or `"applications/ResNet50V2"` and so on for a model of
-            `keras.applications`: its backbone, global average pooling and a new head, regularized
-            by `zoo.regularize`.
-        input_shape: The shape of one sample, without the batch: `(features,)`, `(steps, channels)`
-            or `(height, width, channels)`, depending on the architecture.
+        name: One of `list_models()`, or such as `"applications/ResNet50V2"` for a backbone of
+            `keras.applications` with a new head, regularized by `zoo.regularize`.
+        input_shape: The shape of one sample: `(features,)`, `(steps, channels)` or `(height, width,
+            channels)`, depending on the architecture.
         num_classes: The number of logits, at least 2.
-        regularization: A `Regularization`, the name of one of the model's tiers, or `None` for no
-            regularization.
+        regularization: A `Regularization`, the name of a tier, or `None` for no regularization.
         seed: The seed of initial weights, dropout and noise. `None` draws one.
-        weights: The data set of the pretrained weights to start from, one of `list_weights(name)`.
-            Input shape and options must be those of the weights. For a model of
-            `keras.applications`: `"imagenet"`, which downloads them, or a file of Keras' weights of
-            the backbone. `None` draws new weights.
+        weights: The pretrained weights to start from, or `None`. One of `list_weights(name)`, with
+            the input shape and options of the weights; for a model of `keras.applications`:
+            `"imagenet"`, which downloads them, or a file of Keras' weights of the backbone.
         **options: The options of the architecture, such as `units` of `mlp`.
 
     Returns:
@@ -86,7 +85,7 @@ def create_model(
         options={**architecture.options, **options},
         weights=weights,
     )
-    with fresh_layer_names():
+    with _fresh_layer_names():
         return architecture.create(blueprint)
 
 
@@ -108,12 +107,31 @@ def _check_input_shape(architecture: Architecture, input_shape: Any) -> None:
         )
 
 
+@contextmanager
+def _fresh_layer_names() -> Iterator[None]:
+    """Let Keras number automatic names as in a new process.
+
+    Names such as `dense_1` stand in logs, histories and charts, so runs can be compared by them,
+    and a resumed run keeps its names. Afterwards, Keras does not give the same names again.
+    """
+    counters = "object_name_uids"  # Keras 3.15: the number of uses of each automatic name
+    outside = global_state.get_global_attribute(counters) or {}
+    inside: defaultdict[str, int] = defaultdict(int)
+    global_state.set_global_attribute(counters, inside)
+    try:
+        yield
+    finally:
+        names = {*outside, *inside}
+        largest = {name: max(outside.get(name, 0), inside.get(name, 0)) for name in names}
+        global_state.set_global_attribute(counters, defaultdict(int, largest))
+
+
 def list_models(pattern: str = "*") -> tuple[str, ...]:
     """Return the names for `create_model`, in alphabetical order.
 
     Args:
-        pattern: A pattern as in `fnmatch`. The models of `keras.applications` are listed by
-            patterns that begin with their prefix: `"applications/*"`.
+        pattern: A pattern as in `fnmatch`; `"applications/*"` for the models of
+            `keras.applications`.
 
     Example:
 
@@ -126,11 +144,7 @@ def list_models(pattern: str = "*") -> tuple[str, ...]:
 
 
 def preset(name: str, tier: str) -> Regularization:
-    """Return the `Regularization` of one of a model's tiers.
-
-    Args:
-        name: The name of the model.
-        tier: `"none"`, `"light"`, `"medium"` or `"strong"`.
+    """Return the `Regularization` of the tier "none", "light", "medium" or "strong" of a model.
 
     Example:
 
@@ -154,14 +168,13 @@ def resolve(regularization: Regularization | str | None, name: str) -> Regulariz
 
 
 def get_architecture(name: str, *, argument: str = "name") -> Architecture:
-    """Return the architecture that is registered under `name`.
+    """Return the architecture of a model.
 
     Args:
         name: The name of the model.
-        argument: The name of the caller's argument, for the error message.
+        argument: The name of the caller's argument, for error messages.
 
     Raises:
-        TypeError: If `name` is not a string.
         ValueError: If there is no such model; the message suggests similar names.
     """
     check_type(argument, name, str, "the name of a model, one of zoo.list_models()")
@@ -183,13 +196,12 @@ def register_model(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register `build(inputs, num_classes, wiring, **options) -> logits` under a name.
 
-    The function receives a Keras tensor, the number of classes and a `Wiring`, and returns the
-    logits. Its keyword-only arguments become the options of `create_model(name, ...)`.
+    The function receives a Keras tensor, the number of classes and a `Wiring`. Its keyword-only
+    arguments become the options of `create_model(name, ...)`.
 
     Args:
         name: A new name.
-        supports: The fields of `Regularization` that the layers of the architecture support. Omit
-            those of the training (`Regularization.names("training")`).
+        supports: The supported fields of `Regularization`, among `Regularization.names("model")`.
         presets: A `Regularization` for each of the tiers `"light"`, `"medium"`, `"strong"`.
         ranks: The allowed ranks of the input shape, without the batch.
         reference: Authors, title, year, address.

@@ -25,40 +25,30 @@ _ABOUT: dict[str, Any] = {
 
 
 @register_model("resnet20", **_ABOUT)
-def resnet20(
-    inputs: Any, num_classes: int, wiring: Wiring, *, width: int = 16, norm: Norm = "batch"
-):
+def resnet20(inputs, num_classes, wiring: Wiring, *, width=16, norm: Norm = "batch"):
     """20 layers, 0.27 M parameters for `(32, 32, 3)` and 10 classes."""
     return _resnet(inputs, num_classes, wiring, blocks=3, width=width, norm=norm)
 
 
 @register_model("resnet32", **_ABOUT)
-def resnet32(
-    inputs: Any, num_classes: int, wiring: Wiring, *, width: int = 16, norm: Norm = "batch"
-):
+def resnet32(inputs, num_classes, wiring: Wiring, *, width=16, norm: Norm = "batch"):
     """32 layers, 0.46 M parameters."""
     return _resnet(inputs, num_classes, wiring, blocks=5, width=width, norm=norm)
 
 
 @register_model("resnet56", **_ABOUT)
-def resnet56(
-    inputs: Any, num_classes: int, wiring: Wiring, *, width: int = 16, norm: Norm = "batch"
-):
+def resnet56(inputs, num_classes, wiring: Wiring, *, width=16, norm: Norm = "batch"):
     """56 layers, 0.85 M parameters."""
     return _resnet(inputs, num_classes, wiring, blocks=9, width=width, norm=norm)
 
 
 @register_model("resnet110", **_ABOUT)
-def resnet110(
-    inputs: Any, num_classes: int, wiring: Wiring, *, width: int = 16, norm: Norm = "batch"
-):
+def resnet110(inputs, num_classes, wiring: Wiring, *, width=16, norm: Norm = "batch"):
     """110 layers, 1.7 M parameters: the network of the stochastic depth paper."""
     return _resnet(inputs, num_classes, wiring, blocks=18, width=width, norm=norm)
 
 
-def _resnet(
-    inputs: Any, num_classes: int, wiring: Wiring, *, blocks: int, width: int, norm: Norm
-) -> Any:
+def _resnet(inputs, num_classes, wiring: Wiring, *, blocks: int, width: int, norm: Norm) -> Any:
     """A stem, three stages of `blocks` blocks with `width`, 2 and 4 times as many filters, logits.
 
     The first block of the second and third stage halves height and width. Its shortcut is
@@ -74,7 +64,7 @@ def _resnet(
     return wiring.head(wiring.dropout(x), num_classes)
 
 
-def _block(x: Any, filters: int, stride: int, rate: float, wiring: Wiring, norm: Norm) -> Any:
+def _block(x, filters: int, stride: int, rate: float, wiring: Wiring, norm: Norm) -> Any:
     branch = wiring.relu(_conv_norm(x, filters, stride, wiring, norm))
     branch = _conv_norm(branch, filters, 1, wiring, norm)
     if stride > 1:
@@ -82,5 +72,5 @@ def _block(x: Any, filters: int, stride: int, rate: float, wiring: Wiring, norm:
     return wiring.drop_maps(wiring.relu(wiring.add(x, branch, rate)))
 
 
-def _conv_norm(x: Any, filters: int, stride: int, wiring: Wiring, norm: Norm) -> Any:
+def _conv_norm(x, filters: int, stride: int, wiring: Wiring, norm: Norm) -> Any:
     return wiring.norm(wiring.conv(x, filters, 3, strides=stride, use_bias=False), norm)

@@ -24,14 +24,7 @@ from .wiring import ACTIVATIONS, KERNELS, MAPS, RESIDUAL, Norm, Wiring
     "https://arxiv.org/abs/1611.06455",
 )
 def resnet1d(
-    inputs: Any,
-    num_classes: int,
-    wiring: Wiring,
-    *,
-    width: int = 32,
-    blocks: int = 3,
-    kernel_size: int = 5,
-    norm: Norm = "batch",
+    inputs, num_classes, wiring: Wiring, *, width=32, blocks=3, kernel_size=5, norm: Norm = "batch"
 ):
     """A stem, `blocks` residual blocks `x <- relu(x + conv norm relu conv norm)`, mean, logits."""
     x = _conv_norm(wiring.noise(inputs), width, kernel_size, wiring, norm)
@@ -44,5 +37,5 @@ def resnet1d(
     return wiring.head(wiring.dropout(x), num_classes)
 
 
-def _conv_norm(x: Any, filters: int, kernel_size: int, wiring: Wiring, norm: Norm) -> Any:
+def _conv_norm(x, filters: int, kernel_size: int, wiring: Wiring, norm: Norm) -> Any:
     return wiring.norm(wiring.conv(x, filters, kernel_size, use_bias=False), norm)

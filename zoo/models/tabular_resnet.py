@@ -1,7 +1,5 @@
 """`tabular_resnet`: a residual network for tables."""
 
-from typing import Any
-
 from ..regularization import Regularization
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, RESIDUAL, Norm, Wiring
@@ -20,14 +18,7 @@ from .wiring import ACTIVATIONS, KERNELS, RESIDUAL, Norm, Wiring
     "section 3.2, https://arxiv.org/abs/2106.11959",
 )
 def tabular_resnet(
-    inputs: Any,
-    num_classes: int,
-    wiring: Wiring,
-    *,
-    width: int = 192,
-    hidden: int = 384,
-    blocks: int = 2,
-    norm: Norm = "batch",
+    inputs, num_classes, wiring: Wiring, *, width=192, hidden=384, blocks=2, norm: Norm = "batch"
 ):
     """Blocks `x <- x + dropout(W_2 dropout(relu(W_1 norm(x))))`, `relu(norm(x))`, the logits."""
     x = wiring.dense(wiring.noise(inputs), width)

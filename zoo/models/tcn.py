@@ -1,7 +1,5 @@
 """`tcn`: a temporal convolutional network, causal and dilated."""
 
-from typing import Any
-
 from ..regularization import Regularization
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, MAPS, RESIDUAL, Norm, Wiring
@@ -20,14 +18,7 @@ from .wiring import ACTIVATIONS, KERNELS, MAPS, RESIDUAL, Norm, Wiring
     "Recurrent Networks for Sequence Modeling, 2018, https://arxiv.org/abs/1803.01271",
 )
 def tcn(
-    inputs: Any,
-    num_classes: int,
-    wiring: Wiring,
-    *,
-    width: int = 25,
-    levels: int = 4,
-    kernel_size: int = 5,
-    norm: Norm = "batch",
+    inputs, num_classes, wiring: Wiring, *, width=25, levels=4, kernel_size=5, norm: Norm = "batch"
 ):
     """Residual blocks of causal convolutions with dilation 1, 2, 4, ..., the last step's logits.
 

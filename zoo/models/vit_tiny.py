@@ -28,16 +28,7 @@ from .wiring import ACTIVATIONS, KERNELS, RESIDUAL, Wiring
     reference="Dosovitskiy et al., An Image is Worth 16x16 Words: Transformers for Image "
     "Recognition at Scale, 2021, https://arxiv.org/abs/2010.11929",
 )
-def vit_tiny(
-    inputs: Any,
-    num_classes: int,
-    wiring: Wiring,
-    *,
-    patch_size: int = 4,
-    width: int = 192,
-    depth: int = 12,
-    heads: int = 3,
-):
+def vit_tiny(inputs, num_classes, wiring: Wiring, *, patch_size=4, width=192, depth=12, heads=3):
     """Patches, a class token and positions, blocks of attention and two dense layers, the logits.
 
     Normalization precedes each branch. The ViT-Ti/16 of Touvron et al. 2021, 5.7 M parameters, has
@@ -54,7 +45,7 @@ def vit_tiny(
     return wiring.head(wiring.norm(x, "layer")[:, 0], num_classes)
 
 
-def _feed_forward(x: Any, wiring: Wiring) -> Any:
+def _feed_forward(x, wiring: Wiring) -> Any:
     width = x.shape[-1]
     x = wiring.dropout(wiring.activation(wiring.dense(x, 4 * width), "gelu"))
     return wiring.dropout(wiring.dense(x, width, init="glorot"))

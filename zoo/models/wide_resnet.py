@@ -24,30 +24,19 @@ _ABOUT: dict[str, Any] = {
 
 
 @register_model("wide_resnet16_4", **_ABOUT)
-def wide_resnet16_4(
-    inputs: Any, num_classes: int, wiring: Wiring, *, width: int = 16, norm: Norm = "batch"
-):
+def wide_resnet16_4(inputs, num_classes, wiring: Wiring, *, width=16, norm: Norm = "batch"):
     """16 layers, 4 times as wide: 2.7 M parameters for `(32, 32, 3)` and 10 classes."""
     return _wide_resnet(inputs, num_classes, wiring, blocks=2, factor=4, width=width, norm=norm)
 
 
 @register_model("wide_resnet28_10", **_ABOUT)
-def wide_resnet28_10(
-    inputs: Any, num_classes: int, wiring: Wiring, *, width: int = 16, norm: Norm = "batch"
-):
+def wide_resnet28_10(inputs, num_classes, wiring: Wiring, *, width=16, norm: Norm = "batch"):
     """28 layers, 10 times as wide: 36.5 M parameters."""
     return _wide_resnet(inputs, num_classes, wiring, blocks=4, factor=10, width=width, norm=norm)
 
 
 def _wide_resnet(
-    inputs: Any,
-    num_classes: int,
-    wiring: Wiring,
-    *,
-    blocks: int,
-    factor: int,
-    width: int,
-    norm: Norm,
+    inputs, num_classes, wiring: Wiring, *, blocks: int, factor: int, width: int, norm: Norm
 ) -> Any:
     """A stem of `width` filters, three stages of `blocks` blocks, the logits.
 
@@ -63,7 +52,7 @@ def _wide_resnet(
     return wiring.head(keras.layers.GlobalAveragePooling2D()(x), num_classes)
 
 
-def _block(x: Any, filters: int, stride: int, rate: float, wiring: Wiring, norm: Norm) -> Any:
+def _block(x, filters: int, stride: int, rate: float, wiring: Wiring, norm: Norm) -> Any:
     """Add `conv(dropout(relu(norm(conv(relu(norm(x)))))))` to `x`, projected if shapes differ."""
     before = wiring.relu(wiring.norm(x, norm))
     branch = wiring.relu(wiring.norm(_conv(before, filters, 3, stride, wiring), norm))
@@ -73,5 +62,5 @@ def _block(x: Any, filters: int, stride: int, rate: float, wiring: Wiring, norm:
     return wiring.add(x, branch, rate)
 
 
-def _conv(x: Any, filters: int, size: int, stride: int, wiring: Wiring) -> Any:
+def _conv(x, filters: int, size: int, stride: int, wiring: Wiring) -> Any:
     return wiring.conv(x, filters, size, strides=stride, use_bias=False)

@@ -5,14 +5,15 @@ import json
 import platform
 import subprocess
 import warnings
-from collections.abc import Iterable
+from collections.abc import Sequence
 from importlib import metadata
+from types import NoneType
 from typing import Any
 
 import keras
 
 from ...callbacks import Schedule
-from ...core.checks import check_integer, check_number
+from ...core.checks import check_type
 from ...exports import ExportError
 from ...exports.head import means_logits
 from ..data import Data
@@ -25,21 +26,17 @@ _PACKAGES = ("keras-occam", "keras", "tensorflow", "numpy", "keras-tuner", "tens
 def regularization_of(
     model: keras.Model, regularization: Regularization | str | None
 ) -> Regularization:
-    """Return the regularization to train `model` with.
-
-    Raises:
-        ValueError: If `regularization` has a field that the model was not built with.
-    """
+    """Return the regularization to train `model` with, checked against the layers of the model."""
     blueprint = blueprint_of(model)
     if blueprint is None:
         if regularization is None:
             _warn_of_inner_models(model)
         wanted = resolve(regularization, model.name)
-        if unmet := wanted.only("model").on():
+        if others := wanted.only("model").on():
             raise ValueError(
                 f"Model {model.name!r} was not created by zoo.create_model, so `regularization` "
                 f"may only have {', '.join(Regularization.names('training'))}. "
-                f"Received also: {', '.join(unmet)}"
+                f"Received also: {', '.join(others)}"
             )
         return wanted
     if regularization is None:
@@ -66,30 +63,25 @@ def _warn_of_inner_models(model: keras.Model) -> None:
             )
 
 
-def check_arguments(
-    model: keras.Model,
-    data: Data,
-    *,
-    epochs: Any,
-    learning_rate: Any,
-    patience: Any,
-    train_eval: Any,
-    seed: Any,
-    callbacks: Iterable[keras.callbacks.Callback],
-) -> None:
-    """Raise a `ValueError` if an argument of `train` is out of range or does not fit the data."""
-    check_integer("epochs", epochs, minimum=1)
-    check_integer("seed", seed, minimum=0)
-    check_integer("patience", patience, minimum=1, optional=True)
-    check_number("learning_rate", learning_rate, "(0, inf)")
-    check_number("train_eval", train_eval, "[0, 1]")
-    for callback in callbacks:
-        if _sets_the_learning_rate(callback):
+def check_callbacks(callbacks: Any) -> None:
+    """Raise an error unless `callbacks` are Keras callbacks that leave the learning rate alone."""
+    expected = "a list of keras.callbacks.Callback, or None"
+    check_type("callbacks", callbacks, (Sequence, NoneType), expected)
+    for callback in callbacks or ():
+        check_type("callbacks", callback, keras.callbacks.Callback, expected)
+        schedulers = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
+        if isinstance(callback, schedulers) or (
+            isinstance(callback, Schedule) and callback.attribute == "learning_rate"
+        ):
             raise ValueError(
                 "`callbacks` must not set the learning rate, which follows a warm-up and a cosine "
                 "from `learning_rate` to 0. Leave them out, or train with model.compile and "
                 f"model.fit. Received: {type(callback).__name__}"
             )
+
+
+def check_model(model: keras.Model, data: Data) -> None:
+    """Raise a `ValueError` unless `model` is built, fits the data and returns logits."""
     expected = (None, *data.input_shape), (None, data.num_classes)
     received = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
     if not model.built or received != expected:
@@ -106,13 +98,6 @@ def check_arguments(
             f"Model {model.name!r} must return logits: remove the softmax from its last layer. "
             "Received: a last activation of softmax"
         )
-
-
-def _sets_the_learning_rate(callback: Any) -> bool:
-    if isinstance(callback, Schedule):
-        return callback.attribute == "learning_rate"
-    keras_own = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
-    return isinstance(callback, keras_own)
 
 
 def configuration(
@@ -136,10 +121,7 @@ def configuration(
 
 
 def _git_state() -> dict[str, Any] | None:
-    """Return the commit of the current directory, and whether files differ from it.
-
-    `None` outside a checkout, or if git is not installed.
-    """
+    """Return the commit of the current directory and whether files differ, or None."""
     commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain")
     return None if commit is None else {"commit": commit, "dirty": bool(changes)}
 

@@ -32,9 +32,8 @@ def compile_model(
     """Compile `model` with the optimizer part of `regularization`, and return the model to fit.
 
     `loss` is the cross-entropy plus the penalties, `data_loss` the cross-entropy alone. If the data
-    is in memory, an epoch runs in one call (`steps_per_execution`): for small models, this takes a
-    fraction of the time of one call per step. With `sam_rho`, the model to fit is a
-    `SharpnessAware` that shares the layers and the optimizer of `model`, otherwise `model` itself.
+    is in memory, an epoch runs in one call (`steps_per_execution`), which is faster for small
+    models. With `sam_rho`, the model to fit is a `SharpnessAware` of `model`, otherwise `model`.
     """
     steps = data.steps_per_epoch
     optimizer = adamw(learning_rate, steps * epochs, weight_decay=regularization.weight_decay)
@@ -66,12 +65,10 @@ def fit(
 
     Args:
         model: The compiled model.
-        data: The data. The training part is shuffled anew each epoch; callbacks see the validation
-            part.
+        data: The data; its training and validation parts are used.
         regularization: The augmentation, mixing and smoothing of the training batches.
         epochs: The epoch before which to stop.
-        seed: The seed of the order of samples and of their augmentation. Both depend on the seed
-            and the epoch only.
+        seed: The seed of the order and augmentation, which depend on it and the epoch only.
         first_epoch: The epoch to begin with.
         callbacks: Keras callbacks. Batch hooks are called once for all steps of an execution.
     """
@@ -110,9 +107,8 @@ def train_eval_batches(data: Data, fraction: float) -> tf.data.Dataset:
 def figures(model: keras.Model, data: Data) -> dict[str, Any]:
     """Evaluate a compiled model on all three parts, in inference mode; see `Run.result`."""
     one_epoch = data.epochs(seed=0).take(data.steps_per_epoch)
-    train, validation, test = (
-        _evaluate(model, part) for part in (one_epoch, data.validation, data.test)
-    )
+    parts = (one_epoch, data.validation, data.test)
+    train, validation, test = (_evaluate(model, part) for part in parts)
     return {
         "train": train,
         "validation": validation,

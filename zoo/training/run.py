@@ -23,8 +23,8 @@ class Run:
     """The result of `zoo.train`.
 
     Args:
-        config: Everything needed to repeat the training: the arguments of model, data,
-            regularization and training, the versions of the packages and the git state.
+        config: Everything needed to repeat the training: all arguments, the versions of the
+            packages and the git state.
         history: The value of each logged name after each epoch.
         result: Figures in inference mode, of the weights that were kept: `train`, `validation` and
             `test` with `loss` (penalties included), `data_loss` and `accuracy` each;
@@ -49,19 +49,12 @@ class Run:
         files = RunDirectory(directory)
         if not files.finished:
             raise FileNotFoundError(f"{directory} holds no finished run: no {files.result.name}")
-        return cls(
-            files.read_json(files.config),
-            files.read_history(),
-            files.read_json(files.result),
-            files.path,
-        )
+        config, result = files.read_json(files.config), files.read_json(files.result)
+        return cls(config, files.read_history(), result, files.path)
 
     @property
     def regularization(self) -> Regularization:
-        """The `Regularization` of the run.
-
-        For a model that `create_model` did not build, only the fields of the training are known.
-        """
+        """The regularization of the run; models from elsewhere have the training fields only."""
         return Regularization.from_dict(self.config["regularization"])
 
     @property
@@ -83,11 +76,7 @@ class Run:
         return keras.saving.deserialize_keras_object(self.config["data"]["preprocessing"])
 
     def card(self) -> dict[str, Any]:
-        """Return the content of a model card as JSON values, for `exports.export(card=...)`.
-
-        The header has name, data set and metrics. Then follow the nonzero penalties, the options
-        and training of the model, and the figures of all parts.
-        """
+        """Return the content of a model card as JSON values, for `exports.export(card=...)`."""
         data = {name: self.config["data"][name] for name in ("name", "sizes", "origin", "seed")}
         data["origin"] = data["origin"].partition(" in ")[0]  # without the path on this machine
         model, regularization = self.config["model"], self.regularization
@@ -111,13 +100,10 @@ class Run:
 
 
 class RunDirectory(WorkDirectory):
-    """The files of a run; each is written to a temporary file and then moved into place.
+    """The files of a run.
 
     `config.json` comes first. `state.npz` exists during training; `history.csv` and `tensorboard/`
     grow with it. Then follow `model.keras` and last `result.json`, which marks a finished run.
-
-    Args:
-        path: The directory; `open` creates it.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -144,7 +130,7 @@ class RunDirectory(WorkDirectory):
     def close(
         self, model: keras.Model, history: dict[str, list[float]], result: dict[str, Any]
     ) -> None:
-        """Write the files of a finished run, last the result."""
+        """Write the files of a finished run, the result last."""
         self.write_history(history)
         temporary = self.model.with_suffix(".tmp.keras")
         model.save(temporary)
@@ -153,18 +139,14 @@ class RunDirectory(WorkDirectory):
         self.state.unlink(missing_ok=True)
 
     def write_history(self, history: dict[str, list[float]]) -> None:
-        """Write `history.csv`: a row per epoch, a column per name, as `keras.callbacks.CSVLogger`.
-
-        An array with one element is written as a number, any other array as a list.
-        """
+        """Write a row per epoch and a column per name, like `keras.callbacks.CSVLogger`."""
         names = sorted(history)
-        columns = [history[name] for name in names]
+        rows = zip(*(history[name] for name in names), strict=True)
         temporary = self.history.with_suffix(".tmp")
         with temporary.open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["epoch", *names])
-            rows = enumerate(zip(*columns, strict=True))
-            writer.writerows([epoch, *map(_to_csv, row)] for epoch, row in rows)
+            writer.writerows([epoch, *map(_to_csv, row)] for epoch, row in enumerate(rows))
         temporary.replace(self.history)
 
     def read_history(self) -> dict[str, list[float]]:

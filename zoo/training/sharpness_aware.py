@@ -21,31 +21,29 @@ class SharpnessAware(keras.Model):
     Compile and fit the wrapper instead of the model. It shares layers and weights with the model,
     so the model is trained; save the model.
 
-    Both gradients are of one function: the second pass draws the same masks as the first. Its other
-    changes (BatchNorm statistics, states of random generators) are discarded, and the weights
-    themselves never move to w + e. Loss and metrics are those at w.
+    The second pass draws the same masks as the first. Its other changes (BatchNorm statistics,
+    states of random generators) are discarded, and the weights themselves never move to w + e. Loss
+    and metrics are taken at w.
 
-    A step computes two gradients in sequence and takes about twice the time. Otherwise, `compile`
-    and `fit` work as for the model: callbacks find its layers, and the files of `ModelCheckpoint`
-    load as a `SharpnessAware` with the model in its `model` (with `save_weights_only`, through
-    `load_weights` of a `SharpnessAware` of such a model). With gradient accumulation, each step
-    goes uphill on its own batch. `rho` is a variable of the wrapper, not of the model.
-    `tf.distribute` is not supported.
+    A step takes about twice the time. Otherwise, `compile` and `fit` work as for the model:
+    callbacks find its layers, and the files of `ModelCheckpoint` load as a `SharpnessAware` with
+    the model in its `model` (with `save_weights_only`, through `load_weights` of a
+    `SharpnessAware`). With gradient accumulation, each step goes uphill on its own batch. `rho` is
+    a variable of the wrapper, not of the model. `tf.distribute` is not supported.
 
     Args:
         model: A built Keras model, subclassed or not, with Keras' own training step.
-        rho: The distance uphill, >= 0. It can be assigned at any time, without a retrace. With 0, a
-            step is the ordinary one, to the bit unless TensorFlow's graph optimizer reorders its
-            sums (or a layer assigns its trainable weights in its call, as `SpectralNormalization`
-            does). The papers use 0.05 for SAM and 0.5 to 1 for ASAM.
+        rho: The distance uphill, >= 0, which can be assigned at any time. The papers use 0.05 for
+            SAM and 0.5 to 1 for ASAM. With 0, a step is the ordinary one, up to rounding (except
+            for layers that assign trainable weights in `call`, such as `SpectralNormalization`).
         adaptive: Whether to use ASAM instead of SAM.
         eta: Added to |w|, so that weights near 0 move, too; ASAM only.
         name: The name of the wrapper.
 
     Raises:
         TypeError: If `model` is not a Keras model, or `adaptive` not a bool.
-        ValueError: If `rho` or `eta` is not a finite number >= 0, or `model` is not built or has a
-            training step or loss of its own, which would be lost.
+        ValueError: If `rho` or `eta` is not a finite number >= 0, or `model` is not built or
+            overrides the training step or loss of `keras.Model`.
         RuntimeError: If Keras runs on neither TensorFlow nor JAX, or, in training, the model was
             created in a `tf.distribute` strategy of several replicas.
 
@@ -119,24 +117,23 @@ class SharpnessAware(keras.Model):
         x, y, sample_weight = batch
         weights = self.trainable_variables
         others = [*self.non_trainable_variables, *_recurrent_states(self.model)]
-        given = {"training": True} if self._call_has_training_arg else {}
+        kwargs = {"training": True} if self._call_has_training_arg else {}
         before = [tf.identity(v.value) for v in others]
         with tf.GradientTape() as tape:
-            y_pred = self(x, **given)
+            y_pred = self(x, **kwargs)
             loss = self._loss(batch, y_pred)
             scaled = self.optimizer.scale_loss(loss)
         present = next(part for part in keras.tree.flatten(x) if part is not None)
         self._loss_tracker.update_state(loss, sample_weight=tf.shape(present)[0])
         gradients = tape.gradient(scaled, weights)
         # The gradient of an embedding is sparse.
-        points = self._uphill(
-            weights, [g if g is None else tf.convert_to_tensor(g) for g in gradients]
-        )
+        dense = [g if g is None else tf.convert_to_tensor(g) for g in gradients]
+        points = self._uphill(weights, dense)
         with tf.GradientTape() as tape:
             tape.watch(points)
             state = [*zip(weights, points, strict=True), *zip(others, before, strict=True)]
             with keras.StatelessScope(state, collect_losses=True):  # its updates are discarded
-                scaled = self.optimizer.scale_loss(self._loss(batch, self(x, **given)))
+                scaled = self.optimizer.scale_loss(self._loss(batch, self(x, **kwargs)))
         gradients = tape.gradient(scaled, points)
         self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
@@ -155,8 +152,8 @@ class SharpnessAware(keras.Model):
         value_and_grad = jax.value_and_grad(self.compute_loss_and_updates, has_aux=True)
 
         def gradient(weights):
-            given = {"training": True, "optimizer_variables": optimizer}
-            (_, updates), gradients = value_and_grad(weights, others, metrics, *batch, **given)
+            kwargs = {"training": True, "optimizer_variables": optimizer}
+            (_, updates), gradients = value_and_grad(weights, others, metrics, *batch, **kwargs)
             return gradients, updates
 
         gradients, (loss, y_pred, new_others, metrics) = gradient(weights)
@@ -192,13 +189,9 @@ def uphill(weights: Any, gradients: Any, rho: Any, *, eta: float | None = None) 
 
     Args:
         weights: The variables or tensors w.
-        gradients: The gradients g, of the same shapes; `None` for a weight without influence on the
-            loss.
+        gradients: The gradients g, of the same shapes; `None` is 0.
         rho: A float or a scalar tensor.
         eta: T = |w| + eta. `None` for T = 1.
-
-    Returns:
-        A list of tensors; the weights themselves if g is 0 everywhere.
 
     Example:
 

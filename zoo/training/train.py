@@ -3,7 +3,6 @@
 import math
 import os
 from collections.abc import Sequence
-from types import NoneType
 from typing import Any
 
 import keras
@@ -18,11 +17,11 @@ from ...callbacks import (
     baseline_loss,
     diagnose,
 )
-from ...core.checks import check_bool, check_path, check_type
+from ...core.checks import check_bool, check_integer, check_number, check_path, check_type
 from ..data import Data
 from ..regularization import Regularization
 from . import engine
-from .configuration import check_arguments, configuration, regularization_of
+from .configuration import check_callbacks, check_model, configuration, regularization_of
 from .run import Run, RunDirectory
 from .train_transform import check_train_transform
 
@@ -45,13 +44,13 @@ def train(
     """Train a classifier and evaluate it, in inference mode, on all three parts of the data.
 
     The optimizer is AdamW with warm-up and cosine decay to 0. Early stopping monitors the
-    validation data loss and restores the best weights. The test part is read once, at the end. A
-    training that was killed at any moment and is called again with the same arguments resumes after
-    the last finished epoch and ends with the same result.
+    validation data loss and restores the best weights. The test part is read once, at the end. If
+    a training is killed, the same call resumes after the last finished epoch and ends with the same
+    result.
 
     Args:
         model: A Keras model from `(batch, *data.input_shape)` to logits `(batch, num_classes)`. To
-            resume in another process, it must be the same model: pass a seed to `create_model`.
+            resume in another process, pass a seed to `create_model`.
         data: The data, from `zoo.load_data`.
         regularization: Defaults to the regularization of the model. For a model that `create_model`
             did not build, only the fields of training are allowed: `weight_decay`, `sam_rho`,
@@ -65,11 +64,9 @@ def train(
             verdict. 0 saves this time.
         log_dir: The directory of the run (see `Run`). `None` writes nothing.
         seed: The seed of the order of samples and of their augmentation.
-        callbacks: More Keras callbacks, called after a `LossLedger`, whose figures they see, and
-            before the others. Batch hooks are called once an epoch if the data fits in memory.
-            Callbacks that set the learning rate are errors.
-        resume: Whether to resume the run in `log_dir`, or return it if it is finished. `False`
-            deletes it.
+        callbacks: More Keras callbacks; they see the figures of a `LossLedger`. Batch hooks are
+            called once an epoch if the data fits in memory. None may set the learning rate.
+        resume: Whether to resume the run in `log_dir` or to delete it. A finished run is returned.
         verbose: 0 is silent, 1 shows a progress bar.
 
     Returns:
@@ -77,9 +74,9 @@ def train(
 
     Raises:
         TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range, the model was built with another regularization
+            or does not fit the data, or `log_dir` holds a run with other arguments.
         FloatingPointError: If the training diverged and no epoch has finite weights to restore.
-        ValueError: If an argument is out of range, `regularization` differs from that of the model,
-            the model does not fit the data, or `log_dir` holds a run with other arguments.
 
     Example:
 
@@ -96,21 +93,22 @@ def train(
     check_type("data", data, Data, Data.EXPECTED)
     check_path("log_dir", log_dir, optional=True)
     check_bool("resume", resume)
-    expected = "a list of keras.callbacks.Callback, or None"
-    check_type("callbacks", callbacks, (Sequence, NoneType), expected)
-    for callback in callbacks or ():
-        check_type("callbacks", callback, keras.callbacks.Callback, expected)
+    check_integer("epochs", epochs, minimum=1)
+    check_integer("seed", seed, minimum=0)
+    check_integer("patience", patience, minimum=1, optional=True)
+    check_number("learning_rate", learning_rate, "(0, inf)")
+    check_number("train_eval", train_eval, "[0, 1]")
+    check_callbacks(callbacks)
     regularization = regularization_of(model, regularization)
+    check_model(model, data)
+    check_train_transform(data, regularization)
     training = {
         "epochs": epochs,
-        "learning_rate": learning_rate,
+        "learning_rate": float(learning_rate),
         "patience": patience,
         "train_eval": train_eval,
         "seed": seed,
     }
-    check_arguments(model, data, **training, callbacks=callbacks or ())
-    check_train_transform(data, regularization)
-    training["learning_rate"] = float(learning_rate)
     config = configuration(model, data, regularization, training)
     files = RunDirectory(log_dir) if log_dir is not None else None
     if files:
@@ -164,7 +162,7 @@ def _fit(
     epochs: int,
     seed: int,
 ) -> dict[str, Any]:
-    """Fit from the saved state of the directory on, and log into the directory."""
+    """Fit, from the saved state in the directory if there is one, and log into the directory."""
     first_epoch = 0
     if files:
         backup = BackupAndRestore(files.path, delete_checkpoint=False, callbacks=callbacks)

@@ -13,10 +13,6 @@ def train_transform(data: Data, regularization: Regularization) -> Pipeline:
     It has the parts of `regularization` that are on, so it may have no layers. If both `mixup` and
     `cutmix` are on, each step applies one of them at random.
 
-    Args:
-        data: The data whose standardized batches the layer takes.
-        regularization: The strengths of augmentation, mixing and smoothing.
-
     Raises:
         ValueError: If the data is a table and `cutmix` is on, or `augmentation` has no tier for the
             data.

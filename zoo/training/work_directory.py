@@ -8,7 +8,7 @@ from typing import Any
 
 
 class WorkDirectory:
-    """A directory whose `config.json` identifies its job, so that the job can be resumed.
+    """A directory whose `config.json` identifies its job, which can be resumed.
 
     Every file is written as `*.tmp` and then moved into place, so no file is ever half-written. A
     `*.tmp` that a killed process left behind is overwritten.
@@ -16,10 +16,8 @@ class WorkDirectory:
     Args:
         path: The directory; `open` creates it.
         job: The kind of job, such as `"training"`.
-        arguments: The parts of the configuration that must be the same to resume the job. The
-            others (versions, git state) are a record only.
-        contents: Patterns of the files and directories that the job writes. Nothing else is
-            deleted with the job.
+        arguments: The parts of the configuration that must be the same to resume the job.
+        contents: Patterns of the files and directories that the job writes, and may delete.
     """
 
     def __init__(

@@ -20,8 +20,8 @@ class EmbeddedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """
 
     VERSION = tfds.core.Version("1.0.0")
-    # TFDS looks beside the code for checksums and tags, and finds that place through the directory
-    # of the top package, but a namespace package such as `occam` need not have one.
+    # TFDS looks for checksums beside the code, through the directory of the top package, which a
+    # namespace package such as `occam` need not have.
     code_path = tfds.core.Path(__file__)
     pkg_dir_path = tfds.core.Path(__file__).parent
 
