@@ -40,7 +40,7 @@ def check_channels_last(name: str) -> None:
     """Raise a `ValueError` with the name of a layer or model if Keras is set to channels first."""
     if keras.config.image_data_format() != "channels_last":
         raise ValueError(
-            f"{name} needs channels last: call "
+            f"{name} takes channels last only: call "
             "keras.config.set_image_data_format('channels_last'). "
             f"Received: keras.config.image_data_format()={keras.config.image_data_format()!r}"
         )
