@@ -138,7 +138,7 @@ class Tuning:
             (
                 "*" if c is chosen else "",
                 c.trial,
-                f"{c.loss:.4f} ± {c.loss_error:.4f}",
+                f"{SIGN * c.loss:.4f} ± {c.loss_error:.4f}",
                 c.accuracy,
                 repr(c.regularization),
             )
