@@ -1,1 +1,1 @@
-"""What all floors of Occam share: argument checks, live scalars, the model graph, layer kinds."""
+"""The ground floor: argument checks, live scalars, the model graph, the table of layer kinds."""

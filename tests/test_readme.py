@@ -1,4 +1,4 @@
-"""What the README says is so: its commands exist, and its examples print what it says."""
+"""The commands in the README exist, and its examples print what it says."""
 
 import importlib.util
 import re
