@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Columns as wide as their widest cell; numbers to the right, the rest to the left.
+    """Return a table of text, with numbers aligned to the right and the rest to the left.
 
     >>> print(table(("model", "accuracy"), [("mlp", 0.75), ("resnet1d", 0.985)]))
     model     accuracy
