@@ -135,13 +135,13 @@ def _files(path: Path) -> list[str]:
 
 def _parsed(content: Any) -> Blessing:
     if content["format"] != _FORMAT:
-        raise ValueError(f"format {content['format']!r}")
+        raise ValueError(f"format {content['format']!r} instead of {_FORMAT!r}")
     files = dict(content["files"])
     for name in files:
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise ValueError(f"the path {name!r}, which leads out of the version")
     if not content["gates"]:
-        raise ValueError("no gates")
+        raise ValueError("a list of gates that is empty")
     gates = tuple(GateResult(**gate) for gate in content["gates"])
     versions, precision = dict(content["versions"]), str(content["precision"])
     return Blessing(files, gates, str(content["created"]), versions, precision)

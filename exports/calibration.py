@@ -96,7 +96,7 @@ def _checked(rows: ArrayLike, labels: ArrayLike, name: str) -> tuple[np.ndarray,
     if array.ndim != 2 or array.shape[1] < 2 or not len(array) or not np.isfinite(array).all():
         raise ValueError(
             f"`{name}` must be finite numbers of shape (n, classes), n >= 1 and classes >= 2. "
-            f"Received: the shape {array.shape}"
+            f"Received: shape {array.shape}, {np.sum(~np.isfinite(array))} values not finite"
         )
     if classes.shape != array.shape[:1] or classes.dtype.kind not in "iu":
         raise ValueError(

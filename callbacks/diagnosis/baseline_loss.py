@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from scipy.special import entr
 
-from ...core.checks import check_one_of, message
+from ...core.checks import check_one_of
 from ..fit_data import FitArguments, as_array
 
 
@@ -96,8 +96,10 @@ def _weights(sample_weight: Any, samples: int) -> np.ndarray:
         return np.ones(samples)
     weights = _numbers("sample_weight", sample_weight)
     if weights.size != samples or len(weights) != samples or weights.min() < 0 or not weights.any():
-        expected = "a weight >= 0 for each sample, and not all 0"
-        raise ValueError(message("sample_weight", weights, expected))
+        raise ValueError(
+            f"`sample_weight` must be a weight >= 0 for each of {samples} samples, and not all 0. "
+            f"Received: {weights.size} weights, the smallest {weights.min():g}"
+        )
     return weights.reshape(-1)
 
 

@@ -56,7 +56,7 @@ class LiteRT(Format):
         check_one_of("quantization", quantization, get_args(Quantization))
         if (quantization == "int8") != (calibration is not None):
             raise ValueError(
-                "`calibration` must be features by input name with 'int8', and None otherwise. "
+                "`calibration` must be a dict from input name to rows for 'int8', else None. "
                 f"Received: quantization={quantization!r} "
                 f"{'without' if calibration is None else 'with'} `calibration`"
             )
@@ -71,7 +71,7 @@ class LiteRT(Format):
             received = sorted(self.calibration)
             self.calibration = checked_features(specs, self.calibration, received)
             if not len(next(iter(self.calibration.values()))):
-                raise ValueError("`calibration` must have at least one row. Received: none")
+                raise ValueError("`calibration` must have at least one row. Received: 0 rows")
 
     def write(self, saved_model: Path, directory: Path) -> None:
         """Write `model.tflite`."""

@@ -68,7 +68,7 @@ def predict(version: ServedVersion, body: bytes) -> bytes:
     document = _parsed(body)
     name = document.get("signature_name") or SIGNATURE
     if not isinstance(name, str):
-        raise RequestError(f"'signature_name' key must be a string value. Received: {_shown(name)}")
+        raise RequestError(f"`signature_name` must be a string. Received: {_shown(name)}")
     specs = version.inputs(name)
     keys = [key for key in ("instances", "inputs") if key in document]
     if len(keys) != 1:

@@ -41,7 +41,7 @@ def test_data_that_decides_nothing_is_refused(labels, side):
 @pytest.mark.parametrize(
     ("logits", "labels", "message"),
     [
-        ([1.0, 2.0], [0, 1], r"finite numbers of shape \(n, classes\).*Received: the shape \(2,\)"),
+        ([1.0, 2.0], [0, 1], r"finite numbers of shape \(n, classes\).*Received: shape \(2,\)"),
         ([[1.0, np.nan]], [0], "`logits` must be finite"),
         ([[1.0, 2.0]], [0, 1], r"`labels` must be .* \(1,\)\. Received: int64 of shape \(2,\)"),
         ([[1.0, 2.0]], [0.0], "Received: float64"),

@@ -139,7 +139,7 @@ def spoil(version, **changes):
         ({"format": 2}, "format 2"),
         ({"files": {"../secret": "0"}}, "'../secret', which leads out of the version"),
         ({"files": {"/etc/passwd": "0"}}, "'/etc/passwd', which leads out of the version"),
-        ({"gates": []}, "no gates"),
+        ({"gates": []}, "list of gates that is empty"),
         ({"gates": [{"name": "purity"}]}, "missing 2 required positional arguments"),
         (
             {"gates": [{"name": "purity", "passed": False, "detail": "", "figures": {}}]},

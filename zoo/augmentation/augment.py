@@ -42,7 +42,7 @@ def augment(dataset: Any, layer: Augmentation, *, seed: int, start: int = 0) -> 
     backend = keras.backend.backend()
     if backend not in ("tensorflow", "jax"):
         raise RuntimeError(
-            f"augment needs Keras on TensorFlow or JAX. Received: KERAS_BACKEND={backend}"
+            f"`augment` needs Keras on TensorFlow or JAX. Received: KERAS_BACKEND={backend}"
         )
     if not isinstance(dataset.element_spec, tuple) or len(dataset.element_spec) != 2:
         raise ValueError(

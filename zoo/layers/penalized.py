@@ -223,14 +223,16 @@ def arguments_of(layer: Any) -> dict[str, Any]:
     """Return a config from the attributes with the names of the arguments of the constructor.
 
     Raises:
-        ValueError: If a required argument is not an attribute.
+        ValueError: If a required argument is not an attribute, or is a layer.
     """
     config = keras.layers.Layer.get_config(layer)
     for name, parameter in inspect.signature(base_of(type(layer)).__init__).parameters.items():
         if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         value = getattr(layer, name, parameter.default)
-        if value is parameter.empty or isinstance(value, keras.layers.Layer):
-            raise ValueError(f"its argument {name} is no attribute")
+        if value is parameter.empty:
+            raise ValueError(f"its constructor does not keep the argument `{name}` as an attribute")
+        if isinstance(value, keras.layers.Layer):
+            raise ValueError(f"the argument `{name}` of its constructor is a layer")
         config.setdefault(name, keras.saving.serialize_keras_object(value))
     return config

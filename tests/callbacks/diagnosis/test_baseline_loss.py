@@ -92,7 +92,7 @@ def test_weights_that_balance_two_classes():
 
 @pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [0.0, 0.0], [[1.0, 1.0], [1.0, 1.0]]])
 def test_weights_are_checked(weights):
-    with pytest.raises(ValueError, match="must be a weight >= 0 for each sample"):
+    with pytest.raises(ValueError, match=r"must be a weight >= 0 for each of .* samples"):
         baseline_loss([0, 1], sample_weight=weights)
 
 

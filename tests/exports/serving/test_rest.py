@@ -137,7 +137,7 @@ def test_booleans(post):
         ("{}", "Expected one of the keys 'inputs' and 'instances'. Received: none"),
         ('{"instances": [1], "inputs": [1]}', "Received: ['instances', 'inputs']"),
         ('{"instances": 1}', "Expected 'instances' to be a list of rows. Received: 1"),
-        ('{"signature_name": 100}', "'signature_name' key must be a string value"),
+        ('{"signature_name": 100}', "`signature_name` must be a string"),
         ('{"signature_name": "no"}', '"no" not found in signature def'),
         ('{"instances": [[1, 2]]}', "expected the shape (None,) (None: any). Received: (1, 2)"),
         ('{"instances": [1, [2]]}', "JSON Value: a list of 1 is not of expected type"),
