@@ -422,7 +422,7 @@ def test_an_optimizer_that_averages_too_is_refused(wrap):
         ({"batch_size": 0}, "`batch_size` must be an integer >= 1. Received: batch_size=0"),
         ({"decay": 1}, r"must be a number in \[0, 1\). Received: decay=1"),
         ({"start_epoch": -1}, "must be an integer >= 0. Received: start_epoch=-1"),
-        ({"data": iter([X])}, "iterated in every epoch.* Received: list_iterator"),
+        ({"data": iter([X])}, "read in every epoch.* Received: list_iterator"),
     ],
 )
 def test_invalid_arguments(arguments, message):
