@@ -2,7 +2,6 @@
 
 import atexit
 import contextlib
-import itertools
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -168,13 +167,13 @@ def _decoder(shape: tuple[int, ...]) -> Callable[[tf.Tensor], tf.Tensor]:
     with tf.device("CPU"):
         exiting = tf.Variable(False, trainable=False, name="exiting")
         running = tf.Variable(0, dtype="int64", trainable=False, name="running")
-    failed = itertools.count()  # calls that raised, which `running` still counts
+    failed = []  # calls that raised, which `running` still counts
 
     def pixels(name):
         try:
             return _pixels(Path(os.fsdecode(name)), shape)
         except DataError:
-            next(failed)
+            failed.append(name)
             raise
 
     def decode(name):
@@ -192,8 +191,7 @@ def _decoder(shape: tuple[int, ...]) -> Callable[[tf.Tensor], tf.Tensor]:
 
     def finish_calls():
         exiting.assign(True)
-        failures = next(failed)
-        while running > failures:
+        while running > len(failed):
             time.sleep(_POLL)
 
     atexit.register(finish_calls)

@@ -354,18 +354,30 @@ def test_a_name_is_a_directory_unless_there_is_a_data_set_of_that_name(pets, mon
 
 
 READS_AHEAD = """
-import sys, time
+import contextlib, itertools, sys, time
+import tensorflow as tf
 from occam.zoo.data import folder, load_data, split
 split.MEMORY_LIMIT = 0
 data = load_data(sys.argv[1], batch_size=4)
-pixels = folder._pixels
-folder._pixels = lambda *arguments: time.sleep(0.1) or pixels(*arguments)
+pixels, calls, readable = folder._pixels, itertools.count(), int(sys.argv[2])
+
+def read(*arguments):
+    if next(calls) < 4:  # of the first batch
+        return pixels(*arguments)
+    time.sleep(0.1)
+    if next(calls) < readable:
+        return pixels(*arguments)
+    raise folder.DataError("broken")
+
+folder._pixels = read
 batches = iter(data.epochs(seed=0))
-next(batches)
+with contextlib.suppress(tf.errors.InvalidArgumentError):  # a broken file may be among the first
+    next(batches)
 """
 
 
-def test_a_process_that_reads_ahead_ends(pets):
-    command = [sys.executable, "-c", READS_AHEAD, str(pets())]
+@pytest.mark.parametrize("readable", [1000, 0], ids=["readable", "broken"])
+def test_a_process_that_reads_ahead_ends(pets, readable):
+    command = [sys.executable, "-c", READS_AHEAD, str(pets()), str(readable)]
     ended = subprocess.run(command, capture_output=True, check=False, timeout=60)
     assert ended.returncode == 0, ended.stderr
