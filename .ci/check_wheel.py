@@ -51,7 +51,7 @@ def expected() -> set[str]:
 
 
 def data() -> set[str]:
-    """What the packages of the checkout hold besides modules, as a wheel names it."""
+    """Return the data files of the checkout, as a wheel names them."""
     files = (path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file())
     others = (path for path in files if path.suffix not in (".py", ".pyc"))
     return {f"occam/{path.relative_to(ROOT).as_posix()}" for path in others}

@@ -14,7 +14,7 @@ from ..training_hook import swapped
 from ..variables import copy_of
 
 _ATTRIBUTE = "_occam_bookkeeping"
-_PARTS = ("data_loss", "penalty", "smoothing", "weighting")
+PARTS = ("data_loss", "penalty", "smoothing", "weighting")
 _OPTIONAL = ("smoothing", "weighting")
 _COUNTS = 2  # of the samples with weights, in training and in test steps; never reset by Keras
 _STEPS = ("train_function", "test_function")
@@ -29,7 +29,7 @@ class Accounts(keras.metrics.Metric):
     def __init__(self):
         super().__init__(name="ledger")
         # One variable for all: each variable costs time in a step and between epochs.
-        self.sums = self.add_variable((len(_PARTS) + 1 + _COUNTS,), "zeros", name="sums")
+        self.sums = self.add_variable((len(PARTS) + 1 + _COUNTS,), "zeros", name="sums")
         self.recorded: set[str] = set()
 
     def update_state(self, *arguments, **options):
@@ -38,18 +38,18 @@ class Accounts(keras.metrics.Metric):
     def record(self, parts: Mapping[str, Any], size: Any, *, testing: bool, weighted: bool) -> None:
         self.recorded = set(parts)
         counts = (float(weighted and not testing), float(weighted and testing))
-        entries = (*(parts.get(name, 0.0) for name in _PARTS), 1.0, *counts)
+        entries = (*(parts.get(name, 0.0) for name in PARTS), 1.0, *counts)
         size = ops.cast(size, self.dtype)
         self.sums.assign_add(ops.stack([size * ops.cast(entry, self.dtype) for entry in entries]))
 
     def result(self):
         entries: Any = ops.unstack(ops.convert_to_tensor(self.sums))
         *sums, size = entries[:-_COUNTS]
-        means = {name: ops.divide_no_nan(s, size) for name, s in zip(_PARTS, sums, strict=True)}
+        means = {name: ops.divide_no_nan(s, size) for name, s in zip(PARTS, sums, strict=True)}
         return {n: mean for n, mean in means.items() if n in self.recorded or n not in _OPTIONAL}
 
     def reset_state(self):
-        keep = np.arange(len(_PARTS) + 1 + _COUNTS) > len(_PARTS)
+        keep = np.arange(len(PARTS) + 1 + _COUNTS) > len(PARTS)
         self.sums.assign(ops.where(keep, ops.convert_to_tensor(self.sums), 0.0))
 
     def counts(self) -> tuple[float, float]:

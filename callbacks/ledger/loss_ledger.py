@@ -10,10 +10,9 @@ from ...core.checks import check_number, message
 from ..fit_data import arguments_of_fit, ranks, subset
 from ..penalty import LayerPenalties
 from ..training_hook import check_one_replica
-from .bookkeeping import Bookkeeping
+from .bookkeeping import PARTS, Bookkeeping
 
 _PREFIX = "train_eval_"
-_PARTS = ("loss", "data_loss", "penalty", "smoothing", "weighting")
 
 
 class LossLedger(keras.callbacks.ProgbarLogger):
@@ -182,7 +181,7 @@ class LossLedger(keras.callbacks.ProgbarLogger):
         book = Bookkeeping.of(self.model)
         with nullcontext() if self._same_ranks else book.separate_test_steps():
             values = self.model.evaluate(x, y, **options, return_dict=True, verbose=0)
-        metrics = {n: v for n, v in values.items() if n not in _PARTS}
+        metrics = {n: v for n, v in values.items() if n not in ("loss", *PARTS)}
         return {f"{_PREFIX}{n}": v for n, v in {"loss": values["data_loss"], **metrics}.items()}
 
     def get_state(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from .split import ArraySplit, Split, StreamSplit, fits_in_memory
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 _PARTS = {name: part for part, names in PART_NAMES.items() for name in names}
 _POLL = 0.01  # seconds
+_EXIT_WAIT = 10.0  # seconds at most; a call that TensorFlow cancels is never counted as ended
 _GREY_MODES = {"1", "L", "LA"}
 _MODES = _GREY_MODES | {"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}  # 8 bits a channel
 
@@ -172,7 +173,7 @@ def _decoder(shape: tuple[int, ...]) -> Callable[[tf.Tensor], tf.Tensor]:
     def pixels(name):
         try:
             return _pixels(Path(os.fsdecode(name)), shape)
-        except DataError:
+        except BaseException:
             failed.append(name)
             raise
 
@@ -191,7 +192,8 @@ def _decoder(shape: tuple[int, ...]) -> Callable[[tf.Tensor], tf.Tensor]:
 
     def finish_calls():
         exiting.assign(True)
-        while running > len(failed):
+        deadline = time.monotonic() + _EXIT_WAIT
+        while running > len(failed) and time.monotonic() < deadline:
             time.sleep(_POLL)
 
     atexit.register(finish_calls)

@@ -119,7 +119,7 @@ def test_a_known_shift(name, shift):
 
 
 def test_a_composed_warp_reads_where_its_factors_read_in_turn():
-    """Of a plane, whose values say where it is read, inside the image."""
+    """A plane inside the image, whose values are the positions read."""
     y, x = np.mgrid[:41, :41].astype("float32")
     plane = np.stack([x, y, 0 * x], axis=-1) + 100
     shear, turn = ("shear_x", 0.5, 1), ("rotate", 0.2, -1)

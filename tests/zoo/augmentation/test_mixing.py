@@ -195,7 +195,7 @@ def test_cutmix_pastes_one_box():
 
 
 def test_mean_area_of_cutmix_without_borders_is_a_half():
-    """Of a long series, the part to paste is uniform; the border takes some of it away."""
+    """The part of a long series to paste is uniform; the border cuts some of it."""
     x, y = constants((2000, 500, 1))
     _, labels = CutMix(2000, per="element", seed=7)((x, y), training=True)
     pasted = 1 - np.diagonal(np.asarray(labels))

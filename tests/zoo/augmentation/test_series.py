@@ -122,7 +122,7 @@ def test_contract_of_warps(check_augmentation):
 
 
 def test_time_runs_forwards_between_the_same_ends():
-    """Of the line x[t] = t, what is read is the position."""
+    """On the line x[t] = t, the values are the positions read."""
     positions = np.asarray(TimeWarp(1.0, seed=1)(LINE, training=True))[..., 0]
     np.testing.assert_allclose(positions[:, [0, -1]], [[0, 19]] * 500, atol=1e-4)
     assert (np.diff(positions, axis=1) > 0).all()

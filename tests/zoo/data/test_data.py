@@ -6,7 +6,7 @@ from occam.zoo.data import load_data
 
 
 def orders(batches, epochs, steps):
-    """What distinguishes the batches of each epoch: their labels."""
+    """Return the labels of the batches, which identify an epoch."""
     labels = [labels for _, labels in batches.take(epochs * steps).as_numpy_iterator()]
     return [np.concatenate(labels[i * steps : (i + 1) * steps]).tolist() for i in range(epochs)]
 

@@ -110,7 +110,7 @@ def composite():
 
 
 def sum_by_hand(check, model):
-    """Of the kernels that are trained, without biases and tokens."""
+    """Return the sum of squares of the trained kernels, without biases and tokens."""
     kernels = {id(w): w for w in model.trainable_weights if "kernel" in w.name or w.name == "w"}
     return sum(float((v.astype("float64") ** 2).sum()) for v in check.values(kernels.values()))
 

@@ -448,7 +448,7 @@ def test_the_states_of_a_recurrent_layer(check):
 
 
 def test_a_layer_of_keras_that_forgets_the_penalty_on_its_outputs_is_refused_by_name():
-    """Of Keras' recurrent layers SimpleRNN alone does so."""
+    """SimpleRNN is the only recurrent layer of Keras that does so."""
     inputs = keras.Input((4, 3))
     x = layers.GRU(3, return_sequences=True, name="gru")(inputs)
     x = layers.LSTM(3, return_sequences=True, name="lstm")(x)

@@ -86,7 +86,7 @@ def half_precision():
 
 
 def large_inputs():
-    """What half precision cannot hold, made small by a layer in full precision."""
+    """Inputs too large for half precision, scaled down in full precision."""
     keras.utils.set_random_seed(7)
     scale = keras.layers.Rescaling(1e-5, dtype="float32")
     with half_precision():
