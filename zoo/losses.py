@@ -1,5 +1,6 @@
-"""`CategoricalCrossentropy`: the cross-entropy of logits, for labels of any form."""
+"""Losses: the cross-entropy of labels of any form, and the squared error of standardized targets."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -62,3 +63,45 @@ def probabilities(labels: Any, logits: Any) -> Any:
     if tuple(labels.shape[1:]) in ((), (1,)):  # Keras passes integers to a loss as floats
         labels = ops.cast(labels, "int32")
     return soft_labels(labels, logits.shape[-1])
+
+
+@keras.saving.register_keras_serializable(package="occam")
+class StandardizedSquaredError(keras.losses.Loss):
+    """Squared error in units of the standard deviation of each target.
+
+        loss = mean_k ((y_k - f_k) / s_k)^2
+
+    A constant model has a loss near 1, and `1 - loss` is near R2, whatever the units are.
+
+    Args:
+        scale: The standard deviation of each target in the training part.
+        reduction, name, dtype: As in `keras.losses.Loss`.
+
+    Shapes: Targets and predictions `(batch, targets)`; targets also `(batch,)` if there is one.
+
+    Example:
+
+    >>> loss = StandardizedSquaredError([10.0])
+    >>> float(loss([[100.0], [120.0]], [[110.0], [110.0]]))
+    1.0
+    """
+
+    def __init__(
+        self,
+        scale: Sequence[float],
+        reduction="sum_over_batch_size",
+        name="standardized_squared_error",
+        dtype=None,
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.scale = tuple(map(float, scale))
+
+    def call(self, y_true, y_pred):
+        y_pred = ops.convert_to_tensor(y_pred)
+        y_true = ops.reshape(ops.cast(y_true, y_pred.dtype), ops.shape(y_pred))
+        scale = ops.convert_to_tensor(self.scale, y_pred.dtype)
+        return ops.mean(ops.square((y_true - y_pred) / scale), axis=-1)
+
+    def get_config(self):
+        config = {"scale": list(self.scale), "reduction": self.reduction}
+        return {**config, "name": self.name, "dtype": self.dtype}

@@ -5,14 +5,18 @@ from typing import Any
 import keras
 from keras import ops
 
-from .losses import categorical_crossentropy, probabilities
+from .losses import CategoricalCrossentropy, probabilities
 
 
 @keras.saving.register_keras_serializable(package="occam")
 class DataLoss(keras.metrics.MeanMetricWrapper):
-    """The data loss: the mean cross-entropy without penalties.
+    """The data loss: the mean of a loss over the samples, without penalties.
 
-    Shapes: As in `zoo.losses.CategoricalCrossentropy`.
+    Args:
+        loss: The loss; by default the `CategoricalCrossentropy`.
+        name, dtype: As in `keras.metrics.Metric`.
+
+    Shapes: As in the loss.
 
     >>> metric = DataLoss()
     >>> metric.update_state([1], [[0.0, 0.0]])
@@ -20,12 +24,19 @@ class DataLoss(keras.metrics.MeanMetricWrapper):
     0.6931
     """
 
-    def __init__(self, name="data_loss", dtype=None):
-        super().__init__(fn=categorical_crossentropy, name=name, dtype=dtype)
+    def __init__(self, loss=None, name="data_loss", dtype=None):
+        self.loss = CategoricalCrossentropy() if loss is None else keras.losses.get(loss)
+        super().__init__(fn=self.loss.call, name=name, dtype=dtype)
         self._direction = "down"
 
     def get_config(self):
-        return {"name": self.name, "dtype": self.dtype}
+        loss = keras.saving.serialize_keras_object(self.loss)
+        return {"loss": loss, "name": self.name, "dtype": self.dtype}
+
+    @classmethod
+    def from_config(cls, config):
+        loss = keras.saving.deserialize_keras_object(config["loss"])
+        return cls(**{**config, "loss": loss})
 
 
 @keras.saving.register_keras_serializable(package="occam")

@@ -1,7 +1,7 @@
 """`Data`: the training, validation and test part of one data set."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,27 +13,29 @@ import tensorflow as tf
 
 from ...core.checks import check_one_of, check_path, message
 from ...core.text_table import table
+from ..tasks import Classification, Given, Multilabel, Task
 from .source import data_errors
-from .split import Split, endless, one_epoch
+from .split import DatasetSplit, Split, one_epoch
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Data that is split, standardized and batched, as returned by `load_data`.
+    """Data that is split, preprocessed and batched, as returned by `load_data`.
 
-    Batches are pairs of features `(batch, *input_shape)` float32 and labels `(batch,)` int32. The
-    last batch of a pass may be smaller. Early stopping and tuning use `validation`; `test` is read
-    once, at the end.
+    Batches are `(x, y)`, or `(x, y, sample_weight)` if there are weights: features `(batch,
+    *input_shape)` float32 and targets as `task` encodes them. The last batch of a pass may be
+    smaller. Early stopping and tuning use `validation`; `test` is read once, at the end.
 
     Args:
-        arguments: The arguments of `load_data` as JSON values: `load_data(**arguments)` returns
-            the same data again.
+        arguments: The arguments of `load_data` as JSON values. `load_data(**arguments)` returns the
+            same data again if it is `reloadable`; data in memory has a digest instead.
         origin: The file, the directory, or the builder and its version.
-        class_names: One name for each class, in the order of the labels.
+        task: What the targets are.
         preprocessing: The layer from raw features to those in `train`, `validation` and `test`.
             It is applied there already; an export must contain it.
-        raw_splits: The parts before preprocessing: `train`, `validation`, `test`.
+        raw_splits: The parts before preprocessing: `train`, `validation` and, if any, `test`.
         has_own_validation: Whether the source has a validation part, so none is held out.
+        class_weights: A weight for each class, in the order of `task.names`, or `None`.
 
     Example:
 
@@ -43,19 +45,20 @@ class Data:
     ((8, 8, 1), 10, {'train': 1293, 'validation': 144, 'test': 360})
     """
 
-    EXPECTED: ClassVar[str] = "an occam.zoo.Data from zoo.load_data (save arrays as .npz first)"
+    EXPECTED: ClassVar[str] = "an occam.zoo.Data from zoo.load_data"
 
     arguments: Mapping[str, Any]
     origin: str
-    class_names: tuple[str, ...]
-    preprocessing: keras.layers.Normalization
+    task: Task
+    preprocessing: keras.layers.Layer
     raw_splits: Mapping[str, Split] = field(repr=False)
     has_own_validation: bool = field(default=False, repr=False)
+    class_weights: tuple[float, ...] | None = None
 
     @property
     def name(self) -> str:
-        """The name in `load_data`."""
-        return self.arguments["name"]
+        """The name or path of the source, or the type of data in memory."""
+        return self.arguments["source"]
 
     @property
     def batch_size(self) -> int:
@@ -68,13 +71,31 @@ class Data:
         return self.arguments["seed"]
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
-        """The shape of one example."""
+    def reloadable(self) -> bool:
+        """Whether `load_data(**arguments)` returns the same data again."""
+        return "digest" not in self.arguments
+
+    @cached_property
+    def input_shape(self) -> Any:
+        """The shape of one example after preprocessing; by input name if there are several."""
+        if isinstance(self.preprocessing, keras.Model):
+            return keras.tree.map_structure(
+                lambda tensor: tuple(tensor.shape[1:]), self.preprocessing.output
+            )
         return self.raw_splits["train"].input_shape
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """The name of each class or label, in the order of the outputs of a model."""
+        if not isinstance(self.task, Classification | Multilabel):
+            raise AttributeError(
+                f"Data {self.name!r} has no classes, but {self.task}. See `data.task`."
+            )
+        return self.task.names
+
+    @property
     def num_classes(self) -> int:
-        """The number of classes."""
+        """The number of classes or labels."""
         return len(self.class_names)
 
     @property
@@ -85,6 +106,9 @@ class Data:
     @property
     def steps_per_epoch(self) -> int:
         """The number of batches in one pass over the training part."""
+        train = self.raw_splits["train"]
+        if isinstance(train, DatasetSplit):
+            return train.steps
         return -(-self.sizes["train"] // self.batch_size)
 
     @property
@@ -92,47 +116,82 @@ class Data:
         """Whether the examples are arrays in memory."""
         return self.raw_splits["train"].in_memory
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether batches have sample weights."""
+        return self.class_weights is not None or self.raw_splits["train"].weights is not None
+
     @cached_property
     def value_range(self) -> tuple[float, float]:
         """The smallest and largest feature of the training part, before preprocessing."""
         with data_errors():
-            batches = (x for x, _ in self.raw("train").as_numpy_iterator())
+            batches = (batch[0] for batch in self.raw("train").as_numpy_iterator())
             lows, highs = zip(*((x.min(), x.max()) for x in batches), strict=True)
         return float(min(lows)), float(max(highs))
 
     @cached_property
     def standardized_range(self) -> list[list[float]]:
         """`value_range` after preprocessing: the lowest and highest value of each channel."""
-        layer = self.preprocessing
+        layer: Any = self.preprocessing
+        if not isinstance(layer, keras.layers.Normalization):
+            return [[bound] * self.input_shape[-1] for bound in self.value_range]
         mean, variance = (np.reshape(moment, -1) for moment in (layer.mean, layer.variance))
         return [((bound - mean) / np.sqrt(variance)).tolist() for bound in self.value_range]
 
     @cached_property
     def train(self) -> tf.data.Dataset:
         """The training part, shuffled anew at each iteration."""
-        return one_epoch(self._epoch(self.seed), self.steps_per_epoch)
+        split = self._standardized["train"]
+        if isinstance(split, DatasetSplit):
+            return self.weighted(split.batches(self.batch_size))
+
+        def epoch(number):
+            return split.epoch(number, self.batch_size, seed=self.seed)
+
+        return self.weighted(one_epoch(epoch, self.steps_per_epoch))
 
     @cached_property
     def validation(self) -> tf.data.Dataset:
         """The validation part, in a fixed order."""
-        return self._standardized["validation"].batches(self.batch_size)
+        return self.weighted(self._standardized["validation"].batches(self.batch_size))
 
     @cached_property
     def test(self) -> tf.data.Dataset:
         """The test part, in a fixed order."""
-        return self._standardized["test"].batches(self.batch_size)
+        if "test" not in self._standardized:
+            raise AttributeError(f"Data {self.name!r} has no test part.")
+        return self.weighted(self._standardized["test"].batches(self.batch_size))
 
-    def epochs(self, first_epoch: int = 0, *, seed: int) -> tf.data.Dataset:
+    def epochs(
+        self, first_epoch: int = 0, *, seed: int, class_weights: bool = True
+    ) -> tf.data.Dataset:
         """Return shuffled training batches, epoch after epoch, without end.
 
         The order of epoch `e` depends on `seed` and `e` alone, so a resumed run sees the batches
-        of the uninterrupted one.
-        """
-        return endless(self._epoch(seed), first_epoch)
+        of the uninterrupted one. A `tf.data.Dataset` is in the order that it has.
 
-    def _epoch(self, seed: int) -> Callable[[tf.Tensor], tf.data.Dataset]:
-        train = self._standardized["train"]
-        return lambda number: train.epoch(number, self.batch_size, seed=seed)
+        Args:
+            first_epoch: The number of the first epoch.
+            seed: The seed of the order.
+            class_weights: Whether to add the weights of the classes, if there are any.
+        """
+        batches = self._standardized["train"].epochs(first_epoch, self.batch_size, seed=seed)
+        return self.weighted(batches) if class_weights else batches
+
+    def weighted(self, batches: tf.data.Dataset) -> tf.data.Dataset:
+        """Add the weights of the classes, if there are any, to batches `(x, y)`.
+
+        Soft labels get the mean of the weights of their classes.
+        """
+        if self.class_weights is None:
+            return batches
+        by_class = np.array(self.class_weights, "float32")
+
+        def weigh(x, y):
+            soft = y.dtype.is_floating
+            return x, y, tf.linalg.matvec(y, by_class) if soft else tf.gather(by_class, y)
+
+        return batches.map(weigh)
 
     @cached_property
     def _standardized(self) -> dict[str, Split]:
@@ -148,52 +207,65 @@ class Data:
         """Write the raw examples to a `.npz` file, which `load_data` reads.
 
         The arrays are `x` and `y` (training and validation part), `x_test` and `y_test`. If the
-        source has a validation part, it is in `x_val` and `y_val` instead. Labels are the names
-        of the classes; `load_data` numbers them in alphabetical order.
+        source has a validation part, it is in `x_val` and `y_val` instead; sample weights are in
+        `weight`, `weight_test`, ... Classes are saved as names or numbers; `load_data` numbers them
+        in alphabetical order.
         """
         check_path("path", path)
         if Path(path).suffix != ".npz" or not Path(path).parent.is_dir():
             expected = "a file *.npz in an existing directory"
             raise ValueError(message("path", os.fspath(path), expected))
+        if isinstance(self.raw_splits["train"].input_shape, dict) or isinstance(self.task, Given):
+            raise ValueError("Only data with one array of features and a task can be saved.")
         with data_errors():
             if self.has_own_validation:
                 arrays = self._arrays("train") | self._arrays("validation", suffix="_val")
             else:
                 arrays = self._arrays("train", "validation")
-            arrays |= self._arrays("test", suffix="_test")
+            if "test" in self.raw_splits:
+                arrays |= self._arrays("test", suffix="_test")
         temporary = Path(path).with_suffix(".tmp.npz")
         np.savez(temporary, **arrays)
         temporary.replace(path)
 
     def _arrays(self, *parts: str, suffix: str = "") -> dict[str, np.ndarray]:
         batches = (batch for part in parts for batch in self.raw(part).as_numpy_iterator())
-        x, y = map(np.concatenate, zip(*batches, strict=True))
-        return {f"x{suffix}": x, f"y{suffix}": np.asarray(self.class_names)[y]}
+        x, y, *weights = map(np.concatenate, zip(*batches, strict=True))
+        arrays = {f"x{suffix}": x, f"y{suffix}": self.task.decode(y)}
+        return arrays | {f"weight{suffix}": weight for weight in weights}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record of the data that a run keeps, as JSON values."""
         return {
-            **self.arguments,
+            "name": self.name,
+            "arguments": dict(self.arguments),
             "origin": self.origin,
             "sizes": self.sizes,
-            "input_shape": list(self.input_shape),
-            "class_names": list(self.class_names),
+            "input_shape": keras.tree.map_shape_structure(list, self.input_shape),
+            "task": self.task.to_dict(),
             "preprocessing": keras.saving.serialize_keras_object(self.preprocessing),
         }
 
     def describe(self) -> str:
-        """Return a plain-text description with a table of the samples of each class and part."""
+        """Return a plain-text description with a table of the targets of each part."""
         place = "in memory" if self.in_memory else "streamed from disk"
         head = [
             ("name", self.name),
             ("from", self.origin),
             ("input", f"{self.input_shape} float32, {place}"),
-            ("classes", str(self.num_classes)),
+            ("task", self.task.kind),
             ("batches", f"{self.steps_per_epoch} of {self.batch_size} in an epoch"),
-            ("inputs are", "standardized over the last axis, by the training part"),
+            ("inputs are", _description(self.preprocessing)),
         ]
-        splits = self.raw_splits.values()
-        counts = [np.bincount(s.labels, minlength=self.num_classes).tolist() for s in splits]
-        rows = [*zip(self.class_names, *counts, strict=True), ("all", *self.sizes.values())]
-        balance = table(("class", *self.raw_splits), rows)
-        return "\n".join([*(f"{name:<12}{value}" for name, value in head), "", balance])
+        lines = [f"{name:<12}{value}" for name, value in head]
+        parts = {name: split.targets for name, split in self.raw_splits.items()}
+        columns, *rows = self.task.summary(parts)
+        return "\n".join([*lines, "", table(columns, [*rows, ("all", *self.sizes.values())])])
+
+
+def _description(preprocessing: keras.layers.Layer) -> str:
+    if isinstance(preprocessing, keras.layers.Normalization):
+        return "standardized over the last axis, by the training part"
+    if isinstance(preprocessing, keras.layers.Identity):
+        return "as given"
+    return f"preprocessed by {preprocessing.name!r}, fitted to the training part"

@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from .source import PART_NAMES, DataError, Source
+from ..tasks import Classification, DataError
+from .source import PART_NAMES, Source
 from .split import ArraySplit, Split, StreamSplit, fits_in_memory
 
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -22,7 +23,7 @@ _GREY_MODES = {"1", "L", "LA"}
 _MODES = _GREY_MODES | {"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}  # 8 bits a channel
 
 
-def read_folder(path: Path, image_size: tuple[int, int] | None) -> Source:
+def read_folder(path: Path, *, image_size: tuple[int, int] | None = None) -> Source:
     """Read images whose class is the name of their folder.
 
     The class folders are in `path`, or in `path/train`, `path/test` and `path/val` (or `valid`,
@@ -49,7 +50,7 @@ def read_folder(path: Path, image_size: tuple[int, int] | None) -> Source:
     listed = {part: _files_and_labels(folder, classes) for part, folder in parts.items()}
     shape = _shape([file for files, _ in listed.values() for file in files], image_size)
     splits = {part: _split(files, labels, shape) for part, (files, labels) in listed.items()}
-    return Source(str(path), tuple(classes), **splits)
+    return Source(str(path), Classification(tuple(classes)), **splits)
 
 
 def _part_folders(path: Path) -> dict[str, Path]:

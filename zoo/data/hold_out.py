@@ -1,71 +1,94 @@
-"""Stratified splits that depend on the seed alone and are the same in every process."""
+"""Splits that depend on the seed alone and are the same in every process."""
 
 import math
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
-from .source import DataError, Source
-from .split import ArraySplit, Split, StreamSplit
-
-AnySplit = TypeVar("AnySplit", ArraySplit, StreamSplit)
+from ..tasks import DataError
+from .source import Source
+from .split import DatasetSplit, Split
 
 TEST_FRACTION = 0.2
 TEST_SEED = 0  # not the user's seed: the test part is the same for all seeds
 
 
 def development_and_test(source: Source) -> tuple[Split, Split]:
-    """Return the training and test part; without a test part, a fixed stratified 20% of `train`."""
+    """Return the training and test part; without a test part, a fixed 20% of `train`."""
     if source.test is not None:
         return source.train, source.test
+    if isinstance(source.train, DatasetSplit):
+        raise DataError(f"{source.origin}: pass `test`, since no part of a dataset is held out.")
     return hold_out(source.train, TEST_FRACTION, TEST_SEED, source)
 
 
-def hold_out(
-    split: AnySplit, fraction: float, seed: int, source: Source
-) -> tuple[AnySplit, AnySplit]:
-    """Divide `split` into `(rest, held_out)`, stratified and both in the order of `split`.
+def hold_out(split: Any, fraction: float, seed: int, source: Source) -> tuple[Any, Any]:
+    """Divide `split` into `(rest, held_out)`, both in the order of `split`.
 
     Args:
-        split: The examples to divide.
+        split: The examples to divide, an `ArraySplit` or a `StreamSplit`.
         fraction: The fraction of the examples to hold out, in (0, 1).
         seed: The seed of the random choice.
-        source: The source of the examples, for error messages.
+        source: The source of the examples: how to divide them, and its name for messages.
 
     Raises:
-        DataError: If there are too few samples, in total or of one class.
+        DataError: If there are too few samples, in total, of one class, or too few groups.
     """
-    counts = np.bincount(split.labels, minlength=len(source.class_names))
-    _check_counts(counts, fraction, source)
     held_out = np.zeros(split.size, bool)
-    held_out[hold_out_indices(split.labels, fraction, seed)] = True
-    rest = split.subset(~held_out)
-    left = np.bincount(rest.labels, minlength=len(counts))
-    for name, remaining, count in zip(source.class_names, left, counts, strict=True):
-        if count and not remaining:
-            raise DataError(
-                f"{source.origin}: no sample of class {name!r} is left for training. Received: "
-                f"{count}, of which a fraction of {fraction:g} is held out."
-            )
-    return rest, split.subset(held_out)
+    if source.hold_out_by == "time":
+        held_out[_latest(split.keys, fraction, source.origin)] = True
+    elif source.hold_out_by == "group":
+        held_out[_groups(split.keys, fraction, seed, source.origin)] = True
+    else:
+        strata = source.task.strata(split.targets)
+        if strata is not None:
+            _check_strata(strata, fraction, source)
+        elif min(math.ceil(fraction * split.size), split.size - 1) < 1:
+            raise DataError(f"{source.origin}: too few samples to split. Received: {split.size}.")
+        held_out[hold_out_indices(split.size, fraction, seed, strata)] = True
+        if strata is not None:
+            _check_left(strata, held_out, fraction, source)
+    return split.subset(~held_out), split.subset(held_out)
 
 
-def hold_out_indices(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Return the ascending indices of a stratified random part of `labels`.
+def hold_out_indices(
+    size: int, fraction: float, seed: int, strata: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the ascending indices of a random part of `size` samples, stratified if told.
 
     Example:
 
-    >>> hold_out_indices(np.array([0, 0, 0, 0, 1, 1, 1, 1]), fraction=0.25, seed=0).tolist()
+    >>> strata = np.array([0, 0, 0, 0, 1, 1, 1, 1])
+    >>> hold_out_indices(8, fraction=0.25, seed=0, strata=strata).tolist()
     [0, 7]
     """
-    indices = np.arange(len(labels))
-    parts = train_test_split(indices, test_size=fraction, random_state=seed, stratify=labels)
+    parts = train_test_split(
+        np.arange(size), test_size=fraction, random_state=seed, stratify=strata
+    )
     return np.sort(parts[1])
 
 
-def _check_counts(counts: np.ndarray, fraction: float, source: Source) -> None:
-    for name, count in zip(source.class_names, counts, strict=True):
+def _latest(times: np.ndarray, fraction: float, origin: str) -> np.ndarray:
+    """Return the indices of the latest samples; all samples of one time are in one part."""
+    first = np.sort(times)[len(times) - math.ceil(fraction * len(times))]
+    latest = np.flatnonzero(times >= first)
+    if len(latest) == len(times):
+        raise DataError(f"{origin}: a split by time needs samples of different times.")
+    return latest
+
+
+def _groups(groups: np.ndarray, fraction: float, seed: int, origin: str) -> np.ndarray:
+    if len(np.unique(groups)) < 2:
+        raise DataError(f"{origin}: a split by groups needs at least 2 groups. Received: 1.")
+    split = GroupShuffleSplit(1, test_size=fraction, random_state=seed)
+    return next(split.split(groups, groups=groups))[1]
+
+
+def _check_strata(strata: np.ndarray, fraction: float, source: Source) -> None:
+    names = source.task.names
+    counts = np.bincount(strata, minlength=len(names))
+    for name, count in zip(names, counts, strict=True):
         if count == 1:
             raise DataError(
                 f"{source.origin}: a class needs at least 2 samples. Received: 1 of {name!r}"
@@ -77,4 +100,15 @@ def _check_counts(counts: np.ndarray, fraction: float, source: Source) -> None:
             f"{source.origin}: both parts of a split need at least one sample for each of the "
             f"{classes} classes. Received: {total} samples, of which a fraction of {fraction:g} "
             f"gives {total - held_out} and {held_out}."
+        )
+
+
+def _check_left(
+    strata: np.ndarray, held_out: np.ndarray, fraction: float, source: Source
+) -> None:
+    for stratum in np.setdiff1d(strata, strata[~held_out]):
+        name = source.task.names[stratum]
+        raise DataError(
+            f"{source.origin}: no sample of class {name!r} is left for training. Received: "
+            f"{np.sum(strata == stratum)}, of which a fraction of {fraction:g} is held out."
         )

@@ -1,61 +1,108 @@
-"""`load_data`: from a name to data ready for training."""
+"""`load_data`: from a name, a file or arrays to data ready for training."""
 
+import hashlib
+import inspect
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, Literal
 
-from ...core.checks import check_bool, check_integer, check_number, check_path, check_type, message
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ...core.checks import (
+    check_bool,
+    check_integer,
+    check_number,
+    check_one_of,
+    check_path,
+    check_type,
+    message,
+)
+from ..tasks import TASKS, Classification, Task
+from .arrays import read_arrays
 from .data import Data
+from .datasets import read_datasets
 from .embedded import EMBEDDED, read_embedded
 from .folder import read_folder
 from .hold_out import development_and_test, hold_out
 from .npz import read_npz
-from .preprocessing import fit_standardization
-from .source import DataError, Source, data_errors
+from .preprocessing import fit_preprocessing
+from .source import Source, data_errors
+from .split import ArraySplit, Split
+from .table import TABLES, read_table
 from .tfds_reader import is_dataset, read_dataset
+
+_IN_MEMORY = "a (x, y) of arrays, a DataFrame, a tf.data.Dataset or a keras.utils.PyDataset"
+_NAMED = "a data set's name, or the path of a .npz, .csv or .parquet file or of a directory"
 
 
 def load_data(
-    name: str | os.PathLike[str] = "mnist1d",
+    source: Any = "mnist1d",
     *,
+    task: Task | str | None = None,
     batch_size: int = 100,
     seed: int = 0,
-    data_dir: str | os.PathLike[str] | None = None,
     validation_fraction: float = 0.1,
-    image_size: Sequence[int] | None = None,
-    download: bool = True,
+    standardize: bool = True,
+    class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
+    **options: Any,
 ) -> Data:
-    """Load a data set, split it, and standardize it by its training part.
+    """Load data, split it, and standardize it by its training part.
 
-    Without a test part in the source, a stratified 20% is held out, the same for every seed.
-    Without a validation part in the file or directory, a stratified fraction of the rest is held
-    out. A split is the same in every process. Images that do not fit in memory are all read once,
-    so a broken one is found here and not after hours of training.
+    Without a test part, a stratified 20% is held out, the same for every seed. Without a validation
+    part, a stratified fraction of the rest is held out. A split is the same in every process.
+    Images that do not fit in memory are all read once, so a broken one is found here and not after
+    hours of training.
 
     Args:
-        name: One of:
+        source: One of:
 
             - an embedded data set, made on the spot: `mnist1d`, `digits`, `breast_cancer`;
             - a data set of TensorFlow Datasets, `name[/config][:version]`, with images or features
               and one label;
             - a file `*.npz` with the arrays `x`, `y` (or `x_train`, `y_train`) and optionally
               `x_val`, `y_val` (or `_valid`, `_validation`) and `x_test`, `y_test`; images have
-              rank 4, `(samples, height, width, channels)`;
+              rank 4, `(samples, height, width, channels)`. Sample weights are in `weight`,
+              `weight_val` and `weight_test`;
+            - a table, `*.csv` or `*.parquet`, or a pandas DataFrame; it needs `target=`;
             - a directory with one folder of images (png, jpg, jpeg, bmp, gif, tif, tiff, webp) for
               each class, or with folders `train` and optionally `val` (or `valid`, `validation`)
-              and `test` that hold one for each class. Write `./name` if a data set has this name.
+              and `test` that hold one for each class. Write `./name` if a data set has this name;
+            - arrays `(x, y)` or `(x, y, sample_weight)`; x may be several arrays by input name;
+            - a `tf.data.Dataset` or `keras.utils.PyDataset` of batches `(x, y)`, in the order that
+              it has; it needs `validation=` and `test=`.
+        task: What the targets are: "classification", "multilabel" or "regression", or a `Task`. By
+            default, `zoo.tasks.recognize` finds it from the targets.
         batch_size: The number of examples in a batch.
         seed: The seed of the validation split and of the order of training.
-        data_dir: The directory of TensorFlow Datasets. Defaults to `$TFDS_DATA_DIR`, or else
-            `~/tensorflow_datasets`.
         validation_fraction: The fraction of the non-test samples to hold out for validation, in
-            (0, 1). Not used if the file or directory has a validation part.
-        image_size: `(height, width)` in pixels, to which images are resized.
-        download: Whether to download a data set of TensorFlow Datasets that is not in `data_dir`.
+            (0, 1). Not used if the source has a validation part.
+        standardize: Whether to standardize numeric features over their last axis.
+        class_weight: The weight of each class, by its label, for training, evaluation and tuning.
+            "balanced" weighs a class by `samples / (classes * samples of the class)` in the
+            training part; `None` weighs all samples equally.
+        **options: Options of the kind of source:
+
+            - of arrays and datasets: `validation` and `test`, in the form of `source`; `test=False`
+              holds out none. Of datasets also `steps`, the number of batches in an epoch, for an
+              infinite one, and `validation_steps` and `test_steps`;
+            - of tables: `target`, the name of the column (or columns) to predict; `drop`, columns
+              to leave out; `columns`, a dict from name to "number", "category", "date" or "text";
+              `weight`, the column of the sample weights; `split`, how to hold out: "column:NAME"
+              (whose values are train, validation, test), "group:NAME" or "time:NAME"; `validation`
+              and `test`, tables of the same columns;
+            - of image directories and TensorFlow Datasets: `image_size`, `(height, width)` in
+              pixels, to which images are resized;
+            - of image directories: `on_error`, "raise" or "skip", for images that cannot be read;
+            - of TensorFlow Datasets: `data_dir`, by default `$TFDS_DATA_DIR`, or else
+              `~/tensorflow_datasets`, and `download`, whether to download a data set that is not
+              there.
 
     Raises:
-        TypeError: If an argument has the wrong type.
+        TypeError: If an argument has the wrong type, or the source does not take an option.
         ValueError: If an argument is out of range.
         DataError: (a ValueError) If data is missing or cannot be used.
 
@@ -68,63 +115,146 @@ def load_data(
     >>> features.shape, labels.shape
     (TensorShape([100, 30]), TensorShape([100]))
     """
-    kinds = "a data set's name, a .npz file or a directory (a str or os.PathLike)"
-    check_type("name", name, (str, os.PathLike), kinds)
-    check_path("data_dir", data_dir, optional=True)
-    check_bool("download", download)
+    check_type("task", task, (Task, str, NoneType), "a zoo.Task, its kind, or None")
+    if isinstance(task, str):
+        check_one_of("task", task, tuple(TASKS))
     check_integer("batch_size", batch_size, minimum=1)
     check_integer("seed", seed, 0, 2**32 - 1)
     check_number("validation_fraction", validation_fraction, "(0, 1)")
-    size = _checked_size(image_size)
-    if not isinstance(name, str):
-        name = str(Path(name).absolute())
+    check_bool("standardize", standardize)
+    if isinstance(source, os.PathLike):
+        source = str(Path(source).absolute())
+    name = source if isinstance(source, str) else type(source).__name__
+    keep_all = options.get("test") is False
+    if keep_all:
+        options["test"] = None
     with data_errors(name):
-        source = _read(name, data_dir, size, download)
-        train, test = development_and_test(source)
-        validation = source.validation
+        read = _read(source, task, options)
+        train, test = (read.train, None) if keep_all else development_and_test(read)
+        validation = read.validation
         if validation is None:
-            train, validation = hold_out(train, validation_fraction, seed, source)
-        preprocessing = fit_standardization(train, source.origin)  # reads all of `train`
+            train, validation = hold_out(train, validation_fraction, seed, read)
+        splits = {"train": train, "validation": validation} | ({"test": test} if test else {})
+        fit = read.preprocessing or (fit_preprocessing if standardize else _identity)
+        preprocessing = fit(train, read.origin)  # reads all of `train`
         for split in (validation, test):
-            if not split.in_memory:
+            if split is not None and not split.in_memory:
                 for _ in split.batches(1):
                     pass
+    weights = _class_weights(class_weight, read, train)
+    arguments = {
+        "source": name,
+        "task": task.to_dict() if isinstance(task, Task) else task,
+        "batch_size": int(batch_size),
+        "seed": int(seed),
+        "validation_fraction": float(validation_fraction),
+        "standardize": standardize,
+        "class_weight": dict(class_weight) if isinstance(class_weight, Mapping) else class_weight,
+    }
+    if isinstance(source, str):
+        arguments |= {n: os.fspath(v) if isinstance(v, os.PathLike) else v for n, v in options.items()}
+    else:
+        arguments["digest"] = _digest(splits)
     return Data(
-        arguments={
-            "name": name,
-            "batch_size": int(batch_size),
-            "seed": int(seed),
-            "data_dir": data_dir and os.fspath(data_dir),
-            "validation_fraction": float(validation_fraction),
-            "image_size": size and list(size),
-        },
-        origin=source.origin,
-        class_names=source.class_names,
+        arguments=arguments,
+        origin=read.origin,
+        task=read.task,
         preprocessing=preprocessing,
-        raw_splits={"train": train, "validation": validation, "test": test},
-        has_own_validation=source.validation is not None,
+        raw_splits=splits,
+        has_own_validation=read.validation is not None,
+        class_weights=weights,
     )
 
 
-def _read(name: str, data_dir: Any, image_size: tuple[int, int] | None, download: bool) -> Source:
-    if not name:
-        raise ValueError(message("name", name, "a data set, a .npz file or a directory"))
-    if name in EMBEDDED and image_size is None:
-        return read_embedded(name)
-    path = Path(name).expanduser()
-    if path.suffix == ".npz":
-        if image_size is not None:
-            raise DataError(f"{path}: image_size is for images in files. Received: {image_size}")
-        return read_npz(path)
-    if name.startswith((".", "~", os.sep)) or (path.is_dir() and not is_dataset(name)):
-        return read_folder(path, image_size)
-    directory = None if data_dir is None else Path(data_dir).expanduser()
-    return read_dataset(name, directory, image_size, download)
-
-
-def _checked_size(image_size: Sequence[int] | None) -> tuple[int, int] | None:
-    if image_size is None:
+def _class_weights(class_weight: Any, source: Source, train: Split) -> tuple[float, ...] | None:
+    if class_weight is None:
         return None
+    if not isinstance(source.task, Classification):
+        raise ValueError(
+            "`class_weight` must be None for data that is no classification. "
+            f"Received: class_weight={class_weight!r}"
+        )
+    if train.weights is not None:
+        raise ValueError("Pass `class_weight` or sample weights, not both.")
+    task = source.task
+    if class_weight == "balanced":
+        counts = np.bincount(train.targets, minlength=task.units)
+        return tuple((train.size / (task.units * np.maximum(counts, 1))).tolist())
+    expected = "'balanced', or a number > 0 for each class"
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(message("class_weight", class_weight, expected))
+    by_label = {str(label): weight for label, weight in class_weight.items()}
+    if set(by_label) != {str(label) for label in task.classes}:
+        expected += f" ({', '.join(map(str, task.classes))})"
+        raise ValueError(message("class_weight", class_weight, expected))
+    for weight in by_label.values():
+        check_number("class_weight", weight, "(0, inf)")
+    return tuple(float(by_label[str(label)]) for label in task.classes)
+
+
+def _read(source: Any, task: Task | str | None, options: dict[str, Any]) -> Source:
+    """Choose the reader of a source, and call it with the options that it takes."""
+    if not isinstance(source, str):
+        if isinstance(source, tf.data.Dataset | keras.utils.PyDataset):
+            return _call(read_datasets, source, options, task=task)
+        if hasattr(source, "columns") and "target" in options:
+            return _call(read_table, source, options, task=task)
+        if isinstance(source, tuple | list):
+            return _call(read_arrays, tuple(source), options, task=task)
+        hint = " A DataFrame needs `target`." if hasattr(source, "columns") else ""
+        expected = f"{_NAMED}, or {_IN_MEMORY}"
+        raise TypeError(f"`source` must be {expected}.{hint} Received: {type(source).__name__}")
+    if not source:
+        raise ValueError(message("source", source, _NAMED))
+    path = Path(source).expanduser()
+    if source in EMBEDDED and not options.get("image_size"):
+        return _call(read_embedded, source, options, ignored=("data_dir", "download", "image_size"))
+    if path.suffix == ".npz":
+        return _call(read_npz, path, options, task=task)
+    if path.suffix in TABLES:
+        return _call(read_table, path, options, task=task)
+    if source.startswith((".", "~", os.sep)) or (path.is_dir() and not is_dataset(source)):
+        return _call(read_folder, path, _with_size(options))
+    return _call(read_dataset, source, _with_size(options))
+
+
+def _call(
+    reader: Callable[..., Source],
+    source: Any,
+    options: Mapping[str, Any],
+    *,
+    ignored: Sequence[str] = (),
+    **others: Any,
+) -> Source:
+    takes = {
+        name
+        for name, parameter in inspect.signature(reader).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY and name not in others
+    }
+    given = {name: value for name, value in options.items() if name not in ignored}
+    if unknown := sorted({name for name, value in given.items() if value is not None} - takes):
+        kind = reader.__name__.removeprefix("read_")
+        raise TypeError(
+            f"load_data does not take {', '.join(unknown)} for this source ({kind}: "
+            f"{source if isinstance(source, str | Path) else type(source).__name__}). "
+            f"Its options: {', '.join(sorted(takes)) or 'none'}."
+        )
+    return reader(source, **{n: v for n, v in given.items() if v is not None}, **others)
+
+
+def _with_size(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the options of images, and return them."""
+    options = dict(options)
+    check_path("data_dir", options.get("data_dir"), optional=True)
+    check_bool("download", options.get("download", True), optional=True)
+    if options.get("data_dir") is not None:
+        options["data_dir"] = Path(options["data_dir"]).expanduser()
+    if options.get("image_size") is not None:
+        options["image_size"] = _checked_size(options["image_size"])
+    return options
+
+
+def _checked_size(image_size: Any) -> tuple[int, int]:
     try:
         height, width = image_size
         for side in (height, width):
@@ -133,3 +263,23 @@ def _checked_size(image_size: Sequence[int] | None) -> tuple[int, int] | None:
         expected = "(height, width), two integers >= 1, or None"
         raise ValueError(message("image_size", image_size, expected)) from None
     return int(height), int(width)
+
+
+def _identity(split: Any, origin: str) -> keras.layers.Layer:
+    return keras.layers.Identity(name="as_given")
+
+
+def _digest(splits: Mapping[str, Any]) -> str:
+    """Return a hash of arrays in memory, or of the form of datasets."""
+    digest = hashlib.sha256()
+    for name, split in splits.items():
+        digest.update(name.encode())
+        if not isinstance(split, ArraySplit):
+            digest.update(repr((split.dataset.element_spec, split.steps)).encode())
+            continue
+        for array in keras.tree.flatten((split.features, split.targets, split.weights)):
+            if array is not None:
+                digest.update(f"{array.dtype}{array.shape}".encode())
+                strings = array.dtype.kind in "OUS"
+                digest.update(repr(array.tolist()).encode() if strings else np.ascontiguousarray(array))
+    return digest.hexdigest()[:16]

@@ -1,29 +1,25 @@
 """Reader of the arrays `x`, `y`, `x_test`, `y_test`, ... in a `.npz` file."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from .source import PART_NAMES, DataError, Source, class_indices, distinct_classes
-from .split import ArraySplit
+from ..tasks import DataError, Task
+from .arrays import checked_features, source_of_arrays
+from .source import PART_NAMES, Source
 
 _SUFFIXES = {part: tuple(f"_{name}" for name in names) for part, names in PART_NAMES.items()}
 _SUFFIXES["train"] = ("", *_SUFFIXES["train"])
-_SHAPES = {
-    2: "(samples, features)",
-    3: "(samples, steps, channels)",
-    4: "(samples, height, width, channels)",
-}
 
 
-def read_npz(path: Path) -> Source:
+def read_npz(path: Path, *, task: Task | str | None = None) -> Source:
     """Read a NumPy archive, without unpickling anything.
 
     Args:
-        path: A file with the arrays `x`, of a shape in `_SHAPES`, and `y`, of shape `(samples,)` or
-            `(samples, 1)` (or `x_train` and `y_train`). Optional are the pairs `x_val`, `y_val` (or
-            `_valid`, `_validation`) and `x_test`, `y_test`.
+        path: A file with the arrays `x`, as `checked_features` takes them, and `y` (or `x_train`
+            and `y_train`). Optional are the pairs `x_val`, `y_val` (or `_valid`, `_validation`) and
+            `x_test`, `y_test`, and the sample weights `weight` with the same suffixes.
+        task: As in `load_data`.
 
     Raises:
         DataError: If the file cannot be used; the message names the file and the array.
@@ -31,15 +27,15 @@ def read_npz(path: Path) -> Source:
     arrays = _load(path)
     suffixes = _suffixes_of_parts(set(arrays), path)
     suffix = suffixes["train"]
-    classes = distinct_classes(arrays[f"y{suffix}"], f"{path}: y{suffix}")
-    parts = {part: _split(arrays, s, classes, path) for part, s in suffixes.items()}
-    for part, split in parts.items():
-        if split.input_shape != parts["train"].input_shape:
+    parts = {part: _part(arrays, suffix, path) for part, suffix in suffixes.items()}
+    for part, pair in parts.items():
+        if pair[0].shape[1:] != parts["train"][0].shape[1:]:
             raise DataError(
                 f"{path}: x{suffixes[part]} must have the shape of x{suffix} but for the first "
-                f"axis. Received: {split.features.shape} and {parts['train'].features.shape}."
+                f"axis. Received: {pair[0].shape} and {parts['train'][0].shape}."
             )
-    return Source(str(path), tuple(str(label) for label in classes.tolist()), **parts)
+    fields = {part: f"{path}: y{suffix}" for part, suffix in suffixes.items()}
+    return source_of_arrays(str(path), parts, task=task, fields=fields)
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:
@@ -67,43 +63,23 @@ def _suffixes_of_parts(names: set[str], path: Path) -> dict[str, str]:
     }
     parts = {part: suffixes[0] for part, suffixes in found.items() if len(suffixes) == 1}
     pairs = {f"{array}{suffix}" for suffix in parts.values() for array in "xy"}
-    if "train" not in parts or names != pairs:
+    weights = {f"weight{suffix}" for suffix in parts.values()}
+    if "train" not in parts or names not in (pairs, pairs | weights):
         raise DataError(
             f"{path}: expected the arrays x and y (or x_train and y_train), optionally x_val and "
-            "y_val (or _valid, _validation), and x_test and y_test. "
+            "y_val (or _valid, _validation), x_test and y_test, and weight with the same suffixes. "
             f"Received: {', '.join(sorted(names)) or 'none'}."
         )
     return parts
 
 
-def _split(arrays: dict[str, Any], suffix: str, classes: np.ndarray, path: Path) -> ArraySplit:
+def _part(arrays: dict[str, np.ndarray], suffix: str, path: Path) -> tuple[np.ndarray, ...]:
     x, y = f"x{suffix}", f"y{suffix}"
-    features, labels = arrays[x], arrays[y]
-    if len(np.atleast_1d(features)) != len(np.atleast_1d(labels)):
+    features, targets = arrays[x], arrays[y]
+    if len(np.atleast_1d(features)) != len(np.atleast_1d(targets)):
         raise DataError(
             f"{path}: {x} and {y} must have equal lengths. Received: shapes {features.shape} and "
-            f"{labels.shape}."
+            f"{targets.shape}."
         )
-    indices = class_indices(labels, classes, f"{path}: {y}")
-    return ArraySplit(_checked_features(features, f"{path}: {x}"), indices)
-
-
-def _checked_features(features: np.ndarray, field: str) -> np.ndarray:
-    if features.dtype.kind not in "biuf":
-        raise DataError(f"{field}: features must be real numbers. Received: {features.dtype}.")
-    if features.ndim not in _SHAPES or 0 in features.shape:
-        raise DataError(
-            f"{field}: features must have shape {', '.join(_SHAPES.values())}, nothing empty. "
-            f"Received: {features.shape}."
-        )
-    if features.dtype.kind != "f":
-        return features
-    with np.errstate(over="ignore"):  # a value beyond float32 becomes infinite, an error below
-        features = features.astype("float32")
-    bad = np.argwhere(~np.isfinite(features))
-    if len(bad):
-        raise DataError(
-            f"{field}: features must be finite float32. Received: {features[tuple(bad[0])]} at "
-            f"{bad[0].tolist()}."
-        )
-    return features
+    weights = [arrays[f"weight{suffix}"]] if f"weight{suffix}" in arrays else []
+    return (checked_features(features, f"{path}: {x}"), targets, *weights)

@@ -1,15 +1,34 @@
-"""Standardization by the mean and variance of the training part."""
+"""Preprocessing, fitted to the training part: standardization of each array of features."""
 
 import keras
 import numpy as np
 
-from .source import DataError
+from ..tasks import DataError
 from .split import Split
 
 _CHUNK = 1024  # examples in a step of the pass over the training part
 
 
-def fit_standardization(split: Split, origin: str) -> keras.layers.Normalization:
+def fit_preprocessing(split: Split, origin: str) -> keras.layers.Layer:
+    """Return the layer that standardizes each array of features.
+
+    For one array this is a `Normalization`; for several by name, a model of one for each.
+
+    Raises:
+        DataError: As `fit_standardization`.
+    """
+    if not isinstance(split.input_shape, dict):
+        return fit_standardization(split, origin)
+    inputs = {name: keras.Input(shape, name=name) for name, shape in split.input_shape.items()}
+    outputs = {
+        name: fit_standardization(split, origin, name)(tensor) for name, tensor in inputs.items()
+    }
+    return keras.Model(inputs, outputs, name="standardization")
+
+
+def fit_standardization(
+    split: Split, origin: str, name: str | None = None
+) -> keras.layers.Normalization:
     """Return the layer that standardizes over the last axis.
 
         y = (x - mean) / sqrt(variance)
@@ -20,11 +39,12 @@ def fit_standardization(split: Split, origin: str) -> keras.layers.Normalization
     Args:
         split: The raw training part (never validation or test).
         origin: The source of the data, for error messages.
+        name: The input to standardize, if there are several.
 
     Raises:
         DataError: If a feature is not finite, or its variance exceeds float32.
     """
-    mean, variance = _moments(split, origin)
+    mean, variance = _moments(split, origin, name)
     # Below float32's resolution of the mean, the variance is rounding noise.
     constant = variance <= (np.finfo("float32").eps * mean) ** 2
     variance[constant] = 1.0
@@ -36,21 +56,23 @@ def fit_standardization(split: Split, origin: str) -> keras.layers.Normalization
         )
     # float32 under any global policy: in half precision, large features lose their variation.
     layer = keras.layers.Normalization(
-        mean=mean.tolist(), variance=variance.tolist(), dtype="float32", name="standardization"
+        mean=mean.tolist(), variance=variance.tolist(), dtype="float32", name=f"{name}_standardization" if name else "standardization"
     )
-    layer.build((None, *split.input_shape))
+    layer.build((None, *(split.input_shape[name] if name else split.input_shape)))
     return layer
 
 
-def _moments(split: Split, origin: str) -> tuple[np.ndarray, np.ndarray]:
+def _moments(split: Split, origin: str, name: str | None) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and variance over all but the last axis, from one pass in float64.
 
     Chunks are merged as in Chan et al., Updating Formulae and a Pairwise Algorithm for Computing
     Sample Variances, 1979: no cancellation, however large the mean is.
     """
-    channels = split.input_shape[-1]
+    shape = split.input_shape[name] if name else split.input_shape
+    channels = shape[-1]
     count, mean, scatter = 0, np.zeros(channels), np.zeros(channels)
-    for features, _ in split.batches(_CHUNK).as_numpy_iterator():
+    for batch in split.batches(_CHUNK).as_numpy_iterator():
+        features = batch[0][name] if name else batch[0]
         if not np.isfinite(features).all():
             raise DataError(f"{origin}: features must be finite float32. Received: NaN or inf.")
         rows = features.reshape(-1, channels).astype("float64")

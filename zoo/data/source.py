@@ -1,13 +1,15 @@
-"""`Source`, the raw data that every reader returns; `DataError`; labels to class indices."""
+"""`Source`: the raw data that every reader returns, and errors of reading it."""
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
-import numpy as np
+import keras
 import tensorflow as tf
 
+from ..tasks import DataError, Task
 from .split import Split
 
 PART_NAMES = {  # of files and folders
@@ -23,21 +25,23 @@ class Source:
 
     Args:
         origin: The file, the directory, or the builder and its version.
-        class_names: One name for each class, in the order of the labels.
+        task: What the targets are.
         train: The training part. The validation part is held out of it if `validation` is `None`.
         test: The test part, or `None` if the source has none.
         validation: The validation part, or `None` if the source has none.
+        hold_out_by: "group", all examples of a group in one part; "time", the latest are held out;
+            both by `ArraySplit.keys`. By default stratified by the task.
+        preprocessing: Fits the layer from raw features to those of a model to the training part;
+            by default `fit_standardization`.
     """
 
     origin: str
-    class_names: tuple[str, ...]
+    task: Task
     train: Split
     test: Split | None = None
     validation: Split | None = None
-
-
-class DataError(ValueError):
-    """An error in the data; the message names the source, the field and the fault."""
+    hold_out_by: Literal["strata", "group", "time"] = "strata"
+    preprocessing: Callable[[Split, str], keras.layers.Layer] | None = None
 
 
 @contextlib.contextmanager
@@ -59,68 +63,3 @@ def data_errors(origin: str | None = None) -> Iterator[None]:
             raise
         cause = re.sub(r"{{.*?}} | \[Op:.*", "", error.message.splitlines()[0])
         raise DataError(f"{origin}: cannot be read ({cause}).") from error
-
-
-def distinct_classes(labels: np.ndarray, field: str) -> np.ndarray:
-    """Return the sorted distinct labels: integers or strings.
-
-    Args:
-        labels: Strings, integers, or booleans and floats with integral values; `(size,)` or
-            `(size, 1)`.
-        field: The file and the array, for the error message.
-
-    Raises:
-        DataError: If labels are not integral or not one-dimensional, or there are fewer than two.
-
-    Example:
-
-    >>> distinct_classes(np.array([7.0, 3.0, 7.0]), "y").tolist()
-    [3, 7]
-    """
-    classes = np.unique(_comparable(labels, field))
-    if len(classes) < 2:
-        raise DataError(f"{field}: labels need at least 2 classes. Received: {classes.tolist()}.")
-    return classes
-
-
-def class_indices(labels: np.ndarray, classes: np.ndarray, field: str) -> np.ndarray:
-    """Return the position of each label in the `distinct_classes` of the training part, int32.
-
-    Raises:
-        DataError: If a label is not in `classes`.
-
-    Example:
-
-    >>> class_indices(np.array([7, 3, 7]), np.array([3, 7]), "y").tolist()
-    [1, 0, 1]
-    """
-    comparable = _comparable(labels, field)
-    unseen = sorted(set(np.unique(comparable).tolist()) - set(classes.tolist()))
-    if unseen:
-        raise DataError(
-            f"{field}: labels must be classes of the training part. Received: {unseen[0]!r}."
-        )
-    return np.searchsorted(classes, comparable).astype("int32")
-
-
-def _comparable(labels: np.ndarray, field: str) -> np.ndarray:
-    if labels.ndim == 2 and labels.shape[1] == 1:  # as in keras.datasets.cifar10
-        labels = labels[:, 0]
-    if labels.ndim != 1:
-        hint = " For one-hot labels, save their argmax(axis=1)." if labels.ndim == 2 else ""
-        raise DataError(
-            f"{field}: labels must have shape (samples,) or (samples, 1). "
-            f"Received: {labels.shape}.{hint}"
-        )
-    if labels.dtype.kind in "US":
-        return labels.astype(str)
-    if labels.dtype.kind not in "biuf":
-        raise DataError(f"{field}: labels must be integers or strings. Received: {labels.dtype}.")
-    if labels.dtype.kind == "f":
-        integral = np.isfinite(labels) & (labels == np.rint(labels)) & (np.abs(labels) < 2**53)
-        if not integral.all():
-            position = int(np.argmin(integral))
-            raise DataError(
-                f"{field}: labels must be integral. Received: {labels[position]:g} at {position}."
-            )
-    return labels.astype("int64") if labels.dtype.kind in "bf" else labels

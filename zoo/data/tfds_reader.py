@@ -19,8 +19,9 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 from tensorflow_datasets.core.utils.py_utils import temporary_assignment
 
+from ..tasks import Classification, DataError
 from .embedded import EMBEDDED, register_builder
-from .source import DataError, Source, class_indices, data_errors, distinct_classes
+from .source import Source, data_errors
 from .split import Split, StreamSplit, in_memory_if_it_fits
 
 _RETRIES = 1  # of a download; the 10 of TFDS take 204 s to report that there is no network
@@ -31,7 +32,11 @@ Builder = tfds.core.DatasetBuilder
 
 
 def read_dataset(
-    name: str, data_dir: Path | None, image_size: tuple[int, int] | None, download: bool
+    name: str,
+    *,
+    data_dir: Path | None = None,
+    image_size: tuple[int, int] | None = None,
+    download: bool = True,
 ) -> Source:
     """Read the split `train`, and the split `test` if its labels are public.
 
@@ -50,18 +55,20 @@ def read_dataset(
         if "train" not in (splits := builder.info.splits):
             raise DataError(f"{origin}: a split train is needed. Received: {[*splits]}")
         labels = _labels(builder, "train", columns)
-        classes = distinct_classes(labels, f"{origin}: {columns.label}")
-        names = tuple(map(str, classes.tolist()))
-        if columns.class_names is not None:
-            classes, names = np.arange(len(columns.class_names)), columns.class_names
-        indices = class_indices(labels, classes, f"{origin}: train")
-        train, test = _split(builder, "train", columns, indices), None
+        field = f"{origin}: {columns.label}"
+        if columns.class_names is None:
+            task = Classification.fit(labels, field)
+        else:
+            names = columns.class_names
+            task = Classification(names, tuple(range(len(names))))
+        targets = task.encode(labels, f"{origin}: train")
+        train, test = _split(builder, "train", columns, targets), None
         if "test" in splits:
             labels = _labels(builder, "test", columns)
             if (labels != _HIDDEN).any():
-                indices = class_indices(labels, classes, f"{origin}: test")
-                test = _split(builder, "test", columns, indices)
-        return Source(origin, names, train, test)
+                targets = task.encode(labels, f"{origin}: test")
+                test = _split(builder, "test", columns, targets)
+        return Source(origin, task, train, test)
 
 
 def is_dataset(name: str) -> bool:

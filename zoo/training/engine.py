@@ -11,8 +11,7 @@ from ...callbacks import weight_penalty
 from ..augmentation import augment
 from ..data import Data
 from ..data.source import data_errors
-from ..losses import CategoricalCrossentropy
-from ..metrics import CategoricalAccuracy, DataLoss
+from ..metrics import DataLoss
 from ..optimizers import adamw
 from ..regularization import Regularization
 from .sharpness_aware import SharpnessAware
@@ -31,7 +30,7 @@ def compile_model(
 ) -> keras.Model:
     """Compile `model` with the optimizer part of `regularization`, and return the model to fit.
 
-    `loss` is the cross-entropy plus the penalties, `data_loss` the cross-entropy alone. If the data
+    `loss` is that of the task plus the penalties, `data_loss` that of the task alone. If the data
     is in memory, an epoch runs in one call (`steps_per_execution`), which is faster for small
     models. With `sam_rho`, the model to fit is a `SharpnessAware` of `model`, otherwise `model`.
     """
@@ -43,8 +42,9 @@ def compile_model(
     for each in {id(model): model, id(trainee): trainee}.values():
         each.compile(
             optimizer=optimizer,
-            loss=CategoricalCrossentropy(),
-            metrics=[DataLoss(), CategoricalAccuracy("accuracy")],
+            loss=data.task.loss(),
+            metrics=data.task.metrics(),
+            weighted_metrics=[DataLoss(data.task.loss())],
             steps_per_execution=steps if data.in_memory else min(steps, _STREAMED_STEPS),
             jit_compile=False if on_cpu else "auto",
         )
@@ -90,12 +90,13 @@ def training_batches(
     data: Data, regularization: Regularization, *, seed: int, first_epoch: int = 0
 ) -> tf.data.Dataset:
     """Return shuffled training batches without end, augmented, mixed and smoothed."""
-    batches = data.epochs(first_epoch, seed=seed)
     transform = train_transform(data, regularization)
     if not transform.layers:
-        return batches
+        return data.epochs(first_epoch, seed=seed)
+    batches = data.epochs(first_epoch, seed=seed, class_weights=False)
     start = first_epoch * data.steps_per_epoch
-    return augment(batches, transform, seed=seed, start=start).prefetch(tf.data.AUTOTUNE)
+    batches = augment(batches, transform, seed=seed, start=start)
+    return data.weighted(batches).prefetch(tf.data.AUTOTUNE)
 
 
 def train_eval_batches(data: Data, fraction: float) -> tf.data.Dataset:

@@ -5,8 +5,8 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
+from ..arrays import source_of_arrays
 from ..source import Source
-from ..split import ArraySplit
 
 EMBEDDED = ("breast_cancer", "digits", "mnist1d")
 
@@ -17,8 +17,7 @@ def read_embedded(name: str) -> Source:
     """Return an embedded data set, straight from the arrays of its package."""
     register_builder(name)
     builder: Any = tfds.builder_cls(name)  # an EmbeddedBuilder
-    splits = {part: ArraySplit(x, y.astype("int32")) for part, (x, y) in builder.arrays().items()}
-    return Source(f"{name}/{builder.VERSION}", tuple(builder.class_names), **splits)
+    return source_of_arrays(f"{name}/{builder.VERSION}", builder.arrays(), task=builder.task())
 
 
 def register_builder(name: str) -> None:

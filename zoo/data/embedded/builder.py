@@ -5,6 +5,7 @@ from typing import ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
+from ...tasks import Classification, Task
 from ..hold_out import TEST_FRACTION, TEST_SEED, hold_out_indices
 
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
@@ -36,6 +37,11 @@ class EmbeddedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """Return features and labels of the parts `train` and `test`."""
         raise NotImplementedError
 
+    @classmethod
+    def task(cls) -> Task:
+        """Return the task of the labels."""
+        return Classification(tuple(cls.class_names), tuple(range(len(cls.class_names))))
+
     def _info(self) -> tfds.core.DatasetInfo:
         name, feature = self.feature
         label = tfds.features.ClassLabel(names=self.class_names)
@@ -59,6 +65,6 @@ class EmbeddedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
 def with_fixed_test(features: np.ndarray, labels: np.ndarray) -> Arrays:
     """Split off a stratified test part of 20%, the same on every machine."""
-    test = hold_out_indices(labels, TEST_FRACTION, TEST_SEED)
+    test = hold_out_indices(len(labels), TEST_FRACTION, TEST_SEED, labels)
     train = np.setdiff1d(np.arange(len(labels)), test)
     return {part: (features[i], labels[i]) for part, i in (("train", train), ("test", test))}

@@ -1,0 +1,68 @@
+"""`Given`: targets that are passed on as they are, for a model that its user has compiled."""
+
+import math
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from .task import DataError, Task
+
+
+@dataclass(frozen=True)
+class Given(Task):
+    """Targets of any form, for a model that is compiled with a loss for them.
+
+    They may be nested, for a model with several outputs. Loss and metrics are those of the model,
+    so there are no other scores and no baseline.
+
+    Example:
+
+    >>> Given().encode({"price": [1.0], "sold": [0]}, "y")
+    {'price': array([1.]), 'sold': array([0])}
+    """
+
+    names: tuple[str, ...] = ()
+
+    kind = "given"
+    scores_up = ()
+
+    @classmethod
+    def fit(cls, targets, field, names=None):
+        return cls()
+
+    def encode(self, targets, field):
+        return keras.tree.map_structure(np.asarray, _containers(targets))
+
+    def decode(self, encoded):
+        return encoded
+
+    def strata(self, encoded):
+        return None
+
+    def loss(self):
+        raise DataError("Targets that are passed on as given need a compiled model.")
+
+    def metrics(self):
+        return []
+
+    def scores(self, y, outputs):
+        return {}
+
+    def baseline(self, y):
+        return np.empty(0)
+
+    def baseline_loss(self, y, sample_weight=None):
+        return math.nan
+
+    def summary(self, parts):
+        return [("targets", *parts)]
+
+
+def _containers(targets):
+    """Keep lists of arrays (several outputs), but take a list of numbers for one array."""
+    if isinstance(targets, list) and all(np.isscalar(value) for value in targets):
+        return np.asarray(targets)
+    if isinstance(targets, dict):
+        return {name: _containers(value) for name, value in targets.items()}
+    return targets
