@@ -1,5 +1,5 @@
 """`LossLedger`: the data loss and the penalty of each epoch."""
 
-from .loss_ledger import LossLedger
+from .loss_ledger import LossLedger, evaluate
 
-__all__ = ["LossLedger"]
+__all__ = ["LossLedger", "evaluate"]

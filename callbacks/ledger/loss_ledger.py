@@ -204,3 +204,21 @@ def _gaps(logs: dict[str, float]) -> dict[str, float]:
         if (name.endswith("accuracy") or name == "acc") and f"val_{name}" in logs:
             gaps[f"gap_{name}"] = logs[f"{_PREFIX}{name}"] - logs[f"val_{name}"]
     return gaps
+
+
+def evaluate(model: keras.Model, data: Any) -> dict[str, float]:
+    """Evaluate a compiled model outside of `fit`, and split its loss as `LossLedger` does.
+
+    Args:
+        model: A compiled model.
+        data: A `tf.data.Dataset` of batches, or anything else that `model.evaluate` accepts as x.
+
+    Returns:
+        The metrics of the model by name, and `data_loss` and `penalty`.
+    """
+    book = Bookkeeping.of(model)
+    book.open()
+    try:
+        return model.evaluate(data, return_dict=True, verbose=0)
+    finally:
+        book.close()

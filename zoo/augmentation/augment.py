@@ -18,7 +18,7 @@ def augment(dataset: Any, layer: Augmentation, *, seed: int, start: int = 0) -> 
     the same augmented samples: `augment(dataset.repeat(), layer, seed=0)`.
 
     Args:
-        dataset: Batches `(x, y)`.
+        dataset: Batches `(x, y)` or `(x, y, sample_weight)`; the weights are kept.
         layer: An augmentation of `(x, y)` if it takes labels, else of x.
         seed: The integer seed of all draws.
         start: The number of the first batch, to continue the draws of an interrupted training.
@@ -27,7 +27,7 @@ def augment(dataset: Any, layer: Augmentation, *, seed: int, start: int = 0) -> 
         A dataset of batches in the same order.
 
     Raises:
-        ValueError: If the elements of the dataset are not pairs.
+        ValueError: If the elements of the dataset have another form.
         RuntimeError: If Keras runs on another backend than TensorFlow and JAX.
 
     Example:
@@ -44,12 +44,13 @@ def augment(dataset: Any, layer: Augmentation, *, seed: int, start: int = 0) -> 
         raise RuntimeError(
             f"`augment` needs Keras on TensorFlow or JAX. Received: KERAS_BACKEND={backend}"
         )
-    if not isinstance(dataset.element_spec, tuple) or len(dataset.element_spec) != 2:
+    spec = dataset.element_spec
+    if not isinstance(spec, tuple) or not 2 <= len(spec) <= 3:
         raise ValueError(
-            "`dataset` must have batches (x, y), without sample weights. "
-            f"Received: elements {dataset.element_spec}"
+            "`dataset` must have batches (x, y) or (x, y, sample_weight). "
+            f"Received: elements {spec}"
         )
-    features, labels = dataset.element_spec
+    features, labels = spec[:2]
     layer.check_inputs((features, labels) if layer.takes_labels else features)
     return (_mapped if backend == "tensorflow" else _generated)(dataset, layer, seed, start)
 
@@ -58,7 +59,9 @@ def _mapped(dataset: Any, layer: Augmentation, seed: int, start: int) -> Any:
     import tensorflow as tf
 
     def apply(number, batch):
-        return _apply(layer, *batch, seed=tf.stack([tf.constant(seed, tf.int64), number]))
+        x, y, *weights = batch
+        key = tf.stack([tf.constant(seed, tf.int64), number])
+        return (*_apply(layer, x, y, seed=key), *weights)
 
     return dataset.enumerate(start).map(apply, tf.data.AUTOTUNE, deterministic=True)
 
@@ -75,14 +78,14 @@ def _generated(dataset: Any, layer: Augmentation, seed: int, start: int) -> Any:
             return _apply(layer, x, y, seed=key)
 
     def batches():
-        for number, (x, y) in enumerate(dataset.as_numpy_iterator(), start):
+        for number, (x, y, *weights) in enumerate(dataset.as_numpy_iterator(), start):
             values = [v.value for v in layer.variables]
-            yield apply(values, x, y, np.array([seed, number], "uint32"))
+            yield (*apply(values, x, y, np.array([seed, number], "uint32")), *weights)
 
-    features, labels = dataset.element_spec
+    features, labels, *weights = dataset.element_spec
     if layer.takes_labels:
         labels = tf.TensorSpec((None, None), tf.float32)
-    signature = (tf.TensorSpec(features.shape, features.dtype), labels)
+    signature = (tf.TensorSpec(features.shape, features.dtype), labels, *weights)
     augmented = tf.data.Dataset.from_generator(batches, output_signature=signature)
     count = tf.data.experimental.cardinality(dataset)
     return augmented.apply(tf.data.experimental.assert_cardinality(count))

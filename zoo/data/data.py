@@ -16,6 +16,7 @@ from ...core.text_table import table
 from ..tasks import Classification, Given, Multilabel, Task
 from .source import data_errors
 from .split import DatasetSplit, Split, one_epoch
+from .text import vocabulary_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +121,11 @@ class Data:
     def has_weights(self) -> bool:
         """Whether batches have sample weights."""
         return self.class_weights is not None or self.raw_splits["train"].weights is not None
+
+    @property
+    def vocabulary_size(self) -> int | None:
+        """The number of different word numbers of a text, or `None` for other data."""
+        return vocabulary_size(self.preprocessing)
 
     @cached_property
     def value_range(self) -> tuple[float, float]:

@@ -19,6 +19,7 @@ from ...exports.head import means_logits
 from ..data import Data
 from ..models import blueprint_of, resolve
 from ..regularization import Regularization
+from ..tasks import Classification, Given, Regression
 
 _PACKAGES = ("keras-occam", "keras", "tensorflow", "numpy", "keras-tuner", "tensorflow-datasets")
 
@@ -63,41 +64,70 @@ def _warn_of_inner_models(model: keras.Model) -> None:
             )
 
 
-def check_callbacks(callbacks: Any) -> None:
-    """Raise an error unless `callbacks` are Keras callbacks that leave the learning rate alone."""
+def check_callbacks(callbacks: Any, *, compiled: bool) -> None:
+    """Raise an error unless `callbacks` are Keras callbacks.
+
+    Only with a compiled model, they may set the learning rate.
+    """
     expected = "a list of keras.callbacks.Callback, or None"
     check_type("callbacks", callbacks, (Sequence, NoneType), expected)
     for callback in callbacks or ():
         check_type("callbacks", callback, keras.callbacks.Callback, expected)
+        if compiled:
+            continue
         schedulers = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
         if isinstance(callback, schedulers) or (
             isinstance(callback, Schedule) and callback.attribute == "learning_rate"
         ):
             raise ValueError(
                 "`callbacks` must not set the learning rate, which follows a warm-up and a cosine "
-                "from `learning_rate` to 0. Leave them out, or train with model.compile and "
-                f"model.fit. Received: {type(callback).__name__}"
+                "from `learning_rate` to 0. Leave them out, or compile the model with an "
+                f"optimizer of your own. Received: {type(callback).__name__}"
             )
 
 
 def check_model(model: keras.Model, data: Data) -> None:
-    """Raise a `ValueError` unless `model` is built, fits the data and returns logits."""
-    expected = (None, *data.input_shape), (None, data.num_classes)
+    """Raise a `ValueError` unless `model` is built and has the inputs and outputs of the task."""
+    task = data.task
+    if isinstance(task, Given):
+        raise ValueError("`model` must be compiled to train on targets of task 'given'.")
+    shape = keras.tree.map_shape_structure(lambda side: (None, *side), data.input_shape)
+    expected = shape, (None, task.units)
     received = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
     if not model.built or received != expected:
         raise ValueError(
-            f"Data {data.name!r} needs a built model with input and output shapes {expected[0]} "
-            f"and {expected[1]}. Received: {received[0]} and {received[1]}"
+            f"Data {data.name!r} ({task.kind}) needs a built model with input and output shapes "
+            f"{expected[0]} and {expected[1]}. Received: {received[0]} and {received[1]}"
         )
+    if isinstance(task, Regression):
+        return
     try:
-        logits = means_logits(model, data.num_classes)
+        logits = means_logits(model, task.units)
     except ExportError:  # the output may be either
         logits = True
     if not logits:
         raise ValueError(
-            f"Model {model.name!r} must return logits: remove the softmax from its last layer. "
-            "Received: a last activation of softmax"
+            f"Model {model.name!r} must return logits: remove the activation from its last layer, "
+            "or compile it with a loss of probabilities. Received: a last activation of "
+            f"{'softmax' if isinstance(task, Classification) else 'sigmoid'}"
         )
+
+
+def check_compiled(
+    model: keras.Model, data: Data, regularization: Regularization, learning_rate: float | None
+) -> None:
+    """Raise a `ValueError` if an argument would need another optimizer or loss than the model's."""
+    if learning_rate is not None:
+        raise ValueError(
+            f"`learning_rate` must be None, since model {model.name!r} is compiled with an "
+            f"optimizer of its own. Received: learning_rate={learning_rate}"
+        )
+    for field in ("weight_decay", "sam_rho"):
+        if getattr(regularization, field):
+            raise ValueError(
+                f"`{field}` must be 0, since model {model.name!r} is compiled with an optimizer of "
+                f"its own. Received: {field}={getattr(regularization, field):g}"
+            )
 
 
 def configuration(

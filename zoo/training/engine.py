@@ -5,15 +5,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from ...callbacks import weight_penalty
+from ...callbacks.ledger import evaluate
 from ..augmentation import augment
 from ..data import Data
 from ..data.source import data_errors
 from ..metrics import DataLoss
-from ..optimizers import adamw
+from ..optimizers import AdamW, adamw
 from ..regularization import Regularization
+from ..tasks import Given, Task
 from .sharpness_aware import SharpnessAware
 from .train_transform import train_transform
 
@@ -49,6 +52,19 @@ def compile_model(
             jit_compile=False if on_cpu else "auto",
         )
     return trainee
+
+
+def is_compiled(model: keras.Model) -> bool:
+    """Return whether a user has compiled the model; `compile_model` may do it again."""
+    ours = isinstance(getattr(model, "optimizer", None), AdamW) and any(
+        isinstance(metric, DataLoss) for metric in _metrics(model)
+    )
+    return bool(model.compiled) and not ours
+
+
+def _metrics(model: keras.Model) -> list[Any]:
+    config = model.get_compile_config() if model.compiled else None
+    return [] if not config else keras.tree.flatten(model._compile_metrics.metrics)
 
 
 def fit(
@@ -105,24 +121,45 @@ def train_eval_batches(data: Data, fraction: float) -> tf.data.Dataset:
     return data.epochs(seed=0).take(batches).cache()
 
 
+def baseline_loss(data: Data) -> float | None:
+    """Return the data loss of the best constant model, or `None` if the loss is unknown."""
+    train = data.raw_splits["train"]
+    weights = train.weights
+    if data.class_weights is not None:
+        weights = np.asarray(data.class_weights)[train.targets]
+    loss = data.task.baseline_loss(train.targets, weights)
+    return None if math.isnan(loss) else loss
+
+
 def figures(model: keras.Model, data: Data) -> dict[str, Any]:
-    """Evaluate a compiled model on all three parts, in inference mode; see `Run.result`."""
-    one_epoch = data.epochs(seed=0).take(data.steps_per_epoch)
-    parts = (one_epoch, data.validation, data.test)
-    train, validation, test = (_evaluate(model, part) for part in parts)
-    return {
-        "train": train,
-        "validation": validation,
-        "test": test,
-        "weight_penalty": float(weight_penalty(model)),
-        "gap": {
-            "data_loss": test["data_loss"] - train["data_loss"],
-            "accuracy": train["accuracy"] - test["accuracy"],
-        },
+    """Evaluate a compiled model on all parts, in inference mode; see `Run.result`."""
+    parts = {
+        "train": data.epochs(seed=0).take(data.steps_per_epoch),
+        "validation": data.validation,
+        **({"test": data.test} if "test" in data.raw_splits else {}),
     }
+    found = {name: _evaluate(model, data.task, part) for name, part in parts.items()}
+    unseen = found.get("test", found["validation"])
+    gap = {"data_loss": unseen["data_loss"] - found["train"]["data_loss"]}
+    gap |= {
+        name: found["train"][name] - unseen[name]
+        for name in data.task.scores_up
+        if name in unseen
+    }
+    return {**found, "weight_penalty": float(weight_penalty(model)), "gap": gap}
 
 
-def _evaluate(model: keras.Model, dataset: Any) -> dict[str, float]:
+def _evaluate(model: keras.Model, task: Task, dataset: Any) -> dict[str, float]:
+    """Return the loss, its data loss, the metrics of the model and the scores of the task."""
     with data_errors():
-        values = model.evaluate(dataset, return_dict=True, verbose=0)
+        values = evaluate(model, dataset)
+        values = {name: value for name, value in values.items() if name != "penalty"}
+        if not isinstance(task, Given) and not is_compiled(model):
+            values |= task.scores(*_targets_and_outputs(model, dataset))
     return {name: float(value) for name, value in values.items()}
+
+
+def _targets_and_outputs(model: keras.Model, dataset: Any) -> tuple[np.ndarray, np.ndarray]:
+    pairs = [(batch[1], model.predict_on_batch(batch[0])) for batch in dataset]
+    targets, outputs = zip(*pairs, strict=True)
+    return np.concatenate(targets), np.concatenate(outputs)

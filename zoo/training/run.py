@@ -15,6 +15,7 @@ from ...callbacks.backup_and_restore import STATE
 from ...core.checks import check_path
 from ..models import Blueprint
 from ..regularization import Regularization
+from ..tasks import Task
 from .work_directory import WorkDirectory
 
 
@@ -58,9 +59,18 @@ class Run:
         return Regularization.from_dict(self.config["regularization"])
 
     @property
-    def verdict(self) -> Verdict:
-        """The diagnosis of the training up to the weights that were kept, with advice."""
-        return Verdict.from_dict(self.result["verdict"])
+    def task(self) -> Task:
+        """What the targets are."""
+        return Task.from_dict(self.config["data"]["task"])
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The diagnosis of the training up to the weights that were kept, with advice.
+
+        `None` for a compiled model, whose baseline is unknown; the callback `Diagnosis` takes one.
+        """
+        verdict = self.result["verdict"]
+        return None if verdict is None else Verdict.from_dict(verdict)
 
     def load_model(self) -> keras.Model:
         """Load the trained, compiled model; it takes standardized features, as `Data` has them."""
@@ -77,26 +87,30 @@ class Run:
 
     def card(self) -> dict[str, Any]:
         """Return the content of a model card as JSON values, for `exports.export(card=...)`."""
-        data = {name: self.config["data"][name] for name in ("name", "sizes", "origin", "seed")}
+        record = self.config["data"]
+        data = {name: record[name] for name in ("name", "sizes", "origin")}
+        data["seed"] = record["arguments"]["seed"]
         data["origin"] = data["origin"].partition(" in ")[0]  # without the path on this machine
         model, regularization = self.config["model"], self.regularization
         return {
             "name": model.get("name", "model"),
             "datasets": [data["name"]],
-            "metrics": ["accuracy"],
+            "task": record["task"]["kind"],
+            "metrics": [*self.task.scores_up][:1],
             "parameters": self.config["parameters"],
             "regularization": {n: getattr(regularization, n) for n in regularization.on()},
             "options": model.get("options", {}),
             "training": self.config["training"],
             "data": data,
             **{name: value for name, value in self.result.items() if name != "verdict"},
-            "verdict": self.verdict.kind,
+            "verdict": self.verdict and self.verdict.kind,
         }
 
     def __str__(self) -> str:
-        parts = ("train", "validation", "test")
-        figures = ", ".join(f"{part} {self.result[part]['accuracy']:.3f}" for part in parts)
-        return f"accuracy: {figures}; {self.result['epochs']} epochs"
+        name = next(iter(self.task.scores_up), "data_loss")
+        parts = [part for part in ("train", "validation", "test") if part in self.result]
+        figures = ", ".join(f"{part} {self.result[part][name]:.3f}" for part in parts)
+        return f"{name}: {figures}; {self.result['epochs']} epochs"
 
 
 class RunDirectory(WorkDirectory):

@@ -14,25 +14,33 @@ from ...callbacks import (
     LossLedger,
     Stopwatch,
     TensorBoard,
-    baseline_loss,
     diagnose,
 )
 from ...core.checks import check_bool, check_integer, check_number, check_path, check_type
-from ..data import Data
+from ..data import Data, load_data
 from ..regularization import Regularization
 from . import engine
-from .configuration import check_callbacks, check_model, configuration, regularization_of
+from .configuration import (
+    check_callbacks,
+    check_compiled,
+    check_model,
+    configuration,
+    regularization_of,
+)
 from .run import Run, RunDirectory
 from .train_transform import check_train_transform
+
+LEARNING_RATE = 5e-3
 
 
 def train(
     model: keras.Model,
-    data: Data,
+    data: Any,
     *,
+    validation_data: Any = None,
     regularization: Regularization | str | None = None,
     epochs: int = 100,
-    learning_rate: float = 5e-3,
+    learning_rate: float | None = None,
     patience: int | None = 30,
     train_eval: float = 0.2,
     log_dir: str | os.PathLike[str] | None = None,
@@ -41,22 +49,27 @@ def train(
     resume: bool = True,
     verbose: int = 1,
 ) -> Run:
-    """Train a classifier and evaluate it, in inference mode, on all three parts of the data.
+    """Train a model and evaluate it, in inference mode, on all parts of the data.
 
-    The optimizer is AdamW with warm-up and cosine decay to 0. Early stopping monitors the
-    validation data loss and restores the best weights. The test part is read once, at the end. If
-    a training is killed, the same call resumes after the last finished epoch and ends with the same
-    result.
+    A model that is not compiled gets the loss of the task, and AdamW with warm-up and cosine decay
+    to 0. A compiled model keeps its own optimizer, loss, loss weights and metrics. Early stopping
+    monitors the validation data loss and restores the best weights. The test part is read once, at
+    the end. If a training is killed, the same call resumes after the last finished epoch and ends
+    with the same result.
 
     Args:
-        model: A Keras model from `(batch, *data.input_shape)` to logits `(batch, num_classes)`. To
-            resume in another process, pass a seed to `create_model`.
-        data: The data, from `zoo.load_data`.
+        model: A Keras model. If it is not compiled, it maps `(batch, *data.input_shape)` to the
+            outputs of the task: logits `(batch, classes)` or values `(batch, targets)`. To resume
+            in another process, pass a seed to `create_model`.
+        data: The data, from `zoo.load_data`; or what `fit` takes, such as `(x, y)`, which is then
+            neither standardized nor held out for a test.
+        validation_data: The validation part in the same form, if `data` is not from
+            `zoo.load_data`; by default, a tenth of `data` is held out.
         regularization: Defaults to the regularization of the model. For a model that `create_model`
             did not build, only the fields of training are allowed: `weight_decay`, `sam_rho`,
             `augmentation`, `mixup`, `cutmix` and `label_smoothing`.
         epochs: The maximum number of passes over the training part; the cosine ends there.
-        learning_rate: The peak of the learning rate.
+        learning_rate: The peak of the learning rate, 0.005 by default. `None` for a compiled model.
         patience: The number of epochs without a smaller validation data loss before stopping.
             `None` never stops early and keeps the last weights.
         train_eval: The fraction of the training part to evaluate in inference mode after each
@@ -65,7 +78,8 @@ def train(
         log_dir: The directory of the run (see `Run`). `None` writes nothing.
         seed: The seed of the order of samples and of their augmentation.
         callbacks: More Keras callbacks; they see the figures of a `LossLedger`. Batch hooks are
-            called once an epoch if the data fits in memory. None may set the learning rate.
+            called once an epoch if the data fits in memory. None may set the learning rate, unless
+            the model is compiled.
         resume: Whether to resume the run in `log_dir` or to delete it. A finished run is returned.
         verbose: 0 is silent, 1 shows a progress bar.
 
@@ -75,7 +89,7 @@ def train(
     Raises:
         TypeError: If an argument has the wrong type.
         ValueError: If an argument is out of range, the model was built with another regularization
-            or does not fit the data, or `log_dir` holds a run with other arguments.
+            or does not fit the data, a compiled model would need another optimizer, or `log_dir` holds a run with other arguments.
         FloatingPointError: If the training diverged and no epoch has finite weights to restore.
 
     Example:
@@ -90,21 +104,26 @@ def train(
     3
     """
     check_type("model", model, keras.Model, "a keras.Model")
-    check_type("data", data, Data, Data.EXPECTED)
     check_path("log_dir", log_dir, optional=True)
     check_bool("resume", resume)
     check_integer("epochs", epochs, minimum=1)
     check_integer("seed", seed, minimum=0)
     check_integer("patience", patience, minimum=1, optional=True)
-    check_number("learning_rate", learning_rate, "(0, inf)")
+    check_number("learning_rate", learning_rate, "(0, inf)", optional=True)
     check_number("train_eval", train_eval, "[0, 1]")
-    check_callbacks(callbacks)
+    compiled = engine.is_compiled(model)
+    check_callbacks(callbacks, compiled=compiled)
+    data = _as_data(data, validation_data, compiled=compiled, seed=seed)
     regularization = regularization_of(model, regularization)
-    check_model(model, data)
+    if compiled:
+        check_compiled(model, data, regularization, learning_rate)
+    else:
+        check_model(model, data)
+        learning_rate = learning_rate or LEARNING_RATE
     check_train_transform(data, regularization)
     training = {
         "epochs": epochs,
-        "learning_rate": float(learning_rate),
+        "learning_rate": learning_rate and float(learning_rate),
         "patience": patience,
         "train_eval": train_eval,
         "seed": seed,
@@ -113,9 +132,10 @@ def train(
     files = RunDirectory(log_dir) if log_dir is not None else None
     if files:
         files.open(config, resume=resume)
-    trainee = engine.compile_model(
-        model, data, regularization, epochs=epochs, learning_rate=learning_rate
-    )
+    trainee = model
+    if learning_rate is not None:
+        budget = {"epochs": epochs, "learning_rate": learning_rate}
+        trainee = engine.compile_model(model, data, regularization, **budget)
     if files and files.finished:
         run = Run.load(files.path)
         model.set_weights(run.load_model().get_weights())
@@ -132,24 +152,39 @@ def train(
     if not math.isfinite(figures["train"]["data_loss"]):
         raise FloatingPointError(
             f"The training diverged: after {ran} epochs the data loss of the training part is "
-            f"{figures['train']['data_loss']}. Try a learning_rate below {learning_rate:g}."
+            f"{figures['train']['data_loss']}. Try a smaller learning rate"
+            f"{f' than {learning_rate:g}' if learning_rate else ''}."
         )
     best_epoch = stopping.best_epoch + 1 if stopping else ran
-    verdict = diagnose(
-        {name: values[:best_epoch] for name, values in history.items()},
-        baseline=baseline_loss(data.raw_splits["train"].labels),
-    )
+    verdict = None
+    if (baseline := engine.baseline_loss(data)) is not None and not compiled:
+        curves = {name: values[:best_epoch] for name, values in history.items()}
+        verdict = diagnose(curves, baseline=baseline)
     result = {
         **figures,
         "epochs": ran,
         "best_epoch": best_epoch,
         "stopped_early": ran < epochs,
-        "verdict": verdict.to_dict(),
+        "verdict": verdict and verdict.to_dict(),
         "seconds": round(stopwatch.seconds, 3),
     }
     if files:
         files.close(model, history, result)
     return Run(config, history, result, files.path if files else None)
+
+
+def _as_data(data: Any, validation_data: Any, *, compiled: bool, seed: int) -> Data:
+    """Return `data`, or the `Data` of what `fit` takes."""
+    if isinstance(data, Data):
+        if validation_data is not None:
+            raise ValueError(
+                "`validation_data` must be None if `data` is an occam.zoo.Data, which has a "
+                "validation part."
+            )
+        return data
+    task = "given" if compiled else None
+    options = {"validation": validation_data, "test": False, "standardize": False}
+    return load_data(data, task=task, seed=seed, **options)
 
 
 def _fit(

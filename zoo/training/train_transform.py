@@ -1,8 +1,11 @@
 """`train_transform`: augmentation, mixing and label smoothing of training batches."""
 
+from typing import Any
+
 from ..augmentation import CutMix, LabelSmoothing, Mix, MixUp, Pipeline, resolve_augmentation
 from ..data import Data
 from ..regularization import Regularization
+from ..tasks import Classification, Given, Regression
 
 
 def train_transform(data: Data, regularization: Regularization) -> Pipeline:
@@ -18,7 +21,11 @@ def train_transform(data: Data, regularization: Regularization) -> Pipeline:
             data.
     """
     check_train_transform(data, regularization)
-    layers, classes = [], data.num_classes
+    layers: list[Any] = []
+    # Real targets are mixed as the labels of a multilabel task are.
+    labels: dict[str, Any] = {"num_classes": data.task.units}
+    if not isinstance(data.task, Classification):
+        labels["multi_label"] = True
     if regularization.augmentation != "none":
         image = len(data.input_shape) == 3
         arguments = {"value_range": data.standardized_range} if image else {}
@@ -26,19 +33,44 @@ def train_transform(data: Data, regularization: Regularization) -> Pipeline:
         layers.append(resolve_augmentation(tier, data.input_shape, seed=0, **arguments))
     mixup, cutmix = regularization.mixup, regularization.cutmix
     if mixup and cutmix:
-        layers.append(Mix(classes, mixup_alpha=mixup, cutmix_alpha=cutmix))
+        layers.append(Mix(**labels, mixup_alpha=mixup, cutmix_alpha=cutmix))
     elif mixup:
-        layers.append(MixUp(classes, mixup))
+        layers.append(MixUp(**labels, alpha=mixup))
     elif cutmix:
-        layers.append(CutMix(classes, cutmix))
+        layers.append(CutMix(**labels, alpha=cutmix))
     if epsilon := regularization.label_smoothing:
-        layers.append(LabelSmoothing(classes, epsilon))
+        layers.append(LabelSmoothing(**labels, epsilon=epsilon))
     return Pipeline(layers, seed=0, name="train_transform")
 
 
 def check_train_transform(data: Data, regularization: Regularization) -> None:
-    """Raise a `ValueError` if `cutmix` is on and the data is a table."""
-    if regularization.cutmix and len(data.input_shape) < 2:
+    """Raise a `ValueError` if a field that is on means nothing for the data.
+
+    These are `cutmix` for tables, `label_smoothing` for regression, `augmentation` for texts and
+    several inputs, and whatever mixes targets if there are sample weights, or targets as given.
+    """
+    task, shape = data.task, data.input_shape
+    mixing = [name for name in ("mixup", "cutmix") if getattr(regularization, name)]
+    smoothing = ["label_smoothing"] if regularization.label_smoothing else []
+    if smoothing and isinstance(task, Regression):
+        raise ValueError(
+            "`label_smoothing` must be 0 for regression, which has no classes. "
+            f"Received: label_smoothing={regularization.label_smoothing:g}"
+        )
+    if (mixing or smoothing) and isinstance(task, Given):
+        raise ValueError(
+            f"`{(mixing + smoothing)[0]}` must be 0 for targets that are passed on as given. "
+            "Load the data with zoo.load_data, which finds the task."
+        )
+    if mixing and data.raw_splits["train"].weights is not None:
+        raise ValueError(
+            f"`{mixing[0]}` must be 0 for data with sample weights, since a mixed sample has two."
+        )
+    changing = [*mixing, *(["augmentation"] if regularization.augmentation != "none" else [])]
+    if changing and (isinstance(shape, dict) or data.vocabulary_size):
+        what = "texts" if data.vocabulary_size else "several inputs"
+        raise ValueError(f"`{changing[0]}` must be off for {what}.")
+    if regularization.cutmix and len(shape) < 2:
         raise ValueError(
             f"`cutmix` needs series or images, but samples of data {data.name!r} have shape "
             f"{data.input_shape}, without neighbourhoods to cut: use mixup. "
