@@ -1,4 +1,4 @@
-"""Losses: the cross-entropy of labels of any form, and the squared error of standardized targets."""
+"""Losses: the cross-entropy of labels of any form, and the standardized squared error."""
 
 from collections.abc import Sequence
 from typing import Any

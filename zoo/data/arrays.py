@@ -9,6 +9,7 @@ import numpy as np
 from ..tasks import DataError, Given, Task, recognize
 from .source import Source
 from .split import ArraySplit
+from .text import fit_text
 
 Parts = Mapping[str, tuple[Any, ...]]
 
@@ -37,10 +38,12 @@ def source_of_arrays(
     Raises:
         DataError: If the targets or weights cannot be used.
     """
-    fields = {part: f"{origin}: y" for part in parts} | dict(fields or {})
+    fields = dict.fromkeys(parts, f"{origin}: y") | dict(fields or {})
     if not isinstance(task, Task):
-        task = Given() if task == Given.kind else recognize(
-            parts["train"][1], fields["train"], task=task, names=names
+        task = (
+            Given()
+            if task == Given.kind
+            else recognize(parts["train"][1], fields["train"], task=task, names=names)
         )
     splits = {}
     for part, (x, y, *weights) in parts.items():
@@ -48,6 +51,9 @@ def source_of_arrays(
         samples = len(keras.tree.flatten(x)[0])
         weight = _weights(weights[0], samples, origin) if weights else None
         splits[part] = ArraySplit(x, targets, weight, keys if part == "train" else None)
+    x = parts["train"][0]
+    if isinstance(x, np.ndarray) and x.dtype.kind in "OUS":
+        options.setdefault("preprocessing", fit_text)
     return Source(origin, task, **splits, **options)
 
 

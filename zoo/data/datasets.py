@@ -133,14 +133,13 @@ def _split(
     batches: tf.data.Dataset, steps: int, y: np.ndarray, task: Task, field: str
 ) -> DatasetSplit:
     targets = task.encode(y, field)
-    if isinstance(task, Classification) and (y.ndim == 1 or y.shape[1] == 1):
-        if tuple(task.classes) != tuple(range(task.units)):
-            raise DataError(
-                f"{field}: the classes of a dataset must be numbers from 0, as from "
-                f"keras.layers.StringLookup or IntegerLookup. Received: {task.classes[:3]}, ..."
-            )
     kind, shape = targets.dtype, targets.shape[1:]
-    one_hot = y.ndim == 2 and y.shape[1] > 1 and isinstance(task, Classification)
+    one_hot = isinstance(task, Classification) and y.ndim == 2 and y.shape[1] > 1
+    if isinstance(task, Classification) and tuple(task.classes) != tuple(range(task.units)):
+        raise DataError(
+            f"{field}: the classes of a dataset must be numbers from 0, as from "
+            f"keras.layers.StringLookup or IntegerLookup. Received: {task.classes[:3]}, ..."
+        )
 
     def encode(x, y, *weights):
         y = tf.argmax(y, axis=-1) if one_hot else y

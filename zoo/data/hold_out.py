@@ -103,9 +103,7 @@ def _check_strata(strata: np.ndarray, fraction: float, source: Source) -> None:
         )
 
 
-def _check_left(
-    strata: np.ndarray, held_out: np.ndarray, fraction: float, source: Source
-) -> None:
+def _check_left(strata: np.ndarray, held_out: np.ndarray, fraction: float, source: Source) -> None:
     for stratum in np.setdiff1d(strata, strata[~held_out]):
         name = source.task.names[stratum]
         raise DataError(

@@ -152,7 +152,9 @@ def load_data(
         "class_weight": dict(class_weight) if isinstance(class_weight, Mapping) else class_weight,
     }
     if isinstance(source, str):
-        arguments |= {n: os.fspath(v) if isinstance(v, os.PathLike) else v for n, v in options.items()}
+        arguments |= {
+            n: os.fspath(v) if isinstance(v, os.PathLike) else v for n, v in options.items()
+        }
     else:
         arguments["digest"] = _digest(splits)
     return Data(
@@ -281,5 +283,7 @@ def _digest(splits: Mapping[str, Any]) -> str:
             if array is not None:
                 digest.update(f"{array.dtype}{array.shape}".encode())
                 strings = array.dtype.kind in "OUS"
-                digest.update(repr(array.tolist()).encode() if strings else np.ascontiguousarray(array))
+                digest.update(
+                    repr(array.tolist()).encode() if strings else np.ascontiguousarray(array)
+                )
     return digest.hexdigest()[:16]

@@ -56,7 +56,10 @@ def fit_standardization(
         )
     # float32 under any global policy: in half precision, large features lose their variation.
     layer = keras.layers.Normalization(
-        mean=mean.tolist(), variance=variance.tolist(), dtype="float32", name=f"{name}_standardization" if name else "standardization"
+        mean=mean.tolist(),
+        variance=variance.tolist(),
+        dtype="float32",
+        name=f"{name}_standardization" if name else "standardization",
     )
     layer.build((None, *(split.input_shape[name] if name else split.input_shape)))
     return layer

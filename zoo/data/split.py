@@ -40,9 +40,6 @@ class ArraySplit:
     in_memory = True
 
     def __post_init__(self):
-        if isinstance(self.targets, np.ndarray) and self.targets.shape == (self.size, 1):
-            if self.targets.dtype.kind in "iu":  # class numbers
-                object.__setattr__(self, "targets", self.targets[:, 0])
         for name in ("features", "targets", "weights"):
             for array in keras.tree.flatten(getattr(self, name)):
                 if array is not None and len(array) != self.size:

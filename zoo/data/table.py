@@ -156,8 +156,7 @@ def _split_option(split: str | None) -> tuple[str | None, str | None]:
     way, _, name = split.partition(":") if isinstance(split, str) else ("", "", "")
     if way not in ("column", "group", "time") or not name:
         raise ValueError(
-            "`split` must be 'column:NAME', 'group:NAME' or 'time:NAME'. "
-            f"Received: split={split!r}"
+            f"`split` must be 'column:NAME', 'group:NAME' or 'time:NAME'. Received: split={split!r}"
         )
     return way, name
 

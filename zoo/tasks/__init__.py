@@ -7,4 +7,13 @@ from .recognize import recognize
 from .regression import Regression
 from .task import TASKS, DataError, Task
 
-__all__ = ["TASKS", "Classification", "DataError", "Given", "Multilabel", "Regression", "Task", "recognize"]
+__all__ = [
+    "TASKS",
+    "Classification",
+    "DataError",
+    "Given",
+    "Multilabel",
+    "Regression",
+    "Task",
+    "recognize",
+]

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 from scipy.special import log_softmax
 
@@ -50,9 +49,7 @@ class Classification(Task):
             return cls(columns, tuple(range(width)))
         found = np.unique(_labels(targets, field))
         if len(found) < 2:
-            raise DataError(
-                f"{field}: labels need at least 2 classes. Received: {found.tolist()}."
-            )
+            raise DataError(f"{field}: labels need at least 2 classes. Received: {found.tolist()}.")
         classes = tuple(found.tolist())
         return cls(tuple(map(str, classes)), classes)
 
@@ -128,9 +125,7 @@ def _labels(targets: np.ndarray, field: str) -> np.ndarray:
     if targets.dtype.kind in "US":
         return targets.astype(str)
     if targets.dtype.kind not in "biuf":
-        raise DataError(
-            f"{field}: labels must be integers or strings. Received: {targets.dtype}."
-        )
+        raise DataError(f"{field}: labels must be integers or strings. Received: {targets.dtype}.")
     if targets.dtype.kind == "f":
         whole = np.isfinite(targets) & (targets == np.rint(targets)) & (np.abs(targets) < 2**53)
         if not whole.all():

@@ -63,11 +63,13 @@ class Multilabel(Task):
         predicted, true = outputs > 0, y > 0.5
         p = np.clip(expit(np.asarray(outputs, "float64")), 1e-15, 1 - 1e-15)
         present = true.any(axis=0)  # average precision is not defined without a positive sample
-        precision = [metrics.average_precision_score(true[:, k], p[:, k]) for k in np.flatnonzero(present)]
+        precision = [
+            metrics.average_precision_score(true[:, k], p[:, k]) for k in np.flatnonzero(present)
+        ]
         return {
             "macro_f1": float(metrics.f1_score(true, predicted, average="macro", zero_division=0)),
             "micro_f1": float(metrics.f1_score(true, predicted, average="micro", zero_division=0)),
-            "mean_average_precision": float(np.mean(precision)) if precision else 0.0,
+            "mean_average_precision": float(np.mean(precisions)) if precisions else 0.0,
             "subset_accuracy": float(np.mean((predicted == true).all(axis=1))),
             "log_loss": float(-np.mean(np.where(true, np.log(p), np.log1p(-p)))),
         }

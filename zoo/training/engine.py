@@ -142,9 +142,7 @@ def figures(model: keras.Model, data: Data) -> dict[str, Any]:
     unseen = found.get("test", found["validation"])
     gap = {"data_loss": unseen["data_loss"] - found["train"]["data_loss"]}
     gap |= {
-        name: found["train"][name] - unseen[name]
-        for name in data.task.scores_up
-        if name in unseen
+        name: found["train"][name] - unseen[name] for name in data.task.scores_up if name in unseen
     }
     return {**found, "weight_penalty": float(weight_penalty(model)), "gap": gap}
 

@@ -89,7 +89,8 @@ def train(
     Raises:
         TypeError: If an argument has the wrong type.
         ValueError: If an argument is out of range, the model was built with another regularization
-            or does not fit the data, a compiled model would need another optimizer, or `log_dir` holds a run with other arguments.
+            or does not fit the data, a compiled model would need another optimizer, or `log_dir`
+            holds a run with other arguments.
         FloatingPointError: If the training diverged and no epoch has finite weights to restore.
 
     Example:

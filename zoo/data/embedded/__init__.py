@@ -8,7 +8,7 @@ import tensorflow_datasets as tfds
 from ..arrays import source_of_arrays
 from ..source import Source
 
-EMBEDDED = ("breast_cancer", "digits", "mnist1d")
+EMBEDDED = ("breast_cancer", "diabetes", "digits", "friedman1", "mnist1d", "reviews", "tags")
 
 __all__ = ["EMBEDDED", "read_embedded", "register_builder"]
 

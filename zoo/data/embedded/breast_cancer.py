@@ -33,4 +33,5 @@ class BreastCancer(EmbeddedBuilder):
     @classmethod
     def arrays(cls):
         x, y = load_breast_cancer(return_X_y=True)
-        return with_fixed_test(np.asarray(x).astype("float32"), np.asarray(y))
+        labels = np.asarray(y)
+        return with_fixed_test(np.asarray(x).astype("float32"), labels, strata=labels)

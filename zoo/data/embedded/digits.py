@@ -32,4 +32,6 @@ class Digits(EmbeddedBuilder):
     @classmethod
     def arrays(cls):
         x, y = load_digits(return_X_y=True)
-        return with_fixed_test(np.asarray(x).astype("uint8").reshape(-1, 8, 8, 1), np.asarray(y))
+        return with_fixed_test(
+            np.asarray(x).astype("uint8").reshape(-1, 8, 8, 1), np.asarray(y), strata=np.asarray(y)
+        )
