@@ -63,7 +63,7 @@ class Multilabel(Task):
         predicted, true = outputs > 0, y > 0.5
         p = np.clip(expit(np.asarray(outputs, "float64")), 1e-15, 1 - 1e-15)
         present = true.any(axis=0)  # average precision is not defined without a positive sample
-        precision = [
+        precisions = [
             metrics.average_precision_score(true[:, k], p[:, k]) for k in np.flatnonzero(present)
         ]
         return {
