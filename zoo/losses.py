@@ -38,6 +38,9 @@ class CategoricalCrossentropy(keras.losses.Loss):
     0.6931
     """
 
+    task = "classification"  # read by occam.core.compiled_loss
+    from_logits = True
+
     def __init__(
         self, reduction="sum_over_batch_size", name="categorical_crossentropy", dtype=None
     ):
@@ -85,6 +88,8 @@ class StandardizedSquaredError(keras.losses.Loss):
     >>> float(loss([[100.0], [120.0]], [[110.0], [110.0]]))
     1.0
     """
+
+    task = "regression"  # read by occam.core.compiled_loss
 
     def __init__(
         self,

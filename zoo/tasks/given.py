@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 
 from .task import DataError, Task
@@ -32,7 +31,7 @@ class Given(Task):
         return cls()
 
     def encode(self, targets, field):
-        return keras.tree.map_structure(np.asarray, _containers(targets))
+        return _containers(targets)
 
     def decode(self, encoded):
         return encoded
@@ -60,9 +59,9 @@ class Given(Task):
 
 
 def _containers(targets):
-    """Keep lists of arrays (several outputs), but take a list of numbers for one array."""
-    if isinstance(targets, list) and all(np.isscalar(value) for value in targets):
-        return np.asarray(targets)
+    """Return nested arrays, with a list of numbers taken for one array."""
     if isinstance(targets, dict):
         return {name: _containers(value) for name, value in targets.items()}
-    return targets
+    if isinstance(targets, list | tuple) and not all(np.isscalar(value) for value in targets):
+        return type(targets)(map(_containers, targets))
+    return np.asarray(targets)
