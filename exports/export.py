@@ -13,11 +13,11 @@ from ..core.checks import check_integer, check_path, check_type
 from .blessing import bless
 from .card import check_card, write_card
 from .checks import Checks, check_data
-from .choice import choose_formats, choose_signatures
 from .compression import Compression, fold_batch_norm, row_seconds, shrink
 from .formats import Format, check_formats, convert
-from .gates import Candidate, run_gates
+from .gates import ExportCandidate, run_gates
 from .gates.sample import sample
+from .lookup import choose_formats, choose_signatures
 from .predictor import Predictor
 from .publishing import labels, listing, prune, publish, staging
 from .saved_model import format_files, open_version
@@ -250,12 +250,12 @@ def _servable(classifier: "Classifier", signatures: Iterable[Signature]) -> Serv
 
 def _candidate(
     staged: Path, written: Predictor, classifier: "Classifier", servable: Servable, checks: Checks
-) -> Candidate:
+) -> ExportCandidate:
     weights = servable.weights_by_path.values()
     size = sum(weight.dtype.size * weight.shape.num_elements() for weight in weights)
     live = None if checks.data is None else _live(staged.parent, written)
     expected, precision, names = classifier.predict, servable.precision, classifier.class_names
-    return Candidate(staged, written, expected, precision, names, size, live, checks)
+    return ExportCandidate(staged, written, expected, precision, names, size, live, checks)
 
 
 def _live(directory: Path, written: Predictor) -> Path | None:

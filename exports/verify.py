@@ -8,7 +8,7 @@ from .blessing import Blessing
 from .checks import Checks, check_data
 from .errors import ExportError
 from .formats import judge
-from .gates import Candidate, GateResult, run_gates
+from .gates import ExportCandidate, GateResult, run_gates
 from .saved_model import formats_in, open_version
 
 
@@ -57,7 +57,7 @@ def verify(
     except ValueError as error:
         raise ExportError(f"gate loading: {error}") from error
     check_data(checks.data, predictor.inputs, predictor.class_names)
-    candidate = Candidate(path, predictor, precision=blessing.precision, checks=checks)
+    candidate = ExportCandidate(path, predictor, precision=blessing.precision, checks=checks)
     results = [same, *run_gates(candidate)]
     reference = dataclasses.replace(
         candidate,

@@ -5,7 +5,7 @@ import numpy as np
 from keras import KerasTensor
 
 from ...core.model_graph import Call, FlatGraph
-from .kernels import Kernel, kernel_of, numbers
+from .kernels import KernelArrays, kernel_of, numbers
 from .links import channels_of, is_identity, link_of
 from .rebuild import rebuild, unwrap_kernels
 from .report import Compression, LayerChange, Refusal, weights_of
@@ -24,7 +24,7 @@ class Folding:
     def __init__(self, model: keras.Model):
         self.graph = FlatGraph(model)
         unwrap_kernels(self.graph)
-        self.kernels: dict[int, Kernel] = {}
+        self.kernels: dict[int, KernelArrays] = {}
         self.folded: list[tuple[Call, Call]] = []  # each normalization, and the call it went into
         self.refused: list[Refusal] = []
         for call in list(self.graph.calls):
@@ -117,13 +117,13 @@ class Folding:
         reads = sum(call.inputs.count(value) for call in self.graph.calls)
         return reads == 1 and value not in self.graph.outputs
 
-    def _kernel(self, call: Call) -> Kernel | str:
+    def _kernel(self, call: Call) -> KernelArrays | str:
         if why := self.graph.shared.get(id(call.operation)):
             return why
         kernel = self.kernels.get(id(call.operation)) or kernel_of(call.operation)
         return "has no kernel to fold into" if kernel is None else kernel
 
-    def _done(self, norm: Call, into: Call, kernel: Kernel) -> None:
+    def _done(self, norm: Call, into: Call, kernel: KernelArrays) -> None:
         self.kernels[id(into.operation)] = kernel
         self.folded.append((norm, into))
         self.graph.remove(norm)

@@ -13,14 +13,14 @@ _ALL = slice(None)
 
 
 @dataclass
-class Change:
+class LayerUpdate:
     """Changed entries of a layer's config, and its weights by name (empty to keep all)."""
 
     config: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-class Kernel:
+class KernelArrays:
     """The kernel and the bias of a built dense layer or convolution of Keras, to change in place.
 
         y[u] = activation(bias[u] + sum_k sum_c weights[k, c, u] x_k[c])
@@ -93,7 +93,7 @@ class Kernel:
         """Multiply the weights out of each channel."""
         self.weights = self.weights * scale[:, None]
 
-    def change(self, channels: _Mask = _ALL, units: _Mask = _ALL) -> Change:
+    def change(self, channels: _Mask = _ALL, units: _Mask = _ALL) -> LayerUpdate:
         """Return the change to these arrays, or to the channels and units of boolean masks."""
         kernel = self.weights[:, channels][:, :, units]
         count = kernel.shape[-1]
@@ -101,9 +101,9 @@ class Kernel:
         if self.transposed:
             kernel = np.swapaxes(kernel, -1, -2)
         key = "units" if isinstance(self.layer, keras.layers.Dense) else "filters"
-        return self._with_bias(Change({key: count}, {"kernel": kernel}), units)
+        return self._with_bias(LayerUpdate({key: count}, {"kernel": kernel}), units)
 
-    def _with_bias(self, change: Change, units: _Mask) -> Change:
+    def _with_bias(self, change: LayerUpdate, units: _Mask) -> LayerUpdate:
         bias = self.bias[units]
         if self.layer.use_bias or bias.any():
             change.config["use_bias"] = True
@@ -113,7 +113,7 @@ class Kernel:
         return change
 
 
-class SeparableKernel(Kernel):
+class SeparableKernel(KernelArrays):
     """The two kernels of a separable convolution: a depthwise and a pointwise one.
 
         y[u] = activation(bias[u] + sum_k sum_c sum_m depthwise[k, c, m] weights[c, m, u] x_k[c])
@@ -153,7 +153,7 @@ class SeparableKernel(Kernel):
     def scale_channels(self, scale: np.ndarray) -> None:
         self.depthwise = self.depthwise * scale[:, None]
 
-    def change(self, channels: _Mask = _ALL, units: _Mask = _ALL) -> Change:
+    def change(self, channels: _Mask = _ALL, units: _Mask = _ALL) -> LayerUpdate:
         depthwise = self.depthwise[:, channels]
         pointwise = self.weights[channels][:, :, units]
         count = pointwise.shape[-1]
@@ -161,10 +161,10 @@ class SeparableKernel(Kernel):
             "depthwise_kernel": depthwise.reshape(*self._window, *depthwise.shape[1:]),
             "pointwise_kernel": pointwise.reshape(*self._ones, -1, count),
         }
-        return self._with_bias(Change({"filters": count}, weights), units)
+        return self._with_bias(LayerUpdate({"filters": count}, weights), units)
 
 
-class DepthwiseKernel(Kernel):
+class DepthwiseKernel(KernelArrays):
     """The kernel of a depthwise convolution: unit `c * multiplier + m` reads channel `c` only.
 
         y[c, m] = activation(bias[c, m] + sum_k weights[k, c, m] x_k[c])
@@ -192,21 +192,21 @@ class DepthwiseKernel(Kernel):
     def scale_units(self, scale: np.ndarray) -> None:
         self.weights = self.weights * scale.reshape(-1, self.multiplier)
 
-    def change(self, channels: _Mask = _ALL, units: _Mask = _ALL) -> Change:
+    def change(self, channels: _Mask = _ALL, units: _Mask = _ALL) -> LayerUpdate:
         kernel = self.weights[:, channels]
         kernel = kernel.reshape(*self._window, *kernel.shape[1:])
-        return self._with_bias(Change({}, {"kernel": kernel}), units)
+        return self._with_bias(LayerUpdate({}, {"kernel": kernel}), units)
 
 
-_KERNELS: dict[str, type[Kernel]] = {
-    "Dense": Kernel,
-    **dict.fromkeys((*Kind.CONVOLUTION.value, *Kind.TRANSPOSED_CONVOLUTION.value), Kernel),
+_KERNELS: dict[str, type[KernelArrays]] = {
+    "Dense": KernelArrays,
+    **dict.fromkeys((*Kind.CONVOLUTION.value, *Kind.TRANSPOSED_CONVOLUTION.value), KernelArrays),
     **dict.fromkeys(Kind.SEPARABLE_CONVOLUTION.value, SeparableKernel),
     **dict.fromkeys(Kind.DEPTHWISE_CONVOLUTION.value, DepthwiseKernel),
 }
 
 
-def kernel_of(layer: Any) -> Kernel | str | None:
+def kernel_of(layer: Any) -> KernelArrays | str | None:
     """Return the kernel of a layer, the reason why it must not change, or `None` if it has none.
 
     A subclass of a Keras layer may compute something else, and counts as a layer without a kernel.

@@ -9,7 +9,7 @@ from keras import KerasTensor
 
 from ...core.layer_kinds import Kind, is_elementwise, keeps_channels_apart, kind_of, takes_training
 from ...core.model_graph import Call
-from .kernels import Change, DepthwiseKernel, Kernel, kernel_of, numbers
+from .kernels import DepthwiseKernel, KernelArrays, LayerUpdate, kernel_of, numbers
 
 _SELECTING = ("GetItem", "Max", "Mean", "Pad")  # operations; `Kind.RESHAPING` has the others
 
@@ -33,9 +33,9 @@ class Link:
         """Return the constants of channels whose weights are at most `threshold`, else NaN."""
         return np.full(channels_of(self.call.outputs[0]), np.nan)
 
-    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> Change:
+    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> LayerUpdate:
         """Return the change that keeps some channels only, masks of the inputs and the output."""
-        return Change()
+        return LayerUpdate()
 
 
 class _Reshape(Link):
@@ -43,11 +43,11 @@ class _Reshape(Link):
 
     has_shape = True
 
-    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> Change:
+    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> LayerUpdate:
         config = self.call.operation.get_config()
         key = "target_shape" if "target_shape" in config else "newshape"
         *others, last = config[key]
-        return Change({key: (*others, last if last == -1 else int(output.sum()))})
+        return LayerUpdate({key: (*others, last if last == -1 else int(output.sum()))})
 
 
 class _Pad(Link):
@@ -55,25 +55,25 @@ class _Pad(Link):
 
     has_shape = True
 
-    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> Change:
+    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> LayerUpdate:
         widths = [tuple(width) for width in self.call.operation.get_config()["pad_width"]]
         (source,) = self.sources
         if len(widths) != len(self.call.inputs[0].shape) or source is None:
-            return Change()
+            return LayerUpdate()
         before = int(np.argmax(source >= 0))
         after = before + int((source >= 0).sum())
         widths[-1] = (int(output[:before].sum()), int(output[after:].sum()))
-        return Change({"pad_width": tuple(widths)})
+        return LayerUpdate({"pad_width": tuple(widths)})
 
 
 class _Weighted(Link):
     """A layer whose weights have an entry for each channel, on their last axis."""
 
-    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> Change:
+    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> LayerUpdate:
         weights = {weight.name: numbers(weight) for weight in self.call.operation.weights}
         keys = self.call.operation.get_config()
         config = {key: "zeros" for key in keys if key.endswith("_initializer")}
-        return Change(config, {name: array[..., output] for name, array in weights.items()})
+        return LayerUpdate(config, {name: array[..., output] for name, array in weights.items()})
 
 
 class _BatchNorm(_Weighted):
@@ -97,11 +97,11 @@ class _Depthwise(Link):
         constant = activated(self.call.operation, self.kernel.bias)
         return np.where(self.kernel.unit_sizes() <= threshold, constant, np.nan)
 
-    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> Change:
+    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> LayerUpdate:
         return self.kernel.change(inputs[0], output)
 
 
-Role = Kernel | Link | str  # of a call; a string is the reason why its channels have to stay
+Role = KernelArrays | Link | str  # of a call; a string is the reason why its channels have to stay
 
 
 def link_of(call: Call) -> Link | None:

@@ -11,12 +11,12 @@ from keras import KerasTensor, tree
 
 from ...core.layer_kinds import takes_training
 from ...core.model_graph import Call, FlatGraph, call_of
-from .kernels import Change, Kernel, kernel_of, numbers
+from .kernels import KernelArrays, LayerUpdate, kernel_of, numbers
 from .links import evaluate, trial_shape
 
 
 def rebuild(
-    graph: FlatGraph, changes: Mapping[int, Change], channels: Mapping[KerasTensor, int]
+    graph: FlatGraph, changes: Mapping[int, LayerUpdate], channels: Mapping[KerasTensor, int]
 ) -> tuple[keras.Model, dict[int, Any]]:
     """Return a new functional model of a graph, with the weights of the original's layers.
 
@@ -39,7 +39,7 @@ def rebuild(
     tensors: dict[KerasTensor, Any] = dict(zip(graph.inputs, inputs, strict=True))
     for call in graph.calls:
         key = id(call.operation)
-        change = changes.get(key, Change())
+        change = changes.get(key, LayerUpdate())
         is_new = key not in copies
         if is_new:
             copies[key] = _copy(call, names[key], change)
@@ -74,7 +74,7 @@ def _names(graph: FlatGraph) -> dict[int, str]:
     return names
 
 
-def _copy(call: Call, name: str, change: Change) -> Any:
+def _copy(call: Call, name: str, change: LayerUpdate) -> Any:
     operation = call.operation
     try:
         config = {**operation.get_config(), **change.config, "name": name}
@@ -95,7 +95,7 @@ def _copy(call: Call, name: str, change: Change) -> Any:
         ) from error
 
 
-def _fill(call: Call, copy: Any, change: Change) -> None:
+def _fill(call: Call, copy: Any, change: LayerUpdate) -> None:
     old, new = (getattr(layer, "weights", []) for layer in (call.operation, copy))
     arrays = [numbers(w) for w in old]
     if change.weights:
@@ -150,7 +150,7 @@ def _can_be_unwrapped(call: Call, graph: FlatGraph) -> bool:
     return (
         isinstance(wrapper, keras.layers.Wrapper)
         and takes_training(wrapper)
-        and isinstance(kernel_of(wrapper.layer), Kernel)
+        and isinstance(kernel_of(wrapper.layer), KernelArrays)
         and len(call.inputs) == len(call.outputs) == 1
         and id(wrapper) not in graph.shared
     )

@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from ...core.layer_kinds import is_elementwise
 from ...core.model_graph import Call, FlatGraph
-from .kernels import Change, DepthwiseKernel, Kernel, kernel_of
+from .kernels import DepthwiseKernel, KernelArrays, LayerUpdate, kernel_of
 from .links import Link, Role, activated, channels_of, evaluate, link_of, trial_shape
 from .rebuild import rebuild, unwrap_kernels
 from .report import Compression, LayerChange, Refusal, weights_of
@@ -42,10 +42,10 @@ class Removal:
         described = self._described(keep, changes, copies)
         return smaller, Compression.between(self.graph.model, smaller, described, self._refused())
 
-    def _kernels(self) -> Iterator[tuple[Call, Kernel, np.ndarray, np.ndarray]]:
+    def _kernels(self) -> Iterator[tuple[Call, KernelArrays, np.ndarray, np.ndarray]]:
         """Yield each call with a kernel, with the groups of its channels and of its units."""
         for call, role in self.roles:
-            if isinstance(role, Kernel):
+            if isinstance(role, KernelArrays):
                 labels = self.ties.labels
                 yield call, role, labels[call.inputs[0]], labels[call.outputs[0]]
 
@@ -109,13 +109,15 @@ class Removal:
                 self.blocked[int(groups[0])] = "is the last one, and a layer has at least one"
         return {value: ~self.removed[groups] for value, groups in self.ties.labels.items()}
 
-    def _changes(self, keep: dict[KerasTensor, np.ndarray]) -> Iterator[tuple[int, Change]]:
+    def _changes(self, keep: dict[KerasTensor, np.ndarray]) -> Iterator[tuple[int, LayerUpdate]]:
         for call, role in self.roles:
             if isinstance(role, str):
                 continue
             inputs, output = [keep[value] for value in call.inputs], keep[call.outputs[0]]
             whole = all(mask.all() for mask in (*inputs, output))
-            if isinstance(role, Kernel) and not (whole and id(call.operation) not in self.touched):
+            if isinstance(role, KernelArrays) and not (
+                whole and id(call.operation) not in self.touched
+            ):
                 yield id(call.operation), role.change(inputs[0], output)
             elif isinstance(role, Link) and not whole:
                 yield id(call.operation), role.change(inputs, output)
@@ -123,7 +125,7 @@ class Removal:
     def _described(
         self,
         keep: dict[KerasTensor, np.ndarray],
-        changes: dict[int, Change],
+        changes: dict[int, LayerUpdate],
         copies: dict[int, Any],
     ) -> Iterator[LayerChange]:
         for call in self.graph.calls:
@@ -142,7 +144,7 @@ class Removal:
         for call, role in self.roles:
             if isinstance(role, str):
                 continue
-            if isinstance(role, Kernel):
+            if isinstance(role, KernelArrays):
                 dead = role.unit_sizes() <= self.threshold
             else:
                 dead = ~np.isnan(role.fixed(self.threshold))
@@ -200,7 +202,7 @@ class _Ties:
                     self._stay(value, f"is read by {name}, which {role}")
                 for value in call.outputs:
                     self._stay(value, f"is tied to {name}, which {role}")
-            elif isinstance(role, Kernel):
+            elif isinstance(role, KernelArrays):
                 if not is_elementwise(call.operation.activation):
                     self._stay(call.outputs[0], f"goes into the activation of {name}")
             else:
@@ -238,7 +240,7 @@ def _constants(
     """
     known: dict[KerasTensor, np.ndarray] = {}
     for call, role in roles:
-        if isinstance(role, Kernel) and is_elementwise(call.operation.activation):
+        if isinstance(role, KernelArrays) and is_elementwise(call.operation.activation):
             dead = role.unit_sizes() == 0
             values = np.where(dead, activated(call.operation, role.bias), np.nan)
         elif isinstance(role, Link):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from ..errors import ExportError
-from ..gates import Candidate, GateResult, gates_for, run_gates
+from ..gates import ExportCandidate, GateResult, gates_for, run_gates
 from ..saved_model import CLASS_NAMES, FOLDER
 from ..servable import SIGNATURE, Servable, Traceable
 from ..signatures.signature import numbers
@@ -43,7 +43,7 @@ def check_formats(
 
 
 def convert(
-    formats: Sequence[Format], classifier: "Classifier", candidate: Candidate
+    formats: Sequence[Format], classifier: "Classifier", candidate: ExportCandidate
 ) -> tuple[GateResult, ...]:
     """Write each format of a classifier into `formats/<name>/` of a candidate, and judge it.
 
@@ -79,7 +79,7 @@ def _write(format: Format, saved_model: Path, directory: Path) -> None:
         ) from error
 
 
-def judge(name: str, candidate: Candidate) -> tuple[GateResult, ...]:
+def judge(name: str, candidate: ExportCandidate) -> tuple[GateResult, ...]:
     """Run the gates on one format of a version; their results are named `<format>/<gate>`.
 
     Raises:

@@ -8,14 +8,14 @@ import numpy as np
 from ..calibration import expected_calibration_error
 from ..errors import ExportError
 from ..saved_model import open_version
-from .gate import Candidate, GateResult, failed, gate, passed
+from .gate import ExportCandidate, GateResult, failed, gate, passed
 
 _TINY = float(np.finfo(np.float32).tiny)
 _HALF_STEP = 2.0**-9  # of a probability in 8 bits: nothing smaller can be told apart
 
 
 @gate("saved_model", "exact_format", "approximate_format")
-def metric(candidate: Candidate) -> GateResult | None:
+def metric(candidate: ExportCandidate) -> GateResult | None:
     """Fail an accuracy more than `max_accuracy_drop` below the model's or the live version's.
 
     Labels may be class ids or names. With names, two versions are comparable even if the order of
@@ -53,7 +53,7 @@ def metric(candidate: Candidate) -> GateResult | None:
 
 
 @gate("approximate_format")
-def agreement(candidate: Candidate) -> GateResult | None:
+def agreement(candidate: ExportCandidate) -> GateResult | None:
     """Fail class ids that differ from the model's, or a higher negative log-likelihood.
 
     At least the share `min_agreement` of the class ids must agree. The negative log-likelihood may

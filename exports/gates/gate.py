@@ -45,7 +45,7 @@ class GateResult:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ExportCandidate:
     """A SavedModel to judge, and what to compare it with. A gate skips a comparison with None.
 
     Args:
@@ -69,7 +69,7 @@ class Candidate:
     checks: Checks = Checks()  # noqa: RUF009 - frozen
 
 
-Check = Callable[[Candidate], GateResult | None]
+Check = Callable[[ExportCandidate], GateResult | None]
 
 
 class Gate(NamedTuple):
@@ -113,7 +113,7 @@ def gates_for(kind: Kind) -> dict[str, Check]:
 
 
 def run_gates(
-    candidate: Candidate, gates: Mapping[str, Check] | None = None, format: str | None = None
+    candidate: ExportCandidate, gates: Mapping[str, Check] | None = None, format: str | None = None
 ) -> tuple[GateResult, ...]:
     """Run the gates in order; stop at the first failure.
 

@@ -18,14 +18,14 @@ from tensorflow.core.framework import tensor_pb2
 from ..predictor import decoded
 from ..saved_model import proto_of
 from ..warmup import FILE, replay
-from .gate import Candidate, GateResult, failed, gate, passed
+from .gate import ExportCandidate, GateResult, failed, gate, passed
 from .sample import difference, sample, tolerance
 
-_SCRIPT = Path(__file__).with_name("loader.py")
+_SCRIPT = Path(__file__).with_name("child_process.py")
 
 
 @gate("saved_model")
-def loading(candidate: Candidate) -> GateResult:
+def loading(candidate: ExportCandidate) -> GateResult:
     """Fail if another process, in which Keras and Occam cannot be imported, answers differently.
 
     The process loads the version by `tf.saved_model.load`, and by a `tf.compat.v1.Session` as
@@ -43,7 +43,7 @@ def loading(candidate: Candidate) -> GateResult:
         }
         for signature, given in features.items()
     }
-    reply = _LOADER.ask({"path": str(candidate.path.resolve()), "calls": calls})
+    reply = _CHILD.ask({"path": str(candidate.path.resolve()), "calls": calls})
     expected = "Expected a SavedModel that loads where Keras cannot be imported"
     if "error" in reply:
         return failed(f"{expected}. Received: {reply['error']}")
@@ -60,7 +60,7 @@ def loading(candidate: Candidate) -> GateResult:
 
 
 @gate("saved_model")
-def warmup(candidate: Candidate) -> GateResult | None:
+def warmup(candidate: ExportCandidate) -> GateResult | None:
     """Fail a warmup request that gets an error: TensorFlow Serving refuses such a version."""
     if not (candidate.path / FILE).exists():
         return None
@@ -76,8 +76,8 @@ def warmup(candidate: Candidate) -> GateResult | None:
     return passed(f"{found} answered", {"requests": count})
 
 
-class _Loader:
-    """The process of `loader.py`: started by the first request, and again after it has ended."""
+class _Child:
+    """The process that runs `child_process.py`, started on demand and again after it ends."""
 
     def __init__(self):
         self._process: subprocess.Popen[bytes] | None = None
@@ -118,7 +118,7 @@ class _Loader:
             self._process = None
 
 
-_LOADER = _Loader()
+_CHILD = _Child()
 
 
 def _read(text: str) -> np.ndarray:

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..servable import SIGNATURE
-from .gate import Candidate, GateResult, failed, gate, passed
+from .gate import ExportCandidate, GateResult, failed, gate, passed
 from .sample import sample, tolerance
 
 _BATCHES = (1, 3, 32)  # the last one holds the others
 
 
 @gate("saved_model", "exact_format")
-def parity(candidate: Candidate) -> GateResult | None:
+def parity(candidate: ExportCandidate) -> GateResult | None:
     """Fail if answers differ from `model.predict` on a sample of 1, 3 and 32 rows.
 
     Probabilities may differ by 1e-5 times the size of the logits behind them (1e-3 in float16,
@@ -54,7 +54,7 @@ def parity(candidate: Candidate) -> GateResult | None:
 
 
 @gate("saved_model", "exact_format", "approximate_format")
-def labels(candidate: Candidate) -> GateResult:
+def labels(candidate: ExportCandidate) -> GateResult:
     """Fail if `class_names`, `label` and `classes` give a class id different names."""
     predictor = candidate.predictor
     names = predictor.class_names

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..saved_model import read_meta_graph
-from .gate import Candidate, GateResult, failed, gate, passed
+from .gate import ExportCandidate, GateResult, failed, gate, passed
 from .sample import difference, sample, tolerance
 
 _IMPURE = {
@@ -22,7 +22,7 @@ _BATCH, _SMALLER_BATCHES = 64, (1, 3)
 
 
 @gate("saved_model")
-def purity(candidate: Candidate) -> GateResult:
+def purity(candidate: ExportCandidate) -> GateResult:
     """Fail a graph with operations that assign, draw random numbers or call Python.
 
     The search follows the functions that a signature calls. A signature with an input `seed` may
@@ -47,7 +47,7 @@ def purity(candidate: Candidate) -> GateResult:
 
 
 @gate("saved_model", "exact_format", "approximate_format")
-def determinism(candidate: Candidate) -> GateResult:
+def determinism(candidate: ExportCandidate) -> GateResult:
     """Fail a signature that answers three equal requests differently."""
     predictor = candidate.predictor
     for signature in predictor.signatures:
@@ -62,7 +62,7 @@ def determinism(candidate: Candidate) -> GateResult:
 
 
 @gate("saved_model")
-def state(candidate: Candidate) -> GateResult:
+def state(candidate: ExportCandidate) -> GateResult:
     """Fail if a variable has changed after a request to each signature."""
     predictor = candidate.predictor
     signatures = predictor.runtime.model.signatures.values()
@@ -77,7 +77,7 @@ def state(candidate: Candidate) -> GateResult:
 
 
 @gate("saved_model", "exact_format", "approximate_format")
-def batches(candidate: Candidate) -> GateResult:
+def batches(candidate: ExportCandidate) -> GateResult:
     """Fail a signature whose answer for a row depends on the other rows of the batch.
 
     Batches of 1, 3 and 64 rows are compared. Batch normalization in training mode fails, as does

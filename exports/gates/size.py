@@ -5,7 +5,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from ..saved_model import read_meta_graph
-from .gate import Candidate, GateResult, failed, gate, passed
+from .gate import ExportCandidate, GateResult, failed, gate, passed
 
 _PARTS = ("*.pb", "variables/*", "assets/**/*")  # of a SavedModel; nothing else holds weights
 _OVERHEAD = 1.01  # the checkpoint's index, and the padding of its blocks
@@ -13,7 +13,7 @@ _GRAPH_BYTES = 2**21  # of a signature: about 1,000 layers
 
 
 @gate("saved_model")
-def size(candidate: Candidate) -> GateResult:
+def size(candidate: ExportCandidate) -> GateResult:
     """Fail a weight that was written twice, or into the graph as a constant.
 
     The variables may take as many bytes as the model's weights, and everything else 2 MiB per

@@ -9,14 +9,14 @@ from typing import Any
 import tensorflow as tf
 
 from ..servable import SIGNATURE
-from .gate import Candidate, GateResult, failed, gate, passed
+from .gate import ExportCandidate, GateResult, failed, gate, passed
 from .sample import sample
 
 _LATENCY_ROUNDS, _COST_ROUNDS = 30, 10
 
 
 @gate("saved_model")
-def latency(candidate: Candidate) -> GateResult | None:
+def latency(candidate: ExportCandidate) -> GateResult | None:
     """Fail if one row takes more than `latency_ratio` times as long as with `baseline_model`."""
     checks = candidate.checks
     if checks.baseline_model is None:
@@ -37,7 +37,7 @@ def latency(candidate: Candidate) -> GateResult | None:
 
 
 @gate("saved_model")
-def cost(candidate: Candidate) -> GateResult | None:
+def cost(candidate: ExportCandidate) -> GateResult | None:
     """Measure one row of each signature against `serving_default`, for the card; never fail."""
     predictor = candidate.predictor
     if len(predictor.signatures) == 1:

@@ -7,7 +7,7 @@ import pytest
 from occam import exports, zoo
 from occam.cli.export import Export
 from occam.exports import LiteRT, signatures
-from occam.exports.choice import choose_formats
+from occam.exports.lookup import choose_formats
 
 FLAGS = {"run_directory": Path("run"), "directory": Path("exports")}
 

@@ -88,7 +88,7 @@ SAVE = """
 import sys
 import keras
 from occam import exports
-from occam.exports.choice import choose_signatures
+from occam.exports.lookup import choose_signatures
 from occam.exports.classifier import Classifier
 from occam.exports.export import _servable
 layers = keras.layers

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from occam import exports
-from occam.exports.gates import Candidate
+from occam.exports.gates import ExportCandidate
 from occam.exports.gates.size import size
 from occam.exports.saved_model import open_version
 from occam.exports.servable import Servable, Table, Traceable
@@ -244,6 +244,6 @@ def test_a_vocabulary_may_be_larger_than_a_graph(tmp_path):
         tf.lookup.KeyValueTensorInitializer(words, tf.range(9000, dtype=tf.int64)), -1
     )
     looking_up(table).save(str(tmp_path))
-    result = size(Candidate(tmp_path, open_version(tmp_path)))
+    result = size(ExportCandidate(tmp_path, open_version(tmp_path)))
     assert result.passed
     assert result.figures["bytes"] > 2**21

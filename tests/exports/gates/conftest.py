@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 import tensorflow as tf
 
-from occam.exports.gates import Candidate
+from occam.exports.gates import ExportCandidate
 from occam.exports.saved_model import open_version
 
 CLASSES = ("ant", "bee", "cat")
@@ -36,7 +36,7 @@ def written(path, function=Module.answer, others=None, **known):
     signatures = {name: traced(module, *pair) for name, pair in functions.items()}
     module.functions = signatures
     tf.saved_model.save(module, str(path), signatures)
-    return Candidate(path, open_version(path), **known)
+    return ExportCandidate(path, open_version(path), **known)
 
 
 def traced(module, function, specs):

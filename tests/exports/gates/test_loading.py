@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
-from occam.exports.gates.loading import _LOADER, _SCRIPT, loading, warmup
+from occam.exports.gates.loading import _CHILD, _SCRIPT, loading, warmup
 from occam.exports.warmup import FILE, write_warmup
 
 
@@ -88,8 +88,8 @@ def test_another_answer_is_found(good, write, module):
 
 def test_the_other_process_is_started_again_after_it_ended(good):
     assert loading(good).passed
-    _LOADER._process.kill()
-    _LOADER._process.wait()
+    _CHILD._process.kill()
+    _CHILD._process.wait()
     assert loading(good).passed
 
 
