@@ -44,8 +44,8 @@ def choose_formats(formats: Sequence[str | Format]) -> tuple[Format, ...]:
 
     Raises:
         TypeError: If one is neither a name nor a `Format`.
-        ValueError: If a name is unknown, or given twice.
-        ExportError: If `"litert_int8"` is given by name; it needs data.
+        ValueError: If a name is unknown or given twice.
+        ExportError: If `"litert_int8"` is given by name, since it needs data.
     """
     if "litert_int8" in ([formats] if isinstance(formats, str | Format) else formats):
         raise ExportError(

@@ -10,7 +10,7 @@ from ..core.checks import check_integer, check_one_of
 from .servable import SIGNATURE
 from .specs import SignatureSpecs, checked_features
 
-_ROWS = 256  # at once: a matter of memory
+_ROWS = 256  # at once, to bound the memory
 
 
 class Runtime(abc.ABC):
@@ -70,7 +70,7 @@ class Predictor:
         Args:
             x: An array of shape `(n, ...)`, or a dict of arrays by input name. Numbers of another
                 dtype are converted if only precision is lost.
-            batch_size: The number of rows per run of the graph; a matter of memory.
+            batch_size: The number of rows per run of the graph, which bounds the memory.
 
         Returns:
             `probabilities`, float32 `(n, classes)`; `class_id`, int64 `(n,)`, the most probable

@@ -18,13 +18,13 @@ CLASS_NAMES = "class_names.json"
 
 
 class SavedModel(Runtime):
-    """A SavedModel that `export` wrote, loaded by TensorFlow; ValueError if it did not."""
+    """A SavedModel loaded by TensorFlow; a `ValueError` if `export` did not write it."""
 
     def __init__(self, path: Path):
-        # It keeps the variables alive, to which a signature holds weak references.
+        # Signatures hold weak references to the variables; the model keeps them alive.
         self.model: Any = tf.saved_model.load(str(path))
         if not hasattr(self.model, "class_names"):
-            raise ValueError(f"Expected a SavedModel that `export` wrote. Received: {path}")
+            raise ValueError(f"Could not load {path}: `export` did not write this SavedModel.")
         self.class_names = tuple(name.decode() for name in self.model.class_names().numpy())
         others = sorted(set(self.model.signatures) - {SIGNATURE})
         self.specs = {name: _specs(self.model.signatures[name]) for name in (SIGNATURE, *others)}
@@ -38,12 +38,7 @@ class SavedModel(Runtime):
 
 
 def open_version(path: Path, version: int | None = None) -> Predictor:
-    """Return the predictor of the SavedModel at `path`, published or not.
-
-    Raises:
-        ExportError: If TensorFlow cannot load it.
-        ValueError: If `export` did not write it.
-    """
+    """Return the predictor of the SavedModel at `path`, published or not."""
     try:
         return Predictor(SavedModel(path), version)
     except ValueError:
@@ -64,11 +59,7 @@ def read_meta_graph(path: Path) -> Any:
 
 
 def read_specs(path: Path) -> dict[str, SignatureSpecs]:
-    """Return the specs of the signatures of the SavedModel at `path`, without loading it.
-
-    Raises:
-        OSError, DecodeError, IndexError: As `read_meta_graph`.
-    """
+    """Return the specs of the signatures at `path` without loading it; raise as above."""
     return {
         name: SignatureSpecs(_read(definition.inputs), _read(definition.outputs))
         for name, definition in sorted(read_meta_graph(path).signature_def.items())

@@ -1,4 +1,4 @@
-"""The object that is written: traced functions, and the weights and tables they read, each once."""
+"""The written object: traced functions with their weights and lookup tables, each stored once."""
 
 import hashlib
 from collections import Counter
@@ -17,30 +17,19 @@ PREDICT = "tensorflow/serving/predict"
 
 
 class Traceable(NamedTuple):
-    """A function to trace as a signature.
-
-    Args:
-        function: Maps features by name to answers by name.
-        specs: Feature name to `tf.TensorSpec` of shape `(None, ...)`.
-        method: The API of TensorFlow Serving that calls it.
-    """
+    """A function from features to answers by name, to trace as a signature."""
 
     function: Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]
     specs: Mapping[str, tf.TensorSpec]
-    method: str = PREDICT
+    method: str = PREDICT  # the API of TensorFlow Serving that calls it
 
 
 class Servable(tf.Module):
     """A module of traced signatures, which loads without Keras.
 
     `keras.Model.export` writes every weight twice and leaves layers in training mode (Keras 3.15).
-    Here a weight that several signatures read is stored once, and the vocabularies of lookup tables
-    are stored in the graph.
-
-    Args:
-        signatures: The functions to trace, by name; `serving_default` among them.
-        class_names: One string per class.
-        variables: The Keras variables, whose paths name the stored weights.
+    Here a weight that several signatures read is stored once, under the path of its Keras variable,
+    and the vocabularies of lookup tables are stored in the graph.
     """
 
     def __init__(
@@ -60,7 +49,7 @@ class Servable(tf.Module):
 
     @property
     def precision(self) -> str:
-        """Return the shortest float dtype in which `serving_default` computes: `"float32"`, ..."""
+        """Return the name of the shortest float dtype in which `serving_default` computes."""
         operations = self.functions[SIGNATURE].graph.get_operations()
         tensors = (tensor for operation in operations for tensor in operation.outputs)
         dtypes = {tensor.dtype for tensor in tensors if tensor.dtype.is_floating}
@@ -81,22 +70,16 @@ class Servable(tf.Module):
         """
         tf.saved_model.save(self, path, signatures=dict(self.functions))
         _set_methods(Path(path, "saved_model.pb"), dict(self._methods))
-        # It holds a random number, and checksums from before the change; nothing needs it.
+        # Nothing needs this file, which holds a random number and outdated checksums.
         Path(path, "fingerprint.pb").unlink(missing_ok=True)
 
 
 class Table(tf.saved_model.experimental.TrackableResource):
-    """A vocabulary in a SavedModel: constants in its graph, without a file beside it.
+    """A lookup table that stores its vocabulary as constants in the graph, without a file.
 
     TensorFlow names a table by a process-wide counter or the path of its file; here the name and
     the order of the entries depend on the entries only. It shares the handle of the original table
     and so replaces it in every graph.
-
-    Args:
-        table: The table that graphs look up in.
-
-    Attributes:
-        digest: SHA-256 of the entries.
     """
 
     def __init__(self, table: tf.lookup.StaticHashTable):
@@ -111,7 +94,7 @@ class Table(tf.saved_model.experimental.TrackableResource):
 
     @classmethod
     def of(cls, handle: tf.Tensor) -> "Table | None":
-        """Return the table with that handle; None if it is not a table, or one that can change."""
+        """Return the table with that handle, or None if it is not a constant table."""
         parent: Any = getattr(handle, "_parent_trackable", lambda: None)()
         return cls(parent) if isinstance(parent, tf.lookup.StaticHashTable) else None
 
@@ -149,8 +132,8 @@ def _tables(graphs: Iterable[Any]) -> list[Table]:
             if table is None:
                 operations = ", ".join(sorted({o.type for o in inner.consumers()}))
                 raise ExportError(
-                    "Expected a model and a preprocessing whose state is variables and lookup "
-                    f"tables that do not change. Received: {operations} on another resource"
+                    "`model` and `preprocessing` must keep their state in variables and constant "
+                    f"lookup tables. Received: {operations} on another resource"
                 )
             found[id(captured)] = table
     return sorted(found.values(), key=lambda table: table.digest)  # the same in each process

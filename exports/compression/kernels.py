@@ -1,4 +1,4 @@
-"""Kernels: the weights between the channels of a layer's input and its units, as arrays."""
+"""The kernels of dense layers and convolutions as arrays, which can be pruned and scaled."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,20 +14,19 @@ _ALL = slice(None)
 
 @dataclass
 class LayerUpdate:
-    """Changed entries of a layer's config, and its weights by name (empty to keep all)."""
+    """New entries of a layer's config, and its new weights by name (empty to keep all)."""
 
     config: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 class KernelArrays:
-    """The kernel and the bias of a built dense layer or convolution of Keras, to change in place.
+    """The kernel and the bias of a dense layer or convolution, as arrays to change in place.
 
         y[u] = activation(bias[u] + sum_k sum_c weights[k, c, u] x_k[c])
 
-    Attributes:
-        weights: `(taps, channels, units)`; a tap is a place of the window, a dense layer has one.
-        bias: `(units,)`, zeros if the layer has none.
+    The `weights` are `(taps, channels, units)`: a tap is a position in the window of a convolution,
+    and a dense layer has one.
     """
 
     names = ("kernel",)
@@ -59,7 +58,7 @@ class KernelArrays:
 
     @property
     def sees_padding(self) -> bool:
-        """Whether a unit at the border reads zeros from outside the input."""
+        """Whether units at the border read zeros from outside the input."""
         if isinstance(self.layer, keras.layers.Dense):
             return False
         ones = all(size == 1 for size in self.layer.kernel_size)
@@ -73,9 +72,10 @@ class KernelArrays:
         """Return the largest magnitude of a weight out of each channel, `(channels,)`."""
         return np.abs(self.weights).max(axis=(0, 2))
 
-    def clear_units(self, which: np.ndarray) -> None:
-        """Set the weights into units to 0."""
-        self.weights[:, :, which] = 0
+    def clear(self, channels: np.ndarray, units: np.ndarray) -> None:
+        """Set the weights out of channels and into units to 0."""
+        self.clear_channels(channels)
+        self.weights[:, :, units] = 0
 
     def clear_channels(self, which: np.ndarray) -> None:
         """Set the weights out of channels to 0."""
@@ -94,7 +94,7 @@ class KernelArrays:
         self.weights = self.weights * scale[:, None]
 
     def change(self, channels: _Mask = _ALL, units: _Mask = _ALL) -> LayerUpdate:
-        """Return the change to these arrays, or to the channels and units of boolean masks."""
+        """Return the update of the layer to these arrays, or to some channels and units of them."""
         kernel = self.weights[:, channels][:, :, units]
         count = kernel.shape[-1]
         kernel = kernel.reshape(*self._window, *kernel.shape[1:])
@@ -108,19 +108,15 @@ class KernelArrays:
         if self.layer.use_bias or bias.any():
             change.config["use_bias"] = True
             change.weights["bias"] = bias
-        # the weights are set anyway, and a constant initializer may have another shape
+        # The weights are set later; a constant initializer may have another shape.
         change.config |= {f"{name}_initializer": "zeros" for name in (*self.names, "bias")}
         return change
 
 
 class SeparableKernel(KernelArrays):
-    """The two kernels of a separable convolution: a depthwise and a pointwise one.
+    """The depthwise and the pointwise kernel of a separable convolution.
 
-        y[u] = activation(bias[u] + sum_k sum_c sum_m depthwise[k, c, m] weights[c, m, u] x_k[c])
-
-    Attributes:
-        depthwise: `(taps, channels, multiplier)`.
-        weights: `(channels, multiplier, units)`.
+    y[u] = activation(bias[u] + sum_k sum_c sum_m depthwise[k, c, m] weights[c, m, u] x_k[c])
     """
 
     names = ("depthwise", "pointwise")
@@ -167,10 +163,7 @@ class SeparableKernel(KernelArrays):
 class DepthwiseKernel(KernelArrays):
     """The kernel of a depthwise convolution: unit `c * multiplier + m` reads channel `c` only.
 
-        y[c, m] = activation(bias[c, m] + sum_k weights[k, c, m] x_k[c])
-
-    Attributes:
-        weights: `(taps, channels, multiplier)`.
+    y[c, m] = activation(bias[c, m] + sum_k weights[k, c, m] x_k[c])
     """
 
     names = ("depthwise",)
@@ -207,9 +200,9 @@ _KERNELS: dict[str, type[KernelArrays]] = {
 
 
 def kernel_of(layer: Any) -> KernelArrays | str | None:
-    """Return the kernel of a layer, the reason why it must not change, or `None` if it has none.
+    """Return the kernel of a layer, the reason why it must not change, or None if it has none.
 
-    A subclass of a Keras layer may compute something else, and counts as a layer without a kernel.
+    Subclasses of Keras' layers have none, since they may compute something else.
     """
     made_by = _KERNELS.get(type(layer).__name__)
     if made_by is None or kind_of(layer, exact=True) is None:

@@ -1,4 +1,4 @@
-"""Rebuild a changed graph as a functional model, and remove wrappers first."""
+"""Rebuild a changed graph as a functional model, and unwrap kernels before."""
 
 import tempfile
 from collections import Counter
@@ -18,18 +18,10 @@ from .links import evaluate, trial_shape
 def rebuild(
     graph: FlatGraph, changes: Mapping[int, LayerUpdate], channels: Mapping[KerasTensor, int]
 ) -> tuple[keras.Model, dict[int, Any]]:
-    """Return a new functional model of a graph, with the weights of the original's layers.
+    """Return a new functional model of a graph, and its layers by the `id` of the original ones.
 
-    Args:
-        graph: The calls; each layer is made from its config.
-        changes: Changes of layers, by the identity of the layer.
-        channels: Expected number of channels by value.
-
-    Returns:
-        The model, and the new layers and operations by the identity of the original ones.
-
-    Raises:
-        ValueError: If a layer cannot be rebuilt from its config.
+    Each layer is made from its config and gets the weights of the original. `changes` are by the
+    `id` of a layer; `channels` are the expected numbers of channels.
     """
     functional = graph.functional
     names = _names(graph)
@@ -46,7 +38,7 @@ def rebuild(
         args, kwargs = call.fill_in(tensors)
         outputs = tree.flatten(copies[key](*args, **kwargs))
         tensors.update(zip(call.outputs, outputs, strict=True))
-        if is_new:  # the call has built it
+        if is_new:  # the weights exist after the first call
             _fill(call, copies[key], change)
         _check(call, tensors, channels)
     model = keras.Model(
@@ -114,7 +106,7 @@ def _fill(call: Call, copy: Any, change: LayerUpdate) -> None:
 
 
 def _finish(original: Any, copy: Any) -> None:
-    """Restore what a layer computes from its weights or keeps beside them, such as vocabularies."""
+    """Restore the state of a layer that is not in its weights, such as a vocabulary."""
     for old, new in zip(original._flatten_layers(), copy._flatten_layers(), strict=True):
         if isinstance(new, keras.layers.Normalization):
             new.finalize_state()
@@ -136,27 +128,22 @@ def _check(
 
 
 def unwrap_kernels(graph: FlatGraph) -> None:
-    """Replace wrappers that do nothing in inference, such as DropConnect, by the wrapped layer.
-
-    A wrapper is tried on random numbers, and must answer the same to the bit.
-    """
+    """Replace wrappers that do nothing in inference, such as DropConnect, by the wrapped layer."""
     for call in graph.calls:
-        if _can_be_unwrapped(call, graph) and _answers_alike(call):
-            call.operation, call.node = call.operation.layer, None
-
-
-def _can_be_unwrapped(call: Call, graph: FlatGraph) -> bool:
-    wrapper = call.operation
-    return (
-        isinstance(wrapper, keras.layers.Wrapper)
-        and takes_training(wrapper)
-        and isinstance(kernel_of(wrapper.layer), KernelArrays)
-        and len(call.inputs) == len(call.outputs) == 1
-        and id(wrapper) not in graph.shared
-    )
+        wrapper = call.operation
+        if (
+            isinstance(wrapper, keras.layers.Wrapper)
+            and takes_training(wrapper)
+            and isinstance(kernel_of(wrapper.layer), KernelArrays)
+            and len(call.inputs) == len(call.outputs) == 1
+            and id(wrapper) not in graph.shared
+            and _answers_alike(call)
+        ):
+            call.operation, call.node = wrapper.layer, None
 
 
 def _answers_alike(call: Call) -> bool:
+    """Return whether a wrapper and its layer give exactly the same outputs for random inputs."""
     (value,) = call.inputs
     inner = Call(call.operation.layer, call.path, call.inputs, call.outputs)
     arrays = {value: np.random.default_rng(0).normal(size=trial_shape(value))}

@@ -1,4 +1,4 @@
-"""Removal of dead channels: find them, and move their constants into biases."""
+"""Removal of dead channels, whose constants move into biases."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from .report import Compression, LayerChange, Refusal, weights_of
 
 
 class Removal:
-    """The work of `shrink` on one model."""
+    """The state of `shrink` for one model."""
 
     def __init__(self, model: keras.Model, threshold: float):
         self.graph = FlatGraph(model)
@@ -28,8 +28,8 @@ class Removal:
         self.roles = [(call, _role(call, self.graph)) for call in self.graph.calls]
         self.ties = _Ties(self.graph, self.roles)
         self.removed = np.zeros(self.ties.count, bool)  # by group
-        self.touched: set[int] = set()  # layers whose bias has taken a constant
-        self.blocked: dict[int, str] = {}  # the reason why a group has to stay, by group
+        self.touched: set[int] = set()  # layers whose bias took a constant
+        self.blocked: dict[int, str] = {}  # why a group has to stay, by group
         while self._remove_dead():
             pass
 
@@ -51,23 +51,18 @@ class Removal:
 
     def _remove_dead(self) -> bool:
         """Remove the groups that are dead now, and return whether there were any."""
-        self._clear()
+        pinned = np.zeros(self.ties.count, bool)
+        pinned[list(self.ties.pinned)] = True
+        for _, kernel, _, units in self._kernels():
+            small = kernel.unit_sizes() <= self.threshold
+            kernel.clear(kernel.channel_sizes() <= self.threshold, small & ~pinned[units])
         known = _constants(self.roles, self.threshold)
         dead = self._removable(known)
         self._remove(dead, known)
         return bool(dead.any())
 
-    def _clear(self) -> None:
-        """Set weights that count as 0 to 0, except in units that have to stay."""
-        pinned = np.zeros(self.ties.count, bool)
-        pinned[list(self.ties.pinned)] = True
-        for _, kernel, _, units in self._kernels():
-            small = kernel.channel_sizes() <= self.threshold
-            kernel.clear_units((kernel.unit_sizes() <= self.threshold) & ~pinned[units])
-            kernel.clear_channels(small)
-
     def _removable(self, known: dict[KerasTensor, np.ndarray]) -> np.ndarray:
-        """Return which groups are not read, or only as constants that can move into a bias."""
+        """Return the groups that nothing reads, or only as constants that can move into a bias."""
         free = np.zeros(self.ties.count, bool)
         for groups in self.ties.labels.values():
             free[groups] = True
@@ -96,17 +91,16 @@ class Removal:
                 kernel.add_constants(np.where(going, np.nan_to_num(constant), 0))
                 if not np.array_equal(kernel.bias, before):
                     self.touched.add(id(call.operation))
-            kernel.clear_channels(going)
-            kernel.clear_units(gone[units])
+            kernel.clear(going, gone[units])
             kernel.bias[gone[units]] = 0
         self.removed |= gone
 
     def _keep(self) -> dict[KerasTensor, np.ndarray]:
-        """Return masks of the channels that stay; every layer keeps at least one."""
+        """Return masks of the channels that stay, at least one in each layer."""
         for groups in self.ties.labels.values():
             if groups.size and self.removed[groups].all():
                 self.removed[groups[0]] = False
-                self.blocked[int(groups[0])] = "is the last one, and a layer has at least one"
+                self.blocked[int(groups[0])] = "is the last one, and a layer keeps at least one"
         return {value: ~self.removed[groups] for value, groups in self.ties.labels.items()}
 
     def _changes(self, keep: dict[KerasTensor, np.ndarray]) -> Iterator[tuple[int, LayerUpdate]]:
@@ -140,7 +134,7 @@ class Removal:
             yield LayerChange(call.path, call.kind, what or "fewer inputs", before, after)
 
     def _refused(self) -> Iterator[Refusal]:
-        """Yield the units without weights that had to stay."""
+        """Yield the dead units that had to stay."""
         for call, role in self.roles:
             if isinstance(role, str):
                 continue
@@ -156,13 +150,10 @@ class Removal:
 
 
 class _Ties:
-    """All channels of a model, in groups that can only be removed together.
+    """The channels of a model, in groups that can only be removed together.
 
-    A channel of a sum is tied to the added channels, a channel of a flattened map to its places.
-
-    Attributes:
-        labels: The group of each channel, `(channels,)`, by value.
-        pinned: The reason why a group has to stay, by group.
+    A channel of a sum is tied to the added channels, a channel of a map to its flattened positions.
+    `labels` has the group of each channel, `pinned` the reason why a group has to stay.
     """
 
     def __init__(self, graph: FlatGraph, roles: Sequence[tuple[Call, Role]]):
@@ -216,7 +207,7 @@ class _Ties:
 
 
 def _role(call: Call, graph: FlatGraph) -> Role:
-    """Return the kernel or the link of a call, or the reason why its channels have to stay."""
+    """Return the kernel or the link of a call, or the reason why its channels stay."""
     if why := graph.shared.get(id(call.operation)):
         return why
     kernel = kernel_of(call.operation)
@@ -233,10 +224,10 @@ def _role(call: Call, graph: FlatGraph) -> Role:
 def _constants(
     roles: Sequence[tuple[Call, Role]], threshold: float
 ) -> dict[KerasTensor, np.ndarray]:
-    """Return the constants of channels that are the same everywhere, NaN for other channels.
+    """Return the value of constant channels, NaN for others.
 
-    A unit without weights is `activation(bias)`. A layer that keeps channels apart turns one
-    constant into another, unless it pads its input with zeros.
+    A unit without weights is `activation(bias)`. A layer that keeps channels apart maps constants
+    to constants, unless it pads its input with zeros.
     """
     known: dict[KerasTensor, np.ndarray] = {}
     for call, role in roles:
@@ -271,7 +262,7 @@ def _link_constants(
 
 
 def _evaluated(call: Call, inputs: list[np.ndarray]) -> np.ndarray:
-    """Return the channels of the output that are the same at all places, NaN for the others."""
+    """Return the output channels that are the same at all positions, NaN for the others."""
     arrays = {
         value: np.broadcast_to(np.nan_to_num(values) if len(values) else 0.0, trial_shape(value))
         for value, values in zip(call.inputs, inputs, strict=True)

@@ -1,4 +1,4 @@
-"""Formats of an export besides the SavedModel, judged by the same gates."""
+"""Formats of an export besides the SavedModel, checked by the same gates."""
 
 from .conversion import check_formats, convert, judge
 from .format import Format

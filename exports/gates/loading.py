@@ -1,4 +1,4 @@
-"""Gates of a server: the version loads in a process without Keras, and its warmup is answered."""
+"""Gates for servers: the version loads in a process without Keras and answers its warmup."""
 
 import atexit
 import base64
@@ -26,11 +26,10 @@ _SCRIPT = Path(__file__).with_name("child_process.py")
 
 @gate("saved_model")
 def loading(candidate: ExportCandidate) -> GateResult:
-    """Fail if another process, in which Keras and Occam cannot be imported, answers differently.
+    """Fail if a process that can import neither Keras nor Occam gives other answers.
 
-    The process loads the version by `tf.saved_model.load`, and by a `tf.compat.v1.Session` as
-    TensorFlow Serving does. The second also fails if no operation restores a variable or fills a
-    lookup table.
+    It loads the version by `tf.saved_model.load`, and by a `tf.compat.v1.Session` as TensorFlow
+    Serving does, which needs operations that restore the variables and fill the lookup tables.
 
     Reference: https://github.com/keras-team/keras/issues/20095
     """
@@ -44,7 +43,7 @@ def loading(candidate: ExportCandidate) -> GateResult:
         for signature, given in features.items()
     }
     reply = _CHILD.ask({"path": str(candidate.path.resolve()), "calls": calls})
-    expected = "Expected a SavedModel that loads where Keras cannot be imported"
+    expected = "The version must load where Keras cannot be imported"
     if "error" in reply:
         return failed(f"{expected}. Received: {reply['error']}")
     for signature, given in features.items():
@@ -53,7 +52,7 @@ def loading(candidate: ExportCandidate) -> GateResult:
             answer = {name: _read(text) for name, text in answers[signature].items()}
             if found := difference(answer, right, tolerance(candidate.precision)):
                 return failed(
-                    f"{expected} and answers the same there. Received by {loader}: {signature!r}, "
+                    f"{expected} and answer alike there. Received by {loader}: {signature!r}, "
                     f"{found}"
                 )
     return passed("loads and answers the same where Keras cannot be imported")
@@ -61,7 +60,7 @@ def loading(candidate: ExportCandidate) -> GateResult:
 
 @gate("saved_model")
 def warmup(candidate: ExportCandidate) -> GateResult | None:
-    """Fail a warmup request that gets an error: TensorFlow Serving refuses such a version."""
+    """Fail if a warmup request gets an error, since TensorFlow Serving refuses the version then."""
     if not (candidate.path / FILE).exists():
         return None
     predictor = candidate.predictor
@@ -85,14 +84,14 @@ class _Child:
         atexit.register(self._end)
 
     def ask(self, request: Mapping[str, Any]) -> Any:
-        """Return the reply; try twice, since an idle process may end just now."""
+        """Return the reply; try twice, since an idle process may just have ended."""
         line = json.dumps(request).encode() + b"\n"
         with self._lock:
             for _ in range(2):
                 if reply := self._asked(line):
                     return json.loads(reply)
                 self._end()
-        return {"error": "the process that was to load it ended without an answer"}
+        return {"error": "the process ended without an answer"}
 
     def _asked(self, line: bytes) -> bytes:
         if self._process is None:

@@ -75,4 +75,4 @@ def test_changed_byte_is_not_served(iris, tmp_path):
     changed = Repository(directory, "iris")
     changed.refresh()
     assert changed.versions == []
-    assert "variables.data-00000-of-00001'], changed" in changed.seen()[0].error
+    assert "variables.data-00000-of-00001'] changed" in changed.seen()[0].error

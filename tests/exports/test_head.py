@@ -160,7 +160,7 @@ def test_from_logits_overrules_the_activation(tmp_path):
 
 def test_labels_that_do_not_exclude_each_other_are_refused(tmp_path):
     model = model_with(layers.Dense(3, activation="sigmoid"))
-    with pytest.raises(exports.ExportError, match="Expected probabilities of exclusive classes"):
+    with pytest.raises(exports.ExportError, match="return probabilities of exclusive classes"):
         exports.export(model, tmp_path, from_logits=False)
 
 
@@ -308,19 +308,19 @@ def test_a_loss_that_agrees_or_is_not_known_is_accepted(loss, units, activation,
             3,
             "linear",
             None,
-            r"are probabilities, .* sparse_categorical_crossentropy\(from_logits=False\), "
+            r"probabilities, .* sparse_categorical_crossentropy\(from_logits=False\), "
             "while the last activation gives logits. End the model with",
         ),
         (BINARY(), 1, "linear", None, "the last activation gives logits"),
-        ("dice", 3, "linear", None, "are probabilities, .* gives logits"),
+        ("dice", 3, "linear", None, "probabilities, .* gives logits"),
         (
             CROSS_ENTROPY(from_logits=True),
             3,
             "softmax",
             None,
-            "are logits, .* gives probabilities. Compile it with from_logits=False",
+            "logits, .* gives probabilities. Compile it with from_logits=False",
         ),
-        (BINARY(from_logits=True), 1, "sigmoid", None, "are logits, .* gives probabilities"),
+        (BINARY(from_logits=True), 1, "sigmoid", None, "logits, .* gives probabilities"),
         (
             "categorical_crossentropy",
             3,
@@ -338,7 +338,7 @@ def test_a_loss_that_agrees_or_is_not_known_is_accepted(loss, units, activation,
     ],
 )
 def test_outputs_are_served_as_the_loss_takes_them(loss, units, activation, from_logits, message):
-    with pytest.raises(exports.ExportError, match=f"Expected outputs .*{message}"):
+    with pytest.raises(exports.ExportError, match=f"`model` must return .*{message}"):
         Classifier(compiled(loss, units, activation), None, from_logits)
 
 

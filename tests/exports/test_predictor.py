@@ -184,9 +184,9 @@ def test_any_version_can_be_loaded(directory, small_model):
     exports.export(small_model, directory)
     assert exports.load(directory).version == 2
     assert exports.load(directory, version=1).class_names[0] == "iris"
-    with pytest.raises(FileNotFoundError, match=r"one of the versions \[1, 2\] in .* Received: 3"):
+    with pytest.raises(FileNotFoundError, match=r"one of \[1, 2\] in .* version=3"):
         exports.load(directory, version=3)
-    with pytest.raises(FileNotFoundError, match=r"one of the versions \[1, 2\] .* Received: '1'"):
+    with pytest.raises(FileNotFoundError, match=r"one of \[1, 2\] in .* version='1'"):
         exports.load(directory, version="1")
 
 
@@ -194,7 +194,7 @@ def test_a_directory_without_versions_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"Expected the directory of an export.*absent"):
         exports.load(tmp_path / "absent")
     (tmp_path / ".tmp-0123").mkdir()
-    with pytest.raises(FileNotFoundError, match=r"Expected a version \(1, 2, .* Received: none"):
+    with pytest.raises(FileNotFoundError, match="has no version"):
         exports.load(tmp_path)
 
 
@@ -203,9 +203,9 @@ def test_a_foreign_saved_model_is_refused(tmp_path):
     served = tf.function(lambda: {"y": tf.constant(1.0)}, input_signature=[])
     signatures = {"serving_default": served.get_concrete_function()}
     tf.saved_model.save(module, str(tmp_path / "1"), signatures)
-    with pytest.raises(exports.ExportError, match=r"with a blessing\. Received: .*1, without one"):
+    with pytest.raises(exports.ExportError, match=r"1: it has no blessing\.json"):
         exports.load(tmp_path)
-    with pytest.raises(ValueError, match=r"that `export` wrote\. Received: .*1$"):
+    with pytest.raises(ValueError, match="1: `export` did not write"):
         exports.load(tmp_path, blessed=False)
 
 

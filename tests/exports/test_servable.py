@@ -212,7 +212,7 @@ def looking_up(table):
 
 def test_a_table_that_can_change_is_refused():
     table = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, -1)
-    message = r"tables that do not change\. Received: LookupTableFindV2 on another resource"
+    message = r"constant lookup tables\. Received: LookupTableFindV2 on another"
     with pytest.raises(exports.ExportError, match=message):
         looking_up(table)
 

@@ -64,7 +64,7 @@ def flip(path):
 @pytest.mark.parametrize("file", ["saved_model.pb", "variables/variables.data-00000-of-00001"])
 def test_a_changed_byte_is_found_before_anything_is_loaded(version, file):
     flip(version / file)
-    with pytest.raises(exports.ExportError, match=rf"^gate checksums: .*\['{file}'\], changed"):
+    with pytest.raises(exports.ExportError, match=rf"^gate checksums: .*\['{file}'\] changed"):
         exports.verify(version.parent, 1)
     with pytest.raises(exports.ExportError, match="gate checksums"):
         exports.load(version.parent, verify=True)
@@ -106,18 +106,18 @@ def link_itself(version):
 @pytest.mark.parametrize(
     ("spoil", "received"),
     [
-        (truncate, r"\['variables/variables.index'\], changed"),
+        (truncate, r"\['variables/variables.index'\] changed"),
         (remove, r"\['variables/variables.index'\] missing, \[\] unknown"),
         (add, r"\[\] missing, \['assets/vocabulary.txt'\] unknown"),
-        (link, "elsewhere, a link"),
-        (link_directory, "more, a link"),
-        (link_in_place, "saved_model.pb, a link"),
-        (link_itself, "1, a link"),
+        (link, "elsewhere is a link"),
+        (link_directory, "more is a link"),
+        (link_in_place, "saved_model.pb is a link"),
+        (link_itself, "1 is a link"),
     ],
 )
 def test_spoilt_files_are_found(version, spoil, received):
     spoil(version)
-    with pytest.raises(exports.ExportError, match=rf"^gate checksums: .* Received: .*{received}"):
+    with pytest.raises(exports.ExportError, match=rf"^gate checksums: .*: .*{received}"):
         exports.verify(version.parent, 1)
 
 
@@ -137,13 +137,13 @@ def spoil(version, **changes):
     ("changes", "message"),
     [
         ({"format": 2}, "format 2"),
-        ({"files": {"../secret": "0"}}, "'../secret', which leads out of the version"),
-        ({"files": {"/etc/passwd": "0"}}, "'/etc/passwd', which leads out of the version"),
-        ({"gates": []}, "list of gates that is empty"),
+        ({"files": {"../secret": "0"}}, "'../secret' leads out of the version"),
+        ({"files": {"/etc/passwd": "0"}}, "'/etc/passwd' leads out of the version"),
+        ({"gates": []}, "list of gates is empty"),
         ({"gates": [{"name": "purity"}]}, "missing 2 required positional arguments"),
         (
             {"gates": [{"name": "purity", "passed": False, "detail": "", "figures": {}}]},
-            r"\['purity'\] failed",
+            r"failed gates \['purity'\]",
         ),
     ],
 )
@@ -157,12 +157,12 @@ def test_an_invalid_blessing_is_refused(version, changes, message):
 
 def test_a_version_without_a_blessing_is_loaded_only_on_request(version):
     os.remove(version / "blessing.json")
-    with pytest.raises(exports.ExportError, match="Expected a version with a blessing"):
+    with pytest.raises(exports.ExportError, match=r"it has no blessing\.json"):
         exports.load(version.parent)
     answer = exports.load(version.parent, blessed=False).predict(np.zeros((1, 2)))
     assert answer["label"] == ["ant"]
 
 
 def test_a_missing_version(version):
-    with pytest.raises(FileNotFoundError, match="Received: 2, missing"):
+    with pytest.raises(FileNotFoundError, match="2: the directory does not exist"):
         exports.verify(version.parent, 2)

@@ -101,7 +101,7 @@ class Copied(exports.ONNX):
 def test_a_format_that_answers_differently_publishes_nothing(published, model, tmp_path):
     model.layers[-1].bias.assign([0.0, 5.0, 0.0])
     file = published.path / "formats" / "onnx" / "model.onnx"
-    with pytest.raises(ExportError, match=r"^gate onnx/parity: Expected the probabilities"):
+    with pytest.raises(ExportError, match=r"^gate onnx/parity: The probabilities must"):
         exports.export(model, tmp_path, formats=[Copied(file)], warmup=())
     assert os.listdir(tmp_path) == []
 
@@ -109,7 +109,7 @@ def test_a_format_that_answers_differently_publishes_nothing(published, model, t
 def test_bad_calibration_publishes_nothing(model, flowers, tmp_path):
     calibrated = exports.LiteRT("int8", calibration={"flower": np.full((5, 4), 1e-3)})
     data = ({"flower": flowers.x}, np.array(["ant", "bee", "cat"])[flowers.classes])
-    with pytest.raises(ExportError, match=r"^gate litert_int8/agreement: Expected at le"):
+    with pytest.raises(ExportError, match=r"^gate litert_int8/agreement: At least"):
         exports.export(
             model,
             tmp_path,
@@ -124,14 +124,14 @@ def test_bad_calibration_publishes_nothing(model, flowers, tmp_path):
 def test_model_with_unsupported_operations_is_refused(tmp_path):
     layers = [keras.layers.Dense(3, dtype="mixed_float16"), keras.layers.Dense(3)]
     model = keras.Sequential([keras.Input((2,), name="x"), *layers])
-    message = r"^format litert: Expected .* Received: ConverterError: .*'tf.MatMul' op is neither"
+    message = r"^format litert: Could not convert .*: ConverterError: .*'tf.MatMul' op is neither"
     with pytest.raises(ExportError, match=message):
         exports.export(model, tmp_path, formats="litert", warmup=())
     assert os.listdir(tmp_path) == []
 
 
 def test_approximate_format_needs_data(model, tmp_path):
-    message = r"format litert_float16: Expected checks=Checks\(data=.* Received: no"
+    message = "^format litert_float16: `checks` must have data .* Received: data=None"
     with pytest.raises(ExportError, match=message):
         exports.export(model, tmp_path / "new", formats="litert_float16")
     assert not (tmp_path / "new").exists()
@@ -144,7 +144,7 @@ def test_text_inputs_are_refused(tmp_path):
     model = keras.Sequential(
         [keras.Input((1,), dtype="int64"), keras.layers.Embedding(8, 3), keras.layers.Flatten()]
     )
-    with pytest.raises(ExportError, match=r"format onnx: Expected .* the text inputs \['word'\]"):
+    with pytest.raises(ExportError, match=r"^format onnx: .* the text inputs \['word'\]"):
         exports.export(
             model, tmp_path / "new", preprocessing=words, from_logits=True, formats="onnx"
         )
@@ -162,7 +162,7 @@ PACKAGES = {
 def test_missing_package_is_named_before_any_work(model, tmp_path, monkeypatch, name):
     monkeypatch.setitem(sys.modules, PACKAGES[name], None)
     package = PACKAGES[name].partition(".")[0]
-    message = rf"^format {name}: Expected the package {package}, .*'keras-occam\[formats\]'"
+    message = rf"^format {name}: Could not import {package}.*'keras-occam\[formats\]'"
     with pytest.raises(ExportError, match=message):
         exports.export(model, tmp_path / "new", formats=name)
     assert not (tmp_path / "new").exists()
@@ -170,7 +170,7 @@ def test_missing_package_is_named_before_any_work(model, tmp_path, monkeypatch, 
 
 def test_missing_converter_is_named(model, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
-    with pytest.raises(ExportError, match=r"^format onnx: Expected the package tf2onnx"):
+    with pytest.raises(ExportError, match=r"^format onnx: Could not import tf2onnx"):
         exports.export(model, tmp_path / "new", formats="onnx")
 
 
@@ -183,5 +183,5 @@ def test_load_names_a_missing_runtime(published, monkeypatch, name):
 
 def test_verify_names_a_missing_runtime(published, monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
-    with pytest.raises(ExportError, match=r"^format openvino: Expected the package"):
+    with pytest.raises(ExportError, match=r"^format openvino: Could not import"):
         exports.verify(published.path.parent, 1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from occam import exports
-from occam.exports import Checks, ExportError
+from occam.exports import Checks
 from occam.exports.gates.accuracy import agreement, metric
 
 
@@ -98,7 +98,7 @@ def test_class_ids_are_counted(judged):
     result = agreement(judged)
     assert not result.passed
     assert result.figures["agreement"] == 0.96
-    assert "at least 0.98 of the model's class ids" in result.detail
+    assert "At least 0.98 of the class ids" in result.detail
     assert "Received: 0.9600" in result.detail
     assert agreement(with_checks(judged, min_agreement=0.96)).passed
 
@@ -143,5 +143,3 @@ def test_labels_may_be_names(judged):
     features, labels = judged.checks.data
     names = np.array(judged.predictor.class_names)[labels]
     assert agreement(with_checks(judged, data=(features, names))).passed
-    with pytest.raises(ExportError, match=r"Expected labels among \['ant', .* Received: \['dog'\]"):
-        agreement(with_checks(judged, data=(features, np.array(["dog"] * 50))))

@@ -30,7 +30,7 @@ def test_a_truncated_file_is_found(good, file, tmp_path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     result = loading(dataclasses.replace(good, path=tmp_path / "1"))
     assert not result.passed
-    assert "loads where Keras cannot be imported. Received: " in result.detail
+    assert "load where Keras cannot be imported. Received: " in result.detail
 
 
 def rewrite(candidate, path, change):

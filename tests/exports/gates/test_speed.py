@@ -20,7 +20,7 @@ def test_a_slow_operation_is_found(good, write, module):
         dataclasses.replace(slow, checks=Checks(baseline_model=good.path, latency_ratio=2.0))
     )
     assert not result.passed
-    assert "Expected at most 2 times the latency. Received: " in result.detail
+    assert "The latency must be at most 2 times that of the baseline model. Rec" in result.detail
     back = latency(
         dataclasses.replace(good, checks=Checks(baseline_model=slow.path, latency_ratio=2.0))
     )

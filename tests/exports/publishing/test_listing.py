@@ -36,7 +36,7 @@ def test_listing_describes_each_version(directory):
     }
     assert first.bytes == sum(f.stat().st_size for f in first.path.rglob("*") if f.is_file())
     assert third.blessing is None
-    assert "without one" in third.problem
+    assert "it has no blessing.json" in third.problem
     assert fourth.blessing is None
     assert "['saved_model.pb'] missing" in fourth.problem
 

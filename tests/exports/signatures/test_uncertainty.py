@@ -217,7 +217,7 @@ def answer_of(classifier, features):
 def test_a_model_without_dropout_is_refused(dropout):
     dense = [layers.GaussianNoise(0.5), layers.Dense(3)]
     model = keras.Sequential([keras.Input((4,)), *dropout, *dense], name="sure")
-    message = r"expects a model with dropout at a rate above 0\. Received: 'sure' without one"
+    message = r"needs a model with dropout at a rate above 0\. Received: 'sure' without any"
     with pytest.raises(exports.ExportError, match=message):
         Uncertainty().inputs(Classifier(model, None, None))
 
