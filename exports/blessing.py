@@ -23,7 +23,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Blessing:
-    """The record of a version that passed the gates.
+    """The record of the checks that a version has passed, as in its `blessing.json`.
 
     Args:
         files: SHA-256 of every file of the SavedModel, by its path in the version.

@@ -50,7 +50,8 @@ _EXCLUSIVE_CLASSES = (
 )
 _LABEL_PER_UNIT = (keras.losses.binary_crossentropy, keras.losses.binary_focal_crossentropy)
 _OVERLAP = (keras.losses.dice, keras.losses.tversky)
-_OF_PROBABILITIES = (*_EXCLUSIVE_CLASSES, *_LABEL_PER_UNIT, *_OVERLAP)  # or of logits, if told
+# of probabilities, or of logits with from_logits=True
+_OF_PROBABILITIES = (*_EXCLUSIVE_CLASSES, *_LABEL_PER_UNIT, *_OVERLAP)
 
 
 def check_loss(model: keras.Model, units: int) -> None:
@@ -72,7 +73,7 @@ def check_loss(model: keras.Model, units: int) -> None:
 def check_from_logits(
     model: keras.Model, units: int, from_logits: bool, given: bool | None
 ) -> None:
-    """Raise an `ExportError` if the compiled loss contradicts `from_logits`, or nothing decides.
+    """Raise an `ExportError` if the compiled loss contradicts `from_logits`, or decides nothing.
 
     `given` is the argument of the user; if it is None, the last activation decides.
     """

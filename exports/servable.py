@@ -40,7 +40,13 @@ class Servable(tf.Module):
     ):
         super().__init__()
         self._methods = tuple((name, traceable.method) for name, traceable in signatures.items())
-        self.functions = {name: _traced(traceable) for name, traceable in signatures.items()}
+        self.functions: dict[str, Any] = {
+            # autograph=False as in `model.predict`, for the same graph
+            name: tf.function(
+                traceable.function, input_signature=[dict(traceable.specs)], autograph=False
+            ).get_concrete_function()
+            for name, traceable in signatures.items()
+        }
         graphs = [function.graph for function in self.functions.values()]
         read = {id(variable): variable for graph in graphs for variable in graph.variables}
         self.weights_by_path = _by_path(read.values(), variables)
@@ -113,13 +119,6 @@ class Table(tf.saved_model.experimental.TrackableResource):
             tf.raw_ops.DestroyResourceOp(resource=self.resource_handle, ignore_lookup_error=True)
 
 
-def _traced(traceable: Traceable) -> Any:
-    specs = [dict(traceable.specs)]
-    # autograph=False as in `model.predict`, for the same graph
-    function = tf.function(traceable.function, input_signature=specs, autograph=False)
-    return function.get_concrete_function()
-
-
 def _tables(graphs: Iterable[Any]) -> list[Table]:
     """Return the lookup tables that graphs read; raise for resources that cannot be saved."""
     found: dict[int, Table] = {}
@@ -142,7 +141,7 @@ def _tables(graphs: Iterable[Any]) -> list[Table]:
 def _by_path(read: Iterable[tf.Variable], variables: Iterable[Any]) -> dict[str, tf.Variable]:
     """Return the variables that graphs read, by path; equal paths in nested models get a number.
 
-    The order is the model's, then by name; the order of a graph changes if it has loops.
+    The order is the model's and then by name, since the order in a graph changes with loops.
     """
     paths = {id(variable.value): variable.path for variable in variables}
     places = {key: place for place, key in enumerate(paths)}
@@ -156,7 +155,7 @@ def _by_path(read: Iterable[tf.Variable], variables: Iterable[Any]) -> dict[str,
 
 
 def _set_methods(path: Path, methods: Mapping[str, str]) -> None:
-    """Correct the signatures whose method is not Predict, which TensorFlow writes for all."""
+    """Set the methods other than Predict, which TensorFlow writes for every signature."""
     changed = {name: method for name, method in methods.items() if method != PREDICT}
     if not changed:
         return

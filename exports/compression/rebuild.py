@@ -40,7 +40,13 @@ def rebuild(
         tensors.update(zip(call.outputs, outputs, strict=True))
         if is_new:  # the weights exist after the first call
             _fill(call, copies[key], change)
-        _check(call, tensors, channels)
+        for value in call.outputs:
+            count, expected = tensors[value].shape[-1], channels.get(value)
+            if expected not in (None, count):
+                raise ValueError(
+                    f"Layer {call.path!r} ({call.kind}) must return {expected} channels after the "
+                    f"removal. Received: {count}"
+                )
     model = keras.Model(
         tree.pack_sequence_as(functional.input, inputs),
         tree.pack_sequence_as(functional.output, [tensors[value] for value in graph.outputs]),
@@ -114,17 +120,6 @@ def _finish(original: Any, copy: Any) -> None:
             with tempfile.TemporaryDirectory() as directory:
                 old.save_assets(directory)
                 new.load_assets(directory)
-
-
-def _check(
-    call: Call, tensors: Mapping[KerasTensor, Any], channels: Mapping[KerasTensor, int]
-) -> None:
-    for value in (value for value in call.outputs if value in channels):
-        if (count := tensors[value].shape[-1]) != channels[value]:
-            raise ValueError(
-                f"Layer {call.path!r} ({call.kind}) must return {channels[value]} channels after "
-                f"the removal. Received: {count}"
-            )
 
 
 def unwrap_kernels(graph: FlatGraph) -> None:

@@ -74,13 +74,15 @@ class Removal:
             padded = read & (constant != 0) & kernel.sees_padding
             varies = read & np.isnan(constant)
             free[channels[varies | padded]] = False
-            self._note(channels[padded & ~varies], "is a constant but not 0, which", call, "pads")
-            self._note(channels[varies], "is not constant where", call, "reads it")
+            name = f"{call.path} ({call.kind})"
+            why = f"is a nonzero constant, but {name} pads its input with zeros"
+            self._note(channels[padded & ~varies], why)
+            self._note(channels[varies], f"is not constant where {name} reads it")
         return free & ~self.removed
 
-    def _note(self, groups: np.ndarray, why: str, call: Call, does: str) -> None:
+    def _note(self, groups: np.ndarray, why: str) -> None:
         for group in np.unique(groups):
-            self.blocked.setdefault(int(group), f"{why} {call.path} ({call.kind}) {does}")
+            self.blocked.setdefault(int(group), why)
 
     def _remove(self, gone: np.ndarray, known: dict[KerasTensor, np.ndarray]) -> None:
         for call, kernel, channels, units in self._kernels():

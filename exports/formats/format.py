@@ -38,7 +38,7 @@ class Format(abc.ABC):
 
     @property
     def approximate(self) -> bool:
-        """Whether the weights have fewer than 32 bits, so that answers differ by over 1e-5."""
+        """Whether the weights have fewer than 32 bits, so that answers differ by more than 1e-5."""
         return precision_of(self.name) != "float32"
 
     def check(self, specs: Mapping[str, tf.TensorSpec]) -> None:

@@ -49,8 +49,7 @@ def _reply(request):
     from tensorflow.core.framework import tensor_pb2
 
     def read(text):
-        proto = tensor_pb2.TensorProto()  # pyright: ignore[reportAttributeAccessIssue]
-        proto.ParseFromString(base64.b64decode(text))
+        proto = tensor_pb2.TensorProto.FromString(base64.b64decode(text))  # pyright: ignore[reportAttributeAccessIssue]
         return tf.constant(tf.make_ndarray(proto), tf.dtypes.as_dtype(proto.dtype))
 
     def written(array):

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 
@@ -21,6 +20,7 @@ from ..warmup import FILE, replay
 from .gate import ExportCandidate, GateResult, failed, gate, passed
 from .sample import difference, sample, tolerance
 
+_Tensor: Any = tensor_pb2.TensorProto  # pyright: ignore[reportAttributeAccessIssue]
 _SCRIPT = Path(__file__).with_name("child_process.py")
 
 
@@ -49,7 +49,10 @@ def loading(candidate: ExportCandidate) -> GateResult:
     for signature, given in features.items():
         right = predictor.call(signature, **given)
         for loader, answers in reply["answers"].items():
-            answer = {name: _read(text) for name, text in answers[signature].items()}
+            answer = {
+                name: decoded(tf.make_ndarray(_Tensor.FromString(base64.b64decode(text))))
+                for name, text in answers[signature].items()
+            }
             if found := difference(answer, right, tolerance(candidate.precision)):
                 return failed(
                     f"{expected} and answer alike there. Received by {loader}: {signature!r}, "
@@ -118,9 +121,3 @@ class _Child:
 
 
 _CHILD = _Child()
-
-
-def _read(text: str) -> np.ndarray:
-    proto = tensor_pb2.TensorProto()  # pyright: ignore[reportAttributeAccessIssue]
-    proto.ParseFromString(base64.b64decode(text))
-    return decoded(tf.make_ndarray(proto))

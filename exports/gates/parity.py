@@ -16,7 +16,7 @@ def parity(candidate: ExportCandidate) -> GateResult | None:
     """Fail if answers differ from `model.predict` on a sample of 1, 3 and 32 rows.
 
     Probabilities may differ by 1e-5 times the size of the logits behind them (1e-3 in float16,
-    1e-2 in bfloat16), and class ids where the two best classes are about as close as that.
+    1e-2 in bfloat16), and class ids where the two largest probabilities are about that close.
     """
     if candidate.expected is None:
         return None

@@ -53,8 +53,8 @@ def difference(
 ) -> str | None:
     """Describe the first output in which two answers differ; return None if there is none.
 
-    Floats may differ by `allowed` times the largest value of their output, or 1 if that is larger;
-    `class_id` and `label` where the two largest `probabilities` are as close.
+    Floats may differ by `allowed` times the largest value of their output, or 1 if that is larger.
+    `class_id` and `label` may differ where the two largest `probabilities` are that close.
     """
     unclear: np.ndarray | bool = False
     if "probabilities" in expected:

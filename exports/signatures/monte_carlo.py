@@ -108,7 +108,7 @@ def _dropping(operation: Any, seed: tf.Tensor, numbers: Iterator[int]) -> Iterat
 
 @contextmanager
 def _in_inference(layer: Any) -> Iterator[None]:
-    """Ignore the argument `training` of a layer."""
+    """Make a layer ignore its argument `training`."""
     original = layer.call
 
     @functools.wraps(original)

@@ -71,10 +71,6 @@ def test_a_confidence_on_an_edge_belongs_to_the_bin_below():
     assert exports.expected_calibration_error(rows, [0, 1], bins=2) == pytest.approx(0.625)
 
 
-def test_full_confidence_that_is_right_has_no_error():
-    assert exports.expected_calibration_error(np.eye(3), [0, 1, 2]) == 0
-
-
 def test_bins_are_one_or_more():
     with pytest.raises(ValueError, match=r"`bins` must be an integer >= 1\. Received: bins=0"):
         exports.expected_calibration_error(np.eye(3), [0, 1, 2], bins=0)

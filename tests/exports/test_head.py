@@ -41,14 +41,14 @@ def test_the_last_layer_of_a_nested_model_counts():
 
 
 class Softened(layers.Wrapper):
-    """Returns something else than its layer."""
+    """A wrapper that changes the output of its layer."""
 
     def call(self, inputs):
         return keras.ops.softmax(self.layer(inputs))
 
 
 class Beside(layers.Layer):
-    """No `Wrapper`, but it has a layer and answers as that does."""
+    """A layer that returns the output of its inner layer, but is no `Wrapper`."""
 
     def __init__(self, layer):
         super().__init__()
@@ -215,7 +215,7 @@ def test_a_regression_is_not_published_as_a_classifier(tmp_path):
 
 
 class HalfSquare(keras.losses.MeanSquaredError):
-    """A subclass of the user."""
+    """A subclass of a Keras loss."""
 
 
 REGRESSION = "a loss for regression"

@@ -12,7 +12,7 @@ from occam import exports
 
 @pytest.fixture
 def directory(small_export, tmp_path):
-    """A copy of the export, which a test may change."""
+    """A copy of the export that a test may change."""
     return shutil.copytree(small_export, tmp_path / "exports")
 
 
@@ -57,7 +57,7 @@ def test_an_empty_batch_gets_an_empty_answer(predictor, x):
 
 
 def convolutional(length):
-    """A classifier of sequences, of which oneDNN's convolution fails on an empty batch."""
+    """Build a classifier of sequences; the convolution of oneDNN fails on an empty batch."""
     return keras.Sequential(
         [
             keras.Input((length, 3), name="x"),

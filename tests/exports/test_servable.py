@@ -17,7 +17,7 @@ SPECS = {"x": tf.TensorSpec((None, 3), tf.float32, "x")}
 
 
 def servable_of(function, variables=(), **others):
-    """One whose `serving_default` has the single output `y`."""
+    """Return a `Servable` whose signatures have the single output `y`."""
 
     def traceable(function):
         return Traceable(lambda features: {"y": function(features)}, SPECS)
@@ -93,7 +93,7 @@ ROWS = np.array([["ant"], ["bee"], ["wasp"], [""], ["0"]])
 
 
 def text_model():
-    """Words to three classes, with a vocabulary inside."""
+    """Build a classifier of words that contains a vocabulary."""
     keras.utils.set_random_seed(0)
     word = keras.Input((1,), dtype="string", name="word")
     codes = layers.StringLookup(vocabulary=WORDS)(word)

@@ -20,7 +20,7 @@ def published(tmp_path_factory):
 
 @pytest.fixture
 def version(published, tmp_path):
-    """A version 1 that may be spoilt."""
+    """A copy of version 1 that a test may change."""
     return shutil.copytree(published / "1", tmp_path / "1")
 
 

@@ -19,10 +19,6 @@ def data(good):
     return features, answer["class_id"], answer["label"]
 
 
-def test_without_data_metric_is_skipped(good):
-    assert metric(good) is None
-
-
 def test_accuracy_and_likelihood_are_measured(good, data):
     features, class_ids, _ = data
     wrong = np.concatenate([(class_ids[:10] + 1) % 3, class_ids[10:]])
@@ -64,7 +60,7 @@ def test_swapped_class_names_are_worse_than_the_live_version(good, write, module
 
 @pytest.fixture
 def judged(good):
-    """`good` on 50 rows, compared with what it says itself."""
+    """`good` on 50 rows, compared with itself."""
     features = {"x": np.random.default_rng(0).normal(size=(50, 2)).astype("float32")}
     answer = good.predictor.predict(features)
     return dataclasses.replace(

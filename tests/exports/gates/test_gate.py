@@ -7,7 +7,7 @@ from occam.exports.gates import GATES, GateResult, gates_for, run_gates
 from occam.exports.gates.gate import gate, passed
 
 
-def test_a_good_candidate_passes_every_gate(good):
+def test_a_good_candidate_passes_and_gates_that_do_not_apply_are_skipped(good):
     names = [result.name for result in run_gates(good)]
     assert names == ["purity", "determinism", "state", "batches", "labels", "size", "loading"]
 

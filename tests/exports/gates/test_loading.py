@@ -16,11 +16,7 @@ from occam.exports.warmup import FILE, write_warmup
 
 @pytest.fixture(autouse=True)
 def fresh_session():
-    """Nothing here is Keras': there is no session to clear around each test."""
-
-
-def test_a_version_loads_without_keras(good):
-    assert loading(good).passed
+    """Do not clear the session, since no test here uses Keras."""
 
 
 @pytest.mark.parametrize("file", ["saved_model.pb", "variables/variables.data-00000-of-00001"])
@@ -34,7 +30,7 @@ def test_a_truncated_file_is_found(good, file, tmp_path):
 
 
 def rewrite(candidate, path, change):
-    """Copies a candidate with another graph; return it."""
+    """Copy a candidate, change its graph and return it."""
     shutil.copytree(candidate.path, path)
     saved = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
     change(saved.meta_graphs[0])
@@ -129,19 +125,14 @@ def check_records(candidate, *records):
     return warmup(candidate)
 
 
-def test_without_requests_the_gate_is_skipped(good):
-    assert warmup(good) is None
-
-
-def test_requests_that_are_answered_pass(copy):
-    result = check(copy, *(("serving_default", {"x": np.repeat(ROW, n, 0)}) for n in (1, 32)))
-    assert (result.passed, result.figures) == (True, {"requests": 2})
-    assert result.detail == "2 warmup requests were answered"
-
-
-def test_one_request_is_answered(copy):
-    result = check(copy, ("serving_default", {"x": ROW}))
-    assert result.detail == "1 warmup request was answered"
+@pytest.mark.parametrize(
+    ("rows", "detail"),
+    [([1], "1 warmup request was answered"), ([1, 32], "2 warmup requests were answered")],
+)
+def test_requests_that_are_answered_pass(copy, rows, detail):
+    result = check(copy, *(("serving_default", {"x": np.repeat(ROW, n, 0)}) for n in rows))
+    assert (result.passed, result.figures) == (True, {"requests": len(rows)})
+    assert result.detail == detail
 
 
 @pytest.mark.parametrize(

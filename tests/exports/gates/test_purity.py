@@ -20,7 +20,7 @@ def nested(x):
 
 
 def counted(x):
-    """Counts its requests in a table."""
+    """Count requests in a table."""
     table = tf.lookup.experimental.MutableHashTable(tf.int64, tf.float32, 0.0)
     table.insert(tf.zeros(1, tf.int64), tf.ones(1))
     return x + table.lookup(tf.zeros(1, tf.int64))
@@ -75,7 +75,7 @@ def test_a_pure_graph_passes_though_restoring_it_assigns(good):
 
 
 class Counting(keras.layers.Layer):
-    """Counts its calls, in training and in serving."""
+    """A layer that counts its calls, also in inference."""
 
     def build(self, input_shape):
         self.calls = self.add_weight(shape=(), trainable=False, initializer="zeros")
@@ -86,14 +86,14 @@ class Counting(keras.layers.Layer):
 
 
 class Learning(keras.layers.BatchNormalization):
-    """In training mode, whatever it is told."""
+    """A layer that is always in training mode."""
 
     def call(self, inputs, training=None, mask=None):
         return super().call(inputs, training=True, mask=mask)
 
 
 class Drawing(keras.layers.GaussianNoise):
-    """Augments, whatever it is told."""
+    """A layer that always adds noise."""
 
     def call(self, inputs, training=False):
         return super().call(inputs, training=True)
@@ -112,10 +112,6 @@ def test_a_layer_that_trains_in_serving_is_refused_by_name(layer, operation, tmp
     with pytest.raises(exports.ExportError, match=f"gate purity: .* operation {operation}"):
         exports.export(model, tmp_path)
     assert not list(tmp_path.iterdir())
-
-
-def test_equal_requests_with_the_same_answers_pass(good):
-    assert determinism(good).passed
 
 
 def test_a_clock_is_found(write, module):
@@ -145,10 +141,6 @@ def test_a_counter_is_found(write, module):
     assert "No request may change a variable. Received: " in result.detail
 
 
-def test_independent_rows_pass(good):
-    assert batches(good).passed
-
-
 def test_a_statistic_of_the_batch_is_found_in_any_signature(write):
     def centered(m, features):
         x = features["x"]
@@ -167,9 +159,7 @@ def test_an_empty_batch_never_reaches_the_graph(write, module):
 
     candidate = write(answer)
     assert batches(candidate).passed
-    empty = candidate.predictor.predict(np.zeros((0, 2)))
-    shapes = {name: array.shape for name, array in empty.items()}
-    assert shapes == {"probabilities": (0, 3), "class_id": (0,), "label": (0,)}
+    assert candidate.predictor.predict(np.zeros((0, 2)))["probabilities"].shape == (0, 3)
     with pytest.raises(tf.errors.InvalidArgumentError):
         candidate.predictor.runtime.answer("serving_default", {"x": np.zeros((0, 2), "float32")})
 

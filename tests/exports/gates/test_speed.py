@@ -6,10 +6,6 @@ from occam.exports import Checks
 from occam.exports.gates.speed import cost, latency
 
 
-def test_without_a_baseline_latency_is_skipped(good):
-    assert latency(good) is None
-
-
 def test_a_slow_operation_is_found(good, write, module):
     def answer(m, x):
         wait = tf.while_loop(lambda i: i < 2_000, lambda i: (i + 1,), (tf.constant(0),))[0]
@@ -26,10 +22,6 @@ def test_a_slow_operation_is_found(good, write, module):
     )
     assert back.passed
     assert back.figures["ratio"] < 1
-
-
-def test_with_one_signature_cost_is_skipped(good):
-    assert cost(good) is None
 
 
 def test_cost_is_relative_to_serving_default(write, module):

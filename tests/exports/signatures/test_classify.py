@@ -9,7 +9,7 @@ from occam.exports.signatures import Classify
 
 
 def example(**features):
-    """A serialized `tf.train.Example`."""
+    """Return a serialized `tf.train.Example`."""
     lists = {}
     for name, values in features.items():
         if np.asarray(values).dtype.kind == "f":

@@ -15,7 +15,7 @@ from occam.exports.signatures import ImageBytes
 
 
 def classifier_of(shape, dtype=tf.float32):
-    """Stands for a classifier, and answers with the images that it is given."""
+    """Return a stand-in for a classifier whose probabilities are its input images."""
     size = int(np.prod(shape))
     return SimpleNamespace(
         inputs=SimpleNamespace(specs={"image": tf.TensorSpec((None, *shape), dtype, "image")}),
@@ -25,7 +25,7 @@ def classifier_of(shape, dtype=tf.float32):
 
 
 def picture(height, width, mode="RGB", seed=0):
-    """A smooth one, as photographs are."""
+    """Return a smooth picture, like a photograph."""
     coarse = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), "uint8")
     return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC).convert(mode)
 

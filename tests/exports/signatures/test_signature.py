@@ -87,15 +87,7 @@ def example(image):
     return tf.train.Example(features=features).SerializeToString()
 
 
-def test_calling_changes_nothing_and_a_seed_repeats_its_answer(predictor, images):
-    first, second = (
-        predictor.call("uncertainty", image=images, seed=np.arange(5)) for _ in range(2)
-    )
-    for name, values in first.items():
-        np.testing.assert_array_equal(second[name], values)
-
-
-def test_weights_are_stored_once(model, published):
+def test_only_weights_that_serving_reads_are_stored_and_each_once(model, published):
     stored = dict(tf.train.list_variables(str(published.path / "variables/variables")))
     sizes = sorted(int(np.prod(shape)) for name, shape in stored.items() if "_CHECKPO" not in name)
     weights = [w for w in model.weights if "seed_generator" not in w.path]
@@ -103,7 +95,7 @@ def test_weights_are_stored_once(model, published):
 
 
 def operations(function):
-    """The types of all operations that a concrete function can run."""
+    """Return the types of all operations in a concrete function."""
     graph = function.graph.as_graph_def()
     nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
     return {node.op for node in nodes}
@@ -200,11 +192,3 @@ def test_logits_of_probabilities_are_their_logarithms(flowers):
     by_hand = flowers @ dense.kernel.numpy() / 2
     by_hand = np.exp(by_hand) / np.exp(by_hand).sum(axis=-1, keepdims=True)
     np.testing.assert_allclose(halved, by_hand, rtol=1e-5)
-
-
-@pytest.mark.parametrize("temperature", [0.0, -1.0, float("inf"), float("nan")])
-def test_a_temperature_is_positive(small_model, temperature):
-    with pytest.raises(
-        ValueError, match=r"`temperature` must be a number in \(0, inf\)\. Received: temp.*="
-    ):
-        Classifier(small_model, None, None, temperature=temperature)
