@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
+
 from ..core.checks import message
 from .blessing import Blessing
 from .predictor import Predictor
 from .saved_model import format_files
-from .specs import SignatureSpecs
 
 # The keys of a model card's header, in the order in which they are written.
 _HEADER = ("license", "language", "library_name", "tags", "datasets", "metrics", "base_model")
@@ -41,7 +42,10 @@ def write_card(
     content = {
         "format": _FORMAT,
         "class_names": list(predictor.class_names),
-        "signatures": {name: _specs(specs) for name, specs in predictor.specs.items()},
+        "signatures": {
+            name: {"inputs": _described(specs.inputs), "outputs": _described(specs.outputs)}
+            for name, specs in predictor.specs.items()
+        },
         "formats": format_files(path),
         "card": dict(card),
         "made": dict(made),
@@ -52,14 +56,10 @@ def write_card(
     (path / "README.md").write_text(_readme(path, predictor, blessing, card, made), "utf-8")
 
 
-def _specs(specs: SignatureSpecs) -> dict[str, Any]:
-    pairs = (("inputs", specs.inputs), ("outputs", specs.outputs))
+def _described(specs: Mapping[str, tf.TensorSpec]) -> dict[str, Any]:
     return {
-        title: {
-            name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
-            for name, spec in of.items()
-        }
-        for title, of in pairs
+        name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
+        for name, spec in specs.items()
     }
 
 

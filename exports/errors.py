@@ -25,7 +25,7 @@ def reason(error: BaseException) -> str:
     if isinstance(error, ExportError):
         return str(error)
     lines = [line.strip() for line in str(getattr(error, "message", error)).splitlines()]
-    if hasattr(error, "message"):  # of TensorFlow: the first line outside of the trace
+    if hasattr(error, "message"):  # from TensorFlow: keep the first line outside of the trace
         lines = [line for line in lines if line and not line.startswith(_TRACE)][:1]
     message = _COLOR.sub("", " ".join(" ".join(lines).split()))[:_LONGEST]
     return f"{type(error).__name__}: {message or 'no message'}"

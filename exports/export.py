@@ -137,7 +137,7 @@ def export(
             `"litert_float16"`, `"litert_dynamic"` or `exports.LiteRT("int8", calibration=...)`.
         warmup: Batch sizes of the requests that a server sends to each signature before it serves
             the version, so that no client waits for the first answer. () writes none.
-        checks: Data to judge by, and a baseline model to compare the latency with.
+        checks: Data for the gates, and a baseline model to compare the latency with.
         card: Facts about the model for `README.md` and `export.json`, JSON values by name; keys
             such as `license`, `datasets` and `tags` go into the header of the model card.
         keep: The number of newest versions to keep, besides labelled ones; None keeps all.
@@ -163,7 +163,7 @@ def export(
     Reference: Olston et al., TensorFlow-Serving: Flexible, High-Performance ML Serving, 2017,
         https://arxiv.org/abs/1712.06139
     """
-    from .classifier import Classifier  # here, since only a writer needs Keras
+    from .classifier import Classifier  # here, since only writing needs Keras
 
     check_path("directory", directory)
     check_type("checks", checks, Checks, "an exports.Checks(...)")

@@ -81,11 +81,11 @@ def check_from_logits(
     for loss, takes_logits in losses:
         if takes_logits == from_logits:
             continue
-        taken, served = "probabilities", "logits"
-        if takes_logits:
-            taken, served = served, taken
-        source = "the last activation gives" if given is None else f"from_logits={given} means"
+        taken = "logits" if takes_logits else "probabilities"
+        served = "logits" if from_logits else "probabilities"
+        source = "the last activation gives"
         if given is not None:
+            source = f"from_logits={given} means"
             advice = f"Pass from_logits={takes_logits}, or compile it with its training loss"
         elif takes_logits:
             advice = (

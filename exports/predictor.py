@@ -14,15 +14,10 @@ _ROWS = 256  # at once, to bound the memory
 
 
 class Runtime(abc.ABC):
-    """The engine behind a `Predictor`: TensorFlow, or the runtime of another format.
-
-    Attributes:
-        class_names: The name of each class, by class id.
-        specs: The `SignatureSpecs` of each signature by name, `serving_default` first.
-    """
+    """The engine behind a `Predictor`: TensorFlow, or the runtime of another format."""
 
     class_names: tuple[str, ...]
-    specs: Mapping[str, SignatureSpecs]
+    specs: Mapping[str, SignatureSpecs]  # by signature, `serving_default` first
 
     @abc.abstractmethod
     def answer(self, signature: str, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

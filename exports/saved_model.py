@@ -31,7 +31,7 @@ class SavedModel(Runtime):
 
     def answer(self, signature: str, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the outputs by name."""
-        # The shape is explicit for an array without rows.
+        # An array without rows needs an explicit shape.
         tensors = {n: tf.constant(x, dtype_of(x), x.shape) for n, x in features.items()}
         outputs = self.model.signatures[signature](**tensors)
         return {name: decoded(tensor.numpy()) for name, tensor in outputs.items()}
@@ -98,6 +98,6 @@ def _read(infos: Any) -> dict[str, tf.TensorSpec]:
 
 
 def _specs(signature: Any) -> SignatureSpecs:
-    # By name: TensorFlow 2.21 lists the inputs of what it loaded in another order in each process.
+    # Sorted, since TensorFlow 2.21 lists loaded inputs in an order that differs by process.
     inputs = dict(sorted(signature.structured_input_signature[1].items()))
     return SignatureSpecs(inputs, dict(sorted(signature.structured_outputs.items())))

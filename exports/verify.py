@@ -7,7 +7,7 @@ from pathlib import Path
 from .blessing import Blessing
 from .checks import Checks, check_data
 from .errors import ExportError
-from .formats import judge
+from .formats import run_format_gates
 from .gates import ExportCandidate, GateResult, run_gates
 from .saved_model import formats_in, open_version
 
@@ -25,7 +25,7 @@ def verify(
     Args:
         directory: The parent of the versions.
         version: The number of the version.
-        checks: Data to judge by, and a baseline model to compare the latency with.
+        checks: Data for the gates, and a baseline model to compare the latency with.
 
     Returns:
         The results of the gates, `checksums` first.
@@ -63,5 +63,5 @@ def verify(
         class_names=predictor.class_names,
     )
     for name in formats_in(path):
-        results += judge(name, reference)
+        results += run_format_gates(name, reference)
     return tuple(results)

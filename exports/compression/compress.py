@@ -56,7 +56,7 @@ def shrink(model: "keras.Model", threshold: float = 0.0) -> tuple["keras.Model",
     Reference: Yuan & Lin, Model Selection and Estimation in Regression with Grouped Variables,
         2006, https://doi.org/10.1111/j.1467-9868.2005.00532.x (the penalty that empties units)
     """
-    from .removal import Removal  # here, since only a writer needs Keras
+    from .removal import Removal  # here, since only writing needs Keras
 
     check_number("threshold", threshold, "[0, inf)")
     return Removal(model, threshold).model()
@@ -102,6 +102,6 @@ def fold_batch_norm(model: "keras.Model") -> tuple["keras.Model", Compression]:
     Reference: Jacob et al., Quantization and Training of Neural Networks for Efficient
         Integer-Arithmetic-Only Inference, 2017, section 3.2, https://arxiv.org/abs/1712.05877
     """
-    from .folding import Folding  # here, since only a writer needs Keras
+    from .folding import Folding  # here, since only writing needs Keras
 
     return Folding(model).model()

@@ -52,7 +52,7 @@ def convert(
         for format in formats:
             _write(format, Path(saved_model), folder / format.name)
     (folder / CLASS_NAMES).write_text(json.dumps(classifier.class_names) + "\n", "utf-8")
-    return tuple(result for format in formats for result in judge(format.name, candidate))
+    return tuple(result for f in formats for result in run_format_gates(f.name, candidate))
 
 
 def _write(format: Format, saved_model: Path, directory: Path) -> None:
@@ -69,15 +69,15 @@ def _write(format: Format, saved_model: Path, directory: Path) -> None:
         ) from error
 
 
-def judge(name: str, candidate: ExportCandidate) -> tuple[GateResult, ...]:
+def run_format_gates(name: str, candidate: ExportCandidate) -> tuple[GateResult, ...]:
     """Run the gates on one format of a version; their results are named `<format>/<gate>`."""
     precision = precision_of(name)
     exact = precision == "float32"
-    judged = dataclasses.replace(
+    converted = dataclasses.replace(
         candidate,
         predictor=open_format(candidate.path, name),
         precision=candidate.precision if exact else precision,
-        live=None,  # which the SavedModel is compared with
+        live=None,  # only the SavedModel is compared with it
     )
     gates = gates_for("exact_format" if exact else "approximate_format")
-    return run_gates(judged, gates, format=name)
+    return run_gates(converted, gates, format=name)

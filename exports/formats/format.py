@@ -13,7 +13,7 @@ import tensorflow as tf
 from ..errors import ExportError
 
 OUTPUTS = ("class_id", "probabilities")
-_PRECISION = {"float16": "float16", "dynamic": "int8", "int8": "int8"}  # by the name's second part
+_PRECISION = {"float16": "float16", "dynamic": "int8", "int8": "int8"}  # by suffix
 
 
 class Format(abc.ABC):

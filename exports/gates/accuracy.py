@@ -51,7 +51,7 @@ def metric(candidate: ExportCandidate) -> GateResult | None:
 
 @gate("approximate_format")
 def agreement(candidate: ExportCandidate) -> GateResult | None:
-    """Fail too many class ids unlike the model's, or a higher negative log-likelihood.
+    """Fail if too few class ids agree with the model's, or the negative log-likelihood rises.
 
     The limits are `min_agreement` and `max_nll_increase`. Probabilities below 1/512 count as 1/512.
     """

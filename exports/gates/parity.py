@@ -8,7 +8,7 @@ from ..servable import SIGNATURE
 from .gate import ExportCandidate, GateResult, failed, gate, passed
 from .sample import sample, tolerance
 
-_BATCHES = (1, 3, 32)  # the last one holds the others
+_BATCHES = (1, 3, 32)  # rows; each batch is the start of the last one
 
 
 @gate("saved_model", "exact_format")

@@ -39,7 +39,7 @@ class Embedding(Signature):
         self.layer = layer
 
     def answer(self, classifier: "Classifier", features: Tensors) -> dict[str, tf.Tensor]:
-        from ..inference import begin, flat_graph, run  # here, since only a writer needs Keras
+        from ..inference import begin, flat_graph, run  # here, since only writing needs Keras
 
         graph = flat_graph(classifier.served, "embedding")
         output = _penultimate(graph) if self.layer is None else _output_of(graph, self.layer)

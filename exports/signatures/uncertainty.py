@@ -62,7 +62,7 @@ class Uncertainty(Signature):
         self.samples = samples
 
     def inputs(self, classifier: "Classifier") -> Specs:
-        from .monte_carlo import drops  # here, since only a writer needs Keras
+        from .monte_carlo import drops  # here, since only writing needs Keras
 
         specs = classifier.inputs.specs
         if "seed" in specs:
@@ -77,7 +77,7 @@ class Uncertainty(Signature):
         return {**specs, "seed": tf.TensorSpec((None,), tf.int64, "seed")}
 
     def answer(self, classifier: "Classifier", features: Tensors) -> dict[str, tf.Tensor]:
-        from .monte_carlo import sample  # here, since only a writer needs Keras
+        from .monte_carlo import sample  # here, since only writing needs Keras
 
         features = dict(features)
         seeds = features.pop("seed")

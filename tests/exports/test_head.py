@@ -35,11 +35,6 @@ def test_the_last_activation_tells_logits_from_probabilities(last, units, expect
     assert means_logits(model_with(*last), units) is expected
 
 
-def test_the_last_layer_of_a_nested_model_counts():
-    inner = keras.Sequential([keras.Input((5,)), layers.Dense(3, activation="softmax")])
-    assert means_logits(model_with(inner), 3) is False
-
-
 class Softened(layers.Wrapper):
     """A wrapper that changes the output of its layer."""
 
@@ -68,6 +63,7 @@ def softmax(units=3):
         ([layers.SpectralNormalization(layers.Dense(3))], True),
         ([layers.SpectralNormalization(softmax())], False),
         ([DropConnect(softmax(), 0.5)], False),
+        ([keras.Sequential([keras.Input((5,)), softmax()])], False),
         ([ConcreteDropout(layers.Dense(3))], True),
         ([DropConnect(layers.Dense(3), 0.5), layers.Softmax()], False),
         ([Beside(layers.SpectralNormalization(softmax()))], False),
@@ -93,7 +89,7 @@ def softmax(units=3):
         ([layers.Reshape((5, 1, 1)), layers.Conv2D(3, 1), layers.GlobalAveragePooling2D()], True),
     ],
 )
-def test_a_wrapped_or_pooled_last_layer_is_found(last, expected):
+def test_a_wrapped_nested_or_pooled_last_layer_is_found(last, expected):
     assert means_logits(model_with(*last), 3) is expected
 
 
@@ -106,17 +102,21 @@ def test_the_last_operation_counts_like_a_layer():
 
 
 @pytest.mark.parametrize(
-    ("last", "received"),
+    ("last", "message"),
     [
         ([Softened(layers.Dense(3))], "Received: Softened"),
         ([layers.Reshape((5, 1)), layers.Bidirectional(layers.GRU(3))], "Received: Bidirectional"),
         ([layers.Reshape((5, 1)), softmax(), layers.GlobalMaxPooling1D()], "GlobalMaxPooling1D"),
         ([DropConnect(layers.Dense(3, activation="tanh"), 0.5)], "Received: Dense .* with tanh"),
+        ([layers.Dense(3, activation="tanh")], "softmax .* Received: Dense '.*' with tanh"),
+        ([layers.Dense(3, activation="sigmoid")], "output of 3 unit.* with sigmoid"),
+        ([layers.Dense(1, activation="softmax")], "sigmoid .* with softmax"),
+        ([layers.ReLU()], "Received: ReLU 're_lu' with no activation. If .* from_logits=True"),
     ],
 )
-def test_a_wrapper_that_changes_the_output_hides_its_layer(last, received):
+def test_another_activation_or_a_wrapper_that_hides_it_asks_for_from_logits(last, message):
     model = model_with(*last)
-    with pytest.raises(exports.ExportError, match=received):
+    with pytest.raises(exports.ExportError, match=message):
         means_logits(model, model.output_shape[-1])
 
 
@@ -135,20 +135,6 @@ def test_a_wrapped_last_layer_is_served(wrapper, tmp_path):
     x = np.random.default_rng(0).normal(size=(9, 4)).astype("float32")
     answer = exports.load(tmp_path).predict(x)["probabilities"]
     np.testing.assert_allclose(answer, model.predict(x, verbose=0), atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("last", "units", "message"),
-    [
-        (layers.Dense(3, activation="tanh"), 3, "softmax .* Received: Dense '.*' with tanh"),
-        (layers.Dense(3, activation="sigmoid"), 3, "output of 3 unit.* with sigmoid"),
-        (layers.Dense(1, activation="softmax"), 1, "sigmoid .* with softmax"),
-        (layers.ReLU(), 5, "Received: ReLU 're_lu' with no activation. If .* from_logits=True"),
-    ],
-)
-def test_another_activation_asks_for_from_logits(last, units, message):
-    with pytest.raises(exports.ExportError, match=message):
-        means_logits(model_with(last), units)
 
 
 def test_from_logits_overrules_the_activation(tmp_path):

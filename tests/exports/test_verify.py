@@ -70,26 +70,16 @@ def test_a_changed_byte_is_found_before_anything_is_loaded(version, file):
         exports.load(version.parent, verify=True)
 
 
+INDEX = "variables/variables.index"
+
+
 def truncate(version):
-    path = version / "variables" / "variables.index"
-    path.write_bytes(path.read_bytes()[:-1])
-
-
-def remove(version):
-    (version / "variables" / "variables.index").unlink()
+    (version / INDEX).write_bytes((version / INDEX).read_bytes()[:-1])
 
 
 def add(version):
     (version / "assets").mkdir(exist_ok=True)
     (version / "assets" / "vocabulary.txt").write_text("a")
-
-
-def link(version):
-    (version / "elsewhere").symlink_to("/etc/hostname")
-
-
-def link_directory(version):
-    (version / "more").symlink_to("variables")
 
 
 def link_in_place(version):
@@ -106,11 +96,11 @@ def link_itself(version):
 @pytest.mark.parametrize(
     ("spoil", "received"),
     [
-        (truncate, r"\['variables/variables.index'\] changed"),
-        (remove, r"\['variables/variables.index'\] missing, \[\] unknown"),
+        (truncate, rf"\['{INDEX}'\] changed"),
+        (lambda version: (version / INDEX).unlink(), rf"\['{INDEX}'\] missing, \[\] unknown"),
         (add, r"\[\] missing, \['assets/vocabulary.txt'\] unknown"),
-        (link, "elsewhere is a link"),
-        (link_directory, "more is a link"),
+        (lambda version: (version / "new").symlink_to("/etc/hostname"), "new is a link"),
+        (lambda version: (version / "more").symlink_to("variables"), "more is a link"),
         (link_in_place, "saved_model.pb is a link"),
         (link_itself, "1 is a link"),
     ],

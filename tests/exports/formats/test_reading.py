@@ -32,18 +32,6 @@ def test_answers_have_the_documented_types(published, flowers, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_number_of_rows_changes_nothing(published, flowers, name):
-    predictor = exports.load(published.path.parent, format=name)
-    whole = predictor.predict(flowers.x)["probabilities"]
-    for rows in (0, 1, 3, 64):
-        part = predictor.predict(flowers.x[:rows])["probabilities"]
-        assert part.shape == (rows, 3)
-        np.testing.assert_allclose(part, whole[:rows], atol=1e-6)
-    parts = predictor.predict(flowers.x, batch_size=7)["probabilities"]
-    np.testing.assert_allclose(parts, whole, atol=1e-6)
-
-
-@pytest.mark.parametrize("name", NAMES)
 def test_threads_get_their_own_answers(published, flowers, name):
     predictor = exports.load(published.path.parent, format=name)
     right = predictor.predict(flowers.x)["probabilities"]
