@@ -101,7 +101,7 @@ def _raw_inputs(model_inputs: Inputs, preprocessing: Any) -> Inputs:
 def _check_model(model: Any) -> None:
     if keras.backend.backend() != "tensorflow":
         raise ExportError(
-            f"Could not export on the backend {keras.backend.backend()!r}: only TensorFlow can. "
+            f"Could not export on the backend {keras.backend.backend()!r}, only on TensorFlow. "
             "Save the model as .keras and export it in a process with KERAS_BACKEND=tensorflow."
         )
     if not isinstance(model, keras.Model):

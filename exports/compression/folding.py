@@ -103,7 +103,7 @@ class Folding:
         return None
 
     def _passes(self, call: Call) -> np.ndarray | None:
-        """Return the source of each output channel, or None unless the call commutes with it."""
+        """Return the source of each output channel if `s x + t` can move past a call, else None."""
         if is_identity(call):
             return np.arange(channels_of(call.outputs[0]))
         link = link_of(call) if type(call.operation) in _LINEAR else None

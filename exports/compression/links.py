@@ -28,7 +28,7 @@ class Link:
         self.sources = sources
 
     def fixed(self, threshold: float) -> np.ndarray:
-        """Return the value of channels that weights up to `threshold` fix, NaN for the others."""
+        """Return the value of channels that are constant by their own weights, NaN for others."""
         return np.full(channels_of(self.call.outputs[0]), np.nan)
 
     def change(self, inputs: list[np.ndarray], output: np.ndarray) -> LayerUpdate:
