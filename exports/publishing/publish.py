@@ -13,11 +13,11 @@ PREFIX = ".tmp-"  # of incomplete entries
 
 
 def existing(directory: str | os.PathLike[str]) -> Path:
-    """Return the parent of versions as a path; raise `FileNotFoundError` if it is no directory."""
+    """Return the path of a directory; raise a `FileNotFoundError` if it does not exist."""
     path = Path(directory)
     if not path.is_dir():
-        what = "a file" if path.exists() else "not found"
-        raise FileNotFoundError(f"Expected the directory of an export. Received: {path}, {what}")
+        problem = "it is a file" if path.exists() else "the directory does not exist"
+        raise FileNotFoundError(f"Could not open {path}: {problem}.")
     return path
 
 
@@ -32,20 +32,15 @@ def staging(directory: Path) -> Iterator[Path]:
     """Create a hidden directory in `directory`, and remove it at the end unless it was published.
 
     The owner holds a lock, which the kernel releases even after `kill -9`. Hidden entries without a
-    lock are leftovers of dead processes, and are removed first. `directory` is created if missing.
-
-    Raises:
-        OSError: If the directory cannot be written.
+    lock are leftovers of dead processes, and are removed first.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(directory)
         path, lock = _create_locked(directory)
     except OSError as error:
-        what = "a file" if directory.is_file() else error.strerror
-        raise type(error)(
-            f"Expected a directory that can be written. Received: {directory}, {what}"
-        ) from error
+        problem = "it is a file" if directory.is_file() else error.strerror
+        raise type(error)(f"Could not write into {directory}: {problem}.") from error
     try:
         yield path
     finally:
@@ -72,7 +67,7 @@ def publish(staged: Path) -> Path:
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Hold the lock of an existing directory; the kernel releases it even after `kill -9`."""
+    """Hold the lock of an existing directory."""
     descriptor = os.open(existing(directory), os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -96,7 +91,7 @@ def fsync(path: Path) -> None:
 
 
 def _rename(source: Path, target: Path) -> bool:
-    """Return whether `target` was free."""
+    """Rename, and return whether `target` was free."""
     try:
         source.rename(target)
     except OSError as error:
