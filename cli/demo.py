@@ -22,7 +22,7 @@ _WITHOUT_KERAS = (
 
 
 @dataclasses.dataclass(kw_only=True)
-class Demo(Command):
+class DemoCommand(Command):
     """Train, tune, export and predict on MNIST-1D, with a table of the results.
 
     Trains resnet1d and mlp without and with regularization, tunes the mlp's, exports the best

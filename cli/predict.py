@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from .command import Command
+from ..core.checks import message
+from .command import Command, VersionsDirectory
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 @dataclasses.dataclass(kw_only=True)
-class Predict(Command):
+class PredictCommand(Command):
     """Print the answers of an exported model to raw samples as CSV, without Keras."""
 
-    directory: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="DIRECTORY")]]
-    """Parent of the exported versions."""
+    directory: VersionsDirectory
 
     samples: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="SAMPLES.npz")]]
     """File with the samples; `occam data --save` writes one."""
@@ -35,7 +35,6 @@ class Predict(Command):
     """Number of the version."""
 
     def run(self) -> None:
-        """Print a line per sample, or the accuracy."""
         from .. import exports
 
         predictor = exports.load(self.directory, self.version)
@@ -55,10 +54,7 @@ class Predict(Command):
             labels = labels.astype(int)
         names = labels.astype(str)
         if unknown := sorted(set(names.ravel()) - set(class_names)):
-            raise ValueError(
-                f"{self.samples}: labels must be among {', '.join(class_names)}. "
-                f"Received: {unknown[0]!r}"
-            )
+            raise ValueError(message("labels", str(unknown[0]), f"among {', '.join(class_names)}"))
         return names
 
     def _read(self, name: str) -> "np.ndarray[Any, Any]":
@@ -72,17 +68,17 @@ class Predict(Command):
         except OSError:  # its message names the path
             raise
         except Exception as error:  # of NumPy, zipfile or zlib, if the archive is broken
-            raise ValueError(f"{self.samples} must be a .npz file of arrays") from error
-        raise ValueError(f"{self.samples} has the arrays {found}. Received: {name!r}")
+            raise ValueError(f"Could not read {self.samples}: it is not a .npz file.") from error
+        raise ValueError(f"{self.samples} has no array {name!r}, but {found}.")
 
 
 def _score(answers: "np.ndarray[Any, Any]", labels: "np.ndarray[Any, Any]") -> str:
     if answers.shape != labels.shape:
         raise ValueError(
-            f"Expected a label for each of the {len(answers)} samples. "
-            f"Received: labels of shape {labels.shape}"
+            f"The labels must have the shape {answers.shape}, one for each sample. "
+            f"Received: shape {labels.shape}"
         )
     if not len(labels):
-        raise ValueError("Expected samples to compare. Received: none")
+        raise ValueError("The file has no samples to compare.")
     correct = int((answers == labels).sum())
     return f"accuracy {correct / len(labels):.4f} ({correct} of {len(labels)})"
