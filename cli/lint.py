@@ -118,17 +118,13 @@ def _text(findings: "list[Finding]") -> str:
     paths: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for finding in findings:
         paths[finding.code, finding.why, finding.fix].append(finding.path)
-    parts = [_part(*key, where) for key, where in paths.items()]
-    number = {0: "no findings", 1: "1 finding"}.get(len(findings), f"{len(findings)} findings")
-    return "\n".join([*parts, number])
-
-
-def _part(code: str, why: str, fix: str, where: list[str]) -> str:
-    more = f" and {len(where) - _SHOWN} more" if len(where) > _SHOWN else ""
-    names = ", ".join(where[:_SHOWN]) + more
     options = {"subsequent_indent": " " * 8, "break_long_words": False, "break_on_hyphens": False}
-    lines = [
-        textwrap.fill(text, _WIDTH, initial_indent=indent, **options)
-        for indent, text in ((f"{code}  ", names), ("  why:  ", why), ("  fix: ", fix))
-    ]
-    return "\n".join([*lines, ""])
+    lines = []
+    for (code, why, fix), where in paths.items():
+        more = f" and {len(where) - _SHOWN} more" if len(where) > _SHOWN else ""
+        names = ", ".join(where[:_SHOWN]) + more
+        for indent, text in ((f"{code}  ", names), ("  why:  ", why), ("  fix: ", fix)):
+            lines.append(textwrap.fill(text, _WIDTH, initial_indent=indent, **options))
+        lines.append("")
+    number = {0: "no findings", 1: "1 finding"}.get(len(findings), f"{len(findings)} findings")
+    return "\n".join([*lines, number])

@@ -5,6 +5,7 @@ import functools
 import logging
 import operator
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -91,8 +92,8 @@ def _run(command: Command) -> int:
         if command.debug:
             traceback.print_exc()
         else:
-            message = " ".join(str(error).split()) or type(error).__name__
-            print(f"occam: {message}", file=sys.stderr)
+            message = re.sub(r"^\[Errno \d+\] ", "", " ".join(str(error).split()))
+            print(f"occam: {message or type(error).__name__}", file=sys.stderr)
         return command.failure
     return status
 

@@ -70,43 +70,29 @@ def checked_features(
 
 
 def _checked(spec: tf.TensorSpec, value: Any) -> np.ndarray:
+    expected = f"`{spec.name}` must have the shape {spec.shape} (None: any)"
     if getattr(value, "shape", None) == (0,) or (isinstance(value, list | tuple) and not value):
-        shape = (0, *(size or 0 for size in spec.shape[1:]))  # an empty batch
-        return _checked_shape(spec, np.zeros(shape, spec.dtype.as_numpy_dtype))
-    if spec.dtype == tf.string:
-        return _checked_shape(spec, _strings(spec, value))
-    try:
-        array = np.asarray(value)
-    except ValueError:  # NumPy's message does not name the input
-        raise _wrong_shape(spec, "lists of unequal sizes") from None
-    if not _converts(array, spec.dtype):
-        numbers = array.dtype.kind in "iuf" and array.size
-        extent = f" from {array.min()} to {array.max()}" if numbers else ""
-        raise TypeError(
-            f"`{spec.name}` must be {spec.dtype.name} or a dtype that converts to it. "
-            f"Received: {array.dtype}{extent}"
-        )
-    return _checked_shape(spec, array).astype(spec.dtype.as_numpy_dtype, copy=False)
-
-
-def _strings(spec: tf.TensorSpec, value: Any) -> np.ndarray:
-    """Return an array of objects, since NumPy's own bytes lose zeros at their ends."""
-    array = np.array(value, dtype=object)
-    if other := next((s for s in array.flat if not isinstance(s, bytes | str)), None):
-        received = type(other).__name__
-        raise TypeError(f"`{spec.name}` must be bytes or str. Received: {received}")
-    return array
-
-
-def _checked_shape(spec: tf.TensorSpec, array: np.ndarray) -> np.ndarray:
+        array = np.zeros((0, *(size or 0 for size in spec.shape[1:])))  # an empty batch
+    elif spec.dtype == tf.string:
+        array = np.array(value, dtype=object)  # NumPy's own bytes lose zeros at their ends
+        if others := [item for item in array.flat if not isinstance(item, bytes | str)]:
+            received = type(others[0]).__name__
+            raise TypeError(f"`{spec.name}` must be bytes or str. Received: {received}")
+    else:
+        try:
+            array = np.asarray(value)
+        except ValueError:  # NumPy's message does not name the input
+            raise ValueError(f"{expected}. Received: lists of unequal sizes") from None
+        if not _converts(array, spec.dtype):
+            numbers = array.dtype.kind in "iuf" and array.size
+            extent = f" from {array.min()} to {array.max()}" if numbers else ""
+            raise TypeError(
+                f"`{spec.name}` must be {spec.dtype.name} or a dtype that converts to it. "
+                f"Received: {array.dtype}{extent}"
+            )
     if not spec.shape.is_compatible_with(array.shape):
-        raise _wrong_shape(spec, f"shape {array.shape}")
-    return array
-
-
-def _wrong_shape(spec: tf.TensorSpec, received: str) -> ValueError:
-    expected = f"must have the shape {spec.shape} (None: any)"
-    return ValueError(f"`{spec.name}` {expected}. Received: {received}")
+        raise ValueError(f"{expected}. Received: shape {array.shape}")
+    return array.astype(spec.dtype.as_numpy_dtype, copy=False)
 
 
 def _converts(array: np.ndarray, to: tf.DType) -> bool:

@@ -114,8 +114,7 @@ def models_config(
 ) -> str:
     """Return a `models.config` for TensorFlow Serving with the labeled versions, or the latest.
 
-    Start the server with `--allow_version_labels_for_unavailable_models`; otherwise it refuses
-    labels on its first load.
+    The server needs `--allow_version_labels_for_unavailable_models` to accept labels at its start.
 
     Args:
         directory: The parent of the versions.
@@ -139,7 +138,7 @@ def models_config(
     by_label = labels(directory)
     base_path = base_path or str(Path(directory).resolve())
     lines = [f"name: {json.dumps(name)}", f"base_path: {json.dumps(base_path)}"]
-    lines.append('model_platform: "tensorflow"')
+    lines += ['model_platform: "tensorflow"']
     if by_label:
         numbers = " ".join(f"versions: {version}" for version in sorted(set(by_label.values())))
         lines.append(f"model_version_policy {{ specific {{ {numbers} }} }}")

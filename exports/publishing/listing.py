@@ -99,7 +99,14 @@ def prune(directory: str | os.PathLike[str], keep: int) -> list[int]:
         labeled |= {stack[-1] for stack in previous_labels(directory).values() if stack}
         old = [version for version in versions(directory)[:-keep] if version not in labeled]
         for version in old:
-            _remove(directory / str(version))
+            path, target = directory / str(version), hidden(directory)
+            lock = os.open(path, os.O_RDONLY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH)  # keeps `staging` from removing it, too
+                path.rename(target)
+                shutil.rmtree(target)
+            finally:
+                os.close(lock)
     return old
 
 
@@ -118,14 +125,3 @@ def _version(directory: Path, number: int, by_label: dict[str, int]) -> Version:
     size = sum(Path(p, name).lstat().st_size for p, _, names in os.walk(path) for name in names)
     formats = {name: sum(files.values()) for name, files in format_files(path).items()}
     return Version(number, path, names, blessing, problem, size, signatures, formats)
-
-
-def _remove(path: Path) -> None:
-    target = hidden(path.parent)
-    lock = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH)  # keeps `staging` from removing it at the same time
-        path.rename(target)
-        shutil.rmtree(target)
-    finally:
-        os.close(lock)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-PREFIX = ".tmp-"  # of incomplete entries
+_PREFIX = ".tmp-"  # of incomplete entries
 
 
 def existing(directory: str | os.PathLike[str]) -> Path:
@@ -59,10 +59,17 @@ def publish(staged: Path) -> Path:
         for name in (*files, "."):
             fsync(Path(parent, name))
     version = max(versions(directory), default=0) + 1
-    while not _rename(staged, directory / str(version)):
-        version += 1
-    fsync(directory)
-    return directory / str(version)
+    while True:
+        published = directory / str(version)
+        try:
+            staged.rename(published)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                raise
+            version += 1
+        else:
+            fsync(directory)
+            return published
 
 
 @contextmanager
@@ -78,7 +85,7 @@ def locked(directory: Path) -> Iterator[None]:
 
 def hidden(directory: Path) -> Path:
     """Return a new path of a hidden entry."""
-    return directory / f"{PREFIX}{uuid.uuid4().hex}"
+    return directory / f"{_PREFIX}{uuid.uuid4().hex}"
 
 
 def fsync(path: Path) -> None:
@@ -88,17 +95,6 @@ def fsync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _rename(source: Path, target: Path) -> bool:
-    """Rename, and return whether `target` was free."""
-    try:
-        source.rename(target)
-    except OSError as error:
-        if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
-            return False
-        raise
-    return True
 
 
 def _create_locked(directory: Path) -> tuple[Path, int]:
@@ -116,7 +112,7 @@ def _create_locked(directory: Path) -> tuple[Path, int]:
 
 def _remove_leftovers(directory: Path) -> None:
     with locked(directory):  # only a holder of this lock creates hidden files
-        for path in directory.glob(f"{PREFIX}*"):
+        for path in directory.glob(f"{_PREFIX}*"):
             if path.is_symlink() or path.is_file():
                 path.unlink(missing_ok=True)
                 continue

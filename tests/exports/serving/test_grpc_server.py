@@ -99,7 +99,7 @@ def test_strings_and_an_output_filter(channel):
 
 def test_invalid_requests_get_a_code_and_a_message(channel):
     invalid, missing = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
-    x = np.float32([1])
+    x, matrix = np.float32([1]), np.ones((1, 1), "float32")
     refused(channel, predict_request(model="m", x=x), missing, "for request: Latest(m)")
     refused(channel, predict_request(version=7, x=x), missing, "Specific(half_plus_three, 7)")
     refused(channel, predict_request("no", x=x), invalid, "not found in signature def")
@@ -107,12 +107,7 @@ def test_invalid_requests_get_a_code_and_a_message(channel):
         channel, predict_request(z=x), invalid, "`inputs` must be ['x']. Received: inputs=['z']"
     )
     refused(channel, predict_request(x=[1]), invalid, "`x` must be float32")
-    refused(
-        channel,
-        predict_request(x=np.ones((1, 1), "float32")),
-        invalid,
-        "`x` must have the shape (None,)",
-    )
+    refused(channel, predict_request(x=matrix), invalid, "`x` must have the shape (None,)")
     label = predict_request(x=x)
     label.model_spec.version_label = "stable"
     refused(channel, label, invalid, "Unrecognized servable version label: stable")
