@@ -21,7 +21,7 @@ class BoardCommand(Command):
     """
 
     logdir: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="LOGDIR")]]
-    """Directory with TensorBoard logs at any depth, such as of a run or a search."""
+    """Directory of a run or a search, with TensorBoard logs at any depth."""
 
     port: Annotated[
         int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 6006 or the next)")

@@ -35,12 +35,9 @@ class Command:
     """A sub-command: its fields are its arguments, and `run` executes it.
 
     Slow modules (TensorFlow, Keras) are imported inside `run`, so every `--help` answers at once.
-
-    Attributes:
-        failure: The exit status of a failure; 2 if 1 is a regular result.
     """
 
-    failure: ClassVar[int] = 1
+    failure: ClassVar[int] = 1  # the exit status of a failure; 2 if 1 is a regular result
 
     debug: bool = False
     """Show the whole traceback of a failure."""
@@ -78,7 +75,7 @@ class DataFlags:
         tuple[int, int] | None,
         tyro.conf.arg(metavar="HEIGHT WIDTH", help_behavior_hint="(default: as they are)"),
     ] = None
-    """Size in pixels to which images are resized."""
+    """Size in pixels to resize images to."""
 
     def load(self) -> "Data":
         """Load the data."""

@@ -38,10 +38,10 @@ class ExportsCommand(Command):
     promote: Annotated[
         int | None, tyro.conf.arg(metavar="VERSION", help_behavior_hint="(default: none)")
     ] = None
-    """Give the label to this version first."""
+    """First, give the label to this version."""
 
     rollback: bool = False
-    """Give the label back to the version that had it before, first."""
+    """First, give the label back to the version that had it before."""
 
     label: str = "stable"
     """Label for --promote and --rollback."""

@@ -89,7 +89,7 @@ def _load(path: Path, *, compile: bool) -> Any:
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise ValueError(f"Could not load {path}: it is not a .keras file of `model.save`.")
     with warnings.catch_warnings():
-        # A model was compiled and never trained; the optimizer's state does not matter.
+        # Keras warns of a model that was never trained; the optimizer's state does not matter.
         warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
         try:
             return keras.saving.load_model(path, compile=compile, safe_mode=True)

@@ -47,9 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line, and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 
     `occam lint` and `occam exports` exit with 1 if they find something, and with 2 if they fail.
-
-    Args:
-        arguments: The arguments after `occam`. Defaults to `sys.argv[1:]`.
     """
     try:
         sys.exit(_run(_parse(sys.argv[1:] if arguments is None else list(arguments))))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(kw_only=True)
 class PredictCommand(Command):
-    """Print the answers of an exported model to raw samples as CSV, without Keras."""
+    """Predict raw samples with an exported model, without Keras, and print CSV."""
 
     directory: VersionsDirectory
 
@@ -29,7 +29,7 @@ class PredictCommand(Command):
     """Name of the array with the samples."""
 
     labels: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
-    """Name of an array with their classes; the accuracy is printed instead."""
+    """Name of the array with their classes; prints the accuracy instead."""
 
     version: Annotated[int | None, tyro.conf.arg(help_behavior_hint="(default: the latest)")] = None
     """Number of the version."""
@@ -69,7 +69,7 @@ class PredictCommand(Command):
             raise
         except Exception as error:  # of NumPy, zipfile or zlib, if the archive is broken
             raise ValueError(f"Could not read {self.samples}: it is not a .npz file.") from error
-        raise ValueError(f"{self.samples} has no array {name!r}, but {found}.")
+        raise ValueError(f"{self.samples} has no array {name!r}: it has {found}.")
 
 
 def _score(answers: "np.ndarray[Any, Any]", labels: "np.ndarray[Any, Any]") -> str:

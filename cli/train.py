@@ -20,7 +20,7 @@ class TrainCommand(Command, DataFlags, RegularizationFlags):
     model: tyro.conf.Positional[ModelName]
 
     log_dir: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """Directory of the run: new, or of the same run."""
+    """Directory of the run, new or to be resumed."""
 
     epochs: int = 100
     """Maximum number of passes over the training data."""

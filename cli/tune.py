@@ -20,7 +20,7 @@ class TuneCommand(Command, DataFlags):
     model: tyro.conf.Positional[ModelName]
 
     directory: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """Directory of the search: new, or of the same search."""
+    """Directory of the search, new or to be resumed."""
 
     space: tuple[str, ...] = ("l2", "dropout", "noise", "label_smoothing")
     """Fields of the regularization to search; `occam models MODEL` lists them."""

@@ -53,11 +53,7 @@ def checked_features(
 ) -> dict[str, np.ndarray]:
     """Return the arrays in `given` with the dtypes and shapes of the inputs.
 
-    `received` describes `given` in an error.
-
-    Raises:
-        ValueError: If a shape is wrong, an input missing or unknown, or numbers of rows differ.
-        TypeError: If the input's dtype cannot hold the values.
+    A `ValueError` or `TypeError` describes `given` as `received`.
     """
     if given.keys() != specs.keys():
         expected = f"The inputs must be a dict with the keys {sorted(specs)}"

@@ -49,16 +49,9 @@ def replay(
     inputs: Mapping[str, Mapping[str, tf.TensorSpec]],
     ask: Callable[[str, dict[str, np.ndarray]], Any],
 ) -> int:
-    """Replay the warmup requests in the SavedModel at `path`; return their number.
+    """Replay the warmup requests in the SavedModel at `path`, if any, and return their number.
 
-    Args:
-        path: The directory of the SavedModel, with or without the file.
-        inputs: Signature to input name to `tf.TensorSpec`.
-        ask: A function that answers the features of a signature.
-
-    Raises:
-        ValueError: If a record is not a request, does not fit its signature or fails, or there are
-            too many.
+    Raise a `ValueError` for a request that does not fit `inputs`, or that `ask` fails to answer.
     """
     records = _records(path)
     for number, record in enumerate(records, 1):

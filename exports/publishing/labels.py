@@ -137,8 +137,11 @@ def models_config(
     """
     by_label = labels(directory)
     base_path = base_path or str(Path(directory).resolve())
-    lines = [f"name: {json.dumps(name)}", f"base_path: {json.dumps(base_path)}"]
-    lines += ['model_platform: "tensorflow"']
+    lines = [
+        f"name: {json.dumps(name)}",
+        f"base_path: {json.dumps(base_path)}",
+        'model_platform: "tensorflow"',
+    ]
     if by_label:
         numbers = " ".join(f"versions: {version}" for version in sorted(set(by_label.values())))
         lines.append(f"model_version_policy {{ specific {{ {numbers} }} }}")

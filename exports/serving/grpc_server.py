@@ -33,7 +33,7 @@ _CODES = {
 
 
 class GrpcServer:
-    """TensorFlow Serving's gRPC API at an address; see `HttpServer` for the arguments."""
+    """TensorFlow Serving's gRPC API at an address; after `bind`, `port` is never 0."""
 
     def __init__(
         self, repository: Repository, pool: Executor, host: str, port: int, limits: Limits

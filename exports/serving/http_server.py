@@ -18,15 +18,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class HttpServer:
-    """TensorFlow Serving's REST API at an address.
-
-    Args:
-        repository: The versions to serve.
-        pool: The threads that read JSON and run graphs.
-        host: The name or number of this machine.
-        port: The port to listen on; 0 is any free one, which the attribute `port` has after `bind`.
-        limits: The limits of requests.
-    """
+    """TensorFlow Serving's REST API at an address; after `bind`, `port` is never 0."""
 
     def __init__(
         self, repository: Repository, pool: Executor, host: str, port: int, limits: Limits

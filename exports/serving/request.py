@@ -7,15 +7,12 @@ from ...core.checks import check_integer, check_number
 
 
 class Target(NamedTuple):
-    """The model, version and method of a request: `"predict"`, `"metadata"` or `"status"`.
-
-    The newest version answers if neither a version nor a label is given.
-    """
+    """The model, version and method of a request; without version and label, the newest answers."""
 
     model: str
     version: int | None = None
     label: str | None = None
-    method: str = "predict"
+    method: str = "predict"  # or "metadata" or "status"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST API (https://www.tensorflow.org/tfx/serving/api_rest) in bytes."""
+"""Bodies of TensorFlow Serving's REST API (https://www.tensorflow.org/tfx/serving/api_rest)."""
 
 import base64
 import itertools

@@ -57,18 +57,15 @@ def change(version):
 
 
 def test_only_verify_finds_a_changed_byte(run):
+    status, out, _ = run("--verify")
+    assert status == 0
+    assert "  verified checksums: 4 files " in out
+    assert "  verified loading: " in out
     assert run(spoil=change)[0] == 0
     status, out, _ = run("--verify")
     assert status == 1
     assert "  not verified: gate checksums: " in out
     assert out.endswith("1 version, 1 not blessed\n")
-
-
-def test_verify_runs_the_gates(run):
-    status, out, _ = run("--verify")
-    assert status == 0
-    assert "  verified checksums: 4 files are as they were blessed\n" in out
-    assert "  verified loading: loads and answers the same where Keras cannot be" in out
 
 
 def test_run_needs_verify(run):

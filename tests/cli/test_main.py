@@ -71,8 +71,7 @@ def test_the_tiers_are_those_of_the_zoo():
 
 def test_flags_are_the_fields_of_the_regularization(inside):
     help_text = inside("train", "--help").stdout
-    for name in Regularization.strengths():
-        assert f"--{name.replace('_', '-')} " in help_text
+    assert all(f"--{name.replace('_', '-')} " in help_text for name in Regularization.strengths())
 
 
 @pytest.mark.parametrize(
@@ -219,7 +218,7 @@ def test_the_whole_way_on_digits(occam, tmp_path):
     probabilities = np.array([line.split(",")[1:] for line in answers[1:]], float)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
 
-    assert "has no array 'z', but x, y, x_test, y_test" in failed(
+    assert "has no array 'z': it has x, y, x_test, y_test" in failed(
         occam("predict", "exports", "digits.npz", "--array", "z")
     )
     assert "`labels` must be among 0, 1, 2" in failed(

@@ -24,9 +24,8 @@ def test_rollback_skips_versions_that_were_never_promoted(directory):
 
 
 def test_promote_is_idempotent(directory):
-    exports.promote(directory, 1)
-    exports.promote(directory, 2)
-    exports.promote(directory, 2)
+    for version in (1, 2, 2):
+        exports.promote(directory, version)
     assert exports.rollback(directory) == 1
 
 

@@ -72,9 +72,11 @@ def test_newest_and_labeled_versions_are_served(saved, directory):
     assert answer(repository.get(Target("m", label="stable"))) == 1
     assert answer(repository.get(Target("m", 1))) == 1
     assert [status.version for status in repository.statuses(Target("m", label="stable"))] == [1]
-    label(directory, stable=2)
+    label(directory, stable=2, missing=7)
     repository.refresh()
     assert repository.versions == [2]
+    with pytest.raises(RequestError, match=r"Specific\(m, 7\)"):
+        repository.get(Target("m", label="missing"))
     with pytest.raises(RequestError, match="label: canary"):
         repository.get(Target("m", label="canary"))
     with pytest.raises(RequestError, match=r"Specific\(m, 1\)"):
@@ -160,15 +162,6 @@ def test_invalid_labels_file_keeps_the_previous_labels(saved, directory, text, c
     repository.refresh()
     assert repository.get(Target("m", label="stable")) is repository.get(MODEL)
     assert "the labels stay as they were: Could not read" in caplog.text
-
-
-def test_label_of_a_missing_version_is_not_found(saved, directory):
-    publish(saved, directory, 1)
-    label(directory, stable=7)
-    repository = Repository(directory, "m", blessed=False)
-    repository.refresh()
-    with pytest.raises(RequestError, match=r"Specific\(m, 7\)"):
-        repository.get(Target("m", label="stable"))
 
 
 def test_missing_directory_is_refused(tmp_path):

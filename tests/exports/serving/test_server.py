@@ -33,13 +33,6 @@ def post(server, body=BODY, **kwargs):
     return requests.post(f"{server.url}:predict", data=body, timeout=60, **kwargs)
 
 
-def until(condition):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.01)
-
-
 def test_too_large_body_gets_413(half_plus_three):
     with serving(half_plus_three, max_bytes=100) as server:
         for body in ("x" * 101, iter([b"x" * 60] * 2)):  # the second is sent in chunks
@@ -293,7 +286,10 @@ def test_publishing_three_versions_drops_none_of_two_thousand_requests(tmp_path)
                 published.acquire()
             (tmp_path / "saved" / str(version)).rename(directory / str(version))
         answers = [answer for done in clients for answer in done.result()]
-        until(lambda: server.versions == [4])
+        deadline = time.monotonic() + 60
+        while server.versions != [4]:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
     assert len(answers) == 2000
     assert {status for status, _, _ in answers} == {200}
     versions = {(version_of(x, a), version_of(x + 1, b)) for _, x, (a, b) in answers}
