@@ -59,7 +59,10 @@ def test_serves_an_export_until_a_signal(iris):
     np.testing.assert_allclose(answer["probabilities"], probabilities, atol=1e-6)
     assert answer["label"] == "abc"[answer["class_id"]] == "abc"[probabilities.argmax()]
     assert wrong.status_code == 400
-    assert "expected the shape (None, 2) (None: any). Received: (1, 1)" in wrong.json()["error"]
+    assert (
+        "`flower` must have the shape (None, 2) (None: any). Received: shape (1, 1)"
+        in wrong.json()["error"]
+    )
     assert err == "occam: version 1 of iris is served\n"
 
 

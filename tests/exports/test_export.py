@@ -149,8 +149,12 @@ def test_a_wrong_argument_is_named_before_anything_is_written(
 def test_an_unwritable_directory_is_refused(small_model, tmp_path):
     file = tmp_path / "afile"
     file.write_text("mine")
-    for directory, why in ((file, "a file"), (file / "x", "Not a directory"), ("/proc/x", "No ")):
-        message = f"Expected a directory that can be written. Received: {directory}, {why}"
+    for directory, why in (
+        (file, "it is a file"),
+        (file / "x", "Not a directory"),
+        ("/proc/x", "No "),
+    ):
+        message = f"Could not write into {directory}: {why}"
         with pytest.raises(OSError, match=message):
             exports.export(small_model, directory)
     assert file.read_text() == "mine"

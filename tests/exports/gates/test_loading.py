@@ -139,9 +139,12 @@ def test_requests_that_are_answered_pass(copy, rows, detail):
     ("asked", "received"),
     [
         (("logits", {"x": ROW}), r"one of 'serving_default'\. Received: signature='log"),
-        (("serving_default", {"y": ROW}), r"{'x': 'float32'} .* Received: {'y': 'float32'}"),
+        (("serving_default", {"y": ROW}), r"{'x': 'float32'}\. Received: {'y': 'float32'}"),
         (("serving_default", {"x": ROW.astype("float64")}), "Received: {'x': 'float64'}"),
-        (("serving_default", {"x": np.ones((1, 3), "float32")}), r"expected the shape \(None, 2\)"),
+        (
+            ("serving_default", {"x": np.ones((1, 3), "float32")}),
+            r"must have the shape \(None, 2\)",
+        ),
     ],
 )
 def test_a_request_that_gets_an_error_fails(copy, asked, received):
@@ -155,7 +158,7 @@ def test_a_request_that_gets_an_error_fails(copy, asked, received):
     ("record", "received"),
     [
         (b"\xff", "request 1 fails: Error parsing message"),
-        (b"", "request 1 fails: Expected Predict, Classify or Regress. Received: None"),
+        (b"", "request 1 fails: it must be Predict, Classify or Regress. Received: None"),
         (
             prediction_log_pb2.PredictionLog(
                 session_run_log=prediction_log_pb2.SessionRunLog()
@@ -166,7 +169,7 @@ def test_a_request_that_gets_an_error_fails(copy, asked, received):
             prediction_log_pb2.PredictionLog(
                 classify_log=prediction_log_pb2.ClassifyLog()
             ).SerializeToString(),
-            "request 1 fails: Expected examples",
+            "request 1 fails: it has no examples",
         ),
     ],
 )
@@ -182,9 +185,9 @@ def test_a_truncated_file_fails(copy):
     file.write_bytes(file.read_bytes()[:-3])
     result = warmup(copy)
     assert not result.passed
-    assert re.search("a file of warmup requests. Received: .*truncated record", result.detail)
+    assert re.search("Could not read the warmup requests: .*truncated record", result.detail)
 
 
 def test_more_requests_than_tensorflow_serving_replays_fail(copy):
     result = check(copy, *[("serving_default", {"x": ROW})] * 1001)
-    assert "Expected at most 1,000 warmup requests. Received: more" in result.detail
+    assert "There are more than 1,000 warmup requests" in result.detail

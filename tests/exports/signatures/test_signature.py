@@ -127,20 +127,20 @@ def test_the_signatures_are_listed(predictor, published):
     ("signature", "features", "error", "message"),
     [
         ("logit", {}, ValueError, "one of 'serving.* Received: signature='logit'"),
-        ("logits", {}, ValueError, r"Expected the inputs \['image'\], .* Received: \[\]"),
-        ("classify", {"inputs": [1]}, TypeError, "'inputs': expected bytes or str. Received: int"),
-        ("classify", {"inputs": b"x"}, ValueError, r"expected the shape \(None,\)"),
+        ("logits", {}, ValueError, r"the keys \['image'\]\. Received: \[\]"),
+        ("classify", {"inputs": [0]}, TypeError, "`inputs` must be bytes or str. Received: int"),
+        ("classify", {"inputs": b"x"}, ValueError, r"must have the shape \(None,\)"),
         (
             "uncertainty",
             {"image": np.zeros((2, 4, 4, 3)), "seed": [1]},
             ValueError,
-            "same number of rows .*'seed': 1",
+            "same number of rows.* 'seed': 1",
         ),
         (
             "uncertainty",
             {"image": np.zeros((1, 4, 4, 3)), "seed": [0.5]},
             TypeError,
-            "'seed': expected int64",
+            "`seed` must be int64",
         ),
     ],
 )
