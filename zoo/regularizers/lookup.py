@@ -85,7 +85,7 @@ def penalty_of(
     """Return the penalty that a `Regularization` puts on each kernel or hidden activation.
 
     It is the sum of the fields that are on, or `None` if all are off, by the classes and arguments
-    declared in `zoo.regularization.penalties`.
+    declared in `zoo.regularization.declarations`.
 
     Args:
         regularization: The strengths.
