@@ -19,7 +19,7 @@ from .series import RandomScale1D, RandomShift1D
 class Pipeline(Augmentation):
     """Applies augmentations one after the other in training.
 
-    All draws come from the seed of this layer, with an independent key for each layer.
+    All draws come from the seed of the pipeline, and each layer gets an independent key.
 
     Args:
         layers: A list of augmentations; an empty list is the identity. If one of them takes
@@ -80,10 +80,10 @@ class Pipeline(Augmentation):
 def resolve_augmentation(
     tier: str, input_shape: tuple[int, ...], *, value_range: Any = (0, 255), seed: int | None = None
 ) -> Pipeline:
-    """Return the augmentation of a tier for inputs of a shape, as one layer.
+    """Return the augmentation of a tier as one layer.
 
-    Tables get noise. Series are shifted and scaled and get noise. Images get `RandAugment` and, in
-    the strong tier, `RandomErasing`, but no flips, which may change the class of a digit or letter.
+    Tables get noise; series shifts, scales and noise; images `RandAugment` and, in the strong tier,
+    `RandomErasing`, but no flips, which may change the class of a digit or letter.
 
     Args:
         tier: "light", "medium" or "strong".
