@@ -11,7 +11,7 @@ def augment(dataset: Any, layer: Augmentation, *, seed: int, start: int = 0) -> 
     """Augment the batches of a `tf.data.Dataset`, with draws that depend on the seed alone.
 
     The draws of a batch depend on `seed` and the number of the batch. With `dataset.map(layer)`,
-    parallel calls read the layer's counter in any order, and some of them the same value. On
+    parallel calls would read the layer's counter in any order, sometimes the same value twice. On
     TensorFlow the layer runs in a parallel map, on JAX in a compiled function.
 
     Batches are numbered from `start` in each pass over the dataset. So repeat first, or each epoch

@@ -12,8 +12,8 @@ _SMALLEST_ALPHA = 1e-6  # in place of 0, where the result is 1
 class Draws(keras.random.SeedGenerator):
     """A seed generator that derives all seeds from one key, an integer or two, also as a tensor.
 
-    A `SeedGenerator` counts in a variable, which parallel calls read in any order, and possibly
-    twice in the same state.
+    Keras' `SeedGenerator` counts in a variable. Parallel calls read it in any order, sometimes the
+    same value twice.
     """
 
     def __init__(self, key: Any):

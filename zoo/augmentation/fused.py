@@ -112,7 +112,7 @@ def transform(drawn: Drawn, height: Any, width: Any) -> Any:
     shift_x = ranges.shift(width) * drawn.signed("translate_x")
     shift_y = ranges.shift(height) * drawn.signed("translate_y")
     zero, one = ops.zeros_like(angle), ops.ones_like(angle)
-    # Each matrix is of one operation: the summands of the others are 0.
+    # Each matrix belongs to one operation: the terms of the others are 0.
     rows = [[cos, shear_x - sin, shift_x], [shear_y + sin, cos, shift_y], [zero, zero, one]]
     steps: Any = ops.stack([ops.stack(row, axis=-1) for row in rows], axis=-2)
     product = steps[:, 0]

@@ -41,11 +41,9 @@ class Pipeline(Augmentation):
 
     def __init__(self, layers: Sequence[Augmentation], seed=None, **kwargs):
         super().__init__(seed=seed, **kwargs)
-        if others := [layer for layer in layers if not isinstance(layer, Augmentation)]:
-            raise ValueError(
-                f"`layers` must be layers of occam.zoo.augmentation. Received: {others[0]!r}"
-            )
         self.layers = list(layers)
+        if not all(isinstance(layer, Augmentation) for layer in self.layers):
+            raise ValueError(message("layers", layers, "layers of occam.zoo.augmentation"))
         mixing = [layer for layer in self.layers if layer.takes_labels]
         self.takes_labels = bool(mixing)
         self.takes_any_samples = all(layer.takes_any_samples for layer in self.layers)

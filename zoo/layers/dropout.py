@@ -13,7 +13,7 @@ class Dropout(keras.layers.Layer):
 
         y = x * m / (1 - rate),    m ~ Bernoulli(1 - rate)
 
-    Unlike in Keras' layer, `rate` can be changed at any time, also inside `fit` and from 0.
+    Unlike in Keras' layer, `rate` can be changed at any time, even inside `fit` and from 0.
 
     Args:
         rate: The fraction of inputs to drop, in [0, 1).
@@ -84,8 +84,8 @@ class SpatialDropout(Dropout):
 
         y[n, ..., c] = x[n, ..., c] * m[n, c] / (1 - rate),    m ~ Bernoulli(1 - rate)
 
-    Neighboring values of a feature map are similar, so the others still carry the information that
-    `Dropout` drops with one of them.
+    Neighboring values of a feature map are similar. If `Dropout` drops one of them, the others
+    still carry its information.
 
     Args:
         rate: The fraction of channels to drop, in [0, 1). It can be changed at any time.

@@ -124,7 +124,7 @@ def penalized(layer: Any, weights: Penalties, *, config_from_attributes: bool = 
     """
     layer.__class__ = _subclass(base_of(type(layer)))
     penalties = {key: {k: _copy(v) for k, v in values.items()} for key, values in weights.items()}
-    # Not by setattr, with which Keras would track the dictionary as a part of the layer's state.
+    # With setattr, Keras would track the dictionary as a part of the layer's state.
     vars(layer).update(penalties=penalties, _config_from_attributes=config_from_attributes)
     layer.apply_penalties()
     return layer
@@ -145,7 +145,7 @@ def _subclass(kind: type) -> Any:
 
 @contextmanager
 def _as_original(layer: Any) -> Iterator[None]:
-    """Restore the original class, as Keras derives a config for classes without `get_config`."""
+    """Restore the original class: Keras derives a config for classes without `get_config`."""
     derived = type(layer)
     layer.__class__ = base_of(derived)
     try:

@@ -39,6 +39,10 @@ class Field:
         """Return a dataclass field with this declaration, off by default."""
         return dataclasses.field(default=self.off, metadata={"declaration": self})
 
+    def format(self, value: Any) -> str:
+        """Return a value as text."""
+        return repr(value) if isinstance(value, str) else f"{value:g}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Strength(Field):
@@ -69,7 +73,7 @@ class Strength(Field):
 
     @property
     def middle(self) -> float:
-        """The middle of the search range on the field's scale: a value to try without a search.
+        """The middle of the search range on its scale: a value to try without a search.
 
         >>> Strength(help="", where="units", search=(1e-6, 1e-2), reference="").middle
         0.0001
@@ -87,10 +91,6 @@ class Strength(Field):
             low, high, value = map(math.log, (low, high, value))
         ratio = min(max((value - low) / (high - low), 0.0), 1.0)
         return 0.5 + 0.5 * (ratio if self.stronger == "up" else 1.0 - ratio)
-
-    def format(self, value: float) -> str:
-        """Return the value as text."""
-        return f"{value:g}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +152,3 @@ class Choice(Field):
         if value == self.off:
             return 0.0
         return 0.5 + 0.5 * self.options.index(value) / max(len(self.options) - 1, 1)
-
-    def format(self, value: str) -> str:
-        """Return the value as text."""
-        return repr(value)

@@ -25,8 +25,8 @@ class Regularization(Declarations):
 
     with N the batch size, |W_u| <= max_norm for the n weights into each unit u, the gradient taken
     `sam_rho` uphill, and W <- (1 - learning_rate * weight_decay) W at each update. Biases and
-    normalization layers are never penalized nor decayed. In validation and test, only the penalties
-    remain: the loss contains them, the data loss does not.
+    normalization layers are neither penalized nor decayed. In validation and test, only the
+    penalties remain: the loss contains them, the data loss does not.
 
     Raises:
         ValueError: If a field is out of its range.
@@ -80,9 +80,9 @@ class Regularization(Declarations):
         return Regularization(**{name: getattr(self, name) for name in self.names(where)})
 
     def amount(self, names: tuple[str, ...] | None = None) -> float:
-        """Return the amount of regularization: the sum of the fields' positions in their ranges.
+        """Return the sum of the positions of fields in their ranges, by default of all fields.
 
-        The tuner prefers the more regularized of two candidates that do equally well.
+        Of two candidates that perform equally well, the tuner prefers the larger amount.
         """
         fields = self.fields()
         names = tuple(fields) if names is None else names

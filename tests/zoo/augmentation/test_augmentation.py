@@ -76,7 +76,7 @@ def test_contract(check_augmentation, layer, shape):
         (
             Pipeline,
             {"layers": [keras.layers.ReLU()]},
-            "layers of occam.zoo.augmentation. Rec.*<ReLU",
+            "layers of occam.zoo.augmentation. Rec.*ReLU",
         ),
     ],
 )
