@@ -106,7 +106,7 @@ def _flag(strength: Strength | Choice) -> tuple[Any, str | None]:
 
 Strengths = dataclasses.make_dataclass(
     "Strengths",
-    [(name, *_flag(strength)) for name, strength in Regularization.strengths().items()],
+    [(name, *_flag(strength)) for name, strength in Regularization.fields().items()],
     namespace={"__doc__": "Replace the tier's; 0 or none switches one off."},
 )
 

@@ -44,12 +44,12 @@ class Architecture:
     def supported(self) -> tuple[str, ...]:
         """All fields that the layers or the training support, in the order of declaration."""
         supported = (*self.supports, *Regularization.names("training"))
-        return tuple(name for name in Regularization.strengths() if name in supported)
+        return tuple(name for name in Regularization.fields() if name in supported)
 
     @property
     def unsupported(self) -> tuple[str, ...]:
         """The fields without meaning here, such as stochastic depth without residual blocks."""
-        return tuple(name for name in Regularization.strengths() if name not in self.supported)
+        return tuple(name for name in Regularization.fields() if name not in self.supported)
 
     def check(self, regularization: Regularization) -> None:
         """Raise a `ValueError` if `regularization` has a nonzero unsupported field."""

@@ -9,7 +9,7 @@ from ...core.layer_kinds import Kind, drops_samples, drops_single_values, kind_o
 from ...core.model_graph import Call, LocatedLayer, ModelGraph, call_of
 from .. import layers
 from ..augmentation import Pipeline, resolve_augmentation
-from ..layers.kernel_wrapper import KERNEL_LAYERS
+from ..layers.drop_connect import KERNEL_LAYERS
 from ..regularization import Regularization
 from .copier import Copier, Edits, Seeds, config_of
 from .parts import Part, is_known, parts_of

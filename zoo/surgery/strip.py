@@ -8,7 +8,7 @@ import keras
 from ...core.checks import check_type
 from ...core.layer_kinds import Kind, drops_samples, kind_of, unwrap
 from ...core.model_graph import Call, ModelGraph, can_be_rebuilt
-from ..layers.kernel_wrapper import KernelWrapper
+from ..layers.drop_connect import KernelWrapper
 from ..models.blueprint import ZooModel
 from .copier import Copier, Edits, config_of, prepared
 from .parts import Part, parts_of

@@ -86,9 +86,9 @@ PENALTIES = {
 
 def everything(name):
     """A `Regularization` with all fields that the model supports."""
-    strengths = zoo.Regularization.strengths()
+    fields = zoo.Regularization.fields()
     supported = get_architecture(name).supported
-    return zoo.Regularization(**{n: strengths[n].weakest for n in supported})
+    return zoo.Regularization(**{n: fields[n].weakest for n in supported})
 
 
 def test_every_model_is_tested():

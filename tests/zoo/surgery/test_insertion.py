@@ -298,9 +298,9 @@ def test_it_all_survives_save_and_load(models, check, tmp_path):
 def test_a_step_of_training_with_all_of_it(name, check):
     options = {"input_shape": (40, 1), "num_classes": 4, "seed": 0}
     model = zoo.create_model(name, **options)
-    strengths = R.strengths()
+    fields = R.fields()
     supported = zoo.models.get_architecture(name).supports
-    regularization = R(**{field: strengths[field].middle for field in supported})
+    regularization = R(**{field: fields[field].middle for field in supported})
     regularized, report = zoo.regularize(model, regularization, seed=0)
     assert report.refused == ()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
