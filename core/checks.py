@@ -1,4 +1,4 @@
-"""Checks of arguments, with one form of message for every entry point of the package."""
+"""Argument checks, with one form of message for all entry points."""
 
 import math
 import numbers
@@ -53,8 +53,7 @@ def check_integer(
     Args:
         name: The name of the argument.
         value: The argument.
-        minimum: The smallest integer that is allowed, or `None` for no limit.
-        maximum: The largest integer that is allowed, or `None` for no limit.
+        minimum, maximum: The allowed range, both inclusive. `None` is no limit.
         optional: Whether `None` is allowed.
 
     Example:
@@ -66,10 +65,8 @@ def check_integer(
     if optional and value is None:
         return
     integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    low, high = (
-        (-math.inf if minimum is None else minimum),
-        (math.inf if maximum is None else maximum),
-    )
+    low = -math.inf if minimum is None else minimum
+    high = math.inf if maximum is None else maximum
     if not integer or not low <= value <= high:
         if minimum is not None and maximum is not None:
             expected = f"an integer from {minimum} to {maximum}"
@@ -124,6 +121,6 @@ def check_one_of(name: str, value: Any, choices: Collection[Any]) -> None:
 
 
 def message(name: str, value: Any, expected: str) -> str:
-    """Return the text of an error for an argument that is not what it must be."""
+    """Return the error message for an argument with an invalid value."""
     received = " ".join(reprlib.repr(value).split())  # arrays are long and span several lines
     return f"`{name}` must be {expected}. Received: {name}={received}"

@@ -33,7 +33,7 @@ class Mixing(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Subclassed(keras.Model):
-    """A model whose calls are not known, but whose config takes a penalty."""
+    """A model whose calls are unknown, but whose config takes a penalty."""
 
     def __init__(self, kernel_regularizer=None, **kwargs):
         super().__init__(**kwargs)

@@ -235,7 +235,7 @@ def test_inputs_that_are_no_numbers_are_refused_by_name(models):
 
 
 def test_images_need_a_range(models):
-    with pytest.raises(ValueError, match=r"needs `value_range`.*Received: value_range=None"):
+    with pytest.raises(ValueError, match=r"`value_range` must be .*Received: value_range=None"):
         zoo.regularize(models.convolutional(), R(augmentation="light"))
 
 

@@ -199,7 +199,7 @@ def test_rules_and_constraints_inside(check):
     kernel = check.values([made.get_layer("lazy").layers["first"].kernel])[0]
     assert np.sqrt((kernel**2).sum(0)).max() <= 0.5 + 1e-5
     refused = {(c.layer, c.what) for c in report.refused}
-    assert ("each/step", "w") in refused  # its axes are not known
+    assert ("each/step", "w") in refused  # its axes are unknown
 
 
 def test_a_subclassed_model(check, tmp_path):
@@ -242,7 +242,7 @@ def test_what_is_refused():
     model = keras.Model(inputs, layers.Dense(2, name="head")(Fixed(name="fixed")(inputs)))
     _, report = zoo.regularize(model, zoo.Regularization(l2=STRENGTH, dropout=RATE))
     (refused,) = report.refused
-    assert str(refused).endswith("dropout: Fixed takes no rate for the dropout inside of it")
+    assert str(refused).endswith("dropout: Fixed takes no rate for the dropout inside it")
     inner = Unsaid(layers.Dense(2), name="unsaid")
     model = keras.Model(inputs, layers.Dense(2, name="head")(inner(inputs)))
     with pytest.raises(ValueError, match=r"'unsaid' \(Unsaid\) cannot be copied.* a get_config"):

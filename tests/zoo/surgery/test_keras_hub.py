@@ -304,11 +304,11 @@ def test_another_process_loads_it(check, tmp_path):
     [
         (
             lambda: hub.GPT2CausalLM(backbone=hub.GPT2Backbone(**TEXT)),
-            r"calls layer 'token_embedding' in the models .* regularize the inner model by itself",
+            r"calls layer 'token_embedding' in the models .* regularize the inner model alone",
         ),
         (
             lambda: hub.BertMaskedLM(backbone=bert()),
-            r"'mlm_head': its weight 'token_embedding/embeddings' is another layer's as well",
+            r"'mlm_head' shares its weight 'token_embedding/embeddings' with another layer",
         ),
         (
             lambda: hub.GPT2Backbone(**TEXT, dropout=0.0),

@@ -204,11 +204,14 @@ def test_open_sizes_of_the_input(check):
     assert regularized.input_shape == (None, 9, 8, 3)
     assert regularized.get_layer("conv_drop_block").block_size == 2
     check.assert_copy(model, regularized, np.ones((1, 9, 8, 3), "float32"))
-    with pytest.raises(ValueError, match=r"drop_block changes nothing.* is open: give input_shape"):
-        zoo.regularize(model, zoo.Regularization(drop_block=0.1))
     with pytest.raises(
-        ValueError, match=r"open sizes.* has \(None, None, 3\). Received: .*\(9, 8, 1"
+        ValueError, match=r"drop_block changes nothing.* is unknown: give `input_shape`"
     ):
+        zoo.regularize(model, zoo.Regularization(drop_block=0.1))
+    message = (
+        r"`input_shape` must be the comp.* has \(None, None, 3\). Received: input_shape=\(9, 8"
+    )
+    with pytest.raises(ValueError, match=message):
         zoo.regularize(model, zoo.Regularization(l2=1.0), input_shape=(9, 8, 1))
 
 
@@ -252,7 +255,7 @@ def test_a_functional_model_with_a_constructor_of_its_own(check):
     ("arguments", "error", "message"),
     [
         ({}, ValueError, "Give a `regularization`, `rules`, or both"),
-        ({"regularization": "light"}, ValueError, "Tiers belong to the models of the zoo.*'light'"),
+        ({"regularization": "light"}, ValueError, "Regularization, because.*'light'"),
         (
             {"regularization": 0.1},
             TypeError,
@@ -261,7 +264,7 @@ def test_a_functional_model_with_a_constructor_of_its_own(check):
         (
             {"regularization": zoo.Regularization(weight_decay=0.1, sam_rho=0.1, l2=1.0)},
             ValueError,
-            "weight_decay, sam_rho changes the update of the weights and not the model",
+            "`regularization` must be without weight_decay, sam_rho, which change the update",
         ),
         (
             {"regularization": zoo.Regularization(stochastic_depth=0.1)},
@@ -319,10 +322,7 @@ def test_layers_with_lora_are_refused_by_name(models, check):
     check.assert_copy(model, regularized)
     (refused,) = report.refused
     assert (refused.layer, refused.what) == ("hidden", "kernel")
-    assert (
-        refused.why
-        == "with LoRA, Keras puts it on A and B instead: regularize before enable_lora()"
-    )
+    assert refused.why.endswith("penalizes A and B instead: regularize before enable_lora()")
     assert "hidden kernel: L1L2(l1=0, l2=0.01): with LoRA" in str(report)
     with pytest.raises(ValueError, match=r"rules\['hidden'\] changes nothing.*with LoRA"):
         zoo.regularize(model, rules={"hidden": L2(STRENGTH)})
@@ -416,7 +416,7 @@ def test_a_layer_that_takes_a_penalty_and_forgets_it():
 
     inputs = keras.Input((3,))
     model = keras.Model(inputs, Forgetful(name="forgetful")(inputs))
-    message = r"'forgetful' \(Forgetful\) takes kernel_regularizer and does not use it.*add_weight"
+    message = r"'forgetful' \(Forgetful\) does not use its kernel_regularizer.*add_weight"
     with pytest.raises(ValueError, match=message):
         zoo.regularize(model, zoo.Regularization(l2=STRENGTH))
 
@@ -458,11 +458,9 @@ def test_a_layer_of_keras_that_forgets_the_penalty_on_its_outputs_is_refused_by_
     assert [change.layer for change in report.applied] == ["gru", "lstm"]
     (refused,) = report.refused
     assert (refused.layer, refused.what) == ("simple", "outputs")
-    assert refused.why == "SimpleRNN takes activity_regularizer and does not use it"
+    assert refused.why == "SimpleRNN does not use its activity_regularizer"
     model.get_layer("simple").activity_regularizer = keras.regularizers.L2(STRENGTH)
-    with pytest.raises(
-        ValueError, match=r"'simple' \(SimpleRNN\) has an activity_regularizer.*lost"
-    ):
+    with pytest.raises(ValueError, match=r"'simple' \(SimpleRNN\) has an activity_.*would lose"):
         zoo.regularize(model, zoo.Regularization(l2=STRENGTH))
 
 

@@ -81,7 +81,7 @@ def test_text(models):
         ["dropout", "1", "0", "0"],
         ["l2", "6", "0", "0"],
     ]
-    assert "mha kernel: group_lasso: the axes that lead into one unit are not known" in text
+    assert "mha kernel: group_lasso: the axes that lead into one unit are unknown" in text
     assert "head_dropout  before head  Dropout(rate=0.2)" in text
     assert text.endswith("compile it next; its optimizer starts anew.")
 

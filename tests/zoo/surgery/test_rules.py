@@ -29,7 +29,7 @@ def test_patterns_of_names_and_paths(models):
 
 def test_the_first_that_matches_counts(models):
     rules = {"conv1": None, "backbone": L2(0.1), "*": L2(0.3), "logits": L2(0.4)}
-    with pytest.raises(ValueError, match=r"rules\['logits'\] changes nothing.*Rules before it"):
+    with pytest.raises(ValueError, match=r"rules\['logits'\] changes nothing.*Earlier rules"):
         zoo.regularize(models.nested(), rules=rules)
     del rules["logits"]
     _, report = zoo.regularize(models.nested(), rules=rules)
@@ -109,7 +109,7 @@ def test_skip(models):
         *("separable/depthwise_kernel", "separable/pointwise_kernel", "separable/bias"),
         *("depthwise/kernel", "depthwise/bias", "up/kernel", "up/bias"),
     }
-    with pytest.raises(ValueError, match=r"rules\['stem'\] changes.*left out by skip"):
+    with pytest.raises(ValueError, match=r"rules\['stem'\] changes.*`skip` leaves its layers out"):
         zoo.regularize(models.convolutional(), rules={"stem": L2(0.1)}, skip=["stem*"])
 
 
@@ -172,9 +172,9 @@ def test_keras_penalties_become_live_ones(models):
     ("rules", "error", "message"),
     [
         ([L2()], TypeError, "`rules` must be a mapping of patterns"),
-        ({3: L2()}, TypeError, "`rules` must have patterns of names.*Received: 3"),
-        ({"": L2()}, TypeError, "`rules` must have patterns of names.*Received: ''"),
-        ({L2: L2()}, TypeError, "or classes of layers. Received: <class"),
+        ({3: L2()}, TypeError, "`rules` must be made of patterns of names.*Received: rules=3"),
+        ({"": L2()}, TypeError, "`rules` must be made of patterns of names.*Received: rules=''"),
+        ({L2: L2()}, TypeError, "and classes of layers. Received: rules=<class"),
         (
             {"hiden": L2()},
             ValueError,
@@ -182,14 +182,18 @@ def test_keras_penalties_become_live_ones(models):
         ),
         ({"hiden": None}, ValueError, "matches no layer"),
         ({layers.Conv2D: L2()}, ValueError, r"rules\['Conv2D'\] matches no layer"),
-        ({"hidden": 0.1}, ValueError, r"`rules\['hidden'\]` must be a regularizer.*Received: 0.1"),
+        (
+            {"hidden": 0.1},
+            ValueError,
+            r"`rules\['hidden'\]` must be a regularizer.*Received: .*=0.1",
+        ),
         (
             {"hidden": lambda w: 0.0},
             ValueError,
-            "that Keras can save and load.*Received: <function",
+            "that Keras can save and load.*Received: .*=<function",
         ),
-        ({"hidden": {}}, ValueError, "must not be empty"),
-        ({"hidden": {"drop": 0.1}}, ValueError, r'"dropout".*Received: 0.1'),
+        ({"hidden": {}}, ValueError, "must be None, to leave layers alone, or"),
+        ({"hidden": {"drop": 0.1}}, ValueError, r'"dropout".*Received: .*=0.1'),
         (
             {"hidden": {"dropout": -0.1}},
             ValueError,
@@ -198,7 +202,7 @@ def test_keras_penalties_become_live_ones(models):
         (
             {"hidden": {"constraint": 3}},
             ValueError,
-            r"\['constraint'\]` must be one of Keras. Received: 3",
+            r"\['constraint'\]` must be a constraint of Keras. Received: .*=3",
         ),
         (
             {"hidden": {"recurrent": L2()}},
@@ -213,7 +217,7 @@ def test_keras_penalties_become_live_ones(models):
         (
             {"hidden": {"spatial_dropout": 0.1}},
             ValueError,
-            "hidden spatial_dropout: .*: its output has no channels beside steps or pixels",
+            "hidden spatial_dropout: .*: its output has no steps or pixels beside",
         ),
     ],
 )
@@ -293,5 +297,5 @@ def test_weights():
 
 
 def test_wrong_patterns():
-    with pytest.raises(TypeError, match=r"`skip` must have patterns .* Received: 1"):
+    with pytest.raises(TypeError, match=r"`skip` must be made of patterns .* Received: skip=1"):
         check_pattern("skip", 1)

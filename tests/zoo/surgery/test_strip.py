@@ -165,7 +165,9 @@ def test_what_is_inside_of_a_layer_of_ones_own_is_named():
 
     inputs = keras.Input((4,))
     model = keras.Model(inputs, Hidden(name="hidden")(inputs))
-    with pytest.raises(ValueError, match="drop' cannot be stripped of Dropout, which lies inside"):
+    with pytest.raises(
+        ValueError, match="drop' cannot be stripped of Dropout, because it is inside"
+    ):
         zoo.strip(model)
 
 
