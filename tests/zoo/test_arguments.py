@@ -72,7 +72,7 @@ CASES = {
     ),
     "create_model input_shape": (
         lambda m, d, v: zoo.create_model("mlp", input_shape=v, num_classes=2),
-        "`input_shape` of model 'mlp' must have",
+        "`input_shape` must be 1 or 2 or 3 positive integers",
         [],
     ),
     "create_model num_classes": (

@@ -119,7 +119,9 @@ def test_attention_equals_that_of_keras():
     weights = [weight for layer in dense for weight in layer.get_weights()]
     theirs.set_weights([w.reshape(v.shape) for w, v in zip(weights, theirs.weights, strict=True)])
     np.testing.assert_allclose(model(x), theirs(x, x), rtol=1e-4, atol=1e-5)
-    with pytest.raises(ValueError, match=r"`heads` must divide the width 8. Received: heads=3"):
+    with pytest.raises(
+        ValueError, match=r"`heads` must be a divisor of the width 8. Received: heads=3"
+    ):
         self_attention(inputs, 3, wiring)
 
 
