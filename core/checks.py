@@ -10,15 +10,7 @@ from typing import Any
 
 
 def check_type(name: str, value: Any, types: type | tuple[type, ...], expected: str) -> None:
-    """Raise a `TypeError` unless `value` is an instance of `types`.
-
-    Args:
-        name: The name of the argument.
-        value: The argument.
-        types: A class or a tuple of classes, as in `isinstance`.
-        expected: What the argument must be, in words.
-
-    Example:
+    """Raise a `TypeError` unless `value` is an instance of `types`, in words `expected`.
 
     >>> check_type("tier", ["light"], str, "the name of a tier")
     Traceback (most recent call last):
@@ -48,15 +40,10 @@ def check_integer(
     *,
     optional: bool = False,
 ) -> None:
-    """Raise a `ValueError` unless `value` is an integer in a range. A bool is not an integer.
+    """Raise a `ValueError` unless `value` is an integer from `minimum` to `maximum`.
 
-    Args:
-        name: The name of the argument.
-        value: The argument.
-        minimum, maximum: The allowed range, both inclusive. `None` is no limit.
-        optional: Whether `None` is allowed.
-
-    Example:
+    A bool is not an integer. A minimum or maximum of `None` is no limit, and `optional` allows a
+    value of `None`.
 
     >>> check_integer("patience", True, minimum=1)
     Traceback (most recent call last):
@@ -81,15 +68,10 @@ _INTERVAL = re.compile(r"([\[(])(\S+), (\S+)([\])])")
 
 
 def check_number(name: str, value: Any, interval: str, *, optional: bool = False) -> None:
-    """Raise a `ValueError` unless `value` is a real number in `interval`. A bool is not a number.
+    """Raise a `ValueError` unless `value` is a real number in `interval`.
 
-    Args:
-        name: The name of the argument.
-        value: The argument, a Python or NumPy scalar.
-        interval: In mathematical notation, such as `"[0, 1)"` or `"(0, inf)"`. NaN is in none.
-        optional: Whether `None` is allowed.
-
-    Example:
+    A bool is not a number. The interval is in mathematical notation, such as `"[0, 1)"` or
+    `"(0, inf)"`. It never contains NaN. `optional` allows `None`.
 
     >>> check_number("rate", 1.5, "[0, 1)")
     Traceback (most recent call last):
@@ -109,8 +91,6 @@ def check_number(name: str, value: Any, interval: str, *, optional: bool = False
 
 def check_one_of(name: str, value: Any, choices: Collection[Any]) -> None:
     """Raise a `ValueError` unless `value` is one of `choices`.
-
-    Example:
 
     >>> check_one_of("mode", "maximum", ("auto", "min", "max"))
     Traceback (most recent call last):

@@ -116,11 +116,9 @@ _KINDS = {name: kind for kind in Kind for name in kind.value}
 
 
 def kind_of(operation: Any, *, exact: bool = False) -> Kind | None:
-    """Return the kind of a layer or operation, or `None` if it is in no row.
+    """Return the kind of a layer or operation of `keras.ops`, or `None` if it is in no row.
 
-    Args:
-        operation: A layer, or an operation of `keras.ops` that a functional model calls.
-        exact: Whether to return `None` for subclasses, which may compute something else.
+    With `exact`, subclasses are in no row, because they may compute something else.
 
     >>> kind_of(keras.layers.SpatialDropout1D(0.5)) is Kind.DROPOUT
     True
@@ -222,12 +220,8 @@ class KernelAxes(NamedTuple):
 def kernel_axes(layer: Any, name: str, rank: int) -> KernelAxes | None:
     """Return the unit axes and the channel axes of a kernel, or `None` if unknown.
 
-    In a depthwise kernel, both of the last axes are unit axes.
-
-    Args:
-        layer: The layer that owns the kernel.
-        name: The name of the kernel, such as `"depthwise_kernel"` or `"recurrent"`.
-        rank: The number of axes.
+    In a depthwise kernel, both of the last axes are unit axes. `name` is the name of the kernel in
+    the layer, such as `"depthwise_kernel"` or `"recurrent"`, and `rank` its number of axes.
 
     >>> kernel_axes(keras.layers.Conv2DTranspose(8, 3), "kernel", 4)
     KernelAxes(units=(2,), channels=(3,))

@@ -121,11 +121,8 @@ class ModelGraph:
 
     Attributes:
         calls: The calls, in execution order.
-        inputs: The input tensors, flat.
-        outputs: The output tensors, flat.
+        inputs, outputs: The tensors of the model, flat.
         inner: The graphs of the called models, by the identity of the model.
-
-    Example:
 
     >>> inputs = keras.Input((4,))
     >>> hidden = keras.layers.Dense(8, name="hidden")(inputs)

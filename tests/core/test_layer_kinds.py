@@ -179,12 +179,9 @@ def test_wrappers_are_taken_off():
     assert isinstance(layer_kinds.unwrap(layers.Bidirectional(layers.LSTM(2))), layers.LSTM)
 
 
-def test_layers_that_take_training():
+def test_layers_that_take_training_and_modules_of_keras_and_occam():
     assert layer_kinds.takes_training(layers.Dropout(0.5))
     assert not layer_kinds.takes_training(layers.Flatten())
-
-
-def test_modules_of_keras_and_occam():
     assert layer_kinds.in_keras_or_occam(layers.Dense.__module__)
     assert layer_kinds.in_keras_or_occam(ours.Dropout.__module__)
     assert not layer_kinds.in_keras_or_occam("keras_hub.layers")

@@ -20,7 +20,7 @@ from .transfer import Transfer
 
 
 class Edits:
-    """The differences between a model and its copy. Keys of layers are their identities."""
+    """The differences between a model and its copy; the keys of layers are their identities."""
 
     def __init__(self, input_shape: tuple[int, ...] | None = None):
         self.input_shape = input_shape  # of a sample; None keeps it
@@ -94,15 +94,11 @@ class Copier:
 
     def _replaced(self, graph: ModelGraph) -> list[Any]:
         """Return the removed and replaced layers."""
-        edits = self.edits
-        gone = edits.removed | set(edits.swapped)
-        return [
-            call.operation
-            for each in graph.walk()
-            for call in each.calls
-            if id(call.operation) in gone
-            or (call in edits.rewired and isinstance(call.operation, keras.layers.Layer))
-        ]
+        calls = [call for each in graph.walk() for call in each.calls]
+        gone = {*self.edits.removed, *self.edits.swapped}
+        gone |= {id(call.operation) for call in calls if call in self.edits.rewired}
+        operations = [call.operation for call in calls if id(call.operation) in gone]
+        return [each for each in operations if isinstance(each, keras.layers.Layer)]
 
     def _fill(self) -> None:
         for layer, name, initializer in self._initializers:

@@ -61,19 +61,15 @@ class SurgeryReport:
         """Return each penalty on a weight, with its current value and its share of the total."""
         trainable = {id(weight) for weight in self.model.trainable_weights}
         active = [id(penalty.variable) in trainable for penalty in self.penalties]
-        values = [penalty.value for penalty in self.penalties]
-        total = sum(value for value, on in zip(values, active, strict=True) if on)
-        return [
-            TableRow(
-                penalty.layer,
-                penalty.name,
-                *described(penalty.variable.regularizer),
-                value if on else 0.0,
-                value / total if on and total else 0.0,
-                ("" if penalty.new else "kept") if on else "inactive: frozen",
-            )
-            for penalty, value, on in zip(self.penalties, values, active, strict=True)
-        ]
+        values = [p.value if on else 0.0 for p, on in zip(self.penalties, active, strict=True)]
+        total = sum(values) or 1.0
+        rows = []
+        for penalty, value, on in zip(self.penalties, values, active, strict=True):
+            names, strengths = _terms(penalty.variable.regularizer)
+            of = " + ".join(names), ", ".join(filter(None, strengths))
+            state = ("" if penalty.new else "kept") if on else "inactive: frozen"
+            rows.append(TableRow(penalty.layer, penalty.name, *of, value, value / total, state))
+        return rows
 
     def table(self) -> str:
         """Return the penalties on weights as text in 80 columns."""
@@ -97,8 +93,8 @@ class SurgeryReport:
         return "\n\n".join(filter(None, self._sections()))
 
     def _sections(self) -> Iterator[str]:
-        counts = f"{self.requested} requested, {len(self.applied)} applied"
-        yield f"{counts} ({len(self.inactive)} inactive), {len(self.refused)} refused"
+        applied = f"{len(self.applied)} applied ({len(self.inactive)} inactive)"
+        yield f"{self.requested} requested, {applied}, {len(self.refused)} refused"
         by_request: dict[str, Counter[str]] = {}
         for change in self.changes:
             for name in change.asked:
@@ -228,19 +224,13 @@ class Ledger:
         return " ".join([f"{request} changes nothing in this model.{reasons}", *advice])
 
 
-def described(regularizer: Any) -> tuple[str, str]:
-    """Return the name of a penalty and its nonzero strengths.
+def _terms(regularizer: Any) -> tuple[list[str], list[str]]:
+    """Return the names and the nonzero strengths of the terms of a penalty.
 
     >>> from occam.zoo.regularizers import L1L2, Orthogonal, Sum
-    >>> described(Sum([L1L2(l2=0.001), Orthogonal(0.1)]))
-    ('L1L2 + Orthogonal', 'l2=0.001, factor=0.1')
+    >>> _terms(Sum([L1L2(l2=0.001), Orthogonal(0.1)]))
+    (['L1L2', 'Orthogonal'], ['l2=0.001', 'factor=0.1'])
     """
-    names, strengths = _terms(regularizer)
-    return " + ".join(names), ", ".join(filter(None, strengths))
-
-
-def _terms(regularizer: Any) -> tuple[list[str], list[str]]:
-    """Return the names and the strengths of the terms of a penalty."""
     terms = getattr(regularizer, "terms", [regularizer])
     # The penalty on the logit of a ConcreteDropout is a method.
     names = [getattr(term, "__qualname__", type(term).__name__) for term in terms]
@@ -259,12 +249,6 @@ def _lay_out(rows: Sequence[tuple[str, str, Sequence[str], Sequence[str], str, s
     """Return the table of penalties in 80 columns.
 
     Each term takes a line. Long paths are broken after a slash or an underscore.
-
-    >>> rows = [("stage_one/conv", "kernel", ["L1", "Hoyer"], ["l1=0.1", "factor=0.2"], "99%", "")]
-    >>> print(_lay_out(rows))
-    layer           variable  penalty  strength    share
-    stage_one/conv  kernel    L1       l1=0.1      99%
-                              Hoyer    factor=0.2
     """
     head = _HEAD if any(row[5] for row in rows) else _HEAD[:5]
     others = zip(*[([p], n, s, [share], [state]) for _, p, n, s, share, state in rows], strict=True)
@@ -289,11 +273,7 @@ def _lay_out(rows: Sequence[tuple[str, str, Sequence[str], Sequence[str], str, s
 
 
 def _broken(path: str, width: int) -> list[str]:
-    """Break a path into lines.
-
-    >>> _broken("backbone/block_one/conv", 12)
-    ['backbone/', '  block_one/', '  conv']
-    """
+    """Break a path into lines: `["backbone/", "  block_one/", "  conv"]`."""
     lines, line = [], ""
     for piece in re.split("(?<=[/_])", path):
         if line.strip() and len(line) + len(piece) > width:

@@ -162,6 +162,6 @@ def _with_a_rate(copier: Copier, model: keras.Model) -> set[int]:
 
 def _left(path: str, what: str) -> str:
     return (
-        f"{path!r} cannot be stripped of {what}, because it is inside a layer without it in its "
-        "config: give the constructor (and get_config) of that layer an argument for it."
+        f"{path!r} cannot be stripped of {what}, because the config of the layer around it does "
+        "not have it: give the constructor (and get_config) of that layer an argument for it."
     )

@@ -39,6 +39,8 @@ def create(weights, **changes):
 def test_at_least_three_models_ship_with_small_weights():
     assert len({weights.model for weights in WEIGHTS}) >= 3
     assert sum(weights.file.stat().st_size for weights in WEIGHTS) < 1e6
+    for weights in WEIGHTS:
+        assert json.dumps(dataclasses.asdict(weights))
 
 
 @pytest.mark.parametrize("weights", WEIGHTS, ids=lambda w: f"{w.model}-{w.data}")
@@ -111,9 +113,3 @@ def test_the_blueprint_knows_the_weights():
     assert model.blueprint.weights == "mnist1d"
     assert type(model.blueprint).from_dict(model.blueprint.to_dict()) == model.blueprint
     assert zoo.create_model("cnn1d", input_shape=(40, 1), num_classes=10).blueprint.weights is None
-
-
-def test_the_card_of_a_file_is_complete():
-    for weights in WEIGHTS:
-        assert json.dumps(dataclasses.asdict(weights))
-        assert len(weights.sha256) == 64

@@ -101,18 +101,6 @@ def test_spatial_dropout_of_keras_is_replaced():
     assert isinstance(regularized.get_layer("there"), ours.SpatialDropout)
 
 
-def test_channels_first_are_refused_by_name():
-    inputs = keras.Input((3, 8, 8))
-    conv = layers.Conv2D(4, 3, activation="relu", data_format="channels_first", name="conv")
-    try:
-        x = conv(inputs)
-    except Exception as error:  # TensorFlow on a CPU
-        pytest.fail(str(error))
-    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
-    with pytest.raises(ValueError, match=r"conv spatial_dropout: .*its channels come first"):
-        zoo.regularize(model, R(spatial_dropout=0.1))
-
-
 def test_gates_of_channels_are_no_feature_maps():
     x = inputs = keras.Input((8, 8, 3))
     gate = layers.GlobalAveragePooling2D(keepdims=True)(x)

@@ -258,16 +258,13 @@ DENSE = keras.layers.Dense(2, name="fc1")
 @pytest.mark.parametrize(
     ("pattern", "expected"),
     [
-        ("fc1", True),
         ("fc*", True),
         ("FC1", False),
         ("top", False),
-        ("top/fc1", True),
         ("top/*", True),
         ("*/fc1", True),
         ("fc1/*", False),
         ("other/*", True),
-        (keras.layers.Dense, True),
         (keras.layers.Layer, True),
         (keras.layers.Conv1D, False),
     ],
@@ -276,11 +273,11 @@ def test_layers(pattern, expected):
     assert matches_layer(pattern, DENSE, ("top/fc1", "other/fc1")) is expected
 
 
-def test_a_layer_at_the_top_is_all_that_is_in_it():
+def test_a_layer_matches_a_pattern_of_everything_inside_it():
     assert matches_layer("fc1/*", DENSE, ("fc1",))
 
 
-def test_what_lies_around():
+def test_models_around_a_layer_match():
     top = keras.Sequential(name="top")
     part = Part(DENSE, ("top/fc1",), {}, DENSE, (), ((top, ("top",)),))
     assert matches_part("top", part)
