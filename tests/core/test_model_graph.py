@@ -14,14 +14,14 @@ from occam.core.model_graph import (
 
 
 class Counting(keras.Model):
-    """A functional model with a step of its own."""
+    """A functional model with its own training step."""
 
     def train_step(self, data):
         return super().train_step(data)
 
 
 class Named(Counting):
-    """A constructor of its own, too."""
+    """A model that also has its own constructor."""
 
     def __init__(self, units):
         x = keras.Input((4,))

@@ -1,4 +1,4 @@
-"""`zoo.lint` as a whole: its arguments, the models that are clean, and the documentation."""
+"""`zoo.lint` as a whole: its arguments, models without findings, and the documentation."""
 
 import ast
 import inspect
@@ -161,7 +161,7 @@ def test_every_rule_that_needs_an_argument_says_so():
 
 
 def test_every_rule_has_tests_that_find_and_that_do_not():
-    """In the comparisons `paths("OCC...", ...) == [...]` of the other files."""
+    """The tests are comparisons `paths("OCC...", ...) == [...]` in the other files."""
     lists: dict[str, set[bool]] = {code: set() for code in RULES}
     for path in Path(__file__).parent.glob("test_*_rules.py"):
         for node in ast.walk(ast.parse(path.read_text())):

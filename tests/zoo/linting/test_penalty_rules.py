@@ -157,7 +157,7 @@ def test_a_penalty_that_saving_loses(paths, tmp_path):
 
 
 class NoConfig(keras.regularizers.Regularizer):
-    """Cannot be saved: its config is that of the base class, which raises."""
+    """A regularizer that cannot be saved: the `get_config` of the base class raises."""
 
     def __call__(self, x):
         return keras.ops.sum(keras.ops.square(x))

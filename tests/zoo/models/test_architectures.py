@@ -1,4 +1,4 @@
-"""Parameter counts against the papers', and what is particular to one architecture."""
+"""Parameter counts of the papers, and properties of single architectures."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""The weights that ship: they give the accuracy that is stated, and refuse what does not fit."""
+"""The weights in the package: their stated accuracy, and models that do not fit."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ WEIGHTS = zoo.list_weights()
 
 @pytest.fixture(scope="module")
 def test_part(data_dir):
-    """The test part of a data set."""
+    """The test data of a data set."""
 
     def arrays(name):
         batches = zoo.load_data(name, data_dir=data_dir).test.as_numpy_iterator()
@@ -88,7 +88,7 @@ def test_weights_that_do_not_fit_are_errors(changes, message):
 
 @pytest.mark.parametrize("name", ["resnet20", "wide_resnet16_4", "gru", "convnext_tiny"])
 def test_weights_load_under_any_regularization(name, tmp_path, monkeypatch):
-    """Layers that drop stand between the others and change their order in the model."""
+    """Random layers between the others change the order of layers in the model."""
     monkeypatch.setattr(pretrained, "DIRECTORY", tmp_path)
     small = {"convnext_tiny": {"depths": (1, 1, 1, 1), "widths": (4, 4, 8, 8), "patch_size": 2}}
     options = {"gru": {"units": 3}, **small}.get(name, {"width": 4})

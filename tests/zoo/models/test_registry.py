@@ -50,7 +50,7 @@ def build(name, regularization=None, **kwargs):
 
 
 def kernels_of(model):
-    """All weights that are kernels, `(..., units)` each."""
+    """All kernels, each `(..., units)`."""
     for layer in model._flatten_layers(include_self=False):
         for weight in layer._trainable_variables:
             if weight.name.endswith("kernel"):
@@ -341,7 +341,7 @@ def test_without_a_seed_the_global_seed_applies():
             {"input_shape": (40,)},
             r"`input_shape` must be 2 positive .* model .resnet1d.. .*\(40,\)",
         ),
-        ({"input_shape": (None, 1)}, r"positive integers .*\(None, 1\)"),
+        ({"input_shape": (None, 1)}, r"positive integers, .*\(None, 1\)"),
         ({"units": (3,)}, r"has no option units. Its options: width, blocks, kernel_size, norm"),
         (
             {"name": "lenet", "input_shape": (8, 8, 1)},

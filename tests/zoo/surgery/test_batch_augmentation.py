@@ -1,4 +1,4 @@
-"""Mixup and label smoothing become a layer before the model."""
+"""Mixup and label smoothing as a layer before the model."""
 
 import keras
 import numpy as np

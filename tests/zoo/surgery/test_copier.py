@@ -1,4 +1,4 @@
-"""User-defined layers are copied as far as their config allows, and named where it does not."""
+"""User-defined layers: copies from complete configs, and errors that name incomplete ones."""
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ def functional(layer):
 
 
 class Terse(layers.Layer):
-    """Its config says nothing of what every layer has."""
+    """A config without the arguments of every layer."""
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
@@ -69,7 +69,7 @@ def test_a_penalty_on_outputs_is_not_lost_silently():
 
 @keras.saving.register_keras_serializable(package="tests")
 class Holding(layers.Layer):
-    """Builds what it holds, whether it is built or not."""
+    """Always builds its inner layer, even if that is built."""
 
     def __init__(self, inner, **kwargs):
         super().__init__(**kwargs)
@@ -174,7 +174,7 @@ def test_noise_comes_after_masking(functional):
 
 
 class Forgetful(layers.Layer):
-    """Has a value, which its config does not say."""
+    """A layer with a value that is not in its config."""
 
     def __init__(self, value=None, **kwargs):
         super().__init__(**kwargs)
@@ -223,7 +223,7 @@ def test_a_tensor_that_a_config_forgets():
 
 @keras.saving.register_keras_serializable(package="tests")
 class Remembering(layers.Layer):
-    """All kinds of attributes, which are equal in the copy, and not the same objects."""
+    """Attributes of all kinds that are equal but not identical in the copy."""
 
     def __init__(self, factor, **kwargs):
         super().__init__(**kwargs)

@@ -1,4 +1,4 @@
-"""The places of new layers, and the layers that they replace."""
+"""The places of new layers, and the layers they replace."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Which sums are residual, and which of their inputs is the shortcut."""
+"""Residual sums and their shortcuts."""
 
 import keras
 import pytest
@@ -10,7 +10,7 @@ from occam.zoo.surgery.places import residual_sums
 
 
 def found(make, shape=(8, 8, 4)):
-    """The sums in a model of one input, and whether the first of their inputs is the shortcut."""
+    """For each residual sum in a model, whether its first input is the shortcut."""
     inputs = keras.Input(shape)
     graph = ModelGraph(keras.Model(inputs, make(inputs)))
     return [one.call.inputs[0] is one.shortcut for one in residual_sums(graph)]

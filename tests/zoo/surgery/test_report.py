@@ -1,4 +1,4 @@
-"""The report counts, tells and draws what was done."""
+"""The counts, text and plot of the report."""
 
 import keras
 import numpy as np

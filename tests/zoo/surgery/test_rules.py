@@ -1,4 +1,4 @@
-"""Rules: which layers they mean, in which order, and what they ask for."""
+"""Rules: their patterns, order and requests."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ from occam.zoo.surgery.rules import check_pattern, matches_layer, matches_part, 
 
 
 def penalties(report):
-    """Which weights have which penalty, without the names of classes."""
+    """The strengths of the penalties, by weight."""
     return {f"{row.layer}/{row.variable}": row.strength for row in report.rows()}
 
 
