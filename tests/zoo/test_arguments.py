@@ -60,7 +60,7 @@ CASES = {
     ),
     "create_model input_shape": (
         lambda m, d, v: MLP(input_shape=v),
-        "`input_shape` of model 'mlp' must have",
+        "`input_shape` must be 1 or 2 or 3 positive integers",
         [],
     ),
     "create_model num_classes": (
