@@ -58,7 +58,7 @@ def _scalars(directory: Path) -> dict[str, dict[str, Curve]]:
     scalars = {path.name: read_scalars(path) for path in found}
     return {
         run: {  # Keras' tags are "epoch_<name>"
-            grouped_name(tag[6:])[1] if tag.startswith("epoch_") else tag: curve
+            grouped_name(tag.removeprefix("epoch_"))[1] if tag.startswith("epoch_") else tag: curve
             for tag, curve in curves.items()
         }
         for run, curves in scalars.items()
