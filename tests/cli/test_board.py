@@ -38,7 +38,7 @@ def logs(tmp_path_factory):
 
 
 def test_a_wrong_argument_is_an_error_of_one_line(inside, tmp_path, logs):
-    assert "nowhere is not a directory" in failed(inside("board", "nowhere"))
+    assert "the directory does not exist" in failed(inside("board", "nowhere"))
     assert "contains no TensorBoard logs" in failed(inside("board", "."))
     assert "`png` must be a file named *.png" in failed(inside("board", logs, "--png", "a.pdf"))
     assert list(tmp_path.iterdir()) == []
