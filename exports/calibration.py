@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
+from ..core import calibration
 from ..core.checks import check_integer
 
 _LARGEST = 100.0  # temperature; the smallest is 1/100
@@ -75,11 +76,7 @@ def expected_calibration_error(
     """
     rows, classes = _checked(probabilities, labels, "probabilities")
     check_integer("bins", bins, 1)
-    confidence = rows.max(axis=-1)
-    right = rows.argmax(axis=-1) == classes
-    chosen = np.searchsorted(np.arange(1, bins) / bins, confidence, side="left")
-    gaps = np.bincount(chosen, weights=right - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / len(rows))
+    return calibration.expected_calibration_error(rows, classes, bins)
 
 
 def _slope(logits: np.ndarray, labels: np.ndarray, log_beta: float) -> float:
