@@ -47,7 +47,7 @@ def measure(rounds: int, steps: int, batch: int) -> dict[str, float]:
     plain = Trainee(data, zoo.Regularization())
     ratios = {}
     for field in get_architecture(MODEL).supported:
-        value = zoo.Regularization.strengths()[field].middle
+        value = zoo.Regularization.fields()[field].middle
         regularized = Trainee(data, zoo.Regularization(**{field: value}))
         ratios[field] = median([regularized.epoch() / plain.epoch() for _ in range(rounds)])
         keras.backend.clear_session(free_memory=True)
@@ -95,7 +95,7 @@ class Trainee:
 
 def _row(pair: tuple[str, float]) -> tuple[str, str, str]:
     field, ratio = pair
-    strength = zoo.Regularization.strengths()[field]
+    strength = zoo.Regularization.fields()[field]
     return field, strength.format(strength.middle), f"{ratio:.2f}"
 
 

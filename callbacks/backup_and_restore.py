@@ -1,4 +1,4 @@
-"""Resume a training that was killed exactly where its last epoch ended."""
+"""Resume a killed training exactly where its last epoch ended."""
 
 import os
 import warnings
@@ -22,21 +22,21 @@ STATE = "state.npz"  # the file in the directory
 class BackupAndRestore(keras.callbacks.BackupAndRestore):
     """Save the whole state of a training at the end of each epoch, and restore it.
 
-    Takes the arguments of `keras.callbacks.BackupAndRestore`. The differences:
+    It takes the arguments of `keras.callbacks.BackupAndRestore` and differs from it as follows:
 
     - The state contains all variables of the model and of its optimizers, the history, and the
       state of the other callbacks. With Keras' callback, early stopping forgets its best epoch,
       `ModelCheckpoint(save_best_only=True)` overwrites the best model, and the history is lost.
     - The state is one file, `state.npz`, which is replaced atomically: whenever the process is
       killed, the file holds one complete epoch.
-    - A training that ends on a loss of NaN or infinity, as with `TerminateOnNaN`, deletes nothing
-      and leaves the state of the previous epoch.
-    - Only files that this callback has written are deleted, not the whole directory.
+    - A training that ends on a loss of NaN or infinity, as with `TerminateOnNaN`, keeps the state
+      of the previous epoch.
+    - It deletes only its own files, not the whole directory.
 
-    Put it last in the list of callbacks; it moves behind later ones that have a state. A callback
-    has a state if it has the methods `get_state() -> dict` and `set_state(dict)`, of JSON values
-    and arrays, or if it is one of Keras' own that need it (see `callback_state`). A warning names
-    other callbacks that change their attributes in training.
+    Put it last in the list of callbacks; it moves behind later ones with a state. A callback has a
+    state if it has the methods `get_state() -> dict` and `set_state(dict)`, of JSON values and
+    arrays, or if it is one of Keras' own (see `callback_state`). A warning names other callbacks
+    that change their attributes in training.
 
     Args:
         backup_dir: A local directory, which is created if it does not exist.
@@ -47,7 +47,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
             one cannot be read.
         delete_checkpoint: Whether to delete the state when training has finished. If not, a later
             `fit` of as many epochs trains nothing.
-        callbacks: The callbacks whose state to save, by default all callbacks of `fit`.
+        callbacks: The callbacks with a state to save, by default all callbacks of `fit`.
 
     Attributes:
         epoch: Number of finished epochs in the saved state, 0 without one.
@@ -55,9 +55,9 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         history: The history of the saved epochs; arrays of size 1 are numbers in it.
 
     Raises:
-        ValueError: If an argument is invalid; if the file was not written by this callback, or for
-            another model, optimizer or list of callbacks (the message names the first difference);
-            or if an optimizer in an attribute updates variables that are not the model's.
+        ValueError: If an argument is invalid; if the file is damaged or belongs to another model,
+            optimizer or list of callbacks (the message names the first difference); or if an
+            optimizer in an attribute updates variables that are not the model's.
         TypeError: If the state of a callback, or a logged value, is neither JSON nor an array.
 
     Example:
@@ -104,7 +104,10 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
     @property
     def history(self) -> dict[str, list[Any]]:
         history = self._saved().get("history", {})
-        return {name: [*map(_number, values)] for name, values in history.items()}
+        return {  # some metrics log an array with one number
+            name: [v.item() if isinstance(v, np.ndarray) and v.size == 1 else v for v in values]
+            for name, values in history.items()
+        }
 
     def _saved(self) -> dict[str, Any]:
         return self.file.read() if self.file.exists() else {}
@@ -135,8 +138,10 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
 
     def _load_model(self):
         if not self.model.built:
-            text = "into a model that is not built. Give it a keras.Input, or call it before `fit`."
-            raise ValueError(f"Cannot restore {self.file.path} {text}")
+            raise ValueError(
+                f"Could not restore '{self.file.path}': the model is not built. Give it a "
+                "keras.Input, or call it before `fit`."
+            )
         state = self.file.read()
         self._check(state).weights.assign(state["weights"])
         for callback, saved in zip(self.callbacks, state["callbacks"], strict=True):
@@ -153,27 +158,24 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
 
     def _check(self, state: dict[str, Any]) -> ModelState:
         """Return the state of the model, with its optimizers built, if it fits the file."""
+
+        def check(what: str, saved: Any, ours: Any) -> None:
+            if saved != ours:
+                raise ValueError(
+                    f"Could not restore '{self.file.path}': it has the {what} {saved} instead of "
+                    f"{ours}. Use another `backup_dir`, or delete the file."
+                )
+
         saved = [name for each in state["callbacks"] for name in each]
-        if saved != (ours := [*map(_name, self.callbacks)]):
-            raise self._error(f"other callbacks: expected {ours}. Received: {saved}")
+        check("callbacks", saved, [*map(_name, self.callbacks)])
         model = ModelState(self.model)
-        if [*state["optimizers"]] != [*model.optimizers]:
-            text = f"{[*model.optimizers]}. Received: {[*state['optimizers']]}"
-            raise self._error(f"a model with other optimizers: expected {text}")
+        check("optimizers", [*state["optimizers"]], [*model.optimizers])
         model = model.build_optimizers(state["optimizers"])
         saved, ours = state["variables"], model.signature()
-        for (was, shape), (name, expected) in zip(saved, ours, strict=False):
-            if shape != expected:
-                text = f"a variable {name} of shape {tuple(expected)}"
-                received = f"{was} of {tuple(shape)}"
-                raise self._error(f"another model: expected {text}. Received: {received}")
-        if len(saved) != len(ours):
-            text = f"{len(ours)} variables. Received: {len(saved)}"
-            raise self._error(f"another model: expected {text}")
+        for (_, shape), (name, expected) in zip(saved, ours, strict=False):
+            check(f"shape of the variable {name}", shape, expected)
+        check("number of variables", len(saved), len(ours))
         return model
-
-    def _error(self, what: str) -> ValueError:
-        return ValueError(f"{self.file.path} holds the state of {what}")
 
     def on_epoch_begin(self, epoch, logs=None):
         self._current_epoch = epoch
@@ -202,8 +204,8 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
             names = ", ".join(f"{_name(c)} ({', '.join(attributes)})" for c, attributes in lost)
             warnings.warn(
                 f"BackupAndRestore does not save attributes that change in training: {names}. Give "
-                "the callbacks the methods `get_state() -> dict` and `set_state(dict)`, or list in "
-                "`callbacks=` which to save.",
+                "the callbacks the methods `get_state() -> dict` and `set_state(dict)`, or pass "
+                "only the callbacks to save as `callbacks=`.",
                 stacklevel=2,
             )
 
@@ -239,14 +241,15 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
 
 
 def _check_arguments(backup_dir: Any, save_freq: Any) -> None:
+    # Two messages begin as in Keras, whose own tests expect it.
     if not backup_dir:
         raise ValueError(f"Empty `backup_dir` argument passed. Received: backup_dir={backup_dir!r}")
     if "://" in os.fspath(backup_dir) or Path(backup_dir).is_file():
         raise ValueError(message("backup_dir", os.fspath(backup_dir), "a local directory"))
     integer = isinstance(save_freq, int) and not isinstance(save_freq, bool)
     if save_freq != "epoch" and save_freq is not False and not (integer and save_freq > 0):
-        text = "expected 'epoch', a positive number of batches, or False. Received: save_freq="
-        raise ValueError(f"Invalid value for argument `save_freq`: {text}{save_freq!r}")
+        expected = "'epoch', a positive number of batches, or False"
+        raise ValueError(f"Invalid value: {message('save_freq', save_freq, expected)}")
 
 
 def _behind(callbacks: list[Any], callback: Any, others: list[Any]) -> list[Any]:
@@ -261,8 +264,3 @@ def _behind(callbacks: list[Any], callback: Any, others: list[Any]) -> list[Any]
 
 def _name(callback: keras.callbacks.Callback) -> str:
     return type(callback).__name__
-
-
-def _number(value: Any) -> Any:
-    """Return the number in an array of size 1, which some metrics log, or else the value."""
-    return value.item() if isinstance(value, np.ndarray) and value.size == 1 else value

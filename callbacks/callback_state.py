@@ -1,4 +1,4 @@
-"""The state that callbacks, including Keras' own, need to resume a training."""
+"""The state of callbacks, including Keras' own, for a resumed training."""
 
 import csv
 import dis
@@ -10,8 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
-# The attributes of the callbacks of Keras 3.15 that a resumed training needs, by class. Whatever
-# else they change (learning rates, weights) is a variable of the optimizer or the model.
+# The attributes of the callbacks of Keras 3.15 that a resumed training needs, by class. Everything
+# else that they change (learning rates, weights) is a variable of the optimizer or the model.
 _SAVED = {
     "EarlyStopping": ("best", "best_epoch", "best_weights", "stopped_epoch", "wait"),
     "ModelCheckpoint": ("best", "_batches_seen_since_last_saving", "_last_batch_seen"),
@@ -23,7 +23,7 @@ _SAVED = {
     "TensorBoard": ("_global_test_batch", "_global_train_batch"),
 }
 
-# Attributes that change in training, too, but are created anew; "*": all of a class.
+# Attributes that change in training, but need not be saved; "*" stands for all of a class.
 _TRANSIENT = {
     "BackupAndRestore": "*",
     "CSVLogger": ("append_header", "csv_file", "keys", "writer"),  # see `_csv_state`
@@ -41,7 +41,7 @@ _TRANSIENT = {
     "TqdmCallback": "*",  # the progress bar of tqdm
 }
 
-# Attributes that these methods assign and do not read, such as the time, need not be saved.
+# An attribute that one of these methods assigns without a read, such as the time, needs no saving.
 _BEGINNINGS = ("on_epoch_begin", "on_train_batch_begin", "on_batch_begin", "on_test_begin")
 
 # Limits for the comparison of attributes: nested containers, elements, and bytes of an array.
@@ -74,10 +74,9 @@ def set_state(callback: Any, state: dict[str, Any]) -> None:
 
 
 class Changes:
-    """A detector of attributes that callbacks change in training, but that are not saved.
+    """A detector of attributes that callbacks change from their first epoch on, but do not save.
 
-    The callbacks must be before their first epoch. Those with the methods `get_state` and
-    `set_state` are ignored, as they decide what to save.
+    It ignores callbacks with the methods `get_state` and `set_state`.
     """
 
     def __init__(self, callbacks: Iterable[Any]):
@@ -85,7 +84,7 @@ class Changes:
         self._before = [(callback, _attributes(callback)) for callback in watched]
 
     def lost(self) -> list[tuple[Any, list[str]]]:
-        """Return changed callbacks with the names of their attributes, each callback only once."""
+        """Return changed callbacks with the names of their attributes, each callback once."""
         found = []
         for callback, before in self._before:
             now = _attributes(callback)
@@ -130,7 +129,7 @@ def _assigned(method: Any) -> set[str]:
 
 
 def _attributes(callback: Any) -> dict[str, Any]:
-    """Return the attributes that are neither saved nor created anew, in comparable form."""
+    """Return the other attributes, neither saved nor transient, in comparable form."""
     known = {*(_transient(callback) or ()), *_saved(callback)}
     return {n: _comparable(value) for n, value in vars(callback).items() if n not in known}
 
@@ -154,8 +153,8 @@ def _comparable(value: Any, depth: int = 0) -> Any:
     return [_comparable(each, depth + 1) for each in value]
 
 
-# `CSVLogger` empties its file when training begins, or appends and so repeats the epochs after the
-# saved one. So the text of the file is part of the state.
+# `CSVLogger` empties its file when training begins, or appends and repeats epochs. So the state
+# contains the text of the file.
 
 
 def _is_csv_logger(callback: Any) -> bool:

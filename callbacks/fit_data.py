@@ -1,4 +1,4 @@
-"""The data of a running `fit`, and arrays and numbers in any form that Keras accepts."""
+"""The data of a running `fit`, and conversions of data in any form that Keras accepts."""
 
 import inspect
 import math
@@ -32,35 +32,29 @@ class FitArguments(NamedTuple):
 
     @property
     def has_sample_weights(self) -> bool | None:
-        """True if the training samples have weights, or `None` if unknown."""
+        """Whether the training samples have weights, or `None` if unknown."""
         if self.class_weight is not None or self.sample_weight is not None:
             return True
-        return False if self.arrays else _has_weights(self.x)
-
-    @property
-    def has_validation_weights(self) -> bool | None:
-        """True if the validation samples have weights, or `None` if unknown."""
-        return _has_weights(self.validation_data)
+        return False if self.arrays else has_weights(self.x)
 
 
 def arguments_of_fit(model: keras.Model) -> FitArguments | None:
-    """Return the data of the running `fit` of a model, or `None` outside of `fit`.
-
-    Keras passes no data to callbacks, so the arguments are read from the frame of `fit`.
-    """
+    """Return the data of the running `fit` of a model, or `None` outside of `fit`."""
+    # Keras passes no data to callbacks, so the arguments are read from the frame of `fit`.
     for frame, _ in traceback.walk_stack(inspect.currentframe()):
         if frame.f_code.co_name == "fit" and frame.f_locals.get("self") is model:
             return FitArguments(*(frame.f_locals.get(name) for name in FitArguments._fields))
     return None
 
 
-def _has_weights(data: Any) -> bool | None:
+def has_weights(data: Any) -> bool | None:
+    """Return whether the samples of a data set have weights, or `None` if unknown."""
     batch = _batch(data)
     return None if batch is None else len(batch) > 2 and batch[2] is not None
 
 
 def _batch(data: Any) -> tuple[Any, ...] | None:
-    """Return arrays, specs or a batch that show the parts of a batch; `None` for a generator."""
+    """Return the arrays, specs or first batch of a data set; `None` for a generator."""
     batch = getattr(data, "element_spec", data)  # of a tf.data.Dataset
     if isinstance(data, keras.utils.PyDataset):
         batch = data[0]
@@ -79,7 +73,7 @@ def ranks(data: Any) -> list[int] | None:
 
 
 def as_array(values: Any) -> Any:
-    """Convert anything that Keras accepts as an array to a NumPy array.
+    """Return a NumPy array of anything that Keras accepts as an array.
 
     `None`, sparse tensors and ragged tensors stay as they are. A pandas `Series` becomes a column,
     as in `fit`.
@@ -103,17 +97,16 @@ def as_number(name: str, value: Any, monitor: str) -> float:
     """
     array = np.asarray(ops.convert_to_numpy(value))
     if array.size != 1:
-        received = f"{name} of shape {array.shape}"
-        raise ValueError(f"{monitor} can only monitor single numbers. Received: {received}")
+        raise ValueError(
+            f"{monitor} can only monitor single numbers. Received: {name} of shape {array.shape}"
+        )
     return float(array.item())
 
 
 def class_weights(y: Any, class_weight: Mapping[int, float]) -> Any:
     """Return the sample weights `(n,)` that `fit` derives from a `class_weight`.
 
-    Args:
-        y: Class numbers `(n,)` or `(n, 1)`, or one-hot rows `(n, classes)`.
-        class_weight: A weight for each class, as in `fit`; 1 for classes that are not in it.
+    `y` holds class numbers `(n,)` or `(n, 1)`, or one-hot rows `(n, classes)`.
     """
     others = max(class_weight) + 1
     table = [class_weight.get(number, 1.0) for number in range(others + 1)]
@@ -130,8 +123,8 @@ def class_weights(y: Any, class_weight: Mapping[int, float]) -> Any:
 def subset(data: Any, fraction: float) -> Any:
     """Return a fraction of the data, rounded up to whole samples or batches.
 
-    Of a tuple of (nested) arrays, these are evenly spaced samples; of a finite `tf.data.Dataset`,
-    the first batches. Other data raise a `ValueError` unless `fraction` is 1.
+    It consists of evenly spaced samples of a tuple of (nested) arrays, or of the first batches of a
+    finite `tf.data.Dataset`. Other data raise a `ValueError` unless `fraction` is 1.
 
     >>> subset((np.arange(10), np.arange(10) % 2), 0.4)
     (array([0, 2, 5, 7]), array([0, 0, 1, 1]))
@@ -149,7 +142,7 @@ def subset(data: Any, fraction: float) -> Any:
     cardinality = getattr(data, "cardinality", lambda: -1)()
     if int(cardinality) < 0:
         raise ValueError(
-            "To take a fraction of `train_eval`, it must be arrays or a tf.data.Dataset of known, "
-            f"finite size. Received: fraction={fraction!r}, train_eval={data!r}"
+            "`train_eval` must be arrays or a tf.data.Dataset of known, finite size to take a "
+            f"fraction of it. Received: fraction={fraction!r}, train_eval={data!r}"
         )
     return data.take(math.ceil(fraction * int(cardinality)))

@@ -10,11 +10,10 @@ from .variables import Weights
 
 
 class ModelState:
-    """The variables of a model and its optimizers, including those found in attributes only.
+    """The variables of a built model and its optimizers, including those in attributes only.
 
-    The attributes of a built model and its layers, and the lists, tuples, sets and dicts in them,
-    are searched for more optimizers (a GAN has two), metrics that `fit` does not reset, and on
-    TensorFlow native variables and random generators. Other objects are not searched.
+    The attributes of the model and its layers, and containers in them, may hold more optimizers (a
+    GAN has two), metrics that `fit` does not reset, and native variables and random generators.
     """
 
     def __init__(self, model: keras.Model):
@@ -41,25 +40,22 @@ class ModelState:
         return Weights(self.variables)
 
     def optimizer_indices(self) -> dict[str, list[int] | None]:
-        """Return the indices in `model.variables` that each optimizer is built for, or `None`."""
+        """Return the indices in `model.variables` of each optimizer; `None` if it is not built."""
         index = {id(variable): i for i, variable in enumerate(self.model.variables)}
         found: dict[str, list[int] | None] = {}
         for path, optimizer in self.optimizers.items():
             updated = list(optimizer._trainable_variables)
             if others := [v.path for v in updated if id(v) not in index]:
                 raise ValueError(
-                    f"The optimizer `{path}` must update only variables of the model; it has some "
-                    "that are not the model's. Make the layer that holds them an attribute of the "
-                    f"model. Received: {', '.join(others)}"
+                    f"The optimizer `{path}` must update only variables of the model. Make the "
+                    "layer that holds the others an attribute of the model. "
+                    f"Received: {', '.join(others)}"
                 )
             found[path] = [index[id(v)] for v in updated] if optimizer.built else None
         return found
 
     def build_optimizers(self, indices: Mapping[str, list[int] | None]) -> "ModelState":
-        """Build the optimizers for the variables in `indices`, and return the new state.
-
-        `indices` are the `optimizer_indices` of a model with the same optimizers.
-        """
+        """Build the optimizers for saved `optimizer_indices`, and return the new state."""
         variables = self.model.variables
         for path, places in indices.items():
             optimizer = self.optimizers[path]
@@ -93,10 +89,8 @@ def updating_optimizers(model: keras.Model) -> list[Any]:
 
 
 def optimizer_updating(model: keras.Model, variable: Any) -> Any:
-    """Return the optimizer that updates a variable of a model.
-
-    Optimizers in attributes come first, as the compiled one is built for all variables.
-    """
+    """Return the optimizer that updates a variable of a model."""
+    # The compiled optimizer comes last, as it is built for all variables.
     parts = updating_optimizers(model)[::-1]
     return next(p for p in parts if any(v is variable for v in p._trainable_variables))
 
@@ -110,7 +104,7 @@ def _nested(optimizer: Any) -> set[int]:
 
 
 def _attributes(model: keras.Model) -> Iterator[tuple[str, Any]]:
-    """Yield the path and value of everything in the attributes of a model and its layers."""
+    """Yield the path and value of each attribute of a model and its layers, also in containers."""
     for layer in model._flatten_layers():
         path = "" if layer is model else f"{layer.path or layer.name}/"
         for name, value in vars(layer).items():

@@ -1,4 +1,4 @@
-"""The cost of the regularizers of a model: in total, by layer, and whether there are any."""
+"""The penalties of a model: in total and by layer."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ def weight_penalty(model: keras.Model) -> Any:
 
         sum over weights W of  regularizer_W(W)
 
-    `sum(model.losses)` differs: it also contains activity penalties of the last batch, which after
-    `fit` or `predict` are tensors of a graph that no longer exists.
+    `sum(model.losses)` also contains activity penalties of the last batch, which after `fit` or
+    `predict` are tensors of a graph that no longer exists.
 
     >>> layer = keras.layers.Dense(1, kernel_regularizer="l2", kernel_initializer="ones")
     >>> round(float(weight_penalty(keras.Sequential([keras.Input((3,)), layer]))), 6)
@@ -27,11 +27,8 @@ def weight_penalty(model: keras.Model) -> Any:
 class LayerPenalties:
     """The penalty of the weights of each layer, by the path of the layer.
 
-        p_layer = sum over the layer's own trainable weights W of  regularizer_W(W)
-
-    A shared weight counts once, for the layer that holds it; so the sum is `weight_penalty(model)`.
-    Layers with equal paths, as in nested models, share one entry. The layers and weights of the
-    model must stay the same between calls.
+    A weight counts for the layer that holds it, so that the sum is `weight_penalty(model)`. Layers
+    with equal paths, as in nested models, share one entry.
     """
 
     def __init__(self, model: keras.Model):
@@ -45,7 +42,6 @@ class LayerPenalties:
         self._penalties = self._stacked if model.run_eagerly else TracedLater(self._stacked)
 
     def __call__(self) -> dict[str, float]:
-        # One transfer to the host for all layers.
         penalties = ops.convert_to_numpy(self._penalties()) if self.weights else []
         return {path: float(value) for path, value in zip(self.weights, penalties, strict=True)}
 

@@ -1,4 +1,4 @@
-"""The `fit` that is calling a callback: whether it still runs, and its list of callbacks."""
+"""The `fit` around a callback: whether it still runs, and its list of callbacks."""
 
 import sys
 import threading
@@ -13,11 +13,11 @@ _LOOPS = {"fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "pred
 
 
 class RunningFit:
-    """The innermost running `fit` of a model; false as soon as it has ended.
+    """The innermost running `fit` of a model: true while it runs, false afterwards.
 
     Keras does not notify callbacks when an exception ends `fit`. But the frame of `fit` is then no
     longer on the stack of any thread, even if a traceback (`sys.last_exc`, or in an `except`) keeps
-    it alive. Outside of `fit`, in a custom training loop, a `RunningFit` is always true.
+    it alive. In a custom training loop, without `fit`, a `RunningFit` is always true.
     """
 
     def __init__(self, model: keras.Model):
@@ -36,9 +36,9 @@ class RunningFit:
         return any(_callbacks_of(frame, model) is callbacks for frame in _running())
 
     def at_end(self, function: Callable[[], Any]) -> None:
-        """Call `function` when `fit` has ended and no traceback is kept.
+        """Call `function` when `fit` has ended and no traceback holds its frame.
 
-        It is not called if the model is in use by then, so nothing must depend on it.
+        Do not depend on it: there is no call if the model is in use by then.
         """
         if self._callbacks is not None:
             finalizer = weakref.finalize(self._callbacks(), _call, self._model, function)
@@ -53,7 +53,7 @@ def _call(model: "weakref.ref[keras.Model]", function: Callable[[], Any]) -> Non
 
 
 def callback_list(callback: keras.callbacks.Callback) -> keras.callbacks.CallbackList | None:
-    """Return the list that is calling a callback; Keras does not pass it."""
+    """Return the list that calls a callback, as Keras does not pass it; `None` if unknown."""
     for frame in _callers(sys._getframe()):
         caller = frame.f_locals.get("self")
         if isinstance(caller, keras.callbacks.CallbackList) and callback in caller.callbacks:

@@ -3,7 +3,6 @@
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 
 from ..core.checks import check_integer, message
 
@@ -20,17 +19,17 @@ def points(pairs: Sequence[tuple[float, float]]) -> Callable[[float], float]:
     times = [time for time, _ in pairs]
     if not pairs or times != sorted(set(times)):
         raise ValueError(message("pairs", pairs, "points (time, value) with increasing times"))
-    return partial(_points, pairs)
 
+    def interpolate(time):
+        if time <= pairs[0][0]:
+            return pairs[0][1]
+        for (left, start), (right, end) in itertools.pairwise(pairs):
+            if time <= right:
+                share = (time - left) / (right - left)
+                return (1.0 - share) * start + share * end  # exact at both ends
+        return pairs[-1][1]
 
-def _points(pairs, time):
-    if time <= pairs[0][0]:
-        return pairs[0][1]
-    for (left, start), (right, end) in itertools.pairwise(pairs):
-        if time <= right:
-            share = (time - left) / (right - left)
-            return (1.0 - share) * start + share * end  # exact at both ends
-    return pairs[-1][1]
+    return interpolate
 
 
 def linear(start: float, end: float, count: int) -> Callable[[float], float]:
@@ -52,24 +51,20 @@ def cosine(start: float, end: float, count: int) -> Callable[[float], float]:
 
     Reference: Loshchilov & Hutter, SGDR, 2017, https://arxiv.org/abs/1608.03983
     """
-    return partial(_cosine, float(start), float(end), _last(count))
-
-
-def _cosine(start, end, last, time):
-    return end + (start - end) * (1.0 + math.cos(math.pi * min(time / last, 1.0))) / 2.0
+    last = _last(count)
+    return lambda time: (
+        end + (start - end) * (1.0 + math.cos(math.pi * min(time / last, 1.0))) / 2.0
+    )
 
 
 def step(start: float, changes: Mapping[int, float]) -> Callable[[float], float]:
-    """Begin with `start`, and change at each time in `changes` to the value that it maps to.
+    """Begin with `start`, and change to the values in `changes` at their times.
 
     >>> [step(0.1, {2: 0.3, 4: 0.0})(epoch) for epoch in range(5)]
     [0.1, 0.1, 0.3, 0.3, 0.0]
     """
-    return partial(_step, float(start), sorted(changes.items()))
-
-
-def _step(start, changes, time):
-    return next((float(value) for at, value in reversed(changes) if time >= at), start)
+    times = sorted(changes, reverse=True)
+    return lambda time: float(next((changes[at] for at in times if time >= at), start))
 
 
 def early_dropout(rate: float, count: int, *, constant: bool = False) -> Callable[[float], float]:

@@ -15,9 +15,9 @@ _ARRAY = "array of the file"  # the key in the JSON that refers to an array
 
 
 class StateFile:
-    """A state in one file, which is complete whenever the process is killed.
+    """A file with one complete state, whenever the process is killed.
 
-    If `double`, the previous file is kept as `<path>.bkp`, in case the last one is damaged.
+    If `double`, it keeps the previous file as `<path>.bkp`, in case the last one is damaged.
 
     >>> import tempfile
     >>> file = StateFile(Path(tempfile.mkdtemp()) / "state.npz")
@@ -36,10 +36,7 @@ class StateFile:
         return self.path.exists() or self.previous.exists()
 
     def write(self, state: dict[str, Any]) -> None:
-        """Replace the file by nested JSON values, arrays and tensors.
-
-        Tuples are read back as lists, and bfloat16 as float32.
-        """
+        """Write nested JSON values, arrays and tensors; bfloat16 is read back as float32."""
         arrays: dict[str, Any] = {}
         packed = _pack(state, "", arrays)
         joined, layout = _join(arrays)
@@ -62,8 +59,10 @@ class StateFile:
                 return _unpack(text["state"], _split(content, text["layout"]))
             except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
                 damage = error
-        text = f"{self.path} is missing, damaged, or not a state of BackupAndRestore."
-        raise ValueError(text) from damage
+        raise ValueError(
+            f"Could not read a state from '{self.path}': the file is missing or damaged, or is not "
+            "a state of BackupAndRestore. Delete it to train from the beginning."
+        ) from damage
 
     def delete(self) -> None:
         """Delete the files, and the directory if it is empty then."""
@@ -85,8 +84,9 @@ def _pack(value: Any, name: str, arrays: dict[str, Any]) -> Any:
     if isinstance(value, list | tuple):
         return [_pack(each, f"{name}/{i}", arrays) for i, each in enumerate(value)]
     if not isinstance(value, str | int | float | None):
-        text = "A state must consist of JSON values and arrays."
-        raise TypeError(f"{text} Received: {value!r} at {name[1:]}")
+        raise TypeError(
+            f"A state must consist of JSON values and arrays. Received: {value!r} at {name[1:]}"
+        )
     return value
 
 
@@ -100,9 +100,9 @@ def _unpack(packed: Any, arrays: dict[str, Any]) -> Any:
 
 
 def _join(arrays: dict[str, Any]) -> tuple[dict[str, np.ndarray], list[Any]]:
-    """Join arrays into one vector per dtype, as every member of a zip archive takes time.
+    """Return one vector per dtype, and the name, dtype and shape of each array in their order.
 
-    Also return the name, dtype and shape of each array in the order of their elements.
+    Every member of a zip archive takes time.
     """
     parts: dict[np.dtype, list[np.ndarray]] = {}
     for name, array in arrays.items():

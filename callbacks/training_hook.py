@@ -1,4 +1,4 @@
-"""Computations of a callback inside the training step, after each update of the weights."""
+"""Hooks of callbacks inside the training step, after each update of the weights."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,20 +16,14 @@ class TrainingHook:
     """Base class of computations in the graph of each training step, on TensorFlow and JAX.
 
     Keras calls the batch hooks of a callback only once in `steps_per_execution` steps.
-
-    Attributes:
-        order: Hooks with lower numbers run first, whatever the order of the callbacks.
-        watched: Variables of the model that are passed to `after_update`.
-        state: Variables of the hook itself, which the graph reads and assigns. A value that is
-            assigned between two steps takes effect without a retrace.
     """
 
-    order = 0
-    watched: list[Any]
-    state: list[Any]
+    order = 0  # hooks with lower numbers run first
+    watched: list[Any]  # variables of the model, for `after_update`
+    state: list[Any]  # the hook's own variables; a change between two steps needs no retrace
 
     def after_update(self, variable: Any, value: Any) -> Any:
-        """Return the new value of a watched variable, which the optimizer has updated to `value`.
+        """Return the new value of a watched variable after an update to `value`.
 
         Keras applies a variable's constraint at the same time, before the optimizer counts the
         update. With gradient accumulation, most calls follow no update.
@@ -37,24 +31,16 @@ class TrainingHook:
         return value
 
     def after_step(self) -> None:
-        """Read any variables of the model or the optimizer, and assign variables of `state`."""
+        """Compute with any variables of the model or the optimizer, and assign `state`."""
 
 
 def install(model: keras.Model, hook: TrainingHook) -> None:
     """Rebuild `model.train_function` with a hook in it, until `remove` or the next `fit`.
 
-    Outside of a training step, constraints and optimizer variables stay the same. If an exception
-    ends `fit` before `on_train_end`, Keras' own training function is restored when the frame of
-    `fit` is gone, or else in the next `fit` or `train_on_batch`.
-
-    Raises:
-        RuntimeError: If the backend is neither TensorFlow nor JAX, or there are several replicas.
+    If an exception ends `fit` before `on_train_end`, Keras' own training function is restored when
+    the frame of `fit` is gone, or else in the next `fit` or `train_on_batch`.
     """
-    if keras.backend.backend() not in ("tensorflow", "jax"):
-        raise RuntimeError(
-            "Computations in the training step need the TensorFlow or the JAX backend. "
-            f"Received: KERAS_BACKEND={keras.backend.backend()}"
-        )
+    check_backend("A computation in the training step")
     check_one_replica(model, "A computation in the training step")
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
@@ -77,7 +63,7 @@ def remove(model: keras.Model, hook: TrainingHook) -> None:
 
 @contextmanager
 def swapped(owner: Any, **attributes: Any) -> Iterator[None]:
-    """Give an object other attributes for a while, unseen by Keras' tracking."""
+    """Replace attributes of an object in a context, unseen by Keras' tracking."""
     own = vars(owner)
     before = {name: own[name] for name in attributes if name in own}
     own.update(attributes)
@@ -90,15 +76,23 @@ def swapped(owner: Any, **attributes: Any) -> Iterator[None]:
 
 
 def check_one_replica(model: keras.Model, what: str) -> None:
-    """Raise a `RuntimeError` that `what` does not support a strategy of several replicas."""
+    """Raise a `RuntimeError` if the model has a `tf.distribute` strategy of several replicas."""
     strategy = getattr(model, "distribute_strategy", None)
     if (replicas := getattr(strategy, "num_replicas_in_sync", 1)) > 1:
-        text = "does not support tf.distribute with several replicas"
-        raise RuntimeError(f"{what} {text}. Received: a strategy with {replicas} replicas")
+        raise RuntimeError(
+            f"{what} does not support tf.distribute with several replicas. "
+            f"Received: a strategy with {replicas} replicas"
+        )
+
+
+def check_backend(what: str) -> None:
+    """Raise a `RuntimeError` unless the backend is TensorFlow or JAX."""
+    if (backend := keras.backend.backend()) not in ("tensorflow", "jax"):
+        raise RuntimeError(f"{what} needs the TensorFlow or JAX backend. Received: {backend}")
 
 
 class _Hooks:
-    """A replacement for `model.make_train_function`, which each `fit` calls first."""
+    """A replacement for `model.make_train_function`; each `fit` calls it first."""
 
     def __init__(self, model: keras.Model):
         self.model = model
@@ -107,8 +101,8 @@ class _Hooks:
 
     def __call__(self, force: bool = False) -> Any:
         model = self.model
-        # In another training, or if `fit` calls and the function exists, an exception has ended the
-        # training of the hooks. Callbacks that rebuild the function pass `force` or delete it.
+        # An exception has ended the training of the hooks if this is another training, or if the
+        # function exists. Callbacks that rebuild the function pass `force` or delete it.
         known = model.train_function is not None and not force
         begun = zip(self._training(), self.begun, strict=True)
         if known or any(now is not then for now, then in begun):
@@ -117,7 +111,7 @@ class _Hooks:
         return self.make()
 
     def _training(self) -> tuple[Any, Any]:
-        # `compile` replaces the one, and `fit` the other.
+        # `compile` replaces the first, and `fit` the second.
         return self.model._loss_tracker, getattr(self.model, "history", None)
 
     def leave(self) -> None:
@@ -144,8 +138,8 @@ class _Hooks:
             if self.model.__dict__.get(_MAKE) is self:
                 return step(*arguments)
             self.model.make_train_function(force=True)  # somebody restored this after `leave`
-            function: Any = self.model.train_function
-            return function(*arguments)
+            own: Any = self.model.train_function
+            return own(*arguments)
 
         return train_function
 

@@ -9,10 +9,7 @@ from keras import ops
 
 
 class Weights:
-    """Variables that are read and written again and again, for example in each epoch.
-
-    On TensorFlow, they may be native variables, too.
-    """
+    """Variables, on TensorFlow also native ones, with fast reads and writes of all their values."""
 
     def __init__(self, variables: Sequence[Any]):
         self.variables = list(variables)
@@ -20,19 +17,19 @@ class Weights:
             self._resources = list(map(_resource, self.variables))
 
     def snapshot(self) -> list[Any]:
-        """Return the values, immutable, in the form that `assign` is fastest with."""
+        """Return immutable values in the form that `assign` takes fastest."""
         if keras.backend.backend() == "tensorflow":
             return [_read(*resource) for resource in self._resources]
         return self.arrays()
 
     def arrays(self) -> list[np.ndarray]:
-        """Return the values as arrays; on TensorFlow they are read-only and not copied."""
+        """Return the values as arrays, on TensorFlow as read-only views."""
         if keras.backend.backend() == "tensorflow":
             return list(map(np.asarray, self.snapshot()))
         return copies(self.variables)
 
     def assign(self, values: Sequence[Any]) -> None:
-        """Assign arrays, which are copied, or the values of a snapshot."""
+        """Assign copies of arrays, or the values of a snapshot."""
         if keras.backend.backend() == "tensorflow":
             for resource, value in zip(self._resources, values, strict=True):
                 _write(*resource, value)
@@ -54,7 +51,7 @@ def copy_of(variable: Any) -> np.ndarray:
 
 
 # Raw operations take a third of the time of the public methods, which also record and check. A read
-# returns the variable's own memory; as long as anybody holds it, TensorFlow writes elsewhere.
+# returns the variable's own memory; while anybody holds it, TensorFlow writes elsewhere.
 
 
 def _resource(variable: Any) -> tuple[Any, Any]:
@@ -82,8 +79,8 @@ _EAGER_CALLS = 5
 class TracedLater:
     """A function of variables that runs eagerly at first, and as a TensorFlow graph later.
 
-    The penalties of a `resnet20`, computed once per epoch, take 40 ms eagerly and 1 ms as a graph,
-    but tracing takes 370 ms: a training of a few epochs is faster without.
+    The penalties of a `resnet20` take 40 ms an epoch eagerly and 1 ms as a graph, but tracing takes
+    370 ms: a training of a few epochs is faster without.
     """
 
     def __init__(self, function: Callable[[], Any]):

@@ -1,1 +1,1 @@
-"""The `occam` command: one file per sub-command, only glue."""
+"""The `occam` command: one file for each sub-command."""

@@ -9,18 +9,19 @@ from typing import Annotated, Any
 
 import tyro
 
+from ..core.checks import message
 from .command import Command
 
 
 @dataclasses.dataclass(kw_only=True)
-class Board(Command):
+class BoardCommand(Command):
     """Open TensorBoard on the runs in a directory, or draw the main charts of one run.
 
     TensorBoard listens on this machine only. Press Ctrl-C to stop it.
     """
 
     logdir: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="LOGDIR")]]
-    """Directory with TensorBoard logs at any depth, such as of a run or a search."""
+    """Directory of a run or a search, with TensorBoard logs at any depth."""
 
     port: Annotated[
         int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 6006 or the next)")
@@ -39,7 +40,7 @@ class Board(Command):
         if self.png is None:
             self._serve()
         elif self.png.suffix != ".png":
-            raise ValueError(f"`--png` must be a file named *.png. Received: {self.png}")
+            raise ValueError(message("png", str(self.png), "a file named *.png"))
         else:
             tensorboard.plot_run(self.logdir).savefig(self.png)
 

@@ -1,26 +1,129 @@
-"""`Command`: the base of all sub-commands."""
+"""The base of all sub-commands, and the arguments that several of them share."""
 
 import dataclasses
-from typing import ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import tyro
+
+from ..zoo import Regularization
+from ..zoo.regularization import Choice, Strength
+
+if TYPE_CHECKING:
+    from ..zoo import Data
+
+ModelName = Annotated[
+    str, tyro.conf.arg(metavar="MODEL", help="Name of the model; `occam models` lists them.")
+]
+Tier = Literal["none", "light", "medium", "strong"]
+DataName = Annotated[
+    str,
+    tyro.conf.arg(
+        metavar="DATA",
+        help="mnist1d, digits, breast_cancer, any TensorFlow Datasets name, a .npz file with "
+        "arrays x and y (or x_train, x_val, x_test, ...), or a directory of class folders with "
+        "images, or of train/, val/ and test/ with such folders.",
+    ),
+]
+VersionsDirectory = tyro.conf.Positional[
+    Annotated[Path, tyro.conf.arg(metavar="DIRECTORY", help="Parent of the exported versions.")]
+]
 
 
 @dataclasses.dataclass(kw_only=True)
 class Command:
-    """A sub-command: its fields are its arguments, `run` executes it.
+    """A sub-command: its fields are its arguments, and `run` executes it.
 
     Slow modules (TensorFlow, Keras) are imported inside `run`, so every `--help` answers at once.
-
-    Attributes:
-        failure: The exit status of a failure; 2 if 1 is a regular result.
     """
 
-    failure: ClassVar[int] = 1
+    failure: ClassVar[int] = 1  # the exit status of a failure; 2 if 1 is a regular result
 
-    debug: tyro.conf.FlagCreatePairsOff[bool] = False
+    debug: bool = False
     """Show the whole traceback of a failure."""
 
     def run(self) -> int | None:
         """Execute the sub-command, print its results, and return the exit status; `None` is 0."""
         raise NotImplementedError
+
+
+@dataclasses.dataclass(kw_only=True)
+class DataFlags:
+    """The data, its split and its batches."""
+
+    data: DataName = "mnist1d"
+
+    data_dir: Annotated[
+        str | None,
+        tyro.conf.arg(
+            metavar="DIR",
+            help_behavior_hint="(default: $TFDS_DATA_DIR, or else ~/tensorflow_datasets)",
+        ),
+    ] = None
+    """Directory of TensorFlow Datasets."""
+
+    batch_size: int = 100
+    """Number of samples in a batch."""
+
+    data_seed: int = 0
+    """Seed of the split between training and validation."""
+
+    validation_fraction: float = 0.1
+    """Fraction of the non-test samples to hold out for validation."""
+
+    image_size: Annotated[
+        tuple[int, int] | None,
+        tyro.conf.arg(metavar="HEIGHT WIDTH", help_behavior_hint="(default: as they are)"),
+    ] = None
+    """Size in pixels to resize images to."""
+
+    def load(self) -> "Data":
+        """Load the data."""
+        from ..zoo import load_data
+
+        return load_data(
+            self.data,
+            batch_size=self.batch_size,
+            seed=self.data_seed,
+            data_dir=self.data_dir,
+            validation_fraction=self.validation_fraction,
+            image_size=self.image_size,
+        )
+
+
+_OF_TIER = "tier"  # keeps the tier's option
+
+
+def _flag(strength: Strength | Choice) -> tuple[Any, str | None]:
+    """Return the type and the default of the flag of one field of `Regularization`."""
+    if isinstance(strength, Choice):
+        options = (_OF_TIER, strength.off, *strength.options)
+        return Annotated[Literal[options], tyro.conf.arg(help=strength.help)], _OF_TIER
+    hint = "(default: the tier's)"
+    about = tyro.conf.arg(help=strength.help, help_behavior_hint=hint, metavar="FLOAT")
+    return Annotated[float | None, about], None
+
+
+Strengths = dataclasses.make_dataclass(
+    "Strengths",
+    [(name, *_flag(strength)) for name, strength in Regularization.fields().items()],
+    namespace={"__doc__": "Replace the tier's; 0 or none switches one off."},
+)
+
+
+@dataclasses.dataclass(kw_only=True)
+class RegularizationFlags:
+    """A tier of regularization, and strengths that replace the tier's."""
+
+    regularization: Tier = "medium"
+    """The model's tier of regularization."""
+
+    strengths: tyro.conf.OmitArgPrefixes[Any] = dataclasses.field(default_factory=Strengths)
+    """Replace the tier's; 0 or none switches one off."""
+
+    def regularization_of(self, model: str) -> Regularization:
+        """Return the regularization for a model."""
+        from ..zoo import preset
+
+        changes = {n: v for n, v in vars(self.strengths).items() if v not in (None, _OF_TIER)}
+        return preset(model, self.regularization).replace(**changes)

@@ -6,12 +6,11 @@ from typing import Annotated
 
 import tyro
 
-from .command import Command
-from .flags import DataFlags, DataName
+from .command import Command, DataFlags, DataName
 
 
 @dataclasses.dataclass(kw_only=True)
-class Data(Command, DataFlags):
+class DataCommand(Command, DataFlags):
     """Prepare and describe data: shape, classes, sizes of the parts, balance."""
 
     data: tyro.conf.Positional[DataName] = "mnist1d"

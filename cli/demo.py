@@ -22,7 +22,7 @@ _WITHOUT_KERAS = (
 
 
 @dataclasses.dataclass(kw_only=True)
-class Demo(Command):
+class DemoCommand(Command):
     """Train, tune, export and predict on MNIST-1D, with a table of the results.
 
     Trains resnet1d and mlp without and with regularization, tunes the mlp's, exports the best
@@ -34,6 +34,7 @@ class Demo(Command):
     """Directory for runs, trials and the SavedModel."""
 
     def run(self) -> None:
+        from ..exports import export
         from ..zoo import load_data, preset
 
         data = load_data("mnist1d")
@@ -46,7 +47,12 @@ class Demo(Command):
         runs["mlp-tuned"] = self._train("mlp", "tuned", self._tune(data), data)
         best = max(runs.values(), key=lambda run: run.result["validation"]["accuracy"])
         _say(f"exporting {best.directory}")
-        published = self._export(best)
+        published = export(
+            best.load_model(),
+            self.directory / "exports",
+            class_names=data.class_names,
+            preprocessing=best.load_preprocessing(),
+        )
         _say("predicting the test part in a process without Keras")
         served = self._predict(published, data)
         print(_table(runs))
@@ -90,16 +96,6 @@ class Demo(Command):
             directory=self.directory / "trials",
         )
         return found.regularization
-
-    def _export(self, run: "Run") -> "Export":
-        from ..exports import export
-
-        return export(
-            run.load_model(),
-            self.directory / "exports",
-            class_names=run.config["data"]["class_names"],
-            preprocessing=run.load_preprocessing(),
-        )
 
     def _predict(self, published: "Export", data: "Data") -> str:
         samples = self.directory / "mnist1d.npz"

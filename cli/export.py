@@ -6,22 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from .command import Command
-from .judged import INPUT, JUDGED_ROWS, checks_on, data_of, rows_of
+from .command import Command, VersionsDirectory
 
 if TYPE_CHECKING:
-    from ..exports import Format, Signature
-    from ..zoo import Data
+    from ..exports import Checks
+    from ..zoo import Data, Run
 
-FormatName = Literal[
-    "litert", "litert_float16", "litert_dynamic", "litert_int8", "onnx", "openvino"
-]
-
+_INPUT = "features"  # the input of every model of the zoo
+_CHECKED_ROWS = 2000
 _CALIBRATION_ROWS = 200
 
 
 @dataclasses.dataclass(kw_only=True)
-class Export(Command):
+class ExportCommand(Command):
     """Publish a trained model as a SavedModel that takes raw features.
 
     The version is checked against the model and judged on the validation data of the run. It
@@ -31,8 +28,7 @@ class Export(Command):
     run_directory: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN")]]
     """Directory of a finished run of `occam train`."""
 
-    directory: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="DIRECTORY")]]
-    """Parent of the versions."""
+    directory: VersionsDirectory
 
     signatures: tuple[Literal["logits", "embedding", "image_bytes", "classify"], ...] = ()
     """Signatures besides serving_default."""
@@ -45,16 +41,19 @@ class Export(Command):
     temperature: float | Literal["fit"] = 1.0
     """Divisor of the logits; fit: the best one for the validation data of the run."""
 
-    fold: tyro.conf.FlagCreatePairsOff[bool] = False
+    fold: bool = False
     """Fold batch normalization into the kernels."""
 
-    remove_dead_units: tyro.conf.FlagCreatePairsOff[bool] = False
+    remove_dead_units: bool = False
     """Remove units that do nothing."""
 
-    formats: tuple[FormatName, ...] = ()
+    formats: tuple[
+        Literal["litert", "litert_float16", "litert_dynamic", "litert_int8", "onnx", "openvino"],
+        ...,
+    ] = ()
     """Formats besides the SavedModel."""
 
-    skip_data: tyro.conf.FlagCreatePairsOff[bool] = False
+    skip_data: bool = False
     """Skip the gates that need the validation data of the run, and do not load it."""
 
     warmup: tuple[int, ...] = (1,)
@@ -71,58 +70,73 @@ class Export(Command):
     """Label to give to the version, such as stable."""
 
     def run(self) -> None:
-        """Export, and print the published version."""
         from .. import exports, zoo
         from ..exports.publishing import check_label
 
         if self.promote is not None:
             check_label(self.promote)  # before all the work
-        trained = zoo.Run.load(self.run_directory)
-        data = None if self.skip_data else data_of(trained)
-        model, preprocessing = trained.load_model(), trained.load_preprocessing()
+        run = zoo.Run.load(self.run_directory)
+        data = None if self.skip_data else load_data_of(run)
+        model, preprocessing = run.load_model(), run.load_preprocessing()
+        temperature = self.temperature
+        if temperature == "fit":
+            x, labels = _sample(data, "validation", _CHECKED_ROWS)
+            logits = model.predict(preprocessing(x), verbose=0)
+            temperature = exports.fit_temperature(logits, labels)
+        signatures: list[Any] = [*self.signatures]
+        if self.uncertainty is not None:
+            signatures.append(exports.Uncertainty(samples=self.uncertainty))
+        formats: list[Any] = [*self.formats]
+        if "litert_int8" in formats:
+            x, _ = _sample(data, "train", _CALIBRATION_ROWS)
+            calibrated = exports.LiteRT("int8", calibration={_INPUT: x})
+            formats[formats.index("litert_int8")] = calibrated
         published = exports.export(
             model,
             self.directory,
-            class_names=trained.config["data"]["class_names"],
+            class_names=run.config["data"]["class_names"],
             preprocessing=preprocessing,
-            signatures=self._signatures(),
-            temperature=self._temperature(model, preprocessing, data),
+            signatures=signatures,
+            temperature=temperature,
             fold=self.fold,
             remove_dead_units=self.remove_dead_units,
-            formats=self._formats(data),
+            formats=formats,
             warmup=self.warmup,
             checks=checks_on(data),
-            card=trained.card(),
+            card=run.card(),
             keep=self.keep,
         )
         if self.promote is not None:
             exports.promote(self.directory, published.version, self.promote)
         print(published)
 
-    def _temperature(self, model: Any, preprocessing: Any, data: "Data | None") -> float:
-        from .. import exports
 
-        if self.temperature != "fit":
-            return self.temperature
-        if data is None:
-            raise ValueError("--temperature fit needs data. Received: --skip-data")
-        features, labels = rows_of(data, "validation", JUDGED_ROWS)
-        return exports.fit_temperature(model.predict(preprocessing(features), verbose=0), labels)
+def load_data_of(run: "Run") -> "Data":
+    """Load the data of a run again."""
+    from .. import zoo
 
-    def _signatures(self) -> "list[str | Signature]":
-        from .. import exports
+    names = ("name", "batch_size", "seed", "data_dir", "validation_fraction", "image_size")
+    return zoo.load_data(**{name: run.config["data"][name] for name in names})
 
-        if self.uncertainty is None:
-            return [*self.signatures]
-        return [*self.signatures, exports.Uncertainty(samples=self.uncertainty)]
 
-    def _formats(self, data: "Data | None") -> "list[str | Format]":
-        from .. import exports
+def checks_on(data: "Data | None") -> "Checks":
+    """Return the checks on the validation data, or those without data."""
+    from .. import exports
 
-        if "litert_int8" not in self.formats:
-            return [*self.formats]
-        if data is None:
-            raise ValueError("--formats litert_int8 needs data. Received: --skip-data")
-        features, _ = rows_of(data, "train", _CALIBRATION_ROWS)
-        calibrated = exports.LiteRT("int8", calibration={INPUT: features})
-        return [calibrated if name == calibrated.name else name for name in self.formats]
+    if data is None:
+        return exports.Checks()
+    features, labels = _sample(data, "validation", _CHECKED_ROWS)
+    return exports.Checks(data=({_INPUT: features}, labels))
+
+
+def _sample(data: "Data | None", part: str, count: int) -> tuple[Any, Any]:
+    """Return random raw features and labels; the data may be sorted by class."""
+    from ..zoo.data.source import data_errors
+
+    if data is None:
+        flags = "`--temperature fit` and `--formats litert_int8`"
+        raise ValueError(f"{flags} need the data of the run: omit `--skip-data`.")
+    rows = data.raw(part).unbatch().shuffle(10 * count, seed=0).batch(count)
+    with data_errors():
+        batch: Any = next(iter(rows.as_numpy_iterator()))
+    return batch

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import tyro
 
-from .command import Command
-from .judged import checks_on, data_of
+from .command import Command, VersionsDirectory
+from .export import checks_on, load_data_of
 
 if TYPE_CHECKING:
     from ..exports import Blessing, Checks, Version
 
 
 @dataclasses.dataclass(kw_only=True)
-class Exports(Command):
+class ExportsCommand(Command):
     """Show the versions in a directory of exports, and check their blessings.
 
     Exit status: 0 if every version is blessed, 1 if one is not, 2 for wrong usage or a missing
@@ -25,10 +25,9 @@ class Exports(Command):
 
     failure: ClassVar[int] = 2
 
-    directory: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="DIRECTORY")]]
-    """Parent of the versions."""
+    directory: VersionsDirectory
 
-    verify: tyro.conf.FlagCreatePairsOff[bool] = False
+    verify: bool = False
     """Compare the checksums, load every version, and run its gates."""
 
     run_directory: Annotated[
@@ -39,16 +38,15 @@ class Exports(Command):
     promote: Annotated[
         int | None, tyro.conf.arg(metavar="VERSION", help_behavior_hint="(default: none)")
     ] = None
-    """Give the label to this version first."""
+    """First, give the label to this version."""
 
-    rollback: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Give the label back to the version that had it before, first."""
+    rollback: bool = False
+    """First, give the label back to the version that had it before."""
 
     label: str = "stable"
     """Label for --promote and --rollback."""
 
     def run(self) -> int:
-        """Print each version; return 1 if one is not blessed."""
         from .. import exports
 
         checks = self._checks()
@@ -69,14 +67,14 @@ class Exports(Command):
 
     def _checks(self) -> "Checks":
         if self.promote is not None and self.rollback:
-            raise ValueError("Expected either --promote or --rollback. Received: both")
+            raise ValueError("Give either `--promote` or `--rollback`, not both.")
         if self.run_directory is None:
             return checks_on(None)
         if not self.verify:
-            raise ValueError(f"--run needs --verify. Received: --run {self.run_directory}")
+            raise ValueError("`--run` needs `--verify`.")
         from .. import zoo
 
-        return checks_on(data_of(zoo.Run.load(self.run_directory)))
+        return checks_on(load_data_of(zoo.Run.load(self.run_directory)))
 
     def _verify(self, version: "Version", checks: "Checks") -> bool:
         from .. import exports

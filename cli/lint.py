@@ -22,7 +22,7 @@ _SHOWN = 8  # layers of one kind of finding; json has them all
 
 
 @dataclasses.dataclass(kw_only=True)
-class Lint(Command):
+class LintCommand(Command):
     """Find mistakes in the regularization of a saved Keras model.
 
     Exit status: 0 nothing found, 1 something found, 2 wrong usage or a model that cannot be
@@ -51,14 +51,13 @@ class Lint(Command):
     targets: Literal["hard", "smoothed", "mixed", "distilled"] = "hard"
     """Kind of the labels in training."""
 
-    for_export: tyro.conf.FlagCreatePairsOff[bool] = False
+    for_export: bool = False
     """model.export() will be called."""
 
-    expect_zeros: tyro.conf.FlagCreatePairsOff[bool] = False
+    expect_zeros: bool = False
     """Weights should become exactly 0."""
 
     def run(self) -> int:
-        """Print the findings; return 1 if there are any."""
         from ..zoo import lint
 
         findings = lint(
@@ -80,22 +79,22 @@ class Lint(Command):
 
 
 def _load(path: Path, *, compile: bool) -> Any:
-    """Load the model in safe mode; a failure says its cause only."""
+    """Load the model in safe mode, or raise an error with the first cause only."""
     import keras
 
     from ..zoo import training  # noqa: F401  (registers the classes of our models)
 
     if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist, or is not a file")
+        raise FileNotFoundError(f"Could not load {path}: it does not exist, or is not a file.")
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is not a .keras file, as `model.save` writes it")
+        raise ValueError(f"Could not load {path}: it is not a .keras file of `model.save`.")
     with warnings.catch_warnings():
-        # A model was compiled and never trained; the optimizer's state does not matter.
+        # Keras warns of a model that was never trained; the optimizer's state does not matter.
         warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
         try:
             return keras.saving.load_model(path, compile=compile, safe_mode=True)
         except Exception as error:
-            raise ValueError(f"{path} cannot be loaded: {_cause(error)}") from error
+            raise ValueError(f"Could not load {path}: {_cause(error)}") from error
 
 
 def _cause(error: BaseException) -> str:
@@ -119,17 +118,13 @@ def _text(findings: "list[Finding]") -> str:
     paths: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for finding in findings:
         paths[finding.code, finding.why, finding.fix].append(finding.path)
-    parts = [_part(*key, where) for key, where in paths.items()]
-    number = {0: "no findings", 1: "1 finding"}.get(len(findings), f"{len(findings)} findings")
-    return "\n".join([*parts, number])
-
-
-def _part(code: str, why: str, fix: str, where: list[str]) -> str:
-    more = f" and {len(where) - _SHOWN} more" if len(where) > _SHOWN else ""
-    names = ", ".join(where[:_SHOWN]) + more
     options = {"subsequent_indent": " " * 8, "break_long_words": False, "break_on_hyphens": False}
-    lines = [
-        textwrap.fill(text, _WIDTH, initial_indent=indent, **options)
-        for indent, text in ((f"{code}  ", names), ("  why:  ", why), ("  fix: ", fix))
-    ]
-    return "\n".join([*lines, ""])
+    lines = []
+    for (code, why, fix), where in paths.items():
+        more = f" and {len(where) - _SHOWN} more" if len(where) > _SHOWN else ""
+        names = ", ".join(where[:_SHOWN]) + more
+        for indent, text in ((f"{code}  ", names), ("  why:  ", why), ("  fix: ", fix)):
+            lines.append(textwrap.fill(text, _WIDTH, initial_indent=indent, **options))
+        lines.append("")
+    number = {0: "no findings", 1: "1 finding"}.get(len(findings), f"{len(findings)} findings")
+    return "\n".join([*lines, number])

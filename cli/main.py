@@ -1,8 +1,11 @@
 """The `occam` command."""
 
 import contextlib
+import functools
 import logging
+import operator
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -12,33 +15,38 @@ from typing import Annotated, Any
 
 import tyro
 
-from .board import Board
+from .board import BoardCommand
 from .command import Command
-from .data import Data
-from .demo import Demo
-from .export import Export
-from .exports import Exports
-from .lint import Lint
-from .models import Models
-from .predict import Predict
-from .serve import Serve
-from .train import Train
-from .tune import Tune
+from .data import DataCommand
+from .demo import DemoCommand
+from .export import ExportCommand
+from .exports import ExportsCommand
+from .lint import LintCommand
+from .models import ModelsCommand
+from .predict import PredictCommand
+from .serve import ServeCommand
+from .train import TrainCommand
+from .tune import TuneCommand
 
-COMMANDS = (Models, Data, Train, Tune, Lint, Export, Exports, Predict, Serve, Board, Demo)
-
-_Command: Any = Annotated[Models, tyro.conf.subcommand("models")]
-for _class in COMMANDS[1:]:
-    _Command |= Annotated[_class, tyro.conf.subcommand(_class.__name__.lower())]
+COMMANDS = {
+    "models": ModelsCommand,
+    "data": DataCommand,
+    "train": TrainCommand,
+    "tune": TuneCommand,
+    "lint": LintCommand,
+    "export": ExportCommand,
+    "exports": ExportsCommand,
+    "predict": PredictCommand,
+    "serve": ServeCommand,
+    "board": BoardCommand,
+    "demo": DemoCommand,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line, and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 
-    `occam lint` exits with 1 if it found something, and with 2 if it failed.
-
-    Args:
-        arguments: The arguments after `occam`. Defaults to `sys.argv[1:]`.
+    `occam lint` and `occam exports` exit with 1 if they find something, and with 2 if they fail.
     """
     try:
         sys.exit(_run(_parse(sys.argv[1:] if arguments is None else list(arguments))))
@@ -54,15 +62,17 @@ def _parse(arguments: list[str]) -> Command:
     if arguments == ["--version"]:
         print(f"occam {metadata.version('keras-occam')}")
         sys.exit(0)
+    commands = (Annotated[c, tyro.conf.subcommand(name)] for name, c in COMMANDS.items())
+    any_command: Any = functools.reduce(operator.or_, commands)
     return tyro.cli(
-        _Command,
+        any_command,
         prog="occam",
         description=(
             "Keras models in which regularization is stated once, tuned, seen and shipped.\n"
             "`occam --version` prints the version."
         ),
         args=arguments,
-        config=(tyro.conf.CascadeSubcommandArgs,),
+        config=(tyro.conf.CascadeSubcommandArgs, tyro.conf.FlagCreatePairsOff),
     )
 
 
@@ -79,8 +89,8 @@ def _run(command: Command) -> int:
         if command.debug:
             traceback.print_exc()
         else:
-            message = " ".join(str(error).split()) or type(error).__name__
-            print(f"occam: {message}", file=sys.stderr)
+            message = re.sub(r"^\[Errno \d+\] ", "", " ".join(str(error).split()))
+            print(f"occam: {message or type(error).__name__}", file=sys.stderr)
         return command.failure
     return status
 

@@ -6,12 +6,11 @@ from typing import Annotated
 
 import tyro
 
-from .command import Command
-from .flags import Tier
+from .command import Command, Tier
 
 
 @dataclasses.dataclass(kw_only=True)
-class Models(Command):
+class ModelsCommand(Command):
     """List the models, or show one: its layers and options, its tiers, or the effect of a tier.
 
     MODEL may be a pattern such as "resnet*", which lists those models. The pattern "applications/*"
@@ -36,7 +35,7 @@ class Models(Command):
 
         pattern = self.model is None or any(sign in self.model for sign in "*?[")
         if pattern and (self.regularization or self.png):
-            raise ValueError("--regularization and --png show one model. Received: no MODEL")
+            raise ValueError("`--regularization` and `--png` need the name of one model.")
         if pattern:
             print(card.summary(self.model or "*"))
             if self.model is None:

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from .command import Command
+from ..core.checks import message
+from .command import Command, VersionsDirectory
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 @dataclasses.dataclass(kw_only=True)
-class Predict(Command):
-    """Print the answers of an exported model to raw samples as CSV, without Keras."""
+class PredictCommand(Command):
+    """Predict raw samples with an exported model, without Keras, and print CSV."""
 
-    directory: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="DIRECTORY")]]
-    """Parent of the exported versions."""
+    directory: VersionsDirectory
 
     samples: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="SAMPLES.npz")]]
     """File with the samples; `occam data --save` writes one."""
@@ -29,13 +29,12 @@ class Predict(Command):
     """Name of the array with the samples."""
 
     labels: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
-    """Name of an array with their classes; the accuracy is printed instead."""
+    """Name of the array with their classes; prints the accuracy instead."""
 
     version: Annotated[int | None, tyro.conf.arg(help_behavior_hint="(default: the latest)")] = None
     """Number of the version."""
 
     def run(self) -> None:
-        """Print a line per sample, or the accuracy."""
         from .. import exports
 
         predictor = exports.load(self.directory, self.version)
@@ -55,10 +54,7 @@ class Predict(Command):
             labels = labels.astype(int)
         names = labels.astype(str)
         if unknown := sorted(set(names.ravel()) - set(class_names)):
-            raise ValueError(
-                f"{self.samples}: labels must be among {', '.join(class_names)}. "
-                f"Received: {unknown[0]!r}"
-            )
+            raise ValueError(message("labels", str(unknown[0]), f"among {', '.join(class_names)}"))
         return names
 
     def _read(self, name: str) -> "np.ndarray[Any, Any]":
@@ -72,17 +68,17 @@ class Predict(Command):
         except OSError:  # its message names the path
             raise
         except Exception as error:  # of NumPy, zipfile or zlib, if the archive is broken
-            raise ValueError(f"{self.samples} must be a .npz file of arrays") from error
-        raise ValueError(f"{self.samples} has the arrays {found}. Received: {name!r}")
+            raise ValueError(f"Could not read {self.samples}: it is not a .npz file.") from error
+        raise ValueError(f"{self.samples} has no array {name!r}: it has {found}.")
 
 
 def _score(answers: "np.ndarray[Any, Any]", labels: "np.ndarray[Any, Any]") -> str:
     if answers.shape != labels.shape:
         raise ValueError(
-            f"Expected a label for each of the {len(answers)} samples. "
-            f"Received: labels of shape {labels.shape}"
+            f"The labels must have the shape {answers.shape}, one for each sample. "
+            f"Received: shape {labels.shape}"
         )
     if not len(labels):
-        raise ValueError("Expected samples to compare. Received: none")
+        raise ValueError("The file has no samples to compare.")
     correct = int((answers == labels).sum())
     return f"accuracy {correct / len(labels):.4f} ({correct} of {len(labels)})"

@@ -3,24 +3,22 @@
 import dataclasses
 import logging
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from .command import Command
+from .command import Command, VersionsDirectory
 
 
 @dataclasses.dataclass(kw_only=True)
-class Serve(Command):
+class ServeCommand(Command):
     """Answer requests from an export, as TensorFlow Serving does.
 
-    For trying out and for testing clients. New versions and labels are picked up; Ctrl-C or SIGTERM
+    For trials and for testing clients. New versions and labels are picked up; Ctrl-C or SIGTERM
     stops it after the requests in flight.
     """
 
-    directory: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="DIRECTORY")]]
-    """Parent of the versions."""
+    directory: VersionsDirectory
 
     port: int = 8501
     """Port to listen on; 0 is any free one."""
@@ -38,7 +36,7 @@ class Serve(Command):
     ] = None
     """Name of the model in URLs."""
 
-    unblessed: tyro.conf.FlagCreatePairsOff[bool] = False
+    unblessed: bool = False
     """Serve versions without a blessing, too."""
 
     max_bytes: int = 16 * 2**20
@@ -54,7 +52,6 @@ class Serve(Command):
     """Seconds between two looks for new versions."""
 
     def run(self) -> None:
-        """Serve until a signal."""
         from ..exports.serving import Limits, Server
 
         logging.basicConfig(stream=sys.stderr, format="occam: %(message)s")

@@ -6,12 +6,11 @@ from typing import Annotated
 
 import tyro
 
-from .command import Command
-from .flags import DataFlags, ModelName, RegularizationFlags
+from .command import Command, DataFlags, ModelName, RegularizationFlags
 
 
 @dataclasses.dataclass(kw_only=True)
-class Train(Command, DataFlags, RegularizationFlags):
+class TrainCommand(Command, DataFlags, RegularizationFlags):
     """Train a model and evaluate it.
 
     Writes a run directory: config.json, history.csv, model.keras, result.json and TensorBoard
@@ -21,7 +20,7 @@ class Train(Command, DataFlags, RegularizationFlags):
     model: tyro.conf.Positional[ModelName]
 
     log_dir: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """Directory of the run: new, or of the same run."""
+    """Directory of the run, new or to be resumed."""
 
     epochs: int = 100
     """Maximum number of passes over the training data."""
@@ -33,13 +32,12 @@ class Train(Command, DataFlags, RegularizationFlags):
     """Epochs without a smaller validation data loss before stopping; None never stops early."""
 
     train_eval: float = 0.2
-    """Fraction of the training data to evaluate after each epoch without augmentation and dropout,
-    for the generalization gap and the verdict; 0 for none."""
+    """Fraction of the training data to evaluate after each epoch in inference mode; 0 for none."""
 
     seed: int = 0
     """Seed of weights, dropout, noise and the order of the samples."""
 
-    restart: tyro.conf.FlagCreatePairsOff[bool] = False
+    restart: bool = False
     """Delete the run in the directory instead of resuming it."""
 
     def run(self) -> None:

@@ -6,12 +6,11 @@ from typing import Annotated
 
 import tyro
 
-from .command import Command
-from .flags import DataFlags, ModelName, Tier
+from .command import Command, DataFlags, ModelName, Tier
 
 
 @dataclasses.dataclass(kw_only=True)
-class Tune(Command, DataFlags):
+class TuneCommand(Command, DataFlags):
     """Search a model's penalties and rates, judged on the validation data loss.
 
     The most regularized candidate within one standard error of the best is chosen. A search that
@@ -21,7 +20,7 @@ class Tune(Command, DataFlags):
     model: tyro.conf.Positional[ModelName]
 
     directory: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """Directory of the search: new, or of the same search."""
+    """Directory of the search, new or to be resumed."""
 
     space: tuple[str, ...] = ("l2", "dropout", "noise", "label_smoothing")
     """Fields of the regularization to search; `occam models MODEL` lists them."""
@@ -44,7 +43,7 @@ class Tune(Command, DataFlags):
     seed: int = 0
     """Seed of the search, and first seed of the runs."""
 
-    restart: tyro.conf.FlagCreatePairsOff[bool] = False
+    restart: bool = False
     """Delete the search in the directory instead of resuming it."""
 
     def run(self) -> None:

@@ -1,4 +1,4 @@
-"""Checks of arguments, with one form of message for every entry point of the package."""
+"""Argument checks, with one form of message for all entry points."""
 
 import math
 import numbers
@@ -10,15 +10,7 @@ from typing import Any
 
 
 def check_type(name: str, value: Any, types: type | tuple[type, ...], expected: str) -> None:
-    """Raise a `TypeError` unless `value` is an instance of `types`.
-
-    Args:
-        name: The name of the argument.
-        value: The argument.
-        types: A class or a tuple of classes, as in `isinstance`.
-        expected: What the argument must be, in words.
-
-    Example:
+    """Raise a `TypeError` unless `value` is an instance of `types`, in words `expected`.
 
     >>> check_type("tier", ["light"], str, "the name of a tier")
     Traceback (most recent call last):
@@ -48,16 +40,10 @@ def check_integer(
     *,
     optional: bool = False,
 ) -> None:
-    """Raise a `ValueError` unless `value` is an integer in a range. A bool is not an integer.
+    """Raise a `ValueError` unless `value` is an integer from `minimum` to `maximum`.
 
-    Args:
-        name: The name of the argument.
-        value: The argument.
-        minimum: The smallest integer that is allowed, or `None` for no limit.
-        maximum: The largest integer that is allowed, or `None` for no limit.
-        optional: Whether `None` is allowed.
-
-    Example:
+    A bool is not an integer. A minimum or maximum of `None` is no limit, and `optional` allows a
+    value of `None`.
 
     >>> check_integer("patience", True, minimum=1)
     Traceback (most recent call last):
@@ -66,10 +52,8 @@ def check_integer(
     if optional and value is None:
         return
     integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    low, high = (
-        (-math.inf if minimum is None else minimum),
-        (math.inf if maximum is None else maximum),
-    )
+    low = -math.inf if minimum is None else minimum
+    high = math.inf if maximum is None else maximum
     if not integer or not low <= value <= high:
         if minimum is not None and maximum is not None:
             expected = f"an integer from {minimum} to {maximum}"
@@ -84,15 +68,10 @@ _INTERVAL = re.compile(r"([\[(])(\S+), (\S+)([\])])")
 
 
 def check_number(name: str, value: Any, interval: str, *, optional: bool = False) -> None:
-    """Raise a `ValueError` unless `value` is a real number in `interval`. A bool is not a number.
+    """Raise a `ValueError` unless `value` is a real number in `interval`.
 
-    Args:
-        name: The name of the argument.
-        value: The argument, a Python or NumPy scalar.
-        interval: In mathematical notation, such as `"[0, 1)"` or `"(0, inf)"`. NaN is in none.
-        optional: Whether `None` is allowed.
-
-    Example:
+    A bool is not a number. The interval is in mathematical notation, such as `"[0, 1)"` or
+    `"(0, inf)"`. It never contains NaN. `optional` allows `None`.
 
     >>> check_number("rate", 1.5, "[0, 1)")
     Traceback (most recent call last):
@@ -113,8 +92,6 @@ def check_number(name: str, value: Any, interval: str, *, optional: bool = False
 def check_one_of(name: str, value: Any, choices: Collection[Any]) -> None:
     """Raise a `ValueError` unless `value` is one of `choices`.
 
-    Example:
-
     >>> check_one_of("mode", "maximum", ("auto", "min", "max"))
     Traceback (most recent call last):
     ValueError: `mode` must be one of 'auto', 'min', 'max'. Received: mode='maximum'
@@ -124,6 +101,6 @@ def check_one_of(name: str, value: Any, choices: Collection[Any]) -> None:
 
 
 def message(name: str, value: Any, expected: str) -> str:
-    """Return the text of an error for an argument that is not what it must be."""
+    """Return the error message for an argument with an invalid value."""
     received = " ".join(reprlib.repr(value).split())  # arrays are long and span several lines
     return f"`{name}` must be {expected}. Received: {name}={received}"

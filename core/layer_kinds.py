@@ -10,11 +10,12 @@ import keras
 
 
 class Kind(Enum):
-    """The table: each public layer of Keras and Occam is in one row.
+    """The kinds of layers, each with the names of its classes.
 
-    Names without a prefix are classes of Keras, `occam.` is a class of this package, and `ops.` an
-    operation on symbolic tensors, for which Keras exports no class. Names spare this module an
-    import of the zoo. Subclasses count as their base.
+    Each public layer of Keras and Occam is in one row. Names without a prefix are classes of Keras,
+    `occam.` is a class of this package (a name, because `core` does not import the zoo), and `ops.`
+    an operation on symbolic tensors, for which Keras exports no class. Subclasses count as their
+    base.
     """
 
     DENSE = ("Dense", "EinsumDense")
@@ -45,8 +46,8 @@ class Kind(Enum):
     ARITHMETIC = ("ops.Abs", "ops.Absolute", "ops.Negative", "ops.Square")
     IDENTITY = ("Identity", "ActivityRegularization")
 
-    # Random in training, and the identity at inference
-    DROPOUT = (  # of units, at `rate`
+    # Random in training, the identity at inference
+    DROPOUT = (  # of units, with the attribute `rate`
         *("Dropout", "AlphaDropout", "GaussianDropout"),
         *("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
         *("occam.Dropout", "occam.SpatialDropout", "occam.DropBlock"),
@@ -60,10 +61,10 @@ class Kind(Enum):
         *("RandomSaturation", "RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom"),
         "occam.Augmentation",
     )
-    # Random in training, and not the identity at inference
+    # Random in training, but not the identity at inference
     RANDOM_CROP = ("RandomCrop",)
-    RESIDUAL_SUM = ("occam.StochasticDepth", "occam.ResidualBranch")  # the branch of whole samples
-    KERNEL_WRAPPER = ("occam.DropConnect", "occam.ConcreteDropout")  # the layer that they wrap
+    RESIDUAL_SUM = ("occam.StochasticDepth", "occam.ResidualBranch")  # drops the branch of samples
+    KERNEL_WRAPPER = ("occam.DropConnect", "occam.ConcreteDropout")  # drops weights or inputs
 
     MERGE = (
         *("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"),
@@ -115,11 +116,9 @@ _KINDS = {name: kind for kind in Kind for name in kind.value}
 
 
 def kind_of(operation: Any, *, exact: bool = False) -> Kind | None:
-    """Return the row of a layer or operation, or `None`.
+    """Return the kind of a layer or operation of `keras.ops`, or `None` if it is in no row.
 
-    Args:
-        operation: A layer, or an operation of `keras.ops` that a functional model calls.
-        exact: Whether subclasses, which may compute something else, are in no row.
+    With `exact`, subclasses are in no row, because they may compute something else.
 
     >>> kind_of(keras.layers.SpatialDropout1D(0.5)) is Kind.DROPOUT
     True
@@ -128,6 +127,11 @@ def kind_of(operation: Any, *, exact: bool = False) -> Kind | None:
         if kind := _KINDS.get(_name(cls)):
             return kind
     return None
+
+
+def in_keras_or_occam(module: str) -> bool:
+    """Return whether a module, such as the `__module__` of a class, is part of Keras or Occam."""
+    return module.split(".")[0] in ("keras", "occam")
 
 
 def _name(cls: type) -> str:
@@ -141,20 +145,14 @@ def _name(cls: type) -> str:
 
 
 def is_normalization(layer: Any) -> bool:
-    """Return whether a layer normalizes its inputs: its weights are scales and offsets.
+    """Return whether the weights of a layer are the scales and offsets of a normalization.
 
-    A layer in no row does if its class name contains "Norm" and no weight is a matrix.
+    Other layers count if their class name contains "Norm" and no weight is a matrix.
     """
     if (kind := kind_of(layer)) is not None:
         return kind is Kind.NORMALIZATION
     weights = getattr(layer, "weights", ())
     return "Norm" in type(layer).__name__ and all(len(w.shape) < 2 for w in weights)
-
-
-def mixes_batch(layer: Any) -> bool:
-    """Return whether samples of a batch affect one another in training."""
-    names = ("BatchNormalization", "CutMix", "MixUp", "occam.CutMix", "occam.Mix", "occam.MixUp")
-    return any(_name(cls) in names for cls in type(layer).__mro__)
 
 
 # Activations
@@ -213,21 +211,17 @@ def keeps_channels_apart(operation: Any) -> bool:
 
 
 class KernelAxes(NamedTuple):
-    """The axes of a kernel that number the output units and the input channels."""
+    """The axes of a kernel along which its output units and its input channels lie."""
 
     units: tuple[int, ...]
     channels: tuple[int, ...]
 
 
 def kernel_axes(layer: Any, name: str, rank: int) -> KernelAxes | None:
-    """Return the axes of a kernel that number the units and the channels, or `None` if unknown.
+    """Return the unit axes and the channel axes of a kernel, or `None` if unknown.
 
-    In a depthwise kernel both number the units.
-
-    Args:
-        layer: The layer that owns the kernel.
-        name: The name of the kernel, such as `"depthwise_kernel"` or `"recurrent"`.
-        rank: The number of axes.
+    In a depthwise kernel, both of the last axes are unit axes. `name` is the name of the kernel in
+    the layer, such as `"depthwise_kernel"` or `"recurrent"`, and `rank` its number of axes.
 
     >>> kernel_axes(keras.layers.Conv2DTranspose(8, 3), "kernel", 4)
     KernelAxes(units=(2,), channels=(3,))
@@ -247,7 +241,7 @@ def kernel_axes(layer: Any, name: str, rank: int) -> KernelAxes | None:
     return None
 
 
-# Layers that act in training only
+# Dropout and random generators
 
 _RATES = ("rate", "dropout", "recurrent_dropout")
 _WITH_RATES = (
@@ -257,10 +251,10 @@ _WITH_RATES = (
 
 
 def drop_rates(layer: Any) -> dict[str, float]:
-    """Return the drop rates of a layer itself, by argument.
+    """Return the drop rates of a layer itself, by the names of its arguments.
 
-    Layers in no row count if they have a random generator and such an argument. Noise, augmentation
-    and layers inside of `layer` do not.
+    User-defined layers count if they have a random generator and such an argument. Noise,
+    augmentation and inner layers do not count.
 
     >>> drop_rates(keras.layers.LSTMCell(3, dropout=0.5))
     {'dropout': 0.5, 'recurrent_dropout': 0.0}
@@ -277,15 +271,15 @@ def drop_rates(layer: Any) -> dict[str, float]:
 
 
 def drops_single_values(layer: Any) -> bool:
-    """Return whether a layer is a `Dropout`, of any package, that drops single values."""
+    """Return whether a layer is a `Dropout` of any package that drops values independently."""
     return type(layer).__name__ == "Dropout" and getattr(layer, "noise_shape", None) is None
 
 
 def drops_samples(layer: Any) -> bool:
-    """Return whether a layer drops whole samples, as stochastic depth on a residual branch does.
+    """Return whether a layer drops whole samples, like stochastic depth on a residual branch.
 
-    `keras.applications` uses `Dropout` for it, and a private class in ConvNeXt. Occam's
-    `StochasticDepth` is a sum, `Kind.RESIDUAL_SUM`.
+    `keras.applications` uses a `Dropout` for it, and a private class in ConvNeXt. Occam's
+    `StochasticDepth` is a sum instead, of `Kind.RESIDUAL_SUM`.
     """
     if type(layer).__name__ == "Dropout":
         shape = getattr(layer, "noise_shape", None)
@@ -295,9 +289,9 @@ def drops_samples(layer: Any) -> bool:
 
 
 def seed_generators(layer: Any) -> Iterator[keras.random.SeedGenerator]:
-    """Yield the generators that a layer itself draws from."""
+    """Yield the random generators of a layer itself, without its inner layers."""
     cell = kind_of(layer) in (Kind.RECURRENT_CELL, Kind.ATTENTION)
-    if not cell or any(drop_rates(layer).values()):  # a cell that drops nothing has one, too
+    if not cell or any(drop_rates(layer).values()):  # cells have a generator even with rates of 0
         yield from layer._seed_generators  # private in Keras 3.15
 
 

@@ -23,9 +23,9 @@ class LiveScalar:
     change drops JAX's compiled functions, and the next step is compiled with the new value.
 
     Args:
-        interval: The values that are allowed, as in `check_number`.
+        interval: The allowed values, as in `check_number`.
         optional: Whether the first value may be `None`. Then there is no variable, and no other
-            value can be assigned later, because a traced step has no part that would read it.
+            value can be assigned later: a traced step has no part that reads it.
         on_change: Called with the owner after a change of its value, instead of dropping JAX's
             compiled functions. An owner that passes the variable to its step itself needs this.
 

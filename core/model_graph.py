@@ -9,8 +9,10 @@ import keras
 from keras import tree
 from keras.src.models.functional import Functional  # Keras has no public name for it
 
-# Private names of Keras 3.15 that are read here and nowhere else: `_nodes_by_depth`,
-# `_inbound_nodes`, `_keras_history`, the nodes' `arguments`, and the `_functional` of a Sequential.
+from .checks import message
+
+# Private names of Keras 3.15 that only this module reads: `_nodes_by_depth`, `_inbound_nodes`,
+# `_keras_history`, the nodes' `arguments`, and the `_functional` of a Sequential.
 
 # A subclass that overrides one of these differs from a plain graph of its layers.
 _BEHAVIOUR = ("call", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
@@ -19,8 +21,8 @@ _BEHAVIOUR = ("call", "train_step", "test_step", "predict_step", "compute_loss",
 def functional_of(model: Any) -> Any:
     """Return the functional model that records the calls of a model, or `None`.
 
-    A Sequential model holds one as soon as its input shape is known. Subclassed models record no
-    calls, nor do subclasses of these two classes with their own `call`.
+    A Sequential model has one once its input shape is known. Subclassed models record no calls, nor
+    do functional and Sequential models with an overridden `call`.
     """
     base = keras.Sequential if isinstance(model, keras.Sequential) else Functional
     if not isinstance(model, base) or type(model).call is not base.call:
@@ -29,7 +31,7 @@ def functional_of(model: Any) -> Any:
 
 
 def can_be_rebuilt(model: Any) -> bool:
-    """Return whether a functional model of the same layers would do the same as `model`.
+    """Return whether a functional model of the same layers behaves like `model`.
 
     A subclass may override the constructor or a method such as `train_step`, but not both.
     """
@@ -43,21 +45,13 @@ def can_be_rebuilt(model: Any) -> bool:
 
 @dataclass(eq=False)
 class Call:
-    """One call of a layer, or of an operation such as `keras.ops.add`, on symbolic tensors.
-
-    Args:
-        operation: The layer or operation that is called.
-        path: Its name after the names of the models around it: `"backbone/conv1"`.
-        inputs: The symbolic tensors among the arguments, in the order of the flat arguments.
-        outputs: The symbolic tensors that it returns, flat.
-        node: Keras' record of the call, or `None` for a call with one tensor and nothing else.
-    """
+    """One call of a layer, or of an operation such as `keras.ops.add`, on symbolic tensors."""
 
     operation: Any
-    path: str
-    inputs: list[keras.KerasTensor]
-    outputs: list[keras.KerasTensor]
-    node: Any = None
+    path: str  # the name after the names of the models around it: "backbone/conv1"
+    inputs: list[keras.KerasTensor]  # the symbolic tensors among the arguments, flat
+    outputs: list[keras.KerasTensor]  # flat
+    node: Any = None  # Keras' record of the call; None: its only argument is one tensor
 
     @property
     def kind(self) -> str:
@@ -103,24 +97,18 @@ def _call(node: Any, path: str) -> Call:
 
 
 def _nodes(functional: Any) -> list[Any]:
-    # In an order in which they can run. Inputs have a node as well.
+    """Return the nodes in execution order; inputs have a node as well."""
     by_depth = functional._nodes_by_depth
     return [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
 
 
 @dataclass(eq=False)
 class LocatedLayer:
-    """A layer that is called, with its place in a model.
-
-    Args:
-        layer: The layer.
-        paths: Its paths; several if several models share it.
-        around: The models around it, from the outermost, each with its paths.
-    """
+    """A called layer and its place in a model."""
 
     layer: Any
-    paths: tuple[str, ...]
-    around: tuple[tuple[Any, tuple[str, ...]], ...] = ()
+    paths: tuple[str, ...]  # more than one if several models share it
+    around: tuple[tuple[Any, tuple[str, ...]], ...] = ()  # the models around it, and their paths
 
 
 class ModelGraph:
@@ -132,15 +120,9 @@ class ModelGraph:
         rebuildable: Whether inner models that cannot be rebuilt count as layers.
 
     Attributes:
-        calls: The calls, in an order in which they can run.
-        inputs: The input tensors, flat.
-        outputs: The output tensors, flat.
-        inner: The graphs of the models that are called, one per model, by its identity.
-
-    Raises:
-        ValueError: If the model shows no calls.
-
-    Example:
+        calls: The calls, in execution order.
+        inputs, outputs: The tensors of the model, flat.
+        inner: The graphs of the called models, by the identity of the model.
 
     >>> inputs = keras.Input((4,))
     >>> hidden = keras.layers.Dense(8, name="hidden")(inputs)
@@ -177,20 +159,16 @@ class ModelGraph:
                 graph._sites.append((self, call))
 
     def join(self, name: str) -> str:
-        """Return the path of something in this model."""
+        """Return the path of a layer of this model from its name."""
         return f"{self.path}/{name}" if self.path else name
 
     def maker(self, tensor: keras.KerasTensor) -> Call | None:
-        """Return the call that returned `tensor`, or `None` for an input of the model."""
+        """Return the call with the output `tensor`, or `None` for an input of the model."""
         return self._makers.get(tensor)
 
     def users(self, tensor: keras.KerasTensor) -> list[Call]:
-        """Return the calls that take `tensor`, each once."""
+        """Return the calls with the input `tensor`, each once."""
         return self._users.get(tensor, [])
-
-    def is_output(self, tensor: keras.KerasTensor) -> bool:
-        """Return whether the model returns `tensor`."""
-        return any(tensor is output for output in self.outputs)
 
     def walk(self, _seen: set[int] | None = None) -> Iterator["ModelGraph"]:
         """Yield this graph and all inside it, each once, in the order of their calls."""
@@ -202,7 +180,7 @@ class ModelGraph:
                 yield from inner.walk(seen)
 
     def within(self, tensor: keras.KerasTensor) -> "tuple[ModelGraph, keras.KerasTensor] | None":
-        """Return the graph and the output of the inner model that made `tensor`, if one did."""
+        """Return the graph and the output of the inner model that returns `tensor`, or `None`."""
         call = self.maker(tensor)
         inner = self.inner.get(id(call.operation)) if call else None
         if call is None or inner is None:
@@ -211,10 +189,10 @@ class ModelGraph:
         return inner, inner.outputs[index]
 
     def makers_through_models(self, tensor: keras.KerasTensor) -> list[tuple["ModelGraph", Call]]:
-        """Return the calls of layers that made `tensor`, each with its graph.
+        """Return the calls of layers that make `tensor`, each with its graph.
 
-        The output of an inner model is made by its last layer. An input of an inner model is made
-        by the arguments of all its calls, and an input of the outermost model by nothing.
+        The last layer of an inner model makes its output. The layers before all calls of an inner
+        model make its input. No layer makes an input of the outermost model.
         """
         found: list[tuple[ModelGraph, Call]] = []
         seen: set[tuple[int, int]] = set()
@@ -236,7 +214,7 @@ class ModelGraph:
         return found
 
     def final_tensors(self) -> set[keras.KerasTensor]:
-        """Return the model's outputs, and the outputs of inner models that these come from."""
+        """Return the model's outputs, and the same tensors in inner models."""
         found = set()
         for output in self.outputs:
             place: Any = self, output
@@ -246,11 +224,11 @@ class ModelGraph:
         return found
 
     def paths(self) -> dict[int, tuple[str, ...]]:
-        """Return all paths of each layer, operation and model that is called, by its identity."""
+        """Return all paths of each called layer, operation and model, by its identity."""
         return {key: located.paths for key, located in self._located().items()}
 
     def layers(self) -> list[LocatedLayer]:
-        """Return the layers that are called, in inner models too, each once."""
+        """Return the called layers, also of inner models, each once."""
         models = {id(graph.model) for graph in self.walk()}
         return [
             located
@@ -279,20 +257,16 @@ class FlatGraph:
     """The calls of a functional or Sequential model and its inner models in one list.
 
     Each call of an inner model has new tensors. The graph can be edited: `remove` takes a call
-    out, and a call's `operation` may be assigned.
+    out, and a call's `operation` can be assigned.
 
     Args:
         model: A model for which `functional_of` is not `None`.
 
     Attributes:
-        calls: The calls, in an order in which they can run.
-        inputs: The input tensors, flat.
-        outputs: The output tensors, flat.
+        calls: The calls, in execution order.
+        inputs, outputs: The tensors of the model, flat.
         call_counts: The number of calls of each layer and operation, by its identity.
-        shared: The reason why a layer shares its weights, by the identity of the layer.
-
-    Raises:
-        ValueError: If the model shows no calls.
+        shared: The reason why the weights of a layer are shared, by the identity of the layer.
     """
 
     def __init__(self, model: keras.Model):
@@ -328,20 +302,16 @@ class FlatGraph:
             elif any(owners[id(weight)] > 1 for weight in layer.weights):
                 yield key, "shares weights with another layer"
 
-    def maker(self, tensor: keras.KerasTensor) -> Call | None:
-        """Return the call that returns `tensor`, or `None` for an input of the model."""
-        return self.makers().get(tensor)
-
     def makers(self) -> dict[keras.KerasTensor, Call]:
-        """Return the call that returns each tensor."""
+        """Return the calls by their outputs."""
         return {tensor: call for call in self.calls for tensor in call.outputs}
 
     def users(self, tensor: keras.KerasTensor) -> list[Call]:
-        """Return the calls that take `tensor`, each once."""
+        """Return the calls with the input `tensor`, each once."""
         return [call for call in self.calls if any(tensor is each for each in call.inputs)]
 
     def calls_before(self, tensor: keras.KerasTensor) -> list[Call]:
-        """Return the calls that `tensor` depends on, in an order in which they can run."""
+        """Return the calls before `tensor`, in execution order."""
         needed, calls = {tensor}, []
         for call in reversed(self.calls):
             if needed.intersection(call.outputs):
@@ -350,7 +320,7 @@ class FlatGraph:
         return calls[::-1]
 
     def remove(self, call: Call) -> None:
-        """Take out a call of one input and one output, and pass its input on."""
+        """Take out a call with one input and one output, and pass its input on."""
         (given,), (returned,) = call.inputs, call.outputs
         self.calls.remove(call)
         for other in self.calls:
@@ -360,15 +330,13 @@ class FlatGraph:
 
 def _checked(model: Any) -> Any:
     if (functional := functional_of(model)) is None:
-        raise ValueError(
-            "`model` must be a functional model, or a Sequential one with a `keras.Input`. "
-            f"Received: {type(model).__name__} {getattr(model, 'name', model)!r}"
-        )
+        expected = "a functional model, or a Sequential one with a `keras.Input`"
+        raise ValueError(message("model", model, expected))
     return functional
 
 
 def _can_be_inlined(node: Any) -> bool:
-    """Return whether a call passes a model its inputs, in their structure, and nothing else."""
+    """Return whether the only arguments of a call of a model are its inputs, in its structure."""
     expected = functional_of(node.operation)
     if expected is None or len(node.arguments.args) != 1:
         return False

@@ -1,4 +1,4 @@
-"""`blessing.json`: the checksums of the files that were judged, and the results of the gates."""
+"""`blessing.json`: the record of the checks that a version has passed, with its checksums."""
 
 import contextlib
 import datetime
@@ -13,17 +13,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from .errors import ExportError
+from .errors import ExportError, reason
 from .gates import GateResult
 
 _FILE = "blessing.json"
-_BESIDE = {_FILE, "export.json", "README.md"}  # without checksums
+_NOT_HASHED = {_FILE, "export.json", "README.md"}
 _FORMAT = 1
 
 
 @dataclass(frozen=True)
 class Blessing:
-    """The record of a version that passed the gates.
+    """The record of the checks that a version has passed, as in its `blessing.json`.
 
     Args:
         files: SHA-256 of every file of the SavedModel, by its path in the version.
@@ -55,35 +55,32 @@ class Blessing:
         """Read the blessing of the version at `path`.
 
         Raises:
-            ExportError: If there is none, or `export` did not write it.
+            ExportError: If it is missing or invalid.
         """
         file = path / _FILE
         if file.is_symlink() or not file.is_file():
-            raise ExportError(f"Expected a version with a blessing. Received: {path}, without one")
+            raise ExportError(f"Could not check {path}: it has no blessing.json.")
         try:
             blessing = _parsed(json.loads(file.read_text("utf-8")))
         except (ValueError, TypeError, KeyError) as error:
-            raise ExportError(
-                f"Expected a blessing as `export` writes it. Received: {file}, {error!r}"
-            ) from error
+            raise ExportError(f"Could not read {file}: {reason(error)}") from error
         if failed := [gate.name for gate in blessing.gates if not gate.passed]:
-            raise ExportError(f"Expected a blessing of passed gates. Received: {failed} failed")
+            raise ExportError(f"Could not accept {file}: it records the failed gates {failed}.")
         return blessing
 
     def check_names(self, path: Path) -> None:
-        """Raise an `ExportError` if a file is missing, unknown or a link; read none of them."""
+        """Raise an `ExportError` if a file is missing, unknown or a link, without reading any."""
         found = set(_files(path))
         missing, unknown = sorted(self.files.keys() - found), sorted(found - self.files.keys())
         if missing or unknown:
-            found = f"{missing} missing, {unknown} unknown"
-            raise _unexpected(f"the blessed files of {path}", found)
+            raise _spoilt(path, f"{missing} missing, {unknown} unknown")
 
     def check_contents(self, path: Path) -> None:
-        """Raise an `ExportError` that names the files changed, removed or added since."""
+        """Raise an `ExportError` if a file has been changed, removed or added."""
         self.check_names(path)
         found = checksums(path)
         if changed := [name for name, digest in self.files.items() if found[name] != digest]:
-            raise _unexpected(f"the blessed contents of {path}", f"{changed}, changed")
+            raise _spoilt(path, f"{changed} changed")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of `blessing.json`."""
@@ -93,7 +90,7 @@ class Blessing:
 def bless(
     path: Path, gates: Sequence[GateResult], precision: str, packages: Iterable[str] = ()
 ) -> Blessing:
-    """Write `blessing.json` beside the files at `path`, with the versions of `packages` as well."""
+    """Write `blessing.json` for the files at `path`, with the versions of the used `packages`."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     blessing = Blessing(checksums(path), tuple(gates), now, _versions(packages), precision)
     text = json.dumps(blessing.to_dict(), indent=2, default=float)
@@ -102,11 +99,7 @@ def bless(
 
 
 def checksums(path: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file of a version but `blessing.json` and the card, by path.
-
-    Raises:
-        ExportError: If something is neither a file nor a directory, such as a link.
-    """
+    """Return the SHA-256 of each file of a version but `blessing.json` and the card, by path."""
     digests = {}
     for name in _files(path):
         with (path / name).open("rb") as file:
@@ -114,23 +107,25 @@ def checksums(path: Path) -> dict[str, str]:
     return digests
 
 
-def _unexpected(expected: str, received: str) -> ExportError:
-    return ExportError(f"gate checksums: Expected {expected}. Received: {received}")
+def _spoilt(path: Path, problem: str) -> ExportError:
+    return ExportError(
+        f"gate checksums: the files of {path} differ from its blessing.json: {problem}"
+    )
 
 
 def _files(path: Path) -> list[str]:
     if path.is_symlink():
-        raise _unexpected("a directory", f"{path}, a link")
+        raise _spoilt(path, f"{path} is a link")
     found = []
     for parent, directories, names in os.walk(path):
         for name in (*directories, *names):
             entry = Path(parent, name)
-            known = entry.is_dir() if name in directories else entry.is_file()
-            if entry.is_symlink() or not known:
-                kind = "a link" if entry.is_symlink() else "something else"
-                raise _unexpected("files and directories only", f"{entry}, {kind}")
+            if entry.is_symlink():
+                raise _spoilt(path, f"{entry} is a link")
+            if not (entry.is_dir() or entry.is_file()):
+                raise _spoilt(path, f"{entry} is neither a file nor a directory")
         found += [Path(parent, name).relative_to(path).as_posix() for name in names]
-    return sorted(set(found) - _BESIDE)
+    return sorted(set(found) - _NOT_HASHED)
 
 
 def _parsed(content: Any) -> Blessing:
@@ -139,9 +134,9 @@ def _parsed(content: Any) -> Blessing:
     files = dict(content["files"])
     for name in files:
         if Path(name).is_absolute() or ".." in Path(name).parts:
-            raise ValueError(f"the path {name!r}, which leads out of the version")
+            raise ValueError(f"the path {name!r} leads out of the version")
     if not content["gates"]:
-        raise ValueError("a list of gates that is empty")
+        raise ValueError("the list of gates is empty")
     gates = tuple(GateResult(**gate) for gate in content["gates"])
     versions, precision = dict(content["versions"]), str(content["precision"])
     return Blessing(files, gates, str(content["created"]), versions, precision)

@@ -1,21 +1,22 @@
-"""Calibration: how honest the probabilities of a classifier are, and a temperature that helps."""
+"""Temperature scaling, and the expected calibration error of a classifier."""
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
+from ..core import calibration
 from ..core.checks import check_integer
 
-_LARGEST = 100.0  # and 1/100 the smallest temperature: the data does not decide beyond
+_LARGEST = 100.0  # temperature; the smallest is 1/100
 
 
 def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
-    """Return the temperature T under which the labels are most probable, given the logits z.
+    """Return the temperature T that minimizes the negative log-likelihood of the labels.
 
         T = argmin  - 1/n sum_i log softmax(z_i / T)[y_i]
 
-    Networks that are trained for long are overconfident. Divided by T > 1, their logits give honest
-    probabilities of the same classes. The negative log-likelihood is convex in 1/T: Brent's method
+    Networks that are trained for long are overconfident. Dividing their logits z by T > 1 lowers
+    the confidence and keeps the predicted classes. The objective is convex in 1/T: Brent's method
     finds the zero of its slope. Pass T to `export(..., temperature=T)`.
 
     Args:
@@ -24,9 +25,9 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
 
     Raises:
         ValueError: If the shapes do not fit, a label is not a class id, or the minimum is not
-            between 1/100 and 100: everything is predicted right, or no more than by chance.
+            between 1/100 and 100, since all predictions are right or none better than chance.
 
-    Example: right in two of three cases, which is log-odds of log 2.
+    Example: two of three predictions are right, which is a log-odds of log 2.
 
     >>> round(fit_temperature([[2.0, 0.0], [2.0, 0.0], [2.0, 0.0]], [0, 0, 1]), 4)
     2.8854
@@ -38,10 +39,10 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     low, high = -np.log(_LARGEST), np.log(_LARGEST)  # of log(1 / T)
     flat, steep = (_slope(rows, classes, end) for end in (low, high))
     if flat >= 0 or steep <= 0:
-        side = "small" if steep <= 0 else "large"
+        end = "0.01" if steep <= 0 else "100"
         raise ValueError(
-            "Expected logits and labels with a best temperature from 0.01 to 100. "
-            f"Received: {len(rows)} samples for which no temperature is too {side}"
+            "Could not fit a temperature between 0.01 and 100: "
+            f"the likelihood of the {len(rows)} samples is largest at {end} or beyond."
         )
     return float(np.exp(-brentq(lambda log_beta: _slope(rows, classes, log_beta), low, high)))
 
@@ -51,8 +52,8 @@ def expected_calibration_error(
 ) -> float:
     """Return the mean gap between confidence and accuracy.
 
-    The confidence of a sample is its largest probability. It sorts the samples into bins B_1, ...,
-    B_M of the intervals ((m - 1) / M, m / M]:
+    The confidence of a sample is its largest probability. Bin B_m holds the samples with a
+    confidence in ((m - 1) / M, m / M]:
 
         ECE = sum_m |B_m| / n  |accuracy(B_m) - confidence(B_m)|
 
@@ -75,11 +76,7 @@ def expected_calibration_error(
     """
     rows, classes = _checked(probabilities, labels, "probabilities")
     check_integer("bins", bins, 1)
-    confidence = rows.max(axis=-1)
-    right = rows.argmax(axis=-1) == classes
-    chosen = np.searchsorted(np.arange(1, bins) / bins, confidence, side="left")
-    gaps = np.bincount(chosen, weights=right - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / len(rows))
+    return calibration.expected_calibration_error(rows, classes, bins)
 
 
 def _slope(logits: np.ndarray, labels: np.ndarray, log_beta: float) -> float:

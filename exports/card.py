@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
+
+from ..core.checks import message
 from .blessing import Blessing
 from .predictor import Predictor
 from .saved_model import format_files
-from .specs import SignatureSpecs
 
-# The keys of the header of a model card, in the order they are written; the rest goes into tables.
+# The keys of a model card's header, in the order in which they are written.
 _HEADER = ("license", "language", "library_name", "tags", "datasets", "metrics", "base_model")
 _HEADER += ("pipeline_tag", "model-index")
 _FORMAT = 1
@@ -21,7 +23,7 @@ Facts = Mapping[str, Any]
 def check_card(card: Facts) -> None:
     """Raise a `ValueError` unless `card` holds JSON values by name."""
     if not all(isinstance(key, str) for key in card):
-        raise ValueError(f"`card` must have names as keys. Received: {list(card)}")
+        raise ValueError(message("card", card, "a mapping with names as keys"))
     try:
         json.dumps(card, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -33,20 +35,17 @@ def write_card(
 ) -> None:
     """Write `README.md` and `export.json` beside a SavedModel.
 
-    The README begins with the YAML header of model cards on the Hugging Face Hub, from the keys of
-    `card` that belong there (`license`, `datasets`, `tags`, ...). The others become a table.
-
-    Args:
-        path: The directory of the SavedModel.
-        predictor: The SavedModel, reloaded.
-        blessing: The checksums and the results of the gates.
-        card: Facts of the user about the model.
-        made: Measurements and compressions of the export.
+    The README begins with the YAML header of a model card on the Hugging Face Hub: the keys of the
+    user's `card` that belong there (`license`, `datasets`, `tags`, ...). The others become a table,
+    and so do the measurements and compressions of the export, `made`.
     """
     content = {
         "format": _FORMAT,
         "class_names": list(predictor.class_names),
-        "signatures": {name: _specs(specs) for name, specs in predictor.specs.items()},
+        "signatures": {
+            name: {"inputs": _described(specs.inputs), "outputs": _described(specs.outputs)}
+            for name, specs in predictor.specs.items()
+        },
         "formats": format_files(path),
         "card": dict(card),
         "made": dict(made),
@@ -57,14 +56,10 @@ def write_card(
     (path / "README.md").write_text(_readme(path, predictor, blessing, card, made), "utf-8")
 
 
-def _specs(specs: SignatureSpecs) -> dict[str, Any]:
-    pairs = (("inputs", specs.inputs), ("outputs", specs.outputs))
+def _described(specs: Mapping[str, tf.TensorSpec]) -> dict[str, Any]:
     return {
-        title: {
-            name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
-            for name, spec in of.items()
-        }
-        for title, of in pairs
+        name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
+        for name, spec in specs.items()
     }
 
 
@@ -82,8 +77,10 @@ def _readme(path: Path, predictor: Predictor, blessing: Blessing, card: Facts, m
         for file, size in files.items()
     ]
     gates = [(gate.name, gate.detail) for gate in blessing.gates]
+    header = {"library_name": "keras", "tags": ["occam"], **card}
+    lines = [f"{key}: {json.dumps(header[key])}" for key in _HEADER if key in header]
     parts = [
-        _header(card),
+        "\n".join(["---", *lines, "---"]),  # JSON is YAML
         f"# {figures.pop('name', 'Exported classifier')}",
         f"Classes: {', '.join(predictor.class_names)}.",
         *(["## Figures", _table(("name", "value"), _flat(figures))] if figures else []),
@@ -99,12 +96,6 @@ def _readme(path: Path, predictor: Predictor, blessing: Blessing, card: Facts, m
         "The checksums are in `blessing.json`, the same facts as JSON in `export.json`.",
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def _header(card: Facts) -> str:
-    given = {"library_name": "keras", "tags": ["occam"], **card}
-    lines = [f"{key}: {json.dumps(given[key])}" for key in _HEADER if key in given]  # JSON is YAML
-    return "\n".join(["---", *lines, "---"])
 
 
 def _flat(figures: Facts, prefix: str = "") -> list[tuple[str, str]]:

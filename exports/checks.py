@@ -1,4 +1,4 @@
-"""`Checks`: the data, limits and baseline by which an export is judged."""
+"""`Checks`: the data, limits and baseline for the gates of an export."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..core.checks import check_number, check_path
+from ..core.checks import check_number, check_path, message
 from .errors import ExportError
 from .specs import checked_features
-
-_SHOWN = 10  # wrong labels
 
 
 @dataclass(frozen=True)
@@ -22,10 +20,10 @@ class Checks:
     Args:
         data: A pair: features by input name, and labels of shape `(n,)`, class ids or class names.
             On it, the export must be as accurate as the model and as the live version: the one
-            labelled `stable`, or else the latest, unless it has other inputs.
+            labelled `stable`, or else the latest. A live version with other inputs is ignored.
         max_accuracy_drop: The largest accepted decrease of the accuracy.
         baseline_model: The directory of a SavedModel of the same inputs in the same order, to
-            compare the latency with; None: no comparison.
+            compare the latency with, or None.
         latency_ratio: The largest accepted latency, as a multiple of the latency of the baseline.
         min_agreement: The smallest accepted share of the class ids of `data` in which an
             approximate format agrees with the model.
@@ -67,12 +65,7 @@ def check_data(
     specs: Mapping[str, tf.TensorSpec],
     class_names: Sequence[str],
 ) -> None:
-    """Raise if the data has other inputs or other classes than a model.
-
-    Raises:
-        ExportError: If a label is neither a class id nor the name of a class.
-        TypeError, ValueError: As `checked_features`.
-    """
+    """Raise an `ExportError`, `TypeError` or `ValueError` for other inputs or classes."""
     if data is None:
         return
     features, labels = data[0], np.asarray(data[1])
@@ -81,19 +74,15 @@ def check_data(
     known = range(len(class_names)) if ids else set(class_names)
     if unknown := [label for label in np.unique(labels).tolist() if label not in known]:
         expected = f"from 0 to {len(class_names) - 1}" if ids else f"among {list(class_names)}"
-        raise ExportError(f"Expected labels {expected}. Received: {unknown[:_SHOWN]}")
+        raise ExportError(f"`data` must have labels {expected}. Received: {unknown[:10]}")
 
 
 def _check_pair(data: Any) -> None:
-    expected = "`data` must be features by input name and labels, like ({'x': array}, labels)"
-    if not (isinstance(data, tuple | list) and len(data) == 2):
-        size = f" of {len(data)}" if isinstance(data, tuple | list) else ""
-        raise TypeError(f"{expected}. Received: {type(data).__name__}{size}")
-    features, labels = data
-    if not isinstance(features, Mapping):
-        received = f"{type(features).__name__} in place of a dict by input name"
-        raise TypeError(f"{expected}. Received: {received}")
-    array = np.asarray(labels)
+    pair = isinstance(data, tuple | list) and len(data) == 2
+    if not (pair and isinstance(data[0], Mapping)):
+        expected = "features by input name and labels, such as ({'x': array}, labels)"
+        raise TypeError(message("data", data, expected))
+    features, array = data[0], np.asarray(data[1])
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iuU"):
         raise ValueError(
             "`data` must have labels of shape (n,), class ids or names. Received: "

@@ -1,4 +1,4 @@
-"""A Keras model with its preprocessing, its temperature and the meaning of its outputs."""
+"""A Keras model with its preprocessing, temperature and class names."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Sized
@@ -15,17 +15,10 @@ from .inference import Inputs, infer
 
 
 class Classifier:
-    """Maps raw features by name to the probabilities of the classes, always in inference mode.
+    """A map from raw features to the probabilities of the classes, always in inference mode.
 
-    See `export` for the arguments and the errors.
-
-    Attributes:
-        model: The model that the export must agree with.
-        served: The model that is written: the same one, or a smaller one of the same outputs.
-        inputs: The raw features.
-        units: The size of the last axis of the model's output.
-        from_logits: Whether the outputs are logits.
-        class_names: The name of each class, by class id.
+    The arguments and the errors are those of `export`. A compression replaces `served`, the model
+    that is written; `model` stays the one that the export must agree with.
     """
 
     def __init__(
@@ -55,14 +48,14 @@ class Classifier:
 
     @property
     def variables(self) -> list[Any]:
-        """Return the Keras variables of the served model and of its preprocessing."""
+        """Return the Keras variables of `served` and of the preprocessing."""
         layers = (self.served, self._preprocessing)
         return [v for layer in layers if isinstance(layer, keras.Layer) for v in layer.variables]
 
     def probabilities(
         self, features: Mapping[str, tf.Tensor], model: keras.Model | None = None
     ) -> tf.Tensor:
-        """Return `(n, classes)` float32 probabilities of raw features, by `model` or `served`."""
+        """Return `(n, classes)` float32 probabilities of raw features, by default of `served`."""
         model = self.served if model is None else model
         return self.probabilities_of(infer(model, self.prepared(features)))
 
@@ -76,7 +69,7 @@ class Classifier:
         return probabilities(outputs, self.from_logits, self._temperature)
 
     def predict(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the probabilities by `predict` of the original model."""
+        """Return the probabilities that `predict` of the original model gives."""
         prepared = self.prepared({name: tf.constant(x) for name, x in features.items()})
         outputs = self.model.predict(prepared, verbose=0)  # pyright: ignore[reportArgumentType]
         return self.probabilities_of(tf.constant(outputs)).numpy()
@@ -108,8 +101,8 @@ def _raw_inputs(model_inputs: Inputs, preprocessing: Any) -> Inputs:
 def _check_model(model: Any) -> None:
     if keras.backend.backend() != "tensorflow":
         raise ExportError(
-            f"Expected Keras on the TensorFlow backend. Received: {keras.backend.backend()}. Save "
-            "the model as .keras and export it in a process with KERAS_BACKEND=tensorflow"
+            f"Could not export on the backend {keras.backend.backend()!r}, only on TensorFlow. "
+            "Save the model as .keras and export it in a process with KERAS_BACKEND=tensorflow."
         )
     if not isinstance(model, keras.Model):
         raise ExportError(f"`model` must be a keras.Model. Received: {type(model).__name__}")

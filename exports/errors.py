@@ -1,4 +1,4 @@
-"""The error of a refused export, and the reason of any other error in one line."""
+"""`ExportError`, and any error in one line."""
 
 import re
 
@@ -8,7 +8,7 @@ _LONGEST = 500
 
 
 class ExportError(ValueError):
-    """The model cannot be exported, or a version not be used; nothing was published.
+    """An error that prevents an export or the use of a version; nothing was published.
 
     Example:
 
@@ -21,11 +21,11 @@ class ExportError(ValueError):
 
 
 def reason(error: BaseException) -> str:
-    """Return the kind and message of an exception in one line, of an `ExportError` the message."""
+    """Return an exception in one line: its class, except for `ExportError`, and its message."""
     if isinstance(error, ExportError):
         return str(error)
     lines = [line.strip() for line in str(getattr(error, "message", error)).splitlines()]
-    if hasattr(error, "message"):  # of TensorFlow: the first line outside of the trace
+    if hasattr(error, "message"):  # from TensorFlow: keep the first line outside of the trace
         lines = [line for line in lines if line and not line.startswith(_TRACE)][:1]
     message = _COLOR.sub("", " ".join(" ".join(lines).split()))[:_LONGEST]
     return f"{type(error).__name__}: {message or 'no message'}"

@@ -13,11 +13,11 @@ from ..core.checks import check_integer, check_path, check_type
 from .blessing import bless
 from .card import check_card, write_card
 from .checks import Checks, check_data
-from .choice import choose_formats, choose_signatures
 from .compression import Compression, fold_batch_norm, row_seconds, shrink
 from .formats import Format, check_formats, convert
-from .gates import Candidate, run_gates
+from .gates import ExportCandidate, run_gates
 from .gates.sample import sample
+from .lookup import choose_formats, choose_signatures
 from .predictor import Predictor
 from .publishing import labels, listing, prune, publish, staging
 from .saved_model import format_files, open_version
@@ -42,7 +42,7 @@ class Export:
         class_names: The name of each class, by class id.
         signatures: The `SignatureSpecs` of each signature by name.
         compressions: The reports of `"remove_dead_units"` and `"fold"`, if enabled.
-        row_seconds: The seconds for one row before and after the compressions; empty without any.
+        row_seconds: The seconds for one row before and after the compressions, or ().
         sparsity: The fraction of exact zeros in the weights of two axes or more, as written.
         formats: The size in bytes of each other format by name.
 
@@ -109,9 +109,9 @@ def export(
     The SavedModel has the signature `serving_default`, from the model's inputs by name to
     `probabilities` (float32, `(n, classes)`), `class_id` (int64, `(n,)`) and `label` (string,
     `(n,)`). It always runs in inference mode: its graph is searched for operations that draw random
-    numbers, change a variable or call Python. Reloaded, it must answer as `model.predict` does, the
-    same in batches of any size and in a process without Keras. `blessing.json` records the results.
-    Then the complete version appears in one step; before it, `load` and servers see the old one.
+    numbers, change a variable or call Python. Reloaded, it must answer as `model.predict` does, in
+    batches of any size and in a process without Keras. `blessing.json` is the record of these
+    checks. The complete version appears in one step; until then `load` and servers see the old one.
 
     Args:
         model: Any Keras model with one output of shape `(batch, classes)`, or `(batch, 1)` for two
@@ -137,7 +137,7 @@ def export(
             `"litert_float16"`, `"litert_dynamic"` or `exports.LiteRT("int8", calibration=...)`.
         warmup: Batch sizes of the requests that a server sends to each signature before it serves
             the version, so that no client waits for the first answer. () writes none.
-        checks: Data to judge by, and a baseline model to compare the latency with.
+        checks: Data for the gates, and a baseline model to compare the latency with.
         card: Facts about the model for `README.md` and `export.json`, JSON values by name; keys
             such as `license`, `datasets` and `tags` go into the header of the model card.
         keep: The number of newest versions to keep, besides labelled ones; None keeps all.
@@ -148,7 +148,7 @@ def export(
         OSError: If nothing can be written into `directory`.
         TypeError: If an argument has the wrong type.
         ValueError: If an argument has a wrong value, the data of `checks` has other inputs or
-            classes, or the model cannot be folded or rid of dead units.
+            classes, or the model cannot be compressed.
 
     Example:
 
@@ -163,7 +163,7 @@ def export(
     Reference: Olston et al., TensorFlow-Serving: Flexible, High-Performance ML Serving, 2017,
         https://arxiv.org/abs/1712.06139
     """
-    from .classifier import Classifier  # here, since only a writer needs Keras
+    from .classifier import Classifier  # here, since only writing needs Keras
 
     check_path("directory", directory)
     check_type("checks", checks, Checks, "an exports.Checks(...)")
@@ -223,7 +223,7 @@ def _check_compression(signatures: Mapping[str, Signature], fold: bool, remove: 
 def _compress(
     classifier: "Classifier", fold: bool, remove_dead_units: bool
 ) -> tuple[dict[str, Compression], tuple[float, ...]]:
-    """Replace the served model by a smaller one; return the reports and the seconds of a row."""
+    """Make the served model smaller; return the reports, and the seconds of a row both ways."""
     reports = {}
     if remove_dead_units:
         classifier.served, reports["remove_dead_units"] = shrink(classifier.served)
@@ -250,16 +250,16 @@ def _servable(classifier: "Classifier", signatures: Iterable[Signature]) -> Serv
 
 def _candidate(
     staged: Path, written: Predictor, classifier: "Classifier", servable: Servable, checks: Checks
-) -> Candidate:
+) -> ExportCandidate:
     weights = servable.weights_by_path.values()
     size = sum(weight.dtype.size * weight.shape.num_elements() for weight in weights)
     live = None if checks.data is None else _live(staged.parent, written)
     expected, precision, names = classifier.predict, servable.precision, classifier.class_names
-    return Candidate(staged, written, expected, precision, names, size, live, checks)
+    return ExportCandidate(staged, written, expected, precision, names, size, live, checks)
 
 
 def _live(directory: Path, written: Predictor) -> Path | None:
-    """Return the blessed version that is served now, if it takes the same inputs."""
+    """Return the live version, if it has passed its gates and takes the same inputs."""
     blessed = {v.version: v for v in listing(directory) if v.blessing is not None}
     latest = blessed.get(max(blessed, default=0))
     live = blessed.get(labels(directory).get("stable", 0), latest)

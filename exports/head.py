@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,10 +14,9 @@ from .errors import ExportError
 from .inference import infer
 
 _TINY = float(np.finfo("float32").tiny)
-_ROWS, _UNKNOWN_SIZE = 2, 16  # of the input on which a wrapper is tried out
+_ROWS, _UNKNOWN_SIZE = 2, 16  # of the random input for a wrapper
 
-Meaning = Literal["softmax", "sigmoid", "linear"]
-_MEANINGS: dict[Any, Meaning] = {
+_MEANINGS: dict[Any, str] = {
     keras.activations.softmax: "softmax",
     keras.activations.sigmoid: "sigmoid",
     keras.activations.linear: "linear",
@@ -51,11 +50,12 @@ _EXCLUSIVE_CLASSES = (
 )
 _LABEL_PER_UNIT = (keras.losses.binary_crossentropy, keras.losses.binary_focal_crossentropy)
 _OVERLAP = (keras.losses.dice, keras.losses.tversky)
-_OF_PROBABILITIES = (*_EXCLUSIVE_CLASSES, *_LABEL_PER_UNIT, *_OVERLAP)  # or of logits, if told
+# of probabilities, or of logits with from_logits=True
+_OF_PROBABILITIES = (*_EXCLUSIVE_CLASSES, *_LABEL_PER_UNIT, *_OVERLAP)
 
 
 def check_loss(model: keras.Model, units: int) -> None:
-    """Raise an `ExportError` if the compiled Keras loss is for another task or number of units."""
+    """Raise an `ExportError` if the compiled Keras loss does not fit exclusive classes."""
     for loss, _ in _losses(model):
         kind = _NOT_FOR_CLASSES.get(loss)
         if loss in _LABEL_PER_UNIT and units > 1:
@@ -64,8 +64,8 @@ def check_loss(model: keras.Model, units: int) -> None:
             kind = "a loss that is constant for a single output"
         if kind:
             raise ExportError(
-                f"Expected a classifier of exclusive classes. Received: {model.name!r}, compiled "
-                f"with {loss.__name__}, {kind}. If it is a classifier of {max(units, 2)} "
+                f"`model` must be a classifier of exclusive classes. Received: {model.name!r}, "
+                f"compiled with {loss.__name__}, {kind}. If it is a classifier of {max(units, 2)} "
                 "classes, compile it with its cross-entropy; that changes no weight"
             )
 
@@ -73,13 +73,9 @@ def check_loss(model: keras.Model, units: int) -> None:
 def check_from_logits(
     model: keras.Model, units: int, from_logits: bool, given: bool | None
 ) -> None:
-    """Raise an `ExportError` if the compiled loss contradicts `from_logits`, or nothing decides.
+    """Raise an `ExportError` if the compiled loss contradicts `from_logits`, or decides nothing.
 
-    Args:
-        model: Any Keras model of one output.
-        units: The size of the output's last axis.
-        from_logits: Whether the outputs are served as logits.
-        given: The user's argument; None if the last activation decides.
+    `given` is the argument of the user; if it is None, the last activation decides.
     """
     losses = [pair for pair in _losses(model) if pair[0] in _OF_PROBABILITIES]
     for loss, takes_logits in losses:
@@ -87,8 +83,9 @@ def check_from_logits(
             continue
         taken = "logits" if takes_logits else "probabilities"
         served = "logits" if from_logits else "probabilities"
-        source = "the last activation gives" if given is None else f"from_logits={given} means"
+        source = "the last activation gives"
         if given is not None:
+            source = f"from_logits={given} means"
             advice = f"Pass from_logits={takes_logits}, or compile it with its training loss"
         elif takes_logits:
             advice = (
@@ -98,15 +95,15 @@ def check_from_logits(
         else:
             advice = "End the model with a softmax or sigmoid, or train with from_logits=True"
         raise ExportError(
-            f"Expected outputs that are {taken}, as the compiled loss takes them. Received: "
+            f"`model` must return {taken}, as its compiled loss takes them. Received: "
             f"{model.name!r}, compiled with {loss.__name__}(from_logits={takes_logits}), "
             f"while {source} {served}. {advice}"
         )
     if not losses and units == 1 and from_logits and given is None:
         raise ExportError(
-            "Expected a loss of Keras or `from_logits`, to tell whether the one linear output is a "
-            f"logit or a quantity. Received: {model.name!r} without either. If the output is the "
-            "logit of the second of two classes, pass from_logits=True"
+            "`from_logits` must be True or False if no Keras loss tells whether the one linear "
+            f"output is a logit or a quantity. Received: {model.name!r} without either. If the "
+            "output is the logit of the second of two classes, pass from_logits=True"
         )
 
 
@@ -131,11 +128,7 @@ def _losses(model: keras.Model) -> Iterator[tuple[Any, bool]]:
 
 
 def output_units(model: keras.Model, inputs: Any) -> int:
-    """Return the number of classes of an output `(batch, classes)`, given symbolic inputs.
-
-    Raises:
-        ExportError: If the model has several outputs, or one of another shape.
-    """
+    """Return the size of the last axis of the one output, given symbolic inputs."""
     if outputs := getattr(model, "outputs", None):
         output = outputs[0] if isinstance(model, keras.Sequential) else model.output
     else:
@@ -144,7 +137,7 @@ def output_units(model: keras.Model, inputs: Any) -> int:
     if shape is None or len(shape) != 2 or shape[-1] is None:
         received = keras.tree.map_structure(lambda tensor: tensor.shape, output)
         raise ExportError(
-            "Expected a classifier with one output of shape (batch, classes). "
+            "`model` must have one output of shape (batch, classes). "
             f"Received: {model.name!r} with the output {received}"
         )
     return shape[-1]
@@ -154,10 +147,8 @@ def means_logits(model: keras.Model, units: int) -> bool:
     """Return whether the model's outputs are logits, judged by its last activation.
 
     Softmax (or sigmoid on one unit) means probabilities, linear means logits, also within wrappers
-    that answer as their layer does, such as `SpectralNormalization`.
-
-    Raises:
-        ExportError: If the last activation is another one, or hidden in a subclassed model.
+    that answer as their layer does, such as `SpectralNormalization`. Other activations raise an
+    `ExportError`, as do subclassed models, whose layers are hidden.
     """
     last = _last_operation(model)
     meaning = _MEANINGS.get(getattr(last, "activation", None))
@@ -175,8 +166,8 @@ def means_logits(model: keras.Model, units: int) -> bool:
         activation = getattr(getattr(last, "activation", None), "__name__", "no activation")
         received = f"{type(last).__name__} {last.name!r} with {activation}"
     raise ExportError(
-        f"Expected a last layer with the activation {'sigmoid' if units == 1 else 'softmax'} "
-        f"or linear for an output of {units} unit(s). Received: {received}. If the outputs are "
+        f"`model` must end in the activation {'sigmoid' if units == 1 else 'softmax'} or linear "
+        f"for an output of {units} unit(s). Received: {received}. If the outputs are "
         "logits, pass from_logits=True; if they are probabilities, pass from_logits=False"
     )
 
@@ -199,7 +190,7 @@ def probabilities(outputs: tf.Tensor, from_logits: bool, temperature: float = 1.
 def logits(outputs: tf.Tensor, from_logits: bool, temperature: float = 1.0) -> tf.Tensor:
     """Return `(n, classes)` float32 logits from outputs of shape `(n, units)`.
 
-    From probabilities they are log(max(p, smallest normal float32)). One unit stands for two
+    The logits of probabilities are log(max(p, smallest normal float32)). One unit stands for two
     classes: `(0, z)`, or `(log(1 - p), log(p))`.
     """
     outputs = tf.cast(outputs, tf.float32)
@@ -213,10 +204,7 @@ def logits(outputs: tf.Tensor, from_logits: bool, temperature: float = 1.0) -> t
 
 
 def _last_operation(model: keras.Model) -> Any:
-    """Return the operation whose activation gives the output its meaning.
-
-    Look into nested models and wrapped layers, and past layers that keep the meaning.
-    """
+    """Return the operation whose activation decides; look into nested models and wrappers."""
     operation, given = model, None
     while True:
         if isinstance(operation, keras.Model) and getattr(operation, "outputs", None):
@@ -228,7 +216,7 @@ def _last_operation(model: keras.Model) -> Any:
 
 
 def _maker(tensor: Any) -> tuple[Any, Any]:
-    """Return the maker of a symbolic tensor, or of one of the same meaning, and its one input."""
+    """Return the maker of a tensor and its one input, skipping operations that keep the meaning."""
     while True:
         call = call_of(tensor)
         given = call.inputs[0] if len(call.inputs) == 1 else None
@@ -247,7 +235,7 @@ def _keeps_meaning(operation: Any, given: Any, output: Any) -> bool:
     return type(operation).__name__ in _RESHAPES and given.shape[-1] == output.shape[-1]
 
 
-# In inference they return their input, its mean over all places, or some of it in another shape.
+# In inference, these return their input, its mean over positions, or parts in another shape.
 _IDENTITIES = (Kind.IDENTITY, Kind.DROPOUT, Kind.NOISE)
 _MEANS = (
     keras.layers.GlobalAveragePooling1D,
@@ -258,7 +246,7 @@ _RESHAPES = ("Flatten", "Reshape", "Squeeze", "GetItem")  # layers, and operatio
 
 
 def _wrapped(operation: Any, given: Any) -> tuple[Any, Any] | None:
-    """Return the inner layer of a wrapper that computes the same, and the layer's input."""
+    """Return the inner layer and its input, if a wrapper computes the same as its layer."""
     inner = getattr(operation, "layer", None)
     if given is None or not isinstance(inner, keras.Layer):
         return None
@@ -268,7 +256,7 @@ def _wrapped(operation: Any, given: Any) -> tuple[Any, Any] | None:
 
 
 def _answers_as(wrapper: keras.Layer, inner: keras.Layer, given: Any) -> bool:
-    """Compare them on random numbers, since a wrapper may change the outputs of its layer."""
+    """Return whether both give the same outputs for random inputs."""
     if not keras.backend.is_float_dtype(given.dtype):
         return False
     sizes = (_ROWS, *(size or _UNKNOWN_SIZE for size in given.shape[1:]))

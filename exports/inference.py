@@ -1,4 +1,4 @@
-"""A Keras model in inference mode: its inputs by name, and its calls, all at once or one by one."""
+"""A Keras model in inference mode: its named inputs, and calls of the model or of its layers."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell  # no public na
 from ..core.model_graph import Call, FlatGraph
 from .errors import ExportError
 
-# Keras' names for inputs without a name; the number differs from process to process.
+# Keras' names for unnamed inputs; the number differs from process to process.
 _GENERATED = re.compile(r"(keras_tensor|input_layer)(_\d+)?")
 # TensorFlow renames or refuses other names of a signature's arguments.
 _ARGUMENT = re.compile(r"[A-Za-z]\w*", re.ASCII)
@@ -21,25 +21,17 @@ _ARGUMENT = re.compile(r"[A-Za-z]\w*", re.ASCII)
 
 @dataclass(frozen=True)
 class Inputs:
-    """The inputs of a model, flat and by name, and how to nest them again.
+    """The inputs of a model by name, and the structure (list or dict) that the model takes."""
 
-    Args:
-        specs: Name to `tf.TensorSpec` of shape `(None, ...)`, in the order of `structure`.
-        structure: A tensor, or the list or dict of them, as the model takes it.
-    """
-
-    specs: Mapping[str, tf.TensorSpec]
+    specs: Mapping[str, tf.TensorSpec]  # of shape (None, ...), in the order of `structure`
     structure: Any
 
     @classmethod
     def of(cls, model: keras.Model) -> "Inputs":
-        """Return the inputs of a functional, Sequential or once called subclassed model.
+        """Return the inputs of a functional or Sequential model, or of a built subclassed one.
 
-        The name is the dict key, or the name of the `keras.Input`. One input without a name is
-        called `inputs`, several are `inputs_0`, `inputs_1`, by position.
-
-        Raises:
-            ExportError: If the input shape is unknown, or a name cannot be an argument.
+        Each is named by its dict key or its `keras.Input`. A single unnamed input is called
+        `inputs`; among several, it is `inputs_<position>`.
         """
         structure = _structure(model)
         leaves = keras.tree.flatten_with_path(structure)
@@ -49,8 +41,8 @@ class Inputs:
         ]
         if wrong := [name for name in names if not _ARGUMENT.fullmatch(name)]:
             raise ExportError(
-                "Expected input names of ASCII letters, digits and underscores, a letter first. "
-                f"Received: {wrong}. Wrap the model: `keras.Model(x, model(x))` with a new "
+                "`model` must have input names of ASCII letters, digits and underscores, a letter "
+                f"first. Received: {wrong}. Wrap the model: `keras.Model(x, model(x))` with a new "
                 "`x = keras.Input(..., name=...)`"
             )
         specs = {
@@ -75,17 +67,13 @@ class Inputs:
 
 
 def infer(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
-    """Call a layer or model with `training=False`; draw no random number and keep its state."""
+    """Call a layer or model with `training=False`, without random numbers or changes of state."""
     with _without_recurrent_masks(layer):
         return layer(*args, **{**kwargs, "training": False})
 
 
 def flat_graph(model: keras.Model, signature: str) -> FlatGraph:
-    """Return the calls of the layers of a functional or Sequential model.
-
-    Raises:
-        ExportError: If it is another kind of model; the message names `signature`.
-    """
+    """Return the graph of a functional or Sequential model, or raise an `ExportError`."""
     try:
         return FlatGraph(model)
     except ValueError as error:
@@ -93,7 +81,7 @@ def flat_graph(model: keras.Model, signature: str) -> FlatGraph:
 
 
 def begin(graph: FlatGraph, inputs: Any) -> dict[Any, Any]:
-    """Return the values of a graph's input tensors, given the nested inputs of its model."""
+    """Return the value of each input tensor of a graph, from the nested inputs of its model."""
     tensors = graph.functional._standardize_inputs(inputs)  # private in Keras 3.15
     return dict(zip(graph.inputs, tensors, strict=True))
 
@@ -103,7 +91,7 @@ def run(
     values: dict[Any, Any],
     function: Callable[[Call, tuple, dict], Any] | None = None,
 ) -> None:
-    """Add the outputs of the calls to `values`, by `function` or by default in inference mode."""
+    """Make calls in inference mode, or by `function`, and add their outputs to `values`."""
     for call in calls:
         args, kwargs = call.fill_in(values)
         outputs = keras.tree.flatten((function or inference)(call, args, kwargs))
@@ -111,7 +99,7 @@ def run(
 
 
 def inference(call: Call, args: tuple, kwargs: dict) -> Any:
-    """Run a call as the model does outside of training."""
+    """Make one call in inference mode."""
     if isinstance(call.operation, keras.Layer):
         return infer(call.operation, *args, **kwargs)
     return call.operation(*args, **kwargs)
@@ -138,8 +126,8 @@ def _structure(model: keras.Model) -> Any:
     shape = (model.get_build_config() or {}).get("input_shape")
     if shape is None or not all(isinstance(size, int | None) for size in shape):
         raise ExportError(
-            "Expected a functional or Sequential model with a `keras.Input`, or a subclassed one "
-            "with one input that was called or built once. "
+            "`model` must be functional or Sequential with a `keras.Input`, or subclassed with one "
+            "input and called once. "
             f"Received: {type(model).__name__} {model.name!r} without a known input shape"
         )
     return keras.KerasTensor(shape, dtype=model.variable_dtype, name="inputs")

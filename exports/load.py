@@ -2,6 +2,7 @@
 
 import os
 
+from ..core.checks import message
 from .blessing import Blessing
 from .errors import ExportError
 from .formats import open_format
@@ -27,8 +28,8 @@ def load(
         label: The label of the version, instead of its number.
         format: Another exported format, such as `"onnx"`. Its own runtime answers instead of
             TensorFlow, and only for `serving_default`.
-        verify: Whether to compare the checksums of all files with the blessing first.
-        blessed: Whether to refuse a version without a valid `blessing.json`.
+        verify: Whether to compare the checksums of all files with `blessing.json` first.
+        blessed: Whether to require a valid `blessing.json`, the record of the passed checks.
 
     Raises:
         FileNotFoundError: If the directory, or the version in it, does not exist.
@@ -51,20 +52,18 @@ def load(
     root = existing(directory)
     found = versions(root)
     if not found:
-        raise FileNotFoundError(f"Expected a version (1, 2, ...) in {root}. Received: none there")
+        raise FileNotFoundError(f"Could not load from {root}: it has no version 1, 2, ...")
     if label is not None:
         if version is not None:
             received = f"version={version!r}, label={label!r}"
             raise ValueError(f"Pass either `version` or `label`. Received: {received}")
         given = labels(root)
         if label not in given:
-            raise ExportError(f"Expected one of the labels {sorted(given)}. Received: {label!r}")
+            raise ExportError(message("label", label, f"one of the labels {sorted(given)}"))
         version = given[label]
     chosen = found[-1] if version is None else version
     if chosen not in found:
-        raise FileNotFoundError(
-            f"Expected one of the versions {found} in {root}. Received: {chosen!r}"
-        )
+        raise FileNotFoundError(message("version", chosen, f"one of {found} in {root}"))
     path = root / str(chosen)
     if blessed or verify:
         blessing = Blessing.read(path)

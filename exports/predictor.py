@@ -10,19 +10,14 @@ from ..core.checks import check_integer, check_one_of
 from .servable import SIGNATURE
 from .specs import SignatureSpecs, checked_features
 
-_ROWS = 256  # at once: a matter of memory
+_ROWS = 256  # at once, to bound the memory
 
 
 class Runtime(abc.ABC):
-    """The engine behind a `Predictor`: TensorFlow, or the runtime of another format.
-
-    Attributes:
-        class_names: The name of each class, by class id.
-        specs: The `SignatureSpecs` of each signature by name, `serving_default` first.
-    """
+    """The engine behind a `Predictor`: TensorFlow, or the runtime of another format."""
 
     class_names: tuple[str, ...]
-    specs: Mapping[str, SignatureSpecs]
+    specs: Mapping[str, SignatureSpecs]  # by signature, `serving_default` first
 
     @abc.abstractmethod
     def answer(self, signature: str, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -70,7 +65,7 @@ class Predictor:
         Args:
             x: An array of shape `(n, ...)`, or a dict of arrays by input name. Numbers of another
                 dtype are converted if only precision is lost.
-            batch_size: The number of rows per run of the graph; a matter of memory.
+            batch_size: The number of rows per run of the graph, which bounds the memory.
 
         Returns:
             `probabilities`, float32 `(n, classes)`; `class_id`, int64 `(n,)`, the most probable

@@ -18,32 +18,27 @@ CLASS_NAMES = "class_names.json"
 
 
 class SavedModel(Runtime):
-    """A SavedModel that `export` wrote, loaded by TensorFlow; ValueError if it did not."""
+    """A SavedModel loaded by TensorFlow; a `ValueError` if `export` did not write it."""
 
     def __init__(self, path: Path):
-        # It keeps the variables alive, to which a signature holds weak references.
+        # Signatures hold weak references to the variables; the model keeps them alive.
         self.model: Any = tf.saved_model.load(str(path))
         if not hasattr(self.model, "class_names"):
-            raise ValueError(f"Expected a SavedModel that `export` wrote. Received: {path}")
+            raise ValueError(f"Could not load {path}: `export` did not write this SavedModel.")
         self.class_names = tuple(name.decode() for name in self.model.class_names().numpy())
         others = sorted(set(self.model.signatures) - {SIGNATURE})
         self.specs = {name: _specs(self.model.signatures[name]) for name in (SIGNATURE, *others)}
 
     def answer(self, signature: str, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the outputs by name."""
-        # The shape is explicit for an array without rows.
+        # An array without rows needs an explicit shape.
         tensors = {n: tf.constant(x, dtype_of(x), x.shape) for n, x in features.items()}
         outputs = self.model.signatures[signature](**tensors)
         return {name: decoded(tensor.numpy()) for name, tensor in outputs.items()}
 
 
 def open_version(path: Path, version: int | None = None) -> Predictor:
-    """Return the predictor of the SavedModel at `path`, published or not.
-
-    Raises:
-        ExportError: If TensorFlow cannot load it.
-        ValueError: If `export` did not write it.
-    """
+    """Return the predictor of the SavedModel at `path`, published or not."""
     try:
         return Predictor(SavedModel(path), version)
     except ValueError:
@@ -64,11 +59,7 @@ def read_meta_graph(path: Path) -> Any:
 
 
 def read_specs(path: Path) -> dict[str, SignatureSpecs]:
-    """Return the specs of the signatures of the SavedModel at `path`, without loading it.
-
-    Raises:
-        OSError, DecodeError, IndexError: As `read_meta_graph`.
-    """
+    """Return the specs of the signatures at `path` without loading it; raise as above."""
     return {
         name: SignatureSpecs(_read(definition.inputs), _read(definition.outputs))
         for name, definition in sorted(read_meta_graph(path).signature_def.items())
@@ -107,6 +98,6 @@ def _read(infos: Any) -> dict[str, tf.TensorSpec]:
 
 
 def _specs(signature: Any) -> SignatureSpecs:
-    # By name: TensorFlow 2.21 lists the inputs of what it loaded in another order in each process.
+    # Sorted, since TensorFlow 2.21 lists loaded inputs in an order that differs by process.
     inputs = dict(sorted(signature.structured_input_signature[1].items()))
     return SignatureSpecs(inputs, dict(sorted(signature.structured_outputs.items())))

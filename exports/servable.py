@@ -1,4 +1,4 @@
-"""The object that is written: traced functions, and the weights and tables they read, each once."""
+"""The written object: traced functions with their weights and lookup tables, each stored once."""
 
 import hashlib
 from collections import Counter
@@ -17,30 +17,19 @@ PREDICT = "tensorflow/serving/predict"
 
 
 class Traceable(NamedTuple):
-    """A function to trace as a signature.
-
-    Args:
-        function: Maps features by name to answers by name.
-        specs: Feature name to `tf.TensorSpec` of shape `(None, ...)`.
-        method: The API of TensorFlow Serving that calls it.
-    """
+    """A function from features to answers by name, to trace as a signature."""
 
     function: Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]
     specs: Mapping[str, tf.TensorSpec]
-    method: str = PREDICT
+    method: str = PREDICT  # the API of TensorFlow Serving that calls it
 
 
 class Servable(tf.Module):
     """A module of traced signatures, which loads without Keras.
 
     `keras.Model.export` writes every weight twice and leaves layers in training mode (Keras 3.15).
-    Here a weight that several signatures read is stored once, and the vocabularies of lookup tables
-    are stored in the graph.
-
-    Args:
-        signatures: The functions to trace, by name; `serving_default` among them.
-        class_names: One string per class.
-        variables: The Keras variables, whose paths name the stored weights.
+    Here a weight that several signatures read is stored once, under the path of its Keras variable,
+    and the vocabularies of lookup tables are stored in the graph.
     """
 
     def __init__(
@@ -51,7 +40,13 @@ class Servable(tf.Module):
     ):
         super().__init__()
         self._methods = tuple((name, traceable.method) for name, traceable in signatures.items())
-        self.functions = {name: _traced(traceable) for name, traceable in signatures.items()}
+        self.functions: dict[str, Any] = {
+            # autograph=False as in `model.predict`, for the same graph
+            name: tf.function(
+                traceable.function, input_signature=[dict(traceable.specs)], autograph=False
+            ).get_concrete_function()
+            for name, traceable in signatures.items()
+        }
         graphs = [function.graph for function in self.functions.values()]
         read = {id(variable): variable for graph in graphs for variable in graph.variables}
         self.weights_by_path = _by_path(read.values(), variables)
@@ -60,7 +55,7 @@ class Servable(tf.Module):
 
     @property
     def precision(self) -> str:
-        """Return the shortest float dtype in which `serving_default` computes: `"float32"`, ..."""
+        """Return the name of the shortest float dtype in which `serving_default` computes."""
         operations = self.functions[SIGNATURE].graph.get_operations()
         tensors = (tensor for operation in operations for tensor in operation.outputs)
         dtypes = {tensor.dtype for tensor in tensors if tensor.dtype.is_floating}
@@ -81,22 +76,16 @@ class Servable(tf.Module):
         """
         tf.saved_model.save(self, path, signatures=dict(self.functions))
         _set_methods(Path(path, "saved_model.pb"), dict(self._methods))
-        # It holds a random number, and checksums from before the change; nothing needs it.
+        # Nothing needs this file, which holds a random number and outdated checksums.
         Path(path, "fingerprint.pb").unlink(missing_ok=True)
 
 
 class Table(tf.saved_model.experimental.TrackableResource):
-    """A vocabulary in a SavedModel: constants in its graph, without a file beside it.
+    """A lookup table that stores its vocabulary as constants in the graph, without a file.
 
     TensorFlow names a table by a process-wide counter or the path of its file; here the name and
     the order of the entries depend on the entries only. It shares the handle of the original table
     and so replaces it in every graph.
-
-    Args:
-        table: The table that graphs look up in.
-
-    Attributes:
-        digest: SHA-256 of the entries.
     """
 
     def __init__(self, table: tf.lookup.StaticHashTable):
@@ -111,7 +100,7 @@ class Table(tf.saved_model.experimental.TrackableResource):
 
     @classmethod
     def of(cls, handle: tf.Tensor) -> "Table | None":
-        """Return the table with that handle; None if it is not a table, or one that can change."""
+        """Return the table with that handle, or None if it is not a constant table."""
         parent: Any = getattr(handle, "_parent_trackable", lambda: None)()
         return cls(parent) if isinstance(parent, tf.lookup.StaticHashTable) else None
 
@@ -130,13 +119,6 @@ class Table(tf.saved_model.experimental.TrackableResource):
             tf.raw_ops.DestroyResourceOp(resource=self.resource_handle, ignore_lookup_error=True)
 
 
-def _traced(traceable: Traceable) -> Any:
-    specs = [dict(traceable.specs)]
-    # autograph=False as in `model.predict`, for the same graph
-    function = tf.function(traceable.function, input_signature=specs, autograph=False)
-    return function.get_concrete_function()
-
-
 def _tables(graphs: Iterable[Any]) -> list[Table]:
     """Return the lookup tables that graphs read; raise for resources that cannot be saved."""
     found: dict[int, Table] = {}
@@ -149,8 +131,8 @@ def _tables(graphs: Iterable[Any]) -> list[Table]:
             if table is None:
                 operations = ", ".join(sorted({o.type for o in inner.consumers()}))
                 raise ExportError(
-                    "Expected a model and a preprocessing whose state is variables and lookup "
-                    f"tables that do not change. Received: {operations} on another resource"
+                    "`model` and `preprocessing` must keep their state in variables and constant "
+                    f"lookup tables. Received: {operations} on another resource"
                 )
             found[id(captured)] = table
     return sorted(found.values(), key=lambda table: table.digest)  # the same in each process
@@ -159,7 +141,7 @@ def _tables(graphs: Iterable[Any]) -> list[Table]:
 def _by_path(read: Iterable[tf.Variable], variables: Iterable[Any]) -> dict[str, tf.Variable]:
     """Return the variables that graphs read, by path; equal paths in nested models get a number.
 
-    The order is the model's, then by name; the order of a graph changes if it has loops.
+    The order is the model's and then by name, since the order in a graph changes with loops.
     """
     paths = {id(variable.value): variable.path for variable in variables}
     places = {key: place for place, key in enumerate(paths)}
@@ -173,7 +155,7 @@ def _by_path(read: Iterable[tf.Variable], variables: Iterable[Any]) -> dict[str,
 
 
 def _set_methods(path: Path, methods: Mapping[str, str]) -> None:
-    """Correct the signatures whose method is not Predict, which TensorFlow writes for all."""
+    """Set the methods other than Predict, which TensorFlow writes for every signature."""
     changed = {name: method for name, method in methods.items() if method != PREDICT}
     if not changed:
         return

@@ -29,25 +29,21 @@ class SignatureSpecs:
 
     @property
     def takes_rows(self) -> bool:
-        """Return whether the first axis of every input and output counts rows."""
+        """Whether the first axis of every input and output counts rows."""
         specs = (*self.inputs.values(), *self.outputs.values())
         return all(spec.shape.rank and spec.shape[0] is None for spec in specs)
 
     def empty_answer(self) -> dict[str, np.ndarray]:
-        """Return outputs of shape `(0, ...)`, since TensorFlow's kernels may fail on no rows.
-
-        Other axes of unknown size have size 0 as well. Strings are objects, as in TensorFlow.
-        """
+        """Return outputs of shape `(0, ...)`, since TensorFlow's kernels may fail on no rows."""
         return {
             name: np.zeros((0, *(size or 0 for size in spec.shape[1:])), spec.dtype.as_numpy_dtype)
             for name, spec in self.outputs.items()
         }
 
     def __str__(self) -> str:
-        pairs = (("input ", self.inputs), ("output", self.outputs))
         return "\n".join(
             f"{title} {name}: {spec.dtype.name} {spec.shape}"
-            for title, specs in pairs
+            for title, specs in (("input ", self.inputs), ("output", self.outputs))
             for name, spec in specs.items()
         )
 
@@ -57,65 +53,42 @@ def checked_features(
 ) -> dict[str, np.ndarray]:
     """Return the arrays in `given` with the dtypes and shapes of the inputs.
 
-    Args:
-        specs: Input name to `tf.TensorSpec`.
-        given: Input name to an array-like.
-        received: The description of `given` in an error.
-
-    Raises:
-        ValueError: If a shape is wrong, an input missing or unknown, or numbers of rows differ.
-        TypeError: If the input's dtype cannot hold the values.
+    A `ValueError` or `TypeError` describes `given` as `received`.
     """
     if given.keys() != specs.keys():
-        raise ValueError(
-            f"Expected the inputs {sorted(specs)}, as a dict by name. Received: {received}"
-        )
+        expected = f"The inputs must be a dict with the keys {sorted(specs)}"
+        raise ValueError(f"{expected}. Received: {received}")
     features = {name: _checked(spec, given[name]) for name, spec in specs.items()}
     rows = {name: len(array) for name, array in features.items()}
     if len(set(rows.values())) > 1:
-        raise ValueError(f"Expected the same number of rows in each input. Received: {rows}")
+        raise ValueError(f"All inputs must have the same number of rows. Received: {rows}")
     return features
 
 
 def _checked(spec: tf.TensorSpec, value: Any) -> np.ndarray:
+    expected = f"`{spec.name}` must have the shape {spec.shape} (None: any)"
     if getattr(value, "shape", None) == (0,) or (isinstance(value, list | tuple) and not value):
-        shape = (0, *(size or 0 for size in spec.shape[1:]))  # an empty batch
-        return _checked_shape(spec, np.zeros(shape, spec.dtype.as_numpy_dtype))
-    if spec.dtype == tf.string:
-        return _checked_shape(spec, _strings(spec, value))
-    try:
-        array = np.asarray(value)
-    except ValueError:  # NumPy's message does not name the input
-        raise _wrong_shape(spec, "lists of unequal sizes") from None
-    if not _converts(array, spec.dtype):
-        numbers = array.dtype.kind in "iuf" and array.size
-        extent = f" from {array.min()} to {array.max()}" if numbers else ""
-        raise TypeError(
-            f"Input {spec.name!r}: expected {spec.dtype.name} or a dtype that converts to it. "
-            f"Received: {array.dtype}{extent}"
-        )
-    return _checked_shape(spec, array).astype(spec.dtype.as_numpy_dtype, copy=False)
-
-
-def _strings(spec: tf.TensorSpec, value: Any) -> np.ndarray:
-    """Return an array of objects, since NumPy's own bytes lose zeros at their ends."""
-    array = np.array(value, dtype=object)
-    if other := next((s for s in array.flat if not isinstance(s, bytes | str)), None):
-        raise TypeError(
-            f"Input {spec.name!r}: expected bytes or str. Received: {type(other).__name__}"
-        )
-    return array
-
-
-def _checked_shape(spec: tf.TensorSpec, array: np.ndarray) -> np.ndarray:
+        array = np.zeros((0, *(size or 0 for size in spec.shape[1:])))  # an empty batch
+    elif spec.dtype == tf.string:
+        array = np.array(value, dtype=object)  # NumPy's own bytes lose zeros at their ends
+        if others := [item for item in array.flat if not isinstance(item, bytes | str)]:
+            received = type(others[0]).__name__
+            raise TypeError(f"`{spec.name}` must be bytes or str. Received: {received}")
+    else:
+        try:
+            array = np.asarray(value)
+        except ValueError:  # NumPy's message does not name the input
+            raise ValueError(f"{expected}. Received: lists of unequal sizes") from None
+        if not _converts(array, spec.dtype):
+            numbers = array.dtype.kind in "iuf" and array.size
+            extent = f" from {array.min()} to {array.max()}" if numbers else ""
+            raise TypeError(
+                f"`{spec.name}` must be {spec.dtype.name} or a dtype that converts to it. "
+                f"Received: {array.dtype}{extent}"
+            )
     if not spec.shape.is_compatible_with(array.shape):
-        raise _wrong_shape(spec, array.shape)
-    return array
-
-
-def _wrong_shape(spec: tf.TensorSpec, received: Any) -> ValueError:
-    expected = f"expected the shape {spec.shape} (None: any)"
-    return ValueError(f"Input {spec.name!r}: {expected}. Received: {received}")
+        raise ValueError(f"{expected}. Received: shape {array.shape}")
+    return array.astype(spec.dtype.as_numpy_dtype, copy=False)
 
 
 def _converts(array: np.ndarray, to: tf.DType) -> bool:

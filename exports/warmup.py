@@ -1,7 +1,6 @@
 """Warmup requests, which a server replays before it serves a version, as first requests are slow.
 
-They are a TFRecord file of `PredictionLog` messages. TensorFlow Serving refuses a version that
-cannot answer one. Reference: https://www.tensorflow.org/tfx/serving/saved_model_warmup
+Reference: https://www.tensorflow.org/tfx/serving/saved_model_warmup
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,7 +18,7 @@ from .servable import SIGNATURE
 
 FILE = Path("assets.extra", "tf_serving_warmup_requests")
 _CLASSIFY = "classify"
-_MOST = 1000  # records; more are an error in TensorFlow Serving
+_MOST = 1000  # TensorFlow Serving refuses a version with more, or with one that fails
 _PredictionLog: Any = prediction_log_pb2.PredictionLog  # pyright: ignore[reportAttributeAccessIssue]
 
 Features = Mapping[str, np.ndarray]
@@ -50,22 +49,21 @@ def replay(
     inputs: Mapping[str, Mapping[str, tf.TensorSpec]],
     ask: Callable[[str, dict[str, np.ndarray]], Any],
 ) -> int:
-    """Replay the warmup requests in the SavedModel at `path`; return their number.
+    """Replay the warmup requests in the SavedModel at `path`, if any, and return their number.
 
-    Args:
-        path: The directory of the SavedModel, with or without the file.
-        inputs: Signature to input name to `tf.TensorSpec`.
-        ask: Answers a request: a signature and its features by name.
-
-    Raises:
-        ValueError: If a record is not a request, does not fit its signature or fails, or there are
-            too many.
+    Raise a `ValueError` for a request that does not fit `inputs`, or that `ask` fails to answer.
     """
     records = _records(path)
     for number, record in enumerate(records, 1):
         try:
             signature, features = _request(_PredictionLog.FromString(record))
-            _check(signature, features, inputs)
+            check_one_of("signature", signature, inputs)
+            expected = {name: spec.dtype.name for name, spec in inputs[signature].items()}
+            received = {name: dtype_of(array).name for name, array in features.items()}
+            if received != expected:  # a server converts nothing
+                raise ValueError(
+                    f"The inputs of {signature!r} must be {expected}. Received: {received}"
+                )
             ask(signature, features)
         except Exception as error:  # an answer may fail with anything
             cause = reason(error) if isinstance(error, tf.errors.OpError) else error
@@ -80,9 +78,9 @@ def _records(path: Path) -> list[Any]:
         records = tf.data.TFRecordDataset(str(path / FILE)).take(_MOST + 1)
         read = list(records.as_numpy_iterator())
     except tf.errors.OpError as error:
-        raise ValueError(f"Expected a file of warmup requests. Received: {error.message}") from None
+        raise ValueError(f"Could not read the warmup requests: {error.message}") from None
     if len(read) > _MOST:
-        raise ValueError(f"Expected at most {_MOST:,} warmup requests. Received: more")
+        raise ValueError(f"There are more than {_MOST:,} warmup requests; write fewer.")
     return read
 
 
@@ -103,24 +101,13 @@ def _log(signature: str, features: Features) -> Any:
 def _request(log: Any) -> tuple[str, dict[str, np.ndarray]]:
     kind = log.WhichOneof("log_type")
     if kind not in ("predict_log", "classify_log", "regress_log"):
-        raise ValueError(f"Expected Predict, Classify or Regress. Received: {kind}")
+        raise ValueError(f"it must be Predict, Classify or Regress. Received: {kind}")
     request = getattr(log, kind).request
     signature = request.model_spec.signature_name or SIGNATURE
     if kind == "predict_log":
         return signature, {name: tf.make_ndarray(proto) for name, proto in request.inputs.items()}
     examples = request.input.example_list.examples
     if not examples:
-        raise ValueError(f"Expected examples for {signature!r}. Received: none")
+        raise ValueError(f"it has no examples for {signature!r}.")
     serialized = [example.SerializeToString(deterministic=True) for example in examples]
     return signature, {"inputs": np.array(serialized, dtype=object)}
-
-
-def _check(
-    signature: str, features: Features, inputs: Mapping[str, Mapping[str, tf.TensorSpec]]
-) -> None:
-    """Raise unless names and dtypes match the signature: a server converts nothing."""
-    check_one_of("signature", signature, inputs)
-    expected = {name: spec.dtype.name for name, spec in inputs[signature].items()}
-    received = {name: dtype_of(array).name for name, array in features.items()}
-    if received != expected:
-        raise ValueError(f"Expected the inputs {expected} of {signature!r}. Received: {received}")

@@ -206,7 +206,7 @@ def _log_trial(
 
 
 def _range(name: str) -> Interval | Sequence[str]:
-    strength = Regularization.strengths()[name]
+    strength = Regularization.fields()[name]
     if isinstance(strength, Choice):
         return (strength.off, *strength.options)
     return Interval(*strength.search, log=strength.scale == "log", off=strength.off)

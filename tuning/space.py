@@ -37,7 +37,7 @@ def hyperparameters(space: Sequence[str]) -> keras_tuner.HyperParameters:
     """
     hp = keras_tuner.HyperParameters()
     for name in space:
-        strength = Regularization.strengths()[name]
+        strength = Regularization.fields()[name]
         hp.Boolean(f"{name} on")
         with hp.conditional_scope(f"{name} on", [True]):
             if isinstance(strength, Choice):
@@ -57,8 +57,8 @@ def candidate_of(
     >>> candidate_of({"l2 on": False}, ["l2"], Regularization(l2=1e-3, dropout=0.1))
     Regularization(dropout=0.1)
     """
-    strengths = Regularization.strengths()
-    return base.replace(**{n: values[n] if values[f"{n} on"] else strengths[n].off for n in space})
+    fields = Regularization.fields()
+    return base.replace(**{n: values[n] if values[f"{n} on"] else fields[n].off for n in space})
 
 
 def values_of(regularization: Regularization, space: Sequence[str]) -> dict[str, Any]:

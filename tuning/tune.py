@@ -44,7 +44,7 @@ def tune(
     Args:
         model_name: One of `zoo.list_models()`.
         data: The data, from `zoo.load_data`.
-        space: The fields to search; each is off or in the range of `Regularization.strengths`.
+        space: The fields to search; each is off or in the range of `Regularization.fields`.
         max_trials: The number of candidates.
         directory: The directory of the search. It has a directory per trial, and in it one per
             seed, with TensorBoard logs; the HParams dashboard of `directory` shows all trials.
@@ -95,7 +95,7 @@ def tune(
     check_number("learning_rate", learning_rate, "(0, inf)")
     check_integer("seed", seed, minimum=0)
     architecture.check(base)
-    weakest = {name: Regularization.strengths()[name].weakest for name in space}
+    weakest = {name: Regularization.fields()[name].weakest for name in space}
     check_train_transform(data, base.replace(**weakest))
     config = {
         "model": {"name": model_name, **options},

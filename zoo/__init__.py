@@ -1,7 +1,7 @@
 """The model zoo: models, layers, data and training, wired from one `Regularization`.
 
-What is exported stands in `__init__.pyi`, and is imported when it is first used: reading the
-fields of `Regularization` (as the command line does) must not cost the seconds of importing Keras.
+The exports are listed in `__init__.pyi` and imported when they are first used, because the command
+line reads the fields of `Regularization` and must not wait seconds for Keras to be imported.
 """
 
 import lazy_loader

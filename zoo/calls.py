@@ -1,19 +1,15 @@
-"""`as_call`: a layer, penalty or constraint printed as the call of its constructor."""
+"""`as_call`: print a layer, penalty or constraint as a call of its constructor."""
 
 from typing import Any
 
-# Arguments that every layer has, that follow from the context, or that are printed separately.
+# Arguments of every layer, those that follow from the context, and those printed separately.
 _HIDDEN = {"name", "trainable", "dtype", "seed", "num_classes", "layer", "branch", "value_range"}
 
 
 def as_call(part: Any) -> str:
-    """Return the name of a class and its arguments other than `None`.
+    """Return the class of an object and its arguments other than `None`, as source code.
 
-    Args:
-        part: An object with a `get_config`. If that fails, only the class is named. A function is
-            printed as its name.
-
-    Example:
+    A function is printed as its name, and any other object without a config by `repr`.
 
     >>> from occam.zoo.layers import Dropout
     >>> as_call(Dropout(0.5))
@@ -33,7 +29,7 @@ def as_call(part: Any) -> str:
 def config_of(part: Any) -> dict[str, Any] | None:
     """Return the config of an object, or `None` if it has no `get_config` or this raises.
 
-    Keras needs `get_config` for saving only, and the method of its base classes raises.
+    Keras needs `get_config` only for saving, and the method of its base classes raises.
     """
     if not hasattr(part, "get_config"):
         return None

@@ -15,7 +15,7 @@ class CategoricalCrossentropy(keras.losses.Loss):
 
         loss = - sum_k y_k log softmax(z)_k
 
-    It takes the soft labels of mixing and label smoothing in training and the integers of the
+    One loss takes the soft labels of mixing and label smoothing in training and the integers of the
     validation set. Label smoothing in Keras' losses changes the validation loss as well: use
     `zoo.augmentation.LabelSmoothing`, which acts in training only.
 
@@ -29,7 +29,7 @@ class CategoricalCrossentropy(keras.losses.Loss):
         ValueError: If labels have another shape or are outside of `[0, classes)`. In a graph, the
             loss is NaN instead.
 
-    Example: With equal logits of two classes, the loss is log 2 for all labels.
+    Example: With equal logits for two classes, the loss is log 2 for all labels.
 
     >>> loss = CategoricalCrossentropy()
     >>> round(float(loss([0, 1], [[0.0, 0.0], [0.0, 0.0]])), 4)

@@ -41,7 +41,7 @@ class DataLoss(keras.metrics.MeanMetricWrapper):
 
 @keras.saving.register_keras_serializable(package="occam")
 class CategoricalAccuracy(keras.metrics.MeanMetricWrapper):
-    """The fraction of samples whose largest logit belongs to the (most probable) class.
+    """The fraction of samples whose largest logit is that of the most probable class.
 
     Shapes: As in `zoo.losses.CategoricalCrossentropy`.
 

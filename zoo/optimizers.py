@@ -9,7 +9,7 @@ import keras
 from ..core.checks import check_integer, message
 from ..core.text_table import table
 
-# The rank alone does not exclude the biases of multi-head attention or a scale over several axes.
+# The rank does not exclude the biases of multi-head attention, or scales over several axes.
 NO_DECAY = ("*bias", "*gamma", "*beta", "*embedding*")
 
 
@@ -20,9 +20,8 @@ class AdamW(keras.optimizers.AdamW):
         W <- W - learning_rate * weight_decay * W, then Adam's step
 
     for each variable of at least `decay_min_rank` axes whose path matches no pattern of `no_decay`.
-    By default kernels decay. Biases, embeddings, and the scales and offsets of normalization layers
-    do not. This policy is part of the config, whereas Keras' `AdamW` forgets
-    `exclude_from_weight_decay` when the model is saved.
+    By default kernels decay, but no biases, embeddings, or scales and offsets of normalization
+    layers. This policy is saved with the model. Keras' `AdamW` forgets `exclude_from_weight_decay`.
 
     Args:
         learning_rate, weight_decay: As in `keras.optimizers.AdamW`.
@@ -68,7 +67,7 @@ class AdamW(keras.optimizers.AdamW):
         return not self._exclusion(variable)
 
     def _exclusion(self, variable: Any) -> str:
-        """The reason why `variable` does not decay, empty if it does."""
+        """The reason why `variable` does not decay; empty if it does."""
         if (rank := len(variable.shape)) < self.decay_min_rank:
             return f"rank {rank} < {self.decay_min_rank}"
         for pattern in self.no_decay:
@@ -77,7 +76,7 @@ class AdamW(keras.optimizers.AdamW):
         return "" if super()._use_weight_decay(variable) else "excluded by a call"
 
     def policy(self, variables: Iterable[Any]) -> str:
-        """Return a table of variables: path, shape, and whether each decays or why not."""
+        """Return a table of the variables: path, shape, and whether each decays or why not."""
         rows = [
             (v.path, str(tuple(v.shape)), f"no: {why}" if (why := self._exclusion(v)) else "yes")
             for v in variables
@@ -109,8 +108,7 @@ def adamw(
 
     Args:
         learning_rate, steps, warmup: As in `cosine_with_warmup`.
-        weight_decay: The fraction by which an update decays a variable, times the learning rate.
-        **kwargs: Other arguments of `AdamW`.
+        weight_decay, **kwargs: As in `AdamW`.
     """
     schedule = cosine_with_warmup(learning_rate, steps, warmup=warmup)
     return AdamW(schedule, weight_decay=weight_decay, **kwargs)
@@ -124,7 +122,7 @@ def cosine_with_warmup(
     Args:
         learning_rate: The peak of the learning rate.
         steps: The number of updates of the whole training.
-        warmup: The fraction of the steps in which the rate rises, from a tenth of the peak.
+        warmup: The fraction of the steps during which the rate rises from a tenth of the peak.
 
     Reference: Loshchilov & Hutter, SGDR, 2017, https://arxiv.org/abs/1608.03983
     """

@@ -71,7 +71,7 @@ def _difference(results: Results, model: str, field: str | None) -> str:
 
 
 def _card(field: str, results: Results, costs: Mapping[str, float]) -> str:
-    card, strength = CARDS[field], Regularization.strengths()[field]
+    card, strength = CARDS[field], Regularization.fields()[field]
     effects = [
         f"| `{model}` | {' | '.join(_row(model, field, results)[2:])} |"
         for model in EPOCHS
@@ -107,7 +107,7 @@ def _values(results: Results, model: str, field: str | None, part: str) -> list[
 
 
 def _value(field: str) -> str:
-    return Regularization.strengths()[field].format(value_of(field))
+    return Regularization.fields()[field].format(value_of(field))
 
 
 def _anchor(title: str) -> str:

@@ -25,7 +25,7 @@ Results = Mapping[Alone, Mapping[str, Any]]
 
 def value_of(field: str) -> Any:
     """Return the middle of the search range of a field, on the field's scale."""
-    return zoo.Regularization.strengths()[field].middle
+    return zoo.Regularization.fields()[field].middle
 
 
 def measure(seeds: int, directory: Path, workers: int) -> Results:

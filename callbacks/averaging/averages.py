@@ -1,4 +1,4 @@
-"""Two averages of weights: exponential after each update, and the mean over epochs."""
+"""Two averages of weights: exponential over updates, and the mean over epochs."""
 
 import math
 from typing import Any
@@ -15,13 +15,11 @@ _SMALL = 2**16  # elements
 
 
 class RunningAverage(TrainingHook):
-    """An exponential average of variables, updated after each update of the optimizer.
+    """The exponential average of `WeightAverage`, in the graph of each training step.
 
-        a <- a + (1 - d) * (w - a),    d = min(decay, (1 + t) / (10 + t)),    t = 0, 1, ...
-
-    or `d = decay` without warm-up. Steps without an update, as with gradient accumulation or loss
-    scaling, do not count. Averages are kept in float32 or better: in half precision they would
-    stand still. Small variables share a vector, as many small operations would slow down each step.
+    Steps without an update, as with gradient accumulation or loss scaling, do not count. Averages
+    are kept in float32 or better: in half precision they would stand still. Small variables share a
+    vector, as many small operations would slow down each step.
     """
 
     order = 1  # after hooks that change the weights
@@ -65,7 +63,7 @@ class RunningAverage(TrainingHook):
         self._vectors.assign(state["averages"])
 
     def _updates(self) -> Any:
-        # A step in which several optimizers make an update is still one update, see `after_step`.
+        # Updates by several optimizers in one step count once, see `after_step`.
         iterations = (ops.convert_to_tensor(part.iterations) for part in self._optimizers)
         counts: list[Any] = [ops.cast(count, "int32") for count in iterations]
         return sum(counts)

@@ -1,14 +1,14 @@
-"""Estimate the statistics of BatchNorm anew for the current weights of a model."""
+"""Re-estimate the statistics of BatchNorm for the current weights of a model."""
 
 import math
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from ...core.checks import message
 from ..fit_data import as_array
 
 
@@ -24,7 +24,7 @@ def reestimate_batch_norm(model: keras.Model, data: Any, *, batch_size: int = 25
         mean = E[m_b],    variance = E[v_b + (m_b - mean)^2],
 
     over batches b weighted by their sizes, with mean m_b and variance v_b of a batch: the exact
-    moments, however the data is batched. All other layers run in inference mode. The inputs of a
+    moments, for any size of batches. All other layers run in inference mode. The inputs of a
     BatchNorm behind another one are normalized by batch statistics, as in training. Frozen layers
     keep their statistics.
 
@@ -48,11 +48,16 @@ def reestimate_batch_norm(model: keras.Model, data: Any, *, batch_size: int = 25
         return
     records = [_Record(layer) for layer in layers]
     batches = 0
-    with _recording(records):
+    for record in records:
+        record.layer.__dict__["call"] = record.call
+    try:
         for batch in _batches(data, batch_size):
             x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
             model(x, training=False)
             batches += 1
+    finally:
+        for record in records:
+            del record.layer.__dict__["call"]
     if not batches:
         raise ValueError("`data` for the statistics of BatchNorm must contain at least one batch.")
     for record in records:
@@ -62,11 +67,10 @@ def reestimate_batch_norm(model: keras.Model, data: Any, *, batch_size: int = 25
 def check_data(data: Any) -> Any:
     """Return `data`; raise a `ValueError` if it can be iterated only once, or endlessly."""
     if isinstance(data, Iterator):
-        text = "`data` must be arrays, a dataset or a list of batches, to be read in every epoch."
-        raise ValueError(f"{text} Received: {type(data).__name__}")
+        expected = "arrays, a dataset or a list of batches, for a pass in every epoch"
+        raise ValueError(message("data", data, expected))
     if hasattr(data, "cardinality") and int(data.cardinality()) == -1:
-        text = "`data` must be a finite dataset, such as `dataset.take(100)`."
-        raise ValueError(f"{text} Received: a dataset that repeats forever")
+        raise ValueError(message("data", data, "a finite dataset, such as `dataset.take(100)`"))
     return data
 
 
@@ -115,17 +119,6 @@ def _positions(inputs: Any, mask: Any, axis: int) -> float:
     if mask is not None:
         return float(ops.sum(ops.cast(mask, "int32")))
     return math.prod(inputs.shape) / inputs.shape[axis]
-
-
-@contextmanager
-def _recording(records: list[_Record]) -> Iterator[None]:
-    for record in records:
-        record.layer.__dict__["call"] = record.call
-    try:
-        yield
-    finally:
-        for record in records:
-            del record.layer.__dict__["call"]
 
 
 def _array(variable: Any) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Average the weights during training; the average often generalizes better than the end."""
+"""Average the weights during training, as the average often generalizes better."""
 
 import copy
 import warnings
@@ -22,19 +22,19 @@ class WeightAverage(keras.callbacks.Callback):
 
         a <- a + (1 - d) * (w - a),    d = min(decay, (1 + t) / (10 + t)),    t = 0, 1, ...
 
-    It is computed in the graph of the step: it misses no update with `steps_per_execution > 1` and
-    counts none twice with gradient accumulation. The warm-up quickly forgets the initial weights.
-    `method="swa"` is stochastic weight averaging: the mean of the weights at the ends of the epochs
-    from `start_epoch` on, in the paper the last quarter, with a learning rate that stays high.
+    It is part of the graph and counts each update once, also with `steps_per_execution > 1` and
+    gradient accumulation. The warm-up quickly forgets the initial weights. `method="swa"` is
+    stochastic weight averaging: the mean of the weights at the ends of the epochs from
+    `start_epoch` on, in the paper the last quarter, with a learning rate that stays high.
 
     The model has the average from validation (or the end of the epoch) until the next epoch begins,
     so validation and later callbacks, such as `EarlyStopping` and `ModelCheckpoint`, see it.
     Training then continues with exactly the raw weights. After `fit` the model has the average,
-    unless a later `EarlyStopping` restores the best one. After an exception, it has the raw weights
-    or the average, see `swapped`; `swap_in` and `swap_out` switch between the two.
+    unless a later `EarlyStopping` restores the best one. After an exception, `swapped` tells which;
+    `swap_in` and `swap_out` switch between the two.
 
     The moving statistics of BatchNorm fit the raw weights, not their average. With `data`, each
-    swap estimates them anew, in one pass. Without, they are averaged like the weights.
+    swap estimates them again, in one pass. Without, they are averaged like the weights.
 
     Args:
         method: "ema" or "swa".
@@ -98,7 +98,7 @@ class WeightAverage(keras.callbacks.Callback):
         self.data = None if data is None else check_data(data)
         self.batch_size = batch_size
         self._average: RunningAverage | EpochAverage | None = None
-        self._weights = Weights([])  # the variables that are averaged
+        self._weights = Weights([])  # the averaged variables
         self._raw: list[Any] | None = None
         self._in_fit = self._started = self._collected = False
 
@@ -117,12 +117,14 @@ class WeightAverage(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         model = self.model
         if not model.built:
-            text = f"give {model.name!r} a keras.Input, or call it once before `fit`."
-            raise ValueError(f"WeightAverage needs a built model: {text}")
+            raise ValueError(
+                "WeightAverage needs a built model. Give it a keras.Input, or call it once before "
+                f"`fit`. Received: model={model.name!r}"
+            )
         if any(optimizer.use_ema for optimizer in updating_optimizers(model)):
             raise ValueError(
-                "WeightAverage does not support an optimizer that averages the weights itself and "
-                "overwrites them at the end. Received: use_ema=True"
+                "`use_ema` must be False for WeightAverage, as the optimizer would overwrite the "
+                "weights at the end. Received: use_ema=True"
             )
         variables = _averaged(model)
         self._weights = Weights(variables)
@@ -176,7 +178,7 @@ class WeightAverage(keras.callbacks.Callback):
         self._in_fit = False
 
     def swap_in(self) -> None:
-        """Copy the averaged weights into the model, if there are any yet."""
+        """Copy the averaged weights, if any, into the model."""
         if self._average is None or self.swapped or not self.count:
             return
         weights, raw = self._weights, self._weights.snapshot()

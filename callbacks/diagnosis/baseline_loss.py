@@ -18,8 +18,8 @@ def baseline_loss(labels: Any, loss: str = "crossentropy", sample_weight: Any = 
         mse                   mean (y - mean y)^2
         mae                   mean |y - median y|
 
-    With sample weights w, means, shares and medians are weighted, and the loss is the mean of the
-    losses of the samples times their weights, as in Keras: it is not divided by the mean of w.
+    With sample weights, means, shares and medians are weighted, and the loss is the mean of losses
+    times weights, as in Keras: it is not divided by the mean weight.
 
     Args:
         labels: For the cross-entropy, class numbers `(n,)` or `(n, 1)`, or rows of probabilities
@@ -51,7 +51,7 @@ def _crossentropy(labels: np.ndarray, weights: np.ndarray) -> float:
 def _binary_crossentropy(labels: np.ndarray, weights: np.ndarray) -> float:
     if labels.min() < 0 or labels.max() > 1:
         raise ValueError(
-            "For the binary cross-entropy, `labels` must be in [0, 1]. "
+            "`labels` must be in [0, 1] for the binary cross-entropy. "
             f"Received: from {labels.min():g} to {labels.max():g}"
         )
     shares = np.average(labels, axis=0, weights=weights)
@@ -137,10 +137,7 @@ _REDUCTIONS = ("sum_over_batch_size", "mean", NORMALIZING)
 def targets_of(
     fit: FitArguments | None, model: keras.Model, loss: str | None = None
 ) -> tuple[Any, Any, str]:
-    """Return the labels, the sample weights (or `None`) and the name of the loss of a `fit`.
-
-    They have the form that `baseline_loss` takes. The default `loss` is that of the model.
-    """
+    """Return the arguments of `baseline_loss` for a `fit`: labels, sample weights and loss."""
     arrays = fit.arrays if fit else None
     if arrays is None:
         raise _unknown(

@@ -6,16 +6,16 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# The first logged one counts.
+# Names in `history`, by preference.
 _TRAINING = ("train_eval_loss", "data_loss", "loss")
 _VALIDATION = ("val_data_loss", "val_loss")
 NAMES = (*_TRAINING, *_VALIDATION, "penalty", "gap_accuracy")
 
 # Medians of up to five neighbors remove the jump of a single epoch and keep a bend. A short curve
-# has fewer neighbors.
+# takes fewer.
 _WINDOW = 5
 
-# Number of epochs from which on the noise of a curve can be distinguished from its bends.
+# The minimum number of epochs to tell the noise of a curve from its bends.
 _MANY = 20
 
 # The end of a curve is its last quarter.
@@ -55,14 +55,16 @@ class Curves:
     def of(
         cls, history: Mapping[str, Sequence[Any]], baseline: float, irreducible: float, noisy: bool
     ) -> "Curves":
-        """Return the curves of a history; see `diagnose` for the arguments and errors."""
+        """Return the curves of a history, with the arguments and errors of `diagnose`."""
         _check(history, baseline, irreducible)
         train_name, validation_name = _found(history, _TRAINING), _found(history, _VALIDATION)
         pairs = zip(history[train_name], history[validation_name], strict=True)
         rows = [(i, *map(float, pair)) for i, pair in enumerate(map(_filled, pairs)) if pair]
         if not rows:
-            names = f"{train_name!r} and {validation_name!r}"
-            raise ValueError(f"diagnose needs an epoch with both {names}. Received: no such epoch")
+            raise ValueError(
+                "`history` must have an epoch with both "
+                f"{train_name!r} and {validation_name!r}. Received: no such epoch"
+            )
         finite = [row for row in rows if all(map(math.isfinite, row))]
         last = finite[-1][0] if finite else -1
         lost = sum(row[0] < last for row in rows) + 1 - len(finite) if finite else 0
@@ -89,7 +91,7 @@ class Curves:
 
     @property
     def best(self) -> int:
-        """Index of the smallest validation loss."""
+        """The index of the smallest validation loss."""
         return self.validation.index(min(self.validation))
 
     @property
@@ -110,20 +112,20 @@ class Curves:
 
     @property
     def gap_growth(self) -> float:
-        """Growth of the gap from the best epoch to the end."""
+        """The growth of the gap from the best epoch to the end."""
         return self.gap - (self.validation[self.best] - self.train[self.best])
 
     @property
     def fall(self) -> float:
-        """Fall of the validation loss in the last quarter of the epochs."""
+        """The fall of the validation loss in the last quarter of the epochs."""
         return self.validation[int(_END * (len(self.validation) - 1))] - self.validation[-1]
 
     def loss(self, value: float) -> str:
-        """Return a value in units of the loss, as text."""
+        """Format a scaled value as a loss."""
         return f"{self.irreducible + value * (self.baseline - self.irreducible):.4g}"
 
     def difference(self, value: float) -> str:
-        """Return a difference of values in units of the loss, as text."""
+        """Format a difference of scaled values as a difference of losses."""
         return f"{value * (self.baseline - self.irreducible):.4g}"
 
 
@@ -156,7 +158,7 @@ def _found(history: Mapping[str, Any], names: tuple[str, ...]) -> str:
 
 
 def _filled(pair: tuple[Any, Any]) -> tuple[Any, ...]:
-    """Return the pair, or () if a value is missing and the other does not show a divergence."""
+    """Return the pair, or () if a value is missing; a lone NaN or infinity counts for both."""
     values = [value for value in pair if value is not None]
     if len(values) == 1 and not math.isfinite(values[0]):
         return (values[0], values[0])
@@ -164,14 +166,13 @@ def _filled(pair: tuple[Any, Any]) -> tuple[Any, ...]:
 
 
 def _smooth(values: list[float]) -> tuple[float, ...]:
-    """Return medians of up to `_WINDOW` neighbors, fewer at both ends."""
     reach = min(_WINDOW, len(values) // 4 | 1) // 2
     windows = (values[max(0, i - reach) : i + reach + 1] for i in range(len(values)))
     return tuple(map(statistics.median, windows))
 
 
 def _noise(values: list[float]) -> float:
-    """Estimate noise by the median of second differences: free of trends, robust to bends."""
+    """Estimate noise by the median of second differences, free of trends and robust to bends."""
     if len(values) < _MANY:
         return 0.0
     before, here, after = values[:-2], values[1:-1], values[2:]
@@ -187,11 +188,7 @@ def _last(history: Mapping[str, Sequence[Any]], name: str) -> float | None:
 
 
 def _before_last(history: Mapping[str, Sequence[Any]], name: str) -> float | None:
-    """Return the value before the last epoch, if it is finite.
-
-    In an epoch, samples were last seen one epoch ago: without dropout and augmentation, `data_loss`
-    is about the `train_eval_loss` before the epoch, not after it.
-    """
+    """Return the value before the last epoch, if it is finite."""
     values = [float(v) for v in history.get(name, ())[-2:] if v is not None]
     return values[0] if len(values) == 2 and math.isfinite(values[0]) else None
 
@@ -199,6 +196,8 @@ def _before_last(history: Mapping[str, Sequence[Any]], name: str) -> float | Non
 def _shares(history: Mapping[str, Sequence[Any]], noisy: bool) -> tuple[float | None, float | None]:
     """Return the shares of all regularization and of the penalty in the last training loss."""
     loss, data, penalty = (_last(history, name) for name in ("loss", "data_loss", "penalty"))
+    # Without dropout and augmentation, `data_loss` is about the `train_eval_loss` before the epoch,
+    # as the model has last seen the samples one epoch ago.
     train_eval = _before_last(history, "train_eval_loss")
     if penalty is None and loss is not None and data is not None:
         penalty = loss - data

@@ -58,7 +58,7 @@ def diagnose(
     irreducible: float = 0.0,
     noisy: bool = True,
 ) -> Verdict:
-    """Tell whether a training under- or overfits, with evidence and advice.
+    """Judge whether a training under- or overfits, with evidence and advice.
 
     Losses are scaled to (loss - irreducible) / (B - irreducible), where the baseline B is the loss
     of the best constant prediction. The verdict is one of
@@ -74,15 +74,14 @@ def diagnose(
       training and validation loss approach a common limit from both sides as the sample grows.
     - well fitted: none of these.
 
-    Curves are smoothed by medians of up to five epochs. `occam.callbacks.diagnosis.rules` contains
-    the rules, and their thresholds with reasons.
+    Curves are smoothed by medians of up to five epochs. `occam.callbacks.diagnosis.rules` explains
+    the thresholds.
 
     Args:
         history: Lists by name, as in `History.history`, with `None` for an epoch without a value.
-            The training loss is the first logged one of `train_eval_loss`, `data_loss` and `loss`,
-            and the validation loss of `val_data_loss` and `val_loss`. The strength of
-            regularization comes from `penalty` (or `loss` minus `data_loss`) and from `data_loss`
-            minus `train_eval_loss`.
+            The training loss is `train_eval_loss`, or else `data_loss` or `loss`; the validation
+            loss is `val_data_loss` or else `val_loss`. The strength of regularization comes from
+            `penalty` (or `loss` minus `data_loss`) and from `data_loss` minus `train_eval_loss`.
         baseline: The loss B of the best constant prediction, see `baseline_loss`.
         irreducible: The loss of the best possible model: 0, unless labels are noisy or smoothed.
         noisy: Whether dropout or augmentation makes training harder. If not, `data_loss` minus

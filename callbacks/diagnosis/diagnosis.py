@@ -7,9 +7,16 @@ import keras
 import numpy as np
 from keras.src.utils.io_utils import print_msg  # as Keras' own callbacks print (Keras 3.15)
 
-from ...core.checks import check_integer
-from ..fit_data import FitArguments, arguments_of_fit, as_array, as_number, class_weights
-from ..ledger.bookkeeping import Bookkeeping, smooths
+from ...core.checks import check_integer, message
+from ..fit_data import (
+    FitArguments,
+    arguments_of_fit,
+    as_array,
+    as_number,
+    class_weights,
+    has_weights,
+)
+from ..ledger.loss_parts import LossRecorder, smooths
 from ..penalty import has_penalties
 from .baseline_loss import NORMALIZING, baseline_loss, targets_of
 from .curves import NAMES
@@ -21,14 +28,13 @@ _WEIGHTED = "All losses and the baseline have the sample weights of training."
 class Diagnosis(keras.callbacks.Callback):
     """Collect the losses of each epoch, and print a verdict at the end of training.
 
-    `diagnose` documents the verdict and its rules. Put this callback after
-    `LossLedger(train_eval=...)`, or compile the model with a metric named `data_loss`: a `loss`
-    that contains penalties is an error. A model without penalties needs neither, but without
-    `train_eval_loss` the measured gap is too small.
+    `diagnose` documents the verdict. Put this callback after `LossLedger(train_eval=...)`, or
+    compile the model with a metric named `data_loss`: a `loss` with penalties is an error. A model
+    without penalties needs neither, but without `train_eval_loss` the measured gap is too small.
 
-    By default the baseline comes from the targets that `fit` is given, for the loss of the model.
-    This needs arrays, a single output, and a loss of `baseline_loss`. For a dataset, pass `labels`
-    (for a regression also `loss="mse"`); in other cases, pass `baseline`.
+    By default the baseline comes from the targets of `fit`, for the loss of the model. This needs
+    arrays, a single output, and a loss of `baseline_loss`. For a dataset, pass `labels` (for a
+    regression also `loss="mse"`); in other cases, pass `baseline`.
 
     Training loss, validation loss and baseline must have the same weights: a `class_weight` in
     `fit` needs a `LossLedger` before this callback; with sample weights in training, the validation
@@ -79,11 +85,12 @@ class Diagnosis(keras.callbacks.Callback):
     ):
         super().__init__()
         if baseline is not None and labels is not None:
-            received = f"baseline={baseline!r}, labels=(given)"
-            raise ValueError(f"Pass only one of `baseline` and `labels`. Received: {received}")
+            raise ValueError(
+                "Only one of `baseline` and `labels` must be given. "
+                f"Received: baseline={baseline!r}, labels=(given)"
+            )
         if sample_weight is not None and labels is None:
-            received = "sample_weight=(given), labels=None"
-            raise ValueError(f"`sample_weight` needs the `labels`. Received: {received}")
+            raise ValueError(message("labels", labels, "given together with `sample_weight`"))
         check_integer("every", every, minimum=1, optional=True)
         self.labels = labels
         self.loss = loss
@@ -113,7 +120,7 @@ class Diagnosis(keras.callbacks.Callback):
             )
         self._weighted = (None, None)
         if fit:
-            self._weighted = (fit.has_sample_weights, fit.has_validation_weights)
+            self._weighted = (fit.has_sample_weights, has_weights(fit.validation_data))
         self._class_weight = fit is not None and fit.class_weight is not None
         # The batches of a dataset may be augmented or mixed; arrays are not.
         self._noisy = fit is None or fit.arrays is None or _is_noisy(self.model)
@@ -164,13 +171,13 @@ class Diagnosis(keras.callbacks.Callback):
         return diagnose(history, baseline=baseline, irreducible=self.irreducible, noisy=noisy)
 
     def _check_logs(self, logs: dict[str, Any]) -> None:
-        """Raise after the first epoch, rather than after the last, if a value is not logged."""
+        """Raise after the first epoch if a value is not logged."""
         self._diagnose({name: [0.0] for name in logs})
-        model, book = self.model, Bookkeeping.running(self.model)
+        model, recorder = self.model, LossRecorder.running(self.model)
         exact = ("train_eval_loss" in logs or "data_loss" in logs) and "val_data_loss" in logs
         # Without a compiled loss, the data loss is added by `add_loss`.
         compiled = getattr(model, "_compile_loss", None) is not None
-        if book is not None and not compiled and _is_standard(model, "compute_loss"):
+        if recorder is not None and not compiled and _is_standard(model, "compute_loss"):
             raise ValueError(
                 "Diagnosis does not support LossLedger for a model without a compiled loss, as it "
                 "counts losses of `add_loss` as penalty. Remove it. Received: data_loss="
@@ -189,15 +196,15 @@ class Diagnosis(keras.callbacks.Callback):
                 "Diagnosis needs the data loss, but loss and val_loss of this model contain "
                 f"penalties: {cure}. Logged: {', '.join(sorted(logs))}"
             )
-        self._check_weights(logs, book)
+        self._check_weights(logs, recorder)
 
-    def _check_weights(self, logs: dict[str, Any], book: Bookkeeping | None) -> None:
-        """Raise if losses have different weights, as far as this is known."""
-        if book is not None:
-            train, validation = (count > 0 for count in book.accounts.counts())
+    def _check_weights(self, logs: dict[str, Any], recorder: LossRecorder | None) -> None:
+        """Raise if losses are known to have different weights."""
+        if recorder is not None:
+            train, validation = (count > 0 for count in recorder.metric.counts())
             self._weighted = (train, validation)
         train, validation = self._weighted
-        if book is None and train and (self._class_weight or "data_loss" in logs):
+        if recorder is None and train and (self._class_weight or "data_loss" in logs):
             received = "class_weight" if self._class_weight else "sample_weight"
             raise ValueError(
                 "Diagnosis: `fit` weights the training samples, but not the validation samples or "
@@ -229,7 +236,7 @@ def _is_standard(model: keras.Model, method: str) -> bool:
 
 
 def _is_noisy(model: keras.Model) -> bool:
-    """Return whether a model has random layers, batch statistics or smoothed labels in training."""
+    """Return whether random layers, batch statistics or smoothed labels disturb training."""
     kind = keras.layers.BatchNormalization
     random = any(x._seed_generators or isinstance(x, kind) for x in model._flatten_layers())
     return random or smooths(getattr(model, "_compile_loss", None))

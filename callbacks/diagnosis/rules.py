@@ -1,4 +1,4 @@
-"""The rules of `diagnose`: thresholds, evidence, advice, and the table `RULES`."""
+"""The rules of `diagnose`: thresholds, conditions, evidence and advice."""
 
 import math
 from collections.abc import Callable
@@ -7,8 +7,8 @@ from typing import NamedTuple
 from .curves import Curves
 
 
-class Rule(NamedTuple):
-    """A row of the table `RULES`; the first one whose condition holds applies."""
+class DiagnosisRule(NamedTuple):
+    """A row of the table `RULES`; the first row with a true condition applies."""
 
     kind: str
     name: str
@@ -20,8 +20,8 @@ class Rule(NamedTuple):
 # Thresholds, with their reasons. Values are in the units of `Curves`: 1 is the loss of a constant
 # prediction, 0 is all that can be learned.
 
-# Twice the loss of a constant prediction. The bias of the output suffices to get below it within a
-# few epochs. Before that, the loss must also have risen, as a bad initialization starts high.
+# Twice the loss of a constant prediction. The bias of the output alone gets below it within a few
+# epochs. Before that, the loss must also have risen, as a bad initialization starts high.
 _EXPLODED = 2.0
 _SOON = 5
 
@@ -45,8 +45,7 @@ _RISE = 0.05
 _RISE_MIN = 0.01
 _RISE_NOISE = 3.0
 
-# A tenth is learned on the training data and lost on other data. From a quarter on, the first
-# correction should be large.
+# A tenth of the explained part is lost on new data. From a quarter on, correct in large steps.
 _GAP = 0.1
 _WIDE_GAP = 0.25
 
@@ -94,7 +93,7 @@ def _unfinished(curves: Curves) -> bool:
     return _high(curves) and (len(curves.epochs) < 2 or curves.fall > _FALLING)
 
 
-def _learned_nothing(curves: Curves) -> bool:
+def _at_baseline(curves: Curves) -> bool:
     return curves.train[-1] > 1 - _LEARNED
 
 
@@ -145,7 +144,7 @@ def _train_rose(curves: Curves) -> str:
     )
 
 
-def _validation_rose(curves: Curves) -> str:
+def _val_rose(curves: Curves) -> str:
     return (
         f"The validation loss rose from {curves.loss(curves.validation[curves.best])} at epoch "
         f"{(curves.best_epoch or 0) + 1} to {curves.loss(curves.validation[-1])} at epoch "
@@ -245,18 +244,20 @@ def _data(curves: Curves) -> list[str]:
 
 
 RULES = (
-    Rule("diverged", "not finite", _broken, (_not_finite,), _slower),
-    Rule("diverged", "exploded", _exploded, (_train_rose,), _slower),
-    Rule("diverged", "unstable", _unstable, (_train_rose,), _slower),
-    Rule("underfitting", "unfinished", _unfinished, (_levels, _pace), _longer),
-    Rule("underfitting", "nothing learned", _learned_nothing, (_levels, _share), _anything),
-    Rule("overfitting", "validation rises", _overfits, (_levels, _validation_rose, _gap), _stop),
-    Rule("underfitting", "regularization too strong", _too_regularized, (_levels, _share), _relax),
-    Rule("underfitting", "too little capacity", _high, (_levels, _share), _capacity),
-    Rule(
+    DiagnosisRule("diverged", "not finite", _broken, (_not_finite,), _slower),
+    DiagnosisRule("diverged", "exploded", _exploded, (_train_rose,), _slower),
+    DiagnosisRule("diverged", "unstable", _unstable, (_train_rose,), _slower),
+    DiagnosisRule("underfitting", "unfinished", _unfinished, (_levels, _pace), _longer),
+    DiagnosisRule("underfitting", "nothing learned", _at_baseline, (_levels, _share), _anything),
+    DiagnosisRule("overfitting", "validation rises", _overfits, (_levels, _val_rose, _gap), _stop),
+    DiagnosisRule(
+        "underfitting", "regularization too strong", _too_regularized, (_levels, _share), _relax
+    ),
+    DiagnosisRule("underfitting", "too little capacity", _high, (_levels, _share), _capacity),
+    DiagnosisRule(
         "data-limited", "gap in spite of regularization", _limited, (_levels, _gap, _share), _data
     ),
-    Rule("overfitting", "gap", _has_gap, (_levels, _gap, _share), _more),
-    Rule("well fitted", "still improving", _still_improves, (_levels, _pace), _longer),
-    Rule("well fitted", "small gap", lambda curves: True, (_levels, _gap), lambda curves: []),
+    DiagnosisRule("overfitting", "gap", _has_gap, (_levels, _gap, _share), _more),
+    DiagnosisRule("well fitted", "still improving", _still_improves, (_levels, _pace), _longer),
+    DiagnosisRule("well fitted", "small gap", lambda _: True, (_levels, _gap), lambda _: []),
 )

@@ -10,7 +10,7 @@ from ...core.checks import check_number, message
 from ..fit_data import arguments_of_fit, ranks, subset
 from ..penalty import LayerPenalties
 from ..training_hook import check_one_replica
-from .bookkeeping import PARTS, Bookkeeping
+from .loss_parts import PARTS, LossRecorder
 
 _PREFIX = "train_eval_"
 
@@ -21,17 +21,17 @@ class LossLedger(keras.callbacks.ProgbarLogger):
         loss     = data_loss + penalty
         val_loss = val_data_loss + val_penalty (+ val_smoothing) (+ val_weighting)
 
-    The parts are averaged in the graph, as Keras averages the loss, also with several steps per
-    execution, mixed precision or gradient accumulation. The loss is bit for bit the same as without
-    this callback. After each epoch, `logs` and the history contain
+    The parts are averaged as Keras averages the loss, also with several steps per execution, mixed
+    precision or gradient accumulation. The loss stays the same to the bit. After each epoch, `logs`
+    and the history contain
 
     - `data_loss`, `penalty`: means over the steps of the epoch, as `loss` is. The penalty is the
       sum of `model.losses`: penalties of weights and activities, and losses of `add_loss`.
     - `val_data_loss`, `val_penalty`: the same for the validation data.
-    - `val_smoothing`, if a compiled loss has a `label_smoothing`, which Keras also applies to the
-      validation labels: how much it adds to `val_loss`. `val_data_loss` does not contain it.
-    - `val_weighting`, if `fit` has a `class_weight`, which Keras applies to training samples only:
-      the difference that it makes. `val_data_loss` has the class weights, `val_loss` does not.
+    - `val_smoothing`, if a compiled loss has a `label_smoothing`: the part of `val_loss` that is
+      due to it, as Keras also smooths validation labels.
+    - `val_weighting`, if `fit` has a `class_weight`: the difference that it makes. Keras applies it
+      to training samples only, so that `val_data_loss` has the class weights, `val_loss` does not.
     - `penalty/<layer path>`: penalty of the weights of each layer at the end of the epoch.
     - With `train_eval`: `train_eval_loss` and `train_eval_<metric>`, the data loss and the metrics
       of training samples *in inference mode* at the end of the epoch. `data_loss` does not measure
@@ -41,15 +41,13 @@ class LossLedger(keras.callbacks.ProgbarLogger):
 
     The `class_weight` of `fit` also applies to `val_data_loss` and `train_eval_loss`, except for
     data with sample weights. Give these for both the `train_eval` and the validation data, or for
-    neither. Metrics have the weights that Keras gives them: those in `metrics` have none.
+    neither. Only `weighted_metrics` are weighted, as in Keras.
 
-    Put this callback first in the list, so that all others see these values. It is also the
-    progress bar, which omits `train_eval_*` and names with a slash. After `fit`, the model is as
-    before, also if an exception ended it.
-
-    A custom `compute_loss` must add all of `model.losses`, and a custom `train_step` must call
-    `compute_loss`. Metrics of the model named `data_loss` or `penalty` are hidden. `tf.distribute`
-    with several replicas is not supported.
+    Put this callback first in the list, so that all others see these values. It replaces the
+    progress bar, which omits `train_eval_*` and names with a slash. A custom `compute_loss` must
+    add all of `model.losses`, and a custom `train_step` must call `compute_loss`. Metrics of the
+    model named `data_loss` or `penalty` are hidden. `tf.distribute` with several replicas is not
+    supported.
 
     Args:
         train_eval: Training data without augmentation: `(x, y)`, `(x, y, sample_weight)`, or
@@ -92,7 +90,7 @@ class LossLedger(keras.callbacks.ProgbarLogger):
             check_number("train_eval", train_eval, "(0, 1]")
         if fraction != 1 and (train_eval is None or number):
             raise ValueError(
-                "`fraction` needs data in `train_eval`, as (x, y) or a dataset. "
+                "`fraction` must be 1 unless `train_eval` is data, as (x, y) or a dataset. "
                 f"Received: fraction={fraction!r}, train_eval={train_eval!r}"
             )
         self.train_eval = train_eval
@@ -112,8 +110,8 @@ class LossLedger(keras.callbacks.ProgbarLogger):
             arrays = fit.arrays if fit else None
             if arrays is None:
                 raise ValueError(
-                    "`train_eval` can be a number only if `fit` is given arrays. Pass the data "
-                    f"itself, as (x, y) or a dataset. Received: train_eval={self.train_eval!r}"
+                    "`train_eval` must be data, as (x, y) or a dataset, unless `fit` is given "
+                    f"arrays. Received: train_eval={self.train_eval!r}"
                 )
             self._data = subset(arrays, self.train_eval)
         self._penalties = None
@@ -121,27 +119,28 @@ class LossLedger(keras.callbacks.ProgbarLogger):
         if self._data is not None and fit:
             known = ranks(self._data)
             self._same_ranks = known is not None and known == ranks(fit.validation_data)
-        Bookkeeping.of(self.model).open(fit.class_weight if fit else None)
+        LossRecorder.of(self.model).open(fit.class_weight if fit else None)
 
     def on_train_end(self, logs=None):
         self.close()
 
     def close(self) -> None:
-        """Remove the ledger from the model. This happens by itself at the end of `fit`."""
+        """Remove the ledger from the model, as the end of `fit` does."""
         if self.model is not None:
-            Bookkeeping.of(self.model).close()
+            LossRecorder.of(self.model).close()
 
     def on_epoch_end(self, epoch, logs=None):
         logs = {} if logs is None else logs
         self._check_balance(logs)
-        if self._penalties is None:  # only now is a model without an input surely built
+        if self._penalties is None:  # by now, a model without an input is built
             self._penalties = LayerPenalties(self.model)
         logs.update({f"penalty/{path}": value for path, value in self._penalties().items()})
         if self._data is not None:
-            before = 0.0 if self._checked else self._weighted()
+            counts = LossRecorder.of(self.model).metric.counts
+            before = 0.0 if self._checked else counts()[1]
             logs.update(self._evaluate())
             if not self._checked:
-                after = self._weighted()
+                after = counts()[1]
                 if "val_data_loss" in logs:
                     self._check_weights(train_eval=after > before, validation=before > self._tested)
                 self._tested = after
@@ -160,9 +159,6 @@ class LossLedger(keras.callbacks.ProgbarLogger):
                 f"data_loss={parts[0]!r}, penalty={parts[1]!r}"
             )
 
-    def _weighted(self) -> float:
-        return Bookkeeping.of(self.model).accounts.counts()[1]
-
     def _check_weights(self, *, train_eval: bool, validation: bool) -> None:
         self._checked = True
         if train_eval != validation:
@@ -178,8 +174,8 @@ class LossLedger(keras.callbacks.ProgbarLogger):
         arrays = isinstance(data, tuple)
         x, y, weights = (*data, None, None)[:3] if arrays else (data, None, None)
         options = {"batch_size": self.batch_size if arrays else None, "sample_weight": weights}
-        book = Bookkeeping.of(self.model)
-        with nullcontext() if self._same_ranks else book.separate_test_steps():
+        recorder = LossRecorder.of(self.model)
+        with nullcontext() if self._same_ranks else recorder.separate_test_steps():
             values = self.model.evaluate(x, y, **options, return_dict=True, verbose=0)
         metrics = {n: v for n, v in values.items() if n not in ("loss", *PARTS)}
         return {f"{_PREFIX}{n}": v for n, v in {"loss": values["data_loss"], **metrics}.items()}

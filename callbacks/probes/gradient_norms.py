@@ -17,23 +17,22 @@ class GradientNorms(Probe):
         penalty_gradient_norm/<layer>  = |grad_w penalty|
         penalty_gradient_ratio/<layer> = |grad_w penalty| / |w|
 
-    and the same over all layers, as `gradient_norm` etc. A layer is named by its path. A weight
-    that several layers share counts for the first of them. The penalty norms are logged if the
-    model has penalties. At a minimum of the loss, the two gradients of a layer are opposite and
-    equal in norm; where the penalty's is larger, the penalty still moves the weights.
+    and the same over all layers, as `gradient_norm` etc. A layer is named by its path; a shared
+    weight counts for its first layer. The penalty norms are logged if the model has penalties. At a
+    minimum of the loss, the two gradients of a layer are opposite and equal in norm; where the
+    penalty's is larger, the penalty still moves the weights.
 
     The gradients are taken in inference mode, at the weights at the end of the epoch, without the
     noise of batches, dropout and augmentation. The data loss is the compiled one, with its label
     smoothing. The callback does not change the training.
 
-    Cost: one forward and two backward passes over `data` (one without penalties), and the
-    compilation of these, once per `fit`. A few hundred samples are enough.
+    Cost: one forward and two backward passes over `data` (one without penalties), and their
+    compilation, once per `fit`. A few hundred samples are enough.
 
     Args:
         data: `(x, y)` or `(x, y, sample_weight)`, arrays or structures of arrays, used as one
             batch.
-        every: The number of epochs from one measurement to the next. The epochs in between log the
-            last values.
+        every: The number of epochs between measurements. Epochs in between log the last values.
 
     Raises:
         ValueError: If an argument is invalid, the model is not compiled with a loss, or it
@@ -67,7 +66,8 @@ class GradientNorms(Probe):
                 norm = math.sqrt(sum(squares[i] for i in indices))
                 size = math.sqrt(sum(weights[i] for i in indices))
                 values[f"{part}gradient_norm{name}"] = norm
-                values[f"{part}gradient_ratio{name}"] = _ratio(norm, size)
+                zero = math.inf if norm > 0 else 0.0
+                values[f"{part}gradient_ratio{name}"] = norm / size if size else zero
         return values
 
     def _squares(self, weights: Any, others: Any, batch: Any, scale: Any) -> list[list[Any]]:
@@ -91,9 +91,3 @@ def _weights_of_layers(model: keras.Model) -> dict[str, list[int]]:
         if own:
             layers.setdefault(f"/{layer.path}", []).extend(places.pop(v) for v in own)
     return layers
-
-
-def _ratio(norm: float, size: float) -> float:
-    if size == 0:
-        return math.inf if norm > 0 else 0.0
-    return norm / size

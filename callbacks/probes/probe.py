@@ -1,4 +1,4 @@
-"""`Probe`: the base of callbacks that measure a model on fixed data, with its gradients."""
+"""`Probe`: the base of callbacks that measure a model on fixed data."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,12 +9,13 @@ from keras import ops
 
 from ...core.checks import check_integer, message
 from ..fit_data import as_array
+from ..training_hook import check_backend
 
 
 class Probe(keras.callbacks.Callback):
-    """Measure the model on fixed data in the first and every `every`-th epoch, and log the values.
+    """The base of callbacks that measure the model on fixed data every few epochs.
 
-    A subclass defines `measure()`. Arguments, errors and attributes are as in `GradientNorms`.
+    Arguments, errors and attributes are as in `GradientNorms`.
     """
 
     def __init__(self, data: tuple[Any, ...], *, every: int = 1):
@@ -28,7 +29,7 @@ class Probe(keras.callbacks.Callback):
         self._functions: dict[str, Callable[..., Any]] = {}
 
     def measure(self) -> dict[str, float]:
-        """Return the values of the current model by the names to log them under."""
+        """Return the values of the current model by their names in the logs."""
         raise NotImplementedError
 
     def set_model(self, model):
@@ -49,11 +50,9 @@ class Probe(keras.callbacks.Callback):
         self._functions = {}  # graphs are large
 
     def get_state(self) -> dict[str, Any]:
-        """Return the state for a resumed training."""
         return {"values": self.values}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Restore what `get_state` returned."""
         self.values = state["values"]
 
     def __getstate__(self):
@@ -69,10 +68,10 @@ class Probe(keras.callbacks.Callback):
         return self._functions[name](weights, others, self.data, *arguments)
 
     def call_scaled(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Return `call(function, *arguments, scale)` with a loss scale at which nothing overflows.
+        """Return `call(function, *arguments, scale)` at a loss scale without overflow.
 
-        It starts at the optimizer's scale, which keeps gradients in half precision above 0, and
-        decreases until all values are finite.
+        The optimizer's scale keeps gradients in half precision above 0; decrease it until all
+        values are finite.
         """
         optimizer = self.model.optimizer
         scale = ops.ones(()) if optimizer is None else optimizer.scale_loss(ops.ones(()))
@@ -95,20 +94,10 @@ def _array(values: Any) -> Any:
 def losses(
     model: keras.Model, weights: Sequence[Any], others: Sequence[Any], batch: tuple[Any, Any, Any]
 ) -> tuple[Any, ...]:
-    """Return the parts of the model's loss at the given weights, in inference mode.
+    """Return `(data_loss,)` or `(data_loss, penalty)` at the given weights, in inference mode.
 
-        loss(w) = data_loss(w) + penalty(w)
-
-    The variables of the model are neither read nor assigned.
-
-    Args:
-        model: A built model that is compiled with a loss.
-        weights: The values of `model.trainable_variables`.
-        others: The values of `other_variables(model)`.
-        batch: x, y and sample weights (or `None`), as tensors or arrays.
-
-    Returns:
-        `(data_loss,)`, or `(data_loss, penalty)` if the model has penalties: scalars of float32.
+    The variables of the model are neither read nor assigned. `weights` are the values of
+    `model.trainable_variables`, and `others` those of `other_variables(model)`.
     """
     x, y, sample_weight = batch
     variables = [*model.trainable_variables, *other_variables(model)]
@@ -124,21 +113,13 @@ def losses(
 def value_and_gradients(
     function: Callable[[list[Any]], tuple[Any, ...]], weights: Sequence[Any], scale: Any = 1.0
 ) -> tuple[tuple[Any, ...], list[list[Any]]]:
-    """Return scalars and the gradient of each, with one backward pass per scalar.
+    """Return the scalars of a function of the weights and the gradient of each.
 
-    Args:
-        function: A function from a list of tensors to a tuple of scalars.
-        weights: The tensors.
-        scale: A factor of the gradients during the backward pass, for half precision. The returned
-            gradients are divided by it.
-
-    >>> _, [[gradient]] = value_and_gradients(lambda w: (w[0] * w[0],), [ops.ones(())])
-    >>> float(gradient)
-    2.0
+    `scale` multiplies the gradients during the backward pass only, for half precision.
     """
     jax = keras.backend.backend() == "jax"
-    pull = _jax_gradients if jax else _tensorflow_gradients
-    values, gradients = pull(function, [*weights], scale)
+    backend_gradients = _jax_gradients if jax else _tensorflow_gradients
+    values, gradients = backend_gradients(function, [*weights], scale)
     return values, [[ops.cast(g, "float32") / scale for g in each] for each in gradients]
 
 
@@ -173,10 +154,7 @@ def _tensorflow_gradients(function: Any, weights: list[Any], scale: Any) -> tupl
 
 
 def compiled(model: keras.Model, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a compiled `function`, unless the model runs eagerly.
-
-    JAX compiles all that is not an argument as a constant.
-    """
+    """Return a compiled `function`, unless the model runs eagerly."""
     if model.run_eagerly:
         return function
     if keras.backend.backend() == "jax":
@@ -195,10 +173,7 @@ def other_variables(model: keras.Model) -> list[Any]:
 
 def check_model(model: keras.Model, name: str) -> None:
     """Raise an error that names the callback if `losses` does not apply to the model."""
-    if keras.backend.backend() not in ("tensorflow", "jax"):
-        raise RuntimeError(
-            f"{name} needs the TensorFlow or JAX backend. Received: {keras.backend.backend()}"
-        )
+    check_backend(name)
     if type(model).compute_loss is not keras.Model.compute_loss:
         raise ValueError(
             f"{name} needs the compiled loss, but {type(model).__name__} overrides `compute_loss`. "

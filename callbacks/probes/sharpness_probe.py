@@ -21,11 +21,10 @@ class SharpnessProbe(Probe):
 
     A filter is a slice of a kernel along its last axis: the weights of one output unit of a dense
     layer or a convolution. A kernel is a trainable weight of rank 2 or more. Biases and the weights
-    of normalization stay. Since the perturbation is relative to its filter, the sharpness of a ReLU
-    network does not change if its filters are scaled up and down by the same factor; an absolute
-    distance would not have this property (Dinh et al.). Li et al. use such filter-normalized
-    directions. Keskar et al. use a box of half-width rho (|w_i| + 1) and divide the rise by
-    1 + L(w); here it is in units of the loss.
+    of normalization stay. Since the perturbation is relative to its filter, as in Li et al., the
+    sharpness of a ReLU network does not change if its filters are scaled up and down by the same
+    factor, unlike with an absolute distance (Dinh et al.). Keskar et al. use a box of half-width
+    rho (|w_i| + 1) and divide the rise by 1 + L(w); here it is in units of the loss.
 
     Random directions are Gaussian and have the full length in each filter. The search for the worst
     case starts at the worst of them, because at w the gradient of a trained model is about 0. It
@@ -38,11 +37,11 @@ class SharpnessProbe(Probe):
     the true maximum, at least 0 and at least the rise in each random direction.
 
     L is the compiled data loss, with its label smoothing and without the penalty, in inference
-    mode, at the end of the epoch. All measurements use the same directions, so that a curve over
-    the epochs shows the model and not the draw. The callback does not change the training.
+    mode, at the end of the epoch. All measurements use the same directions, so that curves over the
+    epochs are comparable. The callback does not change the training.
 
-    Cost: 2 + `directions` + `steps` forward and `steps` backward passes over `data`, and the
-    compilation of these, once per `fit`. A few hundred samples are enough.
+    Cost: 2 + `directions` + `steps` forward and `steps` backward passes over `data`, and their
+    compilation, once per `fit`. A few hundred samples are enough.
 
     Args:
         data, every: As in `GradientNorms`.

@@ -1,4 +1,4 @@
-"""`select_kernels`: the weights of a model that a penalty applies to."""
+"""Select the kernels of a model for a penalty."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,24 +14,14 @@ Pattern = str | type[keras.layers.Layer]
 
 
 @dataclass(frozen=True, eq=False)
-class Kernel:
-    """A kernel and the layer that owns it."""
+class PenalizedKernel:
+    """A kernel and its layer."""
 
     layer: keras.layers.Layer
     variable: Any
 
     def groups(self, of: str) -> tuple[int, ...] | None:
-        """Return the axes that number the units, or `None` if they are unknown.
-
-        Args:
-            of: "outputs" for output units, "inputs" for input units.
-
-        >>> dense = keras.layers.Dense(3)
-        >>> dense.build((None, 5))
-        >>> kernel = Kernel(dense, dense.kernel)
-        >>> kernel.groups("outputs"), kernel.groups("inputs")
-        ((1,), (0,))
-        """
+        """Return the axes of the units, "outputs" or "inputs", or `None` if they are unknown."""
         axes = kernel_axes(self.layer, self.variable.name, len(self.variable.shape))
         if axes is None or kind_of(self.layer) in (Kind.RECURRENT, Kind.RECURRENT_CELL):
             return None  # each unit of a recurrent kernel has several columns
@@ -54,25 +44,12 @@ def check_patterns(argument: str, patterns: Any) -> tuple[Pattern, ...]:
 
 def select_kernels(
     model: keras.Model, layers: Sequence[Pattern] | None = None, exclude: Sequence[Pattern] = ()
-) -> list[Kernel]:
-    """Return the trainable kernels of a model, without biases and weights of normalization.
+) -> list[PenalizedKernel]:
+    """Return the trainable kernels in a built model, those in nested models included.
 
-    A kernel is a weight whose name ends in "kernel", as in all layers of Keras.
-
-    Args:
-        model: A built model. Layers of nested models are included.
-        layers: Patterns of the layers to select, with all layers inside; by default all. A pattern
-            is a layer class or a text as in `fnmatch`, for the name of a layer, or for its path if
-            the text contains a slash.
-        exclude: Patterns of layers to leave out.
-
-    Raises:
-        ValueError: If the model is not built, or no kernel is selected.
-
-    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="hidden"),
-    ...                           keras.layers.Dense(2, name="logits")])
-    >>> [kernel.layer.name for kernel in select_kernels(model, exclude=["logits"])]
-    ['hidden']
+    A kernel is a weight with a name that ends in "kernel", as in all layers of Keras. A pattern is
+    a layer class, or a text as in `fnmatch` for the name of a layer, or for its path if the text
+    contains a slash. It selects or excludes a layer with all layers inside.
     """
     if not model.built:
         raise ValueError(
@@ -90,13 +67,13 @@ def select_kernels(
     return found
 
 
-def _kernels(model: keras.Model) -> Iterable[Kernel]:
+def _kernels(model: keras.Model) -> Iterable[PenalizedKernel]:
     todo = {id(v) for v in model.trainable_variables}
     for layer in model._flatten_layers():
         for variable in layer._trainable_variables:  # excludes the layers inside
             if variable.name.endswith("kernel") and id(variable) in todo:
                 todo.remove(id(variable))
-                yield Kernel(layer, variable)
+                yield PenalizedKernel(layer, variable)
 
 
 def _inside(model: keras.Model, patterns: Sequence[Pattern]) -> set[int]:

@@ -11,7 +11,7 @@ from ...core.checks import check_integer, check_one_of
 from ...core.live_scalar import LiveScalar
 from ..training_hook import install, remove
 from ..variables import copies, copy_of
-from .kernels import Kernel, Pattern, check_patterns, select_kernels
+from .kernels import Pattern, PenalizedKernel, check_patterns, select_kernels
 from .proximal_step import ProximalStep
 
 
@@ -30,16 +30,15 @@ class ProximalPenalty(keras.callbacks.Callback):
     jumps over zero and leaves no weight there; the proximal step leaves exact zeros. With both
     strengths, single weights are thresholded first, and then units (sparse group lasso).
 
-    The step is part of the graph and follows every update, with the learning rate of that update
-    (schedules included), also within `steps_per_execution > 1`. With gradient accumulation it
-    follows only real updates; with loss scaling, a skipped update skips it, too. A constraint on a
-    variable is applied after it. `l1` and `group_lasso` can be assigned at any time, even inside
-    `fit`, without a retrace, unless they are `None`.
+    The step is part of the graph and follows each real update, with its learning rate, also with
+    `steps_per_execution > 1`, gradient accumulation and loss scaling. A constraint on a variable is
+    applied after it. `l1` and `group_lasso` can be assigned at any time, even inside `fit`, without
+    a retrace, unless they are `None`.
 
     With SGD this is proximal gradient descent (ISTA), whose fixed point is the minimum of the
     penalized loss. With an optimizer that scales its steps per weight, such as Adam, the threshold
     still is the plain learning rate times the strength, as in decoupled weight decay. A weight then
-    becomes zero where the mean of its gradients, over their root mean square, stays below the
+    becomes zero if the mean of its gradients, over their root mean square, stays below the
     strength, so that strengths have no unit and differ from those for SGD. Steps that are signs
     (Lion, or RMSprop without noise) jump over zero at any strength.
 
@@ -47,17 +46,17 @@ class ProximalPenalty(keras.callbacks.Callback):
     weights are trained without the penalty, which removes the bias of shrinkage.
 
     Each epoch logs `sparsity`, the fraction of exact zeros among the selected weights, and
-    `sparsity/<layer path>`, of the model at the end of the epoch. An average of sparse weights is
-    hardly sparse: start `WeightAverage` where debiasing starts, and place it after this callback.
+    `sparsity/<layer path>`. An average of sparse weights is hardly sparse: start `WeightAverage`
+    where debiasing starts, and place it after this callback.
 
     Args:
         l1: The strength on single weights, a number >= 0.
         group_lasso: The strength on whole units, a number >= 0.
         groups: "outputs" groups the incoming weights of a unit, so that `exports.shrink` can remove
-            units that become zero; "inputs" groups the weights that lead out of an input.
+            dead units; "inputs" groups the outgoing weights of an input.
         layers: Patterns (names, paths with a slash, or classes) of the layers whose kernels are
             penalized; by default all trainable kernels. Biases and normalization never are.
-        exclude: Patterns of layers to leave out, such as the head, whose units are the classes.
+        exclude: Patterns of layers to leave out, such as the head.
         debias_from: The epoch, from 0, in which debiasing starts.
 
     Raises:
@@ -143,7 +142,6 @@ class ProximalPenalty(keras.callbacks.Callback):
         self._step = None
 
     def get_state(self) -> dict[str, Any]:
-        """Return the state for a resumed training: strengths, and the support if it is fixed."""
         return {
             "l1": self.l1,
             "group_lasso": self.group_lasso,
@@ -152,14 +150,13 @@ class ProximalPenalty(keras.callbacks.Callback):
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Restore what `get_state` returned, within `fit`."""
         self.l1, self.group_lasso = state["l1"], state["group_lasso"]
         self._debiasing = state["debiasing"]
         if self._step and self._debiasing:
             self._step.fix_support(state["masks"])
 
     def __getstate__(self):
-        # A copy, as KerasTuner makes of callbacks, takes part in no training.
+        # A copy, as KerasTuner makes of callbacks, belongs to no training.
         own = {name: v for name, v in vars(self).items() if name not in ("_l1", "_group_lasso")}
         return {**own, "_model": None, "_step": None, "_debiasing": False}
 
@@ -170,7 +167,7 @@ class ProximalPenalty(keras.callbacks.Callback):
             setattr(self, name, value)
 
 
-def _sparsity(kernels: list[Kernel]) -> dict[str, float]:
+def _sparsity(kernels: list[PenalizedKernel]) -> dict[str, float]:
     zeros, sizes = Counter[str](), Counter[str]()
     for kernel in kernels:
         value = copy_of(kernel.variable)

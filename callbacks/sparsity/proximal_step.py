@@ -9,17 +9,13 @@ from keras import ops
 
 from ..model_state import optimizer_updating
 from ..training_hook import TrainingHook
-from .kernels import Kernel
+from .kernels import PenalizedKernel
 
 
 def soft_threshold(x: Any, threshold: Any) -> Any:
     """Return the proximal operator of L1: move each entry towards zero, at most to zero.
 
         x - clip(x, -threshold, threshold)  =  argmin over z of  |z - x|^2 / 2 + threshold * |z|_1
-
-    Args:
-        x: A tensor of any shape.
-        threshold: A scalar >= 0; with 0 the result is x.
 
     >>> soft_threshold(ops.convert_to_tensor([3.0, -0.5, -2.0]), 1.0).numpy().tolist()
     [2.0, 0.0, -1.0]
@@ -34,12 +30,7 @@ def block_soft_threshold(x: Any, threshold: Any, groups: tuple[int, ...]) -> Any
 
         x_g * max(1 - t / |x_g|_2, 0),    t = threshold * sqrt(n)
 
-    for each group g of n entries, with the weights of the penalty of Yuan & Lin.
-
-    Args:
-        x: A tensor of any shape.
-        threshold: A scalar >= 0; with 0 the result is x.
-        groups: The axes that number the groups; the other axes are within a group.
+    for each group g of n entries. The axes in `groups` number the groups.
 
     >>> x = ops.convert_to_tensor([[3.0, 0.3], [4.0, 0.4]])
     >>> [[round(v, 4) for v in row] for row in
@@ -51,7 +42,7 @@ def block_soft_threshold(x: Any, threshold: Any, groups: tuple[int, ...]) -> Any
     """
     within = [axis for axis in range(len(x.shape)) if axis not in groups]
     size = math.prod(x.shape[axis] for axis in within)
-    # Take the largest entry out of the root, so that small squares do not vanish.
+    # Divide by the largest entry, so that small squares do not vanish.
     largest = ops.max(ops.absolute(x), axis=within, keepdims=True) if within else ops.absolute(x)
     scaled = x / ops.where(largest > 0, largest, 1.0)
     length = largest * ops.sqrt(ops.sum(ops.square(scaled), axis=within, keepdims=True))
@@ -61,17 +52,9 @@ def block_soft_threshold(x: Any, threshold: Any, groups: tuple[int, ...]) -> Any
 
 
 class ProximalStep(TrainingHook):
-    """Threshold kernels after each update of the optimizer.
+    """A hook that thresholds kernels by strengths in scalar variables.
 
-    Args:
-        model: A compiled model.
-        kernels: The kernels to threshold.
-        groups: "outputs" or "inputs".
-        l1, group_lasso: The strengths as scalar variables, or `None` to leave them out.
-        masked: Whether `fix_support` can be called.
-
-    Attributes:
-        masks: Variables with the shapes of the kernels; a weight is zero where they are false.
+    If `masked`, `fix_support` can be called.
     """
 
     order = 0  # before an average of the weights
@@ -79,7 +62,7 @@ class ProximalStep(TrainingHook):
     def __init__(
         self,
         model: keras.Model,
-        kernels: list[Kernel],
+        kernels: list[PenalizedKernel],
         groups: str,
         l1: Any | None,
         group_lasso: Any | None,
@@ -92,7 +75,7 @@ class ProximalStep(TrainingHook):
         self.axes = [kernel.groups(groups) for kernel in kernels]
         self.l1, self.group_lasso = l1, group_lasso
         self.factor = keras.Variable(1.0, dtype="float32", trainable=False, name="factor")
-        self.masks = [
+        self.masks = [  # a weight is zero where its mask is false
             keras.Variable(np.ones(v.shape), dtype="bool", trainable=False, name="support")
             for v in (self.watched if masked else [])
         ]
@@ -109,7 +92,7 @@ class ProximalStep(TrainingHook):
             )
 
     def fix_support(self, masks: list[Any] | None = None) -> None:
-        """Turn the penalty off, and keep the weights zero that are zero now, or in `masks`."""
+        """Turn the penalty off, and fix the zeros of the weights, or of `masks`."""
         self.factor.assign(0.0)
         if masks is None:
             masks = [ops.convert_to_numpy(v) != 0 for v in self.watched]

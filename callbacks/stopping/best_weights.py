@@ -1,4 +1,4 @@
-"""A copy of the weights of a model, averaged if the optimizer averages them."""
+"""A copy of the weights of a model, or of their averages in the optimizer."""
 
 from typing import Any
 
@@ -10,12 +10,11 @@ from ..variables import copies, copy_of
 
 
 class BestWeights:
-    """The weights that `fit` would have ended with if a certain epoch had been the last.
+    """The final weights of a `fit` that ended with the best epoch.
 
-    These are the weights in the model at the end of the epoch, except if the optimizer has
-    `use_ema`: `fit` then ends with the averages of the optimizer. At the end of an epoch they are
-    in the optimizer, or in the model if `keras.callbacks.SwapEMAWeights` has swapped them. This is
-    known when the next epoch begins, always with the raw weights.
+    If the optimizer has `use_ema`, `fit` ends with its averages. At the end of an epoch they are in
+    the optimizer, or in the model if `keras.callbacks.SwapEMAWeights` has swapped them. The next
+    epoch shows which, as it begins with the raw weights.
     """
 
     def __init__(self):
@@ -25,7 +24,7 @@ class BestWeights:
         self._pair: tuple[int, np.ndarray, np.ndarray] | None = None
 
     def keep(self, model: Any) -> bool:
-        """Copy the weights of a model and return True, or return False if any is not finite."""
+        """Copy the weights of a model if they are finite, and return whether they are."""
         # A stand-in for a model only has to get and set its weights.
         keras_model = isinstance(model, keras.Model)
         weights = copies(model.weights) if keras_model else model.get_weights()
@@ -36,7 +35,7 @@ class BestWeights:
         return True
 
     def end_epoch(self, model: Any) -> None:
-        """Note a weight and its average, if they differ, until it is known which is which."""
+        """Note a weight and an average that differ, until the next epoch shows which is which."""
         self._pair = None
         if self.swapped is None:
             pairs = ((i, copy_of(model.weights[i]), copy_of(a)) for i, a in _averages(model))
@@ -44,11 +43,11 @@ class BestWeights:
 
     @property
     def undecided(self) -> bool:
-        """True if `begin_epoch` must be called in the next epoch."""
+        """Whether `begin_epoch` must be called in the next epoch."""
         return self._pair is not None
 
     def begin_epoch(self, model: Any) -> None:
-        """Find out which is the average; called before the first step, with the raw weights."""
+        """Find out which is the average, before the first step changes the raw weights."""
         if self._pair is not None:
             index, in_model, in_optimizer = self._pair
             raw = copy_of(model.weights[index])

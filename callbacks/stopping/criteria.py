@@ -6,8 +6,8 @@ from typing import Any
 
 from ...core.checks import check_integer, check_number, message
 
-# From the values so far (smoothed; NaN for an epoch that was not finite) and "min" or "max" to the
-# reason to stop, which follows the name of the value in a message, or None.
+# A function of the smoothed values so far (NaN if not finite) and "min" or "max" that returns the
+# reason to stop, as the predicate of a sentence, or None.
 Criterion = Callable[[Sequence[float], str], str | None]
 
 
@@ -16,8 +16,8 @@ class GeneralizationLoss:
 
         GL(t) = 100 (E(t) / E_opt(t) - 1) > alpha,      E_opt(t) = min of E(1), ..., E(t)
 
-    Where higher is better, or E_opt is negative: 100 |E - E_opt| / |E_opt|, which is the same
-    for errors. A single bad epoch stops training, unless it is smoothed away.
+    For values that are better when higher, or negative: 100 |E - E_opt| / |E_opt|. A single bad
+    epoch stops training, unless smoothing removes it.
 
     Args:
         alpha: Threshold in percent. Prechelt compares 1 to 5.
@@ -55,8 +55,7 @@ class SuccessiveIncreases:
         UP_s stops at t  if  UP_{s-1} stops at t - k  and  E(t) > E(t - k),     t = k, 2k, 3k, ...
         UP_1 stops at t  if  E(t) > E(t - k)
 
-    Only the ends of the strips are compared, however much E changes. The end of a strip without a
-    finite value counts as worse.
+    Only the ends of the strips are compared. An end that is not finite counts as worse.
 
     Args:
         strips: Number s of strips. Prechelt compares 2 to 8.
@@ -94,7 +93,7 @@ class SuccessiveIncreases:
 
 
 def criterion_of(criterion: Any) -> Criterion | None:
-    """Return the criterion that an argument of `EarlyStopping` names; `None` for "patience"."""
+    """Return the criterion for an argument of `EarlyStopping`; `None` for "patience"."""
     if criterion == "patience":
         return None
     if isinstance(criterion, str) and criterion in ("gl", "up"):

@@ -15,7 +15,7 @@ from .best_weights import BestWeights, are_finite
 from .criteria import Criterion, count, criterion_of
 from .monitors import default_monitor, direction, missing, modes_of, smoothing_of
 
-# The attributes that are saved, besides the curves and the weights.
+# The saved attributes, besides the curves and the weights.
 _STATE = ["best", "best_epoch", "wait", "stopped_epoch", "stop_reason"]
 _STATE += ["_started", "_first_epoch", "_epochs", "_not_finite"]
 
@@ -27,14 +27,14 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
     after callbacks that log the monitored value (`LossLedger`) or average weights
     (`WeightAverage`, `keras.callbacks.SwapEMAWeights`), and before `BackupAndRestore`.
 
-    With an optimizer that has `use_ema`, the averaged weights of the best epoch are restored. To
-    validate them as well, put `keras.callbacks.SwapEMAWeights(swap_on_epoch=True)` before. An epoch
-    in which a monitored value or a weight of the model is NaN or infinite is never the best.
+    If the optimizer has `use_ema`, the averaged weights of the best epoch are restored. To validate
+    them as well, put `keras.callbacks.SwapEMAWeights(swap_on_epoch=True)` before. An epoch with a
+    monitored value or a weight of NaN or infinity is never the best.
 
     Args:
         monitor: A name in the logs; or a list of names, or a dict from names to modes, to stop when
-            the criterion is met for all of them. The first name decides which epoch is the best.
-            By default `val_data_loss`, which `LossLedger` logs, or else `val_loss`.
+            all of them meet the criterion. The first name decides which epoch is the best. By
+            default `val_data_loss`, from `LossLedger`, or else `val_loss`.
         min_delta: Minimum improvement, as a number or relative to the best value as in "1%".
         patience: Number of validated epochs without improvement to stop after, counted as in
             `ReduceLROnPlateau`; 0 is the same as 1.
@@ -49,13 +49,13 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
         smooth: "ema:w" for an exponential average that weights the newest value by w, or "median:n"
             for the median of the last n values.
         nan_patience: Number of successive epochs that are not finite to stop after.
-        criterion: "patience"; or a criterion that replaces it, `GeneralizationLoss(alpha)` ("gl"
-            for short), `SuccessiveIncreases(strips, strip_length)` ("up"), or a function of the
-            smoothed values so far (NaN if not finite) and the mode ("min" or "max") that returns
-            the reason to stop, such as "is 6% worse than its best", or `None`.
+        criterion: "patience", `GeneralizationLoss(alpha)` ("gl" for short),
+            `SuccessiveIncreases(strips, strip_length)` ("up"), or a function of the smoothed values
+            so far (NaN if not finite) and the mode ("min" or "max") that returns the reason to
+            stop, such as "is 6% worse than its best", or `None`.
 
     Attributes:
-        stop_reason: Reason why training was stopped, as a sentence, or `None`.
+        stop_reason: The reason for the stop, as a sentence, or `None`.
         stopped_epoch: Epoch after which training was stopped, counted from 0; 0 also if it was not.
         best_epoch: The best epoch, counted from 0.
         best_value: The smoothed value of the best epoch, or `None` if no epoch was finite.
@@ -109,13 +109,13 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
         self._criterion = criterion_of(criterion)
         if self._criterion and patience:
             raise ValueError(
-                "`patience` has no meaning with another `criterion`. "
+                "`patience` must be 0 with another `criterion`. "
                 f"Received: patience={patience!r}, criterion={criterion!r}"
             )
         if baseline is not None and (self._criterion or len(self._modes) > 1):
             raise ValueError(
-                "`baseline` needs criterion='patience' and a single monitor. Received: "
-                f"baseline={baseline!r}, criterion={criterion!r}, monitor={monitor!r}"
+                "`baseline` must be None unless criterion='patience' and there is one monitor. "
+                f"Received: baseline={baseline!r}, criterion={criterion!r}, monitor={monitor!r}"
             )
         first = next(iter(self._modes), "val_data_loss")
         delta, mode = _delta(min_delta), self._modes.get(first, mode)
@@ -275,12 +275,6 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
             return self._epochs - (self._first_epoch or 0)
         return self._epochs - self.best_epoch - 1
 
-    def get_monitor_value(self, logs):
-        logs = logs or {}
-        if self.monitor not in logs:
-            raise missing([self.monitor], logs)
-        return logs[self.monitor]
-
     def get_state(self) -> dict[str, Any]:
         return {
             **{name: getattr(self, name) for name in _STATE},
@@ -293,8 +287,10 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
         saved = {curve.name: curve.mode for curve in curves}
         ours = self._modes or saved
         if saved and ([*saved] != [*ours] or any(ours[n] not in ("auto", saved[n]) for n in saved)):
-            text = "EarlyStopping cannot restore the state of other monitors"
-            raise ValueError(f"{text}: expected {ours}. Received: {saved}")
+            raise ValueError(
+                f"Could not restore EarlyStopping: the state is that of the monitors {saved}, "
+                f"instead of {ours}."
+            )
         self._set_curves(curves)
         for name in _STATE:
             setattr(self, name, state[name])

@@ -1,4 +1,4 @@
-"""The values that `EarlyStopping` monitors: names, directions and smoothing."""
+"""The monitored values of `EarlyStopping`: names, directions and smoothing."""
 
 import statistics
 import warnings
@@ -17,13 +17,14 @@ def modes_of(monitor: str | Iterable[str] | Mapping[str, str] | None, mode: str)
     check_one_of("mode", mode, ("auto", "min", "max"))
     if monitor is None:
         if mode == "max":
-            raise ValueError("mode='max' needs a `monitor`; the default one is a loss.")
+            raise ValueError(
+                message("mode", mode, "'auto' or 'min' for the default monitor, a loss")
+            )
         return {}
     if isinstance(monitor, str):
         return {monitor: mode}
     if isinstance(monitor, Mapping) and mode != "auto":
-        text = "`mode` cannot be given if `monitor` is a dict of modes."
-        raise ValueError(f"{text} Received: mode={mode!r}")
+        raise ValueError(message("mode", mode, "'auto' if `monitor` is a dict of modes"))
     if isinstance(monitor, Set):
         expected = "a list rather than a set, as the first name decides which epoch is the best"
         raise ValueError(message("monitor", monitor, expected))
@@ -37,10 +38,9 @@ def modes_of(monitor: str | Iterable[str] | Mapping[str, str] | None, mode: str)
 
 
 def direction(name: str, model: keras.Model) -> str:
-    """Return "min" or "max", whichever is better for a logged value.
+    """Return "min" or "max" for a logged value: "min" for losses, gaps and penalties.
 
-    Losses, gaps and penalties are better when smaller. Keras knows the direction of the metrics of
-    the model, here also with the prefixes `val_` and `train_eval_`.
+    For metrics of the model, with or without `val_` and `train_eval_`, ask Keras.
     """
     if name.endswith("loss") or name.startswith("gap_") or "penalty" in name:
         return "min"
@@ -50,8 +50,8 @@ def direction(name: str, model: keras.Model) -> str:
         theirs._set_monitor_op()  # of Keras 3.15
     except ValueError as error:
         raise ValueError(
-            f"Cannot tell whether a smaller or a greater {name!r} is better. Set mode='min' or "
-            "mode='max'. Received: mode='auto'"
+            f"`mode` must be 'min' or 'max' for {name!r}, a value that Keras does not know. "
+            "Received: mode='auto'"
         ) from error
     return "min" if theirs.monitor_op is keras.ops.less else "max"
 
@@ -72,7 +72,7 @@ def default_monitor(logs: Collection[str], model: Any) -> str:
 
 
 def missing(names: Iterable[str], logs: Collection[str]) -> ValueError:
-    """Return an error that lists the names that are missing and those that are logged."""
+    """Return an error for missing names."""
     text = f"EarlyStopping monitors {' and '.join(map(repr, names))}, which is not logged."
     text += f" Logged: {', '.join(sorted(logs)) or 'nothing'}."
     if not any(name.startswith("val_") for name in logs):
@@ -82,7 +82,7 @@ def missing(names: Iterable[str], logs: Collection[str]) -> ValueError:
 
 
 def smoothing_of(smooth: str | None) -> Callable[[Sequence[float]], float]:
-    """Return the function that `smooth` names, from the values so far to the last smoothed one.
+    """Return a function from the values so far to the last smoothed value.
 
         ema:w       s_1 = x_1,   s_t = w x_t + (1 - w) s_{t-1}
         median:n    s_t = median of the last n values, or of all while there are fewer
@@ -95,7 +95,8 @@ def smoothing_of(smooth: str | None) -> Callable[[Sequence[float]], float]:
         if kind == "ema" and 0 < float(number) <= 1:
             return partial(_exponential_average, float(number))
         if kind == "median" and int(number) >= 1:
-            return partial(_moving_median, int(number))
+            window = int(number)
+            return lambda values: statistics.median(values[-window:])
     except ValueError:  # not a number
         pass
     expected = "'ema:w' with 0 < w <= 1, 'median:n' with n >= 1, or None"
@@ -107,7 +108,3 @@ def _exponential_average(weight: float, values: Sequence[float]) -> float:
     for value in values[1:]:
         average = weight * value + (1 - weight) * average
     return average
-
-
-def _moving_median(window: int, values: Sequence[float]) -> float:
-    return statistics.median(values[-window:])

@@ -1,6 +1,6 @@
 """Strengths that change during training."""
 
 from .adaptive_penalty import AdaptivePenalty
-from .schedule import Schedule
+from .schedule_callback import Schedule
 
 __all__ = ["AdaptivePenalty", "Schedule"]

@@ -8,21 +8,21 @@ from .live import LiveCallback, Target
 
 
 class AdaptivePenalty(LiveCallback):
-    """Raise strengths after an epoch whose gap is above the target, and lower them below it.
+    """Raise strengths while the gap is above the target, and lower them while it is below.
 
         strength <- clip(strength * factor,  bounds)   if gap > target_gap + tolerance
         strength <- clip(strength / factor,  bounds)   if gap < target_gap - tolerance
 
-    The default gap, `gap_loss`, is the data loss on validation data minus the one on training
-    samples in inference mode, as `LossLedger(train_eval=...)` logs it. A NaN changes nothing. The
-    strength of the epoch is logged as `rates/<name>`, or as `rates/<name>/<number>` with several
-    targets. Put the callback after the `LossLedger`.
+    The default gap, `gap_loss`, is the data loss on validation data minus that on training samples
+    in inference mode, from `LossLedger(train_eval=...)`, which comes before this callback. A NaN
+    changes nothing. The strength of the epoch is logged as `rates/<name>`, or as
+    `rates/<name>/<number>` with several targets.
 
     Args:
         target: As in `Schedule`.
         target_gap: The gap to hold.
         attribute: As in `Schedule`.
-        monitor: The name of the gap in `logs`, which rises with overfitting.
+        monitor: The name of the gap in `logs`.
         factor: The factor by which a strength changes, > 1.
         bounds: The minimum and the maximum strength, 0 < minimum < maximum.
         tolerance: The distance from the target within which nothing changes, >= 0.
@@ -85,22 +85,16 @@ class AdaptivePenalty(LiveCallback):
         if self._wait >= self.patience:
             self._wait = 0
             gap = as_number(self.monitor, logs[self.monitor], "AdaptivePenalty")
-            self._change(gap - self.target_gap)
-
-    def _change(self, excess):
-        if not abs(excess) > self.tolerance:
-            return
-        low, high = self.bounds
-        factor = self.factor if excess > 0 else 1.0 / self.factor
-        for live in self._live:
-            live.assign(min(max(live.value * factor, low), high))
+            excess = gap - self.target_gap
+            if abs(excess) > self.tolerance:
+                factor = self.factor if excess > 0 else 1.0 / self.factor
+                for live in self._live:
+                    live.assign(min(max(live.value * factor, self.bounds[0]), self.bounds[1]))
 
     def get_state(self) -> dict[str, Any]:
-        """Return the state for a resumed training."""
         return {"wait": self._wait, "strengths": [live.value for live in self._live]}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Restore what `get_state` returned, after the beginning of training."""
         self._wait = state["wait"]
         for live, value in zip(self._live, state["strengths"], strict=True):
             live.assign(value)

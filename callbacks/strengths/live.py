@@ -1,4 +1,4 @@
-"""`Live`: a number that a traced step reads anew; `LiveCallback`: the base of its callbacks."""
+"""Live attributes, whose changes take effect in a traced step, and the base of their callbacks."""
 
 import functools
 import types
@@ -20,24 +20,11 @@ _PLACE = "_occam_weight_decay"
 
 
 class Live:
-    """A scalar variable behind a float attribute of an object, or a scalar variable by itself.
+    """A live attribute of an object, or a scalar variable by itself.
 
     The attribute `a` of an object is live if it is a scalar `keras.Variable`, or a descriptor such
     as `LiveScalar` that keeps its value in the scalar variable `_a` of the object. The
     `weight_decay` of a Keras optimizer is live, too, by `LiveWeightDecay`.
-
-    Args:
-        owner: A layer, a regularizer, an optimizer or any object; or a variable.
-        attribute: The name of the attribute, or a path such as `kernel_regularizer.l2`. It may be
-            omitted if the object has exactly one live attribute, and is not used for a variable.
-
-    Raises:
-        ValueError: If the attribute does not exist or is not live.
-
-    Attributes:
-        variable: The variable that the step reads.
-        name: The name of the attribute or of the variable.
-        tracked: Whether JAX's compiled steps carry the variable; known after `prepare`.
     """
 
     def __init__(self, owner: Any, attribute: str | None = None):
@@ -46,7 +33,7 @@ class Live:
         else:
             self.owner, self.name = _follow(owner, attribute)
             self.variable = _variable(self.owner, self.name)
-        self.tracked = False
+        self.tracked = False  # whether JAX's compiled steps carry the variable, after `prepare`
 
     @property
     def value(self) -> float:
@@ -55,7 +42,7 @@ class Live:
         return float(keras.ops.convert_to_numpy(value) if _is_scalar_variable(value) else value)
 
     def prepare(self, model: keras.Model) -> None:
-        """Make the steps of `model` read the variable, before the first step of a `fit`."""
+        """Make the steps of `model` read the variable; call it before the first step."""
         owners = [self.owner] if isinstance(self.owner, keras.Layer) else []
         tracking = [model, model.optimizer, *owners]
         self.tracked = any(v is self.variable for owner in tracking for v in owner.variables)
@@ -63,7 +50,7 @@ class Live:
             self.owner.prepare(model)
 
     def assign(self, value: float) -> None:
-        """Assign a value. Raise a `ValueError` if the object does not accept or ignores it."""
+        """Assign a value. Raise a `ValueError` if it does not reach the variable."""
         changed = value != self.value
         if self.owner is None or _is_scalar_variable(getattr(self.owner, self.name)):
             self.variable.assign(value)
@@ -80,32 +67,23 @@ class Live:
 
 
 def find_live(target: Target, attribute: str | None, model: keras.Model) -> list[Live]:
-    """Return the live attributes that a target denotes in a model, each variable once.
-
-    Args:
-        target: A pattern as in `fnmatch` for the paths of the model's layers, nested layers
-            included; a function of the model that returns a target; an owner as in `Live`; or a
-            list of these.
-        attribute: As in `Live`.
-        model: A compiled model.
-
-    Raises:
-        ValueError: If an attribute is not live, or a pattern matches no layer.
-    """
+    """Return the live attributes of the targets in a compiled model, each variable once."""
     found = {id(live.variable): live for live in _find(target, attribute, model)}
     for live in found.values():
         live.prepare(model)
     return list(found.values())
 
 
-def _find(target: Target, attribute: str | None, model: keras.Model) -> Iterator[Live]:
-    if isinstance(target, str):
-        target = _matching(target, model)
+def _find(target: Target, attribute: str | None, model: keras.Model | None) -> Iterator[Live]:
+    """Yield the live attributes of targets; without a model, skip patterns and functions."""
     if isinstance(target, list | tuple):
         for each in target:
             yield from _find(each, attribute, model)
-    elif _is_function(target):
-        yield from _find(target(model), attribute, model)
+    # Layers and regularizers may be callable, too.
+    elif isinstance(target, str | types.FunctionType | types.MethodType | functools.partial):
+        if model is not None:
+            found = _matching(target, model) if isinstance(target, str) else target(model)
+            yield from _find(found, attribute, model)
     else:
         yield Live(target, attribute)
 
@@ -117,10 +95,6 @@ def _matching(pattern: str, model: keras.Model) -> list[keras.Layer]:
         paths = ", ".join(layer.path or layer.name for layer in layers.values())
         raise ValueError(f"No layer's path matches {pattern!r}. The paths: {paths}")
     return found
-
-
-def _is_function(target: Target) -> bool:  # not a callable layer or regularizer
-    return isinstance(target, types.FunctionType | types.MethodType | functools.partial)
 
 
 def _follow(owner: Any, attribute: str | None) -> tuple[Any, str]:
@@ -152,15 +126,15 @@ def _variable(owner: Any, name: str) -> keras.Variable:
     if name in _live_names(owner):
         return getattr(owner, f"_{name}")
     raise ValueError(
-        f"`{name}` of {_named(owner)} is not live: a traced step does not read its changes. Use an "
-        "object that keeps it in a keras.Variable. "
+        f"`{name}` of {_named(owner)} is not live: a traced step ignores its changes. Use an "
+        "object with a keras.Variable for it. "
         f"Live attributes: {', '.join(_live_names(owner)) or 'none'}. "
         f"Received: {name}={value!r}"
     )
 
 
 def _live_names(owner: Any) -> list[str]:
-    """Return the attributes of an object that are, or stand for, scalar variables."""
+    """Return the names of an object's live attributes."""
     behind = [n[1:] for n, v in vars(owner).items() if n[0] == "_" and _is_scalar_variable(v)]
     properties = [n for n in behind if hasattr(getattr(type(owner), n, None), "__set__")]
     public = [n for n, v in vars(owner).items() if n[0] != "_" and _is_scalar_variable(v)]
@@ -177,16 +151,7 @@ def _named(owner: Any) -> str:
 
 
 class LiveCallback(keras.callbacks.Callback):
-    """The base of callbacks that change live attributes and log them.
-
-    Args:
-        target: As in `find_live`.
-        attribute: As in `Live`.
-        name: The name of the logged value, by default the attribute's.
-
-    Raises:
-        ValueError: If an object in `target` is not live.
-    """
+    """The base of callbacks that change live attributes and log them."""
 
     def __init__(self, target: Target, attribute: str | None, name: str | None):
         super().__init__()
@@ -194,7 +159,7 @@ class LiveCallback(keras.callbacks.Callback):
         self.attribute = attribute
         self.name = name
         self._live: list[Live] = []
-        _check_owners(target, attribute)
+        list(_find(target, attribute, None))  # raises if an attribute is not live
 
     def on_train_begin(self, logs=None):
         self._live = find_live(self.target, self.attribute, self.model)
@@ -206,7 +171,7 @@ class LiveCallback(keras.callbacks.Callback):
             key = f"rates/{name}" if len(values) == 1 else f"rates/{name}/{number}"
             if key in logs:
                 raise ValueError(
-                    f"{key} is logged already: give each callback another `name`. "
+                    f"`name` must differ between callbacks, as {key} is logged already. "
                     f"Received: name={name!r}"
                 )
             logs[key] = float(value)
@@ -217,22 +182,11 @@ class LiveCallback(keras.callbacks.Callback):
         return copy
 
 
-def _check_owners(target: Target, attribute: str | None) -> None:
-    if isinstance(target, list | tuple):
-        for each in target:
-            _check_owners(each, attribute)
-    elif not isinstance(target, str) and not _is_function(target):
-        Live(target, attribute)
-
-
 class LiveWeightDecay:
     """Let an optimizer's traced update read its weight decay from a variable.
 
     `optimizer.weight_decay` stays a float, so that saving and the optimizer's variables do not
     change. A variable with the same value replaces it only while the update is traced.
-
-    Args:
-        optimizer: A Keras optimizer with a weight decay.
     """
 
     def __init__(self, optimizer: keras.optimizers.Optimizer):
@@ -247,7 +201,7 @@ class LiveWeightDecay:
 
     @classmethod
     def of(cls, optimizer: Any) -> "LiveWeightDecay | None":
-        """Return the one of `optimizer`, created if need be, or `None` without a weight decay."""
+        """Return the live weight decay of an optimizer, or `None` if it has no weight decay."""
         if optimizer.weight_decay is None:
             return None
         if _PLACE not in optimizer.__dict__:
@@ -265,7 +219,7 @@ class LiveWeightDecay:
         self._value = self.optimizer.weight_decay = float(value)
 
     def __call__(self, variables):
-        """Replace `optimizer._apply_weight_decay`, with the variable in place of the float."""
+        """Call the original `optimizer._apply_weight_decay` with the variable for the float."""
         if self.optimizer.weight_decay == self._value:
             decay = swapped(self.optimizer, weight_decay=self._weight_decay)
         else:  # assigned by hand: bake it in, as Keras does
@@ -275,7 +229,7 @@ class LiveWeightDecay:
             self._apply(variables)
 
     def prepare(self, model: keras.Model) -> None:
-        """Make a new training step for `model` if the old one was traced without this object."""
+        """Rebuild the training step of `model` if it was traced without this object."""
         self.weight_decay = self.optimizer.weight_decay
         if model.train_function not in self._traced_live:
             model.make_train_function(force=True)

@@ -17,7 +17,7 @@ from .event_file import EventFile
 from .hparams import HParams
 from .predictions import Predictions
 from .projector import Embeddings
-from .samples import Samples, grid
+from .samples import SampleSet, grid
 
 _MAX_SAMPLES = 32
 _MAX_VALIDATION_SAMPLES = 1000
@@ -26,8 +26,8 @@ _MAX_VALIDATION_SAMPLES = 1000
 class TensorBoard(keras.callbacks.TensorBoard):
     """Log a training for TensorBoard, with the costs and effects of regularization.
 
-    Put it after the callbacks whose values it should show (`LossLedger`, `Schedule`, ...). It takes
-    the arguments of `keras.callbacks.TensorBoard` and differs from it as follows:
+    Put it after the callbacks that log values to show (`LossLedger`, `Schedule`, ...). It takes the
+    arguments of `keras.callbacks.TensorBoard` and differs from it as follows:
 
     - Scalars come in groups. One chart shows training, validation and train_eval data as curves,
       and the Custom Scalars dashboard has a layout, with a band from the data loss to the total
@@ -35,14 +35,12 @@ class TensorBoard(keras.callbacks.TensorBoard):
     - It also logs the norms of the weights, and a text card of the model.
     - It logs every epoch, also with an integer `update_freq`.
     - `write_graph` writes the graph of operations (on TensorFlow) and Keras' conceptual graph, of
-      the inner model if one wraps another (`zoo.SharpnessAware`). A graph or a part of the card
-      that cannot be made is left out, with a warning.
+      the inner model if one wraps another (`zoo.SharpnessAware`). A warning names a graph or a part
+      of the card that fails.
     - The Projector shows embeddings and the features of the `validation` samples.
-    - No file stays open between its hooks, except that an integer `update_freq` keeps a writer for
-      the summaries of the model's own layers.
-    - Metrics that are arrays are logged entry by entry, as `<metric>/<index>`.
-    - It can be used in several calls of `fit`, and copied before and after.
-    - KerasTuner gives it a directory for each trial, also as a subclass.
+    - An array as a metric is logged entry by entry, as `<metric>/<index>`.
+    - It works in several calls of `fit`, and can be copied before and after. KerasTuner gives each
+      trial a directory. No file stays open after an exception.
 
     Args:
         log_dir, histogram_freq, write_graph, write_images, write_steps_per_second, update_freq,
@@ -124,9 +122,9 @@ class TensorBoard(keras.callbacks.TensorBoard):
         self.hparams = hparams if isinstance(hparams, HParams | None) else HParams(hparams)
         self.samples = self.predictions = None
         if samples is not None:
-            self.samples = Samples.gather(samples, _MAX_SAMPLES, "samples")
+            self.samples = SampleSet.gather(samples, _MAX_SAMPLES, "samples")
         if validation is not None:
-            labelled = Samples.gather(validation, _MAX_VALIDATION_SAMPLES, "validation")
+            labelled = SampleSet.gather(validation, _MAX_VALIDATION_SAMPLES, "validation")
             self.predictions = Predictions(labelled, class_names, from_logits)
         self._reset()
 
@@ -136,16 +134,14 @@ class TensorBoard(keras.callbacks.TensorBoard):
         cls.__name__ = "TensorBoard"
 
     def __getstate__(self):
-        # A copy takes part in no training: it has no model, no writer and no module `summary`.
+        # A copy belongs to no training: it has no model, no writer and no module `summary`.
         inert = ("_model", "_restore_step", "_embeddings", "_rates", "_summary_module")
         return {**self.__dict__, **dict.fromkeys(inert), "_writers": {}}
 
     def get_state(self) -> dict[str, int]:
-        """Return the state for a resumed training: the steps of an integer `update_freq`."""
         return {"train_batch": self._global_train_batch, "test_batch": self._global_test_batch}
 
     def set_state(self, state: dict[str, int]) -> None:
-        """Restore what `get_state` returned, within `fit`."""
         self._global_train_batch = state["train_batch"]
         self._global_test_batch = state["test_batch"]
 
@@ -292,20 +288,17 @@ class TensorBoard(keras.callbacks.TensorBoard):
         if values:
             self._file(run).add(step, summaries.scalars(values))
 
-    # The rest replaces Keras' way to let layers write their own summaries.
+    # The methods below replace those by which Keras lets layers write their own summaries.
 
     @property
     def summary(self):
-        """The module `tf.summary`; in an attribute, as in Keras, it could not be copied."""
+        """The module `tf.summary`; as an attribute, as in Keras, it would prevent copies."""
         from tensorflow import summary
 
         return summary
 
     def _push_writer(self, writer, step):
-        """Make a writer the default during the next call of the model's step function.
-
-        Keras makes it the default until the hook after the batch, also if the step raises.
-        """
+        """Make a writer the default during the next step only, unlike Keras, in case it raises."""
         model = self.model
         name = "train_function" if writer is self._writers.get("train") else "test_function"
         function: Any = getattr(model, name, None)

@@ -1,4 +1,4 @@
-"""`GROUPS`, the table behind the names of scalars, the Custom Scalars layout and `plot_run`."""
+"""The groups of charts: names of scalars, the Custom Scalars layout, and charts of `plot_run`."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -14,17 +14,17 @@ from .summaries import tensor
 
 @dataclass(frozen=True)
 class Group:
-    """A group of charts: all scalars whose tags are `<name>/...`.
+    """A group of charts, of the scalars with tags `<name>/...`.
 
     Args:
         name: The first part of the tags, and the group's name on the Scalars dashboard.
         title: The title of the group's chart.
-        logs: A regular expression of the names in `logs` that belong to the group, without the
-            prefixes of `RUNS`. Its parentheses match the rest of the tag, which is "total" if they
-            match nothing. Names with a slash are tags already.
+        logs: A regular expression of the group's names in `logs`, without the prefixes of `RUNS`.
+            Its parentheses match the rest of the tag; without a match the rest is "total". Names
+            with a slash are tags already.
         category: The category on the Custom Scalars dashboard, or `None` to leave the group out.
         charts: The charts in that category, by title: a regular expression of the rest of the
-            tags, or a pair of tags between which a band is drawn. By default one chart of all tags.
+            tags, or a pair of tags with a band in between. By default one chart of all tags.
         plot: How `plot_run` draws the group: "band" draws the losses of each run, "runs" all tags
             with a color per run, "layers" the largest curves of training. `None` leaves it out.
     """
@@ -92,8 +92,8 @@ RUNS = {"train": "", "validation": "val_", "train_eval": "train_eval_"}
 def grouped_name(name: str) -> tuple[str, str]:
     """Return the run and the tag of a value in `logs`.
 
-    The values of training and validation data, and of training data in inference mode, have one
-    tag in three runs, so that TensorBoard draws them as three curves in one chart.
+    Training data, validation data and training data in inference mode share one tag in three runs,
+    so that TensorBoard draws three curves in one chart.
 
     >>> for name in ("loss", "val_data_loss", "train_eval_loss", "accuracy", "sparsity/dense"):
     ...     print(grouped_name(name))
@@ -122,7 +122,7 @@ def _tag(name: str) -> str:
     return f"metrics/{name}"
 
 
-# The groups with a total, which `logs` holds under the name of the group.
+# The groups with a total, which has the name of the group in `logs`.
 _WITH_TOTAL = {g.name for g in GROUPS if g.logs and re.fullmatch(g.logs, g.name)}
 
 

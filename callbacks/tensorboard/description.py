@@ -12,16 +12,7 @@ _RATES = ("rate", "drop_rate", "stddev")
 
 
 def card(model: keras.Model, extra: str | Mapping[str, Any] | None = None) -> str:
-    """Return a Markdown card with the layers of a model and their regularization.
-
-    Args:
-        model: A built model.
-        extra: A text, or values by title, such as `{"Regularization": regularization}`.
-
-    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="head")])
-    >>> print(card(model, {"Regularization": "none"}).splitlines()[-2])
-    | head | Dense | (None, 2) | 10 |  |
-    """
+    """Return a Markdown card of a built model: its layers, their regularization, and `extra`."""
     own = {"Regularization": extra} if isinstance(extra, str) else extra or {}
     parts = [f"# {model.name}", *(f"**{title}:** {_escape(value)}" for title, value in own.items())]
     parts.append(f"**Parameters:** {model.count_params():,}")
@@ -59,15 +50,12 @@ def _penalties(layer: keras.Layer) -> list[str]:
     found = []
     for weight in layer.trainable_weights:
         if weight.regularizer is not None:
-            config = _config(weight.regularizer)
+            regularizer = weight.regularizer
+            get_config = getattr(regularizer, "get_config", dict)  # a function has none
+            config = or_warn(f"the config of {type(regularizer).__name__}", get_config) or {}
             numbers = ", ".join(f"{k} {v:g}" for k, v in config.items() if isinstance(v, float))
-            found.append(f"{weight.name}: {_name(weight.regularizer)} {numbers}".strip())
+            found.append(f"{weight.name}: {_name(regularizer)} {numbers}".strip())
     return list(dict.fromkeys(found))
-
-
-def _config(regularizer: Any) -> dict[str, Any]:
-    get_config = getattr(regularizer, "get_config", dict)  # a function has none
-    return or_warn(f"the config of {type(regularizer).__name__}", get_config) or {}
 
 
 def _escape(value: Any) -> str:
@@ -75,10 +63,7 @@ def _escape(value: Any) -> str:
 
 
 def innermost(model: keras.Model) -> keras.Model:
-    """Return the innermost model with the inputs of `model`.
-
-    A model that wraps another one, such as `zoo.SharpnessAware`, is never called on its inputs.
-    """
+    """Return the innermost model with the inputs of `model`, which others may wrap."""
 
     def inputs(model: Any) -> list[int]:
         return list(map(id, getattr(model, "inputs", None) or []))
@@ -92,8 +77,7 @@ def innermost(model: keras.Model) -> keras.Model:
 def op_graph(model: keras.Model) -> bytes | None:
     """Return the serialized `GraphDef` of a forward pass in training mode and of the penalty.
 
-    It is traced but never run, so that no state changes. Return `None` on backends other than
-    TensorFlow, and for models whose inputs are unknown.
+    It is traced but never run. `None` without TensorFlow or known inputs.
     """
     inputs = getattr(model, "inputs", None)
     if keras.backend.backend() != "tensorflow" or not inputs:
@@ -117,12 +101,12 @@ def op_graph(model: keras.Model) -> bytes | None:
 
 
 def or_warn(what: str, make: Callable[[], Any]) -> Any:
-    """Return the result of `make`, or `None` with a warning if it raises."""
+    """Return `make()`, or `None` with a warning if it raises."""
     try:
         return make()
     except Exception as error:  # user-defined layers and regularizers may raise anything
         warnings.warn(
-            f"TensorBoard: {what} is left out because of {type(error).__name__}: {error}",
+            f"TensorBoard leaves out {what} because of {type(error).__name__}: {error}",
             stacklevel=2,
         )
         return None

@@ -16,21 +16,14 @@ from .summaries import entries
 
 
 class EpochScalars:
-    """The tags of a training so far, and the values of its epochs under them.
-
-    Args:
-        names: "grouped" or "keras", as in `TensorBoard`.
-
-    Attributes:
-        tags: Pairs of a run and a tag, in the order in which they appeared.
-    """
+    """The values of an epoch by run and tag, and all runs and tags of the training so far."""
 
     def __init__(self, names: str):
-        self.names = names
-        self.tags: list[tuple[str, str]] = []
+        self.names = names  # "grouped" or "keras"
+        self.tags: list[tuple[str, str]] = []  # runs and tags, by first appearance
 
     def take(self, logs: Mapping[str, Any], model: keras.Model) -> dict[str, dict[str, Any]]:
-        """Return the values of an epoch by run and tag, with the norms if names are grouped."""
+        """Return the values of an epoch by run and tag, with norms if names are grouped."""
         name_of = grouped_name if self.names == "grouped" else keras_name
         runs: dict[str, dict[str, Any]] = {run: {} for run in RUNS}
         for name, value in logs.items():
@@ -56,30 +49,15 @@ class EpochScalars:
 
 
 def norms(model: keras.Model) -> dict[str, float]:
-    """Return the Euclidean norm of each trainable weight of rank 2 or more, by its path.
-
-    Biases and the gains of normalization have rank 1, and would hide the kernels.
-
-    >>> layer = keras.layers.Dense(1, kernel_initializer="ones", name="head")
-    >>> [*norms(keras.Sequential([keras.Input((4,)), layer])).values()]
-    [2.0]
-    """
+    """Return the Euclidean norm of each kernel by its path."""
+    # Biases and the gains of normalization have rank 1, and would hide the kernels.
     kernels = [w for w in model.trainable_weights if len(w.shape) >= 2]
     values = (copy.astype("float64") for copy in copies(kernels))
     return {w.path: float(np.linalg.norm(v)) for w, v in zip(kernels, values, strict=True)}
 
 
 class LearningRates:
-    """The learning rates of a model's optimizers, under the names that Keras logs them by.
-
-    Args:
-        model: A compiled model that keeps its optimizer.
-
-    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    >>> model.compile(keras.optimizers.SGD(0.25), "mse")
-    >>> LearningRates(model)()
-    {'learning_rate': 0.25}
-    """
+    """The learning rates of a compiled model's optimizers, under Keras' names for logs."""
 
     def __init__(self, model: keras.Model):
         parts = optimizers_in(model.optimizer)
@@ -88,7 +66,6 @@ class LearningRates:
         self._graphs: dict[Any, Callable[[], Any]] = {}  # by optimizer and schedule
 
     def __call__(self) -> dict[str, float]:
-        """Return the current learning rates."""
         return {
             f"learning_rate_{o.name}" if self._several else "learning_rate": self._rate(o)
             for o in self._optimizers

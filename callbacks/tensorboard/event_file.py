@@ -16,23 +16,13 @@ from tensorboard.util import tensor_util
 
 Curve = dict[int, float]
 
-_NUMBERS = itertools.count()  # tells files of one process and second apart
+_NUMBERS = itertools.count()  # distinguishes files of one process and second
 
 
 class EventFile:
-    """An event file of one run that is created by the first event and closed after each call.
+    """An event file of one run, created by the first event and closed after each call.
 
     Unlike a writer of `tf.summary`, it does not stay open when `fit` raises, and can be copied.
-
-    Args:
-        directory: The directory of the run, for `tf.io.gfile`; created if it does not exist.
-
-    >>> import tempfile
-    >>> from occam.callbacks.tensorboard.summaries import scalars
-    >>> directory = tempfile.mkdtemp()
-    >>> EventFile(directory).add(3, scalars({"loss/total": 2.5}))
-    >>> read_scalars(directory)
-    {'loss/total': {3: 2.5}}
     """
 
     def __init__(self, directory: str | os.PathLike[str]):
@@ -66,7 +56,7 @@ class EventFile:
 
 
 def read_scalars(directory: str | os.PathLike[str]) -> dict[str, Curve]:
-    """Return the scalars of the run in a directory: by tag, the last value at each step."""
+    """Return the curves of a run by tag, with the last value at each step."""
     events = EventAccumulator(str(directory), size_guidance={TENSORS: 0}).Reload()
     return {
         tag: {
@@ -86,8 +76,8 @@ def runs_of(directory: str | os.PathLike[str]) -> list[Path]:
     """
     root = Path(directory)
     if not root.is_dir():
-        raise FileNotFoundError(f"{root} is not a directory")
+        raise FileNotFoundError(f"Could not read '{root}': the directory does not exist.")
     found = sorted({path.parent for path in root.rglob("*tfevents*") if path.is_file()})
     if not found:
-        raise FileNotFoundError(f"{root} contains no TensorBoard logs")
+        raise FileNotFoundError(f"Could not read '{root}': it contains no TensorBoard logs.")
     return found

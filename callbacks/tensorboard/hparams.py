@@ -22,8 +22,8 @@ class Interval:
     Args:
         low: The smallest value of an active hyperparameter.
         high: The largest value.
-        log: Whether the scale is logarithmic. A second column, `log10_<name>`, then has "off" one
-            decade below `low`, because a column with a 0 has no logarithmic axis.
+        log: Whether the scale is logarithmic. A second column, `log10_<name>`, then shows inactive
+            ones a decade below `low`, because a column with a 0 has no logarithmic axis.
         off: The effective value of an inactive hyperparameter.
 
     Raises:
@@ -64,8 +64,8 @@ class Interval:
 class HParams:
     """The hyperparameters of a run, for `TensorBoard(hparams=)`.
 
-    The parallel coordinates leave out rows that lack a value. So each row has all hyperparameters
-    of `ranges`: one that is missing or `None` is off, and has its effective value.
+    The parallel coordinates leave out rows with a missing value. So each row has all
+    hyperparameters of `ranges`; one that is missing or `None` is off, and has its effective value.
 
     Args:
         values: The values by name: a bool, a number, a text, or `None` for off.
@@ -93,10 +93,7 @@ class HParams:
 
     @classmethod
     def from_tuner(cls, hyperparameters: Any, *, trial: str | None = None) -> "HParams":
-        """Return the hyperparameters of a KerasTuner trial, with all parameters of its space.
-
-        `hyperparameters` is a `keras_tuner.HyperParameters`, as `HyperModel.fit` receives it.
-        """
+        """Return the hyperparameters of a trial, from its `keras_tuner.HyperParameters`."""
         space = {parameter.name: parameter for parameter in hyperparameters.space}
         active = {
             name: hyperparameters.values.get(name, parameter.default)
@@ -123,11 +120,7 @@ class HParams:
         return hparams_pb(self.effective(), trial_id=self.trial)
 
     def experiment(self, metrics: Sequence[tuple[str, str]]) -> Summary:
-        """Return the summary of the columns, which all runs to compare share.
-
-        Args:
-            metrics: The run (relative to the directory of the trial) and the tag of each metric.
-        """
+        """Return the summary of the columns, for metrics given by their runs and tags."""
         columns: list[hp.HParam] = []
         for name in self._names():
             span = self.ranges.get(name)

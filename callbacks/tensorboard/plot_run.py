@@ -6,7 +6,7 @@ from typing import Any
 
 from .charts import GROUPS, RUNS, Group, grouped_name
 from .event_file import Curve, read_scalars, runs_of
-from .figure import new_figure
+from .summaries import new_figure
 
 _COLORS = dict(zip(RUNS, ("tab:blue", "tab:orange", "tab:green"), strict=True))
 _LAYERS = 8  # curves in a chart of layers
@@ -14,10 +14,10 @@ Line = tuple[str, str, Curve]  # the run, the rest of the tag, the values
 
 
 def plot_run(directory: str | os.PathLike[str]) -> Any:
-    """Return a Matplotlib figure of a run, with the charts whose values are logged.
+    """Return a Matplotlib figure of the logs of `TensorBoard`, ours or Keras'.
 
-    It shows the loss with a band up to the total loss, metrics, the generalization gap, penalties
-    and sparsity, from the logs of `callbacks.TensorBoard` or of `keras.callbacks.TensorBoard`.
+    It shows the logged values among the loss with a band up to the total loss, metrics, the
+    generalization gap, penalties and sparsity.
 
     Args:
         directory: The directory of one run, with its logs in `train`, `validation` and
@@ -31,7 +31,7 @@ def plot_run(directory: str | os.PathLike[str]) -> Any:
     charts = [(group, _lines(group, scalars)) for group in GROUPS if group.plot]
     charts = [(group, lines) for group, lines in charts if lines]
     if not charts:
-        raise ValueError(f"{directory} has no losses, metrics or other scalars to draw")
+        raise ValueError(f"Could not draw '{directory}': it has no losses or metrics.")
     columns = 2 if len(charts) in (2, 4) else min(len(charts), 3)
     rows = -(-len(charts) // columns)
     figure = new_figure(5 * columns, 3.6 * rows)
@@ -54,16 +54,15 @@ def _scalars(directory: Path) -> dict[str, dict[str, Curve]]:
     parents = sorted({path.parent for path in found})
     if len(parents) != 1:
         shown = ", ".join(str(path.relative_to(directory)) for path in parents[:5]) or "none"
-        raise ValueError(f"{directory} must contain exactly one run. Received: {shown}")
+        raise ValueError(f"`directory` must contain exactly one run. Received: {shown}")
+    scalars = {path.name: read_scalars(path) for path in found}
     return {
-        path.name: {_our_tag(tag): curve for tag, curve in read_scalars(path).items()}
-        for path in found
+        run: {  # Keras' tags are "epoch_<name>"
+            grouped_name(tag.removeprefix("epoch_"))[1] if tag.startswith("epoch_") else tag: curve
+            for tag, curve in curves.items()
+        }
+        for run, curves in scalars.items()
     }
-
-
-def _our_tag(tag: str) -> str:
-    is_keras_tag = tag.startswith("epoch_")
-    return grouped_name(tag.removeprefix("epoch_"))[1] if is_keras_tag else tag
 
 
 def _lines(group: Group, scalars: dict[str, dict[str, Curve]]) -> list[Line]:

@@ -9,9 +9,10 @@ from scipy.special import softmax
 from scipy.stats import entropy
 from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore
 
+from ...core.calibration import calibration_bins, expected_calibration_error
 from . import summaries
-from .figure import draw_sample, new_figure
-from .samples import Samples
+from .samples import SampleSet, draw_sample
+from .summaries import new_figure
 
 _BINS = 10  # of the reliability diagram
 _THRESHOLDS = 101  # of curves of precision and recall
@@ -22,18 +23,12 @@ _COLUMNS = 6  # of the picture of mistakes
 class Predictions:
     """The predictions of a model on validation samples, as summaries.
 
-    Args:
-        samples: The samples and their classes.
-        class_names: The names of all classes, by default their numbers.
-        from_logits: Whether the model returns logits, by default as its loss says.
-
-    Raises:
-        ValueError: If the samples have no classes.
+    The arguments are those of `TensorBoard`.
     """
 
     def __init__(
         self,
-        samples: Samples,
+        samples: SampleSet,
         class_names: Sequence[str] | None = None,
         from_logits: bool | None = None,
     ):
@@ -44,32 +39,27 @@ class Predictions:
         self.from_logits = from_logits
 
     def predict(self, model: keras.Model) -> tuple[np.ndarray, list[str]]:
-        """Return the probabilities `(samples, classes)` of a model, and the names of the classes.
-
-        Raises:
-            ValueError: If the model, the labels and the names do not have the same classes.
-        """
+        """Return the probabilities `(samples, classes)` of a model, and the class names."""
         p = probabilities(model, self.x, from_logits=self.from_logits)
         classes = p.shape[1]
         names = [str(n) for n in (range(classes) if self.class_names is None else self.class_names)]
         if len(names) != classes or self.y.max() >= classes:
             raise ValueError(
-                f"The model has {classes} classes, and `class_names` and the labels of "
-                f"`validation` must match. Received: {len(names)} names and labels up to "
-                f"{self.y.max()}"
+                "`class_names` and the labels of `validation` must match the model, which has "
+                f"{classes} classes. Received: {len(names)} names and labels up to {self.y.max()}"
             )
         return p, names
 
     def draw(self, model: keras.Model) -> list[Summary]:
-        """Return confusion matrix, reliability diagram, mistakes, and curves of precision."""
+        """Return the summaries, or none if a prediction is not finite."""
         p, names = self.predict(model)
         if not np.isfinite(p).all():
-            return []  # the training has diverged
+            return []
         return [
             summaries.figure("predictions/confusion_matrix", confusion_matrix(self.y, p, names)),
             summaries.figure("predictions/reliability", reliability_diagram(self.y, p)),
             summaries.figure("predictions/mistakes", mistakes(self.x, self.y, p, names)),
-            summaries.scalars({"calibration/error": calibration_error(self.y, p)}),
+            summaries.scalars({"calibration/error": expected_calibration_error(p, self.y, _BINS)}),
             *precision_recall_curves(self.y, p, names),
         ]
 
@@ -77,19 +67,7 @@ class Predictions:
 def probabilities(model: keras.Model, x: Any, *, from_logits: bool | None = None) -> np.ndarray:
     """Return the class probabilities `(samples, classes)` of a model, in inference mode.
 
-    Args:
-        model: A model with one output `(samples, classes)`, or `(samples, 1)` for the probability
-            or the logit of the second of two classes.
-        x: The inputs `(samples, ...)`.
-        from_logits: Whether the model returns logits, by default as its loss says.
-
-    Raises:
-        ValueError: If the output has another shape, its rows are not probabilities, or
-            `from_logits` is missing and the loss does not tell.
-
-    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Activation("linear")])
-    >>> probabilities(model, np.log([[1.0, 3.0]]), from_logits=True).round(3).tolist()
-    [[0.25, 0.75]]
+    An output `(samples, 1)` is the probability or the logit of the second of two classes.
     """
     loss = getattr(model, "loss", None)
     if from_logits is None:  # Keras' losses by name take probabilities
@@ -146,34 +124,10 @@ def confusion_matrix(y: np.ndarray, p: np.ndarray, class_names: Sequence[str]) -
     return figure
 
 
-def _calibration(y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return counts and accuracies of the bins of confidence, and the calibration error."""
-    confidence, correct = p.max(1), p.argmax(1) == y
-    index = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    count = np.bincount(index, minlength=_BINS)
-    divisor = np.maximum(count, 1)
-    accuracy = np.bincount(index, correct, _BINS) / divisor
-    mean_confidence = np.bincount(index, confidence, _BINS) / divisor
-    return count, accuracy, float((count * np.abs(accuracy - mean_confidence)).sum() / len(y))
-
-
-def calibration_error(y: np.ndarray, p: np.ndarray) -> float:
-    """Return the expected calibration error over ten bins of equal width.
-
-        ECE = sum_b  n_b / n  |accuracy_b - confidence_b|
-
-    >>> round(calibration_error(np.array([0, 1]), np.array([[0.9, 0.1], [0.9, 0.1]])), 6)
-    0.4
-
-    Reference: Guo et al., On Calibration of Modern Neural Networks, 2017,
-    https://arxiv.org/abs/1706.04599
-    """
-    return _calibration(y, p)[2]
-
-
 def reliability_diagram(y: np.ndarray, p: np.ndarray) -> Any:
     """Return a figure of accuracy over confidence, with the samples per bin below."""
-    count, accuracy, error = _calibration(y, p)
+    count, accuracy, _ = calibration_bins(p, y, _BINS)
+    error = expected_calibration_error(p, y, _BINS)
     figure = new_figure(4, 4)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     middle = (np.arange(_BINS) + 0.5) / _BINS
@@ -212,10 +166,7 @@ def mistakes(x: np.ndarray, y: np.ndarray, p: np.ndarray, class_names: Sequence[
 def precision_recall_curves(
     y: np.ndarray, p: np.ndarray, class_names: Sequence[str]
 ) -> list[Summary]:
-    """Return curves of precision over recall for the PR Curves dashboard.
-
-    One curve is micro-averaged over all classes. Up to 20 classes also have one each.
-    """
+    """Return a micro-averaged curve of precision over recall, and one for each of few classes."""
     from tensorboard.plugins.pr_curve import summary  # imports TensorFlow
 
     truth = np.eye(p.shape[1], dtype=bool)[y]

@@ -17,18 +17,9 @@ _FEATURES = "validation features"
 class Embeddings:
     """The weights of all embedding layers, and the features of the validation samples.
 
-    The features of a sample are the inputs of the model's last layer.
-
-    Args:
-        directory: The directory of the run.
-        model: A built model.
-        metadata: The path of a file with a line per row of the weights, by the name of the
-            embedding layer, or one path for all. Relative paths start at the parent of `directory`.
-        predictions: The validation samples, or `None`.
-
-    Raises:
-        ValueError: If there is nothing to show, `metadata` names a layer that is not an embedding
-            layer of the model, or the features of the model are unknown.
+    The features of a sample are the inputs of the model's last layer. `metadata` is the path of a
+    file with a line per row of the weights, relative to the parent of `directory`, by the name of
+    the embedding layer or for all.
     """
 
     def __init__(
@@ -60,7 +51,7 @@ class Embeddings:
         self.paths = {name: os.path.join(os.pardir, path) for name, path in paths.items()}
 
     def write(self) -> None:
-        """Write the current points, and the configuration that names their files."""
+        """Write the current points, and a configuration with the names of their files."""
         config = ProjectorConfig()
         for name, layer in self.layers.items():
             points = keras.ops.convert_to_numpy(layer.embeddings)

@@ -1,4 +1,4 @@
-"""`Samples`: the `samples` and `validation` arguments of `TensorBoard`, and a grid of pictures."""
+"""Samples for `TensorBoard`, and pictures of them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,36 +9,24 @@ import numpy as np
 
 from ...core.checks import message
 from ..fit_data import as_array
-from .figure import draw_sample, new_figure
+from .summaries import new_figure
 
 _COLUMNS = 8
 _AUGMENTED_ROWS = 3
 
 
 @dataclass(frozen=True)
-class Samples:
+class SampleSet:
     """Samples `x` as an array `(samples, ...)`, and their integer classes `y` `(samples,)`."""
 
     x: np.ndarray
     y: np.ndarray | None
 
     @classmethod
-    def gather(cls, source: Any, limit: int, argument: str) -> "Samples":
-        """Return the first samples of a source.
+    def gather(cls, source: Any, limit: int, argument: str) -> "SampleSet":
+        """Return the first samples of an array `x`, a tuple `(x, y)`, or an iterable of batches.
 
-        Args:
-            source: An array `x`, a tuple `(x, y)` of arrays in any form that Keras accepts, or an
-                iterable of such batches, such as a `tf.data.Dataset`. `y` holds integer classes or
-                rows of probabilities.
-            limit: The maximum number of samples.
-            argument: The name of the argument, for errors.
-
-        Raises:
-            ValueError: If the source has another type or is empty, or its labels are texts,
-                regression targets or several per sample.
-
-        >>> Samples.gather((np.zeros((4, 2)), np.eye(4)), 3, "validation").y.tolist()
-        [0, 1, 2]
+        `y` holds integer classes or rows of probabilities. Errors name the `argument`.
         """
         batches = [source] if _is_batch(source) else source
         if isinstance(batches, dict) or not isinstance(batches, Iterable):
@@ -108,15 +96,33 @@ def _classes(y: np.ndarray, argument: str) -> np.ndarray:
     return y[:, 0].astype(int)
 
 
+def draw_sample(axes: Any, x: np.ndarray) -> None:
+    """Draw a sample: `(features,)` and `(time, channels)` as curves, other shapes as an image."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    x = np.asarray(x, "float32")
+    if x.ndim <= 2:
+        axes.plot(x, linewidth=1)
+    elif x.ndim == 3:
+        low, high = float(x.min()), float(x.max())
+        scaled = (x - low) / (high - low or 1.0)
+        colored = scaled.shape[-1] == 3
+        axes.imshow(scaled if colored else scaled[..., 0], cmap=None if colored else "gray")
+    else:
+        raise ValueError(
+            "A sample must have the shape (features,), (time, channels) or (height, width, "
+            f"channels). Received: shape {x.shape}"
+        )
+
+
 def grid(
-    samples: Samples,
+    samples: SampleSet,
     class_names: Sequence[str] | None = None,
     augmentation: Callable[..., Any] | None = None,
 ) -> Any:
-    """Return a figure of up to 32 samples, eight in a row.
+    """Return a figure of up to 32 samples, or of eight and three rows of augmented versions.
 
-    With `augmentation`, the first row shows eight samples, and three rows below show augmented
-    versions, the same in every call. The augmentation's random state does not change.
+    The augmented versions are the same in every call, which leaves the layer's random state as is.
     """
     starts = range(0, min(len(samples.x), 32), _COLUMNS)
     rows = [samples.x[start : start + _COLUMNS] for start in starts]

@@ -1,4 +1,4 @@
-"""TensorBoard's summaries, made without TensorFlow."""
+"""TensorBoard's summaries, made without TensorFlow, and the figures in them."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -21,13 +21,7 @@ _SCALAR = scalar_metadata.create_summary_metadata(display_name="", description="
 
 
 def scalars(values: Mapping[str, Any]) -> Summary:
-    """Return the summary of numbers by tag, with arrays as in `entries`.
-
-    It is four times as fast as TensorBoard's own function.
-
-    >>> [value.tag for value in scalars({"loss/total": 2.5, "loss/data": 2.0}).value]
-    ['loss/total', 'loss/data']
-    """
+    """Return the summary of numbers by tag, four times as fast as TensorBoard's own function."""
     summary = Summary()
     for tag, value in entries(values).items():
         number = TensorProto(dtype=DT_FLOAT, tensor_shape=_SCALAR_SHAPE, float_val=[float(value)])
@@ -36,16 +30,14 @@ def scalars(values: Mapping[str, Any]) -> Summary:
 
 
 def entries(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return numbers by tag: an array of size 1 as a number, any other with a tag per entry.
+    """Return numbers by tag: an array of size 1 as a number, others with a tag per entry.
 
-    Metrics may be arrays: `F1Score` has one value per class.
-
-    >>> entries({"loss": 0.5, "f1_score": np.array([0.25, 0.75])})
+    >>> entries({"loss": np.array([0.5]), "f1_score": np.array([0.25, 0.75])})
     {'loss': 0.5, 'f1_score/0': 0.25, 'f1_score/1': 0.75}
     """
     found = {}
     for tag, value in values.items():
-        if not len(getattr(value, "shape", ())):  # a number, mostly
+        if not len(getattr(value, "shape", ())):  # most values are numbers
             found[tag] = value
             continue
         array = np.asarray(keras.ops.convert_to_numpy(value))
@@ -75,6 +67,13 @@ def pixels(tag: str, values: np.ndarray) -> Summary:
     return _image(tag, file.getvalue(), scaled.shape[::-1])
 
 
+def new_figure(width: float, height: float) -> Any:
+    """Return an empty Matplotlib figure without pyplot's global state, in inches of 100 pixels."""
+    from matplotlib.figure import Figure  # takes a while to import
+
+    return Figure(figsize=(width, height), dpi=100, layout="constrained")
+
+
 def figure(tag: str, figure: Any) -> Summary:
     """Return the summary of a Matplotlib figure."""
     file = io.BytesIO()
@@ -93,7 +92,7 @@ def text(tag: str, markdown: str) -> Summary:
 
 
 def keras_graph(json: str) -> Summary:
-    """Return the summary of a model's configuration, Keras' conceptual graph on the Graphs tab."""
+    """Return the summary of a model's JSON, for the conceptual graph on the Graphs dashboard."""
     metadata = SummaryMetadata()
     metadata.plugin_data.plugin_name = "graph_keras_model"
     metadata.plugin_data.content = b"1"

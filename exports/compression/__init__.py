@@ -1,4 +1,4 @@
-"""Compression for serving: smaller models with the same answers."""
+"""Compression for serving: smaller models that give the same answers."""
 
 from .compress import fold_batch_norm, shrink
 from .report import Compression, LayerChange, Refusal, row_seconds

@@ -1,4 +1,4 @@
-"""The functions that make a model smaller; only a call needs Keras."""
+"""`shrink` and `fold_batch_norm`, which import Keras only when they are called."""
 
 from typing import TYPE_CHECKING
 
@@ -10,35 +10,35 @@ if TYPE_CHECKING:
 
 
 def shrink(model: "keras.Model", threshold: float = 0.0) -> tuple["keras.Model", Compression]:
-    """Remove the units and channels of a model that do nothing.
+    """Remove the units and channels of a model that have no effect.
 
     A unit of a dense layer or a channel of a convolution is removed if nothing reads it (all
-    weights out of it are 0), or if it is a constant (all weights into it, or the gamma of its
+    weights out of it are 0), or if it is constant (all weights into it, or the gamma of its
     normalization, are 0). A constant c is followed through activations, normalization, pooling,
-    sums and flattening, and moved into the biases of its readers,
+    sums and flattening, and moved into the biases of the layers that read it,
 
         b  <-  b + sum_k W_k c,
 
     which is exact unless a convolution pads its input with zeros and c is not 0. Channels that are
-    added or concatenated are removed together. One unit of a dead layer remains.
+    added or concatenated are removed together. A dead layer keeps one unit.
 
-    Units stay if they are outputs of the model, if several calls share their weights, or if they
-    are read by a layer that is not known to keep channels apart: recurrent layers, attention, layer
-    normalization, and custom layers that are not the identity in inference. The report says which
-    and why. Wrappers around a kernel that do nothing in inference are removed.
+    Units stay if they are outputs of the model, if several calls share their weights, or if a layer
+    that mixes channels reads them: recurrent layers, attention, layer normalization, and custom
+    layers that are not the identity in inference. The report lists them with the reasons. Wrappers
+    that do nothing in inference are removed.
 
     Args:
         model: A functional model, or a Sequential one with an input; it is not changed. Inner
             models are inlined.
-        threshold: Largest magnitude that all weights into a unit, or all out of a channel, may have
-            to count as 0. Above 0, answers differ.
+        threshold: The largest magnitude of weights that count as 0, if all weights into a unit or
+            out of a channel are as small. Above 0, answers differ.
 
     Returns:
         A new functional model, with the penalties and constraints of the layers, and the report.
 
     Raises:
-        ValueError: If `threshold` is negative, the model is of another kind, or a layer cannot be
-            rebuilt from its config.
+        ValueError: If `threshold` is negative, the model has no graph of layers, or a layer cannot
+            be rebuilt from its config.
 
     Example:
 
@@ -54,16 +54,16 @@ def shrink(model: "keras.Model", threshold: float = 0.0) -> tuple["keras.Model",
     (2, 67, 19)
 
     Reference: Yuan & Lin, Model Selection and Estimation in Regression with Grouped Variables,
-        2006, https://doi.org/10.1111/j.1467-9868.2005.00532.x (how units lose all weights)
+        2006, https://doi.org/10.1111/j.1467-9868.2005.00532.x (the penalty that empties units)
     """
-    from .removal import Removal  # here, since only a writer needs Keras
+    from .removal import Removal  # here, since only writing needs Keras
 
     check_number("threshold", threshold, "[0, inf)")
     return Removal(model, threshold).model()
 
 
 def fold_batch_norm(model: "keras.Model") -> tuple["keras.Model", Compression]:
-    """Fold batch normalization into the kernels; the answers in inference stay the same.
+    """Fold batch normalization into the kernels, with the same answers in inference.
 
     In inference, batch normalization is `s x + t` with `s = gamma / sqrt(variance + epsilon)` and
     `t = beta - s mean`, channel by channel. After a dense layer or a convolution it becomes
@@ -74,9 +74,10 @@ def fold_batch_norm(model: "keras.Model") -> tuple["keras.Model", Compression]:
 
         W  <-  W s,    b  <-  b + sum_k W_k t,
 
-    also across flattening and the mean over all places. Only layers that are the identity in
+    also across flattening and global average pooling. Only layers that are the identity in
     inference may lie between, no other layer may read the values between, and before a convolution
-    that pads its input with zeros, `t` must be 0. The report says what was not folded and why.
+    that pads its input with zeros, `t` must be 0. The report lists the layers that were not folded
+    and the reasons.
 
     Args:
         model: A functional model, or a Sequential one with an input; it is not changed. Inner
@@ -86,7 +87,8 @@ def fold_batch_norm(model: "keras.Model") -> tuple["keras.Model", Compression]:
         A new functional model, for serving and not for further training, and the report.
 
     Raises:
-        ValueError: If the model is of another kind, or a layer cannot be rebuilt from its config.
+        ValueError: If the model has no graph of layers, or a layer cannot be rebuilt from its
+            config.
 
     Example:
 
@@ -100,6 +102,6 @@ def fold_batch_norm(model: "keras.Model") -> tuple["keras.Model", Compression]:
     Reference: Jacob et al., Quantization and Training of Neural Networks for Efficient
         Integer-Arithmetic-Only Inference, 2017, section 3.2, https://arxiv.org/abs/1712.05877
     """
-    from .folding import Folding  # here, since only a writer needs Keras
+    from .folding import Folding  # here, since only writing needs Keras
 
     return Folding(model).model()

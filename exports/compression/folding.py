@@ -5,7 +5,7 @@ import numpy as np
 from keras import KerasTensor
 
 from ...core.model_graph import Call, FlatGraph
-from .kernels import Kernel, kernel_of, numbers
+from .kernels import KernelArrays, kernel_of, numbers
 from .links import channels_of, is_identity, link_of
 from .rebuild import rebuild, unwrap_kernels
 from .report import Compression, LayerChange, Refusal, weights_of
@@ -19,12 +19,12 @@ _LINEAR = (
 
 
 class Folding:
-    """The work of `fold_batch_norm` on one model."""
+    """The state of `fold_batch_norm` for one model."""
 
     def __init__(self, model: keras.Model):
         self.graph = FlatGraph(model)
         unwrap_kernels(self.graph)
-        self.kernels: dict[int, Kernel] = {}
+        self.kernels: dict[int, KernelArrays] = {}
         self.folded: list[tuple[Call, Call]] = []  # each normalization, and the call it went into
         self.refused: list[Refusal] = []
         for call in list(self.graph.calls):
@@ -38,13 +38,15 @@ class Folding:
         described = []
         for norm, into in self.folded:
             what = f"into {into.path} ({into.kind})"
-            before, _ = weights_of(norm.operation)
+            before = weights_of(norm.operation)[0]
             added = weights_of(copies[id(into.operation)])[0] - weights_of(into.operation)[0]
             described.append(LayerChange(norm.path, norm.kind, what, before, added))
         return smaller, Compression.between(self.graph.model, smaller, described, self.refused)
 
     def _fold(self, call: Call) -> None:
-        why = self._unfit(call)
+        why = self.graph.shared.get(id(call.operation))
+        if call.operation.axis not in (-1, len(call.inputs[0].shape) - 1):
+            why = why or "normalizes another axis than the last"
         if why is None and (why := self._into_before(call)):
             after = self._into_after(call)
             why = after and f"{why}, and {after}"
@@ -52,14 +54,8 @@ class Folding:
             channels = call.inputs[0].shape[-1] or 0
             self.refused.append(Refusal(call.path, call.kind, channels, why))
 
-    def _unfit(self, call: Call) -> str | None:
-        if why := self.graph.shared.get(id(call.operation)):
-            return why
-        last = call.operation.axis in (-1, len(call.inputs[0].shape) - 1)
-        return None if last else "normalizes another axis than the last"
-
     def _into_before(self, call: Call) -> str | None:
-        """Fold into the kernel before, or return the reason why not."""
+        """Fold into the kernel before and return None, or return the reason why not."""
         makers = self.graph.makers()
         value, maker = call.inputs[0], makers.get(call.inputs[0])
         while maker and is_identity(maker) and self._only_read_once(value):
@@ -82,7 +78,7 @@ class Folding:
         return None
 
     def _into_after(self, call: Call) -> str | None:
-        """Fold into the kernel after, or return the reason why not."""
+        """Fold into the kernel after and return None, or return the reason why not."""
         scale, shift = _affine(call.operation)
         value = call.outputs[0]
         while True:
@@ -107,7 +103,7 @@ class Folding:
         return None
 
     def _passes(self, call: Call) -> np.ndarray | None:
-        """Return the source of each output channel if `s x + t` can be moved through a call."""
+        """Return the source of each output channel if `s x + t` can move past a call, else None."""
         if is_identity(call):
             return np.arange(channels_of(call.outputs[0]))
         link = link_of(call) if type(call.operation) in _LINEAR else None
@@ -117,20 +113,20 @@ class Folding:
         reads = sum(call.inputs.count(value) for call in self.graph.calls)
         return reads == 1 and value not in self.graph.outputs
 
-    def _kernel(self, call: Call) -> Kernel | str:
+    def _kernel(self, call: Call) -> KernelArrays | str:
         if why := self.graph.shared.get(id(call.operation)):
             return why
         kernel = self.kernels.get(id(call.operation)) or kernel_of(call.operation)
         return "has no kernel to fold into" if kernel is None else kernel
 
-    def _done(self, norm: Call, into: Call, kernel: Kernel) -> None:
+    def _done(self, norm: Call, into: Call, kernel: KernelArrays) -> None:
         self.kernels[id(into.operation)] = kernel
         self.folded.append((norm, into))
         self.graph.remove(norm)
 
 
 def _affine(layer: keras.layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
-    """Return `s` and `t` of the `s x + t` that a batch normalization is in inference."""
+    """Return the scale s and the shift t of batch normalization in inference."""
     mean, variance = numbers(layer.moving_mean), numbers(layer.moving_variance)
     scale = 1 / np.sqrt(variance + layer.epsilon)
     if layer.gamma is not None:

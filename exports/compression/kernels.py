@@ -1,4 +1,4 @@
-"""Kernels: the weights between the channels of a layer's input and its units, as arrays."""
+"""The kernels of dense layers and convolutions as arrays, which can be pruned and scaled."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,21 +13,20 @@ _ALL = slice(None)
 
 
 @dataclass
-class Change:
-    """Changed entries of a layer's config, and its weights by name (empty to keep all)."""
+class LayerUpdate:
+    """New entries of a layer's config, and its new weights by name (empty to keep all)."""
 
     config: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-class Kernel:
-    """The kernel and the bias of a built dense layer or convolution of Keras, to change in place.
+class KernelArrays:
+    """The kernel and the bias of a dense layer or convolution, as arrays to change in place.
 
         y[u] = activation(bias[u] + sum_k sum_c weights[k, c, u] x_k[c])
 
-    Attributes:
-        weights: `(taps, channels, units)`; a tap is a place of the window, a dense layer has one.
-        bias: `(units,)`, zeros if the layer has none.
+    The `weights` are `(taps, channels, units)`: a tap is a position in the window of a convolution,
+    and a dense layer has one.
     """
 
     names = ("kernel",)
@@ -59,7 +58,7 @@ class Kernel:
 
     @property
     def sees_padding(self) -> bool:
-        """Whether a unit at the border reads zeros from outside the input."""
+        """Whether units at the border read zeros from outside the input."""
         if isinstance(self.layer, keras.layers.Dense):
             return False
         ones = all(size == 1 for size in self.layer.kernel_size)
@@ -73,9 +72,10 @@ class Kernel:
         """Return the largest magnitude of a weight out of each channel, `(channels,)`."""
         return np.abs(self.weights).max(axis=(0, 2))
 
-    def clear_units(self, which: np.ndarray) -> None:
-        """Set the weights into units to 0."""
-        self.weights[:, :, which] = 0
+    def clear(self, channels: np.ndarray, units: np.ndarray) -> None:
+        """Set the weights out of channels and into units to 0."""
+        self.clear_channels(channels)
+        self.weights[:, :, units] = 0
 
     def clear_channels(self, which: np.ndarray) -> None:
         """Set the weights out of channels to 0."""
@@ -93,34 +93,30 @@ class Kernel:
         """Multiply the weights out of each channel."""
         self.weights = self.weights * scale[:, None]
 
-    def change(self, channels: _Mask = _ALL, units: _Mask = _ALL) -> Change:
-        """Return the change to these arrays, or to the channels and units of boolean masks."""
+    def change(self, channels: _Mask = _ALL, units: _Mask = _ALL) -> LayerUpdate:
+        """Return the update of the layer to these arrays, or to some channels and units of them."""
         kernel = self.weights[:, channels][:, :, units]
         count = kernel.shape[-1]
         kernel = kernel.reshape(*self._window, *kernel.shape[1:])
         if self.transposed:
             kernel = np.swapaxes(kernel, -1, -2)
         key = "units" if isinstance(self.layer, keras.layers.Dense) else "filters"
-        return self._with_bias(Change({key: count}, {"kernel": kernel}), units)
+        return self._with_bias(LayerUpdate({key: count}, {"kernel": kernel}), units)
 
-    def _with_bias(self, change: Change, units: _Mask) -> Change:
+    def _with_bias(self, change: LayerUpdate, units: _Mask) -> LayerUpdate:
         bias = self.bias[units]
         if self.layer.use_bias or bias.any():
             change.config["use_bias"] = True
             change.weights["bias"] = bias
-        # the weights are set anyway, and a constant initializer may have another shape
+        # The weights are set later; a constant initializer may have another shape.
         change.config |= {f"{name}_initializer": "zeros" for name in (*self.names, "bias")}
         return change
 
 
-class SeparableKernel(Kernel):
-    """The two kernels of a separable convolution: a depthwise and a pointwise one.
+class SeparableKernel(KernelArrays):
+    """The depthwise and the pointwise kernel of a separable convolution.
 
-        y[u] = activation(bias[u] + sum_k sum_c sum_m depthwise[k, c, m] weights[c, m, u] x_k[c])
-
-    Attributes:
-        depthwise: `(taps, channels, multiplier)`.
-        weights: `(channels, multiplier, units)`.
+    y[u] = activation(bias[u] + sum_k sum_c sum_m depthwise[k, c, m] weights[c, m, u] x_k[c])
     """
 
     names = ("depthwise", "pointwise")
@@ -153,7 +149,7 @@ class SeparableKernel(Kernel):
     def scale_channels(self, scale: np.ndarray) -> None:
         self.depthwise = self.depthwise * scale[:, None]
 
-    def change(self, channels: _Mask = _ALL, units: _Mask = _ALL) -> Change:
+    def change(self, channels: _Mask = _ALL, units: _Mask = _ALL) -> LayerUpdate:
         depthwise = self.depthwise[:, channels]
         pointwise = self.weights[channels][:, :, units]
         count = pointwise.shape[-1]
@@ -161,16 +157,13 @@ class SeparableKernel(Kernel):
             "depthwise_kernel": depthwise.reshape(*self._window, *depthwise.shape[1:]),
             "pointwise_kernel": pointwise.reshape(*self._ones, -1, count),
         }
-        return self._with_bias(Change({"filters": count}, weights), units)
+        return self._with_bias(LayerUpdate({"filters": count}, weights), units)
 
 
-class DepthwiseKernel(Kernel):
+class DepthwiseKernel(KernelArrays):
     """The kernel of a depthwise convolution: unit `c * multiplier + m` reads channel `c` only.
 
-        y[c, m] = activation(bias[c, m] + sum_k weights[k, c, m] x_k[c])
-
-    Attributes:
-        weights: `(taps, channels, multiplier)`.
+    y[c, m] = activation(bias[c, m] + sum_k weights[k, c, m] x_k[c])
     """
 
     names = ("depthwise",)
@@ -192,24 +185,24 @@ class DepthwiseKernel(Kernel):
     def scale_units(self, scale: np.ndarray) -> None:
         self.weights = self.weights * scale.reshape(-1, self.multiplier)
 
-    def change(self, channels: _Mask = _ALL, units: _Mask = _ALL) -> Change:
+    def change(self, channels: _Mask = _ALL, units: _Mask = _ALL) -> LayerUpdate:
         kernel = self.weights[:, channels]
         kernel = kernel.reshape(*self._window, *kernel.shape[1:])
-        return self._with_bias(Change({}, {"kernel": kernel}), units)
+        return self._with_bias(LayerUpdate({}, {"kernel": kernel}), units)
 
 
-_KERNELS: dict[str, type[Kernel]] = {
-    "Dense": Kernel,
-    **dict.fromkeys((*Kind.CONVOLUTION.value, *Kind.TRANSPOSED_CONVOLUTION.value), Kernel),
+_KERNELS: dict[str, type[KernelArrays]] = {
+    "Dense": KernelArrays,
+    **dict.fromkeys((*Kind.CONVOLUTION.value, *Kind.TRANSPOSED_CONVOLUTION.value), KernelArrays),
     **dict.fromkeys(Kind.SEPARABLE_CONVOLUTION.value, SeparableKernel),
     **dict.fromkeys(Kind.DEPTHWISE_CONVOLUTION.value, DepthwiseKernel),
 }
 
 
-def kernel_of(layer: Any) -> Kernel | str | None:
-    """Return the kernel of a layer, the reason why it must not change, or `None` if it has none.
+def kernel_of(layer: Any) -> KernelArrays | str | None:
+    """Return the kernel of a layer, the reason why it must not change, or None if it has none.
 
-    A subclass of a Keras layer may compute something else, and counts as a layer without a kernel.
+    Subclasses of Keras' layers have none, since they may compute something else.
     """
     made_by = _KERNELS.get(type(layer).__name__)
     if made_by is None or kind_of(layer, exact=True) is None:

@@ -1,4 +1,4 @@
-"""Links: calls that keep channels apart, and the source of each of their output channels."""
+"""Links: calls that keep channels apart, with the source of each output channel."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,33 +9,31 @@ from keras import KerasTensor
 
 from ...core.layer_kinds import Kind, is_elementwise, keeps_channels_apart, kind_of, takes_training
 from ...core.model_graph import Call
-from .kernels import Change, DepthwiseKernel, Kernel, kernel_of, numbers
+from .kernels import DepthwiseKernel, KernelArrays, LayerUpdate, kernel_of, numbers
 
-_SELECTING = ("GetItem", "Max", "Mean", "Pad")  # operations; `Kind.RESHAPING` has the others
+_SELECTING = ("GetItem", "Max", "Mean", "Pad")  # operations, besides `Kind.RESHAPING`
 
 
 class Link:
-    """A call that keeps channels apart: tied channels can only be removed together.
+    """A call that keeps channels apart.
 
-    Args:
-        call: The call, with one output.
-        sources: For each input, the source of each channel of the output, -1 for none; `None` for
-            an input whose channels do not become channels.
+    For each input, `sources` has the source of each output channel, or -1 if it has none; it is
+    None for an input whose channels do not become channels.
     """
 
-    has_shape = False  # whether the config of the layer has the number of channels
+    has_shape = False  # whether the config of the layer holds the number of channels
 
     def __init__(self, call: Call, sources: list[np.ndarray | None]):
         self.call = call
         self.sources = sources
 
     def fixed(self, threshold: float) -> np.ndarray:
-        """Return the constants of channels whose weights are at most `threshold`, else NaN."""
+        """Return the value of channels that are constant by their own weights, NaN for others."""
         return np.full(channels_of(self.call.outputs[0]), np.nan)
 
-    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> Change:
-        """Return the change that keeps some channels only, masks of the inputs and the output."""
-        return Change()
+    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> LayerUpdate:
+        """Return the update that keeps the channels of the masks."""
+        return LayerUpdate()
 
 
 class _Reshape(Link):
@@ -43,11 +41,11 @@ class _Reshape(Link):
 
     has_shape = True
 
-    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> Change:
+    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> LayerUpdate:
         config = self.call.operation.get_config()
         key = "target_shape" if "target_shape" in config else "newshape"
         *others, last = config[key]
-        return Change({key: (*others, last if last == -1 else int(output.sum()))})
+        return LayerUpdate({key: (*others, last if last == -1 else int(output.sum()))})
 
 
 class _Pad(Link):
@@ -55,25 +53,25 @@ class _Pad(Link):
 
     has_shape = True
 
-    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> Change:
+    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> LayerUpdate:
         widths = [tuple(width) for width in self.call.operation.get_config()["pad_width"]]
         (source,) = self.sources
         if len(widths) != len(self.call.inputs[0].shape) or source is None:
-            return Change()
+            return LayerUpdate()
         before = int(np.argmax(source >= 0))
         after = before + int((source >= 0).sum())
         widths[-1] = (int(output[:before].sum()), int(output[after:].sum()))
-        return Change({"pad_width": tuple(widths)})
+        return LayerUpdate({"pad_width": tuple(widths)})
 
 
 class _Weighted(Link):
     """A layer whose weights have an entry for each channel, on their last axis."""
 
-    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> Change:
+    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> LayerUpdate:
         weights = {weight.name: numbers(weight) for weight in self.call.operation.weights}
         keys = self.call.operation.get_config()
         config = {key: "zeros" for key in keys if key.endswith("_initializer")}
-        return Change(config, {name: array[..., output] for name, array in weights.items()})
+        return LayerUpdate(config, {name: array[..., output] for name, array in weights.items()})
 
 
 class _BatchNorm(_Weighted):
@@ -97,15 +95,15 @@ class _Depthwise(Link):
         constant = activated(self.call.operation, self.kernel.bias)
         return np.where(self.kernel.unit_sizes() <= threshold, constant, np.nan)
 
-    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> Change:
+    def change(self, inputs: list[np.ndarray], output: np.ndarray) -> LayerUpdate:
         return self.kernel.change(inputs[0], output)
 
 
-Role = Kernel | Link | str  # of a call; a string is the reason why its channels have to stay
+Role = KernelArrays | Link | str  # of a call; a string is the reason why its channels stay
 
 
 def link_of(call: Call) -> Link | None:
-    """Return how a call keeps channels apart; `None` if it mixes them or is not known."""
+    """Return the link of a call, or None if it mixes channels or is not known."""
     if len(call.outputs) != 1 or not channels_of(call.outputs[0]):
         return None
     if acts_on_channels(call):
@@ -159,9 +157,9 @@ def _concatenation(call: Call) -> Link | None:
 
 
 def _selection(call: Call) -> Link | None:
-    """Return the link of a call that moves, copies or omits numbers, or takes their mean.
+    """Return the link of a call that moves, copies, omits or averages channels.
 
-    The call is tried with numbered channels, and with random ones.
+    The sources are found by a trial with numbered channels, and checked with random ones.
     """
     if len(call.inputs) != 1 or not (channels := channels_of(call.inputs[0])):
         return None
@@ -184,14 +182,14 @@ def _selection(call: Call) -> Link | None:
 
 
 def _moved(call: Call, channels: np.ndarray) -> np.ndarray:
-    """Return the output for an input that is the same at each place, `(places, channels)`."""
+    """Return the output `(positions, channels)` for an input that is the same everywhere."""
     (value,) = call.inputs
     output = evaluate(call, {value: np.broadcast_to(channels, trial_shape(value))})
     return output.reshape(-1, output.shape[-1])
 
 
 def _selects(output: np.ndarray, channels: np.ndarray, source: np.ndarray) -> bool:
-    """Return whether each place has the channel of `source`, or a zero around it."""
+    """Return whether each position has the channel of `source`, or a zero of the padding."""
     expected = np.where(source >= 0, channels[source], 0)
     zero = (output == 0) & ~(output == 0).all(axis=0)
     return bool((np.isclose(output, expected, rtol=1e-5) | zero).all())
@@ -200,7 +198,7 @@ def _selects(output: np.ndarray, channels: np.ndarray, source: np.ndarray) -> bo
 def acts_on_channels(call: Call) -> bool:
     """Return whether channel `c` of the output depends only on channel `c` of each input.
 
-    Keras' layers are in a table; other layers are tried whether they are the identity in inference.
+    Keras' layers are in a table; other layers must pass a trial as the identity in inference.
     """
     operation = call.operation
     if keeps_channels_apart(operation):
@@ -223,8 +221,8 @@ def is_identity(call: Call) -> bool:
 def _acts_in_training_only(call: Call) -> bool:
     """Return whether a layer with `training` returns the sum of its inputs in inference.
 
-    It is tried on numbers of all magnitudes, to the bit. Any dropout, noise or stochastic depth
-    passes; a layer that clips does not.
+    It is tried on numbers of all magnitudes and must be exact. Dropout, noise and stochastic depth
+    pass; a layer that clips does not.
     """
     layer = call.operation
     if isinstance(layer, keras.layers.Lambda) or not takes_training(layer):
@@ -255,7 +253,7 @@ def channels_of(tensor: KerasTensor) -> int:
 
 
 def trial_shape(tensor: KerasTensor) -> tuple[int, ...]:
-    """Return a shape to try a call with: one sample, and 16 along each axis of unknown size."""
+    """Return a shape for a trial: one sample, and 16 along each axis of unknown size."""
     return (1, *(16 if size is None else size for size in tensor.shape[1:]))
 
 

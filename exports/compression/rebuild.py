@@ -1,4 +1,4 @@
-"""Rebuild a changed graph as a functional model, and remove wrappers first."""
+"""Rebuild a changed graph as a functional model, and unwrap kernels before."""
 
 import tempfile
 from collections import Counter
@@ -11,25 +11,17 @@ from keras import KerasTensor, tree
 
 from ...core.layer_kinds import takes_training
 from ...core.model_graph import Call, FlatGraph, call_of
-from .kernels import Change, Kernel, kernel_of, numbers
+from .kernels import KernelArrays, LayerUpdate, kernel_of, numbers
 from .links import evaluate, trial_shape
 
 
 def rebuild(
-    graph: FlatGraph, changes: Mapping[int, Change], channels: Mapping[KerasTensor, int]
+    graph: FlatGraph, changes: Mapping[int, LayerUpdate], channels: Mapping[KerasTensor, int]
 ) -> tuple[keras.Model, dict[int, Any]]:
-    """Return a new functional model of a graph, with the weights of the original's layers.
+    """Return a new functional model of a graph, and its layers by the `id` of the original ones.
 
-    Args:
-        graph: The calls; each layer is made from its config.
-        changes: Changes of layers, by the identity of the layer.
-        channels: Expected number of channels by value.
-
-    Returns:
-        The model, and the new layers and operations by the identity of the original ones.
-
-    Raises:
-        ValueError: If a layer cannot be rebuilt from its config.
+    Each layer is made from its config and gets the weights of the original. `changes` are by the
+    `id` of a layer; `channels` are the expected numbers of channels.
     """
     functional = graph.functional
     names = _names(graph)
@@ -39,16 +31,22 @@ def rebuild(
     tensors: dict[KerasTensor, Any] = dict(zip(graph.inputs, inputs, strict=True))
     for call in graph.calls:
         key = id(call.operation)
-        change = changes.get(key, Change())
+        change = changes.get(key, LayerUpdate())
         is_new = key not in copies
         if is_new:
             copies[key] = _copy(call, names[key], change)
         args, kwargs = call.fill_in(tensors)
         outputs = tree.flatten(copies[key](*args, **kwargs))
         tensors.update(zip(call.outputs, outputs, strict=True))
-        if is_new:  # the call has built it
+        if is_new:  # the weights exist after the first call
             _fill(call, copies[key], change)
-        _check(call, tensors, channels)
+        for value in call.outputs:
+            count, expected = tensors[value].shape[-1], channels.get(value)
+            if expected not in (None, count):
+                raise ValueError(
+                    f"Layer {call.path!r} ({call.kind}) must return {expected} channels after the "
+                    f"removal. Received: {count}"
+                )
     model = keras.Model(
         tree.pack_sequence_as(functional.input, inputs),
         tree.pack_sequence_as(functional.output, [tensors[value] for value in graph.outputs]),
@@ -74,7 +72,7 @@ def _names(graph: FlatGraph) -> dict[int, str]:
     return names
 
 
-def _copy(call: Call, name: str, change: Change) -> Any:
+def _copy(call: Call, name: str, change: LayerUpdate) -> Any:
     operation = call.operation
     try:
         config = {**operation.get_config(), **change.config, "name": name}
@@ -95,7 +93,7 @@ def _copy(call: Call, name: str, change: Change) -> Any:
         ) from error
 
 
-def _fill(call: Call, copy: Any, change: Change) -> None:
+def _fill(call: Call, copy: Any, change: LayerUpdate) -> None:
     old, new = (getattr(layer, "weights", []) for layer in (call.operation, copy))
     arrays = [numbers(w) for w in old]
     if change.weights:
@@ -114,7 +112,7 @@ def _fill(call: Call, copy: Any, change: Change) -> None:
 
 
 def _finish(original: Any, copy: Any) -> None:
-    """Restore what a layer computes from its weights or keeps beside them, such as vocabularies."""
+    """Restore the state of a layer that is not in its weights, such as a vocabulary."""
     for old, new in zip(original._flatten_layers(), copy._flatten_layers(), strict=True):
         if isinstance(new, keras.layers.Normalization):
             new.finalize_state()
@@ -124,39 +122,23 @@ def _finish(original: Any, copy: Any) -> None:
                 new.load_assets(directory)
 
 
-def _check(
-    call: Call, tensors: Mapping[KerasTensor, Any], channels: Mapping[KerasTensor, int]
-) -> None:
-    for value in (value for value in call.outputs if value in channels):
-        if (count := tensors[value].shape[-1]) != channels[value]:
-            raise ValueError(
-                f"Layer {call.path!r} ({call.kind}) must return {channels[value]} channels after "
-                f"the removal. Received: {count}"
-            )
-
-
 def unwrap_kernels(graph: FlatGraph) -> None:
-    """Replace wrappers that do nothing in inference, such as DropConnect, by the wrapped layer.
-
-    A wrapper is tried on random numbers, and must answer the same to the bit.
-    """
+    """Replace wrappers that do nothing in inference, such as DropConnect, by the wrapped layer."""
     for call in graph.calls:
-        if _can_be_unwrapped(call, graph) and _answers_alike(call):
-            call.operation, call.node = call.operation.layer, None
-
-
-def _can_be_unwrapped(call: Call, graph: FlatGraph) -> bool:
-    wrapper = call.operation
-    return (
-        isinstance(wrapper, keras.layers.Wrapper)
-        and takes_training(wrapper)
-        and isinstance(kernel_of(wrapper.layer), Kernel)
-        and len(call.inputs) == len(call.outputs) == 1
-        and id(wrapper) not in graph.shared
-    )
+        wrapper = call.operation
+        if (
+            isinstance(wrapper, keras.layers.Wrapper)
+            and takes_training(wrapper)
+            and isinstance(kernel_of(wrapper.layer), KernelArrays)
+            and len(call.inputs) == len(call.outputs) == 1
+            and id(wrapper) not in graph.shared
+            and _answers_alike(call)
+        ):
+            call.operation, call.node = wrapper.layer, None
 
 
 def _answers_alike(call: Call) -> bool:
+    """Return whether a wrapper and its layer give exactly the same outputs for random inputs."""
     (value,) = call.inputs
     inner = Call(call.operation.layer, call.path, call.inputs, call.outputs)
     arrays = {value: np.random.default_rng(0).normal(size=trial_shape(value))}

@@ -1,4 +1,4 @@
-"""Removal of dead channels: find them, and move their constants into biases."""
+"""Removal of dead channels, whose constants move into biases."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,14 +12,14 @@ from scipy.sparse.csgraph import connected_components
 
 from ...core.layer_kinds import is_elementwise
 from ...core.model_graph import Call, FlatGraph
-from .kernels import Change, DepthwiseKernel, Kernel, kernel_of
+from .kernels import DepthwiseKernel, KernelArrays, LayerUpdate, kernel_of
 from .links import Link, Role, activated, channels_of, evaluate, link_of, trial_shape
 from .rebuild import rebuild, unwrap_kernels
 from .report import Compression, LayerChange, Refusal, weights_of
 
 
 class Removal:
-    """The work of `shrink` on one model."""
+    """The state of `shrink` for one model."""
 
     def __init__(self, model: keras.Model, threshold: float):
         self.graph = FlatGraph(model)
@@ -28,8 +28,8 @@ class Removal:
         self.roles = [(call, _role(call, self.graph)) for call in self.graph.calls]
         self.ties = _Ties(self.graph, self.roles)
         self.removed = np.zeros(self.ties.count, bool)  # by group
-        self.touched: set[int] = set()  # layers whose bias has taken a constant
-        self.blocked: dict[int, str] = {}  # the reason why a group has to stay, by group
+        self.touched: set[int] = set()  # layers whose bias took a constant
+        self.blocked: dict[int, str] = {}  # why a group has to stay, by group
         while self._remove_dead():
             pass
 
@@ -42,32 +42,27 @@ class Removal:
         described = self._described(keep, changes, copies)
         return smaller, Compression.between(self.graph.model, smaller, described, self._refused())
 
-    def _kernels(self) -> Iterator[tuple[Call, Kernel, np.ndarray, np.ndarray]]:
+    def _kernels(self) -> Iterator[tuple[Call, KernelArrays, np.ndarray, np.ndarray]]:
         """Yield each call with a kernel, with the groups of its channels and of its units."""
         for call, role in self.roles:
-            if isinstance(role, Kernel):
+            if isinstance(role, KernelArrays):
                 labels = self.ties.labels
                 yield call, role, labels[call.inputs[0]], labels[call.outputs[0]]
 
     def _remove_dead(self) -> bool:
         """Remove the groups that are dead now, and return whether there were any."""
-        self._clear()
+        pinned = np.zeros(self.ties.count, bool)
+        pinned[list(self.ties.pinned)] = True
+        for _, kernel, _, units in self._kernels():
+            small = kernel.unit_sizes() <= self.threshold
+            kernel.clear(kernel.channel_sizes() <= self.threshold, small & ~pinned[units])
         known = _constants(self.roles, self.threshold)
         dead = self._removable(known)
         self._remove(dead, known)
         return bool(dead.any())
 
-    def _clear(self) -> None:
-        """Set weights that count as 0 to 0, except in units that have to stay."""
-        pinned = np.zeros(self.ties.count, bool)
-        pinned[list(self.ties.pinned)] = True
-        for _, kernel, _, units in self._kernels():
-            small = kernel.channel_sizes() <= self.threshold
-            kernel.clear_units((kernel.unit_sizes() <= self.threshold) & ~pinned[units])
-            kernel.clear_channels(small)
-
     def _removable(self, known: dict[KerasTensor, np.ndarray]) -> np.ndarray:
-        """Return which groups are not read, or only as constants that can move into a bias."""
+        """Return the groups that nothing reads, or only as constants that can move into a bias."""
         free = np.zeros(self.ties.count, bool)
         for groups in self.ties.labels.values():
             free[groups] = True
@@ -79,13 +74,15 @@ class Removal:
             padded = read & (constant != 0) & kernel.sees_padding
             varies = read & np.isnan(constant)
             free[channels[varies | padded]] = False
-            self._note(channels[padded & ~varies], "is a constant but not 0, which", call, "pads")
-            self._note(channels[varies], "is not constant where", call, "reads it")
+            name = f"{call.path} ({call.kind})"
+            why = f"is a nonzero constant, but {name} pads its input with zeros"
+            self._note(channels[padded & ~varies], why)
+            self._note(channels[varies], f"is not constant where {name} reads it")
         return free & ~self.removed
 
-    def _note(self, groups: np.ndarray, why: str, call: Call, does: str) -> None:
+    def _note(self, groups: np.ndarray, why: str) -> None:
         for group in np.unique(groups):
-            self.blocked.setdefault(int(group), f"{why} {call.path} ({call.kind}) {does}")
+            self.blocked.setdefault(int(group), why)
 
     def _remove(self, gone: np.ndarray, known: dict[KerasTensor, np.ndarray]) -> None:
         for call, kernel, channels, units in self._kernels():
@@ -96,26 +93,27 @@ class Removal:
                 kernel.add_constants(np.where(going, np.nan_to_num(constant), 0))
                 if not np.array_equal(kernel.bias, before):
                     self.touched.add(id(call.operation))
-            kernel.clear_channels(going)
-            kernel.clear_units(gone[units])
+            kernel.clear(going, gone[units])
             kernel.bias[gone[units]] = 0
         self.removed |= gone
 
     def _keep(self) -> dict[KerasTensor, np.ndarray]:
-        """Return masks of the channels that stay; every layer keeps at least one."""
+        """Return masks of the channels that stay, at least one in each layer."""
         for groups in self.ties.labels.values():
             if groups.size and self.removed[groups].all():
                 self.removed[groups[0]] = False
-                self.blocked[int(groups[0])] = "is the last one, and a layer has at least one"
+                self.blocked[int(groups[0])] = "is the last one, and a layer keeps at least one"
         return {value: ~self.removed[groups] for value, groups in self.ties.labels.items()}
 
-    def _changes(self, keep: dict[KerasTensor, np.ndarray]) -> Iterator[tuple[int, Change]]:
+    def _changes(self, keep: dict[KerasTensor, np.ndarray]) -> Iterator[tuple[int, LayerUpdate]]:
         for call, role in self.roles:
             if isinstance(role, str):
                 continue
             inputs, output = [keep[value] for value in call.inputs], keep[call.outputs[0]]
             whole = all(mask.all() for mask in (*inputs, output))
-            if isinstance(role, Kernel) and not (whole and id(call.operation) not in self.touched):
+            if isinstance(role, KernelArrays) and not (
+                whole and id(call.operation) not in self.touched
+            ):
                 yield id(call.operation), role.change(inputs[0], output)
             elif isinstance(role, Link) and not whole:
                 yield id(call.operation), role.change(inputs, output)
@@ -123,7 +121,7 @@ class Removal:
     def _described(
         self,
         keep: dict[KerasTensor, np.ndarray],
-        changes: dict[int, Change],
+        changes: dict[int, LayerUpdate],
         copies: dict[int, Any],
     ) -> Iterator[LayerChange]:
         for call in self.graph.calls:
@@ -138,11 +136,11 @@ class Removal:
             yield LayerChange(call.path, call.kind, what or "fewer inputs", before, after)
 
     def _refused(self) -> Iterator[Refusal]:
-        """Yield the units without weights that had to stay."""
+        """Yield the dead units that had to stay."""
         for call, role in self.roles:
             if isinstance(role, str):
                 continue
-            if isinstance(role, Kernel):
+            if isinstance(role, KernelArrays):
                 dead = role.unit_sizes() <= self.threshold
             else:
                 dead = ~np.isnan(role.fixed(self.threshold))
@@ -154,13 +152,10 @@ class Removal:
 
 
 class _Ties:
-    """All channels of a model, in groups that can only be removed together.
+    """The channels of a model, in groups that can only be removed together.
 
-    A channel of a sum is tied to the added channels, a channel of a flattened map to its places.
-
-    Attributes:
-        labels: The group of each channel, `(channels,)`, by value.
-        pinned: The reason why a group has to stay, by group.
+    A channel of a sum is tied to the added channels, a channel of a map to its flattened positions.
+    `labels` has the group of each channel, `pinned` the reason why a group has to stay.
     """
 
     def __init__(self, graph: FlatGraph, roles: Sequence[tuple[Call, Role]]):
@@ -200,7 +195,7 @@ class _Ties:
                     self._stay(value, f"is read by {name}, which {role}")
                 for value in call.outputs:
                     self._stay(value, f"is tied to {name}, which {role}")
-            elif isinstance(role, Kernel):
+            elif isinstance(role, KernelArrays):
                 if not is_elementwise(call.operation.activation):
                     self._stay(call.outputs[0], f"goes into the activation of {name}")
             else:
@@ -214,7 +209,7 @@ class _Ties:
 
 
 def _role(call: Call, graph: FlatGraph) -> Role:
-    """Return the kernel or the link of a call, or the reason why its channels have to stay."""
+    """Return the kernel or the link of a call, or the reason why its channels stay."""
     if why := graph.shared.get(id(call.operation)):
         return why
     kernel = kernel_of(call.operation)
@@ -231,14 +226,14 @@ def _role(call: Call, graph: FlatGraph) -> Role:
 def _constants(
     roles: Sequence[tuple[Call, Role]], threshold: float
 ) -> dict[KerasTensor, np.ndarray]:
-    """Return the constants of channels that are the same everywhere, NaN for other channels.
+    """Return the value of constant channels, NaN for others.
 
-    A unit without weights is `activation(bias)`. A layer that keeps channels apart turns one
-    constant into another, unless it pads its input with zeros.
+    A unit without weights is `activation(bias)`. A layer that keeps channels apart maps constants
+    to constants, unless it pads its input with zeros.
     """
     known: dict[KerasTensor, np.ndarray] = {}
     for call, role in roles:
-        if isinstance(role, Kernel) and is_elementwise(call.operation.activation):
+        if isinstance(role, KernelArrays) and is_elementwise(call.operation.activation):
             dead = role.unit_sizes() == 0
             values = np.where(dead, activated(call.operation, role.bias), np.nan)
         elif isinstance(role, Link):
@@ -269,7 +264,7 @@ def _link_constants(
 
 
 def _evaluated(call: Call, inputs: list[np.ndarray]) -> np.ndarray:
-    """Return the channels of the output that are the same at all places, NaN for the others."""
+    """Return the output channels that are the same at all positions, NaN for the others."""
     arrays = {
         value: np.broadcast_to(np.nan_to_num(values) if len(values) else 0.0, trial_shape(value))
         for value, values in zip(call.inputs, inputs, strict=True)

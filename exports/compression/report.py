@@ -1,4 +1,4 @@
-"""The report of a compression: the changes, the refusals and their reasons, and the speed."""
+"""The report of a compression: the changes, the refusals with their reasons, and the latency."""
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ _ROUNDS = 20
 
 @dataclass(frozen=True)
 class LayerChange:
-    """A change of a layer, listed by `Compression.changes`.
+    """A change of a layer, listed in `Compression.changes`.
 
     Args:
         layer: Path of the layer.
@@ -35,7 +35,7 @@ class LayerChange:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Units that stay, since the answers would change; listed by `Compression.refused`.
+    """Units that stay since the answers would change, listed in `Compression.refused`.
 
     Args:
         layer: Path of the layer.
@@ -93,7 +93,7 @@ class Compression:
         return cls(tuple(changes), tuple(refused), *sizes)
 
     def table(self) -> str:
-        """Return the report as text: a line per layer, the sums, the refusals."""
+        """Return the report as text: a line per layer, the totals, the refusals."""
         rows = [(c.layer, c.what, c.parameters_before, c.parameters_after) for c in self.changes]
         rows.append(("all parameters", "", self.parameters_before, self.parameters_after))
         rows.append(("all bytes", "", self.bytes_before, self.bytes_after))
@@ -123,7 +123,7 @@ class Compression:
 
 
 def weights_of(thing: Any) -> tuple[int, int]:
-    """Return the number of parameters of a model or a layer, and their bytes; shared ones once."""
+    """Return the number and the bytes of the parameters of a model or a layer, shared ones once."""
     weights = {id(weight): weight for weight in getattr(thing, "weights", ())}.values()
     arrays = [np.asarray(weight.value) for weight in weights]
     return sum(array.size for array in arrays), sum(array.nbytes for array in arrays)
@@ -132,7 +132,7 @@ def weights_of(thing: Any) -> tuple[int, int]:
 def row_seconds(
     functions: Sequence[Callable[[Any], Any]], specs: Mapping[str, tf.TensorSpec]
 ) -> list[float]:
-    """Return the median seconds that each function of features takes for one row, as a graph."""
+    """Return the median seconds of each function of features for one row, run as a graph."""
     row = {name: tf.constant(array) for name, array in features(specs, 1).items()}
     graphs = [tf.function(function, autograph=False) for function in functions]
     return medians([functools.partial(graph, row) for graph in graphs], _ROUNDS)

@@ -1,6 +1,6 @@
-"""Formats of an export besides the SavedModel, judged by the same gates."""
+"""Formats of an export besides the SavedModel, checked by the same gates."""
 
-from .conversion import check_formats, convert, judge
+from .conversion import check_formats, convert, run_format_gates
 from .format import Format
 from .litert import LiteRT
 from .onnx import ONNX
@@ -14,6 +14,6 @@ __all__ = [
     "OpenVINO",
     "check_formats",
     "convert",
-    "judge",
     "open_format",
+    "run_format_gates",
 ]

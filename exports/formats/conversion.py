@@ -1,4 +1,4 @@
-"""Conversion of a candidate to other formats, each judged in its own runtime."""
+"""Conversion to other formats, and the gates on each of them in its own runtime."""
 
 import dataclasses
 import functools
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from ..errors import ExportError
-from ..gates import Candidate, GateResult, gates_for, run_gates
+from ..gates import ExportCandidate, GateResult, gates_for, run_gates
 from ..saved_model import CLASS_NAMES, FOLDER
 from ..servable import SIGNATURE, Servable, Traceable
 from ..signatures.signature import numbers
@@ -26,30 +26,20 @@ if TYPE_CHECKING:
 def check_formats(
     formats: Sequence[Format], specs: Mapping[str, tf.TensorSpec], data: Any | None
 ) -> None:
-    """Raise an error for formats that cannot be written or judged, before any expensive work.
-
-    Raises:
-        ExportError: If a package is missing, an input is text, or there is no data to judge an
-            approximate format by.
-        ValueError, TypeError: If the data for a calibration does not fit the inputs.
-    """
+    """Raise an error for formats that cannot be written or checked, before any expensive work."""
     for format in formats:
         format.check(specs)
         if format.approximate and data is None:
             raise ExportError(
-                f"format {format.name}: Expected checks=Checks(data=(features, labels)) to judge "
-                "an approximation by. Received: no data"
+                f"format {format.name}: `checks` must have data to check an approximate format. "
+                "Received: data=None. Pass checks=Checks(data=(features, labels))"
             )
 
 
 def convert(
-    formats: Sequence[Format], classifier: "Classifier", candidate: Candidate
+    formats: Sequence[Format], classifier: "Classifier", candidate: ExportCandidate
 ) -> tuple[GateResult, ...]:
-    """Write each format of a classifier into `formats/<name>/` of a candidate, and judge it.
-
-    Raises:
-        ExportError: If a format cannot be written or fails a gate; the message names both.
-    """
+    """Write a classifier in each format to `formats/<name>/` of a candidate; run its gates."""
     if not formats:
         return ()
     folder = candidate.path / FOLDER
@@ -62,7 +52,7 @@ def convert(
         for format in formats:
             _write(format, Path(saved_model), folder / format.name)
     (folder / CLASS_NAMES).write_text(json.dumps(classifier.class_names) + "\n", "utf-8")
-    return tuple(result for format in formats for result in judge(format.name, candidate))
+    return tuple(result for f in formats for result in run_format_gates(f.name, candidate))
 
 
 def _write(format: Format, saved_model: Path, directory: Path) -> None:
@@ -70,28 +60,24 @@ def _write(format: Format, saved_model: Path, directory: Path) -> None:
     try:
         format.write(saved_model, directory)
     except Exception as error:  # converters raise errors of any kind
-        # drop the notes and locations of TensorFlow's compiler, which fill a page
+        # TensorFlow's compiler adds pages of notes and locations.
         text = re.sub(r"<unknown>:0: note: .*", "", str(error))
         text = re.sub(r"<unknown>:0: error: (loc\(.*?\)+: (error: )?)?", "", text)
         raise ExportError(
-            f"format {format.name}: Expected a model with operations that the format supports. "
-            f"Received: {type(error).__name__}: {' '.join(text.split())[:500]}"
+            f"format {format.name}: Could not convert the model: {type(error).__name__}: "
+            f"{' '.join(text.split())[:500]}"
         ) from error
 
 
-def judge(name: str, candidate: Candidate) -> tuple[GateResult, ...]:
-    """Run the gates on one format of a version; their results are named `<format>/<gate>`.
-
-    Raises:
-        ExportError: If the runtime is missing or cannot open the format, or a gate fails.
-    """
+def run_format_gates(name: str, candidate: ExportCandidate) -> tuple[GateResult, ...]:
+    """Run the gates on one format of a version; their results are named `<format>/<gate>`."""
     precision = precision_of(name)
     exact = precision == "float32"
-    judged = dataclasses.replace(
+    converted = dataclasses.replace(
         candidate,
         predictor=open_format(candidate.path, name),
         precision=candidate.precision if exact else precision,
-        live=None,  # the SavedModel is compared with it
+        live=None,  # only the SavedModel is compared with it
     )
     gates = gates_for("exact_format" if exact else "approximate_format")
-    return run_gates(judged, gates, format=name)
+    return run_gates(converted, gates, format=name)

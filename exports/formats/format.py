@@ -13,13 +13,13 @@ import tensorflow as tf
 from ..errors import ExportError
 
 OUTPUTS = ("class_id", "probabilities")
-_PRECISION = {"float16": "float16", "dynamic": "int8", "int8": "int8"}  # by the name's second part
+_PRECISION = {"float16": "float16", "dynamic": "int8", "int8": "int8"}  # by suffix
 
 
 class Format(abc.ABC):
-    """Writes a SavedModel with the numbers of `serving_default` as files for another runtime.
+    """A file format for another runtime, with the numbers of `serving_default`.
 
-    The preprocessing is included, and inputs and outputs keep their names. A format holds no text:
+    It includes the preprocessing and keeps the names of inputs and outputs. Formats hold no text:
     `formats/class_names.json` has the `label` of each `class_id`.
 
     Attributes:
@@ -38,7 +38,7 @@ class Format(abc.ABC):
 
     @property
     def approximate(self) -> bool:
-        """Whether the weights have fewer than 32 bits, so that answers differ by over 1e-5."""
+        """Whether the weights have fewer than 32 bits, so that answers differ by more than 1e-5."""
         return precision_of(self.name) != "float32"
 
     def check(self, specs: Mapping[str, tf.TensorSpec]) -> None:
@@ -47,8 +47,8 @@ class Format(abc.ABC):
             import_package(package, self.name)
         if text := [name for name, spec in specs.items() if spec.dtype == tf.string]:
             raise ExportError(
-                f"format {self.name}: Expected inputs of numbers, since only the SavedModel "
-                f"supports text. Received: the text inputs {text}"
+                f"format {self.name}: `model` must have numbers as inputs, since only the "
+                f"SavedModel supports text. Received: the text inputs {text}"
             )
 
     @abc.abstractmethod
@@ -57,12 +57,7 @@ class Format(abc.ABC):
 
 
 class Engine(abc.ABC):
-    """A format opened from its directory by its own runtime, or an `ExportError` without it.
-
-    Attributes:
-        inputs: Names of the inputs.
-        outputs: Names of the outputs.
-    """
+    """A format that its own runtime has opened, with the names of its inputs and outputs."""
 
     inputs: set[str]
     outputs: set[str]
@@ -76,16 +71,16 @@ class Engine(abc.ABC):
 
 
 def precision_of(name: str) -> str:
-    """Return the shortest dtype of the weights of a format, `"float32"` if it is exact."""
+    """Return the dtype of the weights of a format; `"float32"` is exact."""
     return _PRECISION.get(name.partition("_")[2], "float32")
 
 
 def import_package(package: str, name: str) -> ModuleType:
-    """Return a package of the format `name`, or raise an `ExportError` if it is not installed."""
+    """Import a package for the format `name`; raise an `ExportError` if it is missing."""
     try:
         return importlib.import_module(package)
     except ImportError as error:
         raise ExportError(
-            f"format {name}: Expected the package {package.partition('.')[0]}, from "
-            f"`pip install 'keras-occam[formats]'`. Received: {error}"
+            f"format {name}: Could not import {package}: {error}. "
+            "Run `pip install 'keras-occam[formats]'`."
         ) from error

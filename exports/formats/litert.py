@@ -25,14 +25,13 @@ class LiteRT(Format):
     Inputs and outputs keep their dtypes for every quantization.
 
     Args:
-        quantization: `"float32"` is exact. `"float16"` keeps the weights in half the bytes.
-            `"dynamic"` keeps them in a quarter, and computes with integers where it can, scaled
-            anew for each request. `"int8"` computes with integers only, scaled once by
-            `calibration`.
-        calibration: Features by input name for `"int8"`: some 100 rows of typical requests.
+        quantization: `"float32"` is exact. `"float16"` stores the weights in half the bytes,
+            `"dynamic"` in a quarter, and computes with integers where possible, scaled anew for
+            each request. `"int8"` computes with integers only, scaled once by `calibration`.
+        calibration: Features by input name for `"int8"`: about 100 rows of typical requests.
 
     Raises:
-        ValueError: If there is no such quantization, or `"int8"` has no `calibration`, or another
+        ValueError: If the quantization is unknown, `"int8"` has no `calibration`, or another
             quantization has one.
 
     Example:

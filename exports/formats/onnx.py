@@ -12,7 +12,7 @@ from ..servable import SIGNATURE
 from .format import OUTPUTS, Engine, Format, import_package
 
 _FILE = "model.onnx"
-_OPSET = 17  # the newest but one that tf2onnx 1.17 writes, of 2022
+_OPSET = 17  # of 2022; tf2onnx 1.17 writes up to 18
 
 
 class ONNX(Format):
@@ -36,7 +36,7 @@ class ONNX(Format):
     def write(self, saved_model: Path, directory: Path) -> None:
         """Write `model.onnx`."""
         tf2onnx = import_package("tf2onnx", self.name)
-        # `from_function` of the loaded signature makes an input of each constant that it captured.
+        # `from_function` would turn each captured constant into an input.
         graph, inputs, outputs, names = tf2onnx.tf_loader.from_saved_model(
             str(saved_model), None, None, "serve", [SIGNATURE], return_tensors_to_rename=True
         )

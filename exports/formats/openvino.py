@@ -34,7 +34,7 @@ class OpenVINO(Format):
     def write(self, saved_model: Path, directory: Path) -> None:
         """Write `model.xml` and `model.bin`."""
         openvino = import_package("openvino", self.name)
-        # `convert_model` does the same but takes longer.
+        # `convert_model` does the same but is slower.
         model = openvino.Core().read_model(str(saved_model))
         openvino.save_model(model, str(directory / _FILE), compress_to_fp16=False)
 

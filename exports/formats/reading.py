@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...core.checks import message
 from ..errors import ExportError
 from ..predictor import Predictor, Runtime
 from ..saved_model import CLASS_NAMES, FOLDER, formats_in, read_specs
@@ -25,14 +26,9 @@ _ENGINES: dict[str, type[Engine]] = {
 
 
 def open_format(path: Path, name: str, version: int | None = None) -> Predictor:
-    """Return a predictor from a format of the version at `path`.
-
-    Raises:
-        ExportError: If the version has no such format, its runtime is not installed or cannot open
-            it, or its inputs or outputs have other names than the signature.
-    """
+    """Return a predictor from a format of the version at `path`."""
     if name not in (found := formats_in(path)):
-        raise ExportError(f"Expected one of the formats {found} of {path}. Received: {name!r}")
+        raise ExportError(message("format", name, f"one of {found} in {path}"))
     directory = path / FOLDER / name
     specs = read_specs(path)[SIGNATURE]
     try:
@@ -40,21 +36,19 @@ def open_format(path: Path, name: str, version: int | None = None) -> Predictor:
     except ExportError:
         raise
     except Exception as error:  # runtimes raise errors of any kind
-        raise ExportError(
-            f"format {name}: Expected a file that its runtime opens. Received: {error}"
-        ) from error
+        raise ExportError(f"format {name}: Could not open {directory}: {error}") from error
     received = (sorted(engine.inputs), sorted(engine.outputs))
     expected = (sorted(specs.inputs), sorted(OUTPUTS))
     if received != expected:
         raise ExportError(
-            f"format {name}: Expected the inputs and outputs {expected}. Received: {received}"
+            f"format {name}: The inputs and outputs must be {expected}. Received: {received}"
         )
     names = json.loads((directory.parent / CLASS_NAMES).read_text("utf-8"))
     return Predictor(_FormatRuntime(engine, tuple(names), specs), version)
 
 
 class _FormatRuntime(Runtime):
-    """An engine and the labels, which the format itself cannot hold."""
+    """An engine and the class names, which the format itself cannot hold."""
 
     def __init__(self, engine: Engine, class_names: tuple[str, ...], specs: SignatureSpecs):
         self._engine = engine

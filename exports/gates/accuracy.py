@@ -1,25 +1,22 @@
-"""Gates on labelled data: as accurate as the model and the live version, and close to the model."""
+"""Gates on labelled data: the accuracy, and the agreement of approximate formats."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..calibration import expected_calibration_error
-from ..errors import ExportError
 from ..saved_model import open_version
-from .gate import Candidate, GateResult, failed, gate, passed
+from .gate import ExportCandidate, GateResult, failed, gate, passed
 
 _TINY = float(np.finfo(np.float32).tiny)
-_HALF_STEP = 2.0**-9  # of a probability in 8 bits: nothing smaller can be told apart
+_HALF_STEP = 2.0**-9  # of a probability in 8 bits, which holds nothing smaller
 
 
 @gate("saved_model", "exact_format", "approximate_format")
-def metric(candidate: Candidate) -> GateResult | None:
+def metric(candidate: ExportCandidate) -> GateResult | None:
     """Fail an accuracy more than `max_accuracy_drop` below the model's or the live version's.
 
-    Labels may be class ids or names. With names, two versions are comparable even if the order of
-    their classes differs.
+    Labels may be class ids or names; names also compare versions with another order of classes.
     """
     if candidate.checks.data is None:
         return None
@@ -43,7 +40,7 @@ def metric(candidate: Candidate) -> GateResult | None:
         least = figures.get(f"{other}_accuracy", 0.0) - drop
         if figures["accuracy"] < least:
             return failed(
-                f"Expected an accuracy of at least {least:.4f}, {drop:g} below the "
+                f"The accuracy must be at least {least:.4f}, {drop:g} below the "
                 f"{'live version' if other == 'live' else 'model'}. "
                 f"Received: {figures['accuracy']:.4f}",
                 figures,
@@ -53,17 +50,19 @@ def metric(candidate: Candidate) -> GateResult | None:
 
 
 @gate("approximate_format")
-def agreement(candidate: Candidate) -> GateResult | None:
-    """Fail class ids that differ from the model's, or a higher negative log-likelihood.
+def agreement(candidate: ExportCandidate) -> GateResult | None:
+    """Fail if too few class ids agree with the model's, or the negative log-likelihood rises.
 
-    At least the share `min_agreement` of the class ids must agree. The negative log-likelihood may
-    be `max_nll_increase` nats above the model's; probabilities below 1/512 count as 1/512.
+    The limits are `min_agreement` and `max_nll_increase`. Probabilities below 1/512 count as 1/512.
     """
     checks = candidate.checks
     if candidate.expected is None or checks.data is None:
         return None
     features = checks.data[0]
-    labels = _class_ids(np.asarray(checks.data[1]), candidate.predictor.class_names)
+    labels = np.asarray(checks.data[1])
+    if labels.dtype.kind not in "iu":
+        class_names = candidate.predictor.class_names
+        labels = np.array([class_names.index(label) for label in labels])
     answer, right = candidate.predictor.predict(features), candidate.expected(features)
     share = float(np.mean(answer["class_id"] == right.argmax(axis=-1)))
     ours, model = (
@@ -74,8 +73,8 @@ def agreement(candidate: Candidate) -> GateResult | None:
     if share >= checks.min_agreement and ours - model <= checks.max_nll_increase:
         return passed(f"{found} on {len(labels)} rows", figures)
     return failed(
-        f"Expected at least {checks.min_agreement:g} of the model's class ids, and its negative "
-        f"log-likelihood plus at most {checks.max_nll_increase:g} nats. Received: {found}",
+        f"At least {checks.min_agreement:g} of the class ids must be the model's, and the negative "
+        f"log-likelihood at most {checks.max_nll_increase:g} nats higher. Received: {found}",
         figures,
     )
 
@@ -91,11 +90,3 @@ def _negative_log_likelihood(
     """Return the mean of -log p of the labels, with probabilities of at least `smallest`."""
     chosen = probabilities[np.arange(len(labels)), labels]
     return float(-np.log(np.maximum(chosen, smallest)).mean())
-
-
-def _class_ids(labels: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
-    if labels.dtype.kind in "iu":
-        return labels
-    if unknown := sorted(set(labels.tolist()) - set(class_names)):
-        raise ExportError(f"Expected labels among {list(class_names)}. Received: {unknown}")
-    return np.array([class_names.index(label) for label in labels])

@@ -23,8 +23,8 @@ class GateResult:
 
     Args:
         name: The name of the gate.
-        passed: Whether the gate lets the version through.
-        detail: One sentence on the finding: the measurement, or expected and received values.
+        passed: Whether the version may be published.
+        detail: The measurement or the problem, in one sentence.
         figures: Measured numbers by name.
 
     Example:
@@ -45,35 +45,24 @@ class GateResult:
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A SavedModel to judge, and what to compare it with. A gate skips a comparison with None.
-
-    Args:
-        path: The directory of the SavedModel.
-        predictor: The SavedModel, reloaded from there.
-        expected: Maps features by name to the `(n, classes)` probabilities of the Keras model.
-        precision: The shortest float dtype in which it computes: `"float32"`, `"bfloat16"`, ...
-        class_names: The expected name of each class, by class id.
-        weight_bytes: The size of the model's weights in bytes.
-        live: The directory of the version that is served now.
-        checks: The data, the limits and the baseline of the export.
-    """
+class ExportCandidate:
+    """A SavedModel, reloaded, and its references. Gates skip comparisons with None."""
 
     path: Path
     predictor: Predictor
-    expected: Callable[[Features], np.ndarray] | None = None
-    precision: str = "float32"
-    class_names: tuple[str, ...] | None = None
-    weight_bytes: int | None = None
-    live: Path | None = None
+    expected: Callable[[Features], np.ndarray] | None = None  # probabilities of the Keras model
+    precision: str = "float32"  # the shortest float dtype in which it computes
+    class_names: tuple[str, ...] | None = None  # of the Keras model
+    weight_bytes: int | None = None  # of the Keras model
+    live: Path | None = None  # the version that is served now
     checks: Checks = Checks()  # noqa: RUF009 - frozen
 
 
-Check = Callable[[Candidate], GateResult | None]
+Check = Callable[[ExportCandidate], GateResult | None]
 
 
 class Gate(NamedTuple):
-    """A registered gate, and the kinds of candidates that it judges."""
+    """A registered gate, and the kinds of candidates that it checks."""
 
     check: Check
     kinds: tuple[Kind, ...]
@@ -85,11 +74,8 @@ GATES: dict[str, Gate] = {}
 def gate(*kinds: Kind) -> Callable[[Check], Check]:
     """Register a function as a gate, under its name.
 
-    The function returns `passed(...)`, `failed(...)`, or None if it does not apply.
-
-    Args:
-        *kinds: What the gate judges: `"saved_model"`, `"exact_format"` for another format in full
-            precision, `"approximate_format"` for one with fewer bits.
+    The function returns `passed(...)`, `failed(...)`, or None if it does not apply. An exact format
+    has the full precision of the SavedModel, an approximate one has fewer bits.
     """
 
     def register(check: Check) -> Check:
@@ -108,22 +94,17 @@ failed = functools.partial(GateResult, "", False)
 
 
 def gates_for(kind: Kind) -> dict[str, Check]:
-    """Return the gates that judge this kind of candidate, by name, in the order they run."""
+    """Return the gates for a kind of candidate, by name, in the order in which they run."""
     return {name: gate.check for name, gate in GATES.items() if kind in gate.kinds}
 
 
 def run_gates(
-    candidate: Candidate, gates: Mapping[str, Check] | None = None, format: str | None = None
+    candidate: ExportCandidate, gates: Mapping[str, Check] | None = None, format: str | None = None
 ) -> tuple[GateResult, ...]:
-    """Run the gates in order; stop at the first failure.
+    """Run the gates in order; raise an `ExportError` at the first that fails or raises.
 
-    Args:
-        candidate: The SavedModel or other format to judge.
-        gates: The gates by name; by default, all gates of a SavedModel.
-        format: The name of the judged format, a prefix of the names: `<format>/<gate>`.
-
-    Raises:
-        ExportError: If a gate fails or raises. The message begins with `gate` and its name.
+    `gates` are by default all gates of a SavedModel. `format` is a prefix of their names, as in
+    `onnx/parity`.
     """
     results = []
     for name, check in (gates_for("saved_model") if gates is None else gates).items():

@@ -1,4 +1,4 @@
-"""Gates of a server: the version loads in a process without Keras, and its warmup is answered."""
+"""Gates for servers: the version loads in a process without Keras and answers its warmup."""
 
 import atexit
 import base64
@@ -11,26 +11,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 
 from ..predictor import decoded
 from ..saved_model import proto_of
 from ..warmup import FILE, replay
-from .gate import Candidate, GateResult, failed, gate, passed
+from .gate import ExportCandidate, GateResult, failed, gate, passed
 from .sample import difference, sample, tolerance
 
-_SCRIPT = Path(__file__).with_name("loader.py")
+_Tensor: Any = tensor_pb2.TensorProto  # pyright: ignore[reportAttributeAccessIssue]
+_SCRIPT = Path(__file__).with_name("child_process.py")
 
 
 @gate("saved_model")
-def loading(candidate: Candidate) -> GateResult:
-    """Fail if another process, in which Keras and Occam cannot be imported, answers differently.
+def loading(candidate: ExportCandidate) -> GateResult:
+    """Fail if a process that can import neither Keras nor Occam gives other answers.
 
-    The process loads the version by `tf.saved_model.load`, and by a `tf.compat.v1.Session` as
-    TensorFlow Serving does. The second also fails if no operation restores a variable or fills a
-    lookup table.
+    It loads the version by `tf.saved_model.load`, and by a `tf.compat.v1.Session` as TensorFlow
+    Serving does, which needs operations that restore the variables and fill the lookup tables.
 
     Reference: https://github.com/keras-team/keras/issues/20095
     """
@@ -43,25 +42,28 @@ def loading(candidate: Candidate) -> GateResult:
         }
         for signature, given in features.items()
     }
-    reply = _LOADER.ask({"path": str(candidate.path.resolve()), "calls": calls})
-    expected = "Expected a SavedModel that loads where Keras cannot be imported"
+    reply = _CHILD.ask({"path": str(candidate.path.resolve()), "calls": calls})
+    expected = "The version must load where Keras cannot be imported"
     if "error" in reply:
         return failed(f"{expected}. Received: {reply['error']}")
     for signature, given in features.items():
         right = predictor.call(signature, **given)
         for loader, answers in reply["answers"].items():
-            answer = {name: _read(text) for name, text in answers[signature].items()}
+            answer = {
+                name: decoded(tf.make_ndarray(_Tensor.FromString(base64.b64decode(text))))
+                for name, text in answers[signature].items()
+            }
             if found := difference(answer, right, tolerance(candidate.precision)):
                 return failed(
-                    f"{expected} and answers the same there. Received by {loader}: {signature!r}, "
+                    f"{expected} and answer alike there. Received by {loader}: {signature!r}, "
                     f"{found}"
                 )
     return passed("loads and answers the same where Keras cannot be imported")
 
 
 @gate("saved_model")
-def warmup(candidate: Candidate) -> GateResult | None:
-    """Fail a warmup request that gets an error: TensorFlow Serving refuses such a version."""
+def warmup(candidate: ExportCandidate) -> GateResult | None:
+    """Fail if a warmup request gets an error, since TensorFlow Serving refuses the version then."""
     if not (candidate.path / FILE).exists():
         return None
     predictor = candidate.predictor
@@ -76,8 +78,8 @@ def warmup(candidate: Candidate) -> GateResult | None:
     return passed(f"{found} answered", {"requests": count})
 
 
-class _Loader:
-    """The process of `loader.py`: started by the first request, and again after it has ended."""
+class _Child:
+    """The process that runs `child_process.py`, started on demand and again after it ends."""
 
     def __init__(self):
         self._process: subprocess.Popen[bytes] | None = None
@@ -85,14 +87,14 @@ class _Loader:
         atexit.register(self._end)
 
     def ask(self, request: Mapping[str, Any]) -> Any:
-        """Return the reply; try twice, since an idle process may end just now."""
+        """Return the reply; try twice, since an idle process may just have ended."""
         line = json.dumps(request).encode() + b"\n"
         with self._lock:
             for _ in range(2):
                 if reply := self._asked(line):
                     return json.loads(reply)
                 self._end()
-        return {"error": "the process that was to load it ended without an answer"}
+        return {"error": "the process ended without an answer"}
 
     def _asked(self, line: bytes) -> bytes:
         if self._process is None:
@@ -118,10 +120,4 @@ class _Loader:
             self._process = None
 
 
-_LOADER = _Loader()
-
-
-def _read(text: str) -> np.ndarray:
-    proto = tensor_pb2.TensorProto()  # pyright: ignore[reportAttributeAccessIssue]
-    proto.ParseFromString(base64.b64decode(text))
-    return decoded(tf.make_ndarray(proto))
+_CHILD = _Child()

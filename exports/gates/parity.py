@@ -5,18 +5,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..servable import SIGNATURE
-from .gate import Candidate, GateResult, failed, gate, passed
+from .gate import ExportCandidate, GateResult, failed, gate, passed
 from .sample import sample, tolerance
 
-_BATCHES = (1, 3, 32)  # the last one holds the others
+_BATCHES = (1, 3, 32)  # rows; each batch is the start of the last one
 
 
 @gate("saved_model", "exact_format")
-def parity(candidate: Candidate) -> GateResult | None:
+def parity(candidate: ExportCandidate) -> GateResult | None:
     """Fail if answers differ from `model.predict` on a sample of 1, 3 and 32 rows.
 
     Probabilities may differ by 1e-5 times the size of the logits behind them (1e-3 in float16,
-    1e-2 in bfloat16), and class ids where the two best classes are about as close as that.
+    1e-2 in bfloat16), and class ids where the two largest probabilities are about that close.
     """
     if candidate.expected is None:
         return None
@@ -25,10 +25,10 @@ def parity(candidate: Candidate) -> GateResult | None:
     sums = right.sum(axis=-1)
     if np.any(np.abs(sums - 1) >= 1e-2) or not right.min() >= 0:
         return failed(
-            "Expected probabilities of exclusive classes from model.predict, >= 0 and with sum 1. "
+            "model.predict must return probabilities of exclusive classes, >= 0 and with sum 1. "
             f"Received: sums from {sums.min():.3g} to {sums.max():.3g}, minimum {right.min():.3g}"
         )
-    # The size of the logits, whose rounding the probabilities show, is a row's largest |log p|.
+    # The probabilities show the rounding of the logits, whose size is about max |log p|.
     logits = -np.log(np.maximum(right.min(axis=-1), np.finfo(np.float32).tiny))
     allowed = tolerance(candidate.precision) * np.maximum(1.0, logits)
     best = np.sort(right, axis=-1)
@@ -40,22 +40,22 @@ def parity(candidate: Candidate) -> GateResult | None:
         if not np.all(distance <= allowed[:rows]):
             row = np.argmax(distance - allowed[:rows])
             return failed(
-                f"Expected the probabilities of model.predict within {allowed[row]:.1e}. "
+                f"The probabilities must be within {allowed[row]:.1e} of model.predict. "
                 f"Received: a difference of {distance[row]:.1e} in row {row} of {rows}"
             )
         class_ids = right[:rows].argmax(axis=-1)
         wrong = clear[:rows] & (answer["class_id"] != class_ids)
         if wrong.any():
             return failed(
-                f"Expected the class ids {class_ids[wrong]}. Received: {answer['class_id'][wrong]}"
+                f"The class ids must be {class_ids[wrong]}. Received: {answer['class_id'][wrong]}"
             )
         largest = max(largest, float(distance.max()))
     return passed(f"within {largest:.1e} of model.predict", {"difference": largest})
 
 
 @gate("saved_model", "exact_format", "approximate_format")
-def labels(candidate: Candidate) -> GateResult:
-    """Fail if `class_names`, `label` and `classes` give a class id different names."""
+def labels(candidate: ExportCandidate) -> GateResult:
+    """Fail if `class_names`, `label` and `classes` do not give a class id the same name."""
     predictor = candidate.predictor
     names = predictor.class_names
     expected = names if candidate.class_names is None else candidate.class_names
@@ -76,4 +76,4 @@ def _wrong_labels(*labels: Sequence[str] | np.ndarray) -> GateResult:
     expected, received = (
         f"{list(map(str, names[:10]))}{' ...' * (len(names) > 10)}" for names in labels
     )
-    return failed(f"Expected the labels {expected}. Received: {received}")
+    return failed(f"The labels must be {expected}. Received: {received}")

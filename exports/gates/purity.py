@@ -1,4 +1,4 @@
-"""Gates for a pure function of each row: no randomness, no state, no influence of other rows."""
+"""Gates against randomness, state, and the influence of other rows."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..saved_model import read_meta_graph
-from .gate import Candidate, GateResult, failed, gate, passed
+from .gate import ExportCandidate, GateResult, failed, gate, passed
 from .sample import difference, sample, tolerance
 
 _IMPURE = {
@@ -17,12 +17,12 @@ _IMPURE = {
     "needs a Python process": re.compile(r"PyFunc"),
 }
 _SEEDED = re.compile(r"^Stateless")
-_ROUNDING = 1e-6  # threads may add up in another order
+_ROUNDING = 1e-6  # threads may sum in another order
 _BATCH, _SMALLER_BATCHES = 64, (1, 3)
 
 
 @gate("saved_model")
-def purity(candidate: Candidate) -> GateResult:
+def purity(candidate: ExportCandidate) -> GateResult:
     """Fail a graph with operations that assign, draw random numbers or call Python.
 
     The search follows the functions that a signature calls. A signature with an input `seed` may
@@ -38,7 +38,7 @@ def purity(candidate: Candidate) -> GateResult:
             for effect, pattern in _IMPURE.items():
                 if pattern.search(node.op):
                     return failed(
-                        f"Expected {signature!r} to be a pure function of its inputs. Received: "
+                        f"{signature!r} must be a pure function of its inputs. Received: "
                         f"operation {node.op} (node {node.name!r} in {function}), which {effect}"
                     )
     return passed(
@@ -47,7 +47,7 @@ def purity(candidate: Candidate) -> GateResult:
 
 
 @gate("saved_model", "exact_format", "approximate_format")
-def determinism(candidate: Candidate) -> GateResult:
+def determinism(candidate: ExportCandidate) -> GateResult:
     """Fail a signature that answers three equal requests differently."""
     predictor = candidate.predictor
     for signature in predictor.signatures:
@@ -55,15 +55,13 @@ def determinism(candidate: Candidate) -> GateResult:
         first, *others = [predictor.call(signature, **features) for _ in range(3)]
         for other in others:
             if found := difference(other, first, _ROUNDING):
-                return failed(
-                    f"Expected {signature!r} to answer equal requests the same. Received: {found}"
-                )
+                return failed(f"{signature!r} must answer equal requests alike. Received: {found}")
     return passed("3 equal requests got the same answer")
 
 
 @gate("saved_model")
-def state(candidate: Candidate) -> GateResult:
-    """Fail if a variable has changed after a request to each signature."""
+def state(candidate: ExportCandidate) -> GateResult:
+    """Fail if a request to any signature changes a variable."""
     predictor = candidate.predictor
     signatures = predictor.runtime.model.signatures.values()
     variables = {id(v): v for signature in signatures for v in signature.graph.variables}.values()
@@ -72,16 +70,16 @@ def state(candidate: Candidate) -> GateResult:
         predictor.call(signature, **sample(predictor, signature, rows=3))
     for variable, old in zip(variables, before, strict=True):
         if not np.array_equal(variable.numpy(), old, equal_nan=old.dtype.kind == "f"):
-            return failed(f"Expected constant variables. Received: {variable.name!r}, changed")
+            return failed(f"No request may change a variable. Received: {variable.name!r}, changed")
     return passed("no request changed a variable", {"variables": len(variables)})
 
 
 @gate("saved_model", "exact_format", "approximate_format")
-def batches(candidate: Candidate) -> GateResult:
+def batches(candidate: ExportCandidate) -> GateResult:
     """Fail a signature whose answer for a row depends on the other rows of the batch.
 
     Batches of 1, 3 and 64 rows are compared. Batch normalization in training mode fails, as does
-    any other statistic of the batch. (The predictor answers an empty batch without the graph.)
+    any other statistic of the batch.
     """
     predictor = candidate.predictor
     allowed = tolerance(candidate.precision)
@@ -93,7 +91,7 @@ def batches(candidate: Candidate) -> GateResult:
             right = {name: array[:rows] for name, array in whole.items()}
             if found := difference(predictor.call(signature, **some), right, allowed):
                 return failed(
-                    f"Expected {signature!r} to answer {rows} rows as it does among {_BATCH}. "
+                    f"{signature!r} must answer {rows} rows as it does among {_BATCH}. "
                     f"Received: {found}"
                 )
     return passed("batches of 1, 3 and 64 rows agree")
@@ -114,7 +112,7 @@ def _reached(meta_graph: Any, definition: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _signature_nodes(meta_graph: Any, definition: Any) -> list[Any]:
-    """Return the main graph's nodes behind the outputs; others save and restore, so they assign."""
+    """Return the nodes of the main graph that compute the outputs; others save and restore."""
     nodes = {node.name: node for node in meta_graph.graph_def.node}
     waiting = [output.name for output in definition.outputs.values()]
     needed: dict[str, Any] = {}

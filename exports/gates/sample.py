@@ -1,4 +1,4 @@
-"""Made-up requests for any signature, and the difference between two answers."""
+"""Sample requests for any signature, and the difference between two answers."""
 
 from collections.abc import Mapping
 
@@ -8,15 +8,15 @@ import tensorflow as tf
 from ..predictor import Predictor
 from ..servable import SIGNATURE
 
-_FREE_SIZE = 32  # of an axis without a size: long enough for a few poolings
+_FREE_SIZE = 32  # of an axis of unknown size: enough for a few poolings
 _TOLERANCE = {"bfloat16": 1e-2, "float16": 1e-3, "int8": 1e-2}  # a few roundings of the logits
 
 
 def sample(predictor: Predictor, signature: str, rows: int) -> dict[str, np.ndarray]:
-    """Return `rows` of features for a signature, the same ones each time.
+    """Return `rows` of features for a signature, the same at each call.
 
     Floats are log-normal, since a preprocessing may take a root or a logarithm; integers are 0 or
-    1, since an embedding may be small. A seed counts the rows. Images are PNG and JPEG files of
+    1, since an embedding may be small. `seed` counts the rows. Images are PNG and JPEG files of
     several sizes, examples hold features of `serving_default`, other text is "0" or "1".
     """
     if signature == "image_bytes":
@@ -53,8 +53,8 @@ def difference(
 ) -> str | None:
     """Describe the first output in which two answers differ; return None if there is none.
 
-    Floats may differ by `allowed` times the largest value of their output, or 1 if that is larger;
-    `class_id` and `label` where the two largest `probabilities` are as close.
+    Floats may differ by `allowed` times the largest value of their output, or 1 if that is larger.
+    `class_id` and `label` may differ where the two largest `probabilities` are that close.
     """
     unclear: np.ndarray | bool = False
     if "probabilities" in expected:

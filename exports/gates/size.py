@@ -5,16 +5,16 @@ from pathlib import Path
 import tensorflow as tf
 
 from ..saved_model import read_meta_graph
-from .gate import Candidate, GateResult, failed, gate, passed
+from .gate import ExportCandidate, GateResult, failed, gate, passed
 
-_PARTS = ("*.pb", "variables/*", "assets/**/*")  # of a SavedModel; nothing else holds weights
-_OVERHEAD = 1.01  # the checkpoint's index, and the padding of its blocks
-_GRAPH_BYTES = 2**21  # of a signature: about 1,000 layers
+_PARTS = ("*.pb", "variables/*", "assets/**/*")  # the files of a SavedModel
+_OVERHEAD = 1.01  # for the checkpoint's index and the padding of its blocks
+_GRAPH_BYTES = 2**21  # per signature: about 1,000 layers
 
 
 @gate("saved_model")
-def size(candidate: Candidate) -> GateResult:
-    """Fail a weight that was written twice, or into the graph as a constant.
+def size(candidate: ExportCandidate) -> GateResult:
+    """Fail a weight that is stored twice, or in the graph as a constant.
 
     The variables may take as many bytes as the model's weights, and everything else 2 MiB per
     signature plus the vocabularies of lookup tables.
@@ -27,13 +27,13 @@ def size(candidate: Candidate) -> GateResult:
     figures = {"bytes": files, "variable_bytes": stored}
     if candidate.weight_bytes is not None and stored > candidate.weight_bytes:
         return failed(
-            f"Expected variables of {candidate.weight_bytes:,} bytes at most. Received: {stored:,}",
+            f"Variables must take at most {candidate.weight_bytes:,} bytes. Received: {stored:,}",
             figures,
         )
     if files > allowed:
         return failed(
-            f"Expected at most {allowed:,} bytes for {stored:,} bytes of variables. Received: "
-            f"{files:,}. Look for a large constant in the graph",
+            f"The SavedModel must take at most {allowed:,} bytes, with {stored:,} bytes of "
+            f"variables. Received: {files:,}. Look for a large constant in the graph",
             figures,
         )
     return passed(f"{files:,} bytes, of which {stored:,} are variables", figures)

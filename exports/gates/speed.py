@@ -1,4 +1,4 @@
-"""Latency of a version: a limit on it, a record of the signatures' cost, and how to measure it."""
+"""Gates on the latency of a version and of its signatures."""
 
 import functools
 import statistics
@@ -9,14 +9,14 @@ from typing import Any
 import tensorflow as tf
 
 from ..servable import SIGNATURE
-from .gate import Candidate, GateResult, failed, gate, passed
+from .gate import ExportCandidate, GateResult, failed, gate, passed
 from .sample import sample
 
 _LATENCY_ROUNDS, _COST_ROUNDS = 30, 10
 
 
 @gate("saved_model")
-def latency(candidate: Candidate) -> GateResult | None:
+def latency(candidate: ExportCandidate) -> GateResult | None:
     """Fail if one row takes more than `latency_ratio` times as long as with `baseline_model`."""
     checks = candidate.checks
     if checks.baseline_model is None:
@@ -28,17 +28,15 @@ def latency(candidate: Candidate) -> GateResult | None:
     ours, theirs = medians([_request(model, tensors) for model in models], _LATENCY_ROUNDS)
     ratio = ours / theirs
     figures = {"seconds": ours, "baseline_seconds": theirs, "ratio": ratio}
-    found = f"{ratio:.2f} times the latency of the baseline model"
     if ratio <= checks.latency_ratio:
-        return passed(found, figures)
-    return failed(
-        f"Expected at most {checks.latency_ratio:g} times the latency. Received: {found}", figures
-    )
+        return passed(f"{ratio:.2f} times the latency of the baseline model", figures)
+    limit = f"at most {checks.latency_ratio:g} times that of the baseline model"
+    return failed(f"The latency must be {limit}. Received: {ratio:.2f} times", figures)
 
 
 @gate("saved_model")
-def cost(candidate: Candidate) -> GateResult | None:
-    """Measure one row of each signature against `serving_default`, for the card; never fail."""
+def cost(candidate: ExportCandidate) -> GateResult | None:
+    """Record the time for one row of each signature, relative to `serving_default`."""
     predictor = candidate.predictor
     if len(predictor.signatures) == 1:
         return None
@@ -57,8 +55,8 @@ def cost(candidate: Candidate) -> GateResult | None:
 def medians(requests: Sequence[Callable[[], Any]], rounds: int) -> list[float]:
     """Return the median seconds of each request.
 
-    They take turns, so that a busy machine slows down all of them alike. Each runs once before, as
-    first calls are slow.
+    The requests alternate, so that a busy machine slows them all down alike. Each runs once before,
+    since first calls are slow.
     """
     seconds: list[list[float]] = [[] for _ in requests]
     for request in requests:

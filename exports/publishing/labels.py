@@ -21,12 +21,12 @@ def promote(directory: str | os.PathLike[str], version: int, label: str = "stabl
     `labels.json` is replaced in one step, or stays as it was if the process is killed.
 
     Args:
-        directory: Parent of the versions.
-        version: Number of a blessed version.
-        label: Name of letters, digits, `_`, `.` and `-`, a letter first.
+        directory: The parent of the versions.
+        version: The number of a blessed version.
+        label: A name of letters, digits, `_`, `.` and `-`, a letter first.
 
     Raises:
-        FileNotFoundError: If there is no such directory, or no such version in it.
+        FileNotFoundError: If the directory or the version does not exist.
         ExportError: If the version has no valid blessing.
         ValueError: If `label` is not such a name.
 
@@ -44,9 +44,8 @@ def promote(directory: str | os.PathLike[str], version: int, label: str = "stabl
     check_label(label)
     with locked(directory):
         if version not in (found := versions(directory)):
-            raise FileNotFoundError(
-                f"Expected one of the versions {found} in {directory}. Received: {version!r}"
-            )
+            expected = f"one of {found}, the versions in {directory}"
+            raise FileNotFoundError(message("version", version, expected))
         path = directory / str(version)
         Blessing.read(path).check_names(path)
         current, previous = labels(directory), previous_labels(directory)
@@ -62,7 +61,7 @@ def rollback(directory: str | os.PathLike[str], label: str = "stable") -> int:
     """Give a label back to the version that had it before, and return the number of that version.
 
     Raises:
-        FileNotFoundError: If there is no such directory.
+        FileNotFoundError: If the directory does not exist.
         ExportError: If no version that still exists had the label before.
 
     Example:
@@ -83,9 +82,7 @@ def rollback(directory: str | os.PathLike[str], label: str = "stable") -> int:
         # the current version is on the stack if a process was killed between the two files
         stack = [v for v in previous.get(label, []) if v in found and v != current.get(label)]
         if not stack:
-            raise ExportError(
-                f"Expected a version that was {label!r} before. Received: none in {directory}"
-            )
+            raise ExportError(f"No version in {directory} had the label {label!r} before.")
         _replace(directory / _LABELS, {**current, label: stack[-1]})
         _replace(directory / _PREVIOUS, {**previous, label: stack[:-1]})
     return stack[-1]
@@ -95,7 +92,7 @@ def labels(directory: str | os.PathLike[str]) -> dict[str, int]:
     """Return the version of each label in `labels.json`; empty if nothing was promoted.
 
     Raises:
-        ExportError: If the file is not one that `promote` writes.
+        ExportError: If `promote` did not write the file.
 
     Example:
 
@@ -106,9 +103,9 @@ def labels(directory: str | os.PathLike[str]) -> dict[str, int]:
     >>> exports.labels(directory)
     {'stable': 2}
     """
-    content = _read(Path(directory, _LABELS))
+    content = _read(path := Path(directory, _LABELS))
     if not all(type(version) is int for version in content.values()):  # no bool
-        raise ExportError(f"Expected a version for each label in {_LABELS}. Received: {content}")
+        raise ExportError(f"Could not read {path}: a version is not an integer.")
     return content
 
 
@@ -117,13 +114,12 @@ def models_config(
 ) -> str:
     """Return a `models.config` for TensorFlow Serving with the labeled versions, or the latest.
 
-    Start the server with `--allow_version_labels_for_unavailable_models`; otherwise it refuses
-    labels on its first load.
+    The server needs `--allow_version_labels_for_unavailable_models` to accept labels at its start.
 
     Args:
-        directory: Parent of the versions.
-        name: Name of the model in requests.
-        base_path: Path of `directory` on the server. Defaults to its absolute path here.
+        directory: The parent of the versions.
+        name: The name of the model in requests.
+        base_path: The path of `directory` on the server. Defaults to its absolute path here.
 
     Example:
 
@@ -141,8 +137,11 @@ def models_config(
     """
     by_label = labels(directory)
     base_path = base_path or str(Path(directory).resolve())
-    lines = [f"name: {json.dumps(name)}", f"base_path: {json.dumps(base_path)}"]
-    lines.append('model_platform: "tensorflow"')
+    lines = [
+        f"name: {json.dumps(name)}",
+        f"base_path: {json.dumps(base_path)}",
+        'model_platform: "tensorflow"',
+    ]
     if by_label:
         numbers = " ".join(f"versions: {version}" for version in sorted(set(by_label.values())))
         lines.append(f"model_version_policy {{ specific {{ {numbers} }} }}")
@@ -165,20 +164,20 @@ def check_label(label: str) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     if path.is_symlink():
-        raise ExportError(f"Expected a file. Received: {path}, a link")
+        raise ExportError(f"Could not read {path}: it is a link.")
     try:
         content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
     except ValueError as error:
-        raise ExportError(f"Expected JSON in {path}. Received: {error}") from error
+        raise ExportError(f"Could not read {path}: {error}") from error
     if not isinstance(content, dict):
-        raise ExportError(f"Expected a JSON object in {path}. Received: {content!r}")
+        raise ExportError(f"Could not read {path}: it is not a JSON object.")
     return content
 
 
 def _replace(path: Path, content: Any) -> None:
-    """Replace a file in one step; `locked` must hold, or the temporary file may be removed."""
+    """Replace a file in one step; without `locked`, the temporary file may be removed."""
     temporary = hidden(path.parent)
     with temporary.open("w", encoding="utf-8") as file:
         json.dump(content, file, indent=2, sort_keys=True)

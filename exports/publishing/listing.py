@@ -22,25 +22,24 @@ class Version:
     """The contents of a version, read without loading it.
 
     Args:
-        version: Number of the version.
-        path: Directory of the SavedModel.
-        labels: Labels of the version.
+        version: The number of the version.
+        path: The directory of the SavedModel.
+        labels: The labels of the version.
         blessing: The blessing, or `None` if there is no valid one.
         problem: Why there is no valid blessing. The contents of files are not compared.
-        bytes: Size of all files.
-        signatures: Inputs and outputs of each signature, by name.
-        formats: Bytes of each format besides the SavedModel, by name.
+        bytes: The size of all files.
+        signatures: The inputs and outputs of each signature, by name.
+        formats: The bytes of each format besides the SavedModel, by name.
 
     Example:
 
-    >>> import keras, tempfile
+    >>> import pathlib, tempfile
     >>> from occam import exports
-    >>> model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])
-    >>> directory = tempfile.mkdtemp()
-    >>> published = exports.export(model, directory)
-    >>> (version,) = exports.listing(directory)
-    >>> version.version, version.labels, list(version.signatures), version.formats
-    (1, (), ['serving_default'], {})
+    >>> directory = pathlib.Path(tempfile.mkdtemp())
+    >>> written = (directory / "labels.json").write_text('{"stable": 1}')
+    >>> (directory / "1").mkdir()
+    >>> exports.listing(directory)[0].labels
+    ('stable',)
     """
 
     version: int
@@ -57,7 +56,7 @@ def listing(directory: str | os.PathLike[str]) -> list[Version]:
     """Return the versions in a directory, ascending, without loading any.
 
     Raises:
-        FileNotFoundError: If there is no such directory.
+        FileNotFoundError: If the directory does not exist.
 
     Example:
 
@@ -80,7 +79,7 @@ def prune(directory: str | os.PathLike[str], keep: int) -> list[int]:
     renamed in one step before its files are removed.
 
     Raises:
-        FileNotFoundError: If there is no such directory.
+        FileNotFoundError: If the directory does not exist.
         ValueError: If `keep` is not an integer >= 1.
 
     Example:
@@ -100,7 +99,14 @@ def prune(directory: str | os.PathLike[str], keep: int) -> list[int]:
         labeled |= {stack[-1] for stack in previous_labels(directory).values() if stack}
         old = [version for version in versions(directory)[:-keep] if version not in labeled]
         for version in old:
-            _remove(directory / str(version))
+            path, target = directory / str(version), hidden(directory)
+            lock = os.open(path, os.O_RDONLY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH)  # keeps `staging` from removing it, too
+                path.rename(target)
+                shutil.rmtree(target)
+            finally:
+                os.close(lock)
     return old
 
 
@@ -114,19 +120,8 @@ def _version(directory: Path, number: int, by_label: dict[str, int]) -> Version:
     except ExportError as error:
         blessing, problem = None, str(error)
     except (OSError, DecodeError, IndexError) as error:
-        blessing, problem = None, f"Expected a SavedModel. Received: {error}"
+        blessing, problem = None, f"Could not read the SavedModel: {error}"
     names = tuple(sorted(label for label, version in by_label.items() if version == number))
     size = sum(Path(p, name).lstat().st_size for p, _, names in os.walk(path) for name in names)
     formats = {name: sum(files.values()) for name, files in format_files(path).items()}
     return Version(number, path, names, blessing, problem, size, signatures, formats)
-
-
-def _remove(path: Path) -> None:
-    target = hidden(path.parent)
-    lock = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH)  # keeps `staging` from removing it at the same time
-        path.rename(target)
-        shutil.rmtree(target)
-    finally:
-        os.close(lock)

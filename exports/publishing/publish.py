@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-PREFIX = ".tmp-"  # of incomplete entries
+_PREFIX = ".tmp-"  # of incomplete entries
 
 
 def existing(directory: str | os.PathLike[str]) -> Path:
-    """Return the parent of versions as a path; raise `FileNotFoundError` if it is no directory."""
+    """Return the path of a directory; raise a `FileNotFoundError` if it does not exist."""
     path = Path(directory)
     if not path.is_dir():
-        what = "a file" if path.exists() else "not found"
-        raise FileNotFoundError(f"Expected the directory of an export. Received: {path}, {what}")
+        problem = "it is a file" if path.exists() else "the directory does not exist"
+        raise FileNotFoundError(f"Could not open {path}: {problem}.")
     return path
 
 
@@ -32,20 +32,15 @@ def staging(directory: Path) -> Iterator[Path]:
     """Create a hidden directory in `directory`, and remove it at the end unless it was published.
 
     The owner holds a lock, which the kernel releases even after `kill -9`. Hidden entries without a
-    lock are leftovers of dead processes, and are removed first. `directory` is created if missing.
-
-    Raises:
-        OSError: If the directory cannot be written.
+    lock are leftovers of dead processes, and are removed first.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(directory)
         path, lock = _create_locked(directory)
     except OSError as error:
-        what = "a file" if directory.is_file() else error.strerror
-        raise type(error)(
-            f"Expected a directory that can be written. Received: {directory}, {what}"
-        ) from error
+        problem = "it is a file" if directory.is_file() else error.strerror
+        raise type(error)(f"Could not write into {directory}: {problem}.") from error
     try:
         yield path
     finally:
@@ -64,15 +59,22 @@ def publish(staged: Path) -> Path:
         for name in (*files, "."):
             fsync(Path(parent, name))
     version = max(versions(directory), default=0) + 1
-    while not _rename(staged, directory / str(version)):
-        version += 1
-    fsync(directory)
-    return directory / str(version)
+    while True:
+        published = directory / str(version)
+        try:
+            staged.rename(published)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                raise
+            version += 1
+        else:
+            fsync(directory)
+            return published
 
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Hold the lock of an existing directory; the kernel releases it even after `kill -9`."""
+    """Hold the lock of an existing directory."""
     descriptor = os.open(existing(directory), os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -83,7 +85,7 @@ def locked(directory: Path) -> Iterator[None]:
 
 def hidden(directory: Path) -> Path:
     """Return a new path of a hidden entry."""
-    return directory / f"{PREFIX}{uuid.uuid4().hex}"
+    return directory / f"{_PREFIX}{uuid.uuid4().hex}"
 
 
 def fsync(path: Path) -> None:
@@ -93,17 +95,6 @@ def fsync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _rename(source: Path, target: Path) -> bool:
-    """Return whether `target` was free."""
-    try:
-        source.rename(target)
-    except OSError as error:
-        if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
-            return False
-        raise
-    return True
 
 
 def _create_locked(directory: Path) -> tuple[Path, int]:
@@ -121,7 +112,7 @@ def _create_locked(directory: Path) -> tuple[Path, int]:
 
 def _remove_leftovers(directory: Path) -> None:
     with locked(directory):  # only a holder of this lock creates hidden files
-        for path in directory.glob(f"{PREFIX}*"):
+        for path in directory.glob(f"{_PREFIX}*"):
             if path.is_symlink() or path.is_file():
                 path.unlink(missing_ok=True)
                 continue

@@ -1,20 +1,26 @@
 """The gRPC side of the trial server: Predict, GetModelMetadata, GetModelStatus and health."""
 
 import asyncio
-import importlib
 import math
 import operator
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
+from ...core.checks import message
 from ..servable import SIGNATURE
 from .repository import Repository
 from .request import Limits, RequestError, Target, address
+
+# The messages of TensorFlow Serving, which type checkers cannot read.
+predict_pb2 = import_module("tensorflow_serving.apis.predict_pb2")
+metadata_pb2 = import_module("tensorflow_serving.apis.get_model_metadata_pb2")
+status_pb2 = import_module("tensorflow_serving.apis.get_model_status_pb2")
 
 _CODES = {
     400: "INVALID_ARGUMENT",
@@ -27,7 +33,7 @@ _CODES = {
 
 
 class GrpcServer:
-    """Answers TensorFlow Serving's gRPC API at an address; see `HttpServer` for the arguments."""
+    """TensorFlow Serving's gRPC API at an address; after `bind`, `port` is never 0."""
 
     def __init__(
         self, repository: Repository, pool: Executor, host: str, port: int, limits: Limits
@@ -49,7 +55,15 @@ class GrpcServer:
         self._server = grpc.aio.server(
             options=options, maximum_concurrent_rpcs=self._limits.concurrency
         )
-        self._server.add_generic_rpc_handlers(self._handlers())
+        prediction = {
+            "Predict": self._handler(self._predict, predict_pb2.PredictRequest),
+            "GetModelMetadata": self._handler(self._metadata, metadata_pb2.GetModelMetadataRequest),
+        }
+        model = {"GetModelStatus": self._handler(self._status, status_pb2.GetModelStatusRequest)}
+        for service, methods in (("PredictionService", prediction), ("ModelService", model)):
+            name = f"tensorflow.serving.{service}"
+            handler = grpc.method_handlers_generic_handler(name, methods)
+            self._server.add_generic_rpc_handlers((handler,))
         servicer = health.aio.HealthServicer()  # pyright: ignore[reportAttributeAccessIssue]
         health_pb2_grpc.add_HealthServicer_to_server(servicer, self._server)
         await servicer.set("", health_pb2.HealthCheckResponse.SERVING)
@@ -57,7 +71,7 @@ class GrpcServer:
         try:
             self.port = self._server.add_insecure_port(where)
         except RuntimeError as error:
-            raise OSError(f"Expected a free address. Received: {where}, {error}") from None
+            raise OSError(f"Could not listen on {where}: {error}") from None
 
     async def start(self) -> None:
         """Start to answer."""
@@ -72,31 +86,13 @@ class GrpcServer:
             await self.start()  # without it gRPC's `stop` does nothing
         await self._server.stop(self._limits.grace)
 
-    def _handlers(self) -> tuple[Any, ...]:
-        import grpc
-
-        predict = _protos("predict").PredictRequest
-        metadata = _protos("get_model_metadata").GetModelMetadataRequest
-        status = _protos("get_model_status").GetModelStatusRequest
-        services = {
-            "PredictionService": {
-                "Predict": self._handler(self._predict, predict),
-                "GetModelMetadata": self._handler(self._metadata, metadata),
-            },
-            "ModelService": {"GetModelStatus": self._handler(self._status, status)},
-        }
-        return tuple(
-            grpc.method_handlers_generic_handler(f"tensorflow.serving.{name}", methods)
-            for name, methods in services.items()
-        )
-
-    def _handler(self, behavior: Callable[[Any], Awaitable[Any]], message: Any) -> Any:
+    def _handler(self, behavior: Callable[[Any], Awaitable[Any]], request_type: Any) -> Any:
         import grpc
 
         async def answer(request: bytes, context: Any) -> Any:
             try:  # parse here: gRPC would log the failure of a deserializer with a traceback
                 async with asyncio.timeout(self._limits.timeout):
-                    return await behavior(message.FromString(request))
+                    return await behavior(request_type.FromString(request))
             except DecodeError as raised:
                 error = RequestError(f"Malformed message: {raised}")
             except TimeoutError:
@@ -114,23 +110,14 @@ class GrpcServer:
         name = request.model_spec.signature_name or SIGNATURE
         specs = version.inputs(name)
         if set(request.inputs) != set(specs):
-            raise RequestError(
-                f"Expected the inputs {sorted(specs)}. Received: {sorted(request.inputs)[:20]}"
-            )
-        arrays = {}
-        for key, spec in specs.items():
-            try:
-                arrays[key] = _array(request.inputs[key], spec, self._limits.max_bytes)
-            except (TypeError, ValueError) as error:
-                raise RequestError(f"Input {key!r}: {error}") from error
+            raise RequestError(message("inputs", sorted(request.inputs), f"{sorted(specs)}"))
+        arrays = {key: _array(request.inputs[key], specs[key], self._limits) for key in specs}
         loop = asyncio.get_running_loop()
         outputs = await loop.run_in_executor(self._pool, version.answer, name, arrays)
         names = list(request.output_filter) or list(outputs)
-        if unknown := sorted(set(names) - set(outputs)):
-            raise RequestError(
-                f"`output_filter` must be among {sorted(outputs)}. Received: {unknown[:20]}"
-            )
-        response = _protos("predict").PredictResponse()
+        if not set(names) <= set(outputs):
+            raise RequestError(message("output_filter", names, f"among {sorted(outputs)}"))
+        response = predict_pb2.PredictResponse()
         response.model_spec.name = request.model_spec.name
         response.model_spec.signature_name = name
         response.model_spec.version.value = version.number
@@ -140,36 +127,27 @@ class GrpcServer:
         return response
 
     async def _metadata(self, request: Any) -> Any:
-        protos = _protos("get_model_metadata")
         fields = list(request.metadata_field)
         if fields != ["signature_def"]:
-            raise RequestError(
-                f"`metadata_field` must be ['signature_def']. Received: {fields[:10]}"
-            )
+            raise RequestError(message("metadata_field", fields, "['signature_def']"))
         version = self._repository.get(_target(request.model_spec))
-        response = protos.GetModelMetadataResponse()
+        response = metadata_pb2.GetModelMetadataResponse()
         response.model_spec.name = request.model_spec.name
         response.model_spec.version.value = version.number
-        signatures = protos.SignatureDefMap()
+        signatures = metadata_pb2.SignatureDefMap()
         for name, definition in version.definitions.items():
             signatures.signature_def[name].CopyFrom(definition)
         response.metadata["signature_def"].Pack(signatures)
         return response
 
     async def _status(self, request: Any) -> Any:
-        protos = _protos("get_model_status")
-        response = protos.GetModelStatusResponse()
+        response = status_pb2.GetModelStatusResponse()
         for status in self._repository.statuses(_target(request.model_spec)):
             entry = response.model_version_status.add(version=status.version)
-            entry.state = protos.ModelVersionStatus.State.Value(status.state)
+            entry.state = status_pb2.ModelVersionStatus.State.Value(status.state)
             entry.status.error_code = 2 if status.error else 0  # UNKNOWN, OK
             entry.status.error_message = status.error
         return response
-
-
-def _protos(name: str) -> Any:
-    """Return a module of TensorFlow Serving's messages; type checkers cannot read them."""
-    return importlib.import_module(f"tensorflow_serving.apis.{name}_pb2")
 
 
 def _target(spec: Any) -> Target:
@@ -177,14 +155,19 @@ def _target(spec: Any) -> Target:
     return Target(spec.name, version, spec.version_label or None)
 
 
-def _array(proto: Any, spec: tf.TensorSpec, max_bytes: int) -> np.ndarray:
+def _array(proto: Any, spec: tf.TensorSpec, limits: Limits) -> np.ndarray:
     """Return the array of a `TensorProto`, whose few bytes may stand for an array of any size."""
     if proto.dtype != spec.dtype.as_datatype_enum:
-        raise ValueError(f"expected {spec.dtype.name}. Received: type {proto.dtype}")
+        raise RequestError(f"`{spec.name}` must be {spec.dtype.name}. Received: type {proto.dtype}")
     shape = tuple(dim.size for dim in proto.tensor_shape.dim)
     known = not proto.tensor_shape.unknown_rank and min(shape, default=0) >= 0
     if not known or not spec.shape.is_compatible_with(shape):
-        raise ValueError(f"expected the shape {spec.shape} (None: any). Received: {shape}")
-    if math.prod(shape) * (8 if spec.dtype == tf.string else spec.dtype.size) > max_bytes:
-        raise ValueError(f"expected at most {max_bytes} bytes. Received: the shape {shape}")
-    return tf.make_ndarray(proto)
+        expected = f"`{spec.name}` must have the shape {spec.shape} (None: any)"
+        raise RequestError(f"{expected}. Received: shape {shape}")
+    if math.prod(shape) * (8 if spec.dtype == tf.string else spec.dtype.size) > limits.max_bytes:
+        expected = f"`{spec.name}` must have at most {limits.max_bytes} bytes"
+        raise RequestError(f"{expected}. Received: shape {shape}")
+    try:
+        return tf.make_ndarray(proto)
+    except (TypeError, ValueError) as error:
+        raise RequestError(f"Malformed tensor `{spec.name}`: {error}") from error

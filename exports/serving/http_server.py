@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +18,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class HttpServer:
-    """Answers TensorFlow Serving's REST API at an address.
-
-    Args:
-        repository: Versions to serve.
-        pool: Threads that read JSON and run graphs.
-        host: Name or number of this machine.
-        port: Port to listen on; 0 is any free one, which the attribute `port` names after `bind`.
-        limits: Limits of requests.
-    """
+    """TensorFlow Serving's REST API at an address; after `bind`, `port` is never 0."""
 
     def __init__(
         self, repository: Repository, pool: Executor, host: str, port: int, limits: Limits
@@ -53,8 +46,8 @@ class HttpServer:
             )
         except OSError as error:
             await self._runner.cleanup()
-            where = f"{address(self.host, self.port)}, {error.strerror or error}"
-            raise OSError(f"Expected a free address. Received: {where}") from None
+            where = address(self.host, self.port)
+            raise OSError(f"Could not listen on {where}: {error.strerror or error}") from None
         self.port = self._listener.sockets[0].getsockname()[1]
 
     async def start(self) -> None:
@@ -74,7 +67,7 @@ class HttpServer:
         status = 200
         try:
             if not path.lower().startswith("/v1/"):
-                raise RequestError(f"Expected a path under /v1/models. Received: {path[:200]}", 404)
+                raise RequestError(f"Not found: {path[:200]}. Models are under /v1/models.", 404)
             body = await self._answer(request, rest.parse_target(request.method, path))
         except RequestError as error:
             status, body = error.status, rest.dumps({"error": error.message})
@@ -103,7 +96,7 @@ class HttpServer:
     async def _body(self, request: "web.Request") -> bytes:
         from aiohttp import ClientPayloadError, web
 
-        too_large = RequestError(f"Expected a body of at most {self._limits.max_bytes} bytes.", 413)
+        too_large = RequestError(f"The body is larger than {self._limits.max_bytes} bytes", 413)
         if (request.content_length or 0) > self._limits.max_bytes:
             raise too_large
         try:
@@ -116,13 +109,13 @@ class HttpServer:
             _LOG.debug("a client disconnected in the middle of its body: %s", reason(error))
             raise RequestError("The client closed the connection", 499) from None  # nobody reads it
 
-    async def _in_time(self, status: int, what: str, work: Any) -> Any:
+    async def _in_time(self, status: int, done: str, work: Awaitable[bytes]) -> bytes:
         try:
             async with asyncio.timeout(self._limits.timeout):
                 return await work
         except TimeoutError:
             seconds = f"{self._limits.timeout:g} seconds"
-            raise RequestError(f"Not {what} within {seconds}", status) from None
+            raise RequestError(f"Not {done} within {seconds}", status) from None
 
 
 def _is_server_error(record: logging.LogRecord) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..blessing import Blessing
-from ..errors import ExportError
+from ..errors import ExportError, reason
 from ..publishing import existing
 from ..publishing import labels as read_labels
 from ..saved_model import open_version, read_meta_graph
@@ -20,15 +20,19 @@ from .request import RequestError, Target
 
 _LOG = logging.getLogger(__name__)
 
-_Fingerprint = tuple[tuple[str, int, int], ...]
+# The HTTP status for each error of a graph, from http_server.cc of TensorFlow Serving.
+_HTTP = {
+    tf.errors.INVALID_ARGUMENT: 400,
+    tf.errors.FAILED_PRECONDITION: 400,
+    tf.errors.OUT_OF_RANGE: 400,
+    tf.errors.NOT_FOUND: 404,
+    tf.errors.RESOURCE_EXHAUSTED: 429,
+    tf.errors.UNIMPLEMENTED: 501,
+}
 
 
 class VersionStatus(NamedTuple):
-    """The state of a version.
-
-    It is `"LOADING"`, `"AVAILABLE"`, or `"END"` if the version was unloaded or failed to load, for
-    the reason `error`.
-    """
+    """The state of a version: `"LOADING"`, `"AVAILABLE"`, or `"END"` with the `error`, if any."""
 
     version: int
     state: str
@@ -36,21 +40,7 @@ class VersionStatus(NamedTuple):
 
 
 class ServedVersion:
-    """A version in memory, which answers whatever happens to its directory.
-
-    The constructor replays the warmup requests of the version.
-
-    Args:
-        path: Directory of the SavedModel.
-        number: Number of the version.
-
-    Attributes:
-        definitions: The `SignatureDef` of each signature, by name.
-
-    Raises:
-        ExportError: If TensorFlow cannot load the version.
-        ValueError: If `export` did not write it, or it fails to answer a warmup request.
-    """
+    """A version in memory, which no longer reads its directory and has replayed its warmup."""
 
     def __init__(self, path: Path, number: int):
         self.number = number
@@ -64,21 +54,17 @@ class ServedVersion:
         specs = self._predictor.specs
         if signature not in specs:
             raise RequestError(
-                f'Serving signature name: "{signature[:100]}" not found in signature def. '
-                f"Expected one of {sorted(specs)}"
+                f'Serving signature name: "{signature[:100]}" not found in signature def: it must '
+                f"be one of {', '.join(map(repr, specs))}."
             )
         return specs[signature].inputs
 
     def answer(self, signature: str, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the outputs of a signature by name, for arrays of shape `(n, ...)` by input name.
-
-        Raises:
-            RequestError: If the arrays do not fit the inputs, or the graph raises an error.
-        """
+        """Return the outputs of a signature by name, or raise a `RequestError`."""
         try:
             return self._predictor.call(signature, **features)
         except tf.errors.OpError as error:
-            raise RequestError.from_tensorflow(error) from error
+            raise RequestError(reason(error), _HTTP.get(error.error_code, 500)) from error
         except (TypeError, ValueError) as error:
             raise RequestError(str(error)) from error
 
@@ -90,16 +76,24 @@ class _Served(NamedTuple):
     versions: Mapping[int, ServedVersion]
     labels: Mapping[str, int]
 
+    def number(self, target: Target) -> int | None:
+        """Return the number of the version of a request, or `None` for the newest."""
+        if target.label is None:
+            return target.version
+        if target.label not in self.labels:
+            raise RequestError(f"Unrecognized servable version label: {target.label}")
+        return self.labels[target.label]
+
 
 class Repository:
     """The newest version of a directory that loads, and the labeled ones.
 
-    If a version cannot be loaded, or is not blessed, the one before it stays; it is tried again
-    when its files change. A request keeps its version until it is answered. Links are not followed.
+    If a version is not blessed or cannot be loaded, the one before it stays, until the files
+    change. A request keeps its version until it is answered. Links are not followed.
 
     Args:
-        directory: Parent of the versions; `labels.json` in it maps labels to versions.
-        name: Name of the model in requests.
+        directory: The parent of the versions; `labels.json` in it maps labels to versions.
+        name: The name of the model in requests.
         blessed: Whether a version needs a blessing that matches its files.
 
     Raises:
@@ -111,7 +105,7 @@ class Repository:
         self.name = name
         self._blessed = blessed
         self._served = _Served(None, {}, {})
-        self._tried: dict[int, tuple[_Fingerprint, ServedVersion | None]] = {}
+        self._tried: dict[int, tuple[tuple, ServedVersion | None]] = {}  # with the fingerprints
         self._statuses: dict[int, VersionStatus] = {}
         self._lock = threading.Lock()
 
@@ -123,7 +117,7 @@ class Repository:
     def get(self, target: Target) -> ServedVersion:
         """Return the version that answers a request, or raise a `RequestError`."""
         served = self._served
-        version = _number(target, served)
+        version = served.number(target)
         chosen = served.latest if version is None else version
         if target.model != self.name or chosen not in served.versions:
             specific = f"Specific({target.model}, {version})"
@@ -132,12 +126,8 @@ class Repository:
         return served.versions[chosen]
 
     def statuses(self, target: Target) -> list[VersionStatus]:
-        """Return the states of the target's version, or of all, the newest first.
-
-        Raises:
-            RequestError: If there is no such version.
-        """
-        version = _number(target, self._served)
+        """Return the state of the target's version, or of all, or raise a `RequestError`."""
+        version = self._served.number(target)
         chosen = [status for status in self.seen() if version in (None, status.version)]
         if target.model != self.name or not chosen:
             which = "any versions" if version is None else f"version {version}"
@@ -152,7 +142,11 @@ class Repository:
         """Load new versions, then release those that are no longer served."""
         with self._lock:
             found = _found(self.directory)
-            labels = self._labels()
+            try:
+                labels = read_labels(self.directory)
+            except (OSError, ExportError) as error:
+                _LOG.error("the labels stay as they were: %s", error)
+                labels = self._served.labels
             latest = next((n for n in sorted(found, reverse=True) if self._load(n, found[n])), None)
             if latest is None:
                 return  # an empty directory, or only failures: the served versions stay
@@ -160,7 +154,13 @@ class Repository:
             loaded = {n: self._load(n, found[n]) for n in sorted(wanted)}
             versions = {n: version for n, version in loaded.items() if version}
             self._served = _Served(latest, versions, labels)
-            self._forget(found, versions)
+            for number, (_, version) in list(self._tried.items()):
+                if number in versions or (version is None and number in found):
+                    continue
+                del self._tried[number]
+                if version is not None:
+                    self._statuses[number] = VersionStatus(number, "END")
+                    _LOG.info("version %d of %s is no longer served", number, self.name)
 
     def _load(self, number: int, path: Path) -> ServedVersion | None:
         try:
@@ -171,7 +171,11 @@ class Repository:
             return self._tried[number][1]
         self._statuses[number] = VersionStatus(number, "LOADING")
         try:
-            version = self._open(number, path)
+            if link := next((p for p in (path, *path.rglob("*")) if p.is_symlink()), None):
+                raise ValueError(f"{link.relative_to(path.parent)} is a link: replace it by a copy")
+            if self._blessed:
+                Blessing.read(path).check_contents(path)
+            version = ServedVersion(path, number)
         except Exception as error:  # a broken version must not keep the others from being served
             message = " ".join(str(error).split()) or type(error).__name__
             self._tried[number] = (fingerprint, None)
@@ -182,37 +186,6 @@ class Repository:
         self._statuses[number] = VersionStatus(number, "AVAILABLE")
         _LOG.info("version %d of %s is served", number, self.name)
         return version
-
-    def _open(self, number: int, path: Path) -> ServedVersion:
-        if link := next((p for p in (path, *path.rglob("*")) if p.is_symlink()), None):
-            raise ValueError(f"Expected files. Received: the link {link.relative_to(path.parent)}")
-        if self._blessed:
-            Blessing.read(path).check_contents(path)
-        return ServedVersion(path, number)
-
-    def _forget(self, found: Mapping[int, Path], versions: Mapping[int, ServedVersion]) -> None:
-        for number, (_, version) in list(self._tried.items()):
-            if number in versions or (version is None and number in found):
-                continue
-            del self._tried[number]
-            if version is not None:
-                self._statuses[number] = VersionStatus(number, "END")
-                _LOG.info("version %d of %s is no longer served", number, self.name)
-
-    def _labels(self) -> Mapping[str, int]:
-        try:
-            return read_labels(self.directory)
-        except (OSError, ExportError) as error:
-            _LOG.error("the labels stay as they were: %s", error)
-            return self._served.labels
-
-
-def _number(target: Target, served: _Served) -> int | None:
-    if target.label is None:
-        return target.version
-    if target.label not in served.labels:
-        raise RequestError(f"Unrecognized servable version label: {target.label}")
-    return served.labels[target.label]
 
 
 def _found(directory: Path) -> dict[int, Path]:
@@ -228,7 +201,7 @@ def _found(directory: Path) -> dict[int, Path]:
     }
 
 
-def _fingerprint(path: Path) -> _Fingerprint:
+def _fingerprint(path: Path) -> tuple:
     """Return names, inodes and times of the files, since a number may be published again."""
     stats = ((str(file.relative_to(path)), file.lstat()) for file in sorted(path.rglob("*")))
     return tuple((name, stat.st_ino, stat.st_mtime_ns) for name, stat in stats)

@@ -1,13 +1,11 @@
-"""TensorFlow Serving's REST dialect: URLs, and JSON to arrays and back.
-
-Reference: https://www.tensorflow.org/tfx/serving/api_rest
-"""
+"""Bodies of TensorFlow Serving's REST API (https://www.tensorflow.org/tfx/serving/api_rest)."""
 
 import base64
 import itertools
 import json
 import math
 import re
+import reprlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -16,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf import json_format
 
+from ...core.checks import message
 from ..servable import SIGNATURE
 from .repository import ServedVersion, VersionStatus
 from .request import RequestError, Target
@@ -27,14 +26,10 @@ _URLS = {
     "GET": re.compile(rf"{_MODEL}{_VERSION}(?:/(?P<method>metadata))?", re.IGNORECASE),
 }
 _MANTISSA = {tf.float16: 11, tf.bfloat16: 8, tf.float32: 24, tf.float64: 53}  # bits
-_SHOWN = 100  # characters of a value in a message
 
 
 def parse_target(verb: str, path: str) -> Target:
     """Return the target of a verb and a path, percent-encoded and without a query.
-
-    Raises:
-        RequestError: If the API has no such URL.
 
     >>> parse_target("POST", "/v1/models/iris/versions/3:predict")
     Target(model='iris', version=3, label=None, method='predict')
@@ -54,36 +49,19 @@ def parse_target(verb: str, path: str) -> Target:
 
 
 def predict(version: ServedVersion, body: bytes) -> bytes:
-    """Return the answer of a version to a Predict request.
-
-    Args:
-        version: The version.
-        body: A JSON object with `instances`, a list with one value or one object by input name a
-            row, or with `inputs`, a tensor or an object with a tensor by input name. An empty list
-            is an empty batch. `signature_name` may name another signature than the default.
-
-    Raises:
-        RequestError: If the body does not fit the signature.
-    """
+    """Answer a Predict request, whose body has `instances` by row or `inputs` by column."""
     document = _parsed(body)
     name = document.get("signature_name") or SIGNATURE
     if not isinstance(name, str):
-        raise RequestError(f"`signature_name` must be a string. Received: {_shown(name)}")
+        raise RequestError(message("signature_name", name, "a string"))
     specs = version.inputs(name)
     keys = [key for key in ("instances", "inputs") if key in document]
     if len(keys) != 1:
-        raise RequestError(
-            f"Expected one of the keys 'inputs' and 'instances'. Received: {keys or 'none'}"
-        )
+        received = " and ".join(keys) or "neither"
+        raise RequestError(f"The body must have `instances` or `inputs`. Received: {received}")
     by_row = keys == ["instances"]
     values = (_from_instances if by_row else _from_inputs)(document[keys[0]], specs)
-    features = {}
-    for key, spec in specs.items():
-        try:
-            features[key] = _array(values[key], spec)
-        except ValueError as error:
-            raise RequestError(f"Input {key!r}: {error}") from error
-    outputs = version.answer(name, features)
+    outputs = version.answer(name, {key: _array(values[key], specs[key]) for key in specs})
     columns = {output: _json_values(output, array) for output, array in outputs.items()}
     if len(columns) == 1:
         return dumps({"predictions" if by_row else "outputs": next(iter(columns.values()))})
@@ -94,7 +72,7 @@ def predict(version: ServedVersion, body: bytes) -> bytes:
 
 
 def metadata(version: ServedVersion, model: str) -> bytes:
-    """Return the signatures of a version, as TensorFlow Serving writes them in JSON."""
+    """Return the signatures of a version."""
     signatures = {
         name: json_format.MessageToDict(
             definition, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
@@ -107,7 +85,7 @@ def metadata(version: ServedVersion, model: str) -> bytes:
 
 
 def status(statuses: Iterable[VersionStatus]) -> bytes:
-    """Return the states of versions as JSON."""
+    """Return the states of versions."""
     entries = []
     for version, state, error in statuses:
         result = {"error_code": "UNKNOWN" if error else "OK", "error_message": error}
@@ -128,51 +106,40 @@ def _parsed(body: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise RequestError(f"JSON Parse error: {error}") from None
     if not isinstance(document, dict):
-        raise RequestError(f"Expected a JSON object. Received: {_shown(document)}")
+        raise RequestError(message("body", document, "a JSON object"))
     return document
 
 
 def _finite(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
-        raise ValueError(f"Number too big to be stored in double: {digits[:_SHOWN]}")
+        raise ValueError(f"Number too big to be stored in double: {digits[:40]}")
     return number
 
 
 def _from_instances(instances: Any, specs: Mapping[str, tf.TensorSpec]) -> dict[str, list[Any]]:
     if not isinstance(instances, list):
-        raise RequestError(
-            f"Expected 'instances' to be a list of rows. Received: {_shown(instances)}"
-        )
+        raise RequestError(message("instances", instances, "a list of rows"))
     if not any(map(_is_named, instances)) and len(specs) == 1:
         return dict.fromkeys(specs, instances)
-    for number, instance in enumerate(instances):
-        if not _is_named(instance) or instance.keys() != specs.keys():
-            raise RequestError(
-                f"Expected each of 'instances' to be an object with the keys {sorted(specs)}. "
-                f"Received: {_shown(instance)} as number {number}"
-            )
-    return {name: [instance[name] for instance in instances] for name in specs}
+    for number, row in enumerate(instances):
+        if not _is_named(row) or row.keys() != specs.keys():
+            expected = f"an object with the keys {sorted(specs)}"
+            raise RequestError(message(f"instances[{number}]", row, expected))
+    return {name: [row[name] for row in instances] for name in specs}
 
 
 def _from_inputs(inputs: Any, specs: Mapping[str, tf.TensorSpec]) -> dict[str, Any]:
     if not _is_named(inputs) and len(specs) == 1:
         return dict.fromkeys(specs, inputs)
-    if not _is_named(inputs):
-        raise RequestError(
-            f"Expected 'inputs' to be an object with the keys {sorted(specs)}. "
-            f"Received: {_shown(inputs)}"
-        )
-    for name in specs:  # other keys are ignored, as in TensorFlow Serving
-        if name not in inputs:
-            raise RequestError(
-                f"Missing named input: {name} in 'inputs' object. Received: {sorted(inputs)}"
-            )
+    # other keys are ignored, as in TensorFlow Serving
+    if not _is_named(inputs) or not specs.keys() <= inputs.keys():
+        raise RequestError(message("inputs", inputs, f"an object with the keys {sorted(specs)}"))
     return inputs
 
 
 def _is_named(value: Any) -> bool:
-    """Return whether a value is an object by input name, not one value as `b64`."""
+    """Return whether a value is an object by input name, and not the base64 of one value."""
     return isinstance(value, dict) and not _is_base64(value)
 
 
@@ -181,30 +148,24 @@ def _is_base64(value: Any) -> bool:
 
 
 def _array(value: Any, spec: tf.TensorSpec) -> np.ndarray:
-    """Convert nested lists; the predictor checks the shape of the array."""
+    """Convert nested lists without loss; only fractions are rounded. Shapes are checked later."""
     shape, leaves = [], [value]
-    while isinstance(leaves[0] if leaves else None, list):
+    while leaves and isinstance(leaves[0], list):
         shape.append(len(leaves[0]))
         if not all(isinstance(leaf, list) and len(leaf) == shape[-1] for leaf in leaves):
-            raise ValueError("expected lists of equal sizes. Received: ragged lists")
+            raise RequestError(f"The lists of `{spec.name}` must have equal sizes.")
         leaves = list(itertools.chain.from_iterable(leaves))
-    if len(shape) != spec.shape.rank and value != []:
-        raise ValueError(f"expected the shape {spec.shape} (None: any). Received: {tuple(shape)}")
-    return _converted(leaves, spec.dtype).reshape(shape)
-
-
-def _converted(leaves: list[Any], dtype: tf.DType) -> np.ndarray:
-    """Convert JSON values without loss; only fractions are rounded."""
+    dtype = spec.dtype
     if dtype == tf.string:
-        return np.array([_bytes(leaf) for leaf in leaves], object)
+        return np.array([_bytes(leaf) for leaf in leaves], object).reshape(shape)
     if not (dtype == tf.bool or dtype.is_integer or dtype in _MANTISSA):
-        raise ValueError(f"no JSON for the type {dtype.name}")
+        raise RequestError(f"`{spec.name}` is {dtype.name}, which JSON does not have.")
     allowed = {bool} if dtype == tf.bool else {int} if dtype.is_integer else {int, float}
     if not set(map(type, leaves)) <= allowed:
         raise _wrong_type(next(leaf for leaf in leaves if type(leaf) not in allowed), dtype)
     if dtype != tf.bool:
         _check_range(leaves, dtype)
-    return np.array(leaves, dtype.as_numpy_dtype)
+    return np.array(leaves, dtype.as_numpy_dtype).reshape(shape)
 
 
 def _check_range(leaves: list[Any], dtype: tf.DType) -> None:
@@ -217,8 +178,8 @@ def _check_range(leaves: list[Any], dtype: tf.DType) -> None:
         else:
             fits = abs(leaf) <= largest or not math.isfinite(leaf)
         if not fits:
-            value = f"{_shown(leaf)} to {dtype.name}"
-            raise ValueError(f"Cannot convert JSON value: {value} without loss of precision.")
+            value = f"{reprlib.repr(leaf)} to {dtype.name}"
+            raise RequestError(f"Cannot convert JSON value: {value} without loss of precision.")
 
 
 def _bytes(value: Any) -> bytes:
@@ -230,24 +191,14 @@ def _bytes(value: Any) -> bytes:
             encoded = value["b64"].rstrip("=")
             return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
     except ValueError:
-        received = _shown(value)
-        raise ValueError(f"Unable to base64 decode, or no Unicode. Received: {received}") from None
+        kind = "Unicode" if isinstance(value, str) else "base64"
+        raise RequestError(f"Unable to decode {kind}: {reprlib.repr(value)}") from None
     raise _wrong_type(value, tf.string)
 
 
-def _wrong_type(value: Any, dtype: tf.DType) -> ValueError:
-    return ValueError(f"JSON Value: {_shown(value)} is not of expected type: {dtype.name}")
-
-
-def _shown(value: Any) -> str:
-    """Return the start of a value's JSON, at a cost that does not grow with it."""
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    if isinstance(value, dict):
-        return f"an object with the keys {sorted(value)[:10]}"[:_SHOWN]
-    if isinstance(value, int) and value.bit_length() > 4 * _SHOWN:
-        return "a number of many digits"
-    return json.dumps(value[:_SHOWN] if isinstance(value, str) else value)
+def _wrong_type(value: Any, dtype: tf.DType) -> RequestError:
+    shown = reprlib.repr(value)
+    return RequestError(f"JSON Value: {shown} is not of expected type: {dtype.name}")
 
 
 def _json_values(name: str, array: np.ndarray) -> list[Any]:

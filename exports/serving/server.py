@@ -21,26 +21,25 @@ _THREADS = 4  # for JSON and graphs; TensorFlow adds its own
 
 
 class Server:
-    """Serves the versions of a directory, for trying out and for testing clients.
+    """A server of the versions in a directory, for trials and for testing clients.
 
-    The newest version answers, or a labeled one if a request names its label. New versions are
-    picked up, and old ones stay until their requests are answered. For production, use TensorFlow
-    Serving.
+    The newest version answers, or the one with the label in the URL. New versions are picked up,
+    and an old one stays until its requests are answered. For production, use TensorFlow Serving.
 
     Args:
-        directory: Parent of the versions that `export` wrote.
-        name: Name of the model in URLs. Defaults to the name of the directory.
-        host: Address to listen on. Only this machine reaches the default.
-        port: Port of the REST API; 0 is any free one.
-        grpc_port: Port of the gRPC API, or `None` to disable it; 0 is any free one.
+        directory: The parent of the versions that `export` wrote.
+        name: The name of the model in URLs. Defaults to the name of the directory.
+        host: The address to listen on. Only this machine reaches the default.
+        port: The port of the REST API; 0 is any free one.
+        grpc_port: The port of the gRPC API, or `None` to disable it; 0 is any free one.
         blessed: Whether to refuse versions without a valid blessing.
-        poll: Seconds between two looks for new versions.
-        limits: Limits of requests.
+        poll: The seconds between two looks for new versions.
+        limits: The limits of requests.
 
     Raises:
         ImportError: If the extra `serve` is not installed.
-        FileNotFoundError: If the directory does not exist, or has no version to serve (`start`).
-        OSError: If an address is not of this machine, or not free (`start`).
+        FileNotFoundError: If the directory does not exist or, in `start`, has no version to serve.
+        OSError: In `start`, if the server cannot listen on an address.
 
     Example:
 
@@ -68,12 +67,19 @@ class Server:
         poll: float = 1.0,
         limits: Limits | None = None,
     ):
-        _check_extra(grpc_port is not None)
+        try:
+            for module in ("aiohttp",) if grpc_port is None else ("aiohttp", "grpc_health.v1"):
+                importlib.import_module(module)
+        except ImportError as error:
+            raise ImportError(
+                f"Serving needs the extra 'serve': pip install 'keras-occam[serve]' ({error})"
+            ) from error
         check_integer("port", port, 0, 65535)
         check_integer("grpc_port", grpc_port, 0, 65535, optional=True)
         check_number("poll", poll, "(0, inf)")
         limits = limits or Limits()
         self.name = name or Path(directory).resolve().name
+        self.host = host
         self._poll = poll
         self._repository = Repository(directory, self.name, blessed=blessed)
         self._pool = ThreadPoolExecutor(_THREADS, "occam-serving")
@@ -84,13 +90,8 @@ class Server:
         self._servers = [server for server in (self._http, self._grpc) if server]
 
     @property
-    def host(self) -> str:
-        """The address to listen on."""
-        return self._http.host
-
-    @property
     def port(self) -> int:
-        """The port of the REST API, the real one after `start`."""
+        """The port of the REST API; after `start`, never 0."""
         return self._http.port
 
     @property
@@ -109,7 +110,7 @@ class Server:
         return self._repository.versions
 
     def run(self, started: Callable[[], object] | None = None) -> None:
-        """Serve until SIGTERM or Ctrl-C; `started` is called as soon as the server listens."""
+        """Serve until SIGTERM or Ctrl-C, and call `started` when the server listens."""
 
         async def serve() -> None:
             loop, stopped = asyncio.get_running_loop(), asyncio.Event()
@@ -124,7 +125,7 @@ class Server:
         asyncio.run(serve())
 
     async def start(self) -> None:
-        """Take the addresses, load the versions, which may take long, and start to answer."""
+        """Take the addresses, load the versions (which may take long), and start to answer."""
         try:
             for server in self._servers:
                 await server.bind()
@@ -132,8 +133,8 @@ class Server:
             if not self._repository.versions:
                 reasons = [f"{s.version}: {s.error}" for s in self._repository.seen() if s.error]
                 raise FileNotFoundError(
-                    f"Expected a version to serve in {self._repository.directory}. "
-                    f"Received: {'; '.join(reasons) or 'none'}"
+                    f"{self._repository.directory} has no version to serve: "
+                    f"{'; '.join(reasons) or 'it is empty.'}"
                 )
             for server in self._servers:
                 await server.start()
@@ -164,14 +165,3 @@ class Server:
                 raise
             except Exception:
                 _LOG.exception("looking for versions failed")
-
-
-def _check_extra(with_grpc: bool) -> None:
-    grpc = ("grpc", "grpc_health.v1") if with_grpc else ()
-    try:
-        for module in ("aiohttp", *grpc):
-            importlib.import_module(module)
-    except ImportError as error:
-        raise ImportError(
-            f"Serving needs the extra 'serve': pip install 'keras-occam[serve]' ({error})"
-        ) from error

@@ -1,4 +1,4 @@
-"""The signatures of an export: functions from named features to named answers."""
+"""The signatures of an export: functions from features to answers by name."""
 
 from .embedding import Embedding
 from .image_bytes import ImageBytes

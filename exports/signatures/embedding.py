@@ -18,7 +18,7 @@ class Embedding(Signature):
     Answers: `embedding`, float32 `(n, ...)`.
 
     Args:
-        layer: The name of the layer, or its path `model/layer` within nested models; None: the
+        layer: The name of the layer, or its path `model/layer` within nested models. None is the
             input of the last layer with weights.
 
     Example:
@@ -39,7 +39,7 @@ class Embedding(Signature):
         self.layer = layer
 
     def answer(self, classifier: "Classifier", features: Tensors) -> dict[str, tf.Tensor]:
-        from ..inference import begin, flat_graph, run  # here, since only a writer needs Keras
+        from ..inference import begin, flat_graph, run  # here, since only writing needs Keras
 
         graph = flat_graph(classifier.served, "embedding")
         output = _penultimate(graph) if self.layer is None else _output_of(graph, self.layer)
@@ -62,7 +62,7 @@ def _penultimate(graph: "FlatGraph") -> Any:
                 break
             return tensor
     raise ExportError(
-        "The signature 'embedding' expects a single path of layers before the last one with "
+        "The signature 'embedding' needs a single path of layers before the last one with "
         f"weights. Received: {graph.model.name!r}. Pass Embedding(layer), one of {_names(graph)}"
     )
 
@@ -72,7 +72,7 @@ def _output_of(graph: "FlatGraph", layer: str) -> Any:
         if layer in (call.path, call.operation.name) and len(call.outputs) == 1:
             return call.outputs[0]
     raise ExportError(
-        f"The signature 'embedding' expects a layer of one output, one of {_names(graph)}. "
+        f"The signature 'embedding' needs a layer with one output, one of {_names(graph)}. "
         f"Received: layer={layer!r}"
     )
 

@@ -18,14 +18,14 @@ class ImageBytes(Signature):
     """The answers of `serving_default` for the bytes of image files.
 
     Each file is decoded to the channels of the model's input and resized to its height and width
-    (bilinear, antialiased, without keeping the aspect ratio), as integers from 0 to 255. Files of
-    one request may differ in size and format. Alpha channels and EXIF orientation are ignored.
+    (bilinear, antialiased, ignoring the aspect ratio), as integers from 0 to 255. The files of a
+    request may differ in size and format. Alpha channels and EXIF orientation are ignored.
 
     Inputs: `image_bytes`, string `(n,)`, each a whole JPEG or PNG file.
 
     Args:
-        max_pixels: The largest width times height of an image. It is read from the file's header,
-            before anything is decoded: a file of a few bytes can claim a gigabyte.
+        max_pixels: The largest width times height of an image, checked in the header before
+            decoding, since a file of a few bytes can claim a gigabyte.
 
     Raises:
         ValueError: If `max_pixels` is not an integer >= 1.
@@ -54,13 +54,13 @@ class ImageBytes(Signature):
         shapes = [spec.shape for spec in specs.values()]
         if len(shapes) != 1 or shapes[0].rank != 4 or shapes[0][-1] not in (1, 3):
             raise ExportError(
-                "The signature 'image_bytes' expects a model with one input of shape (batch, "
+                "The signature 'image_bytes' needs a model with one input of shape (batch, "
                 "height, width, channels), of 1 or 3 channels. Received: "
                 f"{ {name: str(spec.shape) for name, spec in specs.items()} }"
             )
         if not shapes[0][1:].is_fully_defined():
             raise ExportError(
-                "The signature 'image_bytes' expects a model with images of a fixed size. "
+                "The signature 'image_bytes' needs a model with images of a fixed size. "
                 f"Received: an input of shape {shapes[0]}"
             )
         return {self.name: tf.TensorSpec((None,), tf.string, self.name)}
@@ -82,7 +82,7 @@ class ImageBytes(Signature):
         def jpeg() -> tf.Tensor:
             shape = tf.io.extract_jpeg_shape(contents, output_type=tf.int64)
             with self._bounded(shape[0] * shape[1]):
-                # As Pillow decodes; by default TensorFlow takes a faster, less exact way.
+                # As in Pillow; TensorFlow's default is faster but less exact.
                 return tf.io.decode_jpeg(contents, channels, dct_method="INTEGER_ACCURATE")
 
         def png() -> tf.Tensor:
@@ -92,17 +92,17 @@ class ImageBytes(Signature):
         return tf.cond(tf.io.is_jpeg(contents), jpeg, png)
 
     def _bounded(self, pixels: tf.Tensor) -> "tf.control_dependencies":
-        message = f"image_bytes: expected an image of at most {self.max_pixels} pixels. Received:"
+        message = f"`image_bytes` must be images of at most {self.max_pixels} pixels. Received:"
         check = tf.debugging.Assert(pixels <= self.max_pixels, [message, pixels])
         return tf.control_dependencies([check])
 
 
 def _png_pixels(contents: tf.Tensor) -> tf.Tensor:
-    """Return width times height, which stand at the same place in every file."""
+    """Return width times height, from their fixed place in the header."""
     header = tf.strings.substr(contents, 0, 24)
     is_png = tf.strings.substr(header, 0, 8) == _PNG
     whole = is_png & (tf.strings.length(header) == 24)
-    message = "image_bytes: expected a JPEG or PNG file. Received something that begins with"
+    message = "`image_bytes` must be JPEG or PNG files. Received a file that begins with"
     check = tf.debugging.Assert(whole, [message, tf.strings.substr(header, 0, 8)])
     with tf.control_dependencies([check]):
         header = tf.identity(header)

@@ -1,4 +1,4 @@
-"""Monte Carlo dropout: the outputs of a model with dropout left on, each row by its own seed."""
+"""Monte Carlo dropout: run a model several times with dropout left on, with a seed per row."""
 
 import functools
 import itertools
@@ -14,7 +14,7 @@ from ...core.model_graph import Call, FlatGraph
 from ..errors import ExportError
 from ..inference import begin, flat_graph, inference, run
 
-_BITS_OF_DRAWS = 20  # of a generator within one pass: 2^20 draws, and 2^20 passes before the next
+_BITS_OF_DRAWS = 20  # a generator has 2^20 draws in a pass, and 2^20 passes
 
 
 def sample(
@@ -23,19 +23,8 @@ def sample(
     """Return the model's outputs `samples` times for each row, float32 `(n * samples, units)`.
 
     The passes of a row follow each other. Each is a batch of one row, so that it depends only on
-    the row's inputs and seed, and a layer that draws once per batch draws once per pass. The layers
-    before the first dropout run once, for all rows together. A subclassed model hides its layers:
-    all of it runs in each pass.
-
-    Args:
-        model: Any Keras model with a layer that drops.
-        inputs: The nested inputs of the model.
-        seeds: The seed of each row, int64 `(n,)`.
-        samples: The number of passes.
-        units: The size of the last axis of the model's output.
-
-    Raises:
-        ExportError: If no layer that drops is on the way to the model's output.
+    the row's inputs and seed, an int64. The layers before the first dropout run once, for all rows
+    together. A subclassed model hides its layers: all of it runs in each pass.
     """
     try:
         graph = flat_graph(model, "uncertainty")
@@ -52,7 +41,7 @@ def sample(
     made = {value for call in rest for value in call.outputs}
     outside = {value for call in rest for value in call.inputs if value not in made}
     between = [value for value in values if value in outside and value.shape[0] is None]
-    # Values without an axis of rows, such as a table of positions, are shared by all rows.
+    # Values without a batch axis, such as positional embeddings, are shared by all rows.
     same = {value: values[value] for value in outside.difference(between)}
 
     def finish(rows: list[tf.Tensor], seed: tf.Tensor) -> tf.Tensor:
@@ -65,10 +54,7 @@ def sample(
 
 
 def drops(operation: Any) -> bool:
-    """Return whether a layer, or one inside of it, drops something in training.
-
-    All kinds of dropout count, and stochastic depth; noise and augmentation do not.
-    """
+    """Return whether an operation contains dropout of any kind, or stochastic depth."""
     if not isinstance(operation, keras.Layer):
         return False
     with tf.init_scope():  # a rate may be a weight, which has no value within a graph
@@ -76,7 +62,7 @@ def drops(operation: Any) -> bool:
 
 
 def _split(graph: FlatGraph) -> tuple[list[Call], list[Call]]:
-    """Return the calls that no dropout comes before, and the others."""
+    """Return the calls before any dropout, and the others."""
     trunk, rest = [], []
     random = set()
     for call in graph.calls_before(graph.outputs[0]):
@@ -87,7 +73,7 @@ def _split(graph: FlatGraph) -> tuple[list[Call], list[Call]]:
             trunk.append(call)
     if not rest:
         raise ExportError(
-            "The signature 'uncertainty' expects dropout on the way to the model's output. "
+            "The signature 'uncertainty' needs dropout on the way to the model's output. "
             f"Received: {graph.model.name!r}, with dropout elsewhere"
         )
     return trunk, rest
@@ -102,12 +88,11 @@ def _answer(call: Call, args: tuple, kwargs: dict, seed: tf.Tensor, numbers: Ite
 
 @contextmanager
 def _dropping(operation: Any, seed: tf.Tensor, numbers: Iterator[int]) -> Iterator[None]:
-    """Let `operation`, called with `training=True`, drop and do nothing else of training.
+    """Make a call with `training=True` apply dropout and no other training behavior.
 
-    No variable is assigned: layers write into a scope that is thrown away. Inner layers that do not
-    drop, such as batch normalization, run in inference mode.
-
-    The seed is int64 `(2,)`, with a counter. Each generator adds one of `numbers` to the counter.
+    Inner layers without dropout run in inference mode, and no variable is assigned: layers write
+    into a scope that is thrown away. The seed, int64 `(2,)`, ends in a counter, to which each
+    generator adds one of `numbers`.
     """
     layers = operation._flatten_layers()
     with tf.init_scope():
@@ -123,7 +108,7 @@ def _dropping(operation: Any, seed: tf.Tensor, numbers: Iterator[int]) -> Iterat
 
 @contextmanager
 def _in_inference(layer: Any) -> Iterator[None]:
-    """Ignore the argument `training` of a layer."""
+    """Make a layer ignore its argument `training`."""
     original = layer.call
 
     @functools.wraps(original)

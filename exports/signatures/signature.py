@@ -1,4 +1,4 @@
-"""`Signature`, and the three that answer from the model's outputs."""
+"""`Signature`, and the signatures computed from the outputs of the model."""
 
 import abc
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ Tensors = Mapping[str, tf.Tensor]
 
 
 class Signature(abc.ABC):
-    """A function from named features to named answers, traced into the export.
+    """A function from features to answers by name, traced into the export.
 
     Subclass it for a signature of your own in `export(signatures=...)`.
 
     Attributes:
         name: The name of the signature.
-        method: The API of TensorFlow Serving that calls it; Predict by default.
+        method: The API of TensorFlow Serving that calls it, by default Predict.
 
     Example:
 
@@ -58,10 +58,10 @@ class Signature(abc.ABC):
 
 
 class ServingDefault(Signature):
-    """The probabilities of the classes, and the most probable one; every export has it.
+    """The probabilities of the classes and the most probable one; every export has it.
 
-    Answers: `probabilities`, float32 `(n, classes)`; `class_id`, int64 `(n,)`, the most probable;
-    `label`, string `(n,)`, its name.
+    Answers: `probabilities`, float32 `(n, classes)`; `class_id`, int64 `(n,)`; `label`, string
+    `(n,)`, the name of the class.
     """
 
     name = SIGNATURE
@@ -73,7 +73,7 @@ class ServingDefault(Signature):
 class Logits(Signature):
     """The logits, divided by the temperature of the export, for ensembles and distillation.
 
-    For a model that ends in a softmax they are the logarithms of its probabilities, not below
+    For a model that ends in a softmax they are the logarithms of its probabilities, at least
     log(1.2e-38).
 
     Answers: `logits`, float32 `(n, classes)`.
@@ -103,7 +103,7 @@ class Classify(Signature):
         for name, spec in classifier.inputs.specs.items():
             if not spec.shape[1:].is_fully_defined():
                 raise ExportError(
-                    "The signature 'classify' expects inputs of a fixed size. "
+                    "The signature 'classify' needs inputs of a fixed size. "
                     f"Received: {name!r} of shape {spec.shape}"
                 )
         return {"inputs": tf.TensorSpec((None,), tf.string, "inputs")}
@@ -147,6 +147,6 @@ def _cast(name: str, values: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
         return tf.cast(values, dtype) if dtype != values.dtype else values
     limits = tf.constant([dtype.min, min(dtype.max, tf.int64.max)], tf.int64)
     inside = tf.reduce_all((values >= limits[0]) & (values <= limits[1]))
-    message = f"Input {name!r}: expected {dtype.name}. Received an integer that is out of its range"
+    message = f"`{name}` must be {dtype.name}. Received an integer out of its range"
     with tf.control_dependencies([tf.debugging.Assert(inside, [message])]):
         return tf.cast(values, dtype)

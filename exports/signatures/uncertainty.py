@@ -1,4 +1,4 @@
-"""`uncertainty`: the spread of the answers under Monte Carlo dropout."""
+"""`uncertainty`: the mean and the spread of the answers of Monte Carlo dropout."""
 
 from typing import TYPE_CHECKING
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 class Uncertainty(Signature):
-    """Mean and spread of T answers with dropout left on.
+    """The mean and the spread of T answers with dropout left on.
 
     For p_t the probabilities of the t-th of T passes, H[p] = - sum_c p_c log p_c in nats,
 
         mean = 1/T sum_t p_t                    standard_deviation = sqrt(1/T sum_t (p_t - mean)^2)
         predictive_entropy = H[mean]            mutual_information = H[mean] - 1/T sum_t H[p_t]
 
-    The entropy is large if the answer is uncertain for any reason, the mutual information if the
-    passes contradict each other, because the model has not learned such inputs. The answer of a row
-    depends only on its features and its seed, not on the batch or the process. Give the rows of a
-    request different seeds: equal seeds choose the same T thinned networks. Only dropout (including
-    recurrent and attention dropout) and stochastic depth are random; other layers are in inference
-    mode. Layers before the first dropout run once, the others T times for each row.
+    The entropy is large if the answer is uncertain for any reason; the mutual information is large
+    if the passes contradict each other, since the model has not learned such inputs. The answer for
+    a row depends only on its features and its seed. Give the rows of a request different seeds:
+    equal seeds drop the same units. Only dropout (including recurrent and attention dropout) and
+    stochastic depth are random; other layers are in inference mode. Layers before the first dropout
+    run once, the others T times for each row.
 
     Inputs: the model's, and `seed`, int64 `(n,)`.
     Answers: `mean` and `standard_deviation`, float32 `(n, classes)`; `predictive_entropy` and
@@ -62,22 +62,22 @@ class Uncertainty(Signature):
         self.samples = samples
 
     def inputs(self, classifier: "Classifier") -> Specs:
-        from .monte_carlo import drops  # here, since only a writer needs Keras
+        from .monte_carlo import drops  # here, since only writing needs Keras
 
         specs = classifier.inputs.specs
         if "seed" in specs:
             raise ExportError(
-                "The signature 'uncertainty' adds an input 'seed'. Received: a model that has one"
+                "The signature 'uncertainty' adds an input 'seed', but the model already has one."
             )
         if not drops(classifier.model):
             raise ExportError(
-                "The signature 'uncertainty' expects a model with dropout at a rate above 0. "
-                f"Received: {classifier.model.name!r} without one"
+                "The signature 'uncertainty' needs a model with dropout at a rate above 0. "
+                f"Received: {classifier.model.name!r} without any"
             )
         return {**specs, "seed": tf.TensorSpec((None,), tf.int64, "seed")}
 
     def answer(self, classifier: "Classifier", features: Tensors) -> dict[str, tf.Tensor]:
-        from .monte_carlo import sample  # here, since only a writer needs Keras
+        from .monte_carlo import sample  # here, since only writing needs Keras
 
         features = dict(features)
         seeds = features.pop("seed")

@@ -26,7 +26,7 @@ def results():
 
 
 def test_each_card_is_of_a_field_of_regularization():
-    assert set(CARDS) <= set(zoo.Regularization.strengths())
+    assert set(CARDS) <= set(zoo.Regularization.fields())
 
 
 def test_figures_are_means_with_standard_errors_and_paired_differences(results):

@@ -7,6 +7,8 @@ import pytest
 from occam.callbacks import BackupAndRestore, ProximalPenalty, WeightAverage
 from occam.callbacks.model_state import ModelState, optimizers_of
 
+from .conftest import Crash
+
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="the training steps are TensorFlow's"
 )
@@ -73,16 +75,10 @@ def fit(model, *callbacks, epochs=4):
     return model.fit(X, **options, callbacks=[*callbacks]).history
 
 
-class Crash(keras.callbacks.Callback):
-    def on_epoch_end(self, epoch, logs=None):
-        if epoch == 2:
-            raise RuntimeError("crash")
-
-
 def test_a_model_with_several_optimizers_is_resumed(tmp_path):
     history = fit(whole := build())
     with pytest.raises(RuntimeError, match="crash"):
-        fit(build(), Crash(), BackupAndRestore(tmp_path))
+        fit(build(), Crash(2, "on_epoch_end"), BackupAndRestore(tmp_path))
     resumed = build()
     assert fit(resumed, BackupAndRestore(tmp_path)) == history
     assert list(optimizers_of(whole)) == ["optimizer", "own/critic", "own/maker/0"]
@@ -106,7 +102,7 @@ def test_other_optimizers_are_refused(tmp_path):
     fit(build(), BackupAndRestore(tmp_path, delete_checkpoint=False), epochs=1)
     model = build()
     model.third = keras.optimizers.SGD()
-    message = r"other optimizers: expected \['optimizer', .*, 'third'\]\. Received: \['opt"
+    message = r"the optimizers \['opt.* instead of \['optimizer', .*, 'third'\]"
     with pytest.raises(ValueError, match=message):
         fit(model, BackupAndRestore(tmp_path))
 
@@ -114,7 +110,7 @@ def test_other_optimizers_are_refused(tmp_path):
 def test_an_optimizer_of_other_variables_is_refused_before_training(tmp_path):
     model, elsewhere = build(), keras.Variable([1.0], name="elsewhere")
     model.own["critic"].build([elsewhere])
-    message = r"optimizer `own/critic` .* not the model's.* Received: elsewhere"
+    message = r"optimizer `own/critic` must update only .* Received: elsewhere"
     with pytest.raises(ValueError, match=message):
         fit(model, BackupAndRestore(tmp_path))
 
@@ -182,6 +178,6 @@ def test_a_proximal_step_has_the_learning_rate_of_the_optimizer_that_updates():
 def test_after_an_exception_no_hook_is_left():
     model = build()
     with pytest.raises(RuntimeError, match="crash"):
-        fit(model, WeightAverage(), Crash())
+        fit(model, WeightAverage(), Crash(2, "on_epoch_end"))
     assert "make_train_function" not in vars(model)
     assert model.train_function is None

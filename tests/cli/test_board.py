@@ -1,7 +1,5 @@
 """`occam board`."""
 
-import io
-import os
 import signal
 import socket
 import subprocess
@@ -40,9 +38,9 @@ def logs(tmp_path_factory):
 
 
 def test_a_wrong_argument_is_an_error_of_one_line(inside, tmp_path, logs):
-    assert "nowhere is not a directory" in failed(inside("board", "nowhere"))
+    assert "the directory does not exist" in failed(inside("board", "nowhere"))
     assert "contains no TensorBoard logs" in failed(inside("board", "."))
-    assert "`--png` must be a file named *.png" in failed(inside("board", logs, "--png", "a.pdf"))
+    assert "`png` must be a file named *.png" in failed(inside("board", logs, "--png", "a.pdf"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -77,16 +75,6 @@ def test_a_used_port_is_an_error_of_one_line(logs):
     assert "port" in failed(done)
 
 
-def pixels(path):
-    return np.asarray(Image.open(io.BytesIO(path.read_bytes())).convert("RGB"))
-
-
-def test_png_draws_a_run(inside, logs, tmp_path):
-    done = inside("board", logs, "--png", "run.png")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert len(np.unique(pixels(tmp_path / "run.png").reshape(-1, 3), axis=0)) > 20
-
-
 def test_png_draws_a_run_of_the_zoo(inside, digits, tmp_path):
     keras.utils.set_random_seed(0)
     model = zoo.create_model(
@@ -95,5 +83,5 @@ def test_png_draws_a_run_of_the_zoo(inside, digits, tmp_path):
     zoo.train(model, digits, epochs=2, verbose=0, log_dir=tmp_path / "run")
     done = inside("board", "run", "--png", "run.png")
     assert (done.returncode, done.stderr) == (0, "")
-    assert pixels(tmp_path / "run.png").std() > 10
-    assert os.path.getsize(tmp_path / "run.png") > 10_000
+    with Image.open(tmp_path / "run.png") as image:
+        assert np.asarray(image.convert("RGB")).std() > 10

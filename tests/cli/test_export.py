@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from occam import exports, zoo
-from occam.cli.export import Export
+from occam.cli.export import ExportCommand
 from occam.exports import LiteRT, signatures
-from occam.exports.choice import choose_formats
+from occam.exports.lookup import choose_formats
 
 FLAGS = {"run_directory": Path("run"), "directory": Path("exports")}
 
@@ -18,20 +18,12 @@ def kinds():
 
 
 def test_each_signature_has_a_flag_value():
-    choices, _ = typing.get_args(typing.get_type_hints(Export)["signatures"])
+    choices, _ = typing.get_args(typing.get_type_hints(ExportCommand)["signatures"])
     assert {*typing.get_args(choices), "uncertainty", "serving_default"} == kinds()
 
 
-def test_flags_become_signatures():
-    assert Export(**FLAGS)._signatures() == []
-    logits, uncertainty = Export(**FLAGS, signatures=("logits",), uncertainty=8)._signatures()
-    assert logits == "logits"
-    assert isinstance(uncertainty, signatures.Uncertainty)
-    assert uncertainty.samples == 8
-
-
 def test_each_format_has_a_flag_value():
-    choices, _ = typing.get_args(typing.get_type_hints(Export)["formats"])
+    choices, _ = typing.get_args(typing.get_type_hints(ExportCommand)["formats"])
     names = set(typing.get_args(choices))
     chosen = choose_formats([*names - {"litert_int8"}, LiteRT("int8", calibration={})])
     assert {format.name for format in chosen} == names
@@ -51,7 +43,7 @@ def exported(monkeypatch):
         arguments = {}
         monkeypatch.setattr(zoo.Run, "load", lambda directory: run)
         monkeypatch.setattr(exports, "export", lambda *_, **kwargs: arguments.update(kwargs))
-        Export(**FLAGS, **flags).run()
+        ExportCommand(**FLAGS, **flags).run()
         return arguments
 
     return exported
@@ -69,18 +61,22 @@ def test_fewer_bits_are_calibrated_and_judged_on_the_data_of_the_run(digits, exp
     assert drawn == kept
 
 
-def test_skip_data_leaves_the_checks_without_data(exported):
-    arguments = exported({"class_names": ["a", "b"]}, formats=("onnx",), skip_data=True)
+def test_flags_become_arguments_without_data(exported):
+    flags = {"signatures": ("logits",), "uncertainty": 8, "formats": ("onnx",), "skip_data": True}
+    arguments = exported({"class_names": ["a", "b"]}, **flags)
+    logits, uncertainty = arguments["signatures"]
+    assert (logits, uncertainty.samples) == ("logits", 8)
+    assert isinstance(uncertainty, signatures.Uncertainty)
     assert arguments["formats"] == ["onnx"]
     assert arguments["checks"].data is None
 
 
 def test_a_label_is_checked_before_anything_is_done():
     with pytest.raises(ValueError, match=r"`label` must be letters.* Received: label='1st'"):
-        Export(**FLAGS, promote="1st").run()
+        ExportCommand(**FLAGS, promote="1st").run()
 
 
 @pytest.mark.parametrize("flags", [{"temperature": "fit"}, {"formats": ("litert_int8",)}])
 def test_some_flags_need_the_data(exported, flags):
-    with pytest.raises(ValueError, match=r"needs data\. Received: --skip-data"):
+    with pytest.raises(ValueError, match="omit `--skip-data`"):
         exported({"class_names": ["a", "b"]}, skip_data=True, **flags)

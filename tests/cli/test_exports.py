@@ -57,6 +57,10 @@ def change(version):
 
 
 def test_only_verify_finds_a_changed_byte(run):
+    status, out, _ = run("--verify")
+    assert status == 0
+    assert "  verified checksums: 4 files " in out
+    assert "  verified loading: " in out
     assert run(spoil=change)[0] == 0
     status, out, _ = run("--verify")
     assert status == 1
@@ -64,35 +68,28 @@ def test_only_verify_finds_a_changed_byte(run):
     assert out.endswith("1 version, 1 not blessed\n")
 
 
-def test_verify_runs_the_gates(run):
-    status, out, _ = run("--verify")
-    assert status == 0
-    assert "  verified checksums: 4 files are as they were blessed\n" in out
-    assert "  verified loading: loads and answers the same where Keras cannot be" in out
-
-
 def test_run_needs_verify(run):
     status, out, err = run("--run", "runs/digits")
     assert (status, out) == (2, "")
-    assert "--run needs --verify. Received: --run runs/digits" in err
+    assert "`--run` needs `--verify`" in err
 
 
 def test_promote_and_rollback_move_a_label(run):
     status, out, _ = run("--promote", "1", "--label", "canary")
     assert (status, out.splitlines()[0].split(":")[0]) == (0, "version 1 (canary, stable)")
-    status, _, err = run("--rollback")
-    assert status == 2
-    assert "stable" in err
-    status, _, err = run("--promote", "1", "--rollback")
-    assert (status, "Expected either --promote or --rollback. Received: both" in err) == (2, True)
-    status, _, err = run("--promote", "7")
-    assert (status, "Received: 7" in err) == (2, True)
+    for arguments, error in (
+        (["--rollback"], "had the label 'stable' before"),
+        (["--promote", "1", "--rollback"], "either `--promote` or `--rollback`"),
+        (["--promote", "7"], "Received: version=7"),
+    ):
+        status, _, err = run(*arguments)
+        assert (status, error in err) == (2, True)
 
 
 def test_a_version_without_a_blessing_is_shown_and_counted(run):
     status, out, _ = run(spoil=lambda version: (version / "blessing.json").unlink())
     assert status == 1
-    assert "  not blessed: Expected a version with a blessing." in out
+    assert "it has no blessing.json" in out
 
 
 def test_no_directory_is_a_failure(capfd, tmp_path):
@@ -101,4 +98,4 @@ def test_no_directory_is_a_failure(capfd, tmp_path):
     assert left.value.code == 2
     out, err = capfd.readouterr()
     assert (out, err.count("\n")) == ("", 1)
-    assert err.startswith("occam: Expected the directory of an export.")
+    assert "the directory does not exist" in err

@@ -129,23 +129,23 @@ def test_a_trained_model_of_the_zoo(lint):
 
 
 def test_files_that_are_not_models(lint, tmp_path):
-    assert "no.keras does not exist, or is not a file" in failed(lint("no.keras"))
+    assert "Could not load no.keras: it does not exist" in failed(lint("no.keras"))
     (tmp_path / "directory.keras").mkdir()
-    assert "directory.keras does not exist" in failed(lint("directory.keras"))
+    assert "directory.keras: it does not exist, or is not a file" in failed(lint("directory.keras"))
     (tmp_path / "text.keras").write_text("text")
-    assert "text.keras is not a .keras file" in failed(lint("text.keras"))
+    assert "text.keras: it is not a .keras file" in failed(lint("text.keras"))
     with zipfile.ZipFile(tmp_path / "other.keras", "w") as file:
         file.writestr("other", "")
     assert "There is no item named 'config.json'" in failed(lint("other.keras"))
     clean().save_weights("clean.weights.h5")
-    assert "is not a .keras file" in failed(lint("clean.weights.h5"))
+    assert "it is not a .keras file" in failed(lint("clean.weights.h5"))
 
 
 def test_a_lambda_is_not_run(lint):
     double = layers.Lambda(lambda x: x * 2)
     keras.Sequential([keras.Input((4,)), double]).save("lambda.keras")
     line = failed(lint("lambda.keras"))
-    assert "lambda.keras cannot be loaded: it has a Python lambda" in line
+    assert "Could not load lambda.keras: it has a Python lambda" in line
     assert "--no-compiled" not in line
     model = clean()
     model.compile("sgd", lambda y, y_pred: keras.ops.mean(y - y_pred))
@@ -162,7 +162,7 @@ def test_an_unknown_class(lint):
 
     keras.Sequential([keras.Input((4,)), Own()]).save("own.keras")
     line = failed(lint("own.keras"))
-    assert "own.keras cannot be loaded: it needs class 'Own'. Import that" in line
+    assert "Could not load own.keras: it needs class 'Own'. Import that" in line
     assert len(line) < 200
 
 

@@ -59,7 +59,10 @@ def test_serves_an_export_until_a_signal(iris):
     np.testing.assert_allclose(answer["probabilities"], probabilities, atol=1e-6)
     assert answer["label"] == "abc"[answer["class_id"]] == "abc"[probabilities.argmax()]
     assert wrong.status_code == 400
-    assert "expected the shape (None, 2) (None: any). Received: (1, 1)" in wrong.json()["error"]
+    assert (
+        "`flower` must have the shape (None, 2) (None: any). Received: shape (1, 1)"
+        in wrong.json()["error"]
+    )
     assert err == "occam: version 1 of iris is served\n"
 
 
@@ -75,4 +78,4 @@ def test_changed_byte_is_not_served(iris, tmp_path):
     changed = Repository(directory, "iris")
     changed.refresh()
     assert changed.versions == []
-    assert "variables.data-00000-of-00001'], changed" in changed.seen()[0].error
+    assert "variables.data-00000-of-00001'] changed" in changed.seen()[0].error

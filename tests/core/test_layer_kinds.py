@@ -173,18 +173,15 @@ def test_layers_that_keep_channels_apart():
     assert not layer_kinds.keeps_channels_apart(layers.MaxPooling2D(data_format="channels_first"))
 
 
-def test_layers_that_mix_the_batch():
-    assert layer_kinds.mixes_batch(layers.BatchNormalization())
-    assert layer_kinds.mixes_batch(augmentation.MixUp(3))
-    assert not layer_kinds.mixes_batch(layers.LayerNormalization())
-
-
 def test_wrappers_are_taken_off():
     inner = layers.Dense(3)
     assert layer_kinds.unwrap(layers.TimeDistributed(layers.SpectralNormalization(inner))) is inner
     assert isinstance(layer_kinds.unwrap(layers.Bidirectional(layers.LSTM(2))), layers.LSTM)
 
 
-def test_layers_that_take_training():
+def test_layers_that_take_training_and_modules_of_keras_and_occam():
     assert layer_kinds.takes_training(layers.Dropout(0.5))
     assert not layer_kinds.takes_training(layers.Flatten())
+    assert layer_kinds.in_keras_or_occam(layers.Dense.__module__)
+    assert layer_kinds.in_keras_or_occam(ours.Dropout.__module__)
+    assert not layer_kinds.in_keras_or_occam("keras_hub.layers")

@@ -1,4 +1,4 @@
-"""`LiveScalar` on objects that are no layers: an optional value, and a hook after changes."""
+"""`LiveScalar` outside of layers: an optional value, and a hook after changes."""
 
 import pytest
 

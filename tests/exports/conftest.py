@@ -7,7 +7,7 @@ from occam import exports
 
 @pytest.fixture(autouse=True)
 def fresh_session():
-    """The layers' automatic names and the traces of one test do not reach the next."""
+    """Keep the automatic names and the traces of one test from the next."""
     keras.backend.clear_session(free_memory=False)
     yield
     keras.backend.clear_session(free_memory=False)
@@ -34,13 +34,13 @@ def build_small_model():
 
 @pytest.fixture
 def small_model():
-    """A trained-looking classifier of 4 features and 3 classes, with what training leaves in it."""
+    """A classifier of 4 features and 3 classes, with noise, dropout and batch normalization."""
     return build_small_model()
 
 
 @pytest.fixture(scope="session")
 def small_export(tmp_path_factory):
-    """A directory with an export of `small_model`, for all tests: not to be changed."""
+    """A directory with an export of `small_model`. Tests must not change it."""
     directory = tmp_path_factory.mktemp("small_export")
     exports.export(build_small_model(), directory, class_names=["iris", "rose", "Mädesüß"])
     return directory

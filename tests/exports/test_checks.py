@@ -34,9 +34,9 @@ def test_arguments_are_validated(arguments, message):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (3, r"`data` must be features by input name and labels, like .* Received: int"),
-        ((ROWS,), "Received: tuple of 1"),
-        ((ROWS, [0, 1]), "Received: ndarray in place of a dict by input name"),
+        (3, "`data` must be features by input name and labels, such as .* data=3"),
+        ((ROWS,), r"data=\(array"),
+        ((ROWS, [0, 1]), r"data=\(array"),
     ],
 )
 def test_data_is_features_by_name_and_labels(data, message):
@@ -47,11 +47,11 @@ def test_data_is_features_by_name_and_labels(data, message):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (({"x": ROWS}, [0, 9]), r"Expected labels from 0 to 2\. Received: \[9\]"),
+        (({"x": ROWS}, [0, 9]), r"`data` must have labels from 0 to 2\. Received: \[9\]"),
         (({"x": ROWS}, [-1, 2]), r"Received: \[-1\]"),
         (({"x": ROWS}, ["ant", "dog"]), r"labels among \['ant', .* Received: \['dog'\]"),
-        (({"z": ROWS}, [0, 1]), r"inputs \['x'\], .* Received: \['z'\] in the data of checks"),
-        (({"x": ROWS[:, :1]}, [0, 1]), r"'x': expected the shape \(None, 2\)"),
+        (({"z": ROWS}, [0, 1]), r"keys \['x'\]\. Received: \['z'\] in the data of checks"),
+        (({"x": ROWS[:, :1]}, [0, 1]), r"`x` must have the shape \(None, 2\)"),
     ],
 )
 def test_data_of_another_model_is_refused_before_anything_is_written(data, message, tmp_path):

@@ -7,19 +7,15 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.special import softmax
 
 from occam import exports
-
-
-def softmax(logits):
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
 
 
 def test_the_export_answers_as_the_model_predicts(small_model, flowers, tmp_path):
     published = exports.export(small_model, tmp_path, class_names=["iris", "rose", "lily"])
     answer = exports.load(tmp_path).predict(flowers)
-    expected = softmax(small_model.predict(flowers, verbose=0))
+    expected = softmax(small_model.predict(flowers, verbose=0), axis=-1)
     np.testing.assert_allclose(answer["probabilities"], expected, rtol=1e-5)
     np.testing.assert_array_equal(answer["class_id"], expected.argmax(axis=-1))
     names = np.array(published.class_names)
@@ -73,22 +69,11 @@ def test_augmentation_inside_the_model_is_off(tmp_path):
     np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-6)
 
 
-def test_only_the_weights_that_serving_reads_are_stored_and_each_once(small_model, tmp_path):
-    published = exports.export(small_model, tmp_path)
-    stored = [
-        np.prod(shape, dtype=int)
-        for name, shape in tf.train.list_variables(str(published.path / "variables/variables"))
-        if name.startswith("weights_by_path")
-    ]
-    read = [w for w in small_model.weights if "seed_generator" not in w.path]
-    assert sorted(stored) == sorted(np.prod(w.shape, dtype=int) for w in read)
-
-
 SAVE = """
 import sys
 import keras
 from occam import exports
-from occam.exports.choice import choose_signatures
+from occam.exports.lookup import choose_signatures
 from occam.exports.classifier import Classifier
 from occam.exports.export import _servable
 layers = keras.layers
@@ -129,12 +114,6 @@ def test_each_export_is_a_new_version_that_others_may_read(small_model, tmp_path
     assert mode == 0o777 & ~umask
 
 
-@pytest.mark.parametrize("names", [["a", "b"], "abc"])
-def test_class_names_must_fit(small_model, tmp_path, names):
-    with pytest.raises(ValueError, match="`class_names` must be 3 names"):
-        exports.export(small_model, tmp_path, class_names=names)
-
-
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
@@ -148,6 +127,8 @@ def test_class_names_must_fit(small_model, tmp_path, names):
         ({"warmup": [True]}, ValueError, r"Received: warmup=\[True\]"),
         ({"keep": True}, ValueError, "`keep` must be an integer >= 1 or None. Received: keep=True"),
         ({"class_names": 3}, ValueError, "3 names. Received: class_names=3"),
+        ({"class_names": "abc"}, ValueError, "`class_names` must be 3 names. .*='abc'"),
+        ({"class_names": ["a", "b"]}, ValueError, "`class_names` must be 3 names"),
         (
             {"class_names": ["a", "a", "b"]},
             ValueError,
@@ -168,8 +149,12 @@ def test_a_wrong_argument_is_named_before_anything_is_written(
 def test_an_unwritable_directory_is_refused(small_model, tmp_path):
     file = tmp_path / "afile"
     file.write_text("mine")
-    for directory, why in ((file, "a file"), (file / "x", "Not a directory"), ("/proc/x", "No ")):
-        message = f"Expected a directory that can be written. Received: {directory}, {why}"
+    for directory, why in (
+        (file, "it is a file"),
+        (file / "x", "Not a directory"),
+        ("/proc/x", "No "),
+    ):
+        message = f"Could not write into {directory}: {why}"
         with pytest.raises(OSError, match=message):
             exports.export(small_model, directory)
     assert file.read_text() == "mine"
@@ -182,7 +167,7 @@ def test_a_keras_layer_as_preprocessing_is_stored_with_its_statistics(
     normalize.adapt(10 + 3 * flowers)
     exports.export(small_model, tmp_path, preprocessing=normalize)
     answer = exports.load(tmp_path).predict(10 + 3 * flowers)
-    expected = softmax(small_model.predict(normalize(10 + 3 * flowers), verbose=0))
+    expected = softmax(small_model.predict(normalize(10 + 3 * flowers), verbose=0), axis=-1)
     np.testing.assert_allclose(answer["probabilities"], expected, rtol=1e-5)
 
 
@@ -213,7 +198,7 @@ def test_a_plain_function_as_preprocessing_starts_from_float32(tmp_path):
     published = exports.export(model, tmp_path, preprocessing=lambda x: tf.cast(x > 0.5, tf.int32))
     assert published.inputs["tokens"].dtype == tf.float32
     answer = exports.load(tmp_path).predict([[0.9, 0.1, 0.7]])
-    expected = softmax(model.predict(np.array([[1, 0, 1]])))
+    expected = softmax(model.predict(np.array([[1, 0, 1]])), axis=-1)
     np.testing.assert_allclose(answer["probabilities"], expected, rtol=1e-5)
 
 
@@ -227,17 +212,6 @@ def test_half_precision_answers_in_float32(policy, tmp_path):
     probabilities = exports.load(tmp_path).predict(np.ones((2, 4)))["probabilities"]
     assert probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(axis=-1), 1, atol=1e-6)
-
-
-def test_a_refused_export_publishes_nothing_and_keeps_what_was_there(small_model, tmp_path):
-    exports.export(small_model, tmp_path)
-
-    def noisy(x):
-        return x + tf.random.normal(tf.shape(x))
-
-    with pytest.raises(exports.ExportError, match=r"operation RandomStandardNormal .* random"):
-        exports.export(small_model, tmp_path, preprocessing=noisy)
-    assert os.listdir(tmp_path) == ["1"]
 
 
 def test_a_model_that_is_not_finite_is_refused(small_model, tmp_path):

@@ -35,20 +35,15 @@ def test_the_last_activation_tells_logits_from_probabilities(last, units, expect
     assert means_logits(model_with(*last), units) is expected
 
 
-def test_the_last_layer_of_a_nested_model_counts():
-    inner = keras.Sequential([keras.Input((5,)), layers.Dense(3, activation="softmax")])
-    assert means_logits(model_with(inner), 3) is False
-
-
 class Softened(layers.Wrapper):
-    """Returns something else than its layer."""
+    """A wrapper that changes the output of its layer."""
 
     def call(self, inputs):
         return keras.ops.softmax(self.layer(inputs))
 
 
 class Beside(layers.Layer):
-    """No `Wrapper`, but it has a layer and answers as that does."""
+    """A layer that returns the output of its inner layer, but is no `Wrapper`."""
 
     def __init__(self, layer):
         super().__init__()
@@ -68,6 +63,7 @@ def softmax(units=3):
         ([layers.SpectralNormalization(layers.Dense(3))], True),
         ([layers.SpectralNormalization(softmax())], False),
         ([DropConnect(softmax(), 0.5)], False),
+        ([keras.Sequential([keras.Input((5,)), softmax()])], False),
         ([ConcreteDropout(layers.Dense(3))], True),
         ([DropConnect(layers.Dense(3), 0.5), layers.Softmax()], False),
         ([Beside(layers.SpectralNormalization(softmax()))], False),
@@ -93,7 +89,7 @@ def softmax(units=3):
         ([layers.Reshape((5, 1, 1)), layers.Conv2D(3, 1), layers.GlobalAveragePooling2D()], True),
     ],
 )
-def test_a_wrapped_or_pooled_last_layer_is_found(last, expected):
+def test_a_wrapped_nested_or_pooled_last_layer_is_found(last, expected):
     assert means_logits(model_with(*last), 3) is expected
 
 
@@ -106,17 +102,21 @@ def test_the_last_operation_counts_like_a_layer():
 
 
 @pytest.mark.parametrize(
-    ("last", "received"),
+    ("last", "message"),
     [
         ([Softened(layers.Dense(3))], "Received: Softened"),
         ([layers.Reshape((5, 1)), layers.Bidirectional(layers.GRU(3))], "Received: Bidirectional"),
         ([layers.Reshape((5, 1)), softmax(), layers.GlobalMaxPooling1D()], "GlobalMaxPooling1D"),
         ([DropConnect(layers.Dense(3, activation="tanh"), 0.5)], "Received: Dense .* with tanh"),
+        ([layers.Dense(3, activation="tanh")], "softmax .* Received: Dense '.*' with tanh"),
+        ([layers.Dense(3, activation="sigmoid")], "output of 3 unit.* with sigmoid"),
+        ([layers.Dense(1, activation="softmax")], "sigmoid .* with softmax"),
+        ([layers.ReLU()], "Received: ReLU 're_lu' with no activation. If .* from_logits=True"),
     ],
 )
-def test_a_wrapper_that_changes_the_output_hides_its_layer(last, received):
+def test_another_activation_or_a_wrapper_that_hides_it_asks_for_from_logits(last, message):
     model = model_with(*last)
-    with pytest.raises(exports.ExportError, match=received):
+    with pytest.raises(exports.ExportError, match=message):
         means_logits(model, model.output_shape[-1])
 
 
@@ -137,20 +137,6 @@ def test_a_wrapped_last_layer_is_served(wrapper, tmp_path):
     np.testing.assert_allclose(answer, model.predict(x, verbose=0), atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("last", "units", "message"),
-    [
-        (layers.Dense(3, activation="tanh"), 3, "softmax .* Received: Dense '.*' with tanh"),
-        (layers.Dense(3, activation="sigmoid"), 3, "output of 3 unit.* with sigmoid"),
-        (layers.Dense(1, activation="softmax"), 1, "sigmoid .* with softmax"),
-        (layers.ReLU(), 5, "Received: ReLU 're_lu' with no activation. If .* from_logits=True"),
-    ],
-)
-def test_another_activation_asks_for_from_logits(last, units, message):
-    with pytest.raises(exports.ExportError, match=message):
-        means_logits(model_with(last), units)
-
-
 def test_from_logits_overrules_the_activation(tmp_path):
     model = model_with(layers.Dense(3), layers.ReLU())
     exports.export(model, tmp_path, from_logits=True)
@@ -160,7 +146,7 @@ def test_from_logits_overrules_the_activation(tmp_path):
 
 def test_labels_that_do_not_exclude_each_other_are_refused(tmp_path):
     model = model_with(layers.Dense(3, activation="sigmoid"))
-    with pytest.raises(exports.ExportError, match="Expected probabilities of exclusive classes"):
+    with pytest.raises(exports.ExportError, match="return probabilities of exclusive classes"):
         exports.export(model, tmp_path, from_logits=False)
 
 
@@ -215,7 +201,7 @@ def test_a_regression_is_not_published_as_a_classifier(tmp_path):
 
 
 class HalfSquare(keras.losses.MeanSquaredError):
-    """A subclass of the user."""
+    """A subclass of a Keras loss."""
 
 
 REGRESSION = "a loss for regression"
@@ -308,19 +294,19 @@ def test_a_loss_that_agrees_or_is_not_known_is_accepted(loss, units, activation,
             3,
             "linear",
             None,
-            r"are probabilities, .* sparse_categorical_crossentropy\(from_logits=False\), "
+            r"probabilities, .* sparse_categorical_crossentropy\(from_logits=False\), "
             "while the last activation gives logits. End the model with",
         ),
         (BINARY(), 1, "linear", None, "the last activation gives logits"),
-        ("dice", 3, "linear", None, "are probabilities, .* gives logits"),
+        ("dice", 3, "linear", None, "probabilities, .* gives logits"),
         (
             CROSS_ENTROPY(from_logits=True),
             3,
             "softmax",
             None,
-            "are logits, .* gives probabilities. Compile it with from_logits=False",
+            "logits, .* gives probabilities. Compile it with from_logits=False",
         ),
-        (BINARY(from_logits=True), 1, "sigmoid", None, "are logits, .* gives probabilities"),
+        (BINARY(from_logits=True), 1, "sigmoid", None, "logits, .* gives probabilities"),
         (
             "categorical_crossentropy",
             3,
@@ -338,7 +324,7 @@ def test_a_loss_that_agrees_or_is_not_known_is_accepted(loss, units, activation,
     ],
 )
 def test_outputs_are_served_as_the_loss_takes_them(loss, units, activation, from_logits, message):
-    with pytest.raises(exports.ExportError, match=f"Expected outputs .*{message}"):
+    with pytest.raises(exports.ExportError, match=f"`model` must return .*{message}"):
         Classifier(compiled(loss, units, activation), None, from_logits)
 
 

@@ -12,7 +12,7 @@ from occam import exports
 
 @pytest.fixture
 def directory(small_export, tmp_path):
-    """A copy of the export, which a test may change."""
+    """A copy of the export that a test may change."""
     return shutil.copytree(small_export, tmp_path / "exports")
 
 
@@ -31,11 +31,7 @@ def test_answers_are_arrays_of_the_promised_types(predictor, flowers):
     }
     assert answer["class_id"].dtype == np.int64
     assert answer["probabilities"].dtype == np.float32
-
-
-def test_a_label_may_be_any_unicode_text(predictor, flowers):
     assert predictor.class_names == ("iris", "rose", "Mädesüß")
-    answer = predictor.predict(flowers)
     assert answer["label"].tolist() == [predictor.class_names[i] for i in answer["class_id"]]
 
 
@@ -57,7 +53,7 @@ def test_an_empty_batch_gets_an_empty_answer(predictor, x):
 
 
 def convolutional(length):
-    """A classifier of sequences, of which oneDNN's convolution fails on an empty batch."""
+    """Build a classifier of sequences; the convolution of oneDNN fails on an empty batch."""
     return keras.Sequential(
         [
             keras.Input((length, 3), name="x"),
@@ -102,13 +98,14 @@ def test_an_axis_of_unknown_size_has_none_in_the_answer_to_no_rows(tmp_path):
 
 
 def test_no_rows_of_a_wrong_shape_are_refused(predictor):
-    with pytest.raises(ValueError, match=r"expected the shape \(None, 4\).* Received: \(0, 3\)"):
+    with pytest.raises(ValueError, match=r"the shape \(None, 4\) .* Received: shape \(0, 3\)"):
         predictor.predict(np.empty((0, 3)))
 
 
 def test_numbers_of_another_type_are_converted(predictor, flowers):
-    expected = predictor.predict(np.round(flowers))["class_id"]
-    for given in (np.round(flowers).astype("int64"), np.round(flowers).tolist()):
+    rounded = np.round(flowers)
+    expected = predictor.predict(rounded)["class_id"]
+    for given in (rounded.astype("int64"), rounded.tolist()):
         np.testing.assert_array_equal(predictor.predict(given)["class_id"], expected)
 
 
@@ -123,23 +120,23 @@ def test_integers_are_judged_by_their_value(tmp_path):
     exports.export(model, tmp_path)
     predictor = exports.load(tmp_path)
     assert predictor.predict([[0, 255]])["label"].shape == (1,)
-    with pytest.raises(TypeError, match=r"expected uint8 .* Received: int64 from -1 to 256"):
+    with pytest.raises(TypeError, match=r"must be uint8 .* Received: int64 from -1 to 256"):
         predictor.predict([[-1, 256]])
-    with pytest.raises(TypeError, match=r"expected uint8 .* Received: float64"):
+    with pytest.raises(TypeError, match=r"must be uint8 .* Received: float64"):
         predictor.predict([[0.5, 1.0]])
 
 
 @pytest.mark.parametrize(
     ("x", "error", "message"),
     [
-        (np.ones(4), ValueError, r"'flower': expected the shape \(None, 4\) .* Received: \(4,\)"),
-        (np.ones((2, 5)), ValueError, r"Received: \(2, 5\)"),
-        ([["a"] * 4], TypeError, "'flower': expected float32 .* Received: <U1"),
+        (np.ones(4), ValueError, r"`flower` must have the shape \(None, 4\) .*: shape \(4,\)"),
+        (np.ones((2, 5)), ValueError, r"Received: shape \(2, 5\)"),
+        ([["a"] * 4], TypeError, "`flower` must be float32 .* Received: <U1"),
         (np.ones((1, 4), complex), TypeError, "Received: complex128"),
-        ([[1, 2, 3, 4], [1, 2]], ValueError, r"'flower': expected the shape .* of unequal sizes"),
+        ([[1, 2, 3, 4], [1, 2]], ValueError, "`flower` must have the shape .* of unequal sizes"),
         (np.full((1, 4), 1e300), TypeError, r"float32 .* Received: float64 from 1e\+300 to 1e"),
         (np.array([[0, 0, 0, -1e39]]), TypeError, r"float64 from -1e\+39 to 0\.0"),
-        ({"tree": np.ones((1, 4))}, ValueError, r"inputs \['flower'\], .* Received: \['tree'\]"),
+        ({"tree": np.ones((1, 4))}, ValueError, r"keys \['flower'\]\. Received: \['tree'\]"),
     ],
 )
 def test_wrong_input_is_named(predictor, x, error, message):
@@ -184,17 +181,17 @@ def test_any_version_can_be_loaded(directory, small_model):
     exports.export(small_model, directory)
     assert exports.load(directory).version == 2
     assert exports.load(directory, version=1).class_names[0] == "iris"
-    with pytest.raises(FileNotFoundError, match=r"one of the versions \[1, 2\] in .* Received: 3"):
+    with pytest.raises(FileNotFoundError, match=r"one of \[1, 2\] in .* version=3"):
         exports.load(directory, version=3)
-    with pytest.raises(FileNotFoundError, match=r"one of the versions \[1, 2\] .* Received: '1'"):
+    with pytest.raises(FileNotFoundError, match=r"one of \[1, 2\] in .* version='1'"):
         exports.load(directory, version="1")
 
 
 def test_a_directory_without_versions_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"Expected the directory of an export.*absent"):
+    with pytest.raises(FileNotFoundError, match=r"absent: the directory does not exist"):
         exports.load(tmp_path / "absent")
     (tmp_path / ".tmp-0123").mkdir()
-    with pytest.raises(FileNotFoundError, match=r"Expected a version \(1, 2, .* Received: none"):
+    with pytest.raises(FileNotFoundError, match="has no version"):
         exports.load(tmp_path)
 
 
@@ -203,9 +200,9 @@ def test_a_foreign_saved_model_is_refused(tmp_path):
     served = tf.function(lambda: {"y": tf.constant(1.0)}, input_signature=[])
     signatures = {"serving_default": served.get_concrete_function()}
     tf.saved_model.save(module, str(tmp_path / "1"), signatures)
-    with pytest.raises(exports.ExportError, match=r"with a blessing\. Received: .*1, without one"):
+    with pytest.raises(exports.ExportError, match=r"1: it has no blessing\.json"):
         exports.load(tmp_path)
-    with pytest.raises(ValueError, match=r"that `export` wrote\. Received: .*1$"):
+    with pytest.raises(ValueError, match="1: `export` did not write"):
         exports.load(tmp_path, blessed=False)
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from occam import exports
-from occam.exports.gates import Candidate
+from occam.exports.gates import ExportCandidate
 from occam.exports.gates.size import size
 from occam.exports.saved_model import open_version
 from occam.exports.servable import Servable, Table, Traceable
@@ -17,7 +17,7 @@ SPECS = {"x": tf.TensorSpec((None, 3), tf.float32, "x")}
 
 
 def servable_of(function, variables=(), **others):
-    """One whose `serving_default` has the single output `y`."""
+    """Return a `Servable` whose signatures have the single output `y`."""
 
     def traceable(function):
         return Traceable(lambda features: {"y": function(features)}, SPECS)
@@ -93,7 +93,7 @@ ROWS = np.array([["ant"], ["bee"], ["wasp"], [""], ["0"]])
 
 
 def text_model():
-    """Words to three classes, with a vocabulary inside."""
+    """Build a classifier of words that contains a vocabulary."""
     keras.utils.set_random_seed(0)
     word = keras.Input((1,), dtype="string", name="word")
     codes = layers.StringLookup(vocabulary=WORDS)(word)
@@ -212,7 +212,7 @@ def looking_up(table):
 
 def test_a_table_that_can_change_is_refused():
     table = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, -1)
-    message = r"tables that do not change\. Received: LookupTableFindV2 on another resource"
+    message = r"constant lookup tables\. Received: LookupTableFindV2 on another"
     with pytest.raises(exports.ExportError, match=message):
         looking_up(table)
 
@@ -244,6 +244,6 @@ def test_a_vocabulary_may_be_larger_than_a_graph(tmp_path):
         tf.lookup.KeyValueTensorInitializer(words, tf.range(9000, dtype=tf.int64)), -1
     )
     looking_up(table).save(str(tmp_path))
-    result = size(Candidate(tmp_path, open_version(tmp_path)))
+    result = size(ExportCandidate(tmp_path, open_version(tmp_path)))
     assert result.passed
     assert result.figures["bytes"] > 2**21

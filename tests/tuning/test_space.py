@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from occam.tuning.space import candidate_of, check_space, hyperparameters
 from occam.zoo.regularization import Choice, Regularization
 
-FIELDS = tuple(Regularization.strengths())
+FIELDS = tuple(Regularization.fields())
 
 
 @given(st.lists(st.sampled_from(FIELDS), min_size=1, unique=True), st.integers(1, 1000))
@@ -15,7 +15,7 @@ def test_every_sample_is_a_candidate_in_its_search_ranges(space, seed):
         values[parameter.name] = parameter.random_sample(seed)
     regularization = candidate_of(values, space, Regularization())
     for name in FIELDS:
-        value, strength = getattr(regularization, name), Regularization.strengths()[name]
+        value, strength = getattr(regularization, name), Regularization.fields()[name]
         if not (name in space and values[f"{name} on"]):
             assert value == strength.off
         elif isinstance(strength, Choice):

@@ -72,7 +72,7 @@ def test_hparams_are_effective_values_of_every_run(found):
         values = {name: value.number_value for name, value in start.hparams.items()}
         logarithm = values.pop("log10_l2")  # off is a decade below the range
         assert values == {n: getattr(candidate.regularization, n) for n in ("l2", "dropout")}
-        low = zoo.Regularization.strengths()["l2"].search[0]
+        low = zoo.Regularization.fields()["l2"].search[0]
         assert logarithm == pytest.approx(math.log10(values["l2"] or low / 10))
         assert start.group_name == f"trial-{candidate.trial:03d}"
         (judged,) = events.Tensors("val_data_loss")

@@ -1,5 +1,6 @@
 """The errors of the entry points for arguments of the wrong type."""
 
+import functools
 import re
 
 import numpy as np
@@ -12,23 +13,21 @@ WRONG = [None, (ARRAY, ARRAY), ARRAY, "digitz", {"x": 1}, 3]
 
 # For each argument a call, what the error begins with, and the values that are right for it or
 # are refused for what they are and not for their type.
+MLP = functools.partial(zoo.create_model, "mlp", input_shape=(4,), num_classes=2)
+TUNE = functools.partial(tuning.tune, "mlp", directory="search")
+REGULARIZATION = "`regularization` must be"
 CASES = {
     "train model": (lambda m, d, v: zoo.train(v, d), "`model` must be a keras.Model", []),
     "train data": (lambda m, d, v: zoo.train(m, v), "`data` must be an occam.zoo.Data", []),
     "train regularization": (
         lambda m, d, v: zoo.train(m, d, regularization=v),
-        "`regularization` must be",
+        REGULARIZATION,
         [None, "digitz"],
     ),
     "train log_dir": (
         lambda m, d, v: zoo.train(m, d, log_dir=v),
         "`log_dir` must be a path or None",
         [None, "digitz"],
-    ),
-    "tune model_name": (
-        lambda m, d, v: tuning.tune(v, d, directory="search"),
-        "`model_name` must be the name of a model",
-        ["digitz"],
     ),
     "train callbacks": (
         lambda m, d, v: zoo.train(m, d, callbacks=v),
@@ -40,28 +39,17 @@ CASES = {
         "`resume` must be True or False",
         [],
     ),
-    "tune resume": (
-        lambda m, d, v: tuning.tune("mlp", d, resume=v, directory="search"),
-        "`resume` must be True or False",
-        [],
+    "tune model_name": (
+        lambda m, d, v: tuning.tune(v, d, directory="search"),
+        "`model_name` must be the name of a model",
+        ["digitz"],
     ),
-    "tune data": (
-        lambda m, d, v: tuning.tune("mlp", v, directory="search"),
-        "`data` must be an occam.zoo.Data",
-        [],
-    ),
-    "tune space": (
-        lambda m, d, v: tuning.tune("mlp", d, space=v, directory="search"),
-        "`space` must be a list of",
-        [],
-    ),
-    "tune base": (
-        lambda m, d, v: tuning.tune("mlp", d, base=v, directory="search"),
-        "`regularization` must be",
-        [None, "digitz"],
-    ),
+    "tune resume": (lambda m, d, v: TUNE(d, resume=v), "`resume` must be True or False", []),
+    "tune data": (lambda m, d, v: TUNE(v), "`data` must be an occam.zoo.Data", []),
+    "tune space": (lambda m, d, v: TUNE(d, space=v), "`space` must be a list of", []),
+    "tune base": (lambda m, d, v: TUNE(d, base=v), REGULARIZATION, [None, "digitz"]),
     "tune directory": (
-        lambda m, d, v: tuning.tune("mlp", d, directory=v),
+        lambda m, d, v: TUNE(d, directory=v),
         "`directory` must be a path",
         ["digitz"],
     ),
@@ -71,30 +59,26 @@ CASES = {
         ["digitz"],
     ),
     "create_model input_shape": (
-        lambda m, d, v: zoo.create_model("mlp", input_shape=v, num_classes=2),
-        "`input_shape` of model 'mlp' must have",
+        lambda m, d, v: MLP(input_shape=v),
+        "`input_shape` must be 1 or 2 or 3 positive integers",
         [],
     ),
     "create_model num_classes": (
-        lambda m, d, v: zoo.create_model("mlp", input_shape=(4,), num_classes=v),
+        lambda m, d, v: MLP(num_classes=v),
         "`num_classes` must be an integer >= 2",
         [3],
     ),
     "create_model regularization": (
-        lambda m, d, v: zoo.create_model("mlp", input_shape=(4,), num_classes=2, regularization=v),
-        "`regularization` must be",
+        lambda m, d, v: MLP(regularization=v),
+        REGULARIZATION,
         [None, "digitz"],
     ),
     "create_model seed": (
-        lambda m, d, v: zoo.create_model("mlp", input_shape=(4,), num_classes=2, seed=v),
+        lambda m, d, v: MLP(seed=v),
         "`seed` must be an integer or None",
         [None, 3],
     ),
-    "create_model weights": (
-        lambda m, d, v: zoo.create_model("mlp", input_shape=(4,), num_classes=2, weights=v),
-        "`weights` must be",
-        [None, "digitz"],
-    ),
+    "create_model weights": (lambda m, d, v: MLP(weights=v), "`weights` must be", [None, "digitz"]),
     "lint model": (lambda m, d, v: zoo.lint(v), "`model` must be a keras.Model", []),
     "strip model": (lambda m, d, v: zoo.strip(v), "`model` must be a keras.Model", []),
     "regularize model": (lambda m, d, v: zoo.regularize(v), "`model` must be a keras.Model", []),

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from occam.zoo import Regularization, regularizers
 from occam.zoo.regularization import Choice, Strength
 
-STRENGTHS = Regularization.strengths()
+FIELDS = Regularization.fields()
 
 
-NUMBERS = {name: s for name, s in STRENGTHS.items() if isinstance(s, Strength)}
-CHOICES = {name: s for name, s in STRENGTHS.items() if isinstance(s, Choice)}
+NUMBERS = {name: s for name, s in FIELDS.items() if isinstance(s, Strength)}
+CHOICES = {name: s for name, s in FIELDS.items() if isinstance(s, Choice)}
 
 
 def values():
@@ -85,7 +85,7 @@ def test_is_immutable():
 
 
 def test_parts_for_model_and_training_are_complementary():
-    full = Regularization(**{name: s.weakest for name, s in STRENGTHS.items()})
+    full = Regularization(**{name: s.weakest for name, s in FIELDS.items()})
     model, training = full.only("model"), full.only("training")
     assert set(training.on()) == {
         *("weight_decay", "sam_rho", "augmentation", "mixup", "cutmix", "label_smoothing")
@@ -114,7 +114,7 @@ def test_penalties_of_several_fields_are_added_up_and_nothing_is_none():
 
 
 def test_amount_counts_off_small_and_large():
-    low, high = STRENGTHS["l2"].search
+    low, high = FIELDS["l2"].search
     assert Regularization().amount() == 0
     assert Regularization(l2=low).amount() == pytest.approx(0.5)
     assert Regularization(l2=math.sqrt(low * high)).amount() == pytest.approx(0.75)
@@ -129,7 +129,7 @@ def test_search_ranges_are_valid(name, strength):
     Regularization(**{name: high})
 
 
-@pytest.mark.parametrize(("name", "strength"), STRENGTHS.items())
+@pytest.mark.parametrize(("name", "strength"), FIELDS.items())
 def test_every_field_is_ordered_and_referenced(name, strength):
     assert strength.position(strength.off) == 0
     assert 0.5 == strength.position(strength.weakest) < strength.position(strength.middle) < 1

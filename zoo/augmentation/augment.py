@@ -1,4 +1,4 @@
-"""`augment`: applies a layer to the batches of tf.data, repeatably."""
+"""`augment`: apply an augmentation to the batches of tf.data, repeatably."""
 
 from typing import Any
 
@@ -10,18 +10,18 @@ from .augmentation import Augmentation
 def augment(dataset: Any, layer: Augmentation, *, seed: int, start: int = 0) -> Any:
     """Augment the batches of a `tf.data.Dataset`, with draws that depend on the seed alone.
 
-    `dataset.map(layer)` draws from a variable of the layer, which parallel calls read in any order,
-    some of them the same value. Here, the draws of a batch depend on `seed` and the number of the
-    batch only. On TensorFlow the layer runs in a parallel map, on JAX in a compiled function.
+    The draws of a batch depend on `seed` and the number of the batch. With `dataset.map(layer)`,
+    parallel calls would read the layer's counter in any order, sometimes the same value twice. On
+    TensorFlow the layer runs in a parallel map, on JAX in a compiled function.
 
-    The numbers start at `start` in each pass over the dataset. So repeat first, or each epoch gets
-    the same augmented samples: `augment(dataset.repeat(), layer, seed=0)`.
+    Batches are numbered from `start` in each pass over the dataset. So repeat first, or each epoch
+    gets the same augmented samples: `augment(dataset.repeat(), layer, seed=0)`.
 
     Args:
         dataset: Batches `(x, y)` or `(x, y, sample_weight)`; the weights are kept.
         layer: An augmentation of `(x, y)` if it takes labels, else of x.
         seed: The integer seed of all draws.
-        start: The number of the first batch, to continue the draws of an interrupted training.
+        start: The number of the first batch, to resume an interrupted training.
 
     Returns:
         A dataset of batches in the same order.
@@ -42,7 +42,7 @@ def augment(dataset: Any, layer: Augmentation, *, seed: int, start: int = 0) -> 
     backend = keras.backend.backend()
     if backend not in ("tensorflow", "jax"):
         raise RuntimeError(
-            f"`augment` needs Keras on TensorFlow or JAX. Received: KERAS_BACKEND={backend}"
+            f"`augment` needs Keras on TensorFlow or JAX, but KERAS_BACKEND is {backend!r}."
         )
     spec = dataset.element_spec
     if not isinstance(spec, tuple) or not 2 <= len(spec) <= 3:
@@ -73,8 +73,8 @@ def _generated(dataset: Any, layer: Augmentation, seed: int, start: int) -> Any:
 
     @jax.jit
     def apply(values, x, y, key):
-        scope = keras.StatelessScope(list(zip(layer.variables, values, strict=True)))
-        with scope:  # strengths are arguments: as constants, a change would be ignored
+        # Strengths are arguments: changes of a constant would be ignored.
+        with keras.StatelessScope(list(zip(layer.variables, values, strict=True))):
             return _apply(layer, x, y, seed=key)
 
     def batches():

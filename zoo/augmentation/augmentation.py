@@ -12,7 +12,7 @@ from .draws import Draws
 
 
 class Augmentation(keras.layers.Layer):
-    """Changes a batch at random in training, and is exactly the identity at inference.
+    """Changes a batch at random in training. At inference, it is exactly the identity.
 
     A subclass defines `augment(inputs, draws)`. The result has the shape and type of the inputs;
     integers are computed in float32 and rounded.
@@ -23,23 +23,17 @@ class Augmentation(keras.layers.Layer):
     Call arguments:
         inputs: A batch, with the samples along the first axis.
         training: Whether to augment.
-        seed: An integer, or a tensor of two, from which all draws of this call are derived, in
-            place of the layer's counter. Needed where calls run in parallel, as in tf.data.
-
-    Attributes:
-        takes_labels: Whether inputs and outputs are pairs `(x, y)` of samples and labels.
-        num_classes: The number of classes of the labels.
-        takes_any_samples: Whether x is never read, and may be text or a dictionary of tensors.
-        needs_channels_last: Whether the layer distinguishes the channels by their axis.
+        seed: An integer, or a tensor of two, that replaces the layer's counter as the source of all
+            draws of this call. Parallel calls, as in tf.data, need it.
 
     Raises:
         ValueError: If the layer needs channels last and Keras is set to "channels_first".
     """
 
-    takes_labels = False
-    takes_any_samples = False
+    takes_labels = False  # whether inputs and outputs are pairs `(x, y)`
+    takes_any_samples = False  # whether x is never read, and may be text or a dict of tensors
     needs_channels_last = False
-    num_classes: int
+    num_classes: int  # of the labels
 
     def __init__(self, seed=None, **kwargs):
         # Inputs keep their type: the labels of a mixed batch must not become float16.
@@ -58,7 +52,7 @@ class Augmentation(keras.layers.Layer):
         return self.augment(inputs, self.draws(seed))
 
     def draws(self, seed: Any = None) -> Draws:
-        """Return the draws of one call, from `seed` or else from the counter of the layer."""
+        """Return the draws of one call, from `seed` or the layer's counter."""
         return Draws(self.seed_generator.next() if seed is None else seed)
 
     def augment(self, inputs: Any, draws: Draws) -> Any:
@@ -66,7 +60,7 @@ class Augmentation(keras.layers.Layer):
         raise NotImplementedError(f"{type(self).__name__} defines no `augment`.")
 
     def check_inputs(self, inputs: Any) -> Any:
-        """Return the inputs, or raise if they are not a tensor x, or a pair `(x, y)` for labels."""
+        """Return `inputs`; raise a `ValueError` unless they are x, or `(x, y)` with labels."""
         pair = isinstance(inputs, list | tuple) and len(inputs) == 2
         parts = inputs if self.takes_labels and pair else (inputs,)
         numeric = parts[-1:] if self.takes_any_samples else parts
@@ -134,7 +128,7 @@ def _is_float(x: Any) -> bool:
 
 
 def bounds_of(value_range: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lowest and the highest pixel value as float32 arrays, or raise a `ValueError`."""
+    """Return the bounds as float32 arrays, or raise a `ValueError`."""
     if isinstance(value_range, list | tuple) and len(value_range) == 2:
         low, high = (np.asarray(bound, "float32") for bound in value_range)
         if (low < high).all():

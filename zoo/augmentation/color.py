@@ -13,15 +13,12 @@ _SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]], "float32") / 13  # Pillow'
 
 
 def color_map(drawn: Drawn, images: Any) -> tuple[Any, Any]:
-    """Return one map `x -> x A + b` of all affine color operations of a sample, in their order.
+    """Compose the affine color operations of each sample, in their order, into one `x A + b`.
 
         brightness  f x;    contrast  f x + (1 - f) mean(gray(x));    color  f x + (1 - f) gray(x)
 
-    Values are clipped after the last operation only. Images without 3 channels have no saturation,
-    and `color` leaves them unchanged.
-
-    Returns:
-        A `(batch, channels, channels)` and b `(batch, 1, channels)`.
+    Values are clipped after the last operation only. `color` changes only images of 3 channels.
+    Returns A `(batch, channels, channels)` and b `(batch, 1, channels)`.
     """
     channels = images.shape[-1]
     luma = _LUMA if channels == 3 else np.full(channels, 1 / channels)
@@ -31,18 +28,14 @@ def color_map(drawn: Drawn, images: Any) -> tuple[Any, Any]:
     scale = (drawn.factor("brightness") * drawn.factor("contrast"))[..., None, None]
     to_mean = (1.0 - drawn.factor("contrast"))[..., None, None]
     for k in range(drawn.choice.shape[1]):
-        step = scale[:, k] * _saturation(drawn.factor("color")[:, k, None, None], gray)
+        saturation = ops.eye(channels)[None]
+        if channels == 3:
+            factor = drawn.factor("color")[:, k, None, None]
+            saturation = factor * saturation + (1.0 - factor) * gray[:, None]
+        step = scale[:, k] * saturation
         level = (mean @ matrix + offset) @ gray[:, None]
         matrix, offset = matrix @ step, offset @ step + to_mean[:, k] * level
     return matrix, offset
-
-
-def _saturation(factor: Any, gray: Any) -> Any:
-    """The matrix that multiplies the distance of a color (a row vector) from its gray."""
-    channels = gray.shape[0]
-    if channels != 3:
-        return ops.eye(channels)[None]
-    return factor * ops.eye(channels) + (1.0 - factor) * gray[:, None]
 
 
 def apply_color_map(images: Any, matrix: Any, offset: Any) -> Any:
@@ -61,10 +54,7 @@ def auto_contrast(images: Any) -> Any:
 
 
 def equalize(images: Any) -> Any:
-    """Make all 256 levels of each channel of each image equally frequent, as Pillow does.
-
-    Each channel has a histogram and a lookup table. Values are rounded to whole levels.
-    """
+    """Equalize the histogram of each channel of each image, as Pillow does, rounding to levels."""
     shape = ops.shape(images)
     channel = ops.reshape(ops.arange(shape[0] * shape[3], dtype="int32"), (-1, 1, 1, shape[3]))
     index = ops.cast(ops.round(images), "int32") + _LEVELS * channel
@@ -75,7 +65,7 @@ def equalize(images: Any) -> Any:
 
 
 def _equalizing(counts: Any) -> Any:
-    """Lookup tables `(n, 256)`, float32, of histograms `(n, 256)`, int32."""
+    """The lookup tables, float32 `(n, 256)`, for histograms, int32 `(n, 256)`."""
     levels = ops.arange(_LEVELS, dtype="int32")[None]
     highest = ops.max(ops.where(counts > 0, levels, 0), axis=1, keepdims=True)
     in_highest = ops.sum(ops.where(ops.equal(levels, highest), counts, 0), axis=1, keepdims=True)
@@ -86,23 +76,22 @@ def _equalizing(counts: Any) -> Any:
 
 
 def solarize(images: Any, threshold: Any) -> Any:
-    """Invert the values from each threshold of `(batch, operations)` on, one after the other."""
+    """Invert values >= threshold, for each threshold of `(batch, operations)` in turn."""
     for k in range(threshold.shape[1]):
         images = ops.where(images >= threshold[:, k, None, None, None], 255.0 - images, images)
     return images
 
 
 def posterize(images: Any, bits: Any) -> Any:
-    """Set the lowest bits of the values to 0, `bits` of them, `(batch,)`."""
+    """Set the `bits` lowest bits, `(batch,)`, of each value to 0."""
     step = 2.0 ** bits[:, None, None, None]
     return step * ops.floor(images / step)
 
 
 def sharpen(images: Any, factor: Any) -> Any:
-    """Return `smooth(x) + f (x - smooth(x))`, clipped to [0, 255].
+    """Return `smooth(x) + factor (x - smooth(x))`, clipped to [0, 255], of all but border pixels.
 
-    The outermost pixels are unchanged. The factor f, `(batch,)`, smooths if it is 0 and does
-    nothing if it is 1.
+    A factor of 0 smooths, 1 changes nothing, and more sharpens. Its shape is `(batch,)`.
     """
     channels = images.shape[-1]
     kernel = np.repeat(_SMOOTH[:, :, None, None], channels, axis=2)

@@ -10,17 +10,14 @@ _SMALLEST_ALPHA = 1e-6  # in place of 0, where the result is 1
 
 
 class Draws(keras.random.SeedGenerator):
-    """A seed generator that derives all seeds from one key.
+    """A seed generator that derives all seeds from one key, an integer or two, also as a tensor.
 
-    A `SeedGenerator` counts in a variable, which calls that run in parallel, as in tf.data, read in
-    any order, and two of them possibly in the same state.
-
-    Args:
-        key: An integer, or two integers of shape `(2,)`, also as a tensor.
+    Keras' `SeedGenerator` counts in a variable. Parallel calls read it in any order, sometimes the
+    same value twice.
     """
 
     def __init__(self, key: Any):
-        # Not super().__init__(), which makes the variable.
+        # super().__init__() would make the variable.
         key = _as_seed(key)
         self._key = key if len(key.shape) else ops.stack([key, ops.zeros_like(key)])
         self._uses = 0
@@ -50,10 +47,6 @@ class Draws(keras.random.SeedGenerator):
             log g  = log Gamma(alpha + 1) + log(U) / alpha
 
         Without the logarithms, gammas of a small alpha underflow, and their quotient is NaN.
-
-        Args:
-            alpha: A number or a scalar tensor, not negative.
-            shape: The shape of the result.
 
         Reference: Marsaglia and Tsang, A Simple Method for Generating Gamma Variables, 2000,
         section 6, https://doi.org/10.1145/358407.358414

@@ -17,21 +17,13 @@ from .operations import AFFINE, GEOMETRIC, OPERATIONS, Drawn, Ranges
 class FusedAugmentation(Augmentation):
     """Base class of the layers that apply random operations to images.
 
-    The affine color operations of a sample are composed into one color map, the geometric ones
-    into one matrix and one warp. Whatever the order of the draws, the operations run in this order:
+    The affine color operations of a sample are composed into one color map, and the geometric ones
+    into one warp. The groups always run in this order, each group in the order of its draws:
 
         brightness, color, contrast; auto contrast; equalize; solarize; posterize; sharpness;
         shears, translations, rotation
 
-    Between two semicolons, the order is the drawn one. Two changes of sharpness are multiplied. A
-    subclass defines `strengths(shape, draws)`.
-
-    Args:
-        value_range, fill, seed: As in `RandAugment`.
-
-    Attributes:
-        num_ops: The number of operations for each image.
-        ranges: The effect of each operation at strength 1.
+    Two changes of sharpness are multiplied. A subclass defines `ranges` and `strengths`.
     """
 
     needs_channels_last = True
@@ -47,7 +39,7 @@ class FusedAugmentation(Augmentation):
         self._low, self._scale = low, 255 / (high - low)
 
     def strengths(self, shape: Any, draws: Draws) -> Any:
-        """Return the strength of each operation, in [0, 1], `(batch, operations)`."""
+        """Return the strengths in [0, 1] of operations `(batch, operations)`."""
         raise NotImplementedError(f"{type(self).__name__} defines no `strengths`.")
 
     def draw(self, count: Any, draws: Draws) -> Drawn:
@@ -90,14 +82,8 @@ def operate(levels: Any, drawn: Drawn, fill: float) -> Any:
 def on_rows(function: Callable, mask: Any, images: Any, *parameters: Any) -> Any:
     """Replace the images where `mask` is true by `function(images, *parameters)`.
 
-    On TensorFlow, only these images are computed. Where shapes must be known at compile time, as on
-    JAX, all images are computed and the others discarded.
-
-    Args:
-        function: A function of images and parameters, sample by sample, to images.
-        mask: Booleans `(batch,)`.
-        images: `(batch, height, width, channels)`.
-        parameters: Tensors with the samples along the first axis.
+    On TensorFlow, only these images are computed. JAX needs to know shapes at compile time: there,
+    all images are computed, and the others discarded.
     """
     if keras.backend.backend() != "tensorflow":
         return ops.where(mask[:, None, None, None], function(images, *parameters), images)
@@ -114,20 +100,11 @@ def on_rows(function: Callable, mask: Any, images: Any, *parameters: Any) -> Any
 
 
 def transform(drawn: Drawn, height: Any, width: Any) -> Any:
-    """Return the positions at which the pixels of the result are read, `(batch, 3, 3)`.
+    """Return the matrix `C M_1 M_2 ... C^-1` of each sample, `(batch, 3, 3)`.
 
-    With M_k the matrix of the k-th operation, the pixel `(x, y, 1)` of the result is read at
-    `C M_1 M_2 ... C^-1 (x, y, 1)`, where C moves the origin to the center. Columns are x.
+    It maps a pixel `(x, y, 1)` of the result to the position in the image from which it is read.
+    M_k is the matrix of the k-th operation, and C moves the origin to the center of the image.
     """
-    steps = _steps(drawn, height, width)
-    product = steps[:, 0]
-    for k in range(1, steps.shape[1]):
-        product = product @ steps[:, k]
-    return _around_center(product, height, width)
-
-
-def _steps(drawn: Drawn, height: Any, width: Any) -> Any:
-    """The matrix of each operation, `(batch, operations, 3, 3)`; of others, the identity."""
     ranges = drawn.ranges
     angle = math.radians(ranges.rotate) * drawn.signed("rotate")
     cos, sin = ops.cos(angle), ops.sin(angle)
@@ -135,28 +112,24 @@ def _steps(drawn: Drawn, height: Any, width: Any) -> Any:
     shift_x = ranges.shift(width) * drawn.signed("translate_x")
     shift_y = ranges.shift(height) * drawn.signed("translate_y")
     zero, one = ops.zeros_like(angle), ops.ones_like(angle)
-    # One operation a matrix: the summands of all others are 0.
+    # Each matrix belongs to one operation: the terms of the others are 0.
     rows = [[cos, shear_x - sin, shift_x], [shear_y + sin, cos, shift_y], [zero, zero, one]]
-    return ops.stack([ops.stack(row, axis=-1) for row in rows], axis=-2)
+    steps: Any = ops.stack([ops.stack(row, axis=-1) for row in rows], axis=-2)
+    product = steps[:, 0]
+    for k in range(1, steps.shape[1]):
+        product = product @ steps[:, k]
+    return _around_center(product, height, width)
 
 
 def _around_center(matrices: Any, height: Any, width: Any) -> Any:
-    middle = [(ops.cast(side, "float32") - 1.0) / 2.0 for side in (width, height)]
-    center = ops.stack([*middle, ops.zeros_like(middle[0])])
-    moved = matrices[..., 2] + center - ops.squeeze(matrices[..., :2] @ center[:2, None], -1)
-    # The last row stays (0, 0, 1).
-    last = ops.concatenate([moved[..., :2], ops.ones_like(moved[..., :1])], axis=-1)
+    x, y = ((ops.cast(side, "float32") - 1.0) / 2.0 for side in (width, height))
+    center = ops.stack([x, y, ops.zeros_like(x)])
+    last = matrices[..., 2] + center - ops.squeeze(matrices[..., :2] @ center[:2, None], -1)
     return ops.concatenate([matrices[..., :2], last[..., None]], axis=-1)
 
 
 def warp(images: Any, matrices: Any, fill: float) -> Any:
-    """Read each image at the positions of its matrix, bilinearly.
-
-    Args:
-        images: float32 `(batch, height, width, channels)`.
-        matrices: `(batch, 3, 3)`, from `transform`.
-        fill: The value outside of the image.
-    """
+    """Read each image at the positions of its matrix, bilinearly, with `fill` outside."""
     return ops.image.affine_transform(
         images,
         ops.reshape(matrices, (-1, 9))[:, :8],

@@ -23,18 +23,17 @@ class LabelSmoothing(Augmentation):
 
         y' = (1 - epsilon) y + epsilon / 2
 
-    At inference, labels only become soft labels, whereas the argument `label_smoothing` of Keras'
-    losses changes the validation loss, too, and takes no integer labels.
+    At inference, labels only become soft labels. The argument `label_smoothing` of Keras' losses
+    also changes the validation loss, and takes no integer labels.
 
     Args:
         num_classes: The number of classes, at least 2. With `multi_label` at least 1.
         epsilon: The share, in [0, 1). It can be changed at any time.
         multi_label: Whether labels are multi-hot, or the 0 and 1 of a single sigmoid unit.
 
-    Shapes: `(x, y)` with x of any shape, unchanged, and y integers `(batch,)` or one-hot or soft
-    labels `(batch, num_classes)` whose rows sum to one. With `multi_label`, y is `(batch,
-    num_classes)` in any type, or `(batch,)` for one class. Returns y as float32 of shape
-    `(batch, num_classes)`.
+    Shapes: `(x, y)` with any x, unchanged, and y integers `(batch,)` or one-hot or soft labels
+    `(batch, num_classes)` whose rows sum to one. With `multi_label`, y is `(batch, num_classes)`,
+    or `(batch,)` for one class. Returns y as float32 of shape `(batch, num_classes)`.
 
     Raises:
         ValueError: If an argument is out of range or y has another form. In a graph, where labels
@@ -85,15 +84,13 @@ def soft_labels(labels: Any, num_classes: int, multi_label: bool = False) -> Any
     """Return labels as float32 probabilities of shape `(batch, num_classes)`.
 
     Args:
-        labels: Integers of shape `(batch,)` or `(batch, 1)`, or one-hot or soft labels of shape
-            `(batch, num_classes)`, integers or floats.
+        labels: As in `LabelSmoothing`; integers may also have the shape `(batch, 1)`.
         num_classes: The number of classes.
-        multi_label: Whether classes are not exclusive: labels `(batch, num_classes)`, or `(batch,)`
-            if there is one class.
+        multi_label: As in `LabelSmoothing`.
 
     Raises:
         ValueError: If labels have another form, or an integer is outside `[0, num_classes)`. In a
-            traced graph, where integers have no values yet, the row of such a label is NaN.
+            graph, where integers have no values yet, the row of such a label is NaN.
 
     Example:
 
@@ -108,26 +105,19 @@ def soft_labels(labels: Any, num_classes: int, multi_label: bool = False) -> Any
         if num_classes == 1 and len(labels.shape) == 1:
             return ops.cast(labels[:, None], "float32")
         raise ValueError(
-            f"Labels with `multi_label=True` must have the shape (batch, {num_classes}). "
+            f"Labels must have the shape (batch, {num_classes}) with `multi_label=True`. "
             f"Received: shape {tuple(labels.shape)}"
         )
     dtype = keras.backend.standardize_dtype(labels.dtype)
     if "int" not in dtype or len(labels.shape) > 2 or tuple(labels.shape[1:]) not in ((), (1,)):
         raise ValueError(
-            f"Labels must be integers of shape (batch,), or one-hot or soft labels of shape "
+            "Labels must be integers of shape (batch,), or one-hot or soft labels of shape "
             f"(batch, {num_classes}). Received: {dtype} of shape {tuple(labels.shape)}"
         )
-    return _one_hot(ops.reshape(labels, (-1,)), num_classes)
-
-
-def _one_hot(labels: Any, num_classes: int) -> Any:
+    labels = ops.reshape(labels, (-1,))
     values = _values(labels)
-    if values is not None:
-        outside = values[(values < 0) | (values >= num_classes)]
-        if outside.size:
-            raise ValueError(
-                f"Integer labels must be in [0, {num_classes}). Received: {outside[0].item()}"
-            )
+    if values is not None and (outside := values[(values < 0) | (values >= num_classes)]).size:
+        raise ValueError(f"Integer labels must be in [0, {num_classes}). Received: {outside[0]}")
     labels = ops.cast(labels, "int32")
     valid = ops.logical_and(labels >= 0, labels < num_classes)
     rows = ops.one_hot(labels, num_classes, dtype="float32")
@@ -135,7 +125,7 @@ def _one_hot(labels: Any, num_classes: int) -> Any:
 
 
 def _check_distribution(rows: Any) -> Any:
-    """Return rows of probabilities; raise if one does not sum to one, or make it NaN in a graph."""
+    """Return the rows; one that does not sum to one is an error, or NaN in a graph."""
     valid = ops.abs(ops.sum(rows, axis=1, keepdims=True) - 1.0) < _TOLERANCE
     values = _values(valid)
     if values is not None and not values.all():

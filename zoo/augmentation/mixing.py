@@ -18,16 +18,9 @@ class Mixing(Augmentation):
 
         x' = m x + (1 - m) flip(x),    y' = mean(m) y + (1 - mean(m)) flip(y)
 
-    A subclass defines `mask(shape, draws)`, which draws m. The partner is taken from the reversed
-    batch, as in timm. The weight of a label is the mean of the mask, so it always equals the
-    remaining share of the sample.
-
-    Args:
-        num_classes, per, seed: As in `MixUp`.
-        multi_label: As in `LabelSmoothing`.
-
-    Shapes: As in `MixUp`. Labels become soft at inference, too, so that loss and metrics see one
-    form of labels. A batch of one sample is mixed with itself.
+    A subclass defines `mask`, which draws m. The partner is taken from the reversed batch, as in
+    timm. The weight of a label is the mean of the mask, the share of the sample that remains.
+    Labels become soft at inference, too, so that loss and metrics see one form of labels.
     """
 
     takes_labels = True
@@ -55,18 +48,15 @@ class Mixing(Augmentation):
         return _mix(x, mask), _mix(y, ops.reshape(kept, (-1, 1)))
 
     def mask(self, shape: Any, draws: Draws) -> Any:
-        """Draw the mask of a batch of this shape, float32 in [0, 1].
-
-        Its shape is `(batch or 1, ...)`, with axes of size 1 along which it is constant.
-        """
+        """Draw the mask of a batch, in [0, 1], with size 1 along the axes where it is constant."""
         raise NotImplementedError(f"{type(self).__name__} defines no `mask`.")
 
     def draw_count(self, shape: Any) -> Any:
-        """Return the number of draws for a batch of this shape: one for all or one a sample."""
+        """Return the number of draws for a batch: one for all samples, or one for each."""
         return 1 if self.per == "batch" else shape[0]
 
     def share_in_pairs(self, values: Any) -> Any:
-        """Give both samples of a pair the draw of the first one if `per` is "pair"."""
+        """Give both samples of a pair the draw of the first, if `per` is "pair"."""
         if self.per != "pair":
             return values
         index = ops.arange(ops.shape(values)[0])
@@ -89,7 +79,7 @@ def _mix(values: Any, mask: Any) -> Any:
 
 @keras.saving.register_keras_serializable(package="occam")
 class MixUp(Mixing):
-    """Blends each sample and its label with a partner in training.
+    """Blends each sample and its label with those of a partner in training.
 
         x' = lambda x + (1 - lambda) flip(x),    lambda ~ Beta(alpha, alpha)
 
@@ -143,11 +133,10 @@ class MixUp(Mixing):
 class CutMix(Mixing):
     """Pastes a box of its partner into each sample in training.
 
-    lambda ~ Beta(alpha, alpha) is the share to keep. The box has the proportions of the sample,
-    sides of `floor(side * (1 - lambda) ** (1 / d))` steps or pixels in d dimensions and a uniform
-    center, and is clipped at the borders. Labels are mixed by the number of pixels that really came
-    from each sample, not by lambda: at 8 x 8 pixels the two differ by up to 0.23. At inference,
-    labels only become soft labels.
+    The share to keep is lambda ~ Beta(alpha, alpha). In d dimensions, the box has sides of
+    `floor(side * (1 - lambda) ** (1 / d))` steps or pixels and a uniform center, and is clipped at
+    the borders. Labels are mixed by the share of pixels that come from each sample, not by lambda:
+    at 8 x 8 pixels the two differ by up to 0.23. At inference, labels only become soft labels.
 
     Args:
         num_classes, per, seed: As in `MixUp`.
@@ -188,7 +177,7 @@ class CutMix(Mixing):
 
 
 def _box_mask(alpha: Any, count: Any, sides: tuple, draws: Draws) -> Any:
-    """Float32 masks, 0 in a box and 1 around it, of shape `(count, *sides, 1)`."""
+    """Masks `(count, *sides, 1)`, 0 in a random box and 1 around it."""
     ratio = (1.0 - draws.symmetric_beta(alpha, (count,))) ** (1.0 / len(sides))
     box = ops.ones((1, *(1,) * len(sides), 1))
     for axis, side in enumerate(sides):
@@ -206,9 +195,9 @@ def _box_mask(alpha: Any, count: Any, sides: tuple, draws: Draws) -> Any:
 class Mix(Mixing):
     """Mixes by `MixUp` or `CutMix`, chosen at random, in training until a last epoch.
 
-    A batch, pair or element is mixed with `probability`: by CutMix with probability `switch`, else
-    by MixUp. After `last_epoch` nothing is mixed, so that training ends on real samples. The epoch
-    is a variable that a callback sets, so nothing is traced again:
+    A batch, pair or element is mixed with probability `probability`: by CutMix with probability
+    `switch`, else by MixUp. After `last_epoch` nothing is mixed, so training ends on real samples.
+    Set the epoch in a callback; nothing is traced again:
 
         keras.callbacks.LambdaCallback(on_epoch_begin=lambda n, _: setattr(mix, "epoch", n))
 
@@ -216,11 +205,9 @@ class Mix(Mixing):
 
     Args:
         num_classes, per, seed: As in `MixUp`.
-        mixup_alpha: The parameter of MixUp's Beta distribution, a number >= 0.
-        cutmix_alpha: The parameter of CutMix's Beta distribution, a number >= 0.
-        probability: The probability of mixing at all, in [0, 1].
-        switch: The probability of CutMix if something is mixed, in [0, 1]. These four can be
-            changed at any time.
+        mixup_alpha, cutmix_alpha: As `alpha` in `MixUp` and `CutMix`.
+        probability: The probability of mixing at all, in [0, 1]. It can be changed at any time.
+        switch: The probability of CutMix if something is mixed, likewise.
         last_epoch: The last epoch in which to mix, counted from 0. `None` mixes always.
 
     Shapes: As in `CutMix`.

@@ -7,7 +7,7 @@ import keras
 
 from ...core.checks import check_one_of, message
 from ..calls import as_call
-from ..regularization.noise import AUGMENTATIONS
+from ..regularization.declarations import AUGMENTATIONS
 from .augmentation import Augmentation
 from .feature_noise import FeatureNoise
 from .rand_augment import RandAugment
@@ -19,7 +19,7 @@ from .series import RandomScale1D, RandomShift1D
 class Pipeline(Augmentation):
     """Applies augmentations one after the other in training.
 
-    All draws come from the seed of this layer, with an independent key for each layer.
+    All draws come from the seed of the pipeline, and each layer gets an independent key.
 
     Args:
         layers: A list of augmentations; an empty list is the identity. If one of them takes
@@ -41,11 +41,9 @@ class Pipeline(Augmentation):
 
     def __init__(self, layers: Sequence[Augmentation], seed=None, **kwargs):
         super().__init__(seed=seed, **kwargs)
-        if others := [layer for layer in layers if not isinstance(layer, Augmentation)]:
-            raise ValueError(
-                f"`layers` must be layers of occam.zoo.augmentation. Received: {others[0]!r}"
-            )
         self.layers = list(layers)
+        if not all(isinstance(layer, Augmentation) for layer in self.layers):
+            raise ValueError(message("layers", layers, "layers of occam.zoo.augmentation"))
         mixing = [layer for layer in self.layers if layer.takes_labels]
         self.takes_labels = bool(mixing)
         self.takes_any_samples = all(layer.takes_any_samples for layer in self.layers)
@@ -80,10 +78,10 @@ class Pipeline(Augmentation):
 def resolve_augmentation(
     tier: str, input_shape: tuple[int, ...], *, value_range: Any = (0, 255), seed: int | None = None
 ) -> Pipeline:
-    """Return the augmentation of a tier for inputs of a shape, as one layer.
+    """Return the augmentation of a tier as one layer.
 
-    Tables get noise. Series are shifted and scaled and get noise. Images get `RandAugment` and, in
-    the strong tier, `RandomErasing`, but no flips, which may change the class of a digit or letter.
+    Tables get noise; series shifts, scales and noise; images `RandAugment` and, in the strong tier,
+    `RandomErasing`, but no flips, which may change the class of a digit or letter.
 
     Args:
         tier: "light", "medium" or "strong".

@@ -16,13 +16,12 @@ _BINS = 31  # the strengths of TrivialAugment: multiples of 1/30
 class RandAugment(FusedAugmentation):
     """Applies `num_ops` random operations to each image in training.
 
-    For each image, each operation is drawn uniformly from 14: identity, shear, translation (x or
-    y), rotation, brightness, color, contrast, sharpness, posterize, solarize, auto contrast,
-    equalize. At magnitude 30, a shear is by 0.3, a translation by 45% of the side, a rotation by 30
-    degrees, an enhancement by a factor of 1 +- 0.9, posterize leaves 4 bits, and solarize inverts
-    everything. Lower magnitudes are proportional. Signs are drawn.
-
-    The operations of an image are fused into one color map and one warp: see `FusedAugmentation`.
+    Each operation is drawn uniformly from 14: identity, shear and translation along x or y,
+    rotation, brightness, color, contrast, sharpness, posterize, solarize, auto contrast, equalize.
+    At magnitude 30, a shear is by 0.3, a translation by 45% of the side, a rotation by 30 degrees,
+    an enhancement by a factor of 1 +- 0.9, posterize leaves 4 bits, and solarize inverts
+    everything. The effect is proportional to the magnitude, and its sign random. The operations of
+    an image are fused into one color map and one warp, in a fixed order: see `FusedAugmentation`.
 
     Args:
         num_ops: The number of operations for each image, at least 1.
@@ -78,13 +77,10 @@ class TrivialAugment(FusedAugmentation):
     The operation is drawn uniformly from the 14 of `RandAugment`, the strength from 31 values from
     0 to 1. At strength 1, as in the "wide" space of the paper, a shear is by 0.99, a translation by
     32 pixels, a rotation by 135 degrees, an enhancement by a factor of 1 +- 0.99, posterize leaves
-    2 bits, and solarize inverts everything. There is nothing to tune. The translations suit images
-    of at least 32 pixels and may leave nothing of smaller ones.
+    2 bits, and solarize inverts everything. There is nothing to tune. A translation may move an
+    image of less than 32 pixels out of sight.
 
-    Args:
-        value_range, fill, seed: As in `RandAugment`.
-
-    Shapes, errors: As in `RandAugment`.
+    Arguments, shapes and errors: As in `RandAugment`.
 
     Example:
 

@@ -17,7 +17,7 @@ class RandomErasing(Augmentation):
     """Erases a random rectangle of each image in training, with some probability.
 
     The area of the rectangle is uniform in `area`, its ratio of height to width log-uniform in
-    `aspect`, and its position uniform. A rectangle that is too long for the image becomes shorter
+    `aspect`, and its position uniform. A rectangle that does not fit into the image becomes shorter
     and wider, of the same area up to whole pixels. The paper draws again instead.
 
     Args:
@@ -108,7 +108,7 @@ class RandomErasing(Augmentation):
 
 
 def _interval(share: Any, side: Any, draws: Draws) -> Any:
-    """Random intervals of this fraction of a side, as booleans `(batch, side)`."""
+    """Random intervals over this share of a side, as booleans `(batch, side)`."""
     length = ops.round(share * ops.cast(side, "float32"))
     low = ops.floor(draws.uniform(ops.shape(share)) * (side - length + 1.0))
     position = ops.arange(side, dtype="float32")[None]

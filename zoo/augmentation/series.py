@@ -123,12 +123,12 @@ class RandomScale1D(Augmentation):
 
 @keras.saving.register_keras_serializable(package="occam")
 class TimeWarp(Augmentation):
-    """Reads each series at a speed that varies smoothly in training.
+    """Stretches and compresses each series smoothly along time in training.
 
-    The speed is `exp(stddev * z)`, with z standard normal at `knots` evenly spaced steps and linear
-    between them. The position is the sum of the speeds, scaled so that the first and the last step
-    stay in place. Values between two steps are interpolated linearly. Unlike with the cubic spline
-    of the paper, time never runs backwards.
+    The series is read at the speed `exp(stddev * z)`, with z standard normal at `knots` evenly
+    spaced steps and linear between them. The position is the sum of the speeds, scaled so that the
+    first and the last step stay in place. Values between two steps are interpolated linearly.
+    Unlike with the cubic spline of the paper, time never runs backwards.
 
     Args:
         stddev: The standard deviation of the logarithm of the speed, a number >= 0. It can be
@@ -186,26 +186,16 @@ class TimeWarp(Augmentation):
 
 
 def take_steps(x: Any, steps: Any) -> Any:
-    """Return the values `(batch, new steps, channels)` of each series at integer steps of its own.
-
-    Args:
-        x: `(batch, steps, channels)`.
-        steps: int32 `(batch, new steps)`, in `[0, steps)`.
-    """
+    """Return the values of each series at its row of the int32 `steps`, `(batch, new steps)`."""
     shape: Any = ops.shape(x)
     batch, length, channels = shape
     first = length * ops.arange(batch, dtype="int32")[:, None]
-    # One flat gather: `take_along_axis` first builds an index of the size of the result.
+    # One flat gather: `take_along_axis` would first build an index of the size of the result.
     return ops.take(ops.reshape(x, (-1, channels)), first + steps, axis=0)
 
 
 def interpolate(x: Any, positions: Any) -> Any:
-    """Return the values of each series at fractional steps of its own, linear between two steps.
-
-    Args:
-        x: Floats `(batch, steps, channels)`.
-        positions: float32 `(batch, new steps)`, clipped to `[0, steps - 1]`.
-    """
+    """Return the values of each series at its row of `positions`, linear between two steps."""
     last = ops.shape(x)[1] - 1
     positions = ops.clip(positions, 0.0, ops.cast(last, "float32"))
     left = ops.cast(ops.floor(positions), "int32")

@@ -1,11 +1,13 @@
 """`ConcreteDropout`: dropout before a layer, at a learned rate."""
 
+import math
+
 import keras
 from keras import ops
 
 from ...core.checks import check_number
 from ...core.live_scalar import LiveScalar
-from .kernel_wrapper import KernelWrapper
+from .drop_connect import KernelWrapper
 from .shared_arguments import seed_generator
 
 
@@ -16,23 +18,24 @@ class ConcreteDropout(KernelWrapper):
         y = layer(x * (1 - z) / (1 - p))
         z = sigmoid((log p - log(1 - p) + log u - log(1 - u)) / temperature),    u ~ Uniform(0, 1)
 
-    `z` is near 0 or 1 and differentiable in p. At inference, the wrapped layer is unchanged. Two
-    terms of the variational bound in the loss keep p from falling to 0. For a layer with `K` inputs
-    and the kernel `W` they are
+    `z` is near 0 or 1 and differentiable in p. At inference, the wrapped layer is unchanged. The
+    layer adds two terms of the variational bound to the loss, which keep p from falling to 0. For
+    `K` inputs and the kernel `W` they are
 
         weight_regularizer * sum W^2 / (1 - p)  -  dropout_regularizer * K * H(p)
         H(p) = -p log p - (1 - p) log(1 - p)
 
-    The paper uses `weight_regularizer = l^2 / N` and `dropout_regularizer = 1 / N` for a length
-    scale l, N training samples and the cross-entropy, and `l^2 / (tau N)` and `2 / (tau N)` for the
-    squared error and a model precision tau. The layer needs no other L2 penalty.
+    For N training samples and a length scale l, the paper uses `weight_regularizer = l^2 / N` and
+    `dropout_regularizer = 1 / N` with the cross-entropy, and `l^2 / (tau N)` and `2 / (tau N)` with
+    the squared error and a model precision tau. The layer needs no other L2 penalty.
 
     Args:
-        layer: A `Dense`, `EinsumDense` or `Conv` layer. The latter's whole channels are dropped.
+        layer: A `Dense`, `EinsumDense` or `Conv` layer. Before a `Conv` layer, whole channels are
+            dropped.
         initial_rate: The initial p, in (0, 1). The attribute `rate` is the current p.
-        weight_regularizer: The strength of the first term, a number >= 0.
-        dropout_regularizer: The strength of the second term. Both can be changed at any time.
-        temperature: A positive number. The smaller it is, the nearer `z` is to 0 and 1.
+        weight_regularizer, dropout_regularizer: The strengths of the terms, numbers >= 0. They can
+            be changed at any time.
+        temperature: A positive number. The smaller it is, the closer `z` is to 0 or 1.
         seed: The integer seed of the masks, mixed with the layer's name. `None` draws one.
 
     Shapes: As in the wrapped layer. The channels of the inputs are the `K` inputs.
@@ -82,7 +85,7 @@ class ConcreteDropout(KernelWrapper):
         self.logit = self.add_weight(
             name="logit",
             shape=(),
-            initializer=lambda shape, dtype: ops.log(ops.full(shape, odds, dtype)),
+            initializer=keras.initializers.Constant(math.log(odds)),
             dtype="float32",
             autocast=False,
             regularizer=self._penalty,  # unlike add_loss, counted once if the layer is called twice

@@ -22,10 +22,10 @@ class DropBlock(keras.layers.Layer):
 
         gamma = 1 - (1 - rate)^(1 / block_size^d),    d = 1 for series, 2 for images
 
-    Corners may lie outside by up to a block. So each value is in exactly `block_size^d` possible
-    blocks and dropped with probability `rate`. (In the paper, gamma ignores that blocks overlap,
-    and they lie inside, so it drops less than the rate, and less at the borders.) The paper raises
-    the rate from 0 during training: assign `rate` in a callback.
+    Blocks may extend beyond the border, so every value is in `block_size^d` possible blocks and
+    dropped with probability `rate`. The paper keeps blocks inside and neglects their overlap, so it
+    drops less than the rate, especially at the borders. It raises the rate from 0 during training:
+    assign `rate` in a callback.
 
     Args:
         rate: The fraction of values to drop, in [0, 1). It can be changed at any time.
@@ -88,7 +88,7 @@ class DropBlock(keras.layers.Layer):
         uniform = keras.random.uniform(corners, dtype="float32", seed=self.seed_generator)
         gamma = -ops.expm1(ops.log1p(-self._rate) / self.block_size ** len(sides))
         blocks = ops.cast(uniform < gamma, "float32")
-        for axis in range(len(sides)):  # the maximum over a square, one side after the other
+        for axis in range(len(sides)):  # the maximum over a block, one side after the other
             window = tuple(self.block_size if a == axis else 1 for a in range(len(sides)))
             blocks = ops.max_pool(blocks, window, strides=1, data_format="channels_last")
         return blocks

@@ -1,11 +1,32 @@
-"""`DropConnect`: drops weights of a layer."""
+"""`DropConnect`: drops weights of a layer; and the base of wrappers of a layer with a kernel."""
 
 import keras
 from keras import ops
+from keras.layers import Conv1D, Conv2D, Conv3D, Dense, EinsumDense
 
+from ...core.checks import message
 from ...core.live_scalar import LiveScalar
-from .kernel_wrapper import KernelWrapper
 from .shared_arguments import seed_generator
+
+KERNEL_LAYERS = (Dense, EinsumDense, Conv1D, Conv2D, Conv3D)
+
+
+class KernelWrapper(keras.layers.Wrapper):
+    """Base class that wraps a layer with a kernel, by default in the precision of the layer."""
+
+    def __init__(self, layer, **kwargs):
+        if not isinstance(layer, KERNEL_LAYERS):
+            raise ValueError(message("layer", layer, "a Dense, EinsumDense or Conv layer"))
+        kwargs.setdefault("dtype", layer.dtype_policy)
+        super().__init__(layer, **kwargs)
+
+    def compute_mask(self, inputs, previous_mask):
+        if self.layer.supports_masking:
+            return self.layer.compute_mask(inputs, previous_mask)
+        return None  # the wrapped layer warns
+
+    def compute_output_shape(self, input_shape):
+        return self.layer.compute_output_shape(input_shape)
 
 
 @keras.saving.register_keras_serializable(package="occam")
@@ -14,8 +35,8 @@ class DropConnect(KernelWrapper):
 
         y = layer(x; W * M / (1 - rate)),    M ~ Bernoulli(1 - rate) for each weight
 
-    At inference, the wrapped layer is unchanged. All samples of a step share one mask, whereas the
-    paper draws one for each sample, and samples the inputs of the units at inference.
+    At inference, the wrapped layer is unchanged. All samples of a step share one mask. The paper
+    draws one for each sample, and approximates the average over masks at inference by sampling.
 
     Args:
         layer: A `Dense`, `EinsumDense` or `Conv` layer. Give an activity regularizer to the
@@ -54,9 +75,8 @@ class DropConnect(KernelWrapper):
     def call(self, inputs, training=False):
         if not training:
             return ops.cast(self.layer(inputs), self.compute_dtype)
-        # In the scope, the layer reads other values of its variables, which stay unchanged.
         values = [(weight, self._dropped(weight)) for weight in self.layer.weights]
-        with keras.StatelessScope(values):
+        with keras.StatelessScope(values):  # replaces what the layer reads, not the variables
             return ops.cast(self.layer(inputs), self.compute_dtype)
 
     def _dropped(self, weight):

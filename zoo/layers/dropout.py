@@ -1,4 +1,4 @@
-"""`Dropout` and `SpatialDropout` with a live rate."""
+"""`Dropout` and `SpatialDropout`, with a rate that can be changed during training."""
 
 import keras
 from keras import ops
@@ -13,13 +13,12 @@ class Dropout(keras.layers.Layer):
 
         y = x * m / (1 - rate),    m ~ Bernoulli(1 - rate)
 
-    Unlike in Keras' layer of the same name, `rate` can be changed at any time, also inside `fit`
-    and also if the layer was made with rate 0.
+    Unlike in Keras' layer, `rate` can be changed at any time, even inside `fit` and from 0.
 
     Args:
         rate: The fraction of inputs to drop, in [0, 1).
-        noise_shape: The shape of the mask, with `None` for a size of the input, by default all.
-            `(None, 1, None)` drops the same channels at all steps of a series.
+        noise_shape: The shape of the mask, where `None` is the size of the input. By default the
+            shape of the input. `(None, 1, None)` drops the same channels at all steps of a series.
         seed: The integer seed of the masks, mixed with the layer's name. `None` draws one.
 
     Shapes: Any, unchanged.
@@ -85,8 +84,8 @@ class SpatialDropout(Dropout):
 
         y[n, ..., c] = x[n, ..., c] * m[n, c] / (1 - rate),    m ~ Bernoulli(1 - rate)
 
-    Neighboring values of a feature map are similar. If `Dropout` drops one of them, its information
-    remains in the others.
+    Neighboring values of a feature map are similar. If `Dropout` drops one of them, the others
+    still carry its information.
 
     Args:
         rate: The fraction of channels to drop, in [0, 1). It can be changed at any time.

@@ -1,4 +1,4 @@
-"""`GaussianNoise` with a live standard deviation."""
+"""`GaussianNoise`, with a standard deviation that can be changed during training."""
 
 import keras
 from keras import ops
@@ -14,7 +14,7 @@ class GaussianNoise(keras.layers.Layer):
         y = x + stddev * e,    e ~ Normal(0, 1)
 
     Small noise on the inputs of a network acts as a penalty on the derivatives of its outputs.
-    Unlike in Keras' layer of the same name, `stddev` can be changed at any time, also inside `fit`.
+    Unlike in Keras' layer, `stddev` can be changed at any time, even inside `fit`.
 
     Args:
         stddev: The standard deviation of the noise, a number >= 0, in the unit of the inputs.

@@ -1,4 +1,4 @@
-"""`Penalized`: layers with penalties on weights that their own config has no place for."""
+"""`Penalized`: a layer with penalties on weights inside it, which are saved with it."""
 
 import functools
 import inspect
@@ -8,29 +8,26 @@ from typing import Any
 
 import keras
 
-Penalties = Mapping[str, Mapping[str, Any]]  # regularizer and constraint of weights, by key
+Penalties = Mapping[str, Mapping[str, Any]]  # "regularizer" and "constraint" by `weights_by_key`
 
 
 @keras.saving.register_keras_serializable(package="occam")
 class Penalized(keras.layers.Layer):
-    """The base class that `penalized` adds to a layer, to save penalties on weights inside of it.
+    """The base class that `penalized` adds to a layer, to save penalties on weights inside it.
 
-    Most layers that contain other layers take no regularizer for the kernels inside, and one that
-    is set on such a variable later is lost when the model is saved. This class stores it in the
-    config of the layer:
+    Most layers that contain other layers take no regularizer for the kernels inside, and Keras does
+    not save a regularizer that is set on such a variable later. This class stores it in the config
+    of the layer, so it survives `load_model` and `clone_model`:
 
         {"layer": <the layer, serialized>,
          "weights": {"_self_attention_layer/_query_dense/kernel": {"regularizer": ...}, ...}}
 
-    The class of the layer becomes a subclass of `Penalized` and of its original class, with the
-    same name, arguments and attributes. The penalties survive `load_model` and `clone_model`.
-
-    A penalty is set on the variable and in the attribute `<name>_regularizer` of the layer that
-    owns it, if there is one. Its strength can be changed at any time:
-    `variable.regularizer.l2 = 1e-4`.
+    The layer keeps its name, arguments and attributes. A penalty is set on the variable and in the
+    attribute `<name>_regularizer` of its layer, if there is one. Its strength can be changed at any
+    time: `variable.regularizer.l2 = 1e-4`.
     """
 
-    _penalties_by_key: Penalties
+    penalties: Penalties
     _config_from_attributes: bool
     _complete: bool = False  # whether each penalty has found its weight
 
@@ -52,19 +49,14 @@ class Penalized(keras.layers.Layer):
                 layer.trainable = False
         self.apply_penalties()
 
-    @property
-    def penalties(self) -> Penalties:
-        """The regularizer and the constraint of weights, by the keys of `weights_by_key`."""
-        return self._penalties_by_key
-
     def apply_penalties(self) -> None:
-        """Set the penalties on the weights that have been created."""
+        """Set the penalties on the existing weights."""
         weights = weights_by_key(self)
-        for key, values in self._penalties_by_key.items():
+        for key, values in self.penalties.items():
             if key in weights:
                 for kind, value in values.items():
                     _set(*weights[key], kind, value)
-        complete = self.built and self._penalties_by_key.keys() <= weights.keys()
+        complete = self.built and self.penalties.keys() <= weights.keys()
         object.__setattr__(self, "_complete", complete)
 
     def layer_config(self) -> dict[str, Any]:
@@ -79,7 +71,7 @@ class Penalized(keras.layers.Layer):
             "layer": self._serialized(),
             "weights": {
                 key: {kind: keras.saving.serialize_keras_object(v) for kind, v in values.items()}
-                for key, values in self._penalties_by_key.items()
+                for key, values in self.penalties.items()
             },
             "config_from_attributes": self._config_from_attributes,
         }
@@ -113,14 +105,14 @@ class Penalized(keras.layers.Layer):
 
 
 def penalized(layer: Any, weights: Penalties, *, config_from_attributes: bool = False) -> Any:
-    """Give weights inside of a layer penalties and constraints, which are saved with the layer.
+    """Give weights inside a layer penalties and constraints, which are saved with the layer.
 
     Args:
         layer: Any layer. It is changed in place and returned.
         weights: The `"regularizer"` and `"constraint"` of weights, objects or configs, by the keys
             of `weights_by_key`.
-        config_from_attributes: Whether to read the config of the layer from its attributes, where
-            `get_config` fails or returns arguments that the constructor does not take.
+        config_from_attributes: Whether to read the config from the attributes of the layer, because
+            its `get_config` fails or does not match the constructor.
 
     Example:
 
@@ -132,16 +124,15 @@ def penalized(layer: Any, weights: Penalties, *, config_from_attributes: bool = 
     """
     layer.__class__ = _subclass(base_of(type(layer)))
     penalties = {key: {k: _copy(v) for k, v in values.items()} for key, values in weights.items()}
-    # Not by setattr, with which Keras would track the dictionary as a part of the layer's state.
-    vars(layer).update(_penalties_by_key=penalties, _config_from_attributes=config_from_attributes)
+    # With setattr, Keras would track the dictionary as a part of the layer's state.
+    vars(layer).update(penalties=penalties, _config_from_attributes=config_from_attributes)
     layer.apply_penalties()
     return layer
 
 
 def base_of(kind: type) -> type:
     """Return the original class of a layer, before `penalized`."""
-    derived = issubclass(kind, Penalized) and kind is not Penalized
-    return kind.__mro__[2] if derived else kind
+    return kind.__mro__[2] if issubclass(kind, Penalized) and kind is not Penalized else kind
 
 
 @functools.cache
@@ -154,7 +145,7 @@ def _subclass(kind: type) -> Any:
 
 @contextmanager
 def _as_original(layer: Any) -> Iterator[None]:
-    """Restore the original class, as Keras derives a config for classes without `get_config`."""
+    """Restore the original class: Keras derives a config for classes without `get_config`."""
     derived = type(layer)
     layer.__class__ = base_of(derived)
     try:
@@ -179,7 +170,7 @@ def _set(owner: Any, weight: Any, kind: str, value: Any) -> None:
 
 
 def weights_by_key(layer: Any) -> dict[str, tuple[Any, Any]]:
-    """Return the weights in a layer and the layers that own them, by attributes and names.
+    """Return the weights of a layer, each with the inner layer that owns it, by path.
 
     >>> layer = keras.layers.TimeDistributed(keras.layers.Dense(2))
     >>> layer.build((None, 3, 4))
@@ -203,7 +194,7 @@ def _weights(layer: Any, path: str, seen: set[int]) -> Iterator[tuple[str, tuple
 
 
 def _attribute(layer: Any, inner: Any) -> str:
-    """The attribute that holds a layer: `dense`, `blocks/1`. Layer names may contain a counter."""
+    """The attribute that holds a layer, as in `blocks/1`: layer names may contain a counter."""
     for name, value in vars(layer).items():
         if value is inner:
             return name
@@ -220,7 +211,7 @@ def _attribute(layer: Any, inner: Any) -> str:
 
 
 def arguments_of(layer: Any) -> dict[str, Any]:
-    """Return a config from the attributes with the names of the arguments of the constructor.
+    """Return a config from the attributes named like the arguments of the constructor.
 
     Raises:
         ValueError: If a required argument is not an attribute, or is a layer.

@@ -13,15 +13,15 @@ from .stochastic_depth import mask_of_sum, sample_gate
 
 @keras.saving.register_keras_serializable(package="occam")
 class ResidualBranch(keras.layers.Layer):
-    """Adds the output of a list of layers to the input, dropping this branch at random in training.
+    """Adds a branch of layers to its shortcut, dropping the branch at random in training.
 
         y = shortcut + b * branch(x) / (1 - rate),    b ~ Bernoulli(1 - rate)
 
     in training, and exactly `shortcut + branch(x)` at inference. With `per="batch"`, as in the
     paper, `b` is drawn once for each step. If it is 0, the branch is computed neither forwards nor
-    backwards, and its BatchNorm statistics, random states and activity penalties do not change.
-    With `per="sample"` each sample has its own `b`, and the branch is always computed, as by
-    `StochasticDepth`.
+    backwards: its BatchNorm statistics and random states do not change, and its activity penalties
+    are 0. With `per="sample"`, each sample has its own `b`, and the branch is always computed, as
+    with `StochasticDepth`.
 
     Args:
         branch: A list of the layers of the branch, each with one input and one output.
@@ -29,8 +29,8 @@ class ResidualBranch(keras.layers.Layer):
         per: `"batch"` or `"sample"`.
         seed: The integer seed of the draws, mixed with the layer's name. `None` draws one.
 
-    Shapes: `x`, which is also the shortcut, or a list `[shortcut, x]`. The output of the branch and
-    the sum have the shape of the shortcut.
+    Shapes: `x`, which is also the shortcut, or a list `[shortcut, x]`. Returns the shape of the
+    shortcut, which the output of the branch must have, too.
 
     Raises:
         ValueError: If an argument is out of range, `branch` is not a list of layers, or its output
@@ -51,8 +51,8 @@ class ResidualBranch(keras.layers.Layer):
 
     def __init__(self, branch, rate, per="batch", seed=None, **kwargs):
         super().__init__(**kwargs)
-        are_layers = isinstance(branch, list | tuple) and branch
-        if not are_layers or not all(isinstance(layer, keras.layers.Layer) for layer in branch):
+        layers = branch if isinstance(branch, list | tuple) else ()
+        if not layers or not all(isinstance(layer, keras.layers.Layer) for layer in layers):
             raise ValueError(message("branch", branch, "a list of layers"))
         check_one_of("per", per, ("batch", "sample"))
         self.branch = list(branch)
@@ -87,11 +87,8 @@ class ResidualBranch(keras.layers.Layer):
         return ops.cast(x, self.compute_dtype)
 
     def _compute_or_skip(self, shortcut, x):
-        """A conditional whose two sides return the sum, the state of the branch and its penalties.
-
-        On JAX, a variable that is assigned inside of a conditional leaks a tracer. So the branch
-        runs on values, and its changes are assigned afterwards.
-        """
+        # On JAX, assigning a variable inside a conditional leaks a tracer. So the branch runs on
+        # values, and its changes are assigned afterwards.
         variables = [v for layer in self.branch for v in layer.variables]
         state = [v for layer in self.branch for v in layer.non_trainable_variables]
         penalties = []

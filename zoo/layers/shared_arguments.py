@@ -12,16 +12,10 @@ def seed_generator(layer: keras.layers.Layer, seed: int | None) -> keras.random.
     """Return a generator for `layer`, seeded by `seed` and the name of the layer.
 
     So two layers with the same seed draw different masks, and a cloned or loaded copy draws the
-    numbers of the original. Keras numbers automatic names (`dropout_1`, ...) through the whole
+    same masks as the original. Keras numbers automatic names (`dropout_1`, ...) through the whole
     process: to build a model twice with the same draws, name the layers, or call
-    `keras.backend.clear_session()` before each build.
-
-    Args:
-        layer: The random layer, which has its name already.
-        seed: An integer, or `None` for one from `random`, which `set_random_seed` of Keras seeds.
-
-    Raises:
-        ValueError: If `seed` is neither an integer nor `None`.
+    `keras.backend.clear_session()` before each build. With `seed=None`, Keras draws a seed, which
+    `keras.utils.set_random_seed` makes repeatable.
     """
     check_integer("seed", seed, optional=True)
     if seed is None:
@@ -31,16 +25,15 @@ def seed_generator(layer: keras.layers.Layer, seed: int | None) -> keras.random.
 
 
 def resolve_data_format(data_format: Any) -> str:
-    """Return `data_format`, or the setting of Keras if it is `None`."""
+    """Return `data_format`, or Keras' setting if it is `None`."""
     check_one_of("data_format", data_format, ("channels_last", "channels_first", None))
     return keras.config.image_data_format() if data_format is None else data_format
 
 
 def check_channels_last(name: str) -> None:
-    """Raise a `ValueError` with the name of a layer or model if Keras is set to channels first."""
+    """Raise a `ValueError` about the layer or model `name` if Keras is set to channels first."""
     if keras.config.image_data_format() != "channels_last":
         raise ValueError(
-            f"{name} takes channels last only: call "
-            "keras.config.set_image_data_format('channels_last'). "
-            f"Received: keras.config.image_data_format()={keras.config.image_data_format()!r}"
+            f"{name} needs channels last, but Keras is set to 'channels_first'. Call "
+            "keras.config.set_image_data_format('channels_last')."
         )

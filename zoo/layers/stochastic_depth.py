@@ -74,7 +74,7 @@ class StochasticDepth(keras.layers.Layer):
 
 
 def sample_gate(branch, rate, seed):
-    """Draw `b / (1 - rate)` for each sample, `(batch, 1, ...)` in the precision of `branch`."""
+    """Return a random `b / (1 - rate)` for each sample, `(batch, 1, ...)`, in the branch's type."""
     one_per_sample = (ops.shape(branch)[0], *(1,) * (len(branch.shape) - 1))
     uniform = keras.random.uniform(one_per_sample, dtype="float32", seed=seed)
     return ops.cast(ops.cast(uniform >= rate, "float32") / (1.0 - rate), branch.dtype)

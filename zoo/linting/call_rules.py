@@ -1,4 +1,4 @@
-"""OCC3: the argument `training`, lost or with an unintended value."""
+"""OCC3: a missing or unintended argument `training`."""
 
 import dis
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ from .view import View, is_user_defined
 def call_without_training(view: View, training: Training) -> Iterator[Found]:
     """A subclassed model whose layers run in inference mode during `fit`.
 
-    Keras' training step passes `training=True` only to a model whose `call` takes it. Keras hands
-    the value on to inner layers, except on JAX, where the model's `call` must do so.
+    The training step of Keras passes `training=True` only to a model whose `call` takes it. Keras
+    passes the value on to inner layers, except on JAX, where the model's `call` must do so.
     """
     model = view.model
     if is_user_defined(model, "train_step") or not is_user_defined(model, "call"):
@@ -30,9 +30,9 @@ def call_without_training(view: View, training: Training) -> Iterator[Found]:
         missing = "does not use its" if takes else "has no"
         yield (
             model.name,
-            f"its `call` {missing} argument `training`, so that `fit` runs {_list(responding)} in "
+            f"its `call` {missing} argument `training`, so `fit` runs {_list(responding)} in "
             "inference mode.",
-            "Define `call(self, inputs, training=None)`, and hand `training` on to the layers.",
+            "Define `call(self, inputs, training=None)`, and pass `training` to the layers.",
         )
 
 
@@ -40,7 +40,7 @@ def call_without_training(view: View, training: Training) -> Iterator[Found]:
 def explicit_training(view: View, training: Training) -> Iterator[Found]:
     """`layer(x, training=...)` in a functional model.
 
-    Keras records the default of a layer's `call` as well, so that a value equal to it is ignored.
+    Keras also records the default of a layer's `call`, so a value equal to it is not reported.
     """
     for call in view.calls():
         value, layer = call.keywords.get("training"), call.operation
@@ -54,14 +54,14 @@ def explicit_training(view: View, training: Training) -> Iterator[Found]:
 
 _OVERRIDDEN = {
     True: (
-        "it was called with training=True, which predict and evaluate replace by False; a bare "
-        "model(x) obeys it, and so do all layers after it.",
-        "Leave it out; to draw at inference, subclass the layer and fix it in its `call`.",
+        "it was called with training=True, which predict and evaluate replace by False. A bare "
+        "model(x) uses it, also for all layers after it.",
+        "Leave it out; for randomness at inference, subclass the layer and set it in its `call`.",
     ),
     False: (
-        "it was called with training=False, which fit replaces by True: dropout drops, and "
+        "it was called with training=False, which fit replaces by True: dropout is active, and "
         "BatchNorm uses and learns the statistics of the batch.",
-        "Freeze BatchNorm by `layer.trainable = False`, and leave it out.",
+        "Leave it out, and freeze BatchNorm with `layer.trainable = False`.",
     ),
 }
 
@@ -70,7 +70,7 @@ _OVERRIDDEN = {
 def training_by_default(view: View, training: Training) -> Iterator[Found]:
     """A layer whose `call` has the default `training=True` (needs `for_export`).
 
-    Augmentation and resizing layers of Keras have it, and hand it on to the layers after them.
+    Augmentation and resizing layers of Keras have it, and pass it on to the layers after them.
     """
     if not training.for_export:
         return
@@ -86,7 +86,7 @@ def training_by_default(view: View, training: Training) -> Iterator[Found]:
                 place.path,
                 f"model.export() passes no `training`, and the default here is True: it {harm}"
                 + (f", and so does {_list(after)}." if after and not random else "."),
-                "Move it into the data pipeline, or export with occam.exports.export.",
+                "Move it into the data pipeline, or use occam.exports.export.",
             )
 
 
@@ -104,7 +104,7 @@ def _reads_training(layer: Any) -> bool:
 
 
 def responds_to_training(layer: Any) -> bool:
-    """Return whether a layer itself computes something else in training.
+    """Return whether a layer itself behaves differently in training.
 
     A frozen BatchNorm does not. A user-defined layer does if its `call` takes `training`.
     """

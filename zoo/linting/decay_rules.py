@@ -1,4 +1,4 @@
-"""OCC2: weight decay in the optimizer, applied twice or without use."""
+"""OCC2: weight decay in the optimizer, applied twice or to normalization."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,8 +6,9 @@ from typing import Any
 import keras
 
 from ...core.layer_kinds import is_normalization
+from ..calls import as_call
 from ..optimizers import AdamW
-from .penalty_rules import as_text, l2_strength
+from .penalty_rules import strength
 from .rule import Found, Training, rule
 from .view import View
 
@@ -18,13 +19,13 @@ def l2_and_decay(view: View, training: Training) -> Iterator[Found]:
 
     def twice(variable: Any) -> Any:
         decay, penalty = _decay(view, variable), variable.regularizer
-        return decay and l2_strength(penalty) and (as_text(penalty), decay)
+        return decay and strength(penalty, "l2") and (as_call(penalty), decay)
 
     for place, names, (penalty, decay) in view.variables(twice):
         yield (
             place.path,
             f"{penalty} in the loss and {_named(view)}'s decay of {decay:g} both shrink {names}.",
-            "Keep one: the decay with Adam and its kin, either with SGD.",
+            "Keep one: with Adam and its variants the decay, with SGD either.",
         )
 
 
@@ -60,7 +61,7 @@ def decay_of(optimizer: Any, variable: Any) -> float:
         W <- W - learning_rate * decay * W
 
     Keras' optimizers decay every variable unless `exclude_from_weight_decay` was called;
-    `occam.zoo.optimizers.AdamW` has a policy.
+    `occam.zoo.optimizers.AdamW` decides by a policy.
 
     >>> kernel = keras.Variable([[1.0]], name="kernel")
     >>> decay_of(keras.optimizers.SGD(weight_decay=0.1), kernel)

@@ -1,4 +1,4 @@
-"""OCC4: dropout and noise, misplaced, too strong or with one seed."""
+"""OCC4: dropout and noise that are misplaced, too strong or have one seed."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,11 +14,11 @@ _MUCH = 0.8
 
 @rule("OCC401", "two stochastic layers with one seed")
 def one_seed(view: View, training: Training) -> Iterator[Found]:
-    """Layers that draw the same numbers: the same units drop, an image flips when it turns.
+    """Layers that draw the same numbers, and so drop the same units or flip the images they turn.
 
-    Layers of Occam mix a seed with their names, and draw differently.
+    Layers of Occam mix a seed with their names, so they draw differently.
     """
-    seen: set[int] = set()  # layers that share a generator draw differently
+    seen: set[int] = set()  # the draws from a shared generator differ
     first: dict[tuple[bool, int], Place] = {}
     for place in view.places:
         for generator in seed_generators(place.layer):
@@ -37,7 +37,7 @@ def one_seed(view: View, training: Training) -> Iterator[Found]:
 
 
 def _owner(place: Place, seed: int) -> Place:
-    """Return the outermost layer with the seed, which handed it on to its inner layers."""
+    """Return the outermost layer with the seed, which passed it to its inner layers."""
     while place.parent is not None and getattr(place.parent.layer, "seed", None) == seed:
         place = place.parent
     return place
@@ -49,9 +49,9 @@ def _draws_normal(layer: Any) -> bool:
 
 @rule("OCC402", "dropout directly before BatchNorm")
 def dropout_before_batch_norm(view: View, training: Training) -> Iterator[Found]:
-    """Dropout raises the variance that BatchNorm learns above the variance at inference.
+    """Dropout, which raises the variance that BatchNorm learns above the variance at inference.
 
-    Activations and layers that only change the shape may stand between them. Reference: Li et al.,
+    Activations and layers that only change the shape may be in between. Reference: Li et al.,
     Understanding the Disharmony between Dropout and Batch Normalization by Variance Shift, 2019,
     https://arxiv.org/abs/1801.05134
     """
@@ -63,9 +63,9 @@ def dropout_before_batch_norm(view: View, training: Training) -> Iterator[Found]
             if _drops(source.operation):
                 yield (
                     source.path,
-                    "the BatchNorm behind it learns the variance of its inputs with units dropped, "
-                    "which differs from the one at inference.",
-                    "Put the dropout behind the last BatchNorm, or use LayerNormalization.",
+                    "the BatchNorm after it learns the variance of inputs with dropped units, "
+                    "which differs from the variance at inference.",
+                    "Put the dropout after the last BatchNorm, or use LayerNormalization.",
                 )
 
 
@@ -78,7 +78,7 @@ def dropout_after_last_layer(view: View, training: Training) -> Iterator[Found]:
             if _drops(call.operation):
                 yield (
                     call.path,
-                    "it drops the model's own outputs: the loss sees zeros in place of logits.",
+                    "it drops outputs of the model: the loss gets zeros instead of logits.",
                     "Put it before the last layer with weights.",
                 )
 
@@ -89,13 +89,13 @@ def _drops(layer: Any) -> bool:
 
 @rule("OCC404", f"a rate of {_MUCH} or more")
 def high_rate(view: View, training: Training) -> Iterator[Found]:
-    """Rates that leave little to learn from; often a rate to keep, mistaken for one to drop."""
+    """Very high rates, often rates to keep that are mistaken for rates to drop."""
     for place in view.places:
         for name, rate in drop_rates(place.layer).items():
             if rate >= _MUCH:
                 yield (
                     place.path,
-                    f"`{name}` is {rate:g}: in training {1 - rate:.0%} are left, and the variance "
+                    f"`{name}` is {rate:g}: training keeps {1 - rate:.0%}, and the variance "
                     f"{_grows(rate)}.",
                     f"Use 0.5 or less; to keep {rate:g}, use the rate {1 - rate:.2g}.",
                 )

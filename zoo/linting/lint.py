@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import keras
 
-from ...core.checks import check_type
+from ...core.checks import check_type, message
 
 # These modules register their rules.
 from . import call_rules, decay_rules, dropout_rules, penalty_rules, training_rules  # noqa: F401
@@ -25,23 +25,23 @@ def lint(
 ) -> list[Finding]:
     """Find mistakes in the regularization of any Keras model, without changing it.
 
-    Rules about the order of layers see functional and sequential models, nested ones too, but not
-    the `call` of a subclassed one. docs/lint.md lists the rules.
+    Rules about the order of layers cover functional and Sequential models, also nested ones, but
+    not the `call` of a subclassed model. docs/lint.md lists the rules.
 
     Args:
         model: A built Keras model.
         compiled: Whether to check the optimizer and the loss of a compiled model (OCC105, OCC201,
             OCC202, OCC501).
         callbacks: The callbacks of `fit`: patience (OCC502), and the proximal step (OCC106).
-        batch_size: The number of samples that a BatchNorm sees at once (OCC503).
+        batch_size: The number of samples in a batch of BatchNorm (OCC503).
         targets: The labels in training: `"hard"`, `"smoothed"` by the data pipeline, `"mixed"`
             (mixup, CutMix) or `"distilled"` from a teacher (OCC501).
         for_export: Whether `model.export()` will be called (OCC303).
         expect_zeros: Whether weights should become exactly 0 (OCC106).
-        ignore: Codes of rules to leave out.
+        ignore: The codes of rules to leave out.
 
     Returns:
-        The findings, by code and then in the order of the layers.
+        The findings, sorted by code and then by layer.
 
     Raises:
         ValueError: If the model is not built, `ignore` has an unknown code, or another argument is
@@ -59,16 +59,11 @@ def lint(
     """
     check_type("model", model, keras.Model, "a keras.Model")
     if not model.built:
-        raise ValueError(
-            "`model` must be built: give it an Input, or call it once. "
-            f"Received: {model.name!r}, which has no weights yet"
-        )
-    if isinstance(ignore, str) or (unknown := sorted(set(ignore) - set(RULES))):
-        received = ignore if isinstance(ignore, str) else ", ".join(unknown)
-        raise ValueError(
-            f"`ignore` must be a list of codes among {', '.join(sorted(RULES))}. "
-            f"Received: {received}"
-        )
+        expected = "built: give it a keras.Input, or call it once on data"
+        raise ValueError(message("model", model, expected))
+    if isinstance(ignore, str) or not set(ignore) <= set(RULES):
+        expected = f"a list of codes among {', '.join(sorted(RULES))}"
+        raise ValueError(message("ignore", ignore, expected))
     training = Training(
         callbacks=callbacks,
         batch_size=batch_size,
@@ -77,6 +72,10 @@ def lint(
         expect_zeros=expect_zeros,
     )
     view = View(model, compiled)
-    rules = (rule for code, rule in sorted(RULES.items()) if code not in ignore)
-    findings = (finding for rule in rules for finding in rule.findings(view, training))
+    findings = [
+        Finding(code, *found)
+        for code, rule in sorted(RULES.items())
+        if code not in ignore
+        for found in rule.check(view, training)
+    ]
     return list(dict.fromkeys(findings))  # two models may share a layer

@@ -1,7 +1,7 @@
 """`Rule`, the check for one kind of mistake, and `Finding`, its result."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, get_args
 
 import keras
@@ -15,7 +15,7 @@ Found = tuple[str, str, str]  # path, why, fix
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Finding:
-    """One mistake in a model; `zoo.lint` returns a list of them.
+    """A mistake in a model; `zoo.lint` returns a list of them.
 
     Args:
         code: The code of the rule, such as `"OCC101"`. Its first digit is the subject.
@@ -44,7 +44,7 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Training:
-    """The use of a model in training and after it; `zoo.lint` documents the arguments."""
+    """The arguments of `zoo.lint` about training and export; see there."""
 
     callbacks: Iterable[keras.callbacks.Callback] = ()
     batch_size: int | None = None
@@ -67,33 +67,22 @@ Check = Callable[[View, Training], Iterable[Found]]
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """One kind of mistake.
+    """One kind of mistake."""
 
-    Args:
-        code: `OCC` and three digits, of which the first is the subject.
-        title: The mistake in a few words.
-        check: A function `check(view, training)` that yields path, why and fix of each finding.
-    """
-
-    code: str
-    title: str
-    check: Check
-
-    def findings(self, view: View, training: Training) -> Iterator[Finding]:
-        """Yield the findings in a model."""
-        for found in self.check(view, training):
-            yield Finding(self.code, *found)
+    code: str  # `OCC` and three digits; the first is the subject
+    title: str  # the mistake in a few words
+    check: Check  # yields the path, why and fix of each finding
 
 
 RULES: dict[str, Rule] = {}
 
 
 def rule(code: str, title: str) -> Callable[[Check], Any]:
-    """Register the function below it under a code that is not in use."""
+    """Register a check under a new code."""
 
     def register(check: Check) -> Check:
         if code in RULES:
-            raise ValueError(f"Rule {code} is registered already: {RULES[code].title}")
+            raise ValueError(f"Rule {code} is already registered: {RULES[code].title}.")
         RULES[code] = Rule(code, title, check)
         return check
 

@@ -12,9 +12,9 @@ from .view import View
 _SMALL = 8  # Wu & He 2018, figure 1
 
 _SOFT = {
-    "smoothed": "have been smoothed already",
-    "mixed": "are shares of two classes already",
-    "distilled": "are a teacher's probabilities already",
+    "smoothed": "are already smoothed",
+    "mixed": "are already shares of two classes",
+    "distilled": "are already the probabilities of a teacher",
 }
 
 
@@ -27,9 +27,9 @@ def smoothed_twice(view: View, training: Training) -> Iterator[Found]:
         if smoothing := _label_smoothing(loss):
             yield (
                 view.model.name,
-                f"the loss smooths labels by {smoothing:g} that {_SOFT[training.targets]}, in "
-                "evaluate too.",
-                "Leave out the loss's `label_smoothing`.",
+                f"the loss smooths labels by {smoothing:g}, also in evaluate, and these "
+                f"{_SOFT[training.targets]}.",
+                "Remove `label_smoothing` from the loss.",
             )
 
 
@@ -47,16 +47,16 @@ def stops_before_the_rate_falls(view: View, training: Training) -> Iterator[Foun
     stops = [c for c in training.callbacks if isinstance(c, keras.callbacks.EarlyStopping)]
     falls = [c for c in training.callbacks if isinstance(c, keras.callbacks.ReduceLROnPlateau)]
     for stop in stops:
-        if getattr(stop, "criterion", "patience") != "patience":  # ours may not count epochs
+        if getattr(stop, "criterion", "patience") != "patience":  # Occam's other criteria
             continue
         waits = stop.start_from_epoch + stop.patience
         for fall in falls:
             if waits <= fall.patience:
                 yield (
                     view.model.name,
-                    f"when nothing improves, training stops after {waits} epochs, and the "
-                    f"learning rate falls after {fall.patience}: it never trains with less.",
-                    "Give early stopping at least twice the patience of the learning rate.",
+                    f"without improvement, training stops after {waits} epochs, and the learning "
+                    f"rate falls after {fall.patience}: it never trains at a lower rate.",
+                    "Set the patience of early stopping to at least twice that of the rate.",
                 )
 
 
@@ -72,7 +72,7 @@ def small_batch(view: View, training: Training) -> Iterator[Found]:
         if isinstance(place.layer, keras.layers.BatchNormalization) and place.layer.trainable:
             yield (
                 place.path,
-                f"mean and variance of {training.batch_size} samples are too noisy to train with, "
-                "and far from those used at inference.",
+                f"the mean and variance of {training.batch_size} samples are too noisy for "
+                "training, and far from those used at inference.",
                 "Use GroupNormalization or LayerNormalization, or freeze it.",
             )

@@ -13,17 +13,11 @@ from ...core.model_graph import Call, ModelGraph, functional_of
 
 @dataclass(frozen=True)
 class Place:
-    """A layer and its place in a model.
+    """A layer and its place in a model."""
 
-    Args:
-        path: The names of the layers from the outermost to this one, without the model.
-        layer: The layer.
-        parent: The place of the layer around it, or `None`.
-    """
-
-    path: str
+    path: str  # the names of the layers from the outermost to this one, without the model
     layer: Any
-    parent: "Place | None" = None
+    parent: "Place | None" = None  # the place of the layer around it
 
     @property
     def variables(self) -> list[Any]:
@@ -33,29 +27,26 @@ class Place:
 
 
 class View:
-    """The view of a model that rules have.
-
-    Args:
-        model: A built Keras model.
-        compiled: Whether to show the optimizer and the losses.
-    """
+    """A model as the rules see it; unless `compiled`, without an optimizer and losses."""
 
     def __init__(self, model: keras.Model, compiled: bool = True):
         self.model = model
-        self.compiled = bool(compiled and model.compiled)
+        compiled = compiled and model.compiled
+        self.optimizer: Any = model.optimizer if compiled else None
+        self._loss: Any = model.loss if compiled else None
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
-        """Every layer once, at every depth, the outer before the inner ones."""
+        """Each layer once, at any depth, outer layers before inner ones."""
         return tuple(_walk(self.model))
 
     @cached_property
     def owners(self) -> tuple[Place, ...]:
-        """The owners of variables: the model itself under its name, then all places."""
+        """The owners of variables: the model under its name, then all places."""
         return (Place(self.model.name, self.model), *self.places)
 
     def variables(self, key: Callable[[Any], Any]) -> Iterator[tuple[Place, str, Any]]:
-        """Yield place, names and key of the variables with a true `key`, grouped by layer."""
+        """Yield place, names and key of the variables with a true `key`, by layer and key."""
         for place in self.owners:
             names: dict[Any, list[str]] = {}
             for variable in place.variables:
@@ -71,12 +62,12 @@ class View:
         return {id(v) for v in self.model.trainable_weights}
 
     def trains(self, variable: Any) -> bool:
-        """Return whether `fit` changes a variable by its gradient."""
+        """Return whether `fit` trains a variable."""
         return id(variable) in self._trainable
 
     @cached_property
     def _graph_of(self) -> dict[Call, ModelGraph]:
-        """The graph of each call in all functional models at any depth."""
+        """The graph of each call in the functional models at any depth."""
         graphs: dict[int, ModelGraph] = {}
         for path, layer in [("", self.model), *((p.path, p.layer) for p in self.places)]:
             if functional_of(layer) is not None and id(layer) not in graphs:
@@ -84,14 +75,11 @@ class View:
         return {call: graph for graph in graphs.values() for call in graph.calls}
 
     def calls(self) -> Iterator[Call]:
-        """Yield every known call; subclassed models have none."""
+        """Yield all calls; those of subclassed models are unknown."""
         yield from self._graph_of
 
     def before(self, call: Call, through: Callable[[Any], bool]) -> Iterator[Call]:
-        """Yield the calls before `call`, across nested models.
-
-        The search goes on behind a layer if `through(layer)`.
-        """
+        """Yield the calls before `call`, also in nested models, as far as `through(layer)`."""
         waiting, seen = [*self._sources(call)], set()
         while waiting:
             source = waiting.pop()
@@ -107,23 +95,17 @@ class View:
             yield from (source for _, source in graph.makers_through_models(tensor))
 
     @property
-    def optimizer(self) -> Any:
-        """The optimizer, or `None`."""
-        return self.model.optimizer if self.compiled else None
-
-    @property
     def losses(self) -> list[Any]:
         """The losses of `compile`, flat."""
-        losses = keras.tree.flatten(self.model.loss) if self.compiled else []
-        return [loss for loss in losses if loss is not None]
+        return [loss for loss in keras.tree.flatten(self._loss) if loss is not None]
 
     def outputs(self) -> Iterator[tuple[Call, Any]]:
         """Yield the calls that return the model's outputs, each with its loss or `None`."""
         graph = next((g for g in self._graph_of.values() if g.model is self.model), None)
         tensors = graph.outputs if graph else []
         calls = [call for t in tensors if graph for _, call in graph.makers_through_models(t)]
-        losses = self.model.loss if self.compiled else None
-        if isinstance(losses, dict):  # a sequential model has no names: one loss for its one output
+        losses = self._loss
+        if isinstance(losses, dict):  # a Sequential model has no names, but only one output
             names = getattr(self.model, "output_names", None) or losses
             losses = [losses.get(name) for name in names]
         several = isinstance(losses, list | tuple) and len(losses) == len(calls)
@@ -149,15 +131,13 @@ _SINGLE_VALUES = (Kind.ACTIVATION, Kind.SOFTMAX, Kind.IDENTITY, Kind.RESHAPING, 
 
 
 def keeps_values(layer: Any) -> bool:
-    """Return whether a layer or operation is an activation or changes only the shape."""
+    """Return whether a layer or operation is an activation or only changes the shape."""
     return kind_of(layer) in _SINGLE_VALUES
 
 
 def drops_units(layer: Any) -> bool:
-    """Return whether a layer is dropout of units, channels or blocks.
-
-    `AlphaDropout`, which keeps mean and variance, does not count.
-    """
+    """Return whether a layer is dropout of units, channels or blocks."""
+    # AlphaDropout keeps mean and variance.
     return kind_of(layer) is Kind.DROPOUT and not isinstance(layer, keras.layers.AlphaDropout)
 
 

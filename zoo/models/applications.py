@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 import keras
 
+from ...core.checks import message
 from ..regularization import Regularization
 from .architecture import Architecture
 from .blueprint import Blueprint, ZooModel
 from .registry import add_architecture
 from .wiring import ACTIVATIONS, KERNELS, MAPS
 
-# Mean and standard deviation of ImageNet's pixels in [0, 255]: red, green and blue.
+# Mean and standard deviation of the pixels of ImageNet in [0, 255]: red, green and blue.
 _MEAN, _STDDEV = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
 _PRESETS = {
@@ -107,15 +108,15 @@ class Application(Architecture):
     """A backbone of `keras.applications` with global average pooling and a new head.
 
     `build` is Keras' constructor. Its dropout and stochastic depth (EfficientNet, ConvNeXt) are
-    removed first: the `Regularization` states all regularization of the model.
+    removed, so the `Regularization` states all regularization of the model.
     """
 
     @property
     def options(self) -> dict[str, Any]:
         """The options of Keras' constructor that change the backbone, and `pixels`.
 
-        With `pixels=True`, inputs are pixels in [0, 255]. With `False`, inputs are standardized, as
-        `zoo.load_data` returns them, and assumed to be standardized by ImageNet's statistics.
+        With `pixels=True`, inputs are pixels in [0, 255]. With `False`, they are standardized, as
+        `zoo.load_data` returns them, and the model scales them back with ImageNet's statistics.
         """
         parameters = inspect.signature(self.build).parameters
         names = [n for n in ("alpha", "depth_multiplier", "minimalistic") if n in parameters]
@@ -123,13 +124,11 @@ class Application(Architecture):
 
     def create(self, blueprint: Blueprint) -> keras.Model:
         """Build the model without regularization, load pretrained weights, and regularize it."""
-        from ..surgery import regularize, strip  # imports the models
+        from ..surgery import regularize, strip  # surgery imports the models
 
         if blueprint.input_shape[-1] != 3:
-            raise ValueError(
-                f"`input_shape` of model {self.name!r} must have 3 channels. "
-                f"Received: input_shape={blueprint.input_shape}"
-            )
+            expected = f"(height, width, 3) for model {self.name!r}"
+            raise ValueError(message("input_shape", blueprint.input_shape, expected))
         with _seeded_initializers(blueprint.seed):
             model = strip(self._unregularized(blueprint))
             wanted = blueprint.regularization.only("model")
@@ -158,7 +157,7 @@ class Application(Architecture):
 
 @contextmanager
 def _seeded_initializers(seed: int) -> Iterator[None]:
-    """Seed Keras' initializers without a seed, which draw one from the module `random`."""
+    """Seed the module `random`, from which Keras' initializers draw their seeds."""
     state = random.getstate()
     random.seed(seed)
     try:

@@ -17,14 +17,7 @@ TIERS = ("none", "light", "medium", "strong")
 
 @dataclass(frozen=True)
 class Architecture:
-    """One registered model: how to build it, and which regularization it supports.
-
-    Args:
-        build: Function `build(inputs, num_classes, wiring, **options) -> logits`.
-        presets: A `Regularization` for each of `TIERS`.
-
-    See `register_model` for the other arguments.
-    """
+    """A registered model; see `register_model` for the fields. `presets` has all `TIERS`."""
 
     name: str
     build: Callable[..., Any]
@@ -36,20 +29,20 @@ class Architecture:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The options of the architecture and their defaults: widths, depths, ..."""
+        """The options of the architecture, such as widths and depths, and their defaults."""
         parameters = inspect.signature(self.build).parameters.values()
         return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
 
     @property
     def supported(self) -> tuple[str, ...]:
-        """All fields that the layers or the training support, in the order of declaration."""
+        """All supported fields, of the model and of training, in the order of declaration."""
         supported = (*self.supports, *Regularization.names("training"))
-        return tuple(name for name in Regularization.strengths() if name in supported)
+        return tuple(name for name in Regularization.fields() if name in supported)
 
     @property
     def unsupported(self) -> tuple[str, ...]:
-        """The fields without meaning here, such as stochastic depth without residual blocks."""
-        return tuple(name for name in Regularization.strengths() if name not in self.supported)
+        """The other fields, such as stochastic depth in a model without residual blocks."""
+        return tuple(name for name in Regularization.fields() if name not in self.supported)
 
     def check(self, regularization: Regularization) -> None:
         """Raise a `ValueError` if `regularization` has a nonzero unsupported field."""

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from ...core.checks import message
 from .wiring import Wiring
 
 
@@ -26,7 +27,7 @@ def self_attention(x: Any, heads: int, wiring: Wiring) -> Any:
     """
     _, tokens, width = x.shape
     if width % heads:
-        raise ValueError(f"`heads` must divide the width {width}. Received: heads={heads}")
+        raise ValueError(message("heads", heads, f"a divisor of the width {width}"))
 
     def split(x):  # (batch, tokens, width) to (batch, heads, tokens, width / heads)
         parts = keras.layers.Reshape((tokens, heads, width // heads))(x)
@@ -39,20 +40,18 @@ def self_attention(x: Any, heads: int, wiring: Wiring) -> Any:
     return wiring.dense(keras.layers.Reshape((tokens, width))(mixed), width, init="glorot")
 
 
-def num_patches(x: Any, size: int, name: str) -> tuple[int, int]:
-    """Return how many patches of `size` by `size` pixels fill an image, in height and width."""
+def num_patches(x: Any, patch_size: int) -> tuple[int, int]:
+    """Return the numbers of patches along the height and the width of an image."""
     height, width = x.shape[1:3]
-    if height % size or width % size:
-        raise ValueError(
-            f"Model {name!r} needs images whose height and width are multiples of `patch_size`. "
-            f"Received: {height} x {width} pixels, patch_size={size}"
-        )
-    return height // size, width // size
+    if height % patch_size or width % patch_size:
+        expected = f"a divisor of the height {height} and the width {width}"
+        raise ValueError(message("patch_size", patch_size, expected))
+    return height // patch_size, width // patch_size
 
 
 @keras.saving.register_keras_serializable(package="occam")
 class LayerScale(keras.layers.Layer):
-    """Multiplies each channel by a learned factor, so that a residual branch starts small.
+    """Multiplies each channel by a learned factor, so a residual branch starts small.
 
         y = gamma * x
 
@@ -90,14 +89,14 @@ class LayerScale(keras.layers.Layer):
 
 
 class _Embedding(keras.layers.Layer):
-    """A layer with one weight, drawn from a normal distribution of standard deviation 0.02."""
+    """A layer with one embedding."""
 
     def __init__(self, seed=None, **kwargs):
         super().__init__(**kwargs)
         self.seed = seed
 
     def add_embedding(self, name: str, shape: tuple[int, ...]) -> Any:
-        """Add the weight; its name excludes it from weight decay (`zoo.optimizers.AdamW`)."""
+        """Add the weight; its name excludes it from the weight decay of `zoo.optimizers.AdamW`."""
         initializer = keras.initializers.TruncatedNormal(stddev=0.02, seed=self.seed)
         return self.add_weight(name=f"{name}_embedding", shape=shape, initializer=initializer)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import keras
-from keras.src.models.functional import Functional  # no public name in Keras 3.15
 
+from ...core.model_graph import Functional
 from ..regularization import Regularization
 
 _BLUEPRINT = "_occam_blueprint"
@@ -16,12 +16,12 @@ _BLUEPRINT = "_occam_blueprint"
 class Blueprint:
     """The resolved arguments of `create_model`: the same blueprint gives the same model.
 
-    A model of the zoo carries its blueprint, which is saved with the model and stays on copies (by
-    `clone_model`, `copy.deepcopy` and `zoo.regularize`). `zoo.train` reads it.
-    `keras.saving.load_model` needs `occam.zoo.models` to be imported.
+    A model of the zoo has its blueprint as an attribute, which is saved with the model and kept by
+    `clone_model`, `copy.deepcopy` and `zoo.regularize`. `zoo.train` reads it. Import
+    `occam.zoo.models` before `keras.saving.load_model`.
 
     Args:
-        regularization: The regularization; the name of a tier is resolved.
+        regularization: A `Regularization`, no longer the name of a tier.
         options: All options of the architecture. Lists become tuples.
         surgery: The later calls of `zoo.regularize` on the model.
 
@@ -38,7 +38,7 @@ class Blueprint:
     surgery: tuple[str, ...] = ()
 
     def __post_init__(self):
-        # JSON has no tuples, and a loaded blueprint equals the saved one.
+        # JSON has no tuples, but a loaded blueprint must equal the saved one.
         object.__setattr__(self, "options", {n: _frozen(v) for n, v in self.options.items()})
 
     @classmethod
@@ -54,7 +54,7 @@ class Blueprint:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values, without an empty `surgery`."""
         values = dataclasses.asdict(self)
-        if not self.surgery:  # keeps runs resumable that began before this field existed
+        if not self.surgery:  # for runs that were started before this field existed
             del values["surgery"]
         return values
 
@@ -65,10 +65,10 @@ def _frozen(value: Any) -> Any:
 
 @keras.saving.register_keras_serializable(package="occam")
 class ZooModel(Functional):
-    """A functional model that carries its `Blueprint`, also through copies.
+    """A functional model with its `Blueprint`, which copies keep.
 
-    Saving, pickling and `copy.deepcopy` go through the config. `keras.models.clone_model` keeps
-    only output tensors and the name, so the blueprint is attached to an output tensor.
+    Saving, pickling and `copy.deepcopy` use the config. `keras.models.clone_model` keeps only the
+    output tensors and the name, so the blueprint is an attribute of an output tensor.
     """
 
     @property

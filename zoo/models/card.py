@@ -52,14 +52,16 @@ def _cited(reference: str) -> str:
 
 
 def card(architecture: Architecture) -> str:
-    """Describe a model: its options, supported fields of `Regularization`, tiers and layers."""
+    """Return the options, supported fields of `Regularization`, tiers and layers of a model."""
     a = architecture
     options = ", ".join(f"{name}={value!r}" for name, value in a.options.items())
     shown = '"{0.data}" (test accuracy {0.accuracy:.3f}, by {0.recipe})'
     weights = [shown.format(weights) for weights in list_weights(a.name)]
     measured = _read(MEASURED).get(a.name)
-    figures = "test accuracy {accuracy:.3f} ± {standard_error:.3f} on {data}, mean of {seeds} "
-    figures += "seeds, tier {tier}, {epochs} epochs"
+    figures = (
+        "test accuracy {accuracy:.3f} ± {standard_error:.3f} on {data}, mean of {seeds} seeds, "
+        "tier {tier}, {epochs} epochs"
+    )
     kinds = ", ".join(KINDS[rank] for rank in a.ranks)
     facts = [
         f"{a.name}: {kinds}; {_count(a):,} parameters at {_shape(a)} and 10 classes",
@@ -76,7 +78,7 @@ def card(architecture: Architecture) -> str:
 
 
 def _layers(architecture: Architecture) -> str:
-    """Return a table of the layers and their output shapes; equal neighbours are counted."""
+    """Return a table of the layers and their output shapes; equal neighbors share a row."""
     layers = [(type(x).__name__, str(x.output.shape[1:])) for x in _model(architecture).layers]
     runs = [(len(list(run)), *layer) for layer, run in groupby(layers)]
     rows = [(f"{n} x {name}" if n > 1 else name, shape) for n, name, shape in runs]
@@ -84,7 +86,7 @@ def _layers(architecture: Architecture) -> str:
 
 
 def tier_card(architecture: Architecture, tier: str) -> str:
-    """Describe a tier: its effect on the layers of the model and on the training samples."""
+    """Return the effect of a tier on the layers of a model and on the training samples."""
     a, regularization = architecture, architecture.presets[tier]
     rows = list(regularizers_of(_model(a, regularization=regularization)))
     head = textwrap.fill(f"{a.name}, {tier}: {regularization}", 79, subsequent_indent="  ")
@@ -94,8 +96,7 @@ def tier_card(architecture: Architecture, tier: str) -> str:
     for rank in a.ranks if augmentation else ():
         lines.append(f"\naugmentation, {KINDS[rank]} {SHAPES[rank]}:")
         for line in str(resolve_augmentation(str(augmentation), SHAPES[rank])).splitlines():
-            wrapped = textwrap.fill(line, 79, initial_indent="  ", subsequent_indent="    ")
-            lines.append(wrapped)
+            lines.append(textwrap.fill(line, 79, initial_indent="  ", subsequent_indent="    "))
     lines += ["", *(f"{name}={value:g}" for name, value in strengths.items())]
     return "\n".join(lines).rstrip()
 
@@ -124,11 +125,10 @@ def draw(architecture: Architecture, path: Path) -> None:
     """Draw the layers of a model into a file, with graphviz."""
     if not shutil.which("dot"):
         raise RuntimeError(
-            "Drawing a model needs the command `dot` of graphviz, which was not found. "
-            "Without --png the layers are printed."
+            "Could not draw the model: this needs the command `dot` of graphviz. Install graphviz, "
+            "or leave out --png to print the layers."
         )
-    model = _model(architecture)
-    keras.utils.plot_model(model, path, show_shapes=True, show_layer_names=False)
+    keras.utils.plot_model(_model(architecture), path, show_shapes=True, show_layer_names=False)
 
 
 def count_params(architecture: Architecture) -> int:
@@ -137,13 +137,12 @@ def count_params(architecture: Architecture) -> int:
 
 
 def _count(architecture: Architecture) -> int:
-    known = _read(COUNTS).get(architecture.name)
-    return count_params(architecture) if known is None else known
+    return _read(COUNTS).get(architecture.name) or count_params(architecture)
 
 
 def _model(architecture: Architecture, **arguments: Any) -> keras.Model:
-    shape = _shape(architecture)
-    return create_model(architecture.name, input_shape=shape, num_classes=10, **arguments)
+    arguments |= {"input_shape": _shape(architecture), "num_classes": 10}
+    return create_model(architecture.name, **arguments)
 
 
 def _shape(architecture: Architecture) -> tuple[int, ...]:

@@ -43,7 +43,7 @@ def convnext_tiny(
 
     28.6 M parameters for 1000 classes. Use `patch_size=1` or 2 for images of 32 x 32 pixels.
     """
-    num_patches(inputs, patch_size, "convnext_tiny")
+    num_patches(inputs, patch_size)  # raises if the patches do not fill the image
     x = _downsample(wiring.noise(inputs), widths[0], patch_size, wiring)
     x = wiring.norm(x, norm)
     rates = wiring.depth_rates(sum(depths))

@@ -40,7 +40,7 @@ def mixer_s16(
     Mixer-S/16, 18.5 M parameters, has `patch_size=16`, images of 224 x 224 pixels and 1000 classes.
     Use smaller patches and fewer units for small images.
     """
-    rows, columns = num_patches(inputs, patch_size, "mixer_s16")
+    rows, columns = num_patches(inputs, patch_size)
     x = wiring.conv(wiring.noise(inputs), width, patch_size, strides=patch_size)
     x = keras.layers.Reshape((rows * columns, width))(x)
     for rate in wiring.depth_rates(depth):

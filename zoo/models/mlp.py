@@ -2,6 +2,7 @@
 
 import keras
 
+from ...core.checks import message
 from ..regularization import Regularization
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, Wiring
@@ -26,7 +27,7 @@ def mlp(inputs, num_classes, wiring: Wiring, *, units=(512, 512)):
     leaves more to regularize, and generalizes better when regularized.
     """
     if not isinstance(units, tuple | list):
-        raise ValueError(f"`units` must be a tuple of layer widths. Received: units={units!r}")
+        raise ValueError(message("units", units, "a tuple of the widths of layers"))
     x = keras.layers.Flatten()(wiring.noise(inputs))
     for width in units:
         x = wiring.dropout(wiring.relu(wiring.dense(x, width)))

@@ -1,4 +1,4 @@
-"""Small weights that ship with the package: `create_model(..., weights="mnist1d")`."""
+"""Weights in the package, such as `create_model("cnn1d", ..., weights="mnist1d")`."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ...core.checks import check_type
+from ...core.checks import check_type, message
 
 DIRECTORY = Path(__file__).parent / "weights"
 
@@ -22,12 +22,12 @@ class Pretrained:
 
     Args:
         model: The name of the model.
-        data: The data set of the training; the weights take features as `load_data` returns them.
+        data: The name of the training data; features are as `load_data` returns them.
         input_shape: The shape of one sample.
         num_classes: The number of logits.
         options: The options of the architecture.
-        accuracy: The accuracy on the test part, in [0, 1].
-        recipe: The script under `examples/recipes` that trained them.
+        accuracy: The accuracy on the test data, in [0, 1].
+        recipe: The script in `examples/recipes` that trained them.
         sha256: The checksum of the file.
     """
 
@@ -47,7 +47,7 @@ class Pretrained:
 
 
 def list_weights(model: str | None = None) -> tuple[Pretrained, ...]:
-    """Return the weights that ship with the package, of all models or of one.
+    """Return the weights in the package, of all models or of one.
 
     Example:
 
@@ -63,27 +63,20 @@ def list_weights(model: str | None = None) -> tuple[Pretrained, ...]:
 
 
 def load_weights(model: keras.Model, name: str, data: str) -> None:
-    """Load the shipped weights of model `name` for data set `data` into a new model.
-
-    Raises:
-        ValueError: If there are no weights for this data set, they do not fit the model, or the
-            file does not match its checksum.
-    """
+    """Load the weights of model `name` for data set `data` into a new model."""
     known = {weights.data: weights for weights in list_weights(name)}
     if data not in known:
-        there = ", ".join(known) or "none"
-        raise ValueError(f"Model {name!r} has weights for: {there}. Received: weights={data!r}")
+        expected = f"in list_weights({name!r}), which has {', '.join(known) or 'none'}"
+        raise ValueError(message("weights", data, expected))
     weights, blueprint = known[data], model.blueprint
     for field in ("input_shape", "num_classes", "options"):
         expected, received = getattr(weights, field), getattr(blueprint, field)
         if json.dumps(expected, sort_keys=True) != json.dumps(received, sort_keys=True):
-            raise ValueError(
-                f"The weights {data!r} of model {name!r} need {field}={expected}. "
-                f"Received: {field}={received}"
-            )
-    if (digest := _digest(weights.file)) != weights.sha256:
+            expected = f"{expected} for the weights {data!r} of model {name!r}"
+            raise ValueError(message(field, received, expected))
+    if _digest(weights.file) != weights.sha256:
         raise ValueError(
-            f"{weights.file} is damaged: its SHA-256 is {digest}. Expected: {weights.sha256}"
+            f"Could not load {weights.file}: its SHA-256 is not {weights.sha256}. Reinstall Occam."
         )
     variables = _named_weights(model)
     with np.load(weights.file, allow_pickle=False) as arrays:
@@ -115,8 +108,7 @@ def save_weights(model: keras.Model, data: str, *, accuracy: float, recipe: str)
 def _named_weights(model: keras.Model) -> dict[str, Any]:
     """Return the weights by names that do not depend on the regularization.
 
-    Layers are numbered within their class in the order of creation, without those that drop units
-    or add noise.
+    Layers are numbered within their class in the order of creation, without the random layers.
     """
     by_class: dict[str, list[Any]] = {}
     for layer in model._flatten_layers(include_self=False, recursive=True):
@@ -136,7 +128,7 @@ def _named_weights(model: keras.Model) -> dict[str, Any]:
 
 
 def _creation_order(layer: keras.layers.Layer) -> tuple[bool, int, str]:
-    """Sort the layers of a class by creation; layers without an automatic name come last."""
+    """Return a key that sorts by creation; layers without an automatic name come last."""
     suffix = layer.name.rpartition("_")[2]
     number = int(suffix) if suffix.isdigit() else 0
     base = layer.name.removesuffix(f"_{number}").replace("_", "")

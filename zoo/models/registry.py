@@ -14,7 +14,7 @@ from typing import Any
 import keras
 from keras.src.backend.common import global_state
 
-from ...core.checks import check_integer, check_type
+from ...core.checks import check_integer, check_type, message
 from ..layers.shared_arguments import check_channels_last
 from ..regularization import Regularization
 from .architecture import TIERS, Architecture
@@ -36,25 +36,25 @@ def create_model(
     """Create a functional Keras model that returns logits, wired from one `Regularization`.
 
     Args:
-        name: One of `list_models()`, or such as `"applications/ResNet50V2"` for a backbone of
+        name: One of `list_models()`, or for example `"applications/ResNet50V2"` for a backbone of
             `keras.applications` with a new head, regularized by `zoo.regularize`.
         input_shape: The shape of one sample: `(features,)`, `(steps, channels)` or `(height, width,
             channels)`, depending on the architecture.
         num_classes: The number of logits, at least 2.
         regularization: A `Regularization`, the name of a tier, or `None` for no regularization.
         seed: The seed of initial weights, dropout and noise. `None` draws one.
-        weights: The pretrained weights to start from, or `None`. One of `list_weights(name)`, with
-            the input shape and options of the weights; for a model of `keras.applications`:
-            `"imagenet"`, which downloads them, or a file of Keras' weights of the backbone.
+        weights: The data set of pretrained weights in `list_weights(name)`, or `None`. They need
+            their input shape and options. For a model of `keras.applications`, `"imagenet"`, which
+            downloads weights, or the path of Keras' weights of the backbone.
         **options: The options of the architecture, such as `units` of `mlp`.
 
     Returns:
-        A `keras.Model` from `(batch, *input_shape)` to logits `(batch, num_classes)`. It keeps its
-        arguments in `model.blueprint`, which `zoo.train` reads.
+        A `keras.Model` from `(batch, *input_shape)` to logits `(batch, num_classes)`. Its
+        `model.blueprint` has the arguments, for `zoo.train`.
 
     Raises:
-        ValueError: If a name, tier, option or weights are unknown, the input shape has the wrong
-            rank, or the architecture does not support a field of `regularization`.
+        ValueError: If the name, tier, an option or the weights are unknown, the input shape has the
+            wrong rank, or the architecture does not support a field of `regularization`.
 
     Example:
 
@@ -90,29 +90,26 @@ def create_model(
 
 
 def _check_input_shape(architecture: Architecture, input_shape: Any) -> None:
-    name, ranks = architecture.name, architecture.ranks
+    name, ranks, min_size = architecture.name, architecture.ranks, architecture.min_size
     sizes = tuple(input_shape) if isinstance(input_shape, Iterable) else (None,)
     positive = all(isinstance(n, numbers.Integral) and n > 0 for n in sizes)
     if len(sizes) not in ranks or not positive:
-        raise ValueError(
-            f"`input_shape` of model {name!r} must have {' or '.join(map(str, ranks))} positive "
-            f"integers (without the batch). Received: input_shape={input_shape}"
-        )
+        integers = f"{' or '.join(map(str, ranks))} positive integers"
+        expected = f"{integers}, without the batch, for model {name!r}"
+        raise ValueError(message("input_shape", input_shape, expected))
     if len(sizes) > 1:
         check_channels_last(f"Model {name!r}")
-    if min(sizes[:-1], default=architecture.min_size) < architecture.min_size:
-        raise ValueError(
-            f"`input_shape` of model {name!r} must have at least {architecture.min_size} steps or "
-            f"pixels along each side. Received: input_shape={input_shape}"
-        )
+    if min(sizes[:-1], default=min_size) < min_size:
+        expected = f"at least {min_size} steps or pixels along each side for model {name!r}"
+        raise ValueError(message("input_shape", input_shape, expected))
 
 
 @contextmanager
 def _fresh_layer_names() -> Iterator[None]:
     """Let Keras number automatic names as in a new process.
 
-    Names such as `dense_1` stand in logs, histories and charts, so runs can be compared by them,
-    and a resumed run keeps its names. Afterwards, Keras does not give the same names again.
+    So names such as `dense_1` in logs, histories and charts are the same in each run, also in a
+    resumed one. Afterwards, Keras does not use the same names again.
     """
     counters = "object_name_uids"  # Keras 3.15: the number of uses of each automatic name
     outside = global_state.get_global_attribute(counters) or {}
@@ -152,14 +149,15 @@ def preset(name: str, tier: str) -> Regularization:
     Regularization()
     """
     presets = get_architecture(name).presets
-    check_type("tier", tier, str, f"the name of a tier ({', '.join(presets)})")
+    expected = f"one of the tiers {', '.join(presets)}"
+    check_type("tier", tier, str, expected)
     if tier not in presets:
-        raise ValueError(f"Model {name!r} has the tiers {', '.join(presets)}. Received: {tier!r}")
+        raise ValueError(message("tier", tier, expected))
     return presets[tier]
 
 
 def resolve(regularization: Regularization | str | None, name: str) -> Regularization:
-    """Return the object for a `Regularization`, a tier of model `name`, or `None` (all off)."""
+    """Return the `Regularization` of a tier of model `name`; `None` is all off."""
     expected = f"an occam.zoo.Regularization, the name of a tier ({', '.join(TIERS)}) or None"
     check_type("regularization", regularization, (Regularization, str, NoneType), expected)
     if isinstance(regularization, str):
@@ -168,14 +166,9 @@ def resolve(regularization: Regularization | str | None, name: str) -> Regulariz
 
 
 def get_architecture(name: str, *, argument: str = "name") -> Architecture:
-    """Return the architecture of a model.
+    """Return the architecture of a model, or raise a `ValueError` with similar names.
 
-    Args:
-        name: The name of the model.
-        argument: The name of the caller's argument, for error messages.
-
-    Raises:
-        ValueError: If there is no such model; the message suggests similar names.
+    `argument` is the name of the caller's argument, for error messages.
     """
     check_type(argument, name, str, "the name of a model, one of zoo.list_models()")
     if name in _architectures:
@@ -208,8 +201,8 @@ def register_model(
         min_size: The smallest height and width, or number of steps.
 
     Raises:
-        ValueError: If another function has the name, `supports` has an unknown field, a tier is
-            missing, or a preset needs an unsupported field.
+        ValueError: If the name is taken, `supports` has an unknown field, a tier is missing, or a
+            preset uses an unsupported field.
 
     Example:
 
@@ -227,13 +220,12 @@ def register_model(
     15
     >>> zoo.unregister_model("linear")
     """
-    if unknown := sorted(set(supports) - set(Regularization.names("model"))):
-        raise ValueError(
-            f"`supports` of model {name!r} must be among "
-            f"{', '.join(Regularization.names('model'))}. Received: {', '.join(unknown)}"
-        )
-    if missing := [tier for tier in TIERS[1:] if tier not in presets]:
-        raise ValueError(f"`presets` of model {name!r} lack the tier {', '.join(missing)}.")
+    fields = Regularization.names("model")
+    if not set(supports) <= set(fields):
+        raise ValueError(message("supports", supports, f"made of the fields {', '.join(fields)}"))
+    if not set(TIERS[1:]) <= set(presets):
+        expected = f"a mapping of the tiers {', '.join(TIERS[1:])}"
+        raise ValueError(message("presets", dict(presets), expected))
 
     def register(build: Callable[..., Any]) -> Callable[..., Any]:
         every = {"none": Regularization(), **presets}
@@ -244,13 +236,12 @@ def register_model(
 
 
 def add_architecture(architecture: Architecture) -> None:
-    """Register an architecture, in place of one whose function has the same qualified name."""
+    """Register an architecture; a function of the same qualified name replaces its former self."""
     name, build = architecture.name, architecture.build
-    there = _architectures.get(name)
-    # A notebook cell defines the same function again when it is run again.
-    origins = [(f.__module__, f.__qualname__) for f in (build, there.build if there else build)]
-    if origins[0] != origins[1]:
-        raise ValueError(f"Model {name!r} is already registered; choose another name.")
+    former = _architectures[name].build if name in _architectures else build
+    # A notebook cell defines the same function again when it runs again.
+    if (build.__module__, build.__qualname__) != (former.__module__, former.__qualname__):
+        raise ValueError(f"Model {name!r} is already registered: choose another name.")
     for regularization in architecture.presets.values():
         architecture.check(regularization)
     _architectures[name] = architecture

@@ -34,7 +34,7 @@ def vit_tiny(inputs, num_classes, wiring: Wiring, *, patch_size=4, width=192, de
     Normalization precedes each branch. The ViT-Ti/16 of Touvron et al. 2021, 5.7 M parameters, has
     `patch_size=16`, images of 224 x 224 pixels and 1000 classes.
     """
-    rows, columns = num_patches(inputs, patch_size, "vit_tiny")
+    rows, columns = num_patches(inputs, patch_size)
     x = wiring.conv(wiring.noise(inputs), width, patch_size, strides=patch_size)
     x = keras.layers.Reshape((rows * columns, width))(x)
     x = ClassToken(seed=wiring.seed())(x)

@@ -1,4 +1,4 @@
-"""`Wiring`: builds the layers of a model with its `Regularization`."""
+"""`Wiring`: build the layers of a model with its `Regularization`."""
 
 import math
 import random
@@ -15,12 +15,18 @@ from ..regularizers import penalty_of
 
 Norm = Literal["batch", "layer", "group"]
 
-# The fields that an architecture supports if it takes these parts from `Wiring`.
+# The fields that an architecture supports by taking these parts from `Wiring`.
 KERNELS = Regularization.names("kernels")
 ACTIVATIONS = Regularization.names("activations")
 MAPS = Regularization.names("maps")
 RESIDUAL = ("drop_connect", "dropout", "stochastic_depth", "noise")
 
+RANDOM_LAYERS = {  # the layers that these fields put after another layer
+    "dropout": layers.Dropout,
+    "spatial_dropout": layers.SpatialDropout,
+    "drop_block": layers.DropBlock,
+    "noise": layers.GaussianNoise,
+}
 _CONVOLUTIONS = {3: keras.layers.Conv1D, 4: keras.layers.Conv2D}
 _INITIALIZERS = {
     "he": keras.initializers.HeNormal,
@@ -28,14 +34,19 @@ _INITIALIZERS = {
     "orthogonal": keras.initializers.Orthogonal,
 }
 _MAX_GROUPS = 32  # Wu & He 2018
-_MAX_BLOCK = 7  # Ghiasi et al. 2018, of the feature maps of a ResNet-50
+_MAX_BLOCK = 7  # Ghiasi et al. 2018, for the feature maps of a ResNet-50
+
+
+def block_size(feature_map: Any) -> int:
+    """Return the `block_size` of DropBlock: a quarter of the shortest side, from 1 to 7."""
+    return min(max(min(feature_map.shape[1:-1]) // 4, 1), _MAX_BLOCK)
 
 
 class Wiring:
     """Builds the kernels, activations, dropout and residual sums of an architecture.
 
     An architecture takes its layers from here and names no penalty itself. A field that is off adds
-    no layer. Each random layer gets its own seed, drawn from the seed of the model.
+    no layer. Each random layer gets its own seed.
 
     Args:
         regularization: The strengths of all penalties and rates.
@@ -49,32 +60,32 @@ class Wiring:
         self._names: Counter[str] = Counter()
 
     def seed(self) -> int:
-        """Return a new seed at each call."""
+        """Draw a new seed."""
         return self._seeds.getrandbits(31)
 
     def check(self) -> None:
         """Raise a `ValueError` if a field that is on was never applied."""
         if lost := [n for n in self.regularization.only("model").on() if n not in self.wired]:
             raise ValueError(
-                f"The architecture applies {', '.join(lost)} to no layer. "
-                f"Received: {self.regularization}"
+                f"The architecture applies {', '.join(lost)} to no layer: remove it from its "
+                f"`supports`, or from {self.regularization}."
             )
 
     def _strength(self, name: str) -> float:
-        """The value of a field, which is marked as applied."""
+        """Return the value of a field, and mark it as applied."""
         self.wired.add(name)
         return getattr(self.regularization, name)
 
     def _seed_and_name(self, kind: str) -> dict[str, Any]:
-        """Arguments of a random layer, whose masks depend on both."""
+        """Return the arguments of a random layer that determine its masks."""
         self._names[kind] += 1
         return {"seed": self.seed(), "name": f"{kind}_{self._names[kind]}"}
 
-    def _apply(self, x: Any, field: str, layer: type, *arguments: Any) -> Any:
-        """Apply a random layer with the strength of a field, if it is on."""
+    def _apply(self, x: Any, field: str, *arguments: Any) -> Any:
+        """Apply the random layer of a field, if the field is on."""
         if not (strength := self._strength(field)):
             return x
-        return layer(strength, *arguments, **self._seed_and_name(field))(x)
+        return RANDOM_LAYERS[field](strength, *arguments, **self._seed_and_name(field))(x)
 
     # Kernels
 
@@ -82,10 +93,10 @@ class Wiring:
         """Return the initializer, penalty and constraint of a kernel, as arguments of its layer.
 
         Args:
-            axes: The number of leading axes of the kernel that lead into a unit: 1 in a dense
-                layer, 2 in a 1-D and 3 in a 2-D convolution.
+            axes: The number of input axes of the kernel, its first ones: 1 in a dense layer, 2 in a
+                1-D and 3 in a 2-D convolution.
             of: The name of the kernel in the layer: "kernel", "depthwise" or "recurrent".
-            init: "he" for rectifiers, "orthogonal" for a recurrence, "glorot" for others.
+            init: "he" before a ReLU, "orthogonal" for a recurrence, "glorot" otherwise.
         """
         self.wired.update(KERNELS)
         max_norm = self.regularization.max_norm
@@ -130,7 +141,7 @@ class Wiring:
 
     def noise(self, x: Any) -> Any:
         """Add Gaussian noise to the inputs in training."""
-        return self._apply(x, "noise", layers.GaussianNoise)
+        return self._apply(x, "noise")
 
     def activation(self, x: Any, function: str) -> Any:
         """Apply a hidden activation with its penalty."""
@@ -144,17 +155,13 @@ class Wiring:
 
     def dropout(self, x: Any) -> Any:
         """Apply dropout to hidden units."""
-        return self._apply(x, "dropout", layers.Dropout)
+        return self._apply(x, "dropout")
 
     def drop_maps(self, x: Any) -> Any:
-        """Drop whole channels and blocks of hidden feature maps.
-
-        The side of a block is a quarter of the shortest side of the map, and 7 at most.
-        """
-        x = self._apply(x, "spatial_dropout", layers.SpatialDropout)
+        """Drop whole channels and blocks of hidden feature maps."""
+        x = self._apply(x, "spatial_dropout")
         if self._strength("drop_block"):
-            side = min(max(min(x.shape[1:-1]) // 4, 1), _MAX_BLOCK)
-            x = self._apply(x, "drop_block", layers.DropBlock, side)
+            x = self._apply(x, "drop_block", block_size(x))
         return x
 
     def depth_rates(self, blocks: int) -> Iterator[float]:

@@ -1,4 +1,4 @@
-"""`Strength`, `Rate`, `Penalty` and `Choice`: declarations of the fields of `Regularization`."""
+"""`Strength`, `Rate`, `Penalty` and `Choice`: the kinds of fields of `Regularization`."""
 
 import dataclasses
 import math
@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from ...core.checks import check_number, check_one_of
 
-# Where a field acts. The last three belong to the training, the others to the model.
+# The place where a field acts. The last three belong to the training, the others to the model.
 # fmt: off
 Place = Literal[
     "kernels", "activations", "units", "maps", "connections", "branches", "inputs",
@@ -23,16 +23,11 @@ class Field:
     """The declaration of one field.
 
     Validation, wiring, surgery, command-line flags, search space and documentation follow from it.
-
-    Args:
-        help: A description with the unit, in one line.
-        where: The place in the model or in the training where the field acts.
-        reference: Authors, title, year, address.
     """
 
-    help: str
+    help: str  # one line, with the unit
     where: Place
-    reference: str
+    reference: str  # authors, title, year, address
     off: ClassVar[Any]
 
     @property
@@ -44,13 +39,17 @@ class Field:
         """Return a dataclass field with this declaration, off by default."""
         return dataclasses.field(default=self.off, metadata={"declaration": self})
 
+    def format(self, value: Any) -> str:
+        """Return a value as text."""
+        return repr(value) if isinstance(value, str) else f"{value:g}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Strength(Field):
     """A field that is a number; 0 switches it off.
 
     Args:
-        below: The values must be smaller than this. The lower bound is 0.
+        below: The upper bound, itself excluded. The lower bound is 0.
         search: The smallest and the largest value to try when the field is on.
         scale: Whether the tuner samples `search` evenly in the value or in its logarithm.
         stronger: Whether a larger (`"up"`) or a smaller value (`"down"`) regularizes more.
@@ -63,7 +62,7 @@ class Strength(Field):
     off: ClassVar[float] = 0.0
 
     def check(self, name: str, value: Any) -> float:
-        """Return `value` as a float, or raise a `ValueError` if it is out of range."""
+        """Return `value` as a float; raise a `ValueError` if it is out of range."""
         check_number(name, value, f"[0, {self.below:g})")
         return float(value)
 
@@ -74,7 +73,7 @@ class Strength(Field):
 
     @property
     def middle(self) -> float:
-        """The middle of the search range on the field's scale: a value to try without a search.
+        """The middle of the search range on its scale: a value to try without a search.
 
         >>> Strength(help="", where="units", search=(1e-6, 1e-2), reference="").middle
         0.0001
@@ -84,7 +83,7 @@ class Strength(Field):
         return float(f"{middle:.2g}")
 
     def position(self, value: float) -> float:
-        """Return 0 for off, or the position in the search range, from 0.5 to 1, the strongest."""
+        """Return 0 for off, else the position in `search`: 0.5 the weakest end, 1 the strongest."""
         if value == self.off:
             return 0.0
         low, high = self.search
@@ -93,14 +92,10 @@ class Strength(Field):
         ratio = min(max((value - low) / (high - low), 0.0), 1.0)
         return 0.5 + 0.5 * (ratio if self.stronger == "up" else 1.0 - ratio)
 
-    def format(self, value: float) -> str:
-        """Return the value as text."""
-        return f"{value:g}"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Rate(Strength):
-    """A strength that is a fraction or a probability."""
+    """A fraction or probability, less than 1."""
 
     below: float = 1.0
     scale: Literal["linear", "log"] = "linear"
@@ -116,8 +111,8 @@ class Penalty(Strength):
         regularizer: The module and the class in `zoo.regularizers`, such as `"hoyer.Hoyer"`.
         argument: The argument of the class that takes the strength.
         options: The other arguments of the class.
-        units: The treatment of the units of a kernel: ignored; along one axis, the argument `axis`;
-            or two or more along the last axis.
+        units: Whether the class ignores units, takes their axis as the argument `axis`, or needs
+            two or more units along the last axis.
     """
 
     regularizer: str
@@ -138,7 +133,7 @@ class Choice(Field):
     off: ClassVar[str] = "none"
 
     def check(self, name: str, value: Any) -> str:
-        """Return `value`, or raise a `ValueError` if it is not one of the words."""
+        """Return `value`; raise a `ValueError` if it is not one of the words."""
         check_one_of(name, value, (self.off, *self.options))
         return value
 
@@ -153,11 +148,7 @@ class Choice(Field):
         return self.options[len(self.options) // 2]
 
     def position(self, value: str) -> float:
-        """Return 0 for off, or the position from 0.5, the weakest, to 1, the strongest."""
+        """Return 0 for off, else the position in `options`: 0.5 the weakest, 1 the strongest."""
         if value == self.off:
             return 0.0
         return 0.5 + 0.5 * self.options.index(value) / max(len(self.options) - 1, 1)
-
-    def format(self, value: str) -> str:
-        """Return the value as text."""
-        return repr(value)

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core.checks import check_type, message
+from .declarations import Declarations
 from .fields import Choice, Penalty, Strength
-from .noise import Noise, Samples
-from .penalties import Penalties, Updates
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Regularization(Samples, Noise, Updates, Penalties):
+class Regularization(Declarations):
     """Every penalty, rate and strength of a model in one immutable object.
 
     The value 0 switches a field off, and "none" switches `augmentation` off. With samples and
@@ -26,8 +25,8 @@ class Regularization(Samples, Noise, Updates, Penalties):
 
     with N the batch size, |W_u| <= max_norm for the n weights into each unit u, the gradient taken
     `sam_rho` uphill, and W <- (1 - learning_rate * weight_decay) W at each update. Biases and
-    normalization layers are never penalized nor decayed. In validation and test, only the penalties
-    remain: the loss contains them, the data loss does not.
+    normalization layers are neither penalized nor decayed. In validation and test, only the
+    penalties remain: the loss contains them, the data loss does not.
 
     Raises:
         ValueError: If a field is out of its range.
@@ -44,19 +43,19 @@ class Regularization(Samples, Noise, Updates, Penalties):
     """
 
     def __post_init__(self):
-        for name, strength in self.strengths().items():
-            object.__setattr__(self, name, strength.check(name, getattr(self, name)))
+        for name, field in self.fields().items():
+            object.__setattr__(self, name, field.check(name, getattr(self, name)))
 
     @classmethod
-    def strengths(cls) -> dict[str, Strength | Choice]:
-        """Return the declaration of each field by name, in the order of declaration."""
+    def fields(cls) -> dict[str, Strength | Choice]:
+        """Return the declaration of each field by name, in order."""
         return {field.name: field.metadata["declaration"] for field in dataclasses.fields(cls)}
 
     @classmethod
     def penalties(cls, where: str = "kernels") -> dict[str, Penalty]:
         """Return the declarations of the penalties on `"kernels"` or on `"activations"`."""
-        declared = cls.strengths().items()
-        return {n: p for n, p in declared if isinstance(p, Penalty) and p.where == where}
+        fields = cls.fields().items()
+        return {n: f for n, f in fields if isinstance(f, Penalty) and f.where == where}
 
     @classmethod
     def names(cls, where: str) -> tuple[str, ...]:
@@ -65,12 +64,12 @@ class Regularization(Samples, Noise, Updates, Penalties):
         >>> Regularization.names("maps")
         ('spatial_dropout', 'drop_block')
         """
-        return tuple(n for n, s in cls.strengths().items() if where in (s.applies_to, s.where))
+        return tuple(n for n, f in cls.fields().items() if where in (f.applies_to, f.where))
 
     def on(self) -> dict[str, Any]:
         """Return the fields that are not off."""
-        strengths = self.strengths()
-        return {n: value for n, value in self.to_dict().items() if value != strengths[n].off}
+        fields = self.fields()
+        return {n: value for n, value in self.to_dict().items() if value != fields[n].off}
 
     def replace(self, **changes: Any) -> "Regularization":
         """Return a copy with some fields changed. An unknown name raises a `ValueError`."""
@@ -81,13 +80,13 @@ class Regularization(Samples, Noise, Updates, Penalties):
         return Regularization(**{name: getattr(self, name) for name in self.names(where)})
 
     def amount(self, names: tuple[str, ...] | None = None) -> float:
-        """Return the amount of regularization: the sum of the fields' positions in their ranges.
+        """Return the sum of the positions of fields in their ranges, by default of all fields.
 
-        The tuner prefers the more regularized of two candidates that do equally well.
+        Of two candidates that perform equally well, the tuner prefers the larger amount.
         """
-        strengths = self.strengths()
-        names = tuple(strengths) if names is None else names
-        return sum(strengths[name].position(getattr(self, name)) for name in names)
+        fields = self.fields()
+        names = tuple(fields) if names is None else names
+        return sum(fields[name].position(getattr(self, name)) for name in names)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields by name."""
@@ -95,12 +94,12 @@ class Regularization(Samples, Noise, Updates, Penalties):
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Regularization":
-        """Return the object with these fields. The other fields are off."""
+        """Return the object with these fields; the others are off."""
         check_type("values", values, Mapping, "a dict of fields and values")
-        if unknown := sorted(set(values) - set(cls.strengths()), key=repr):
+        if unknown := sorted(set(values) - set(cls.fields()), key=repr):
             raise ValueError(
                 f"Regularization has no field {', '.join(map(repr, unknown))}. "
-                f"Its fields: {', '.join(cls.strengths())}"
+                f"Its fields: {', '.join(cls.fields())}"
             )
         return cls(**values)
 
@@ -110,13 +109,13 @@ class Regularization(Samples, Noise, Updates, Penalties):
 
     @classmethod
     def from_json(cls, text: str) -> "Regularization":
-        """Return the object of a JSON object of fields. Wrong text raises a `ValueError`."""
+        """Return the object with the fields of `to_json`. Any other text raises a `ValueError`."""
         values = json.loads(text)
         if not isinstance(values, dict):
             raise ValueError(message("text", text, "a JSON object of fields and values"))
         return cls.from_dict(values)
 
     def __repr__(self) -> str:
-        strengths = self.strengths()
-        on = (f"{name}={strengths[name].format(value)}" for name, value in self.on().items())
+        fields = self.fields()
+        on = (f"{name}={fields[name].format(value)}" for name, value in self.on().items())
         return f"Regularization({', '.join(on)})"

@@ -16,8 +16,8 @@ class Hoyer(keras.regularizers.Regularizer):
         penalty = factor * (sum |W|)^2 / sum W^2
 
     It lies between `factor` (one nonzero weight) and `factor * n` (`n` weights of one size), and
-    does not change when all weights are scaled. So it makes a tensor sparse without shrinking the
-    remaining weights, as L1 does. The penalty of a tensor of zeros is 0.
+    does not change when all weights are scaled. So, unlike L1, it makes a tensor sparse without
+    shrinking the remaining weights. The penalty of a tensor of zeros is 0.
 
     Args:
         factor: The strength, a number >= 0. It can be changed at any time.

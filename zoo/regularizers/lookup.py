@@ -1,4 +1,4 @@
-"""Make regularizers from names, configs and fields of `Regularization`, and add them up."""
+"""Regularizers from names, configs and fields of `Regularization`, and their `Sum`."""
 
 import importlib
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ _KERAS_NAMES = {
 
 
 def get(identifier: Any) -> Any:
-    """Return a regularizer, as `keras.regularizers.get` does, but one with live strengths.
+    """Return a regularizer as `keras.regularizers.get` does, but with live strengths.
 
     Args:
-        identifier: `None`; a name of this package (`"GroupLasso"`) or of Keras (`"l2"`), for the
-            class with its defaults; a config, `{"class_name": ..., "config": {...}}`; a regularizer
-            of Keras, which is translated; or any other callable, which is returned unchanged.
+        identifier: A name of this package (`"GroupLasso"`) or of Keras (`"l2"`), for the class with
+            its defaults; a config, `{"class_name": ..., "config": {...}}`; a regularizer of Keras,
+            which is translated; or `None` or any other callable, which is returned unchanged.
 
     Raises:
         ValueError: If `identifier` is something else.
@@ -39,34 +39,29 @@ def get(identifier: Any) -> Any:
     >>> type(get(keras.regularizers.OrthogonalRegularizer(0.1))).__name__
     'Orthogonal'
     """
+    known = _known()
     if _is_class(identifier):
         identifier = identifier()  # as Keras does
     if isinstance(identifier, str):
-        return _class(identifier)()
+        name = identifier.removeprefix("occam>")
+        if name not in known:
+            choices = ", ".join(sorted(known))
+            raise ValueError(message("identifier", identifier, f"the name of one of {choices}"))
+        return known[name]()
     if isinstance(identifier, dict):
-        if identifier.get("class_name") in _known():
-            return _class(identifier["class_name"]).from_config(identifier.get("config", {}))
+        if (name := identifier.get("class_name")) in known:
+            return known[name].from_config(identifier.get("config", {}))
         return keras.regularizers.get(identifier)
     name = type(identifier).__name__
-    if name in _known() and type(identifier) is getattr(keras.regularizers, name, None):
-        return _class(name).from_config(identifier.get_config())
+    if name in known and type(identifier) is getattr(keras.regularizers, name, None):
+        return known[name].from_config(identifier.get_config())
     if identifier is None or callable(identifier):
         return identifier
-    raise ValueError(
-        "`identifier` must be None, a name, a config or a callable. "
-        f"Received: {identifier!r} of type {type(identifier).__name__}"
-    )
-
-
-def _class(name: str) -> type[keras.regularizers.Regularizer]:
-    known = _known()
-    if name.removeprefix("occam>") not in known:
-        raise ValueError(f"Unknown regularizer {name!r}. Known: {', '.join(sorted(known))}")
-    return known[name.removeprefix("occam>")]
+    raise ValueError(message("identifier", identifier, "None, a name, a config or a callable"))
 
 
 def _known() -> dict[str, type[keras.regularizers.Regularizer]]:
-    """The classes of this package, as they are registered with Keras, and the names of Keras."""
+    """The classes of this package that are registered with Keras, and the names of Keras."""
     ours = {
         name.removeprefix("occam>"): kind
         for name, kind in keras.saving.get_custom_objects().items()
@@ -82,15 +77,14 @@ def _is_class(x: Any) -> bool:
 def penalty_of(
     regularization: Regularization, where: str = "kernels", units: int = -1
 ) -> keras.regularizers.Regularizer | None:
-    """Return the penalty that a `Regularization` puts on each kernel or hidden activation.
+    """Return the penalty of a `Regularization` on each kernel or hidden activation.
 
-    It is the sum of the fields that are on, or `None` if all are off, by the classes and arguments
-    declared in `zoo.regularization.penalties`.
+    It is the sum of the fields that are on, or `None` if all are off.
 
     Args:
         regularization: The strengths.
         where: `"kernels"` or `"activations"`.
-        units: The axis of the kernel along which its units lie.
+        units: The axis of the units in the kernel.
 
     Example:
 
@@ -104,25 +98,23 @@ def penalty_of(
             options[penalty.argument] = strength
             if penalty.units == "one axis":
                 options["axis"] = units
-    terms = [_declared(path)(**options) for path, options in arguments.items()]
+    terms = []
+    for path, options in arguments.items():
+        module, name = path.split(".")
+        terms.append(getattr(importlib.import_module(f"..{module}", __name__), name)(**options))
     return Sum(terms) if len(terms) > 1 else next(iter(terms), None)
-
-
-def _declared(path: str) -> type[keras.regularizers.Regularizer]:
-    module, name = path.split(".")
-    return getattr(importlib.import_module(f"..{module}", __name__), name)
 
 
 @keras.saving.register_keras_serializable(package="occam")
 class Sum(keras.regularizers.Regularizer):
-    """The sum of several penalties on one tensor, where Keras takes a single regularizer.
+    """The sum of several penalties on one tensor. Keras takes a single regularizer for each.
 
         penalty = sum over terms of  term(W)
 
     The strengths stay live: `penalty.terms[0].l2 = 1e-4`.
 
     Args:
-        terms: Regularizers, or anything that `zoo.regularizers.get` takes.
+        terms: Regularizers, or other arguments of `zoo.regularizers.get`.
 
     Shapes: As in the terms. Returns a scalar.
 

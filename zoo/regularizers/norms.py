@@ -10,7 +10,7 @@ from ...core.live_scalar import LiveScalar
 
 @keras.saving.register_keras_serializable(package="occam")
 class L1(keras.regularizers.Regularizer):
-    """The sum of the absolute values, which pulls every weight towards zero by the same amount.
+    """The sum of the absolute values. It pulls every weight towards zero by the same amount.
 
         penalty = l1 * sum |W|
 
@@ -50,7 +50,7 @@ class L1(keras.regularizers.Regularizer):
 
 @keras.saving.register_keras_serializable(package="occam")
 class L2(keras.regularizers.Regularizer):
-    """The sum of the squares, which pulls every weight towards zero in proportion to it.
+    """The sum of the squares. It pulls every weight towards zero in proportion to its size.
 
         penalty = l2 * sum W^2
 
@@ -90,8 +90,7 @@ class L1L2(keras.regularizers.Regularizer):
         penalty = l1 * sum |W| + l2 * sum W^2
 
     Args:
-        l1: The strength of the absolute values, a number >= 0. It can be changed at any time.
-        l2: The strength of the squares, a number >= 0. It can be changed at any time.
+        l1, l2: The strengths, numbers >= 0. They can be changed at any time.
 
     Shapes: Any tensor. Returns a scalar, in float32 (in float64 for a float64 tensor).
 
@@ -135,8 +134,5 @@ def at_least_float32(x: Any) -> Any:
     """Return `x` in float32, or in float64 if it already is.
 
     A sum of squares overflows in float16. In bfloat16 it stops growing at 256 times a term.
-
-    >>> at_least_float32(keras.ops.ones(3, "bfloat16")).dtype.name
-    'float32'
     """
     return ops.cast(x, keras.backend.result_type(x.dtype, "float32"))

@@ -1,4 +1,4 @@
-"""`Orthogonal`: a penalty on the similarity of the rows, or the columns, of a kernel."""
+"""`Orthogonal`: a penalty on the similarity of the rows or columns of a kernel."""
 
 import math
 from typing import Any, Literal
@@ -53,21 +53,18 @@ class Orthogonal(keras.regularizers.Regularizer):
         self.mode = mode
 
     def __call__(self, x: Any) -> Any:
-        vectors = ops.normalize(self._vectors(x), axis=1)
-        count = vectors.shape[0]
-        cosines = ops.matmul(vectors, ops.transpose(vectors))
-        others = 1.0 - ops.eye(count, dtype=vectors.dtype)
-        ordered_pairs = max(count * (count - 1), 1)
-        return self._factor * (ops.sum(ops.absolute(cosines) * others) / ordered_pairs)
-
-    def _vectors(self, x: Any) -> Any:
-        """The rows or columns to compare, as the rows of a matrix."""
         if len(x.shape) < 2:
             raise ValueError(
                 f"The tensor must have rank 2 or more. Received: a tensor of shape {tuple(x.shape)}"
             )
         matrix = ops.reshape(at_least_float32(x), (math.prod(x.shape[:-1]), x.shape[-1]))
-        return matrix if self.mode == "rows" else ops.transpose(matrix)
+        vectors = matrix if self.mode == "rows" else ops.transpose(matrix)
+        vectors = ops.normalize(vectors, axis=1)
+        count = vectors.shape[0]
+        cosines = ops.matmul(vectors, ops.transpose(vectors))
+        others = 1.0 - ops.eye(count, dtype=vectors.dtype)
+        ordered_pairs = max(count * (count - 1), 1)
+        return self._factor * (ops.sum(ops.absolute(cosines) * others) / ordered_pairs)
 
     def get_config(self) -> dict[str, float | str]:
         return {"factor": self.factor, "mode": self.mode}

@@ -9,6 +9,7 @@ from ...core.model_graph import call_of
 from ..augmentation import CutMix, LabelSmoothing, Mix, MixUp, Pipeline
 from ..augmentation.augmentation import Augmentation
 from ..regularization import Regularization
+from .places import KEEP_VALUES
 from .report import Ledger
 
 _PLACE = "batch_augmentation"
@@ -18,18 +19,18 @@ _FIELDS = ("mixup", "cutmix", "label_smoothing")
 def batch_augmentation(
     model: keras.Model, loss: Any, regularization: Regularization, seed: int, ledger: Ledger
 ) -> Pipeline | None:
-    """Return the layer over `(x, y)` that mixes samples and smooths labels, or `None`.
+    """Return a layer over `(x, y)` that mixes samples and smooths labels, or `None`.
 
-    Both need the labels, and so cannot be inside of a served model. The loss tells whether the
-    labels are multi-label (binary cross-entropy), classes (categorical) or values (any other);
-    without one, the last activation does.
+    Both need the labels, so they cannot be part of the model. The loss tells whether the labels are
+    multi-label (binary cross-entropy), classes (categorical) or values (any other). Without a loss,
+    the last activation tells.
     """
     asked = [name for name in _FIELDS if getattr(regularization, name)]
     if not asked:
         return None
     shape = getattr(model, "output_shape", None)
     if not isinstance(shape, tuple) or len(shape) != 2 or not isinstance(shape[-1], int):
-        why = f"it needs one output of (batch, classes); the model has {shape}"
+        why = f"it needs one output of shape (batch, classes); the model has {shape}"
     else:
         why = _objection(model, loss, shape[-1])
     if why:
@@ -45,14 +46,14 @@ def batch_augmentation(
 
 
 def _objection(model: keras.Model, loss: Any, units: int) -> str:
-    """Return why the outputs of a model are not known to be classes; empty if they are."""
+    """Return the reason not to take the outputs of a model for classes, or `""`."""
     losses = _functions(loss)
     if losses and all(each in _REGRESSION for each in losses) and not _last_activation(model):
         names = ", ".join(each.__name__ for each in losses)
-        return f"its head is linear and its loss {names}: its labels are values"
+        return f"its head is linear and its loss {names}, so its labels are values"
     if units == 1 and not _is_multi_label(model, loss):
         return (
-            "its head is one unit without a sigmoid; use Dense(1, activation='sigmoid'), two "
+            "its head is one unit without a sigmoid: use Dense(1, activation='sigmoid') or two "
             "logits, or compile with a binary cross-entropy"
         )
     return ""
@@ -73,20 +74,17 @@ _REGRESSION = (
 
 
 def _functions(loss: Any) -> list[Any]:
-    """Return the functions of the compiled losses; user-defined losses themselves."""
+    """Return the functions of the compiled losses, or the losses if they are user-defined."""
     losses = [keras.losses.get(each) for each in keras.tree.flatten(loss) if each is not None]
     return [getattr(each, "fn", each) for each in losses]
 
 
-_AFTER_HEADS = (keras.layers.Identity, keras.layers.Flatten, keras.layers.Reshape)
-
-
 def _last_activation(model: Any) -> str:
-    """Return `"sigmoid"`, `"softmax"`, or `""` for any other or an unknown one."""
+    """Return the activation of the output: `"sigmoid"`, `"softmax"`, or `""` for any other."""
     if not getattr(model, "outputs", None):
         return ""
     call = call_of(model.outputs[0])
-    while isinstance(call.operation, _AFTER_HEADS):
+    while isinstance(call.operation, KEEP_VALUES):
         call = call_of(call.inputs[0])
     if isinstance(call.operation, keras.Model):
         return _last_activation(call.operation)

@@ -1,23 +1,26 @@
 """`Insertion`: put dropout, noise and augmentation into a model."""
 
+import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 
+from ...core.checks import message
 from ...core.layer_kinds import Kind, drops_samples, drops_single_values, kind_of
 from ...core.model_graph import Call, LocatedLayer, ModelGraph, call_of
 from .. import layers
 from ..augmentation import Pipeline, resolve_augmentation
-from ..layers.kernel_wrapper import KERNEL_LAYERS
+from ..layers.drop_connect import KERNEL_LAYERS
+from ..models.wiring import RANDOM_LAYERS, block_size
 from ..regularization import Regularization
-from .copier import Copier, Edits, Seeds, config_of
+from .copier import Copier, Edits
+from .layer_copy import layer_config
 from .parts import Part, is_known, parts_of
 from .places import Head, ResidualSum, activated_convolutions, heads, preprocessing, residual_sums
 from .report import Ledger
-from .rules import INSERTED, Rule, Skip
+from .rules import LayerRule, Skip
 
-_LARGEST_BLOCK = 7  # Ghiasi et al. 2018, of the feature maps of a ResNet-50
 _SPATIAL = ("spatial_dropout", "drop_block")
 _RANKS = {1: "a table", 2: "a series", 3: "an image"}
 _SAME = {  # the layers that a new one replaces
@@ -30,14 +33,16 @@ _SAME = {  # the layers that a new one replaces
 
 
 class Insertion:
-    """Plans layers of dropout and noise, and augmentation, as `edits` of a model."""
+    """The new layers of dropout, noise and augmentation in a model, written into its `edits`."""
 
-    def __init__(self, graph: ModelGraph, skip: Skip, edits: Edits, seeds: Seeds, ledger: Ledger):
+    def __init__(
+        self, graph: ModelGraph, skip: Skip, edits: Edits, seeds: random.Random, ledger: Ledger
+    ):
         self.graph, self.skip = graph, skip
         self.edits, self.seeds, self.ledger = edits, seeds, ledger
         self._paths, self._finals = graph.paths(), graph.final_tensors()
 
-    def plan(self, on: Regularization, rules: tuple[Rule, ...], value_range: Any) -> None:
+    def plan(self, on: Regularization, rules: tuple[LayerRule, ...], value_range: Any) -> None:
         """Plan the layers of a `Regularization` and of rules."""
         self._after_matches(rules)
         if on.augmentation != "none":
@@ -65,12 +70,13 @@ class Insertion:
 
     def _layer(self, kind: Any, name: str, tensor: Any, *arguments: Any) -> Any:
         """Return a layer with a new seed and the precision of its input."""
-        return kind(*arguments, seed=self.seeds(), name=name, dtype=tensor.dtype)
+        seed = self.seeds.getrandbits(31)
+        return kind(*arguments, seed=seed, name=name, dtype=tensor.dtype)
 
     def _after(
         self, asked: Any, graph: ModelGraph, tensor: Any, kind: Any, name: str, *arguments: Any
     ) -> Any:
-        """Put a layer after a tensor, or replace the layer of its kind that is there."""
+        """Put a layer after a tensor, or replace an existing layer of the same kind there."""
         present = graph.users(tensor)
         if len(present) == 1 and _is_same(present[0].operation, kind):
             return self._instead(asked, present[0], kind, *arguments)
@@ -81,7 +87,7 @@ class Insertion:
         return layer
 
     def _instead(self, asked: Sequence[str], call: Call, kind: Any, *arguments: Any) -> Any:
-        """Replace a layer; the new one takes its name."""
+        """Replace a layer and keep its name."""
         layer = self._layer(kind, call.operation.name, call.outputs[0], *arguments)
         self.edits.swapped[id(call.operation)] = lambda copier: layer
         names = ("rate", "stddev", "drop_path_rate")
@@ -92,7 +98,7 @@ class Insertion:
 
     # After layers that match a rule, and after convolutions
 
-    def _after_matches(self, rules: tuple[Rule, ...]) -> None:
+    def _after_matches(self, rules: tuple[LayerRule, ...]) -> None:
         made: dict[tuple[int, str], Any] = {}
         for graph in self.graph.walk():
             for call in graph.calls:
@@ -121,18 +127,16 @@ class Insertion:
         if why := self._objection(word, graph, call, tensor):
             self.ledger.refuse(asked, call.path, word, None, why)
             return None
-        more = []
-        if word == "drop_block":  # a quarter of the shortest side of a feature map
-            more = [min(max(min(tensor.shape[1:-1]) // 4, 1), _LARGEST_BLOCK)]
+        more = [block_size(tensor)] if word == "drop_block" else []
         maker = graph.maker(tensor) or call
         name = f"{maker.operation.name}_{word}"
-        layer = self._after(asked, graph, tensor, INSERTED[word], name, rate, *more)
+        layer = self._after(asked, graph, tensor, RANDOM_LAYERS[word], name, rate, *more)
         if word in _SPATIAL:
             layer.data_format = "channels_last"  # not Keras' global setting
         return layer
 
     def _objection(self, word: str, graph: ModelGraph, call: Call, tensor: Any) -> str:
-        """Return why a layer cannot be put after a call; empty if it can."""
+        """Return the reason why a layer cannot follow a call, or `""`."""
         if tensor in self._finals:
             return "it is the model's output; name other layers in `rules`"
         if not _is_real(tensor):
@@ -140,11 +144,11 @@ class Insertion:
         if word not in _SPATIAL:
             return ""
         if len(tensor.shape) < 3:
-            return "its output has no channels beside steps or pixels"
+            return "its output has no steps or pixels beside the channels"
         if _data_format(graph, call) == "channels_first":
             return "its channels come first"
         if word == "drop_block" and (len(tensor.shape) > 4 or None in tensor.shape[1:-1]):
-            return "the size of its output is open: give input_shape"
+            return "the size of its output is unknown: give `input_shape`"
         return ""
 
     # At the inputs
@@ -170,34 +174,32 @@ class Insertion:
                 continue
             image = len(shape) == 3
             if image and value_range is None:
-                raise ValueError(
-                    "Augmentation of images needs `value_range`, the lowest and the highest value "
-                    "of a pixel, for example (0, 255). Received: value_range=None"
-                )
+                expected = "the lowest and highest pixel, such as (0, 255), to augment images"
+                raise ValueError(message("value_range", value_range, expected))
             arguments = {"value_range": value_range} if image else {}
             steps = resolve_augmentation(tier, shape, **arguments).layers
             self._after(asked, self.graph, tensor, Pipeline, f"{name}_augmentation", steps)
 
     def _not_augmented(self, tensor: Any, shape: tuple[Any, ...]) -> str:
-        """Return why an input cannot be augmented; empty if it can."""
+        """Return the reason why an input cannot be augmented, or `""`."""
         if len(shape) not in _RANKS:
-            return f"of shape {shape} it is none of {', '.join(_RANKS.values())}"
+            return f"its shape {shape} is not that of {', '.join(_RANKS.values())}"
         if len(shape) < 3 and not _is_real(tensor):
             return f"it holds {tensor.dtype}"
         if len(shape) == 2 and None in shape:
-            return "its length is open: give input_shape"
+            return "its length is unknown: give `input_shape`"
         calls = preprocessing(self.graph, tensor)
         if any(isinstance(call.operation, keras.layers.Masking) for call in calls):
-            return "its padding would not be masked any more: augment the data before padding it"
+            return "its padding would no longer be masked: augment the data before padding it"
         return ""
 
-    # At the heads, and inside of layers that are made of others
+    # At the heads, and inside composite layers
 
     def _at_head(self, head: Head, rate: float) -> None:
         graph, call, asked = head.graph, head.call, ("dropout",)
         if call is None or head.kind == "other":
             path = call.path if call else "an input"
-            why = "the output comes from it: name the layers to drop after in rules"
+            why = "the output comes from it: name the layers to drop after in `rules`"
             self.ledger.refuse(asked, path, "", None, why)
         elif self._skipped(call):
             return
@@ -230,17 +232,17 @@ class Insertion:
                 self.ledger.done(asked, part.path, where, layers.Dropout(rate))
         for inner in layer._flatten_layers(include_self=False):
             if drops_single_values(inner) and id(inner) not in reached and not is_known(layer):
-                why = f"{type(layer).__name__} takes no rate for the dropout inside of it"
+                why = f"{type(layer).__name__} takes no rate for the dropout inside it"
                 self.ledger.refuse(asked, paths[0], inner.name, None, why)
 
     # Residual sums
 
     def _stochastic_depth(self, final: float) -> None:
-        """Replace each residual sum by a `StochasticDepth` of its name.
+        """Replace each residual sum by a `StochasticDepth` of the same name.
 
-        The rates rise linearly from 0 at the first sum to exactly `final` at the last. If a layer
-        drops whole samples of the branch already, that is replaced instead of the sum; a
-        `StochasticDepth` that is there already gets the new rate.
+        The rates rise linearly from 0 at the first sum to exactly `final` at the last. An existing
+        `StochasticDepth` gets the new rate. An existing layer that drops whole samples of the
+        branch is replaced instead of the sum.
         """
         sums = [one for graph in self.graph.walk() for one in residual_sums(graph)]
         sums = [one for one in sums if not self._skipped(one.call)]
@@ -273,7 +275,7 @@ class Insertion:
     # Around layers with a kernel
 
     def _drop_connect(self, rate: float) -> None:
-        """Wrap each hidden dense and convolutional layer in a `DropConnect` of its name."""
+        """Wrap each hidden dense and convolutional layer in a `DropConnect` of the same name."""
         asked, shown = ("drop_connect",), layers.DropConnect(keras.layers.Dense(1), rate)
         ends = {id(head.call.operation) for head in heads(self.graph) if head.call}
         for place in self.graph.layers():
@@ -288,8 +290,9 @@ class Insertion:
                     why = "it is quantized or has LoRA: regularize before that"
                     self.ledger.refuse(asked, path, "", None, why)
                     continue
-                self.edits.configs.setdefault(id(layer), config_of(layer, path))
-                self.edits.swapped[id(layer)] = _wrapping(layer, rate, self.seeds())
+                self.edits.configs.setdefault(id(layer), layer_config(layer, path))
+                seed = self.seeds.getrandbits(31)
+                self.edits.swapped[id(layer)] = _wrapping(layer, rate, seed)
                 self.ledger.done(asked, path, f"around {layer.name}", shown)
 
 
@@ -311,7 +314,7 @@ def _wrapping(layer: Any, rate: float, seed: int) -> Callable[[Copier], layers.D
 
 
 def _sum_by(layer: layers.StochasticDepth, of: Call, shortcut_first: bool) -> Callable[..., Any]:
-    """Return a function that calls `layer` with the arguments of a sum, in any form."""
+    """Return a function that calls `layer` with the tensors of a sum."""
 
     def call(copier: Copier, *args: Any, **kwargs: Any) -> Any:
         pair = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
@@ -335,7 +338,7 @@ def _is_real(tensor: Any) -> bool:
 
 
 def _data_format(graph: ModelGraph, call: Call) -> str | None:
-    """Return the data format of the nearest layer before the output of a call that has one."""
+    """Return the data format of a call, or of the nearest call before it that has one."""
     at: Call | None = call
     while at is not None and not hasattr(at.operation, "data_format"):
         at = graph.maker(at.inputs[0]) if len(at.inputs) == 1 else None
@@ -343,13 +346,13 @@ def _data_format(graph: ModelGraph, call: Call) -> str | None:
 
 
 def _objection_to_rate(part: Part, name: str) -> str:
-    """Return why a rate of 0 must stay 0; empty if it can change."""
+    """Return the reason why a rate of 0 must stay 0, or `""`."""
     own_rate = "attention" not in name and any("attention" in key for key in part.drop_rates())
     inside = part.layer._flatten_layers(include_self=False)
     attends = any("Attention" in type(inner).__name__ for inner in inside)
     if part.config[name] or own_rate or not attends:
         return ""
     return (
-        "attention without dropout computes in another order, and its last bits would differ: make "
+        "attention without dropout computes in another order, so its last bits would differ: make "
         f"the layer with {name} above 0, then regularize"
     )

@@ -1,4 +1,4 @@
-"""`Part`: a layer, or a layer inside of one, with its config and the weights to penalize."""
+"""`Part`: a called layer or a layer inside it, with its config and the weights to penalize."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,13 @@ from typing import Any
 
 import keras
 
-from ...core.layer_kinds import Kind, is_normalization, kernel_axes, kind_of
+from ...core.layer_kinds import (
+    Kind,
+    in_keras_or_occam,
+    is_normalization,
+    kernel_axes,
+    kind_of,
+)
 from ..layers.penalized import base_of, weights_by_key
 
 ACTIVITY = "activity"
@@ -20,28 +26,20 @@ Key = tuple[str, str | None]  # an argument of a layer, and the name in it if it
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A layer that is called, or one inside of it, with its config.
+    """A called layer or a layer inside it, with its config.
 
-    Penalties are written into the config, so that the model in memory and the saved one are the
-    same by construction. A slot is a weight that can be penalized: `kernel`, `bias`, `recurrent`,
-    as in `<slot>_regularizer`.
-
-    Args:
-        layer: The layer of the original model.
-        paths: Its paths; several if it is shared.
-        config: Its config, for editing.
-        owner: The layer that is called: this one or the one that holds it.
-        keys: Its place in its owner.
-        around: The models and layers around it, from the outermost, each with its paths.
-        inside: Keys and weights by slot without an argument in any config; see `Penalized`.
+    Penalties are written into the config, so a saved model has the same penalties as the model in
+    memory. A slot is the name of a weight that can be penalized, as in `<slot>_regularizer`:
+    `kernel`, `bias`, `recurrent`. `inside` has the key (see `Penalized`) and the weight of each
+    slot without an argument in a config.
     """
 
-    layer: Any
-    paths: tuple[str, ...]
-    config: dict[str, Any]
-    owner: Any
-    keys: tuple[Key, ...] = ()
-    around: tuple[tuple[Any, tuple[str, ...]], ...] = ()
+    layer: Any  # of the original model
+    paths: tuple[str, ...]  # more than one if the layer is shared
+    config: dict[str, Any]  # for editing
+    owner: Any  # the called layer, this one or the one that contains it
+    keys: tuple[Key, ...] = ()  # the place of the layer in its owner
+    around: tuple[tuple[Any, tuple[str, ...]], ...] = ()  # models and layers, the outermost first
     inside: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
 
     @property
@@ -68,7 +66,7 @@ class Part:
         return owner
 
     def weight(self, slot: str) -> Any:
-        """Return the variable of a slot, or `None` if it is not known."""
+        """Return the variable of a slot, or `None` if it is unknown."""
         if slot in self.inside:
             return self.inside[slot][1]
         holder = getattr(self.layer, "cell", self.layer)
@@ -83,7 +81,7 @@ class Part:
         return is_normalization(self.layer) or slot in ("gamma", "beta")
 
     def is_kernel(self, slot: str) -> bool:
-        """Return whether a weight connects units: not a bias, scale, slope or embedding."""
+        """Return whether a weight connects units, unlike a bias, scale, slope or embedding."""
         if slot not in self.inside:
             others = slot in ("embeddings", "alpha")
             return not (others or is_bias(slot) or self.is_scale(slot))
@@ -96,17 +94,18 @@ class Part:
         return not named_otherwise and sum(size > 1 for size in weight.shape) > 1
 
     def input_axes(self, slot: str) -> tuple[int, ...] | None:
-        """Return the axes of a kernel that lead into one unit, or `None` if not known."""
+        """Return the axes of a kernel that lead into one unit, or `None` if unknown."""
         weight = self.weight(slot)
         if weight is None or not self.is_kernel(slot):
             return None
-        axes = kernel_axes(self.layer, slot, len(weight.shape))
+        rank = len(weight.shape)
+        axes = kernel_axes(self.layer, slot, rank)
         if axes is None:
             return None
-        return tuple(a for a in range(len(weight.shape)) if a not in axes.units) or None
+        return tuple(axis for axis in range(rank) if axis not in axes.units) or None
 
     def drop_rates(self) -> list[str]:
-        """Return the drop rates among the arguments of a layer not of Keras or Occam."""
+        """Return the names of the drop rates in the config of a user-defined layer."""
         if is_known(self.layer):
             return []
         return [name for name, value in self.config.items() if is_drop_rate(name, value)]
@@ -119,24 +118,23 @@ def is_bias(slot: str) -> bool:
 
 def is_known(layer: Any) -> bool:
     """Return whether Keras or Occam defines a layer."""
-    return base_of(type(layer)).__module__.split(".")[0] in ("keras", "occam")
+    return in_keras_or_occam(base_of(type(layer)).__module__)
 
 
 def is_drop_rate(name: str, value: Any) -> bool:
-    """Return whether an argument or an attribute is a drop rate."""
+    """Return whether an argument or attribute is a drop rate."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return is_number and _DROP_RATE.search(name) is not None
 
 
 def parts_of(part: Part) -> Iterator[Part]:
-    """Yield a part, and all layers in its config."""
+    """Yield a part, and the layers in its config at any depth."""
     yield part
     for argument, value in part.config.items():
         several = isinstance(value, list | tuple)
         for described in value if several else [value]:
-            if not (isinstance(described, dict) and "class_name" in described):
-                continue
-            if not isinstance(described["config"], dict):
+            is_object = isinstance(described, dict) and "class_name" in described
+            if not is_object or not isinstance(described["config"], dict):
                 continue
             key = (argument, described["config"].get("name") if several else None)
             if (held := _held(part.layer, *key)) is None:
@@ -147,7 +145,7 @@ def parts_of(part: Part) -> Iterator[Part]:
 
 
 def _held(layer: Any, argument: str, name: str | None) -> Any:
-    """Return the layer that another holds as an attribute, or `None`."""
+    """Return a layer that is an attribute of another or in a list there, or `None`."""
     if isinstance(layer, keras.layers.Bidirectional) and argument == "layer":
         argument = "forward_layer"
     found = getattr(layer, argument, None)
@@ -158,18 +156,18 @@ def _held(layer: Any, argument: str, name: str | None) -> Any:
 
 
 def parts_inside(whole: Part, covered: set[int]) -> Iterator[Part]:
-    """Yield the layers inside of a called layer `whole` that have weights without an argument.
+    """Yield the layers of a called layer `whole` whose weights have no argument in a constructor.
 
-    `covered` are the identities of weights with an argument in a constructor.
+    `covered` are the identities of the weights that have one.
     """
     inside: dict[int, tuple[Any, tuple[str, ...], dict[str, Any]]] = {}
     for key, (layer, weight) in weights_by_key(whole.layer).items():
         if id(weight) in covered or not any(weight is w for w in layer._trainable_variables):
             continue
-        found = inside.setdefault(id(layer), (layer, _names_down_to(whole.layer, layer), {}))
+        names = _names_down_to(whole.layer, layer)
         depthwise = "Depthwise" in type(layer).__name__ and weight.name == "kernel"
         slot = "depthwise" if depthwise else weight.name.removesuffix("_kernel")
-        found[2][slot] = key, weight
+        inside.setdefault(id(layer), (layer, names, {}))[2][slot] = key, weight
     for layer, names, keys in inside.values():
         paths = tuple("/".join((path, *names)) for path in whole.paths)
         around = (*whole.around, (whole.layer, whole.paths)) if names else whole.around
@@ -177,7 +175,7 @@ def parts_inside(whole: Part, covered: set[int]) -> Iterator[Part]:
 
 
 def _names_down_to(layer: Any, wanted: Any) -> tuple[str, ...]:
-    """Return the names of the layers in `layer` down to one inside of it."""
+    """Return the names of the inner layers from below `layer` down to `wanted`."""
     for inner in layer._flatten_layers(include_self=False, recursive=False):
         if inner is wanted:
             return (inner.name,)

@@ -1,4 +1,4 @@
-"""`Penalties`: write penalties and constraints into the configs of layers."""
+"""`PenaltyPlan`: decide on penalties and constraints, and write them into configs of layers."""
 
 import difflib
 from collections.abc import Sequence
@@ -12,16 +12,17 @@ from ...core.model_graph import LocatedLayer, ModelGraph
 from ..layers.penalized import weights_by_key
 from ..regularization import Regularization
 from ..regularizers import penalty_of
-from .copier import Copier, Edits, config_of
+from .copier import Copier, Edits
+from .layer_copy import layer_config
 from .parts import ACTIVITY, Part, is_bias, parts_inside, parts_of
 from .places import heads
-from .report import Kind, Ledger, Penalty
-from .rules import Rule, Skip
+from .report import Ledger, PartKind, WeightPenalty
+from .rules import LayerRule, Skip
 
 PENALTIES = Regularization.penalties("kernels")
 _ON_ACTIVATIONS = Regularization.names("activations")
-_KINDS: dict[str, Kind] = {"regularizer": "penalty", "constraint": "constraint"}
-_UNKNOWN = "the axes that lead into one unit are not known"
+_KINDS: dict[str, PartKind] = {"regularizer": "penalty", "constraint": "constraint"}
+_UNKNOWN = "the axes that lead into one unit are unknown"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,14 +36,17 @@ class Given:
     value: Any
 
 
-class Penalties:
-    """Plans penalties and constraints as configs in `edits`, and finds them in the new model."""
+class PenaltyPlan:
+    """The penalties and constraints of a new model.
+
+    `plan` writes them into the configs of `edits`, and `find` looks them up in the new model.
+    """
 
     def __init__(
         self,
         located: Sequence[LocatedLayer],
         regularization: Regularization,
-        rules: tuple[Rule, ...],
+        rules: tuple[LayerRule, ...],
         skip: Skip,
         edits: Edits,
         ledger: Ledger,
@@ -53,20 +57,19 @@ class Penalties:
         self._parts = [part for place in located for part in self._parts_of(place)]
         self._given: list[Given] = []
         self._activities: list[tuple[tuple[str, ...], LocatedLayer, Any]] = []
-        self._decided: set[int] = set()  # weights that an argument of their layer concerns
+        self._decided: set[int] = set()  # weights with an argument for their penalty
         self._made: dict[Any, Any] = {}
 
     def _parts_of(self, place: LocatedLayer) -> list[Part]:
-        config = self.edits.configs.setdefault(
-            id(place.layer), config_of(place.layer, place.paths[0])
-        )
+        config = layer_config(place.layer, place.paths[0])
+        config = self.edits.configs.setdefault(id(place.layer), config)
         whole = Part(place.layer, place.paths, config, place.layer, (), place.around)
         described = list(parts_of(whole))
         covered = {id(w) for part in described for slot in part.slots for w in _covered(part, slot)}
         return [*described, *parts_inside(whole, covered)]
 
-    def check(self, rule: Rule, graph: ModelGraph | None) -> None:
-        """Note the requests of a rule, or raise a `ValueError` if it matches no layer."""
+    def check(self, rule: LayerRule, graph: ModelGraph | None) -> None:
+        """Record the requests of a rule, or raise a `ValueError` if it matches no layer."""
         models = [inner.model for inner in graph.walk()][1:] if graph else []
         paths = graph.paths() if graph else {}
         covered = [p for p in self._parts if any(rule.covers(p, slot) for slot in ("", *p.slots))]
@@ -80,14 +83,14 @@ class Penalties:
         for request in rule.requests:
             self.ledger.want(request, self._hint(rule, covered))
 
-    def _hint(self, rule: Rule, covered: list[Part]) -> str:
+    def _hint(self, rule: LayerRule, covered: list[Part]) -> str:
         if all(self.skip.part(part) for part in covered):
-            return "Its layers are left out by skip."
+            return "`skip` leaves its layers out."
         earlier = self.rules[: self.rules.index(rule)]
         if all(any(other.covers(part) for other in earlier) for part in covered):
-            return "Rules before it match the same layers, and the first counts."
+            return "Earlier rules match the same layers, and the first match counts."
         names = sorted({slot for part in covered for slot in part.slots})
-        skipped = "; bias and normalization are skipped unless they are named or skip is empty"
+        skipped = "; bias and normalization are skipped unless a rule names them or skip is empty"
         return f"Its layers have the weights {', '.join(names) or 'none'}{skipped}."
 
     def plan(self, graph: ModelGraph | None) -> None:
@@ -96,7 +99,7 @@ class Penalties:
             if not self.skip.part(part):
                 for slot in part.slots:
                     self._weight(part, slot)
-        ends = set()  # the heads, and the calls after them
+        ends = set()  # the heads and the calls after them
         for head in heads(graph) if graph else ():
             ends |= {id(call.operation) for call in (head.call, *head.tail) if call}
         for place in self._located:
@@ -112,7 +115,7 @@ class Penalties:
     def _on(self, names: Sequence[str]) -> tuple[str, ...]:
         return tuple(name for name in names if name in self.regularization.on())
 
-    def _rule_for(self, part: Part, slot: str = "") -> Rule | None:
+    def _rule_for(self, part: Part, slot: str = "") -> LayerRule | None:
         return next((rule for rule in self.rules if rule.covers(part, slot)), None)
 
     def _weight(self, part: Part, slot: str) -> None:
@@ -134,7 +137,7 @@ class Penalties:
         if part.is_kernel(slot):
             self._constraint(rule, part, slot)
 
-    def _constraint(self, rule: Rule | None, part: Part, slot: str) -> None:
+    def _constraint(self, rule: LayerRule | None, part: Part, slot: str) -> None:
         if rule and rule.constraint is not None:
             self._give(rule.asked_as("constraint"), part, "constraint", slot, rule.constraint)
             return
@@ -181,12 +184,8 @@ class Penalties:
         config["activity_regularizer"] = keras.saving.serialize_keras_object(penalty)
         self._activities.append((asked, place, penalty))
 
-    def find(self, copier: Copier, model: keras.Model) -> tuple[Penalty, ...]:
-        """Record the planned changes, and return all penalties on weights of the new model.
-
-        Raises:
-            ValueError: If a layer took a penalty and gave it to no weight.
-        """
+    def find(self, copier: Copier, model: keras.Model) -> tuple[WeightPenalty, ...]:
+        """Record the planned changes, and return all penalties on weights of the new model."""
         trainable = {id(weight) for weight in model.trainable_weights}
         new = set()
         for given in self._given:
@@ -201,19 +200,19 @@ class Penalties:
             if _has_activity(copier.layer(place.layer)):
                 self.ledger.done(asked, path, "outputs", penalty, kind=ACTIVITY)
             else:
-                why = f"{type(place.layer).__name__} takes activity_regularizer and does not use it"
+                why = f"{type(place.layer).__name__} does not use its activity_regularizer"
                 self.ledger.refuse(asked, path, "outputs", penalty, why)
         _check_activities(copier)
         self._refuse_uncovered(copier)
         return tuple(
-            Penalty(path, _weight_name(made, weight), weight, id(weight) in new)
+            WeightPenalty(path, _weight_name(made, weight), weight, id(weight) in new)
             for _, made, path in copier.pairs
             for weight in made.weights
             if weight.regularizer is not None
         )
 
     def _refuse_uncovered(self, copier: Copier) -> None:
-        """Refuse penalties on kernels whose layer has no argument for them."""
+        """Refuse penalties on kernels without an argument in their layer."""
         asked_of = {id(place.layer): self._asked_of_all(place) for place in self._located}
         for original, made, path in copier.pairs:
             if (asked := asked_of.get(id(original))) is None:
@@ -235,31 +234,31 @@ class Penalties:
 
 
 def subclassed(model: keras.Model) -> str:
-    """Return advice for a model whose calls are not known."""
+    """Return advice for a model whose calls are unknown."""
     return (
-        f"{type(model).__name__} is subclassed, and its calls are not known: build it as a "
-        "functional model, or give its constructor (and get_config) an argument "
-        "kernel_regularizer that it passes on to its layers."
+        f"{type(model).__name__} is subclassed, and its calls are unknown: build a functional "
+        "model, or give its constructor (and get_config) an argument kernel_regularizer that it "
+        "passes to its layers."
     )
 
 
 def _asked_of(
     regularization: Regularization, part: Part, slot: str
 ) -> tuple[Regularization, int, dict[str, str]]:
-    """Return the penalties for a kernel, the axis of its units, and the refused fields."""
+    """Return the penalties of a kernel, the axis of its units, and the refused fields."""
     on, axes = regularization.on(), part.input_axes(slot)
     fields = {name: on[name] for name in PENALTIES if name in on}
     refused = {name: why for name in fields if (why := _objection(name, axes, part, slot))}
     taken = Regularization(**{n: value for n, value in fields.items() if n not in refused})
     units = -1
-    if axes:  # of the axes that do not lead into a unit the longest
+    if axes:  # the longest unit axis
         shape = part.weight(slot).shape
         units = max((a for a in range(len(shape)) if a not in axes), key=lambda a: shape[a])
     return taken, units, refused
 
 
 def _objection(field: str, axes: tuple[int, ...] | None, part: Part, slot: str) -> str:
-    """Return why a field has no meaning for a kernel; empty if it has."""
+    """Return the reason why a field cannot apply to a kernel, or `""`."""
     needed = PENALTIES[field].units
     if needed == "ignored":
         return ""
@@ -275,35 +274,35 @@ def _objection(field: str, axes: tuple[int, ...] | None, part: Part, slot: str) 
 
 
 def _is_penalized_by_default(part: Part, slot: str) -> bool:
-    """Return whether a `Regularization` penalizes a weight that is not skipped."""
+    """Return whether a `Regularization` penalizes a weight, unless it is skipped."""
     if part.inside:
         return part.is_kernel(slot) or is_bias(slot) or part.is_scale(slot)
     return slot not in ("embeddings", "alpha")
 
 
 def _cannot_be_penalized(part: Part, slot: str) -> str:
-    """Return why the kernel of a layer cannot have a penalty; empty if it can."""
+    """Return the reason why a weight cannot have a penalty, or `""`."""
     if not part.is_kernel(slot) and slot != "embeddings":
         return ""
     if getattr(part.layer, "quantization_mode", None):
         return "it is quantized: regularize before quantize()"
     if getattr(part.layer, "lora_enabled", False):
-        return "with LoRA, Keras puts it on A and B instead: regularize before enable_lora()"
+        return "with LoRA, Keras penalizes A and B instead: regularize before enable_lora()"
     return ""
 
 
 def _covered(part: Part, slot: str) -> list[Any]:
-    """Return the weights that `<slot>_regularizer` concerns."""
+    """Return the weights for which `<slot>_regularizer` is the argument."""
     known = part.weight(slot)
     if isinstance(known, keras.Variable) and not isinstance(part.owner, keras.layers.Bidirectional):
         return [known]
-    # All if it is not known which; a Bidirectional makes two layers of one config.
+    # All weights if the slot is unknown; a Bidirectional makes two layers from one config.
     return (part.layer if known is None else part.owner).weights
 
 
 def _taken(given: Given, copier: Copier) -> list[Any]:
-    """Return the weights of a copy that got a planned penalty or constraint."""
-    copy = copier.plain_copy(given.part.owner)
+    """Return the weights of a copy with a planned penalty or constraint."""
+    copy = copier.unwrapped[id(given.part.owner)]
     if given.part.inside:
         return [weights_by_key(copy)[given.part.inside[given.slot][0]][1]]
     layer, name = given.part.same_in(copy), f"{given.slot}_{given.kind}"
@@ -311,8 +310,8 @@ def _taken(given: Given, copier: Copier) -> list[Any]:
     found = [w for w in layer.weights if value and getattr(w, given.kind) is value]
     if not found:
         raise ValueError(
-            f"Layer {given.part.path!r} ({type(layer).__name__}) takes {name} and does not use "
-            "it: pass it on to add_weight, or leave the layer out with skip."
+            f"Layer {given.part.path!r} ({type(layer).__name__}) does not use its {name}: pass it "
+            "to add_weight, or leave the layer out with `skip`."
         )
     return found
 
@@ -325,7 +324,7 @@ def _weight_name(layer: Any, weight: Any) -> str:
 
 
 def _kernels_without(layer: Any) -> list[Any]:
-    """Return the weights of a layer that seem to be kernels and have no penalty."""
+    """Return the weights of a layer that look like kernels and have no penalty."""
     return [
         weight
         for each in layer._flatten_layers()
@@ -342,11 +341,11 @@ def _has_activity(layer: Any) -> bool:
 
 
 def _check_activities(copier: Copier) -> None:
-    """Raise if a penalty on outputs, which the original has, is lost."""
+    """Raise if the copy lacks a penalty on outputs that the original has."""
     for original, _, path in copier.pairs:
         if _has_activity(original) and not _has_activity(copier.layer(original)):
             raise ValueError(
                 f"Layer {path!r} ({type(original).__name__}) has an activity_regularizer that its "
-                "config or constructor does not keep and that would be lost. Use a layer "
+                "config or constructor does not keep, so the copy would lose it. Put a layer "
                 "keras.layers.ActivityRegularization after it instead."
             )

@@ -1,4 +1,4 @@
-"""Places for dropout and noise in a model: heads, activated convolutions, inputs, residual sums."""
+"""Places for dropout and noise: heads, activated convolutions, inputs and residual sums."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,24 +22,16 @@ from ..augmentation.augmentation import Augmentation
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """The origin of an output of a model.
-
-    Args:
-        graph: Its graph.
-        call: The call of the last layer with units (`"layer"`), of a global pooling at the very end
-            (`"pooling"`), or of any other origin (`"other"`); `None` for an input.
-        kind: The kind of call.
-        tail: The calls after it.
-    """
+    """The call of the last layer before an output of a model."""
 
     graph: ModelGraph
-    call: Call | None
-    kind: str
-    tail: tuple[Call, ...] = ()
+    call: Call | None  # None if the output is an input
+    kind: str  # "layer" with units, "pooling" (global, at the very end) or "other"
+    tail: tuple[Call, ...] = ()  # the calls after it
 
     @property
     def dropout(self) -> Call | None:
-        """The call of an existing dropout layer: before the head, or after a pooling."""
+        """The call of the dropout before the head or after the pooling, or `None`."""
         if self.kind == "pooling":
             near = next(iter(self.tail), None)
         else:
@@ -48,7 +40,7 @@ class Head:
 
 
 def heads(graph: ModelGraph) -> list[Head]:
-    """Return the heads of all outputs, each once; they may lie in inner models."""
+    """Return the heads of all outputs, each once, also in inner models."""
     found: dict[Any, Head] = {}
     for output in graph.outputs:
         head = _head(graph, output, ())
@@ -56,9 +48,10 @@ def heads(graph: ModelGraph) -> list[Head]:
     return list(found.values())
 
 
+KEEP_VALUES = (keras.layers.Flatten, keras.layers.Identity, keras.layers.Reshape)
 _AFTER_HEADS = (
-    *(keras.layers.Activation, keras.layers.Softmax, keras.layers.Reshape),
-    *(keras.layers.Flatten, keras.layers.Identity, keras.layers.Rescaling),
+    *KEEP_VALUES,
+    *(keras.layers.Activation, keras.layers.Rescaling, keras.layers.Softmax),
 )
 
 
@@ -80,12 +73,12 @@ def _head(graph: ModelGraph, tensor: Any, tail: tuple[Call, ...]) -> Head:
 
 
 def activated_convolutions(graph: ModelGraph, finals: set[Any]) -> Iterator[tuple[Call, Any]]:
-    """Yield the convolutions of one model, and the tensor after the activation of each.
+    """Yield the convolutions of one model, each with the tensor after its activation.
 
-    A dense layer over images is a 1x1 convolution. Normalizations may stand before the activation
-    if nothing else uses the tensors in between. Left out are convolutions without an activation
-    (the last of a residual branch) or with an output of one pixel (squeeze-and-excitation), and
-    outputs of the whole model, `finals`.
+    A dense layer over images is a 1x1 convolution. Normalizations may precede the activation if
+    nothing else uses the tensors in between. Convolutions without an activation (the last of a
+    residual branch), with an output of one pixel (squeeze-and-excitation) or with an output of the
+    whole model, in `finals`, are left out.
     """
     for call in graph.calls:
         kind = kind_of(unwrap(call.operation))
@@ -105,7 +98,7 @@ def _activated(graph: ModelGraph, call: Call) -> Any:
     tensor, done = call.outputs[0], has_activation(unwrap(call.operation))
     while not done:
         users = graph.users(tensor)
-        if len(users) != 1 or graph.is_output(tensor):
+        if len(users) != 1 or any(tensor is output for output in graph.outputs):
             return None
         done = is_activation(users[0].operation)
         if not done and not is_normalization(users[0].operation):
@@ -117,13 +110,13 @@ def _activated(graph: ModelGraph, call: Call) -> Any:
 def preprocessing(graph: ModelGraph, tensor: Any) -> list[Call]:
     """Return the calls that augment, scale and mask an input at the start of a model.
 
-    `Masking` compares values, so that noise must come after it.
+    `Masking` compares values, so noise must come after it.
     """
     found: list[Call] = []
     while True:
         users = graph.users(tensor)
         if any(isinstance(call.operation, keras.layers.Masking) for call in users):
-            # An operation computes the mask from the same tensor.
+            # An operation computes the mask from the same tensor: it does not count.
             users = [call for call in users if isinstance(call.operation, keras.layers.Layer)]
         if len(users) != 1:
             return found
@@ -137,7 +130,7 @@ def preprocessing(graph: ModelGraph, tensor: Any) -> list[Call]:
 
 @dataclass(frozen=True, eq=False)
 class ResidualSum:
-    """A sum of a shortcut, the input of a block or a projection of it, and a branch."""
+    """The sum of a branch and its shortcut, which is the input of a block or a projection of it."""
 
     graph: ModelGraph
     call: Call
@@ -149,8 +142,8 @@ def residual_sums(graph: ModelGraph) -> Iterator[ResidualSum]:
     """Yield the residual sums of one model, without its inner models.
 
     A sum `a + b` of two tensors of one shape is residual if `b` depends on `a`: then `a` is the
-    shortcut and `b` the branch. With a projection shortcut, `b` depends on a tensor from which `a`
-    is made by layers without weights (pooling, padding) and at most one layer with weights and its
+    shortcut and `b` the branch. With a projection shortcut, `b` depends on a tensor that leads to
+    `a` through layers without weights (pooling, padding) and at most one layer with weights and its
     normalization. `StochasticDepth` and `ResidualBranch` are residual sums by their class.
     """
     ancestors = _Ancestors(graph)
@@ -176,7 +169,7 @@ def _is_sum(call: Call) -> bool:
 
 
 class _Ancestors:
-    """The dependencies between the tensors of a graph, as bits of integers."""
+    """The dependencies between the tensors of a graph, as the bits of integers."""
 
     def __init__(self, graph: ModelGraph):
         self._graph = graph
@@ -191,17 +184,17 @@ class _Ancestors:
                 self._made_of[tensor] = made_of | self._bit[tensor]
 
     def way(self, tensor: Any, other: Any) -> tuple[int, int] | None:
-        """Return the distance up from `tensor` to the first tensor that `other` depends on.
+        """Return the number of layers up from `tensor` to the first tensor that `other` depends on.
 
-        It is the number of layers with weights and of all layers, or `None` if an input, a layer
-        of several inputs or a second layer with weights comes first.
+        It counts the layers with weights and all layers. `None` means that an input, a layer with
+        several inputs or a second layer with weights comes first.
         """
         kernels = steps = 0
         while not self._bit[tensor] & self._made_of[other]:
             call = self._graph.maker(tensor)
             if call is None or len(set(call.inputs)) != 1:
                 return None
-            # The rate of a layer that draws is a weight of no shape.
+            # The rate of a random layer is a scalar weight.
             weights = any(len(w.shape) for w in getattr(call.operation, "weights", ()))
             kernels += weights and not is_normalization(call.operation)
             steps += 1

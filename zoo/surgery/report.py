@@ -14,69 +14,65 @@ from ...core.text_table import table
 from ..augmentation import Pipeline
 from ..calls import as_call, config_of
 
-Kind = Literal["penalty", "constraint", "activity", "layer", ""]
+PartKind = Literal["penalty", "constraint", "activity", "layer", ""]
 State = Literal["applied", "inactive", "refused"]
 
 
 @dataclass(frozen=True, eq=False)
 class SurgeryReport:
-    """The requests, changes and refusals of `zoo.regularize`, which `print(report)` shows.
+    """The requests, changes and refusals of `zoo.regularize`; `print(report)` shows them.
 
-    Penalties are computed when they are read: after training, from the trained weights.
+    The values of penalties are computed from the current weights.
 
     Args:
         model: The new model.
-        changes: One change per request and place.
+        changes: One change for each request and place.
         penalties: All penalties on weights of the new model.
-        batch_augmentation: A layer over batches `(x, y)` for `zoo.augmentation.augment`, with the
-            mixup and label smoothing that need labels, or `None`.
+        batch_augmentation: A layer over batches `(x, y)` for `zoo.augmentation.augment`, with mixup
+            and label smoothing, or `None`.
     """
 
     model: keras.Model
-    changes: "tuple[Change, ...]"
-    penalties: "tuple[Penalty, ...]"
+    changes: "tuple[SurgeryChange, ...]"
+    penalties: "tuple[WeightPenalty, ...]"
     batch_augmentation: Pipeline | None = None
 
     @property
     def requested(self) -> int:
-        """The number of requests, each counted at each place."""
+        """The number of requests, counted at each place."""
         return len(self.changes)
 
     @property
-    def applied(self) -> "tuple[Change, ...]":
-        """The changes that were made, including the inactive ones."""
+    def applied(self) -> "tuple[SurgeryChange, ...]":
+        """The changes made, including the inactive ones."""
         return tuple(change for change in self.changes if change.state != "refused")
 
     @property
-    def inactive(self) -> "tuple[Change, ...]":
-        """The penalties on frozen weights, which have no effect until these are trained."""
+    def inactive(self) -> "tuple[SurgeryChange, ...]":
+        """The penalties on frozen weights, without effect until the weights are trained."""
         return tuple(change for change in self.changes if change.state == "inactive")
 
     @property
-    def refused(self) -> "tuple[Change, ...]":
-        """The changes that were not made."""
+    def refused(self) -> "tuple[SurgeryChange, ...]":
+        """The changes not made."""
         return tuple(change for change in self.changes if change.state == "refused")
 
     def rows(self) -> "list[TableRow]":
         """Return each penalty on a weight, with its current value and its share of the total."""
         trainable = {id(weight) for weight in self.model.trainable_weights}
         active = [id(penalty.variable) in trainable for penalty in self.penalties]
-        values = [penalty.value for penalty in self.penalties]
-        total = sum(value for value, on in zip(values, active, strict=True) if on)
-        return [
-            TableRow(
-                penalty.layer,
-                penalty.name,
-                *described(penalty.variable.regularizer),
-                value if on else 0.0,
-                value / total if on and total else 0.0,
-                ("" if penalty.new else "kept") if on else "inactive: frozen",
-            )
-            for penalty, value, on in zip(self.penalties, values, active, strict=True)
-        ]
+        values = [p.value if on else 0.0 for p, on in zip(self.penalties, active, strict=True)]
+        total = sum(values) or 1.0
+        rows = []
+        for penalty, value, on in zip(self.penalties, values, active, strict=True):
+            names, strengths = _terms(penalty.variable.regularizer)
+            of = " + ".join(names), ", ".join(filter(None, strengths))
+            state = ("" if penalty.new else "kept") if on else "inactive: frozen"
+            rows.append(TableRow(penalty.layer, penalty.name, *of, value, value / total, state))
+        return rows
 
     def table(self) -> str:
-        """Return the penalties on weights as text, within 80 columns."""
+        """Return the penalties on weights as text in 80 columns."""
         rows = self.rows()
         if not rows:
             return "No weight has a penalty."
@@ -88,7 +84,7 @@ class SurgeryReport:
         return f"{_lay_out(cells)}\ntotal penalty: {sum(row.value for row in rows):.6g}"
 
     def plot(self, path: str | os.PathLike[str]) -> None:
-        """Plot the shares of the penalties to a file, in the format of its suffix."""
+        """Plot the shares of the penalties into a file; its suffix is the format."""
         from .figure import draw  # matplotlib is slow to import
 
         draw(self, path)
@@ -97,8 +93,8 @@ class SurgeryReport:
         return "\n\n".join(filter(None, self._sections()))
 
     def _sections(self) -> Iterator[str]:
-        counts = f"{self.requested} requested, {len(self.applied)} applied"
-        yield f"{counts} ({len(self.inactive)} inactive), {len(self.refused)} refused"
+        applied = f"{len(self.applied)} applied ({len(self.inactive)} inactive)"
+        yield f"{self.requested} requested, {applied}, {len(self.refused)} refused"
         by_request: dict[str, Counter[str]] = {}
         for change in self.changes:
             for name in change.asked:
@@ -115,24 +111,24 @@ class SurgeryReport:
 
 
 @dataclass(frozen=True)
-class Change:
+class SurgeryChange:
     """One request at one place.
 
     Args:
         asked: The fields of `Regularization`, or the rule, that request it.
         layer: The path of the layer.
         what: The name of the weight, or the place of a new layer.
-        part: The penalty, constraint or layer, as the call that makes it.
-        kind: The kind of `part`; empty if refused.
-        state: `applied`; `inactive`, applied to a frozen weight; or `refused`.
-        why: The reason for another state than `applied`.
+        part: The penalty, constraint or layer, as a call of its constructor.
+        kind: The kind of `part`, or `""` if refused.
+        state: `"applied"`, `"inactive"` (on a frozen weight) or `"refused"`.
+        why: The reason for an inactive or refused change.
     """
 
     asked: tuple[str, ...]
     layer: str
     what: str
     part: str
-    kind: Kind = ""
+    kind: PartKind = ""
     state: State = "applied"
     why: str = ""
 
@@ -142,14 +138,14 @@ class Change:
 
 
 @dataclass(frozen=True, eq=False)
-class Penalty:
+class WeightPenalty:
     """A penalty on a weight of the new model.
 
     Args:
         layer: The path of the layer.
         name: The name of the weight within the layer: `query/kernel`.
         variable: The weight.
-        new: Whether the original lacked it.
+        new: Whether the original did not have it.
     """
 
     layer: str
@@ -176,21 +172,18 @@ class TableRow(NamedTuple):
 
 
 class Ledger:
-    """Collects changes, and finds the requests that changed nothing."""
+    """The record of changes, which finds the requests that change nothing."""
 
     _SHOWN = 8  # of a list in a message
 
     def __init__(self):
-        self.changes: list[Change] = []
+        self.changes: list[SurgeryChange] = []
         self._wanted: dict[str, tuple[str, str]] = {}
 
     def want(self, request: str, hint: str = "", cause: str = "") -> None:
-        """Note that a request must change something.
+        """Note that a request must change something, with advice in case it does not.
 
-        Args:
-            request: A field of `Regularization`, or a rule.
-            hint: Advice if it changes nothing and nothing was refused.
-            cause: Advice whenever it changes nothing.
+        The `hint` is for a request without refusals, the `cause` for any.
         """
         self._wanted[request] = (hint, cause)
 
@@ -201,20 +194,22 @@ class Ledger:
         what: str,
         part: Any,
         *,
-        kind: Kind = "layer",
+        kind: PartKind = "layer",
         why: str = "",
     ) -> None:
         """Record a change; it is inactive if there is a `why`."""
         state = "inactive" if why else "applied"
-        self.changes.append(Change(tuple(asked), layer, what, as_call(part), kind, state, why))
+        self.changes.append(
+            SurgeryChange(tuple(asked), layer, what, as_call(part), kind, state, why)
+        )
 
     def refuse(self, asked: Sequence[str], layer: str, what: str, part: Any, why: str) -> None:
-        """Record a change that cannot be made."""
+        """Record a refused change."""
         shown = as_call(part) if part is not None else ""
-        self.changes.append(Change(tuple(asked), layer, what, shown, "", "refused", why))
+        self.changes.append(SurgeryChange(tuple(asked), layer, what, shown, "", "refused", why))
 
     def check(self) -> None:
-        """Raise for requests that changed nothing, with the refusals."""
+        """Raise a `ValueError` for requests that change nothing, with the refusals."""
         applied = {name for c in self.changes if c.state != "refused" for name in c.asked}
         if unmet := [request for request in self._wanted if request not in applied]:
             raise ValueError("\n".join(map(self._unmet_message, unmet)))
@@ -229,21 +224,15 @@ class Ledger:
         return " ".join([f"{request} changes nothing in this model.{reasons}", *advice])
 
 
-def described(regularizer: Any) -> tuple[str, str]:
-    """Return the name of a penalty and its nonzero strengths.
+def _terms(regularizer: Any) -> tuple[list[str], list[str]]:
+    """Return the names and the nonzero strengths of the terms of a penalty.
 
     >>> from occam.zoo.regularizers import L1L2, Orthogonal, Sum
-    >>> described(Sum([L1L2(l2=0.001), Orthogonal(0.1)]))
-    ('L1L2 + Orthogonal', 'l2=0.001, factor=0.1')
+    >>> _terms(Sum([L1L2(l2=0.001), Orthogonal(0.1)]))
+    (['L1L2', 'Orthogonal'], ['l2=0.001', 'factor=0.1'])
     """
-    names, strengths = _terms(regularizer)
-    return " + ".join(names), ", ".join(filter(None, strengths))
-
-
-def _terms(regularizer: Any) -> tuple[list[str], list[str]]:
-    """Return the names of the terms of a penalty, and the strengths of each."""
     terms = getattr(regularizer, "terms", [regularizer])
-    # The logit of a ConcreteDropout has a method as its penalty.
+    # The penalty on the logit of a ConcreteDropout is a method.
     names = [getattr(term, "__qualname__", type(term).__name__) for term in terms]
     strengths = [
         ", ".join(f"{k}={v:g}" for k, v in config.items() if isinstance(v, float) and v)
@@ -257,16 +246,9 @@ _HEAD = ("layer", "variable", "penalty", "strength", "share", "state")
 
 
 def _lay_out(rows: Sequence[tuple[str, str, Sequence[str], Sequence[str], str, str]]) -> str:
-    """Return a table of two paths, names and strengths of terms, share, and state if any.
+    """Return the table of penalties in 80 columns.
 
-    To fit 80 columns, each term takes a line, and long paths are broken after a slash or an
-    underscore; a path gets at least 16 columns.
-
-    >>> rows = [("stage_one/conv", "kernel", ["L1", "Hoyer"], ["l1=0.1", "factor=0.2"], "99%", "")]
-    >>> print(_lay_out(rows))
-    layer           variable  penalty  strength    share
-    stage_one/conv  kernel    L1       l1=0.1      99%
-                              Hoyer    factor=0.2
+    Each term takes a line. Long paths are broken after a slash or an underscore.
     """
     head = _HEAD if any(row[5] for row in rows) else _HEAD[:5]
     others = zip(*[([p], n, s, [share], [state]) for _, p, n, s, share, state in rows], strict=True)
@@ -291,11 +273,7 @@ def _lay_out(rows: Sequence[tuple[str, str, Sequence[str], Sequence[str], str, s
 
 
 def _broken(path: str, width: int) -> list[str]:
-    """Break a path into lines.
-
-    >>> _broken("backbone/block_one/conv", 12)
-    ['backbone/', '  block_one/', '  conv']
-    """
+    """Break a path into lines: `["backbone/", "  block_one/", "  conv"]`."""
     lines, line = [], ""
     for piece in re.split("(?<=[/_])", path):
         if line.strip() and len(line) + len(piece) > width:

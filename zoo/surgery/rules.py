@@ -1,4 +1,4 @@
-"""`Rule` and `Skip`: the arguments `rules` and `skip` of `regularize`."""
+"""`LayerRule` and `Skip`: the arguments `rules` and `skip` of `regularize`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,44 +7,28 @@ from typing import Any
 
 import keras
 
-from ...core.checks import check_number, check_type
-from .. import layers, regularizers
+from ...core.checks import check_number, check_type, message
+from .. import regularizers
+from ..models.wiring import RANDOM_LAYERS
 from .parts import ACTIVITY, Part, is_bias
 
 Pattern = str | type[keras.layers.Layer]
 
-INSERTED = {
-    "dropout": layers.Dropout,
-    "spatial_dropout": layers.SpatialDropout,
-    "drop_block": layers.DropBlock,
-    "noise": layers.GaussianNoise,
-}
 _WORDS = ("bias", "normalization")
 
 
 @dataclass(frozen=True)
-class Rule:
-    """The regularization of the layers that match a pattern.
-
-    Args:
-        pattern: A pattern of layers.
-        every: A penalty on all their weights that are not skipped, or `None`.
-        weights: Penalties by slot. `kernel` means all kernels of a layer.
-        activity: A penalty on their outputs, or `None`.
-        constraint: A constraint on their kernels, or `None`.
-        max_norm: The largest norm of the weights into one unit; 0 for no limit.
-        inserted: The rates of layers to put after them, by their names in `INSERTED`.
-        nothing: Whether the layers stay as they are.
-    """
+class LayerRule:
+    """The regularization of the layers that match a pattern."""
 
     pattern: Pattern
-    every: Any = None
-    weights: Mapping[str, Any] = field(default_factory=dict)
-    activity: Any = None
-    constraint: Any = None
-    max_norm: float = 0.0
-    inserted: Mapping[str, float] = field(default_factory=dict)
-    nothing: bool = False
+    every: Any = None  # a penalty on all weights that are not skipped
+    weights: Mapping[str, Any] = field(default_factory=dict)  # penalties by slot
+    activity: Any = None  # a penalty on the outputs
+    constraint: Any = None  # on the kernels
+    max_norm: float = 0.0  # of the weights into one unit; 0 is no limit
+    inserted: Mapping[str, float] = field(default_factory=dict)  # rates, as in `RANDOM_LAYERS`
+    nothing: bool = False  # whether the layers stay as they are
 
     @property
     def name(self) -> str:
@@ -52,11 +36,11 @@ class Rule:
         return self.pattern if isinstance(self.pattern, str) else self.pattern.__name__
 
     def covers(self, part: Part, slot: str = "") -> bool:
-        """Return whether the rule covers a layer, or one of its weights."""
+        """Return whether the rule applies to a layer or to one of its weights."""
         return matches_part(self.pattern, part) or matches_slot(self.pattern, part, slot)
 
     def matches(self, layer: Any, paths: tuple[str, ...]) -> bool:
-        """Return whether the rule matches a layer itself, not one around it."""
+        """Return whether the pattern matches a layer itself, rather than one around it."""
         return matches_layer(self.pattern, layer, paths)
 
     def names(self, slot: str) -> bool:
@@ -64,7 +48,7 @@ class Rule:
         return isinstance(self.pattern, str) and self.pattern.endswith(f"/{slot}")
 
     def penalty(self, part: Part, slot: str) -> tuple[str, Any]:
-        """Return the key of the penalty on a weight, empty for `every`, and the penalty."""
+        """Return the penalty on a weight and its key in the dictionary, `""` for `every`."""
         if slot in self.weights:
             return slot, self.weights[slot]
         if "kernel" in self.weights and part.is_kernel(slot):
@@ -72,7 +56,7 @@ class Rule:
         return "", self.every
 
     def asked_as(self, word: str = "") -> tuple[str, ...]:
-        """Return the name of a request: the rule, and the key in its dictionary."""
+        """Return the name of a request: the rule and the key in its dictionary."""
         return (f"rules[{self.name!r}]" + (f"[{word!r}]" if word else ""),)
 
     @property
@@ -85,15 +69,11 @@ class Rule:
 
 
 class Skip:
-    """The layers and weights that `regularize` leaves alone.
-
-    Args:
-        skip: A list of `"bias"`, `"normalization"` and patterns of layers.
-    """
+    """The layers and weights that `regularize` leaves alone."""
 
     def __init__(self, skip: Any):
         if isinstance(skip, str | type):
-            raise TypeError(f'`skip` must be a list, like ["bias"]. Received: skip={skip!r}')
+            raise TypeError(message("skip", skip, 'a list, for example ["bias"]'))
         self.words = tuple(one for one in skip if one in _WORDS)
         self.patterns = tuple(check_pattern("skip", one) for one in skip if one not in _WORDS)
 
@@ -115,18 +95,16 @@ def check_pattern(argument: str, pattern: Any) -> Pattern:
     """Return `pattern`, or raise a `TypeError` if it is not one."""
     is_class = isinstance(pattern, type) and issubclass(pattern, keras.layers.Layer)
     if not is_class and not (isinstance(pattern, str) and pattern):
-        raise TypeError(
-            f"`{argument}` must have patterns of names or paths, or classes of layers. "
-            f"Received: {pattern!r}"
-        )
+        expected = "made of patterns of names or paths and classes of layers"
+        raise TypeError(message(argument, pattern, expected))
     return pattern
 
 
 def matches_layer(pattern: Pattern, layer: Any, paths: Sequence[str]) -> bool:
     """Return whether a pattern matches a layer itself.
 
-    A text without a slash is compared with its name, one with a slash with its whole path: `head/*`
-    matches all in `head`, and `head` too if that is a layer.
+    A pattern without a slash is compared with its name, one with a slash with its whole path. So
+    `head/*` matches all layers in `head`, and a layer `head` too.
 
     >>> dense = keras.layers.Dense(3, name="logits")
     >>> [matches_layer(p, dense, ["head/logits"]) for p in ("log*", "head/*", "logits/*", "h*")]
@@ -153,8 +131,8 @@ def matches_slot(pattern: Pattern, part: Part, slot: str) -> bool:
     )
 
 
-def parse_rules(rules: Mapping[Any, Any] | None) -> tuple[Rule, ...]:
-    """Check the argument `rules` of `regularize`, and return the rules in their order."""
+def parse_rules(rules: Mapping[Any, Any] | None) -> tuple[LayerRule, ...]:
+    """Check the argument `rules` of `regularize`, and return the rules in order."""
     if rules is None:
         return ()
     expected = 'a mapping of patterns of layers, for example {"conv*": L2(1e-4)}'
@@ -162,20 +140,20 @@ def parse_rules(rules: Mapping[Any, Any] | None) -> tuple[Rule, ...]:
     return tuple(_parse(check_pattern("rules", key), value) for key, value in rules.items())
 
 
-def _parse(pattern: Pattern, value: Any) -> Rule:
+def _parse(pattern: Pattern, value: Any) -> LayerRule:
     if value is None:
-        return Rule(pattern, nothing=True)
-    where = Rule(pattern).asked_as()[0]
+        return LayerRule(pattern, nothing=True)
+    where = LayerRule(pattern).asked_as()[0]
     if not isinstance(value, Mapping) or "class_name" in value:
-        return Rule(pattern, every=_regularizer(where, value))
+        return LayerRule(pattern, every=_regularizer(where, value))
     if not value:
-        raise ValueError(f"`{where}` must not be empty. None leaves layers alone. Received: {{}}")
+        raise ValueError(message(where, value, "None, to leave layers alone, or a full dictionary"))
     given = dict(value)
-    inserted = {word: given.pop(word) for word in INSERTED if word in given}
+    inserted = {word: given.pop(word) for word in RANDOM_LAYERS if word in given}
     max_norm = given.pop("max_norm", 0.0)
     for word, number in {**inserted, "max_norm": max_norm}.items():
         check_number(f"{where}[{word!r}]", number, "[0, inf)")
-    return Rule(
+    return LayerRule(
         pattern,
         activity=_regularizer(where, given.pop(ACTIVITY, None)),
         constraint=_constraint(where, given.pop("constraint", None)),
@@ -193,12 +171,13 @@ def _regularizer(where: str, value: Any) -> Any:
             check_type(where, penalty, keras.regularizers.Regularizer, "a Regularizer")
             keras.regularizers.get(keras.saving.serialize_keras_object(penalty))
     except (ValueError, TypeError) as error:
-        words = ", ".join(f'"{word}"' for word in (ACTIVITY, "constraint", "max_norm", *INSERTED))
-        raise ValueError(
-            f"`{where}` must be a regularizer that Keras can save and load (a user-defined class "
-            "needs keras.saving.register_keras_serializable), or a dictionary with the names of "
-            f"weights, {words}. Received: {value!r}"
-        ) from error
+        words = (ACTIVITY, "constraint", "max_norm", *RANDOM_LAYERS)
+        expected = (
+            "a regularizer that Keras can save and load (a user-defined class needs "
+            "keras.saving.register_keras_serializable), or a dictionary with the names of weights, "
+            + ", ".join(f'"{word}"' for word in words)
+        )
+        raise ValueError(message(where, value, expected)) from error
     return penalty
 
 
@@ -208,5 +187,5 @@ def _constraint(where: str, value: Any) -> Any:
     except ValueError:
         constraint = value
     if constraint is not None and not isinstance(constraint, keras.constraints.Constraint):
-        raise ValueError(f"`{where}['constraint']` must be one of Keras. Received: {value!r}")
+        raise ValueError(message(f"{where}['constraint']", value, "a constraint of Keras"))
     return constraint

@@ -8,34 +8,35 @@ import keras
 from ...core.checks import check_type
 from ...core.layer_kinds import Kind, drops_samples, kind_of, unwrap
 from ...core.model_graph import Call, ModelGraph, can_be_rebuilt
-from ..layers.kernel_wrapper import KernelWrapper
+from ..layers.drop_connect import KernelWrapper
 from ..models.blueprint import ZooModel
-from .copier import Copier, Edits, config_of, prepared
+from .copier import Copier, Edits, prepared
+from .layer_copy import layer_config
 from .parts import Part, parts_of
 
 
 def strip(model: keras.Model) -> keras.Model:
     """Copy a model with its weights, without its penalties, constraints, dropout and noise.
 
-    The inverse of `regularize`, before serving a model or regularizing it anew. Dropout, noise and
-    random augmentation of Keras and Occam are left out. `StochasticDepth` and `ResidualBranch`
-    become plain sums, and `DropConnect` and `ConcreteDropout` the layers that they wrap. At
-    inference the copy computes bit by bit the same. The original is not changed, and the copy is
-    not compiled.
+    The inverse of `regularize`, for serving a model or regularizing it anew. The copy has no layers
+    of Keras and Occam for dropout, noise and random augmentation. `StochasticDepth` and
+    `ResidualBranch` become plain sums, and `DropConnect` and `ConcreteDropout` the layers that they
+    wrap. At inference, the outputs of the copy equal the original's bit by bit. The original is not
+    changed, and the copy is not compiled.
 
-    The copy of a model of the zoo is a plain Keras model without a `blueprint`: it can be loaded
+    The copy of a model of the zoo is a plain Keras model without a `blueprint`. It can be loaded
     without Occam, and `zoo.train` trains it without mixup and the like.
 
-    The drop rates of recurrent, attention and composite layers, such as transformer blocks, stay:
-    with a rate of 0 Keras computes in another order, and the last bits differ.
+    Recurrent, attention and composite layers, such as transformer blocks, keep their drop rates:
+    with a rate of 0, Keras computes in another order, and the last bits differ.
 
     Args:
-        model: Any functional, Sequential or nested model; a subclassed one as far as its config
-            shows its regularization.
+        model: Any functional, Sequential or nested model, or a subclassed model whose config
+            contains its regularization.
 
     Raises:
-        ValueError: If a layer cannot be made from its config, or its config does not show its
-            regularization; the message names the layer.
+        ValueError: If a layer cannot be made from its config, or its regularization is not in its
+            config; the message names the layer.
 
     Example:
 
@@ -65,7 +66,7 @@ def strip(model: keras.Model) -> keras.Model:
 
 
 def is_training_only(layer: Any) -> bool:
-    """Return whether a layer acts in training only, and is the identity at inference."""
+    """Return whether a layer acts in training only and is the identity at inference."""
     if isinstance(layer, keras.layers.TimeDistributed):
         return is_training_only(unwrap(layer))
     if isinstance(layer, keras.layers.Pipeline):
@@ -79,7 +80,7 @@ def _plan(graph: ModelGraph, call: Call, edits: Edits) -> None:
     operation = call.operation
     if inner := graph.inner.get(id(operation)):
         if all(id(each.operation) in edits.removed for each in inner.calls):
-            edits.removed.add(id(operation))  # a model of augmentation only
+            edits.removed.add(id(operation))  # a model with nothing but augmentation
     elif not isinstance(operation, keras.layers.Layer):
         return
     elif is_training_only(operation):
@@ -100,7 +101,7 @@ def _leave_out(call: Call, edits: Edits) -> None:
     operation = call.operation
     if call.outputs[0].dtype == call.inputs[0].dtype:
         edits.removed.add(id(operation))
-    else:  # an augmentation that makes floats of integers
+    else:  # an augmentation that turns integers into floats
         name, dtype = operation.name, operation.dtype_policy
         edits.swapped[id(operation)] = lambda copier: keras.layers.Rescaling(
             1.0, name=name, dtype=dtype
@@ -108,7 +109,7 @@ def _leave_out(call: Call, edits: Edits) -> None:
 
 
 def _sum_of(operation: Any, graph: ModelGraph, edits: Edits) -> Callable[..., Any]:
-    """Return a function that replaces the call of a sum that drops its branch."""
+    """Return a function that computes a residual sum without dropping its branch."""
     name, branch = operation.name, list(getattr(operation, "branch", ()))
     for held in branch:
         config = _bare_config(held, f"{graph.join(name)}/{held.name}")
@@ -125,7 +126,8 @@ def _sum_of(operation: Any, graph: ModelGraph, edits: Edits) -> Callable[..., An
 
 
 def _bare_config(layer: Any, path: str) -> dict[str, Any]:
-    config = config_of(layer, path)
+    """Return the config of a layer without penalties and constraints."""
+    config = layer_config(layer, path)
     for part in parts_of(Part(layer, (path,), config, layer)):
         own = part.config
         for slot in (*part.slots, "activity"):
@@ -148,7 +150,7 @@ def _check(model: keras.Model, inside: set[int]) -> None:
 
 
 def _with_a_rate(copier: Copier, model: keras.Model) -> set[int]:
-    """Return the identities of layers inside of layers with a drop rate as an argument."""
+    """Return the identities of the layers inside layers that take a drop rate."""
     layers = model._flatten_layers()
     holders = [layer for layer in layers if kind_of(layer) is Kind.MULTI_HEAD_ATTENTION]
     for old, copy, path in copier.pairs:
@@ -160,6 +162,6 @@ def _with_a_rate(copier: Copier, model: keras.Model) -> set[int]:
 
 def _left(path: str, what: str) -> str:
     return (
-        f"{path!r} cannot be stripped of {what}, which lies inside of a layer whose config does "
-        "not show it: give its constructor (and get_config) an argument for it."
+        f"{path!r} cannot be stripped of {what}, because the config of the layer around it does "
+        "not have it: give the constructor (and get_config) of that layer an argument for it."
     )

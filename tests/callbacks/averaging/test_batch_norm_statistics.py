@@ -98,13 +98,6 @@ def test_in_nested_models_and_with_several_calls():
     expect(layer, X[:20])
 
 
-def test_a_dictionary_of_arrays():
-    layer = norm()
-    a = keras.Input((6, 4), name="a")
-    reestimate_batch_norm(keras.Model({"a": a}, layer(a)), {"a": X}, batch_size=10)
-    expect(layer, X)
-
-
 def test_frozen_layers_keep_theirs():
     layer = norm(trainable=False)
     reestimate_batch_norm(model(layer), X)

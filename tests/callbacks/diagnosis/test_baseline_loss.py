@@ -41,7 +41,7 @@ def test_targets_agree_with_scikit_learn(loss, strategy, error):
         ([0, 1], "hinge", "`loss` must be one of 'crossentropy', .*'mae'. Received: loss='hinge'"),
         (["cat", "dog"], "crossentropy", "must be numbers. Convert class names .*Received: .*cat"),
         ([[1, 1, 0], [0, 0, 1]], "crossentropy", "several labels per sample .*a row with sum 2"),
-        ([0.5, 1.5], "binary_crossentropy", r"must be in \[0, 1\]. Received: from 0.5 to 1.5"),
+        ([0.5, 1.5], "binary_crossentropy", r"must be in \[0, 1\] for the .* from 0.5 to 1.5"),
         ([], "mse", "not empty. Received: 0 labels"),
         ([1.0, np.nan], "mse", "Received: 2 labels, 1 of them not finite"),
         ([[0.5, 0.9]], "crossentropy", r"must be probabilities.*a row with sum 1\.4"),

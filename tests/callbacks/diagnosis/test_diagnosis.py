@@ -130,9 +130,12 @@ def test_values_of_a_ledger_are_used():
     [
         (
             {"baseline": 1.0, "labels": [0, 1]},
-            r"only one of `baseline` and `labels`. Received: baseline=1.0, labels=\(given\)",
+            r"Only one of `baseline` and `labels` .* Received: baseline=1.0, labels=\(given\)",
         ),
-        ({"sample_weight": [1.0]}, "`sample_weight` needs the `labels`.* Received: .*labels=None"),
+        (
+            {"sample_weight": [1.0]},
+            "`labels` must be given together .* Received: labels=None",
+        ),
         (
             {"baseline": 1.0, "every": 0},
             "`every` must be an integer >= 1 or None. Received: every=0",

@@ -9,6 +9,8 @@ import pytest
 from occam.callbacks import BackupAndRestore, GradientNorms, SharpnessProbe
 from occam.callbacks.probes.probe import losses, other_variables
 
+from ..conftest import Crash
+
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(16, 3))
 Y = RNG.integers(0, 2, size=(16,))
@@ -112,13 +114,9 @@ def test_reusable_and_deep_copyable(probe):
 
 @pytest.mark.parametrize("probe", PROBES)
 def test_it_can_be_copied_after_a_fit_that_failed(probe):
-    class Crash(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            raise RuntimeError("crash")
-
     used = probe((X, Y))
     with pytest.raises(RuntimeError, match="crash"):
-        fit(eager(), used, Crash())
+        fit(eager(), used, Crash(0, "on_epoch_end"))
     assert fit(eager(), copy.deepcopy(used)) == fit(eager(), used)
 
 
@@ -175,20 +173,17 @@ def test_weights_of_samples_count():
 
 @pytest.mark.parametrize("probe", PROBES)
 @pytest.mark.parametrize(
-    ("data", "received"), [(X, r"array\("), ((X,), r"\(array\("), ([X, Y], r"\[array\(")]
+    ("data", "every", "message"),
+    [
+        (X, 1, r"`data` must be a tuple \(x, y\) or .* Received: data=array\("),
+        ((X,), 1, r"Received: data=\(array\("),
+        ([X, Y], 1, r"Received: data=\[array\("),
+        ((X, Y), 0, "`every` must be an integer >= 1. Received: every=0"),
+    ],
 )
-def test_data_that_is_no_tuple_is_refused(probe, data, received):
-    message = rf"`data` must be a tuple \(x, y\) or .* Received: data={received}"
+def test_wrong_arguments(probe, data, every, message):
     with pytest.raises(ValueError, match=message):
-        probe(data)
-
-
-@pytest.mark.parametrize("probe", PROBES)
-@pytest.mark.parametrize("every", [0, 1.5, True])
-def test_epochs_between_measurements_are_checked(probe, every):
-    message = f"`every` must be an integer >= 1. Received: every={every}"
-    with pytest.raises(ValueError, match=message):
-        probe((X, Y), every=every)
+        probe(data, every=every)
 
 
 class OwnLoss(keras.Model):

@@ -11,6 +11,8 @@ from sklearn.linear_model import Lasso, LinearRegression, MultiTaskLasso
 from occam.callbacks import BackupAndRestore, ProximalPenalty, Schedule
 from occam.zoo.regularizers import GroupLasso
 
+from ..conftest import Crash
+
 RANDOM = np.random.default_rng(0)
 SAMPLES, FEATURES = 60, 8
 X = RANDOM.normal(size=(SAMPLES, FEATURES)).astype("float32")
@@ -167,15 +169,6 @@ class Traced(keras.layers.Layer):
         return inputs
 
 
-def test_a_schedule_reaches_the_strength():
-    penalty = ProximalPenalty(l1=0.0)
-    values = [0.0, 100.0, 0.0]
-    schedule = Schedule(penalty, values.__getitem__, attribute="l1")
-    logs = fit(linear(), schedule, penalty).history
-    assert [s == 1 for s in logs["sparsity"]] == [False, True, False]
-    assert logs["rates/l1"] == values
-
-
 class Strengths(keras.callbacks.Callback):
     def __init__(self, penalty, values):
         super().__init__()
@@ -185,7 +178,7 @@ class Strengths(keras.callbacks.Callback):
         self.penalty.l1 = self.values[epoch]
 
 
-def test_a_strength_is_live_and_traces_nothing_again():
+def test_a_scheduled_strength_is_live_and_traces_nothing_again():
     model = keras.Sequential(
         [keras.Input((FEATURES,)), Traced(), keras.layers.Dense(1, kernel_initializer="ones")]
     )
@@ -196,8 +189,10 @@ def test_a_strength_is_live_and_traces_nothing_again():
     history = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda e, logs: seen.append(Traced.traces)
     )
-    logs = fit(model, Strengths(penalty, [0.0, 100.0, 0.0]), penalty, history).history
+    schedule = Schedule(penalty, [0.0, 100.0, 0.0].__getitem__, attribute="l1")
+    logs = fit(model, schedule, penalty, history).history
     assert [s == 1 for s in logs["sparsity"]] == [False, True, False]
+    assert logs["rates/l1"] == [0.0, 100.0, 0.0]
     assert seen[0] == seen[1] == seen[2]
 
 
@@ -215,47 +210,31 @@ def test_a_constraint_is_kept_and_holds():
     assert all(one is constraint for one, _ in seen)  # out of sight, also during `fit`
 
 
-def test_nothing_is_left_behind():
-    baseline, penalized = linear(), linear()
-    penalty = ProximalPenalty(l1=1.0)
-    fit(penalized, penalty)
-    assert (kernel(penalized) == 0).any()
-    assert len(penalized.optimizer.variables) == len(baseline.optimizer.variables or [0, 0])
+def assert_trains_without_penalty(penalized, how="fit"):
+    baseline = linear()
     for model in (baseline, penalized):
         model.set_weights([np.ones((FEATURES, 1)), np.zeros(1)])
-        fit(model)
-    np.testing.assert_array_equal(kernel(baseline), kernel(penalized))
-
-
-class Crash(keras.callbacks.Callback):
-    """Raises at the end of a batch or of an epoch."""
-
-    def __init__(self, epoch, where="epoch"):
-        super().__init__()
-        self.epoch, self.where = epoch, where
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.now = epoch
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.now == self.epoch and self.where == "batch":
-            raise RuntimeError("crash")
-
-    def on_epoch_end(self, epoch, logs=None):
-        if self.now == self.epoch and self.where == "epoch":
-            raise RuntimeError("crash")
-
-
-@pytest.mark.parametrize("where", ["batch", "epoch"])
-@pytest.mark.parametrize("how", ["fit", "train_on_batch"])
-def test_an_exception_leaves_no_penalty_in_the_next_training(where, how):
-    baseline, penalized = linear(), linear()
-    with pytest.raises(RuntimeError, match="crash"):
-        fit(penalized, ProximalPenalty(l1=1.0), Crash(1, where))
-    for model in (baseline, penalized):
-        model.set_weights([np.ones((FEATURES, 1)), np.zeros(1)])
+        if how == "compile":
+            model.compile(keras.optimizers.SGD(0.1), "mse")
         _ = fit(model) if how == "fit" else model.train_on_batch(X, Y)
     np.testing.assert_array_equal(kernel(baseline), kernel(penalized))
+
+
+def test_nothing_is_left_behind():
+    penalized = linear()
+    fit(penalized, ProximalPenalty(l1=1.0))
+    assert (kernel(penalized) == 0).any()
+    assert len(penalized.optimizer.variables) == 2
+    assert_trains_without_penalty(penalized)
+
+
+@pytest.mark.parametrize("hook", ["on_train_batch_end", "on_epoch_end"])
+@pytest.mark.parametrize("how", ["fit", "train_on_batch", "compile"])
+def test_an_exception_leaves_no_penalty_in_the_next_training(hook, how):
+    penalized = linear()
+    with pytest.raises(RuntimeError, match="crash"):
+        fit(penalized, ProximalPenalty(l1=1.0), Crash(1, hook))
+    assert_trains_without_penalty(penalized, how)
 
 
 class Remakes(keras.callbacks.Callback):
@@ -272,25 +251,11 @@ class Remakes(keras.callbacks.Callback):
 
 @pytest.mark.parametrize("first", [True, False])
 def test_other_callbacks_may_make_the_training_function_anew(first):
-    baseline, penalized = linear(), linear()
+    penalized = linear()
     ours = [Remakes(), ProximalPenalty(l1=1.0)]
     fit(penalized, *(ours if first else ours[::-1]))
     assert (kernel(penalized) == 0).any()
-    for model in (baseline, penalized):
-        model.set_weights([np.ones((FEATURES, 1)), np.zeros(1)])
-        fit(model)
-    np.testing.assert_array_equal(kernel(baseline), kernel(penalized))
-
-
-def test_compiling_after_an_exception_leaves_no_penalty():
-    baseline, penalized = linear(), linear()
-    with pytest.raises(RuntimeError, match="crash"):
-        fit(penalized, ProximalPenalty(l1=1.0), Crash(1))
-    for model in (baseline, penalized):
-        model.set_weights([np.ones((FEATURES, 1)), np.zeros(1)])
-        model.compile(keras.optimizers.SGD(0.1), "mse")
-        model.train_on_batch(X, Y)
-    np.testing.assert_array_equal(kernel(baseline), kernel(penalized))
+    assert_trains_without_penalty(penalized)
 
 
 def test_a_checkpoint_from_the_middle_loads_without_the_callback(tmp_path):
@@ -364,7 +329,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path, crash):
     whole, killed, resumed = (linear(keras.optimizers.Adam(0.05)) for _ in range(3))
     expected = fit(whole, *callbacks()[:-1], epochs=6).history
     with pytest.raises(RuntimeError, match="crash"):
-        fit(killed, *callbacks(Crash(crash, "batch")), epochs=6)
+        fit(killed, *callbacks(Crash(crash, "on_train_batch_end")), epochs=6)
     assert fit(resumed, *callbacks(), epochs=6).history == expected
     np.testing.assert_array_equal(kernel(resumed), kernel(whole))
 
@@ -455,22 +420,23 @@ def test_wrong_arguments(arguments, message):
         ProximalPenalty(**arguments)
 
 
-def test_an_assigned_strength_is_checked():
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("l1", "much", "Received: l1='much'"),
+        ("l1", None, r"must be a number in \[0, inf\)\. Received: l1=None"),
+        ("group_lasso", 0.1, "must be given at the start.* Received: group_lasso=0.1"),
+    ],
+)
+def test_an_assigned_strength_is_checked(name, value, message):
     penalty = ProximalPenalty(l1=0.1)
-    with pytest.raises(ValueError, match="Received: l1='much'"):
-        penalty.l1 = "much"
-    assert penalty.l1 == 0.1
-
-
-def test_a_strength_that_was_not_given_cannot_be_assigned():
-    penalty = ProximalPenalty(l1=0.1)
-    assert penalty.group_lasso is None
-    message = "`group_lasso` must be given at the start.* Received: group_lasso=0.1"
     with pytest.raises(ValueError, match=message):
-        penalty.group_lasso = 0.1
-    with pytest.raises(ValueError, match=r"must be a number in \[0, inf\)\. Received: l1=None"):
-        penalty.l1 = None
+        setattr(penalty, name, value)
+    assert (penalty.l1, penalty.group_lasso) == (0.1, None)
+    assert copy.deepcopy(penalty).group_lasso is None
+
+
+def test_both_strengths_can_be_assigned_in_a_copy():
     both = copy.deepcopy(ProximalPenalty(l1=0, group_lasso=0))
     both.l1, both.group_lasso = 0.1, 0.2
     assert (both.l1, both.group_lasso) == (0.1, 0.2)
-    assert copy.deepcopy(penalty).group_lasso is None

@@ -165,22 +165,6 @@ def test_the_directions_of_metrics_are_found():
     assert [curve.mode for curve in stopping._curves] == ["max", "min"]
 
 
-@pytest.mark.parametrize("penalized", [True, False])
-def test_the_warning_of_penalties_in_the_loss(penalized):
-    model = build()
-    if penalized:
-        model.layers[0].kernel_regularizer = keras.regularizers.L2(0.1)
-        model = keras.models.clone_model(model)
-        model.compile("sgd", "mse", jit_compile=False)
-    stopping = EarlyStopping(patience=9, verbose=0)
-    if penalized:
-        with pytest.warns(UserWarning, match="val_loss, which contains the penalties"):
-            fit(model, [0.0], [stopping])
-    else:
-        fit(model, [0.0], [stopping])
-    assert stopping.monitor == "val_loss"
-
-
 def test_after_the_ledger_the_default_monitor_is_the_data_loss():
     model = keras.Sequential(
         [keras.Input((2,)), keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L2(0.1))]

@@ -104,12 +104,12 @@ def test_the_histogram_of_a_diverged_weight():
 
 
 def test_plot_run_needs_the_logs_of_one_run(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere is not a directory"):
+    with pytest.raises(FileNotFoundError, match="nowhere': the directory does not exist"):
         plot_run(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match="contains no TensorBoard logs"):
         plot_run(tmp_path)
     EventFile(tmp_path / "a" / "train").add(0, scalars({"other": 1.0}))
-    with pytest.raises(ValueError, match="has no losses, metrics or other scalars to draw"):
+    with pytest.raises(ValueError, match="it has no losses or metrics"):
         plot_run(tmp_path)
     EventFile(tmp_path / "b" / "train").add(0, scalars({"other": 1.0}))
     with pytest.raises(ValueError, match=r"must contain exactly one run. Received: a, b"):

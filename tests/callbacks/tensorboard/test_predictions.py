@@ -6,14 +6,13 @@ import pytest
 from sklearn.metrics import precision_score, recall_score
 from tensorboard.util import tensor_util
 
-from occam.callbacks.tensorboard.figure import draw_sample, new_figure
 from occam.callbacks.tensorboard.predictions import (
-    calibration_error,
     mistakes,
     precision_recall_curves,
     probabilities,
 )
-from occam.callbacks.tensorboard.samples import Samples, grid
+from occam.callbacks.tensorboard.samples import SampleSet, draw_sample, grid
+from occam.callbacks.tensorboard.summaries import new_figure
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +34,6 @@ def test_precision_and_recall_are_those_of_scikit_learn(predictions, threshold):
     assert table[4] == pytest.approx(precision_score(truth, yes, zero_division=0))
     assert table[5] == pytest.approx(recall_score(truth, yes))
     assert table[:4].sum() == len(y)
-
-
-def test_the_calibration_error_by_hand():
-    p = np.array([[0.95, 0.05], [0.95, 0.05], [0.65, 0.35], [0.65, 0.35]])
-    y = np.array([0, 0, 0, 1])  # two of two correct at 0.95, one of two at 0.65
-    assert calibration_error(y, p) == pytest.approx(0.5 * 0.05 + 0.5 * 0.15)
 
 
 def test_the_most_confident_mistakes_come_first(predictions):
@@ -90,12 +83,12 @@ def test_samples_from_arrays_and_batches():
         (x, pandas.Series(y * 1.0)),
     ]
     for source in sources:
-        samples = Samples.gather(source, 5, "validation")
+        samples = SampleSet.gather(source, 5, "validation")
         assert samples.x.shape == (5, 2)
         assert samples.y.tolist() == [0, 1, 2, 3, 4]
-    assert Samples.gather(x, 3, "samples").y is None
+    assert SampleSet.gather(x, 3, "samples").y is None
     soft = np.array([[0.3, 0.7], [0.6, 0.4]])
-    assert Samples.gather((x[:2], soft), 5, "validation").y.tolist() == [1, 0]
+    assert SampleSet.gather((x[:2], soft), 5, "validation").y.tolist() == [1, 0]
 
 
 X = np.zeros((2, 2))
@@ -119,7 +112,7 @@ X = np.zeros((2, 2))
 )
 def test_samples_with_wrong_labels(source, message):
     with pytest.raises(ValueError, match=message):
-        Samples.gather(source, 5, "validation")
+        SampleSet.gather(source, 5, "validation")
 
 
 @pytest.mark.parametrize("shape", [(7,), (9, 2), (5, 5, 1), (5, 5, 3)])
@@ -134,7 +127,7 @@ def test_features_series_and_images_are_drawn(shape):
 
 def test_the_grid_of_augmented_samples_is_reproducible_and_changes_no_state():
     layer = keras.layers.RandomTranslation(0.3, 0.3, seed=3)
-    samples = Samples(np.random.default_rng(0).random((9, 6, 6, 1), "float32"), np.arange(9))
+    samples = SampleSet(np.random.default_rng(0).random((9, 6, 6, 1), "float32"), np.arange(9))
     states = [np.array(keras.ops.convert_to_numpy(v)) for v in layer.variables]
     first, second = (grid(samples, None, layer) for _ in range(2))
     pictures = [[axes.images[0].get_array() for axes in f.axes] for f in (first, second)]

@@ -181,11 +181,6 @@ def test_original_model_is_unchanged(give_weights):
         np.testing.assert_array_equal(old, new)
 
 
-def test_model_without_a_graph_is_refused():
-    with pytest.raises(ValueError, match="`model` must be a functional model, or a Sequential one"):
-        exports.fold_batch_norm(keras.Sequential([norm()]))
-
-
 def test_inner_model_is_inlined(give_weights, same_answers):
     inner = functional((6, 3), layers.Conv1D(4, 3), norm(), layers.ReLU())
     inputs = keras.Input((6, 3))

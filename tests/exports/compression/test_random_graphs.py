@@ -36,7 +36,7 @@ def convolution(kind, x, filters, activation):
 
 
 def apply(kind, x, units, activation):
-    """Return the tensor after one more layer."""
+    """Apply one more layer."""
     if activation == "softmax" and 1 in (units, x.shape[-1]):
         activation = "sigmoid"  # Keras warns of a softmax over one unit
     if kind in ON_MAPS:

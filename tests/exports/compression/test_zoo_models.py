@@ -1,4 +1,4 @@
-"""Shrinking and folding on models of the zoo, with all layers that act in training only."""
+"""Shrinking and folding on models of the zoo with all regularizing layers."""
 
 import pytest
 

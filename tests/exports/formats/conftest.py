@@ -16,7 +16,7 @@ def fresh_session():
 
 
 def near_to(centers):
-    """A classifier by the nearest of three centers, with batch normalization on the way."""
+    """Build a nearest-center classifier that contains batch normalization."""
     model = keras.Sequential(
         [
             keras.Input((4,), name="flower"),
@@ -35,7 +35,7 @@ def near_to(centers):
 
 @pytest.fixture(scope="session")
 def flowers():
-    """Separable rows, their classes, and the centers of these."""
+    """Separable rows, their classes, and the centers of the classes."""
     generator = np.random.default_rng(0)
     centers = generator.uniform(0, 2, size=(3, 4))
     classes = generator.integers(0, 3, size=200)

@@ -23,8 +23,8 @@ def test_invalid_arguments_are_refused(quantization, calibration, message):
 @pytest.mark.parametrize(
     ("calibration", "message"),
     [
-        ({"y": np.zeros((1, 2))}, r"Expected the inputs \['x'\].* Received: \['y'\]"),
-        ({"x": np.zeros((1, 3))}, r"expected the shape \(None, 2\)"),
+        ({"y": np.zeros((1, 2))}, r"the keys \['x'\]\. Received: \['y'\]"),
+        ({"x": np.zeros((1, 3))}, r"must have the shape \(None, 2\)"),
         ({"x": np.zeros((0, 2))}, "at least one row"),
     ],
 )

@@ -32,18 +32,6 @@ def test_answers_have_the_documented_types(published, flowers, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_number_of_rows_changes_nothing(published, flowers, name):
-    predictor = exports.load(published.path.parent, format=name)
-    whole = predictor.predict(flowers.x)["probabilities"]
-    for rows in (0, 1, 3, 64):
-        part = predictor.predict(flowers.x[:rows])["probabilities"]
-        assert part.shape == (rows, 3)
-        np.testing.assert_allclose(part, whole[:rows], atol=1e-6)
-    parts = predictor.predict(flowers.x, batch_size=7)["probabilities"]
-    np.testing.assert_allclose(parts, whole, atol=1e-6)
-
-
-@pytest.mark.parametrize("name", NAMES)
 def test_threads_get_their_own_answers(published, flowers, name):
     predictor = exports.load(published.path.parent, format=name)
     right = predictor.predict(flowers.x)["probabilities"]
@@ -65,7 +53,7 @@ def test_threads_get_their_own_answers(published, flowers, name):
 
 @pytest.mark.parametrize("name", ["litert_int8", "../variables"])
 def test_missing_format_lists_the_existing_ones(two_inputs, name):
-    message = rf"formats \['litert', 'onnx', 'openvino'\] of .*1\. Received: '{name}'"
+    message = rf"one of \['litert', 'onnx', 'openvino'\] in .*1\. Received: format='{name}'"
     with pytest.raises(exports.ExportError, match=message):
         exports.load(two_inputs[0].path.parent, format=name)
 
@@ -74,15 +62,13 @@ def test_missing_format_lists_the_existing_ones(two_inputs, name):
 def test_corrupt_file_is_refused(version, name):
     for file in (version / "formats" / name).iterdir():
         file.write_bytes(b"not a model")
-    with pytest.raises(
-        exports.ExportError, match=f"^format {name}: Expected a file that its runtime"
-    ):
+    with pytest.raises(exports.ExportError, match=f"^format {name}: Could not open"):
         exports.load(version.parent, format=name)
 
 
 def test_file_of_another_model_is_refused(version, two_inputs):
     shutil.copy(two_inputs[0].path / "formats/onnx/model.onnx", version / "formats/onnx")
-    message = r"the inputs and outputs \(\['flower'\], .* Received: \(\['image', 'size'\]"
+    message = r"inputs and outputs must be \(\['flower'\], .* Received: \(\['image', 'size'\]"
     with pytest.raises(exports.ExportError, match=message):
         exports.load(version.parent, format="onnx")
 
@@ -93,7 +79,9 @@ def test_verify_finds_a_changed_byte(version, file):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(exports.ExportError, match=rf"^gate checksums: .*\['formats/{file}'\], ch"):
+    with pytest.raises(
+        exports.ExportError, match=rf"^gate checksums: .*\['formats/{file}'\] changed"
+    ):
         exports.verify(version.parent, 1)
 
 
@@ -121,5 +109,5 @@ def test_verify_finds_swapped_labels(version):
     blessing = json.loads((version / "blessing.json").read_text())
     blessing["files"] = exports.blessing.checksums(version)
     (version / "blessing.json").write_text(json.dumps(blessing))
-    with pytest.raises(exports.ExportError, match=r"^gate litert/labels: Expected the labels"):
+    with pytest.raises(exports.ExportError, match=r"^gate litert/labels: The labels must be"):
         exports.verify(version.parent, 1)

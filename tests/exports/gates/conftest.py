@@ -3,14 +3,14 @@ from types import SimpleNamespace
 import pytest
 import tensorflow as tf
 
-from occam.exports.gates import Candidate
+from occam.exports.gates import ExportCandidate
 from occam.exports.saved_model import open_version
 
 CLASSES = ("ant", "bee", "cat")
 
 
 class Module(tf.Module):
-    """Three classes by a kernel of (2, 3), and a counter for those that count."""
+    """A classifier of three classes with a kernel of shape `(2, 3)`, and an unused counter."""
 
     def __init__(self):
         super().__init__()
@@ -29,14 +29,14 @@ class Module(tf.Module):
 
 
 def written(path, function=Module.answer, others=None, **known):
-    """Writes a SavedModel, of which `function` answers, and returns it as a candidate."""
+    """Write a SavedModel whose `serving_default` is `function`, and return a candidate."""
     module = Module()
     spec = {"x": tf.TensorSpec((None, 2), tf.float32, "x")}
     functions = {"serving_default": (lambda m, f: function(m, f["x"]), spec), **(others or {})}
     signatures = {name: traced(module, *pair) for name, pair in functions.items()}
     module.functions = signatures
     tf.saved_model.save(module, str(path), signatures)
-    return Candidate(path, open_version(path), **known)
+    return ExportCandidate(path, open_version(path), **known)
 
 
 def traced(module, function, specs):
@@ -46,13 +46,13 @@ def traced(module, function, specs):
 
 @pytest.fixture
 def write(tmp_path):
-    """Writes a candidate for one test."""
+    """A function that writes a candidate."""
     return lambda *args, name="1", **known: written(tmp_path / name, *args, **known)
 
 
 @pytest.fixture(scope="session")
 def good(tmp_path_factory):
-    """A candidate that passes every gate, for all tests: not to be changed."""
+    """A candidate that passes every gate. Tests must not change it."""
     return written(tmp_path_factory.mktemp("good") / "1")
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from occam import exports
-from occam.exports import Checks, ExportError
+from occam.exports import Checks
 from occam.exports.gates.accuracy import agreement, metric
 
 
@@ -17,10 +17,6 @@ def data(good):
     features = {"x": np.random.default_rng(0).normal(size=(40, 2)).astype("float32")}
     answer = good.predictor.predict(features)
     return features, answer["class_id"], answer["label"]
-
-
-def test_without_data_metric_is_skipped(good):
-    assert metric(good) is None
 
 
 def test_accuracy_and_likelihood_are_measured(good, data):
@@ -64,7 +60,7 @@ def test_swapped_class_names_are_worse_than_the_live_version(good, write, module
 
 @pytest.fixture
 def judged(good):
-    """`good` on 50 rows, compared with what it says itself."""
+    """`good` on 50 rows, compared with itself."""
     features = {"x": np.random.default_rng(0).normal(size=(50, 2)).astype("float32")}
     answer = good.predictor.predict(features)
     return dataclasses.replace(
@@ -98,7 +94,7 @@ def test_class_ids_are_counted(judged):
     result = agreement(judged)
     assert not result.passed
     assert result.figures["agreement"] == 0.96
-    assert "at least 0.98 of the model's class ids" in result.detail
+    assert "At least 0.98 of the class ids" in result.detail
     assert "Received: 0.9600" in result.detail
     assert agreement(with_checks(judged, min_agreement=0.96)).passed
 
@@ -143,5 +139,3 @@ def test_labels_may_be_names(judged):
     features, labels = judged.checks.data
     names = np.array(judged.predictor.class_names)[labels]
     assert agreement(with_checks(judged, data=(features, names))).passed
-    with pytest.raises(ExportError, match=r"Expected labels among \['ant', .* Received: \['dog'\]"):
-        agreement(with_checks(judged, data=(features, np.array(["dog"] * 50))))

@@ -14,10 +14,6 @@ def right(candidate):
     return lambda features: candidate.predictor.predict(features)["probabilities"]
 
 
-def test_without_a_model_parity_is_skipped(good):
-    assert parity(good) is None
-
-
 def test_the_same_answers_pass(good):
     result = judged(good, right(good))
     assert result.passed
@@ -50,7 +46,7 @@ def test_class_ids_are_compared(good, monkeypatch):
 
     monkeypatch.setattr(good.predictor, "predict", wrong_ids)
     result = judged(good, lambda features: ask(features)["probabilities"])
-    assert "Expected the class ids" in result.detail
+    assert "The class ids must be" in result.detail
 
 
 @pytest.mark.parametrize(
@@ -64,7 +60,6 @@ def test_outputs_that_are_not_probabilities_are_refused(good, spoilt, received):
 
 
 def test_the_right_names_pass(good):
-    assert labels(good).passed
     assert labels(dataclasses.replace(good, class_names=("ant", "bee", "cat"))).passed
 
 
@@ -72,10 +67,10 @@ def test_swapped_class_names_are_found(good):
     result = labels(dataclasses.replace(good, class_names=("bee", "ant", "cat")))
     assert not result.passed
     assert result.detail == (
-        "Expected the labels ['bee', 'ant', 'cat']. Received: ['ant', 'bee', 'cat']"
+        "The labels must be ['bee', 'ant', 'cat']. Received: ['ant', 'bee', 'cat']"
     )
 
 
 def test_labels_that_contradict_the_class_names_are_found(write, module):
     swapped = write(lambda m, x: module.answer(m, x, names=("bee", "ant", "cat")))
-    assert "Expected the labels ['" in labels(swapped).detail
+    assert "The labels must be ['" in labels(swapped).detail

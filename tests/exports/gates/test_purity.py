@@ -20,7 +20,7 @@ def nested(x):
 
 
 def counted(x):
-    """Counts its requests in a table."""
+    """Count requests in a table."""
     table = tf.lookup.experimental.MutableHashTable(tf.int64, tf.float32, 0.0)
     table.insert(tf.zeros(1, tf.int64), tf.ones(1))
     return x + table.lookup(tf.zeros(1, tf.int64))
@@ -45,7 +45,7 @@ def test_impure_operations_are_found_in_every_function(function, message, write,
 
     result = purity(write(answer))
     assert not result.passed
-    assert re.search(f"'serving_default' to be .* operation {message}", result.detail)
+    assert re.search(f"'serving_default' must be .* operation {message}", result.detail)
 
 
 def test_every_signature_is_searched(write, module):
@@ -54,7 +54,7 @@ def test_every_signature_is_searched(write, module):
 
     spec = {"x": tf.TensorSpec((None, 2), tf.float32, "x")}
     result = purity(write(others={"noisy": (noisy, spec)}))
-    assert "Expected 'noisy' to be a pure function" in result.detail
+    assert "'noisy' must be a pure function" in result.detail
 
 
 def test_a_seeded_signature_may_draw_without_state_only(write):
@@ -75,7 +75,7 @@ def test_a_pure_graph_passes_though_restoring_it_assigns(good):
 
 
 class Counting(keras.layers.Layer):
-    """Counts its calls, in training and in serving."""
+    """A layer that counts its calls, also in inference."""
 
     def build(self, input_shape):
         self.calls = self.add_weight(shape=(), trainable=False, initializer="zeros")
@@ -86,14 +86,14 @@ class Counting(keras.layers.Layer):
 
 
 class Learning(keras.layers.BatchNormalization):
-    """In training mode, whatever it is told."""
+    """A layer that is always in training mode."""
 
     def call(self, inputs, training=None, mask=None):
         return super().call(inputs, training=True, mask=mask)
 
 
 class Drawing(keras.layers.GaussianNoise):
-    """Augments, whatever it is told."""
+    """A layer that always adds noise."""
 
     def call(self, inputs, training=False):
         return super().call(inputs, training=True)
@@ -114,10 +114,6 @@ def test_a_layer_that_trains_in_serving_is_refused_by_name(layer, operation, tmp
     assert not list(tmp_path.iterdir())
 
 
-def test_equal_requests_with_the_same_answers_pass(good):
-    assert determinism(good).passed
-
-
 def test_a_clock_is_found(write, module):
     def answer(m, x):
         fraction = tf.cast(tf.timestamp() * 1e4 % 1, tf.float32)
@@ -127,9 +123,7 @@ def test_a_clock_is_found(write, module):
     assert purity(candidate).passed
     result = determinism(candidate)
     assert not result.passed
-    assert (
-        "Expected 'serving_default' to answer equal requests the same. Received: " in result.detail
-    )
+    assert "'serving_default' must answer equal requests alike. Received: " in result.detail
 
 
 def test_unchanged_variables_pass(good):
@@ -144,11 +138,7 @@ def test_a_counter_is_found(write, module):
 
     result = state(write(answer))
     assert not result.passed
-    assert "Expected constant variables. Received: " in result.detail
-
-
-def test_independent_rows_pass(good):
-    assert batches(good).passed
+    assert "No request may change a variable. Received: " in result.detail
 
 
 def test_a_statistic_of_the_batch_is_found_in_any_signature(write):
@@ -159,7 +149,7 @@ def test_a_statistic_of_the_batch_is_found_in_any_signature(write):
     spec = {"x": tf.TensorSpec((None, 2), tf.float32, "x")}
     result = batches(write(others={"centered": (centered, spec)}))
     assert not result.passed
-    assert "'centered' to answer 1 rows as it does among 64. Received: 'y'" in result.detail
+    assert "'centered' must answer 1 rows as it does among 64. Received: 'y'" in result.detail
 
 
 def test_an_empty_batch_never_reaches_the_graph(write, module):
@@ -169,9 +159,7 @@ def test_an_empty_batch_never_reaches_the_graph(write, module):
 
     candidate = write(answer)
     assert batches(candidate).passed
-    empty = candidate.predictor.predict(np.zeros((0, 2)))
-    shapes = {name: array.shape for name, array in empty.items()}
-    assert shapes == {"probabilities": (0, 3), "class_id": (0,), "label": (0,)}
+    assert candidate.predictor.predict(np.zeros((0, 2)))["probabilities"].shape == (0, 3)
     with pytest.raises(tf.errors.InvalidArgumentError):
         candidate.predictor.runtime.answer("serving_default", {"x": np.zeros((0, 2), "float32")})
 

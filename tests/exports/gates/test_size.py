@@ -16,7 +16,7 @@ def test_as_large_as_the_weights_passes(good):
 
 def test_a_weight_stored_twice_is_found(good):
     result = size(dataclasses.replace(good, weight_bytes=VARIABLES - 1))
-    assert "Expected variables of 23 bytes at most" in result.detail
+    assert "Variables must take at most 23 bytes" in result.detail
 
 
 def test_a_large_constant_is_found(write, module):

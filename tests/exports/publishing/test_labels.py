@@ -19,14 +19,13 @@ def test_rollback_skips_versions_that_were_never_promoted(directory):
     assert exports.rollback(directory) == 3
     assert exports.rollback(directory) == 1
     assert exports.labels(directory) == {"stable": 1, "canary": 2}
-    with pytest.raises(exports.ExportError, match=r"was 'stable' before\. Received: none"):
+    with pytest.raises(exports.ExportError, match="had the label 'stable' before"):
         exports.rollback(directory)
 
 
 def test_promote_is_idempotent(directory):
-    exports.promote(directory, 1)
-    exports.promote(directory, 2)
-    exports.promote(directory, 2)
+    for version in (1, 2, 2):
+        exports.promote(directory, version)
     assert exports.rollback(directory) == 1
 
 
@@ -39,12 +38,12 @@ def test_kill_between_the_two_files_does_no_harm(directory):
 
 
 def test_only_blessed_versions_get_a_label(directory):
-    with pytest.raises(FileNotFoundError, match=r"one of the versions \[1, 2, 3, 4\] .*: 9$"):
+    with pytest.raises(FileNotFoundError, match=r"one of \[1, 2, 3, 4\], .* version=9$"):
         exports.promote(directory, 9)
-    with pytest.raises(FileNotFoundError, match=r"one of the versions .*: '1'$"):
+    with pytest.raises(FileNotFoundError, match=r"one of .* version='1'$"):
         exports.promote(directory, "1")
     (directory / "2" / "blessing.json").unlink()
-    with pytest.raises(exports.ExportError, match=r"with a blessing\. Received: .*2, without"):
+    with pytest.raises(exports.ExportError, match=r"2: it has no blessing\.json"):
         exports.promote(directory, 2)
     with pytest.raises(ValueError, match="`label` must be letters"):
         exports.promote(directory, 1, label="../stable")
@@ -84,12 +83,10 @@ def test_models_config_without_labels_serves_the_latest(directory):
 
 
 def test_invalid_labels_file_is_refused(directory):
-    (directory / "labels.json").write_text("[1]")
-    with pytest.raises(exports.ExportError, match=r"a JSON object in .*labels\.json"):
-        exports.labels(directory)
-    (directory / "labels.json").write_text("{")
-    with pytest.raises(exports.ExportError, match=r"JSON in .*labels\.json"):
-        exports.labels(directory)
+    for text, problem in ("[1]", "not a JSON object"), ("{", "Expecting property name"):
+        (directory / "labels.json").write_text(text)
+        with pytest.raises(exports.ExportError, match=rf"labels\.json: .*{problem}"):
+            exports.labels(directory)
 
 
 PROMOTE_FOR_EVER = """

@@ -15,10 +15,12 @@ CALLS = {
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-@pytest.mark.parametrize(("name", "what"), [("nope", "not found"), ("afile", "a file")])
-def test_a_missing_directory_is_named(call, name, what, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "problem"), [("nope", "the directory does not exist"), ("afile", "it is a file")]
+)
+def test_a_missing_directory_is_named(call, name, problem, tmp_path):
     (tmp_path / "afile").touch()
-    message = f"Expected the directory of an export. Received: {tmp_path / name}, {what}"
+    message = f"Could not open {tmp_path / name}: {problem}"
     with pytest.raises(FileNotFoundError, match=message):
         call(tmp_path / name)
 
@@ -36,7 +38,7 @@ def test_listing_describes_each_version(directory):
     }
     assert first.bytes == sum(f.stat().st_size for f in first.path.rglob("*") if f.is_file())
     assert third.blessing is None
-    assert "without one" in third.problem
+    assert "it has no blessing.json" in third.problem
     assert fourth.blessing is None
     assert "['saved_model.pb'] missing" in fourth.problem
 

@@ -89,8 +89,6 @@ def test_binary_values(post):
         assert post("predict", json=request).json() == {"predictions": [7]}
     request = {"signature_name": "decoded", "instances": [{"b64": "BwAAAA"}]}  # without padding
     assert post("predict", json=request).json() == {"predictions": [7]}
-    request = {"signature_name": "decoded", "inputs": [{"b64": "?"}]}
-    assert "Unable to base64 decode" in error(post("predict", json=request), 400)
 
 
 def test_nan_and_infinity_are_numbers(post):
@@ -113,15 +111,11 @@ def test_an_empty_batch_gets_an_empty_answer(post):
     assert response.json() == {"outputs": {"joined": [], "raw_bytes": [], "sum": []}}
     response = post("predict", json={"signature_name": "named", "instances": []})
     assert response.json() == {"predictions": []}
-    mixed = {"signature_name": "named", "inputs": {**nothing, "tag": ["a"]}}
-    assert "Expected the same number of rows" in error(post("predict", json=mixed), 400)
 
 
 def test_booleans(post):
     request = {"signature_name": "negated", "instances": [True, False]}
     assert post("predict", json=request).json() == {"predictions": [False, True]}
-    request = {"signature_name": "negated", "instances": [1]}
-    assert "not of expected type: bool" in error(post("predict", json=request), 400)
 
 
 @pytest.mark.parametrize(
@@ -133,28 +127,36 @@ def test_booleans(post):
         ('{"instances": ' + "[" * 100_000, "nested too deeply"),
         ('{"instances": [1e999]}', "Number too big"),
         ('{"instances": [' + "9" * 5000 + "]}", "JSON Parse error"),
-        ("[1]", "Expected a JSON object. Received: a list of 1"),
-        ("{}", "Expected one of the keys 'inputs' and 'instances'. Received: none"),
-        ('{"instances": [1], "inputs": [1]}', "Received: ['instances', 'inputs']"),
-        ('{"instances": 1}', "Expected 'instances' to be a list of rows. Received: 1"),
+        ("[1]", "`body` must be a JSON object. Received: body=[1]"),
+        ("{}", "must have `instances` or `inputs`. Received: neither"),
+        ('{"instances": [1], "inputs": [1]}', "Received: instances and inputs"),
+        ('{"instances": 1}', "`instances` must be a list of rows. Received: instances=1"),
         ('{"signature_name": 100}', "`signature_name` must be a string"),
         ('{"signature_name": "no"}', '"no" not found in signature def'),
-        ('{"instances": [[1, 2]]}', "expected the shape (None,) (None: any). Received: (1, 2)"),
-        ('{"instances": [1, [2]]}', "JSON Value: a list of 1 is not of expected type"),
-        ('{"inputs": 1}', "expected the shape (None,) (None: any). Received: ()"),
-        ('{"instances": ["1"]}', 'JSON Value: "1" is not of expected type: float32'),
-        ('{"instances": [true]}', "JSON Value: true is not of expected type: float32"),
-        ('{"instances": [null]}', "JSON Value: null is not of expected type: float32"),
+        (
+            '{"instances": [[1, 2]]}',
+            "`x` must have the shape (None,) (None: any). Received: shape (1, 2)",
+        ),
+        ('{"instances": [1, [2]]}', "JSON Value: [2] is not of expected type"),
+        ('{"inputs": 1}', "`x` must have the shape (None,) (None: any). Received: shape ()"),
+        ('{"instances": ["1"]}', "JSON Value: '1' is not of expected type: float32"),
+        ('{"instances": [true]}', "JSON Value: True is not of expected type: float32"),
+        ('{"instances": [null]}', "JSON Value: None is not of expected type: float32"),
         ('{"instances": [{"b64": "AA=="}]}', "is not of expected type: float32"),
         ('{"instances": [16777216]}', "without loss of precision"),
         ('{"instances": [1e39]}', "without loss of precision"),
-        ('{"instances": [{"z": 1}]}', "an object with the keys ['x']. Received: an object with"),
-        ('{"instances": [{"x": 1}, 2]}', "Received: 2 as number 1"),
-        ('{"inputs": {"z": [1]}}', "Missing named input: x in 'inputs' object. Received: ['z']"),
+        (
+            '{"instances": [{"z": 1}]}',
+            "an object with the keys ['x']. Received: instances[0]={'z': 1}",
+        ),
+        ('{"instances": [{"x": 1}, 2]}', "Received: instances[1]=2"),
+        ('{"inputs": {"z": [1]}}', "`inputs` must be an object with the keys ['x']. Received"),
         ('{"signature_name": "named", "inputs": [1]}', "keys ['sensor', 'signal', 'tag']"),
         ('{"signature_name": "named", "instances": [1]}', "keys ['sensor', 'signal', 'tag']"),
-        ('{"signature_name": "decoded", "instances": ["\\ud800"]}', "no Unicode"),
+        ('{"signature_name": "decoded", "instances": ["\\ud800"]}', "Unable to decode Unicode"),
+        ('{"signature_name": "decoded", "inputs": [{"b64": "?"}]}', "Unable to decode base64"),
         ('{"signature_name": "decoded", "instances": ["ab"]}', "InvalidArgumentError"),
+        ('{"signature_name": "negated", "instances": [1]}', "not of expected type: bool"),
     ],
 )
 def test_invalid_predict_request_gets_400_and_a_message(post, body, message):
@@ -165,11 +167,14 @@ def test_invalid_predict_request_gets_400_and_a_message(post, body, message):
     ("change", "message"),
     [
         ({"tag": [1, 2]}, "JSON Value: 1 is not of expected type: string"),
-        ({"signal": [[1, 2, 3, 4, 5], [3, 4, 1, 2]]}, "expected lists of equal sizes"),
+        (
+            {"signal": [[1, 2, 3, 4, 5], [3, 4, 1, 2]]},
+            "The lists of `signal` must have equal sizes",
+        ),
         ({"signal": [[1, 2, 3, 4, 5.0]] * 2}, "JSON Value: 5.0 is not of expected type: int32"),
         ({"signal": [[1, 2, 3, 4, 2**31]] * 2}, "2147483648 to int32 without loss"),
         ({"sensor": [[[1, 2], [3, 2**63]]] * 2}, "to int64 without loss"),
-        ({"tag": ["one"]}, "Expected the same number of rows in each input"),
+        ({"tag": ["one"]}, "All inputs must have the same number of rows"),
     ],
 )
 def test_invalid_tensor_gets_400_and_a_message(post, change, message):
@@ -186,10 +191,11 @@ def test_missing_models_versions_and_labels_are_named(server, post):
     assert error(old, 404) == "Servable not found for request: Specific(half_plus_three, 7)"
     label = post("predict", "/labels/stable", data=body)
     assert error(label, 400) == "Unrecognized servable version label: stable"
-    status = requests.get(half, timeout=60)
-    assert error(status, 404) == "Could not find any versions of model half"
-    status = requests.get(f"{server.url}/versions/7", timeout=60)
-    assert error(status, 404) == "Could not find version 7 of model half_plus_three"
+    for url, which in (
+        (half, "any versions of model half"),
+        (f"{server.url}/versions/7", "version 7"),
+    ):
+        assert f"Could not find {which}" in error(requests.get(url, timeout=60), 404)
 
 
 def test_unknown_urls_are_refused(server):
@@ -202,7 +208,7 @@ def test_unknown_urls_are_refused(server):
         assert error(requests.post(root + path, timeout=60), 400).startswith("Malformed request")
     huge = requests.post(f"{root}/v1/models/a/versions/{2**64}:predict", timeout=60)
     assert "Failed to convert version" in error(huge, 400)
-    assert "Expected a path under /v1/models" in error(requests.get(root, timeout=60), 404)
+    assert "Models are under /v1/models" in error(requests.get(root, timeout=60), 404)
     assert "Malformed request" in error(requests.delete(server.url, timeout=60), 400)
 
 

@@ -9,7 +9,7 @@ from occam.exports.signatures import Classify
 
 
 def example(**features):
-    """A serialized `tf.train.Example`."""
+    """Return a serialized `tf.train.Example`."""
     lists = {}
     for name, values in features.items():
         if np.asarray(values).dtype.kind == "f":
@@ -38,9 +38,7 @@ def test_integer_inputs_of_any_rank_are_read_and_checked():
     pixels = np.array([0, 9, 90, 255], "uint8").reshape(1, 2, 2, 1)
     np.testing.assert_allclose(answer["scores"], classifier.predict({"pixels": pixels}), rtol=1e-5)
     wrong = tf.constant([example(pixels=[0, 9, 90, 256])])
-    with pytest.raises(
-        tf.errors.InvalidArgumentError, match=r"'pixels': expected uint8\. Received"
-    ):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"`pixels` must be uint8\. Received"):
         Classify().answer(classifier, {"inputs": wrong})
 
 

@@ -47,7 +47,7 @@ def test_it_is_float32_whatever_the_model_computes_in(flowers):
 
 
 def test_an_unknown_layer_is_named(small_model, flowers):
-    message = r"expects a layer of one output, one of \['gaussian_noise.*', .*Received: layer='x'"
+    message = r"needs a layer with one output, one of \['gaussian_noise.*', .*Received: layer='x'"
     with pytest.raises(exports.ExportError, match=message):
         answer(small_model, flowers, "x")
 

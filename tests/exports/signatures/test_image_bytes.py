@@ -15,7 +15,7 @@ from occam.exports.signatures import ImageBytes
 
 
 def classifier_of(shape, dtype=tf.float32):
-    """Stands for a classifier, and answers with the images that it is given."""
+    """Return a stand-in for a classifier whose probabilities are its input images."""
     size = int(np.prod(shape))
     return SimpleNamespace(
         inputs=SimpleNamespace(specs={"image": tf.TensorSpec((None, *shape), dtype, "image")}),
@@ -25,7 +25,7 @@ def classifier_of(shape, dtype=tf.float32):
 
 
 def picture(height, width, mode="RGB", seed=0):
-    """A smooth one, as photographs are."""
+    """Return a smooth picture, like a photograph."""
     coarse = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), "uint8")
     return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC).convert(mode)
 
@@ -84,9 +84,9 @@ def png_that_claims(width, height):
         (png_that_claims(2**32 - 1, 2), "at most 600 pixels"),
         (file_of(picture(30, 21), "PNG"), "at most 600 pixels. Received:.*630"),
         (file_of(picture(30, 21), "JPEG"), "at most 600 pixels. Received:.*630"),
-        (file_of(picture(3, 3), "GIF"), "expected a JPEG or PNG file. Received.*GIF89a|GIF87a"),
-        (b"\x89PNG\r\n\x1a\n\0\0", "expected a JPEG or PNG file"),
-        (b"", "expected a JPEG or PNG file"),
+        (file_of(picture(3, 3), "GIF"), "must be JPEG or PNG files. Received.*GIF89a|GIF87a"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "must be JPEG or PNG files"),
+        (b"", "must be JPEG or PNG files"),
         (file_of(picture(20, 20), "PNG")[:-60], "PNG|png"),
         (file_of(picture(20, 20), "JPEG")[:30], "JPEG|jpeg"),
     ],

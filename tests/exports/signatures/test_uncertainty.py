@@ -15,7 +15,7 @@ ROWS = np.random.default_rng(1).normal(size=(3, 4)).astype("float32")
 
 @pytest.fixture(scope="module")
 def model():
-    """One with everything around its dropout that must not be random, and a moved BatchNorm."""
+    """A model with dropout among layers that must not be random, and adapted normalization."""
     keras.utils.set_random_seed(0)
     batch_norm = layers.BatchNormalization(name="norm")
     model = keras.Sequential(
@@ -37,7 +37,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def traced(model):
-    """The signature with many samples, as a graph."""
+    """The signature with 500 samples, as a graph."""
     classifier = Classifier(model, None, None)
     signature = Uncertainty(samples=500)
     function = tf.function(
@@ -54,7 +54,7 @@ def ask(traced, rows, seeds):
 
 
 def passes_of_keras(model, rows, samples):
-    """`(n, samples, classes)` probabilities: Keras' own layers in a loop, dropout on."""
+    """Return `(n, samples, classes)` probabilities, by the layers in a loop with dropout on."""
     noise, *trunk, drop, hidden, drop_too, head = model.layers
     assert (noise.name, drop.name) == ("gaussian_noise", "drop")
     for layer in trunk:
@@ -144,7 +144,7 @@ def test_nothing_is_assigned_and_the_trunk_runs_once(model, traced):
 
 
 class Opaque(keras.Model):
-    """Shows no calls of layers."""
+    """A subclassed model, whose layers are hidden."""
 
     def __init__(self, rate):
         super().__init__()
@@ -217,7 +217,7 @@ def answer_of(classifier, features):
 def test_a_model_without_dropout_is_refused(dropout):
     dense = [layers.GaussianNoise(0.5), layers.Dense(3)]
     model = keras.Sequential([keras.Input((4,)), *dropout, *dense], name="sure")
-    message = r"expects a model with dropout at a rate above 0\. Received: 'sure' without one"
+    message = r"needs a model with dropout at a rate above 0\. Received: 'sure' without any"
     with pytest.raises(exports.ExportError, match=message):
         Uncertainty().inputs(Classifier(model, None, None))
 

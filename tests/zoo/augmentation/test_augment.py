@@ -63,7 +63,7 @@ def test_only_pairs_of_samples_and_labels():
 
 def test_another_backend_is_refused(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
-    with pytest.raises(RuntimeError, match=r"TensorFlow or JAX. Received: KERAS_BACKEND=torch"):
+    with pytest.raises(RuntimeError, match=r"TensorFlow or JAX, but KERAS_BACKEND is 'torch'"):
         augment(None, FeatureNoise(1.0), seed=1)
 
 

@@ -222,35 +222,3 @@ def test_mix_is_off_after_its_last_epoch():
         mix.epoch = epoch
         mixed = [np.array_equal(mix(batch, training=True)[0], batch[0]) for _ in range(4)]
         assert all(mixed) == off
-
-
-def test_cutmix_refuses_tables():
-    for kind in (CutMix, Mix):
-        with pytest.raises(
-            ValueError, match=r"must be a batch of shape \(batch, steps, channels\)"
-        ):
-            kind(3)(samples((4, 5)), training=True)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"num_classes": 1}, "`num_classes` must be an integer >= 2. Received: .*=1"),
-        ({"num_classes": 3, "per": "elem"}, "`per` must be one of .* Received: per='elem'"),
-        ({"num_classes": 3, "alpha": -1.0}, r"`alpha` must be a number in \[0, inf\)"),
-    ],
-)
-def test_wrong_arguments_are_refused(arguments, message):
-    for kind in (MixUp, CutMix):
-        with pytest.raises(ValueError, match=message):
-            kind(**arguments)
-
-
-@pytest.mark.parametrize("name", ["probability", "switch"])
-def test_probabilities_are_checked(name):
-    with pytest.raises(
-        ValueError, match=rf"`{name}` must be a number in \[0, 1\]. Received: .*1.5"
-    ):
-        Mix(3, **{name: 1.5})
-    with pytest.raises(ValueError, match="`last_epoch` must be an integer >= 0 or None"):
-        Mix(3, last_epoch=-1)

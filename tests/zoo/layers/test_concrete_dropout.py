@@ -9,12 +9,6 @@ def identity(units, **options):
     return keras.layers.Dense(units, kernel_initializer="identity", **options)
 
 
-def test_contract(check_layer):
-    check_layer(ConcreteDropout(keras.layers.Dense(3), seed=1), np.ones((8, 5, 3), "float32"))
-    convolution = keras.layers.Conv2D(3, 3, padding="same")
-    check_layer(ConcreteDropout(convolution, seed=1), np.ones((8, 6, 4, 3), "float32"))
-
-
 @pytest.mark.parametrize("shape", [(1000, 100), (100, 10, 100), (50, 5, 4, 100)])
 @pytest.mark.parametrize("rate", [0.1, 0.5])
 def test_at_a_low_temperature_it_is_dropout_at_the_rate(shape, rate):
@@ -69,20 +63,3 @@ def test_a_changed_strength_is_live_inside_fit():
     data = np.ones((2, 3))
     history = model.fit(data, data, epochs=2, verbose=0, callbacks=[Change()]).history
     assert history["loss"] == [0, pytest.approx(3)]
-
-
-def test_inference_is_exactly_the_layer():
-    x = np.random.default_rng(0).normal(size=(4, 5)).astype("float32")
-    layer = keras.layers.Dense(3)
-    np.testing.assert_array_equal(ConcreteDropout(layer, 0.5)(x), layer(x))
-
-
-def test_wrong_arguments_are_refused():
-    with pytest.raises(ValueError, match=r"`initial_rate` must be a number in \(0, 1\). Received"):
-        ConcreteDropout(identity(3), 0.0)
-    with pytest.raises(ValueError, match=r"`temperature` must be a number in \(0, inf\). Received"):
-        ConcreteDropout(identity(3), temperature=-1)
-    with pytest.raises(ValueError, match=r"`weight_regularizer` must be a number in \[0, inf\)"):
-        ConcreteDropout(identity(3), weight_regularizer=-1.0)
-    with pytest.raises(ValueError, match="`layer` must be a Dense, EinsumDense or Conv layer"):
-        ConcreteDropout(keras.layers.ReLU())

@@ -10,15 +10,6 @@ def draw(layer, shape):
     return np.asarray(layer(np.ones(shape, "float32"), training=True))
 
 
-def test_contract(check_layer):
-    check_layer(DropBlock(0.3, 2, seed=1), np.ones((8, 5, 3), "float32"))
-    check_layer(DropBlock(0.3, 7, seed=1), np.ones((8, 6, 9, 3), "float32"))
-
-
-def test_a_changed_rate_is_live(check_live):
-    check_live(DropBlock(0.0, 3), "rate", 0.5, np.ones((16, 8, 4), "float32"))
-
-
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.5])
 @pytest.mark.parametrize("block_size", [1, 3, 7])
@@ -52,22 +43,6 @@ def test_drops_whole_blocks():
     np.testing.assert_array_equal(eroded, dropped[:, 2:-2, 2:-2])
 
 
-def test_inference_and_rate_zero_are_exactly_the_identity():
-    x = np.random.default_rng(0).normal(size=(4, 5, 6, 3)).astype("float32")
-    np.testing.assert_array_equal(DropBlock(0.5)(x), x)
-    np.testing.assert_array_equal(DropBlock(0.0)(x, training=True), x)
-
-
 def test_a_map_of_which_nothing_is_kept_is_zero():
     outputs = draw(DropBlock(0.9999, 3, seed=5), (1, 2, 1))
     np.testing.assert_array_equal(outputs, np.zeros((1, 2, 1)))
-
-
-def test_wrong_arguments_are_refused():
-    for block_size in (0, 2.5, True):
-        with pytest.raises(ValueError, match=r"`block_size` must be an integer >= 1. Received: "):
-            DropBlock(0.1, block_size)
-    with pytest.raises(ValueError, match=r"`rate` must be a number in \[0, 1\)"):
-        DropBlock(1.0)
-    with pytest.raises(ValueError, match=r"of DropBlock must be .* Received: shape \(2, 3\)"):
-        DropBlock(0.1)(np.ones((2, 3)))

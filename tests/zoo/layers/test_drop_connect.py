@@ -9,17 +9,6 @@ def ones(units=3, **options):
     return keras.layers.Dense(units, kernel_initializer="ones", bias_initializer="ones", **options)
 
 
-def test_contract(check_layer):
-    check_layer(DropConnect(keras.layers.Dense(3), 0.3, seed=1), np.ones((8, 5, 3), "float32"))
-    convolution = keras.layers.Conv2D(3, 3, padding="same")
-    check_layer(DropConnect(convolution, 0.3, seed=1), np.ones((8, 6, 4, 3), "float32"))
-
-
-def test_a_changed_rate_is_live(check_live):
-    x = np.ones((16, 8), "float32")
-    check_live(DropConnect(ones(), 0.0), "rate", 0.5, x, lambda x: np.full((16, 3), 9.0))
-
-
 @pytest.mark.parametrize(
     ("layer", "shape"),
     [
@@ -48,12 +37,6 @@ def test_the_bias_is_thinned_too_and_the_weights_stay_as_they_are():
     assert (np.asarray(layer.bias) == 1).all()
 
 
-def test_inference_is_exactly_the_layer():
-    x = np.random.default_rng(0).normal(size=(4, 5)).astype("float32")
-    layer = keras.layers.Dense(3)
-    np.testing.assert_array_equal(DropConnect(layer, 0.5)(x), layer(x))
-
-
 def test_only_kept_connections_learn():
     wrapper = DropConnect(ones(50, use_bias=False), 0.5, seed=4)
     model = keras.Sequential([keras.Input((40,)), wrapper])
@@ -67,14 +50,3 @@ def test_the_penalty_is_on_the_whole_kernel_and_counted_once():
     wrapper = DropConnect(ones(2, use_bias=False, kernel_regularizer="l2"), 0.5)
     wrapper(np.ones((1, 3), "float32"), training=True)
     assert [float(loss) for loss in wrapper.losses] == [pytest.approx(0.06)]
-
-
-def test_layers_without_a_kernel_or_with_an_activity_regularizer_are_refused():
-    with pytest.raises(
-        ValueError, match=r"`layer` must be a Dense, EinsumDense or Conv layer. Rec"
-    ):
-        DropConnect(keras.layers.Flatten(), 0.5)
-    with pytest.raises(ValueError, match="give `activity_regularizer` to DropConnect"):
-        DropConnect(ones(activity_regularizer="l2"), 0.5)
-    with pytest.raises(ValueError, match=r"`rate` must be a number in \[0, 1\)"):
-        DropConnect(ones(), 1.0)

@@ -22,21 +22,6 @@ class Counter(keras.layers.Layer):
         return inputs
 
 
-@pytest.mark.parametrize("per", ["batch", "sample"])
-def test_contract(check_layer, per):
-    branch = [keras.layers.Dense(4), keras.layers.BatchNormalization(), keras.layers.Dense(3)]
-    check_layer(ResidualBranch(branch, 0.3, per, seed=1), np.ones((8, 5, 3), "float32"))
-    pair = [np.ones((8, 2, 3), "float32"), np.ones((8, 2, 5), "float32")]
-    check_layer(ResidualBranch([keras.layers.Dense(3)], 0.3, per, seed=1), pair)
-
-
-@pytest.mark.parametrize("per", ["batch", "sample"])
-def test_a_changed_rate_is_live(check_live, per):
-    x = np.ones((64, 3), "float32")
-    block = ResidualBranch([twice()], 0.0, per, seed=1, name="block")
-    check_live(block, "rate", 0.5, x, lambda x: 3 * x)
-
-
 @pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 2, 3)])
 @pytest.mark.parametrize("rate", [0.0, 0.2, 0.9])
 def test_per_sample_drops_whole_branches_at_the_rate_and_keeps_the_mean(shape, rate):
@@ -74,12 +59,6 @@ def steps(block, x, count):
     model.fit(data, data, batch_size=len(x), shuffle=False, verbose=0, callbacks=[Take()])
     totals = np.asarray(seen, "float64") * np.arange(1, count + 1)
     return np.round(np.diff(totals, prepend=0.0), 2)
-
-
-def test_inference_is_exactly_the_sum():
-    x = np.random.default_rng(0).normal(size=(16, 3)).astype("float32")
-    branch = keras.layers.Dense(3)
-    np.testing.assert_array_equal(ResidualBranch([branch], 0.5)(x), x + branch(x))
 
 
 def test_a_skipped_branch_is_not_computed_and_its_statistics_do_not_move():
@@ -139,17 +118,3 @@ def test_weight_penalties_count_once_and_activity_penalties_when_computed():
     x = np.ones((4, 3), "float32")
     losses = {model.fit(x, x, verbose=0).history["loss"][0] for _ in range(20)}
     assert losses == {9.0, 18.0}  # sum of squares 9; each sample's activations sum to 9
-
-
-def test_wrong_arguments_are_refused():
-    for branch in ([], twice(), ["dense"]):
-        with pytest.raises(
-            ValueError, match=r"`branch` must be a list of layers. Received: branch"
-        ):
-            ResidualBranch(branch, 0.1)
-    with pytest.raises(ValueError, match=r"one of 'batch', 'sample'\. Received: per="):
-        ResidualBranch([twice()], 0.1, "step")
-    with pytest.raises(ValueError, match=r"`rate` must be a number in \[0, 1\)"):
-        ResidualBranch([twice()], 1.0)
-    with pytest.raises(ValueError, match=r"shape of the shortcut, \(2, 4\). Received.*\(2, 3\)"):
-        ResidualBranch([twice()], 0.1)(np.ones((2, 4)))

@@ -78,7 +78,7 @@ def test_each_layer_follows_the_setting_or_refuses():
 
 @pytest.mark.parametrize("name", REFUSE)
 def test_augmentation_refuses_channels_first_by_name(name, channels_first):
-    with pytest.raises(ValueError, match=f"^{name} takes .*image_data_format.*'channels_first'"):
+    with pytest.raises(ValueError, match=f"^{name} needs channels last, .*'channels_first'"):
         getattr(augmentation, name)(**REFUSE[name])
 
 
@@ -87,7 +87,7 @@ def test_models_refuse_channels_first_by_name(channels_first):
     for name in zoo.list_models():
         ranks = zoo.models.get_architecture(name).ranks
         if max(ranks) > 1:
-            with pytest.raises(ValueError, match=f"^Model '{name}' takes .*'channels_first'"):
+            with pytest.raises(ValueError, match=f"^Model '{name}' needs .*'channels_first'"):
                 zoo.create_model(name, input_shape=shapes[max(ranks)], num_classes=2)
     table = zoo.create_model("mlp", input_shape=(8,), num_classes=2)
     assert table.output_shape == (None, 2)

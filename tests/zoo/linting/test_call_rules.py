@@ -1,4 +1,4 @@
-"""OCC301 to OCC303: who gets `training`, and who gets another than was meant."""
+"""OCC301 to OCC303: a missing or unintended argument `training`."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ on_tensorflow = pytest.mark.skipif(
 
 
 def spying(base):
-    """A layer that writes down the `training` of each of its calls."""
+    """A layer that records the `training` of each call."""
 
     class Spy(base):
         def call(self, inputs, training=None):
@@ -25,7 +25,7 @@ def spying(base):
 
 
 class Block(layers.Layer):
-    """Holds BatchNorm; its `call` takes no `training`."""
+    """A layer around BatchNorm whose `call` takes no `training`."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)

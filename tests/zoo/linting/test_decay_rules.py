@@ -1,4 +1,4 @@
-"""OCC201 and OCC202, and `decay_of`: what the optimizer takes away besides."""
+"""OCC201 and OCC202, and `decay_of`: weight decay in the optimizer."""
 
 import keras
 import numpy as np

@@ -80,7 +80,7 @@ def test_a_generator_that_two_layers_share(paths):
     assert paths("OCC401", sequential(*inner)) == ["drop"]
 
 
-def test_a_layer_that_is_shared_or_draws_for_the_one_that_holds_it(paths):
+def test_shared_layers_and_inner_layers_draw_as_one(paths):
     shared, inputs = layers.Dropout(0.5, seed=1), keras.Input((8,))
     model = keras.Model(inputs, shared(layers.Dense(8)(shared(inputs))))
     assert paths("OCC401", model) == []
@@ -102,12 +102,8 @@ def test_batch_norm_behind_dropout_learns_another_variance(paths):
 
 
 BEFORE = [
-    layers.Dropout(0.1),
-    layers.GaussianDropout(0.1),
-    ours.Dropout(0.1),
-    ours.SpatialDropout(0.1),
-    ours.DropBlock(0.1, 3),
-    layers.SpatialDropout2D(0.1),
+    *(layers.Dropout(0.1), layers.GaussianDropout(0.1), layers.SpatialDropout2D(0.1)),
+    *(ours.Dropout(0.1), ours.SpatialDropout(0.1), ours.DropBlock(0.1, 3)),
 ]
 
 
@@ -152,17 +148,11 @@ def test_operations_between(paths):
     assert paths("OCC403", keras.Model(inputs, keras.ops.softmax(x))) == ["drop"]
 
 
-def test_before_two_at_once_it_is_found_once(paths):
+@pytest.mark.parametrize("other", [layers.BatchNormalization(), layers.Dense(8)])
+def test_before_one_or_two_branches_it_is_found_once(paths, other):
     inputs = keras.Input((8,))
     dropped = layers.Dropout(0.1, name="drop")(inputs)
-    outputs = [layers.BatchNormalization()(dropped) for _ in range(2)]
-    assert paths("OCC402", keras.Model(inputs, outputs)) == ["drop"]
-
-
-def test_one_branch_of_two(paths):
-    inputs = keras.Input((8,))
-    dropped = layers.Dropout(0.1, name="drop")(inputs)
-    outputs = layers.BatchNormalization()(dropped), layers.Dense(8)(inputs)
+    outputs = layers.BatchNormalization()(dropped), other(dropped)
     assert paths("OCC402", keras.Model(inputs, outputs)) == ["drop"]
 
 
@@ -194,11 +184,8 @@ def test_dropout_before_the_last_layer(paths, inner):
 
 
 RATES = [
-    layers.Dropout(0.8),
-    layers.AlphaDropout(0.9),
-    layers.SpatialDropout1D(1.0),
-    ours.Dropout(0.8),
-    ours.DropConnect(layers.Dense(2), 0.8),
+    *(layers.Dropout(0.8), layers.AlphaDropout(0.9), layers.SpatialDropout1D(1.0)),
+    *(ours.Dropout(0.8), ours.DropConnect(layers.Dense(2), 0.8)),
     ours.ResidualBranch([layers.Dense(4)], 0.9),
 ]
 

@@ -1,4 +1,4 @@
-"""`zoo.lint` as a whole: its arguments, the models that are clean, and the documentation."""
+"""`zoo.lint` as a whole: its arguments, models without findings, and the documentation."""
 
 import ast
 import inspect
@@ -40,12 +40,10 @@ def wrong():
     return model
 
 
-def test_findings_are_sorted_by_code():
-    assert [(f.code, f.path) for f in zoo.lint(wrong())] == [
-        ("OCC101", "dense"),
-        ("OCC103", "dense"),
-        ("OCC404", "drop"),
-    ]
+def test_findings_are_sorted_by_code_and_rules_can_be_left_out():
+    found = [(f.code, f.path) for f in zoo.lint(wrong())]
+    assert found == [("OCC101", "dense"), ("OCC103", "dense"), ("OCC404", "drop")]
+    assert [f.code for f in zoo.lint(wrong(), ignore=["OCC101", "OCC404"])] == ["OCC103"]
 
 
 def test_a_finding_says_all():
@@ -57,23 +55,22 @@ def test_a_finding_says_all():
         assert "\n" not in text
 
 
-def test_rules_can_be_left_out():
-    assert [f.code for f in zoo.lint(wrong(), ignore=["OCC101", "OCC404"])] == ["OCC103"]
-
-
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"model": None}, TypeError, r"`model` must be a keras\.Model\. Received: "),
         ({"model": "model.keras"}, TypeError, r"Received: model='model\.keras'"),
-        ({"model": keras.Sequential()}, ValueError, "`model` must be built: give it an Input"),
+        ({"model": keras.Sequential()}, ValueError, "`model` must be built: give it a keras.Input"),
         ({"batch_size": 0}, ValueError, r"`batch_size` must be an integer >= 1 or None\. .*=0"),
         ({"batch_size": 8.0}, ValueError, r"Received: batch_size=8\.0"),
         ({"targets": "soft"}, ValueError, "`targets` must be one of 'hard', .*targets='soft'"),
         ({"callbacks": 3}, TypeError, r"`callbacks` must be a list of Keras callbacks\. Received"),
         ({"callbacks": [3]}, TypeError, r"must be a list of Keras callbacks\. .*callbacks=3"),
-        ({"ignore": "OCC101"}, ValueError, "`ignore` must be a list of codes .* Received: OCC101"),
-        ({"ignore": ["OCC1"]}, ValueError, "Received: OCC1"),
+        (
+            {"ignore": "OCC101"},
+            ValueError,
+            "`ignore` must be a list of codes .* Received: ignore='OCC101'",
+        ),
+        ({"ignore": ["OCC1"]}, ValueError, r"Received: ignore=\['OCC1'\]"),
     ],
 )
 def test_wrong_arguments(arguments, error, message):
@@ -82,7 +79,7 @@ def test_wrong_arguments(arguments, error, message):
 
 
 def test_a_code_is_taken_once():
-    with pytest.raises(ValueError, match="Rule OCC101 is registered already"):
+    with pytest.raises(ValueError, match="Rule OCC101 is already registered"):
         rule("OCC101", "another")(lambda view, training: [])
 
 
@@ -164,7 +161,7 @@ def test_every_rule_that_needs_an_argument_says_so():
 
 
 def test_every_rule_has_tests_that_find_and_that_do_not():
-    """In the comparisons `paths("OCC...", ...) == [...]` of the other files."""
+    """The tests are comparisons `paths("OCC...", ...) == [...]` in the other files."""
     lists: dict[str, set[bool]] = {code: set() for code in RULES}
     for path in Path(__file__).parent.glob("test_*_rules.py"):
         for node in ast.walk(ast.parse(path.read_text())):

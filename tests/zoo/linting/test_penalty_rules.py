@@ -97,18 +97,12 @@ def test_a_penalty_on_a_bias_that_is_not_there(paths):
     assert "the layer has no `bias` to penalize" in zoo.lint(model)[0].why
 
 
-def test_a_name_in_place_of_a_regularizer(paths):
-    dense = layers.Dense(3)
-    model = sequential(dense)
-    dense.kernel_regularizer = "l2"
-    assert paths("OCC101", model) == [dense.name]
-
-
-def test_within_nested_models(paths):
+@pytest.mark.parametrize("penalty", ["l2", keras.regularizers.L2(0.5)])
+def test_names_and_regularizers_in_nested_models(paths, penalty):
     inner = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="dense")], name="backbone")
     inputs = keras.Input((4,))
     model = keras.Model(inputs, layers.Dense(2)(inner(inputs)))
-    inner.layers[0].kernel_regularizer = keras.regularizers.L2(0.5)
+    inner.layers[0].kernel_regularizer = penalty
     assert paths("OCC101", model) == ["backbone/dense"]
 
 
@@ -163,7 +157,7 @@ def test_a_penalty_that_saving_loses(paths, tmp_path):
 
 
 class NoConfig(keras.regularizers.Regularizer):
-    """Cannot be saved: its config is that of the base class, which raises."""
+    """A regularizer that cannot be saved: the `get_config` of the base class raises."""
 
     def __call__(self, x):
         return keras.ops.sum(keras.ops.square(x))
@@ -252,13 +246,6 @@ def test_a_frozen_model_and_a_frozen_variable(paths):
     model.trainable = False
     assert model.losses == []
     assert paths("OCC104", model) == ["dense"]
-
-
-def test_lora_freezes_a_kernel_and_penalizes_its_factors(paths):
-    dense = layers.Dense(3, kernel_regularizer="l2")
-    model = sequential(dense)
-    dense.enable_lora(2)
-    assert paths("OCC104", model) == []
 
 
 def logits(activation=None, penalty="l2"):

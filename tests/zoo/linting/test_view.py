@@ -9,7 +9,7 @@ from occam.zoo.linting.view import View
 
 
 def sources(view, call):
-    """The calls that one takes its inputs from."""
+    """The calls directly before a call."""
     return list(view.before(call, through=lambda layer: False))
 
 

@@ -142,8 +142,8 @@ def test_saved_trained_and_loaded(tmp_path):
     ("name", "change", "message"),
     [
         ("ResNet51", {}, r"No model 'applications/ResNet51'. Did you mean 'applications/ResNet"),
-        ("VGG16", {"input_shape": (32, 32, 1)}, r"must have 3 channels. .*\(32, 32, 1\)"),
-        ("VGG16", {"input_shape": (16, 16, 3)}, r"must have at least 32 steps or pixels"),
+        ("VGG16", {"input_shape": (32, 32, 1)}, r"must be \(height, width, 3\) .*\(32, 32, 1\)"),
+        ("VGG16", {"input_shape": (16, 16, 3)}, r"must be at least 32 steps or pixels"),
         ("VGG16", {"alpha": 0.5}, r"has no option alpha. Its options: pixels"),
         (
             "VGG16",

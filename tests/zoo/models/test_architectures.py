@@ -1,4 +1,4 @@
-"""Parameter counts against the papers', and what is particular to one architecture."""
+"""Parameter counts of the papers, and properties of single architectures."""
 
 import keras
 import numpy as np
@@ -66,15 +66,10 @@ def test_convnext_tiny_equals_that_of_keras_applications():
     assert trainable(ours) == trainable(theirs)
 
 
-@pytest.mark.parametrize("name", ["resnet20", "resnet110"])
-def test_resnets_have_as_many_layers_as_their_name_says(name):
-    model = zoo.create_model(name, input_shape=(32, 32, 3), num_classes=10)
-    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
-    assert len(convolutions) + 1 == int(name.removeprefix("resnet"))
-
-
-def test_resnet20_halves_twice_and_pads_its_shortcuts_with_zeros():
+def test_resnet20_has_20_layers_halves_twice_and_pads_its_shortcuts_with_zeros():
     model = zoo.create_model("resnet20", input_shape=(32, 32, 3), num_classes=10)
+    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert len(convolutions) + 1 == 20
     sums = [layer.output.shape[1:] for layer in model.layers if isinstance(layer, keras.layers.Add)]
     assert sums == [(32, 32, 16)] * 3 + [(16, 16, 32)] * 3 + [(8, 8, 64)] * 3
 
@@ -119,7 +114,7 @@ def test_attention_equals_that_of_keras():
     weights = [weight for layer in dense for weight in layer.get_weights()]
     theirs.set_weights([w.reshape(v.shape) for w, v in zip(weights, theirs.weights, strict=True)])
     np.testing.assert_allclose(model(x), theirs(x, x), rtol=1e-4, atol=1e-5)
-    with pytest.raises(ValueError, match=r"`heads` must divide the width 8. Received: heads=3"):
+    with pytest.raises(ValueError, match=r"`heads` must be a divisor of .* 8. Received: heads=3"):
         self_attention(inputs, 3, wiring)
 
 

@@ -50,7 +50,7 @@ def build(name, regularization=None, **kwargs):
 
 
 def kernels_of(model):
-    """All weights that are kernels, `(..., units)` each."""
+    """All kernels, each `(..., units)`."""
     for layer in model._flatten_layers(include_self=False):
         for weight in layer._trainable_variables:
             if weight.name.endswith("kernel"):
@@ -86,9 +86,9 @@ PENALTIES = {
 
 def everything(name):
     """A `Regularization` with all fields that the model supports."""
-    strengths = zoo.Regularization.strengths()
+    fields = zoo.Regularization.fields()
     supported = get_architecture(name).supported
-    return zoo.Regularization(**{n: strengths[n].weakest for n in supported})
+    return zoo.Regularization(**{n: fields[n].weakest for n in supported})
 
 
 def test_every_model_is_tested():
@@ -335,21 +335,21 @@ def test_without_a_seed_the_global_seed_applies():
     [
         ({"name": "resnet2"}, r"No model 'resnet2'. Did you mean 'resnet..' or "),
         ({"name": "xyz"}, r"No model 'xyz'. Registered: cnn1d, convnext_tiny, "),
-        ({"regularization": "heavy"}, r"tiers none, light, medium, strong. Received: 'heavy'"),
+        ({"regularization": "heavy"}, r"tiers none, light, medium, strong. Received: tier='heavy'"),
         ({"num_classes": 1}, r"`num_classes` must be an integer >= 2. Received: num_classes=1"),
         (
             {"input_shape": (40,)},
-            r"`input_shape` of model 'resnet1d' must have 2 positive .*\(40,\)",
+            r"`input_shape` must be 2 positive .* model .resnet1d.. .*\(40,\)",
         ),
-        ({"input_shape": (None, 1)}, r"positive integers .*\(None, 1\)"),
+        ({"input_shape": (None, 1)}, r"positive integers, .*\(None, 1\)"),
         ({"units": (3,)}, r"has no option units. Its options: width, blocks, kernel_size, norm"),
         (
             {"name": "lenet", "input_shape": (8, 8, 1)},
-            r"'lenet' must have at least 16 steps or pixels along each .*\(8, 8, 1\)",
+            r"at least 16 steps or pixels along each side for model 'lenet'. .*\(8, 8, 1\)",
         ),
         (
             {"name": "vit_tiny", "input_shape": (30, 32, 1)},
-            r"multiples of `patch_size`. Received: 30 x 32 pixels, patch_size=4",
+            r"`patch_size` must be a divisor of the height 30 and the width 32. Received: .*=4",
         ),
     ],
 )
@@ -359,40 +359,36 @@ def test_errors(change, message):
         zoo.create_model(**arguments)
 
 
-def test_a_dict_is_not_a_regularization():
-    with pytest.raises(TypeError, match=r"must be an occam.zoo.Regularization, the name of a tier"):
-        build("mlp", {"l2": 1e-3})
+NO_PRESETS = {tier: zoo.Regularization() for tier in ("light", "medium", "strong")}
+ABOUT = {"supports": ("l2",), "presets": NO_PRESETS, "ranks": (1,), "reference": "nobody, 2026, -"}
 
 
 def test_registering():
-    presets = {tier: zoo.Regularization() for tier in ("light", "medium", "strong")}
-    about = {"supports": ("l2",), "presets": presets, "ranks": (1,), "reference": "nobody, 2026, -"}
     with pytest.raises(ValueError, match="'mlp' is already registered"):
-        zoo.register_model("mlp", **about)(lambda inputs, num_classes, wiring: inputs)
-    with pytest.raises(ValueError, match="lack the tier medium, strong"):
-        zoo.register_model("new", **{**about, "presets": {"light": zoo.Regularization()}})
-    dropout = {**presets, "strong": zoo.Regularization(dropout=0.5)}
+        zoo.register_model("mlp", **ABOUT)(lambda inputs, num_classes, wiring: inputs)
+    with pytest.raises(
+        ValueError, match="`presets` must be a mapping of the tiers light, medium, strong"
+    ):
+        zoo.register_model("new", **{**ABOUT, "presets": {"light": zoo.Regularization()}})
+    dropout = {**NO_PRESETS, "strong": zoo.Regularization(dropout=0.5)}
     with pytest.raises(ValueError, match="'new' does not support dropout"):
-        zoo.register_model("new", **{**about, "presets": dropout})(lambda inputs, n, wiring: inputs)
+        zoo.register_model("new", **{**ABOUT, "presets": dropout})(lambda inputs, n, wiring: inputs)
     assert "new" not in zoo.list_models()
 
 
 def test_an_architecture_that_ignores_a_supported_penalty_is_an_error():
-    presets = {tier: zoo.Regularization() for tier in ("light", "medium", "strong")}
-    about = {"supports": ("l2",), "presets": presets, "ranks": (1,), "reference": "nobody, 2026, -"}
-
-    @zoo.register_model("forgetful", **about)
+    @zoo.register_model("forgetful", **ABOUT)
     def forgetful(inputs, num_classes, wiring):
         return keras.layers.Dense(num_classes)(inputs)
 
     arguments = {"input_shape": (4,), "num_classes": 3}
     zoo.create_model("forgetful", **arguments)
-    with pytest.raises(
-        ValueError, match=r"applies l2 to no layer. Received: Regularization\(l2=0.1"
-    ):
+    with pytest.raises(ValueError, match=r"applies l2 to no layer: .* Regularization\(l2=0.1"):
         zoo.create_model("forgetful", **arguments, regularization=zoo.Regularization(l2=0.1))
-    with pytest.raises(ValueError, match=r"must be among l1, l2.*Received: bogus"):
-        zoo.register_model("other", **{**about, "supports": ("l2", "bogus")})
+    with pytest.raises(
+        ValueError, match=r"`supports` must be made of the fields l1, l2.*Received: .*bogus"
+    ):
+        zoo.register_model("other", **{**ABOUT, "supports": ("l2", "bogus")})
     zoo.unregister_model("forgetful")
 
 

@@ -16,13 +16,6 @@ def test_contract(check_regularizer):
 
 
 @pytest.mark.parametrize(
-    ("penalty", "by_hand"), [(L1(0.5), 3.0), (L2(0.5), 7.0), (L1L2(1.0, 0.5), 13.0)]
-)
-def test_sums_by_hand(penalty, by_hand):
-    assert float(penalty(ops.convert_to_tensor([[1.0, -2.0], [3.0, 0.0]]))) == by_hand
-
-
-@pytest.mark.parametrize(
     ("ours", "theirs"),
     [
         (L1(0.01), keras.regularizers.L1(0.01)),

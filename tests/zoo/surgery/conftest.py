@@ -33,7 +33,7 @@ class Mixing(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Subclassed(keras.Model):
-    """A model whose calls are not known, but whose config takes a penalty."""
+    """A model whose calls are unknown, but whose config takes a penalty."""
 
     def __init__(self, kernel_regularizer=None, **kwargs):
         super().__init__(**kwargs)
@@ -88,7 +88,7 @@ def nested():
 
 
 def shared():
-    """A layer and an inner model that are called twice."""
+    """A layer and an inner model, each called twice."""
     dense = layers.Dense(5, activation="tanh", name="shared")
     inner_input = keras.Input((5,), name="inner_x")
     x = layers.Dense(5, activation="relu", name="dense")(inner_input)
@@ -220,7 +220,7 @@ def total(model):
 
 
 def assert_attributes_agree(model):
-    """The attribute, which is saved, is the regularizer of the variable."""
+    """The regularizer of the variable is the attribute of the layer, which is saved."""
     for layer in model._flatten_layers():
         for weight in layer._trainable_variables:
             name = weight.name.removesuffix("_kernel")
@@ -233,7 +233,7 @@ def assert_attributes_agree(model):
 
 @pytest.fixture(scope="session")
 def models():
-    """The makers of the models, by name, and the classes they use."""
+    """The functions that make the models, by name, and the classes in them."""
     return SimpleNamespace(**KINDS, Mixing=Mixing, Subclassed=Subclassed)
 
 

@@ -25,7 +25,7 @@ OTHERS = ["ResNet50V2", "EfficientNetV2B0", "ConvNeXtTiny"]
     params=["MobileNetV2", *(pytest.param(name, marks=pytest.mark.exhaustive) for name in OTHERS)],
 )
 def surgery(request):
-    """The original, what became of it, and the report."""
+    """The original, its copy and the report."""
     make = getattr(keras.applications, request.param)
     model = make(weights=None, input_shape=(32, 32, 3), classes=4)
     regularization = zoo.Regularization(l2=L2, dropout=0.3, stochastic_depth=DEPTH)

@@ -1,4 +1,4 @@
-"""Mixup and label smoothing become a layer before the model."""
+"""Mixup and label smoothing as a layer before the model."""
 
 import keras
 import numpy as np
@@ -44,23 +44,23 @@ def headed(units, activation):
     return keras.Model(inputs, keras.layers.Dense(units, activation=activation)(inputs))
 
 
-@pytest.mark.parametrize("nested", [False, True])
-def test_the_labels_of_sigmoids_are_smoothed_as_by_binary_crossentropy(nested):
-    model = headed(3, "sigmoid")
-    if nested:
-        model = keras.Sequential([keras.Input((4,)), model])
-    _, report = zoo.regularize(model, R(label_smoothing=0.3))
-    x, y = np.ones((1, 4), "float32"), np.array([[1, 1, 0]])
+def nested():
+    return keras.Sequential([keras.Input((4,)), headed(3, "sigmoid")])
+
+
+@pytest.mark.parametrize(
+    ("model", "labels", "expected"),
+    [
+        (headed(3, "sigmoid"), [[1, 1, 0]], [[0.85, 0.85, 0.15]]),
+        (nested(), [[1, 1, 0]], [[0.85, 0.85, 0.15]]),
+        (headed(1, "sigmoid"), [1, 1], [[0.85], [0.85]]),
+    ],
+)
+def test_the_labels_of_sigmoids_are_smoothed_as_by_binary_crossentropy(model, labels, expected):
+    _, report = zoo.regularize(model, R(label_smoothing=0.3, mixup=0.2))
+    x, y = np.ones((len(labels), 4), "float32"), np.array(labels)
     _, soft = report.batch_augmentation((x, y), training=True)  # pyright: ignore[reportOptionalCall]
-    np.testing.assert_allclose(soft, [[0.85, 0.85, 0.15]], rtol=1e-6)
-
-
-def test_the_labels_of_one_sigmoid_unit():
-    _, report = zoo.regularize(headed(1, "sigmoid"), R(label_smoothing=0.3, mixup=0.2))
-    _, soft = report.batch_augmentation(
-        (np.ones((2, 4), "float32"), np.array([1, 1])), training=True
-    )  # pyright: ignore[reportOptionalCall]
-    np.testing.assert_allclose(soft, [[0.85], [0.85]], rtol=1e-6)
+    np.testing.assert_allclose(soft, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("activation", ["softmax", None])

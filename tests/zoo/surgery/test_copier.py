@@ -1,4 +1,4 @@
-"""User-defined layers are copied as far as their config allows, and named where it does not."""
+"""User-defined layers: copies from complete configs, and errors that name incomplete ones."""
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ def functional(layer):
 
 
 class Terse(layers.Layer):
-    """Its config says nothing of what every layer has."""
+    """A config without the arguments of every layer."""
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
@@ -62,14 +62,14 @@ def test_a_layer_without_get_config_keeps_its_name():
 
 def test_a_penalty_on_outputs_is_not_lost_silently():
     layer = Terse(4, name="own", activity_regularizer="l2")
-    message = r"'own' \(Terse\) has an activity_regularizer that its config .* be lost"
+    message = r"'own' \(Terse\) has an activity_regularizer that its config .* lose it"
     with pytest.raises(ValueError, match=message):
         zoo.regularize(with_head(layer), rules={"head": L2(STRENGTH)})
 
 
 @keras.saving.register_keras_serializable(package="tests")
 class Holding(layers.Layer):
-    """Builds what it holds, whether it is built or not."""
+    """Always builds its inner layer, even if that is built."""
 
     def __init__(self, inner, **kwargs):
         super().__init__(**kwargs)
@@ -109,7 +109,7 @@ def test_a_constructor_without_kwargs():
         def call(self, inputs):
             return inputs
 
-    message = r"'strict\w*' \(Strict\) cannot be copied.* hands \*\*kwargs on .*'trainable'"
+    message = r"'strict\w*' \(Strict\) cannot be copied.* passes \*\*kwargs to .*'trainable'"
     with pytest.raises(ValueError, match=f"(?s){message}"):
         zoo.regularize(with_head(Strict()), rules={"head": L2(STRENGTH)})
 
@@ -169,12 +169,12 @@ def test_noise_comes_after_masking(functional):
         model = keras.Model(stack[0], stack[2](stack[1](stack[0])))
     regularized, _ = zoo.regularize(model, zoo.Regularization(noise=1.0), seed=0)
     assert [layer.name for layer in regularized.layers][-3:] == ["mask", "x_noise", "gru"]
-    with pytest.raises(ValueError, match="its padding would not be masked any more"):
+    with pytest.raises(ValueError, match="its padding would no longer be masked"):
         zoo.regularize(model, zoo.Regularization(augmentation="light"))
 
 
 class Forgetful(layers.Layer):
-    """Has a value, which its config does not say."""
+    """A layer with a value that is not in its config."""
 
     def __init__(self, value=None, **kwargs):
         super().__init__(**kwargs)
@@ -223,7 +223,7 @@ def test_a_tensor_that_a_config_forgets():
 
 @keras.saving.register_keras_serializable(package="tests")
 class Remembering(layers.Layer):
-    """All kinds of attributes, which are equal in the copy, and not the same objects."""
+    """Attributes of all kinds that are equal but not identical in the copy."""
 
     def __init__(self, factor, **kwargs):
         super().__init__(**kwargs)

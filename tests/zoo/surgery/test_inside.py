@@ -1,4 +1,4 @@
-"""Weights and drop rates inside of user-defined composite layers."""
+"""Weights and drop rates inside user-defined composite layers."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ STRENGTH, RATE = 0.01, 0.3
 
 @keras.saving.register_keras_serializable(package="tests")
 class Block(layers.Layer):
-    """Layers without names in a list, a weight of its own, and a rate."""
+    """A list of layers without names, a weight and a rate."""
 
     def __init__(self, units, dropout=0.1, **kwargs):
         super().__init__(**kwargs)
@@ -40,7 +40,7 @@ class Block(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Lazy(layers.Layer):
-    """Its layers are built when it is first called; Keras makes its config."""
+    """A layer that builds its inner layers in the first call, with a config by Keras."""
 
     def __init__(self, units=4, **kwargs):
         super().__init__(**kwargs)
@@ -55,7 +55,7 @@ class Lazy(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Holder(layers.Layer):
-    """One of its layers is an argument of its constructor, the other is not."""
+    """A layer with two inner layers, of which one is an argument."""
 
     def __init__(self, held, **kwargs):
         super().__init__(**kwargs)
@@ -81,7 +81,7 @@ class Holder(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Whole(keras.Model):
-    """A model that is subclassed."""
+    """A subclassed model."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -199,7 +199,7 @@ def test_rules_and_constraints_inside(check):
     kernel = check.values([made.get_layer("lazy").layers["first"].kernel])[0]
     assert np.sqrt((kernel**2).sum(0)).max() <= 0.5 + 1e-5
     refused = {(c.layer, c.what) for c in report.refused}
-    assert ("each/step", "w") in refused  # its axes are not known
+    assert ("each/step", "w") in refused  # its axes are unknown
 
 
 def test_a_subclassed_model(check, tmp_path):
@@ -242,7 +242,7 @@ def test_what_is_refused():
     model = keras.Model(inputs, layers.Dense(2, name="head")(Fixed(name="fixed")(inputs)))
     _, report = zoo.regularize(model, zoo.Regularization(l2=STRENGTH, dropout=RATE))
     (refused,) = report.refused
-    assert str(refused).endswith("dropout: Fixed takes no rate for the dropout inside of it")
+    assert str(refused).endswith("dropout: Fixed takes no rate for the dropout inside it")
     inner = Unsaid(layers.Dense(2), name="unsaid")
     model = keras.Model(inputs, layers.Dense(2, name="head")(inner(inputs)))
     with pytest.raises(ValueError, match=r"'unsaid' \(Unsaid\) cannot be copied.* a get_config"):

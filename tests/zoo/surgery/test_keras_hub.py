@@ -1,4 +1,4 @@
-"""Kernels and drop rates inside of the layers of keras-hub, and refusals."""
+"""Kernels and drop rates inside the layers of keras-hub, and refusals."""
 
 import subprocess
 import sys
@@ -165,7 +165,7 @@ CASES = [
 
 
 def example(model):
-    """Tokens, of which the last are padding, or images or spectrograms of noise."""
+    """Tokens with padding at the end, or images or spectrograms of noise."""
     rng = np.random.default_rng(0)
 
     def draw(tensor):
@@ -180,7 +180,7 @@ def example(model):
 
 
 def sorted_values(check, model):
-    """All weights, in an order that does not depend on the layers."""
+    """All weights, in an order independent of the layers."""
     values = check.values(check.without_rates(model.weights))
     return sorted((value.shape, value.tobytes()) for value in values)
 
@@ -304,11 +304,11 @@ def test_another_process_loads_it(check, tmp_path):
     [
         (
             lambda: hub.GPT2CausalLM(backbone=hub.GPT2Backbone(**TEXT)),
-            r"calls layer 'token_embedding' in the models .* regularize the inner model by itself",
+            r"calls layer 'token_embedding' in the models .* regularize the inner model alone",
         ),
         (
             lambda: hub.BertMaskedLM(backbone=bert()),
-            r"'mlm_head': its weight 'token_embedding/embeddings' is another layer's as well",
+            r"'mlm_head' shares its weight 'token_embedding/embeddings' with another layer",
         ),
         (
             lambda: hub.GPT2Backbone(**TEXT, dropout=0.0),

@@ -1,4 +1,4 @@
-"""Which sums are residual, and which of their inputs is the shortcut."""
+"""Residual sums and their shortcuts."""
 
 import keras
 import pytest
@@ -10,7 +10,7 @@ from occam.zoo.surgery.places import residual_sums
 
 
 def found(make, shape=(8, 8, 4)):
-    """The sums in a model of one input, and whether the first of their inputs is the shortcut."""
+    """For each residual sum in a model, whether its first input is the shortcut."""
     inputs = keras.Input(shape)
     graph = ModelGraph(keras.Model(inputs, make(inputs)))
     return [one.call.inputs[0] is one.shortcut for one in residual_sums(graph)]
@@ -20,41 +20,38 @@ def conv(x, strides=1, filters=4):
     return layers.Conv2D(filters, 3, strides=strides, padding="same")(x)
 
 
-def test_an_input_that_goes_into_the_other():
-    assert found(lambda x: layers.Add()([x, conv(x)])) == [True]
-    assert found(lambda x: layers.Add()([conv(conv(x)), x])) == [False]
-    assert found(lambda x: x + conv(x)) == [True]
-    assert found(lambda x: ops.add(conv(x), x)) == [False]
+def projected(x):
+    branch = conv(layers.ReLU()(conv(x, 2, 8)), filters=8)
+    shortcut = layers.BatchNormalization()(layers.Conv2D(8, 1, strides=2)(x))
+    return layers.Add()([shortcut, branch])
 
 
-def test_projections_and_what_has_no_weights():
-    def projected(x):
-        branch = conv(layers.ReLU()(conv(x, 2, 8)), filters=8)
-        shortcut = layers.BatchNormalization()(layers.Conv2D(8, 1, strides=2)(x))
-        return layers.Add()([shortcut, branch])
-
-    def padded(x):
-        shortcut = ops.pad(x[:, ::2, ::2], ((0, 0), (0, 0), (0, 0), (0, 4)))
-        return layers.Add()([conv(conv(x), 2, 8), shortcut])
-
-    def pooled(x):
-        return layers.MaxPooling2D()(x) + conv(conv(x), 2)
-
-    assert found(projected) == [True]
-    assert found(padded) == [False]
-    assert found(pooled) == [True]
+def padded(x):
+    shortcut = ops.pad(x[:, ::2, ::2], ((0, 0), (0, 0), (0, 0), (0, 4)))
+    return layers.Add()([conv(conv(x), 2, 8), shortcut])
 
 
-def test_in_their_order():
-    def two(x):
-        x = layers.Add()([x, conv(x)])
-        return layers.Add()([conv(x), x])
-
-    assert found(two) == [True, False]
+def two(x):
+    x = layers.Add()([x, conv(x)])
+    return layers.Add()([conv(x), x])
 
 
-def test_a_layer_that_is_one():
-    assert found(lambda x: StochasticDepth(0.1)([x, conv(x)])) == [True]
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda x: layers.Add()([x, conv(x)]), [True]),
+        (lambda x: layers.Add()([conv(conv(x)), x]), [False]),
+        (lambda x: x + conv(x), [True]),
+        (lambda x: ops.add(conv(x), x), [False]),
+        (lambda x: layers.MaxPooling2D()(x) + conv(conv(x), 2), [True]),
+        (lambda x: StochasticDepth(0.1)([x, conv(x)]), [True]),
+        (projected, [True]),
+        (padded, [False]),
+        (two, [True, False]),
+    ],
+)
+def test_residual_sums(make, expected):
+    assert found(make) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Rules: which layers they mean, in which order, and what they ask for."""
+"""Rules: their patterns, order and requests."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ from occam.zoo.surgery.rules import check_pattern, matches_layer, matches_part, 
 
 
 def penalties(report):
-    """Which weights have which penalty, without the names of classes."""
+    """The strengths of the penalties, by weight."""
     return {f"{row.layer}/{row.variable}": row.strength for row in report.rows()}
 
 
@@ -29,7 +29,7 @@ def test_patterns_of_names_and_paths(models):
 
 def test_the_first_that_matches_counts(models):
     rules = {"conv1": None, "backbone": L2(0.1), "*": L2(0.3), "logits": L2(0.4)}
-    with pytest.raises(ValueError, match=r"rules\['logits'\] changes nothing.*Rules before it"):
+    with pytest.raises(ValueError, match=r"rules\['logits'\] changes nothing.*Earlier rules"):
         zoo.regularize(models.nested(), rules=rules)
     del rules["logits"]
     _, report = zoo.regularize(models.nested(), rules=rules)
@@ -109,7 +109,7 @@ def test_skip(models):
         *("separable/depthwise_kernel", "separable/pointwise_kernel", "separable/bias"),
         *("depthwise/kernel", "depthwise/bias", "up/kernel", "up/bias"),
     }
-    with pytest.raises(ValueError, match=r"rules\['stem'\] changes.*left out by skip"):
+    with pytest.raises(ValueError, match=r"rules\['stem'\] changes.*`skip` leaves its layers out"):
         zoo.regularize(models.convolutional(), rules={"stem": L2(0.1)}, skip=["stem*"])
 
 
@@ -172,9 +172,9 @@ def test_keras_penalties_become_live_ones(models):
     ("rules", "error", "message"),
     [
         ([L2()], TypeError, "`rules` must be a mapping of patterns"),
-        ({3: L2()}, TypeError, "`rules` must have patterns of names.*Received: 3"),
-        ({"": L2()}, TypeError, "`rules` must have patterns of names.*Received: ''"),
-        ({L2: L2()}, TypeError, "or classes of layers. Received: <class"),
+        ({3: L2()}, TypeError, "`rules` must be made of patterns of names.*Received: rules=3"),
+        ({"": L2()}, TypeError, "`rules` must be made of patterns of names.*Received: rules=''"),
+        ({L2: L2()}, TypeError, "and classes of layers. Received: rules=<class"),
         (
             {"hiden": L2()},
             ValueError,
@@ -182,14 +182,18 @@ def test_keras_penalties_become_live_ones(models):
         ),
         ({"hiden": None}, ValueError, "matches no layer"),
         ({layers.Conv2D: L2()}, ValueError, r"rules\['Conv2D'\] matches no layer"),
-        ({"hidden": 0.1}, ValueError, r"`rules\['hidden'\]` must be a regularizer.*Received: 0.1"),
+        (
+            {"hidden": 0.1},
+            ValueError,
+            r"`rules\['hidden'\]` must be a regularizer.*Received: .*=0.1",
+        ),
         (
             {"hidden": lambda w: 0.0},
             ValueError,
-            "that Keras can save and load.*Received: <function",
+            "that Keras can save and load.*Received: .*=<function",
         ),
-        ({"hidden": {}}, ValueError, "must not be empty"),
-        ({"hidden": {"drop": 0.1}}, ValueError, r'"dropout".*Received: 0.1'),
+        ({"hidden": {}}, ValueError, "must be None, to leave layers alone, or"),
+        ({"hidden": {"drop": 0.1}}, ValueError, r'"dropout".*Received: .*=0.1'),
         (
             {"hidden": {"dropout": -0.1}},
             ValueError,
@@ -198,7 +202,7 @@ def test_keras_penalties_become_live_ones(models):
         (
             {"hidden": {"constraint": 3}},
             ValueError,
-            r"\['constraint'\]` must be one of Keras. Received: 3",
+            r"\['constraint'\]` must be a constraint of Keras. Received: .*=3",
         ),
         (
             {"hidden": {"recurrent": L2()}},
@@ -213,7 +217,7 @@ def test_keras_penalties_become_live_ones(models):
         (
             {"hidden": {"spatial_dropout": 0.1}},
             ValueError,
-            "hidden spatial_dropout: .*: its output has no channels beside steps or pixels",
+            "hidden spatial_dropout: .*: its output has no steps or pixels beside",
         ),
     ],
 )
@@ -254,16 +258,13 @@ DENSE = keras.layers.Dense(2, name="fc1")
 @pytest.mark.parametrize(
     ("pattern", "expected"),
     [
-        ("fc1", True),
         ("fc*", True),
         ("FC1", False),
         ("top", False),
-        ("top/fc1", True),
         ("top/*", True),
         ("*/fc1", True),
         ("fc1/*", False),
         ("other/*", True),
-        (keras.layers.Dense, True),
         (keras.layers.Layer, True),
         (keras.layers.Conv1D, False),
     ],
@@ -272,11 +273,11 @@ def test_layers(pattern, expected):
     assert matches_layer(pattern, DENSE, ("top/fc1", "other/fc1")) is expected
 
 
-def test_a_layer_at_the_top_is_all_that_is_in_it():
+def test_a_layer_matches_a_pattern_of_everything_inside_it():
     assert matches_layer("fc1/*", DENSE, ("fc1",))
 
 
-def test_what_lies_around():
+def test_models_around_a_layer_match():
     top = keras.Sequential(name="top")
     part = Part(DENSE, ("top/fc1",), {}, DENSE, (), ((top, ("top",)),))
     assert matches_part("top", part)
@@ -293,5 +294,5 @@ def test_weights():
 
 
 def test_wrong_patterns():
-    with pytest.raises(TypeError, match=r"`skip` must have patterns .* Received: 1"):
+    with pytest.raises(TypeError, match=r"`skip` must be made of patterns .* Received: skip=1"):
         check_pattern("skip", 1)

@@ -1,4 +1,4 @@
-"""`strip` takes out what acts in training only, and changes nothing else."""
+"""`strip` removes all regularization, and changes nothing else."""
 
 import inspect
 import subprocess
@@ -88,7 +88,7 @@ def test_an_augmentation_that_makes_floats_of_integers(check):
 
 
 def test_each_random_augmentation_of_keras_is_the_identity_at_inference():
-    """`strip` relies on it; a new one in Keras needs a look."""
+    """`strip` relies on it: check new layers of Keras."""
     x = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype("float32")
     count = 0
     for name in sorted(dir(layers)):
@@ -114,7 +114,7 @@ def test_each_random_augmentation_of_keras_is_the_identity_at_inference():
 
 
 def test_rates_inside_of_recurrent_and_attention_layers_stay(check):
-    """With a rate of 0, Keras takes another way through these layers, and the last bits differ."""
+    """With a rate of 0, Keras computes in another order, and the last bits differ."""
     x = inputs = keras.Input((5, 4), name="x")
     x = layers.LSTM(3, dropout=0.1, recurrent_dropout=0.2, return_sequences=True, name="lstm")(x)
     x = layers.MultiHeadAttention(2, 2, dropout=0.3, kernel_regularizer="l2", name="mha")(x, x)
@@ -165,13 +165,10 @@ def test_what_is_inside_of_a_layer_of_ones_own_is_named():
 
     inputs = keras.Input((4,))
     model = keras.Model(inputs, Hidden(name="hidden")(inputs))
-    with pytest.raises(ValueError, match="drop' cannot be stripped of Dropout, which lies inside"):
+    with pytest.raises(
+        ValueError, match="drop' cannot be stripped of Dropout, because the config of"
+    ):
         zoo.strip(model)
-
-
-def test_it_takes_a_model():
-    with pytest.raises(TypeError, match=r"`model` must be a keras.Model. Received: model=3"):
-        zoo.strip(3)  # pyright: ignore[reportArgumentType]
 
 
 def test_a_stripped_model_of_the_zoo_is_loaded_without_occam(tmp_path):

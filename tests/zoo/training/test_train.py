@@ -251,7 +251,7 @@ def test_training_changes_only_the_training_part_of_the_regularization(digits, m
             {"callbacks": [keras.callbacks.LearningRateScheduler(lambda epoch: 0.1)]},
             "Received: LearningRateScheduler",
         ),
-        ({"regularization": "heavy"}, "tiers none, light, medium, strong. Received: 'heavy'"),
+        ({"regularization": "heavy"}, "tiers none, light, medium, strong. Received: tier='heavy'"),
     ],
 )
 def test_errors(digits, mlp, arguments, message):

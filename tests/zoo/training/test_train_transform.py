@@ -70,9 +70,9 @@ def test_training_batches_depend_on_seed_and_epoch_only(digits):
 
 def test_training_with_every_field_is_reproducible(digits):
     def history():
-        strengths = zoo.Regularization.strengths()
+        fields = zoo.Regularization.fields()
         training = zoo.Regularization.names("training")
-        regularization = zoo.Regularization(**{n: strengths[n].weakest for n in training})
+        regularization = zoo.Regularization(**{n: fields[n].weakest for n in training})
         model = zoo.create_model(
             "mlp",
             input_shape=(8, 8, 1),

@@ -33,20 +33,14 @@ _FORMATS: dict[str, Callable[[], Format]] = {
 
 
 def choose_signatures(signatures: Sequence[str | Signature]) -> dict[str, Signature]:
-    """Return the signatures by name, `serving_default` first; raise as `choose_formats`."""
+    """Return the signatures by name, `serving_default` first."""
     chosen = _choose("signatures", signatures, Signature, _SIGNATURES)
     default = chosen.pop(ServingDefault.name, ServingDefault())
     return {ServingDefault.name: default, **chosen}
 
 
 def choose_formats(formats: Sequence[str | Format]) -> tuple[Format, ...]:
-    """Return the formats, in the order given.
-
-    Raises:
-        TypeError: If one is neither a name nor a `Format`.
-        ValueError: If a name is unknown, or given twice.
-        ExportError: If `"litert_int8"` is given by name; it needs data.
-    """
+    """Return the formats, in the order given; raise an `ExportError` for `"litert_int8"`."""
     if "litert_int8" in ([formats] if isinstance(formats, str | Format) else formats):
         raise ExportError(
             "The format 'litert_int8' needs data. Pass "
@@ -61,6 +55,7 @@ def _choose(
     kind: type[T],
     by_name: Mapping[str, Callable[[], T]],
 ) -> dict[str, T]:
+    """Return instances by name; raise a `TypeError` or `ValueError` unless all are known once."""
     several: Any = [given] if isinstance(given, str | kind) else given
     chosen: dict[str, T] = {}
     for each in several:

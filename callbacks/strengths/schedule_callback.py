@@ -1,4 +1,4 @@
-"""`Schedule`: a strength that changes during training without a retrace."""
+"""`Schedule`: set a strength during training without a retrace."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,20 +16,19 @@ class Schedule(LiveCallback):
 
         attribute <- function(epoch),    epoch = 0, 1, ...
 
-    For any strength that is a scalar variable behind an attribute: rates of dropout and drop-path,
-    the strengths of penalties, alpha of mixing, label smoothing, `learning_rate` and `weight_decay`
-    of any Keras optimizer. A change takes effect at once, without a retrace. Attributes that are
-    baked into the graph (the `rate` of Keras' own `Dropout`, the `l2` of Keras' regularizers) raise
-    an error.
+    It sets any strength that is a scalar variable behind an attribute: rates of dropout and
+    drop-path, strengths of penalties, alpha of mixing, label smoothing, `learning_rate` and
+    `weight_decay` of any Keras optimizer. A change takes effect at once, without a retrace.
+    Attributes that are baked into the graph (the `rate` of Keras' own `Dropout`, the `l2` of Keras'
+    regularizers) raise an error.
 
     On JAX, a variable that neither model, optimizer nor layer tracks (a regularizer's strength, an
-    optimizer's weight decay) is a constant of the compiled step. Each change of it compiles the
-    step again, and `by="step"` raises an error.
+    optimizer's weight decay) is a constant of the compiled step. Each change compiles the step
+    again, and `by="step"` raises an error.
 
     The value holds from the beginning of an epoch or step, and the object keeps the last one after
     training. With `steps_per_execution` > 1, the first step of an execution sets the value for all
-    of it. Batches that a data pipeline has prefetched have the value before. The order among
-    callbacks does not matter.
+    of it. Prefetched batches have the previous value.
 
     Args:
         target: The object with the attribute (a layer, also one of the data pipeline, a
@@ -86,15 +85,13 @@ class Schedule(LiveCallback):
         if self.by == "epoch":
             self._assign(epoch)
         elif self._step is None:
-            self._step = self._first_step(epoch)
-
-    def _first_step(self, epoch):
-        if epoch and self.params["steps"] is None:
-            raise ValueError(
-                "Schedule needs the number of steps per epoch to resume, and the data has no known "
-                f"size: give `steps_per_epoch`. Received: initial_epoch={epoch}"
-            )
-        return epoch * (self.params["steps"] or 0)
+            steps = self.params["steps"]
+            if epoch and steps is None:
+                raise ValueError(
+                    "`steps_per_epoch` must be given to resume a Schedule with data of unknown "
+                    f"size. Received: initial_epoch={epoch}"
+                )
+            self._step = epoch * (steps or 0)
 
     def on_train_batch_begin(self, batch, logs=None):
         if self.by == "step":
@@ -109,8 +106,8 @@ class Schedule(LiveCallback):
         value = self.function(time)
         if not isinstance(value, int | float | np.number) or not np.isfinite(value):
             raise ValueError(
-                f"The function of a Schedule must return a finite number. Received: {value!r} for "
-                f"{self.by} {time}"
+                "The function of a Schedule must return a finite number. "
+                f"Received: {value!r} for {self.by} {time}"
             )
         self._value = float(value)
         _ = self.model  # on JAX this writes the state back to the variables
@@ -121,9 +118,7 @@ class Schedule(LiveCallback):
         self._log_rates(logs, [self._value])
 
     def get_state(self) -> dict[str, Any]:
-        """Return the state for a resumed training."""
         return {"step": self._step}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Restore what `get_state` returned."""
         self._step = state["step"]

@@ -1,4 +1,4 @@
-"""A process that answers from SavedModels and cannot import Keras. Run as a script, not imported.
+"""A script that answers from SavedModels in a process without Keras. Do not import it.
 
 Each line on standard input is a request, `{"path", "calls": {signature: {input: tensor}}}` in JSON;
 each line on standard output an answer, `{"answers": {loader: {signature: {output: tensor}}}}` or
@@ -49,8 +49,7 @@ def _reply(request):
     from tensorflow.core.framework import tensor_pb2
 
     def read(text):
-        proto = tensor_pb2.TensorProto()  # pyright: ignore[reportAttributeAccessIssue]
-        proto.ParseFromString(base64.b64decode(text))
+        proto = tensor_pb2.TensorProto.FromString(base64.b64decode(text))  # pyright: ignore[reportAttributeAccessIssue]
         return tf.constant(tf.make_ndarray(proto), tf.dtypes.as_dtype(proto.dtype))
 
     def written(array):
@@ -77,7 +76,7 @@ def _reply(request):
 def main():
     """Answer requests until none arrive."""
     for name in _BLOCKED:
-        sys.modules[name] = None  # importing it is an ImportError, as if it were not installed
+        sys.modules[name] = None  # makes importing it an ImportError
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # keeps TensorFlow's prints out of the answers
     while select.select([sys.stdin], [], [], _IDLE_SECONDS)[0]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from occam.exports import ONNX, Embedding, ExportError, LiteRT, Uncertainty
-from occam.exports.choice import choose_formats, choose_signatures
+from occam.exports.lookup import choose_formats, choose_signatures
 
 
 def test_serving_default_is_always_there_and_first():

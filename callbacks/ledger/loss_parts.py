@@ -1,4 +1,4 @@
-"""Split the loss of a model's steps where it is computed, inside the graph."""
+"""Split the loss of each step into data loss and penalty, inside the graph."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,17 +13,17 @@ from ..running_fit import RunningFit
 from ..training_hook import swapped
 from ..variables import copy_of
 
-_ATTRIBUTE = "_occam_bookkeeping"
+_ATTRIBUTE = "_occam_loss_recorder"
 PARTS = ("data_loss", "penalty", "smoothing", "weighting")
 _OPTIONAL = ("smoothing", "weighting")
 _COUNTS = 2  # of the samples with weights, in training and in test steps; never reset by Keras
 _STEPS = ("train_function", "test_function")
 
 
-class Accounts(keras.metrics.Metric):
-    """The means of the parts of the loss, over samples as Keras averages the loss itself.
+class LossParts(keras.metrics.Metric):
+    """The means of the parts of the loss over samples, as Keras averages the loss itself.
 
-    The parts of label smoothing and class weights exist in test steps only, if there are any.
+    Only test steps have the parts of label smoothing and class weights.
     """
 
     def __init__(self):
@@ -61,40 +61,37 @@ class Accounts(keras.metrics.Metric):
         self.sums.assign(np.zeros(self.sums.shape))
 
 
-class Bookkeeping:
-    """Record the parts of every loss that the training and test steps of a model compute.
+class LossRecorder:
+    """A recorder of the parts of each loss that the steps of a model compute.
 
-    While it is open, `model.compute_loss` is this object, which calls the model's own method and
-    records the parts of the loss, and the `Accounts` are one more metric of the model: every
-    backend carries their state through compiled steps, and `fit` and `evaluate` log them. It is
-    open only in one `fit`. If an exception ends that `fit`, the metric is hidden at once, nothing
-    more is recorded, and the next call uses Keras' own steps.
-
-    The traced steps are kept while it is closed, and reused if the model was not compiled and its
-    steps were not rebuilt in between.
+    While it is open, in one `fit`, it replaces `model.compute_loss`, calls the model's own method
+    and adds `LossParts` to the metrics of the model, because every backend carries the state of
+    metrics through compiled steps. If an exception ends that `fit`, it hides the metric at once and
+    the next call uses Keras' own steps. The next `fit` reuses the traced steps unless the model was
+    compiled, or its steps were rebuilt, in between.
     """
 
     def __init__(self, model: keras.Model):
         self.model = model
-        self.accounts = Accounts()
-        self.fit: RunningFit | None = None  # in which it is open
+        self.metric = LossParts()
+        self.fit: RunningFit | None = None  # None while it is closed
         self._own = self._keras = (None, None)  # the functions of training and test steps
         self._separate: Any = None  # see `separate_test_steps`
         self._compiled = None
         self._class_weight: Mapping[int, float] | None = None
 
     @classmethod
-    def of(cls, model: keras.Model) -> "Bookkeeping":
-        """Return the bookkeeping of a model, which the first call creates."""
+    def of(cls, model: keras.Model) -> "LossRecorder":
+        """Return the recorder of a model; the first call creates it."""
         if _ATTRIBUTE not in model.__dict__:
             model.__dict__[_ATTRIBUTE] = cls(model)  # unseen by Keras' tracking of attributes
         return model.__dict__[_ATTRIBUTE]
 
     @classmethod
-    def running(cls, model: keras.Model) -> "Bookkeeping | None":
-        """Return the bookkeeping of a model if it is open, else `None`."""
-        book = model.__dict__.get(_ATTRIBUTE)
-        return book if book is not None and book.fit else None
+    def running(cls, model: keras.Model) -> "LossRecorder | None":
+        """Return the recorder of a model if it is open, else `None`."""
+        recorder = model.__dict__.get(_ATTRIBUTE)
+        return recorder if recorder is not None and recorder.fit else None
 
     def open(self, class_weight: Mapping[int, float] | None = None) -> None:
         """Start recording, in a `fit` that has not begun its first step.
@@ -105,11 +102,11 @@ class Bookkeeping:
         model = self.model
         functions = (model.train_function, model.test_function)
         known = self._compiled is model._loss_tracker and self._keras[0] is functions[0]
-        known = known and self._class_weight == class_weight  # which is a constant in the graph
+        known = known and self._class_weight == class_weight  # a constant in the graph
         self._class_weight = None if class_weight is None else dict(class_weight)
-        self.accounts.restart()
+        self.metric.restart()
         self._keras, self._compiled = functions, model._loss_tracker
-        if not known:  # drop the old step: while it lives, JAX takes the new one for the same
+        if not known:  # drop the old step: JAX reuses the compiled code of a living one
             self._own, self._separate = (None, None), None
         self._compute_loss = model.compute_loss
         self._shadowed = {n: f for n, f in model.__dict__.items() if n == "compute_loss"}
@@ -163,24 +160,21 @@ class Bookkeeping:
 
         weights = None
         if type(self.model).compute_loss is not keras.Model.compute_loss:
-            total, parts = self._split_custom(compute)
+            # A custom `compute_loss` adds up all of `model.losses`.
+            total, aggregate = compute(), self.model._aggregate_additional_loss
+            penalty = _sum(aggregate(loss) for loss in self.model.losses)
+            parts = {"data_loss": total - penalty, "penalty": penalty}
         else:
             if testing and self._class_weight and not _is_given(sample_weight):
                 weights = class_weights(y, self._class_weight)
             total, parts = self._split(compute, testing, weights)
         first = next(part for part in keras.tree.flatten([x, y_pred]) if part is not None)
         weighted = weights is not None or _is_given(sample_weight)
-        self.accounts.record(parts, ops.shape(first)[0], testing=testing, weighted=weighted)
+        self.metric.record(parts, ops.shape(first)[0], testing=testing, weighted=weighted)
         return total
 
-    def _split_custom(self, compute):
-        """Split a custom `compute_loss`: the penalty is the sum of `model.losses`."""
-        total = compute()
-        penalty = _sum(self.model._aggregate_additional_loss(loss) for loss in self.model.losses)
-        return total, {"data_loss": total - penalty, "penalty": penalty}
-
     def _split(self, compute, testing, weights):
-        """Split Keras' `compute_loss` into the very tensors that it adds up."""
+        """Split Keras' `compute_loss` into the tensors that it adds up."""
         compiled, aggregate = self.model._compile_loss, self.model._aggregate_additional_loss
         losses, penalties, unsmoothed, weighted = [], [], [], []
         smoothed = testing and smooths(compiled)
@@ -217,10 +211,9 @@ def smooths(compiled: Any) -> bool:
 
 
 def _observed(compiled: Any, unsmoothed: list[Any], weighted: list[Any], weights: Any) -> Any:
-    """Make each call of the compiled losses note its value without label smoothing.
+    """Append the weighted loss of each output, without label smoothing, to `unsmoothed`.
 
-    The values of all outputs, times their loss weights, are appended to `unsmoothed`, and to
-    `weighted` under the sample weights `weights`, if any.
+    The same under the sample weights `weights`, if any, is appended to `weighted`.
     """
 
     def observed(part):
@@ -249,19 +242,19 @@ def _without_smoothing(loss: Any) -> Any:
 
 
 class _Step:
-    """A step that records while the bookkeeping is open, and is Keras' own afterwards.
+    """A step that records while the recorder is open, and calls Keras' own step afterwards.
 
-    It is no closure, which would hold itself: while a step lives, JAX takes a new one for the same.
+    A closure would hold itself, and JAX reuses the compiled code of a step that is still alive.
     """
 
-    def __init__(self, bookkeeping: Bookkeeping, name: str, function: Callable[..., Any]):
-        self._bookkeeping, self._name, self._function = bookkeeping, name, function
+    def __init__(self, recorder: LossRecorder, name: str, function: Callable[..., Any]):
+        self._recorder, self._name, self._function = recorder, name, function
 
     def __call__(self, *arguments: Any) -> Any:
-        if self._bookkeeping.fit:
+        if self._recorder.fit:
             return self._function(*arguments)
-        self._bookkeeping.close()
-        model, name = self._bookkeeping.model, self._name
+        self._recorder.close()
+        model, name = self._recorder.model, self._name
         if getattr(model, name) is self:  # a callback has restored it
             setattr(model, name, None)
         getattr(model, f"make_{name}")()
@@ -269,15 +262,15 @@ class _Step:
 
 
 class _Metrics:
-    """The metrics of a model, including the accounts while the bookkeeping is open."""
+    """The metrics of a model, with `LossParts` while the recorder is open."""
 
-    def __init__(self, bookkeeping: Bookkeeping):
-        self._bookkeeping = bookkeeping
+    def __init__(self, recorder: LossRecorder):
+        self._recorder = recorder
 
     def __iter__(self) -> Iterator[keras.metrics.Metric]:
-        yield from self._bookkeeping._metrics
-        if self._bookkeeping.fit:
-            yield self._bookkeeping.accounts
+        yield from self._recorder._metrics
+        if self._recorder.fit:
+            yield self._recorder.metric
 
 
 def _is_given(sample_weight: Any) -> bool:
@@ -285,7 +278,7 @@ def _is_given(sample_weight: Any) -> bool:
 
 
 def _noted(notes: list[Any], value: Any) -> Any:
-    if value is not None:  # None: no output of the model has a loss
+    if value is not None:  # an output of the model has a loss
         notes.append(value)
     return value
 
