@@ -212,9 +212,9 @@ def evaluate(model: keras.Model, data: Any) -> dict[str, float]:
     Returns:
         The metrics of the model by name, and `data_loss` and `penalty`.
     """
-    book = Bookkeeping.of(model)
-    book.open()
+    recorder = LossRecorder.of(model)
+    recorder.open()
     try:
         return model.evaluate(data, return_dict=True, verbose=0)
     finally:
-        book.close()
+        recorder.close()

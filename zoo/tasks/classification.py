@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import log_softmax
 
 from ...callbacks import baseline_loss
-from ...exports.calibration import expected_calibration_error
+from ...core.calibration import expected_calibration_error
 from ..losses import CategoricalCrossentropy
 from ..metrics import CategoricalAccuracy
 from .task import DataError, Task
@@ -88,7 +88,7 @@ class Classification(Task):
         return {
             "accuracy": float(np.mean(outputs.argmax(axis=-1) == y)),
             "log_loss": float(-log_probabilities[np.arange(len(y)), y].mean()),
-            "calibration_error": expected_calibration_error(np.exp(log_probabilities), y),
+            "calibration_error": expected_calibration_error(np.exp(log_probabilities), y, bins=15),
         }
 
     def baseline(self, y):
