@@ -5,6 +5,7 @@ from . import metrics as metrics
 from . import models as models
 from . import optimizers as optimizers
 from . import regularizers as regularizers
+from . import tasks as tasks
 from . import training as training
 from .data import Data as Data
 from .data import load_data as load_data
@@ -20,6 +21,7 @@ from .regularization import Regularization as Regularization
 from .surgery import SurgeryReport as SurgeryReport
 from .surgery import regularize as regularize
 from .surgery import strip as strip
+from .tasks import Task as Task
 from .training import Run as Run
 from .training import SharpnessAware as SharpnessAware
 from .training import train as train

@@ -6,6 +6,7 @@ import pytest
 from occam import zoo
 from occam.core.compiled_loss import OTHER, compiled_losses, compiled_task, task_of_loss
 
+LOGITS = functools.partial(keras.losses.binary_crossentropy, from_logits=True)
 LOSSES = [f for name, f in vars(keras.losses).items() if name.islower() and callable(f)]
 HELPERS = {keras.losses.get, keras.losses.deserialize, keras.losses.serialize}
 
@@ -29,7 +30,7 @@ def compiled(loss, units=3):
         (keras.losses.BinaryFocalCrossentropy(), 2, "multilabel"),
         ("sparse_categorical_crossentropy", 3, "classification"),
         (keras.losses.CategoricalCrossentropy(from_logits=True), 3, "classification"),
-        (functools.partial(keras.losses.binary_crossentropy, from_logits=True), 1, "classification"),
+        (LOGITS, 1, "classification"),
         (zoo.losses.CategoricalCrossentropy(), 3, "classification"),
         (zoo.losses.StandardizedSquaredError([1.0]), 1, "regression"),
         ("hinge", 1, None),
@@ -52,7 +53,7 @@ def test_every_loss_of_keras_has_a_place():
     [
         ("binary_crossentropy", False),
         (keras.losses.BinaryCrossentropy(from_logits=True), True),
-        (functools.partial(keras.losses.binary_crossentropy, from_logits=True), True),
+        (LOGITS, True),
         (zoo.losses.CategoricalCrossentropy(), True),
     ],
 )

@@ -14,6 +14,7 @@ from . import (  # noqa: F401
     resnet1d,
     tabular_resnet,
     tcn,
+    text_cnn,
     vit_tiny,
     wide_resnet,
 )

@@ -150,9 +150,10 @@ class Application(Architecture):
             pooling="avg",
             **options,
         )
-        head = keras.layers.Dense(blueprint.num_classes, dtype="float32", name="logits")
+        task = blueprint.task
+        head = keras.layers.Dense(task.units, dtype="float32", name=task.head_name)
         name = self.name.removeprefix("applications/").lower()
-        return keras.Model(inputs, head(backbone.output), name=name)
+        return keras.Model(inputs, task.outputs(head(backbone.output)), name=name)
 
 
 @contextmanager

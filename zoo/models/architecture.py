@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -26,12 +26,20 @@ class Architecture:
     ranks: tuple[int, ...]
     reference: str
     min_size: int = 1
+    regression_presets: Mapping[str, Regularization] = field(default_factory=dict)
 
     @property
     def options(self) -> dict[str, Any]:
         """The options of the architecture, such as widths and depths, and their defaults."""
         parameters = inspect.signature(self.build).parameters.values()
         return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+    def presets_for(self, task: str) -> dict[str, Regularization]:
+        """Return the tiers for a kind of task."""
+        if task != "regression":
+            return dict(self.presets)
+        unsmoothed = {tier: r.replace(label_smoothing=0.0) for tier, r in self.presets.items()}
+        return {**unsmoothed, **self.regression_presets}
 
     @property
     def supported(self) -> tuple[str, ...]:
@@ -55,10 +63,11 @@ class Architecture:
     def create(self, blueprint: Blueprint) -> keras.Model:
         """Build the model of a blueprint, load its weights, and attach the blueprint."""
         inputs = keras.Input(blueprint.input_shape, name="features")
-        wiring = Wiring(blueprint.regularization, seed=blueprint.seed)
-        logits = self.build(inputs, blueprint.num_classes, wiring, **blueprint.options)
+        task = blueprint.task
+        wiring = Wiring(blueprint.regularization, seed=blueprint.seed, head_name=task.head_name)
+        head = self.build(inputs, task.units, wiring, **blueprint.options)
         wiring.check()
-        model = ZooModel(inputs, logits, name=self.name)
+        model = ZooModel(inputs, task.outputs(head), name=self.name)
         model.blueprint = blueprint
         if blueprint.weights is not None:
             load_weights(model, self.name, blueprint.weights)

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ...core.checks import message
+from ...core.checks import check_integer, message
 from .wiring import Wiring
 
 
@@ -38,6 +38,23 @@ def self_attention(x: Any, heads: int, wiring: Wiring) -> Any:
     weights = wiring.dropout(keras.layers.Softmax()(scores))
     mixed = ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
     return wiring.dense(keras.layers.Reshape((tokens, width))(mixed), width, init="glorot")
+
+
+def embed(tokens: Any, vocabulary: int | None, width: int, wiring: Wiring) -> Any:
+    """Return the embeddings `(batch, length, width)` of word numbers `(batch, length)`.
+
+    Args:
+        tokens: The word numbers, from 0 to `vocabulary` - 1.
+        vocabulary: The number of different words.
+        width: The size of an embedding.
+        wiring: The wiring of the model.
+    """
+    if len(tokens.shape) != 2:
+        raise ValueError(message("input_shape", tokens.shape[1:], "(length,) for a text"))
+    check_integer("vocabulary", vocabulary, minimum=1)
+    init = keras.initializers.RandomUniform(seed=wiring.seed())
+    x = keras.layers.Embedding(vocabulary, width, init)(tokens)
+    return wiring.noise(x)
 
 
 def num_patches(x: Any, patch_size: int) -> tuple[int, int]:

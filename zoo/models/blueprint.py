@@ -8,6 +8,7 @@ import keras
 
 from ...core.model_graph import Functional
 from ..regularization import Regularization
+from ..tasks import Task
 
 _BLUEPRINT = "_occam_blueprint"
 
@@ -21,6 +22,7 @@ class Blueprint:
     `occam.zoo.models` before `keras.saving.load_model`.
 
     Args:
+        task: What the targets are.
         regularization: A `Regularization`, no longer the name of a tier.
         options: All options of the architecture. Lists become tuples.
         surgery: The later calls of `zoo.regularize` on the model.
@@ -30,7 +32,7 @@ class Blueprint:
 
     name: str
     input_shape: tuple[int, ...]
-    num_classes: int
+    task: Task
     regularization: Regularization
     seed: int
     options: dict[str, Any] = field(default_factory=dict)
@@ -41,10 +43,16 @@ class Blueprint:
         # JSON has no tuples, but a loaded blueprint must equal the saved one.
         object.__setattr__(self, "options", {n: _frozen(v) for n, v in self.options.items()})
 
+    @property
+    def num_classes(self) -> int:
+        """The number of outputs."""
+        return self.task.units
+
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Blueprint":
         """Create a blueprint from the output of `to_dict`, also after a round trip through JSON."""
         parsed = {
+            "task": Task.from_dict(values["task"]),
             "regularization": Regularization.from_dict(values["regularization"]),
             "input_shape": tuple(values["input_shape"]),
             "surgery": tuple(values.get("surgery", ())),
@@ -53,7 +61,7 @@ class Blueprint:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values, without an empty `surgery`."""
-        values = dataclasses.asdict(self)
+        values = {**dataclasses.asdict(self), "task": self.task.to_dict()}
         if not self.surgery:  # for runs that were started before this field existed
             del values["surgery"]
         return values

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from types import NoneType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras.src.backend.common import global_state
@@ -17,8 +17,12 @@ from keras.src.backend.common import global_state
 from ...core.checks import check_integer, check_type, message
 from ..layers.shared_arguments import check_channels_last
 from ..regularization import Regularization
+from ..tasks import Classification, Given, Task
 from .architecture import TIERS, Architecture
 from .blueprint import Blueprint
+
+if TYPE_CHECKING:
+    from ..data import Data
 
 _architectures: dict[str, Architecture] = {}
 
@@ -26,21 +30,27 @@ _architectures: dict[str, Architecture] = {}
 def create_model(
     name: str,
     *,
-    input_shape: tuple[int, ...],
-    num_classes: int,
+    data: "Data | None" = None,
+    input_shape: tuple[int, ...] | None = None,
+    num_classes: int | None = None,
+    task: Task | None = None,
     regularization: Regularization | str | None = None,
     seed: int | None = None,
     weights: str | None = None,
     **options: Any,
 ) -> keras.Model:
-    """Create a functional Keras model that returns logits, wired from one `Regularization`.
+    """Create a functional Keras model for a task, wired from one `Regularization`.
+
+    Inputs and outputs are those of `data`, or of `input_shape` and `num_classes` or `task`.
 
     Args:
         name: One of `list_models()`, or for example `"applications/ResNet50V2"` for a backbone of
             `keras.applications` with a new head, regularized by `zoo.regularize`.
+        data: The data to create the model for, from `zoo.load_data`.
         input_shape: The shape of one sample: `(features,)`, `(steps, channels)` or `(height, width,
             channels)`, depending on the architecture.
-        num_classes: The number of logits, at least 2.
+        num_classes: The number of classes of a classification, at least 2.
+        task: A `zoo.Task`, in place of `num_classes`.
         regularization: A `Regularization`, the name of a tier, or `None` for no regularization.
         seed: The seed of initial weights, dropout and noise. `None` draws one.
         weights: The data set of pretrained weights in `list_weights(name)`, or `None`. They need
@@ -49,8 +59,9 @@ def create_model(
         **options: The options of the architecture, such as `units` of `mlp`.
 
     Returns:
-        A `keras.Model` from `(batch, *input_shape)` to logits `(batch, num_classes)`. Its
-        `model.blueprint` has the arguments, for `zoo.train`.
+        A `keras.Model` from `(batch, *input_shape)` to logits `(batch, classes)` or, for a
+        regression, values in the units of the targets `(batch, targets)`. Its `model.blueprint` has
+        the arguments, for `zoo.train`.
 
     Raises:
         ValueError: If the name, tier, an option or the weights are unknown, the input shape has the
@@ -64,10 +75,12 @@ def create_model(
     (None, 10)
     """
     architecture = get_architecture(name)
-    regularization = resolve(regularization, name)
+    input_shape, task = _inputs_and_task(data, input_shape, num_classes, task)
+    regularization = resolve(regularization, name, task.kind)
     architecture.check(regularization)
     _check_input_shape(architecture, input_shape)
-    check_integer("num_classes", num_classes, minimum=2)
+    if data is not None and data.vocabulary_size and "vocabulary" in architecture.options:
+        options.setdefault("vocabulary", data.vocabulary_size)
     if unknown := sorted(set(options) - set(architecture.options)):
         raise ValueError(
             f"Model {name!r} has no option {', '.join(unknown)}. "
@@ -79,7 +92,7 @@ def create_model(
     blueprint = Blueprint(
         name=name,
         input_shape=tuple(map(int, input_shape)),
-        num_classes=int(num_classes),
+        task=task,
         regularization=regularization,
         seed=seed,
         options={**architecture.options, **options},
@@ -87,6 +100,35 @@ def create_model(
     )
     with _fresh_layer_names():
         return architecture.create(blueprint)
+
+
+def _inputs_and_task(
+    data: "Data | None", input_shape: Any, num_classes: int | None, task: Task | None
+) -> tuple[Any, Task]:
+    """Return the input shape and the task, from `data` or from the explicit arguments."""
+    explicit = {"input_shape": input_shape, "num_classes": num_classes, "task": task}
+    given = [name for name, value in explicit.items() if value is not None]
+    if data is not None:
+        from ..data import Data  # which imports TensorFlow Datasets
+
+        check_type("data", data, Data, Data.EXPECTED)
+        if given:
+            raise ValueError(
+                f"`{given[0]}` must be None if `data` is given, which has it. "
+                f"Received: {given[0]}={explicit[given[0]]!r}"
+            )
+        if isinstance(data.task, Given):
+            raise ValueError("`data` must have a task, not targets of task 'given'.")
+        return data.input_shape, data.task
+    if input_shape is None:
+        raise TypeError("Pass `data`, or `input_shape` and `num_classes` or `task`.")
+    if task is None:
+        check_integer("num_classes", num_classes, minimum=2)
+        return input_shape, Classification(tuple(map(str, range(num_classes or 0))))
+    check_type("task", task, Task, "a zoo.Task, such as that of zoo.load_data")
+    if num_classes not in (None, task.units):
+        raise ValueError(message("num_classes", num_classes, f"{task.units}, as `task` has"))
+    return input_shape, task
 
 
 def _check_input_shape(architecture: Architecture, input_shape: Any) -> None:
@@ -140,15 +182,21 @@ def list_models(pattern: str = "*") -> tuple[str, ...]:
     return tuple(name for name in names if fnmatch(name, pattern))
 
 
-def preset(name: str, tier: str) -> Regularization:
+def preset(name: str, tier: str, task: str = "classification") -> Regularization:
     """Return the `Regularization` of the tier "none", "light", "medium" or "strong" of a model.
+
+    Args:
+        name: One of `list_models()`.
+        tier: The name of the tier.
+        task: The kind of the task. Some models have other presets for "regression"; those of the
+            others are the same without label smoothing.
 
     Example:
 
     >>> preset("mlp", "none")
     Regularization()
     """
-    presets = get_architecture(name).presets
+    presets = get_architecture(name).presets_for(task)
     expected = f"one of the tiers {', '.join(presets)}"
     check_type("tier", tier, str, expected)
     if tier not in presets:
@@ -156,12 +204,14 @@ def preset(name: str, tier: str) -> Regularization:
     return presets[tier]
 
 
-def resolve(regularization: Regularization | str | None, name: str) -> Regularization:
+def resolve(
+    regularization: Regularization | str | None, name: str, task: str = "classification"
+) -> Regularization:
     """Return the `Regularization` of a tier of model `name`; `None` is all off."""
     expected = f"an occam.zoo.Regularization, the name of a tier ({', '.join(TIERS)}) or None"
     check_type("regularization", regularization, (Regularization, str, NoneType), expected)
     if isinstance(regularization, str):
-        return preset(name, regularization)
+        return preset(name, regularization, task)
     return regularization or Regularization()
 
 
@@ -186,6 +236,7 @@ def register_model(
     ranks: tuple[int, ...],
     reference: str,
     min_size: int = 1,
+    regression_presets: Mapping[str, Regularization] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register `build(inputs, num_classes, wiring, **options) -> logits` under a name.
 
@@ -199,6 +250,8 @@ def register_model(
         ranks: The allowed ranks of the input shape, without the batch.
         reference: Authors, title, year, address.
         min_size: The smallest height and width, or number of steps.
+        regression_presets: Other presets for regression; by default, `presets` without label
+            smoothing.
 
     Raises:
         ValueError: If the name is taken, `supports` has an unknown field, a tier is missing, or a
@@ -229,7 +282,10 @@ def register_model(
 
     def register(build: Callable[..., Any]) -> Callable[..., Any]:
         every = {"none": Regularization(), **presets}
-        add_architecture(Architecture(name, build, supports, every, ranks, reference, min_size))
+        regression = regression_presets or {}
+        add_architecture(
+            Architecture(name, build, supports, every, ranks, reference, min_size, regression)
+        )
         return build
 
     return register
@@ -242,7 +298,10 @@ def add_architecture(architecture: Architecture) -> None:
     # A notebook cell defines the same function again when it runs again.
     if (build.__module__, build.__qualname__) != (former.__module__, former.__qualname__):
         raise ValueError(f"Model {name!r} is already registered: choose another name.")
-    for regularization in architecture.presets.values():
+    for regularization in (
+        *architecture.presets.values(),
+        *architecture.regression_presets.values(),
+    ):
         architecture.check(regularization)
     _architectures[name] = architecture
 

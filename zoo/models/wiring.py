@@ -51,10 +51,12 @@ class Wiring:
     Args:
         regularization: The strengths of all penalties and rates.
         seed: The integer seed of the initializers and of the random layers.
+        head_name: The name of the last layer.
     """
 
-    def __init__(self, regularization: Regularization, *, seed: int):
+    def __init__(self, regularization: Regularization, *, seed: int, head_name: str = "logits"):
         self.regularization = regularization
+        self.head_name = head_name
         self.wired: set[str] = set()
         self._seeds = random.Random(seed)
         self._names: Counter[str] = Counter()
@@ -175,7 +177,7 @@ class Wiring:
         layer = layers.StochasticDepth(rate, **self._seed_and_name("stochastic_depth"))
         return layer([shortcut, branch])
 
-    def head(self, x: Any, num_classes: int) -> Any:
-        """Return the logits, in float32 also in mixed precision."""
+    def head(self, x: Any, units: int) -> Any:
+        """Return the logits or standardized values, in float32 also in mixed precision."""
         kernel = self.kernel(init="glorot")
-        return keras.layers.Dense(num_classes, **kernel, dtype="float32", name="logits")(x)
+        return keras.layers.Dense(units, **kernel, dtype="float32", name=self.head_name)(x)

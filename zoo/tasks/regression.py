@@ -44,6 +44,7 @@ class Regression(Task):
 
     kind = "regression"
     scores_up = ("r2",)
+    head_name = "standardized"
 
     @classmethod
     def fit(cls, targets, field, names=None):
@@ -76,6 +77,12 @@ class Regression(Task):
 
     def strata(self, encoded):
         return None
+
+    def outputs(self, head):
+        variance = np.square(self.scale).tolist()
+        return keras.layers.Normalization(
+            mean=list(self.mean), variance=variance, invert=True, dtype="float32", name="values"
+        )(head)
 
     def loss(self):
         return StandardizedSquaredError(self.scale)

@@ -29,12 +29,14 @@ class Task(abc.ABC):
     Attributes:
         kind: "classification", "multilabel", "regression" or "given".
         scores_up: The names of the scores of which more is better; of the others, less is.
+        head_name: The name of the last dense layer of a zoo model.
     """
 
     names: tuple[str, ...]
 
     kind: ClassVar[str]
     scores_up: ClassVar[tuple[str, ...]]
+    head_name: ClassVar[str] = "logits"
 
     def __init_subclass__(cls) -> None:
         TASKS[cls.kind] = cls
@@ -69,6 +71,10 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def strata(self, encoded: np.ndarray) -> np.ndarray | None:
         """Return the group `(samples,)` of each sample for stratified splits, or `None`."""
+
+    def outputs(self, head: Any) -> Any:
+        """Return the outputs of a zoo model for those of its last dense layer."""
+        return head
 
     @abc.abstractmethod
     def loss(self) -> keras.losses.Loss:

@@ -25,14 +25,14 @@ _PACKAGES = ("keras-occam", "keras", "tensorflow", "numpy", "keras-tuner", "tens
 
 
 def regularization_of(
-    model: keras.Model, regularization: Regularization | str | None
+    model: keras.Model, regularization: Regularization | str | None, task: str
 ) -> Regularization:
     """Return the regularization to train `model` with, checked against the layers of the model."""
     blueprint = blueprint_of(model)
     if blueprint is None:
         if regularization is None:
             _warn_of_inner_models(model)
-        wanted = resolve(regularization, model.name)
+        wanted = resolve(regularization, model.name, task)
         if others := wanted.only("model").on():
             raise ValueError(
                 f"Model {model.name!r} was not created by zoo.create_model, so `regularization` "
@@ -42,7 +42,7 @@ def regularization_of(
         return wanted
     if regularization is None:
         return blueprint.regularization
-    wanted = resolve(regularization, blueprint.name)
+    wanted = resolve(regularization, blueprint.name, task)
     if wanted.only("model") != blueprint.regularization.only("model"):
         raise ValueError(
             f"The model was created with {blueprint.regularization}. Training can change only "
