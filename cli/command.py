@@ -20,9 +20,10 @@ DataName = Annotated[
     str,
     tyro.conf.arg(
         metavar="DATA",
-        help="mnist1d, digits, breast_cancer, any TensorFlow Datasets name, a .npz file with "
-        "arrays x and y (or x_train, x_val, x_test, ...), or a directory of class folders with "
-        "images, or of train/, val/ and test/ with such folders.",
+        help="mnist1d, digits, breast_cancer, diabetes, friedman1, tags, reviews, any TensorFlow "
+        "Datasets name, a .npz file with arrays x and y (or x_train, x_val, x_test, ...), a .csv "
+        "or .parquet table with --target, or a directory of class folders with images, or of "
+        "train/, val/ and test/ with such folders.",
     ),
 ]
 VersionsDirectory = tyro.conf.Positional[
@@ -77,17 +78,60 @@ class DataFlags:
     ] = None
     """Size in pixels to resize images to."""
 
+    on_error: Literal["raise", "skip"] = "raise"
+    """What to do about images in a directory that cannot be read."""
+
+    target: Annotated[tuple[str, ...], tyro.conf.arg(metavar="COLUMN ...")] = ()
+    """Column of a table to predict, or several."""
+
+    drop: Annotated[tuple[str, ...], tyro.conf.arg(metavar="COLUMN ...")] = ()
+    """Columns of a table to leave out."""
+
+    columns: Annotated[
+        dict[str, Literal["number", "category", "date", "text"]],
+        tyro.conf.arg(metavar="COLUMN KIND ..."),
+    ] = dataclasses.field(default_factory=dict)
+    """Kinds of columns of a table: number, category, date or text."""
+
+    weight: Annotated[str | None, tyro.conf.arg(metavar="COLUMN")] = None
+    """Column of a table with the sample weights."""
+
+    split: Annotated[str | None, tyro.conf.arg(metavar="HOW:COLUMN")] = None
+    """How parts of a table are held out: column:NAME, group:NAME or time:NAME."""
+
+    task: Annotated[
+        Literal["classification", "multilabel", "regression"] | None,
+        tyro.conf.arg(help_behavior_hint="(default: found from the targets)"),
+    ] = None
+    """What the targets are."""
+
+    class_weight: Annotated[
+        Literal["balanced"] | None, tyro.conf.arg(help_behavior_hint="(default: none)")
+    ] = None
+    """Weigh all classes equally, however frequent they are."""
+
     def load(self) -> "Data":
         """Load the data."""
         from ..zoo import load_data
 
+        options = {
+            "data_dir": self.data_dir,
+            "image_size": self.image_size,
+            "on_error": None if self.on_error == "raise" else self.on_error,
+            "target": self.target[0] if len(self.target) == 1 else self.target or None,
+            "drop": self.drop or None,
+            "columns": self.columns or None,
+            "weight": self.weight,
+            "split": self.split,
+        }
         return load_data(
             self.data,
+            task=self.task,
             batch_size=self.batch_size,
             seed=self.data_seed,
-            data_dir=self.data_dir,
             validation_fraction=self.validation_fraction,
-            image_size=self.image_size,
+            class_weight=self.class_weight,
+            **{name: value for name, value in options.items() if value is not None},
         )
 
 
@@ -121,9 +165,11 @@ class RegularizationFlags:
     strengths: tyro.conf.OmitArgPrefixes[Any] = dataclasses.field(default_factory=Strengths)
     """Replace the tier's; 0 or none switches one off."""
 
-    def regularization_of(self, model: str) -> Regularization:
-        """Return the regularization for a model."""
+    def regularization_of(self, model: str, data: "Data") -> Regularization:
+        """Return the regularization for a model and data."""
         from ..zoo import preset
 
         changes = {n: v for n, v in vars(self.strengths).items() if v not in (None, _OF_TIER)}
-        return preset(model, self.regularization).replace(**changes)
+        text = data.vocabulary_size is not None
+        tier = preset(model, self.regularization, data.task.kind, text=text)
+        return tier.replace(**changes)

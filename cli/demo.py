@@ -67,13 +67,7 @@ class DemoCommand(Command):
     ) -> "Run":
         from ..zoo import create_model, train
 
-        model = create_model(
-            model_name,
-            input_shape=data.input_shape,
-            num_classes=data.num_classes,
-            regularization=regularization,
-            seed=0,
-        )
+        model = create_model(model_name, data=data, regularization=regularization, seed=0)
         return train(
             model,
             data,

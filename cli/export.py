@@ -115,8 +115,15 @@ def load_data_of(run: "Run") -> "Data":
     """Load the data of a run again."""
     from .. import zoo
 
-    names = ("name", "batch_size", "seed", "data_dir", "validation_fraction", "image_size")
-    return zoo.load_data(**{name: run.config["data"][name] for name in names})
+    arguments = dict(run.config["data"]["arguments"])
+    if "digest" in arguments:
+        raise ValueError(
+            f"Run {run.directory} was trained on data in memory ({arguments['source']}), which "
+            "cannot be loaded again. Use `--skip-data`, or call exports.export in Python."
+        )
+    if isinstance(arguments["task"], dict):
+        arguments["task"] = zoo.Task.from_dict(arguments["task"])
+    return zoo.load_data(**arguments)
 
 
 def checks_on(data: "Data | None") -> "Checks":

@@ -43,14 +43,11 @@ class TrainCommand(Command, DataFlags, RegularizationFlags):
     def run(self) -> None:
         from .. import zoo
 
-        regularization = self.regularization_of(self.model)
+        zoo.models.get_architecture(self.model, argument="model")  # before the data is read
         data = self.load()
+        regularization = self.regularization_of(self.model, data)
         model = zoo.create_model(
-            self.model,
-            input_shape=data.input_shape,
-            num_classes=data.num_classes,
-            regularization=regularization,
-            seed=self.seed,
+            self.model, data=data, regularization=regularization, seed=self.seed
         )
         run = zoo.train(
             model,

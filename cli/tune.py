@@ -22,7 +22,10 @@ class TuneCommand(Command, DataFlags):
     directory: Annotated[Path, tyro.conf.arg(metavar="DIR")]
     """Directory of the search, new or to be resumed."""
 
-    space: tuple[str, ...] = ("l2", "dropout", "noise", "label_smoothing")
+    space: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(help_behavior_hint="(default: l2 dropout noise label_smoothing)"),
+    ] = ()
     """Fields of the regularization to search; `occam models MODEL` lists them."""
 
     base: Tier = "none"
@@ -52,7 +55,7 @@ class TuneCommand(Command, DataFlags):
         found = tune(
             self.model,
             self.load(),
-            space=self.space,
+            space=self.space or None,
             max_trials=self.max_trials,
             directory=self.directory,
             base=self.base,

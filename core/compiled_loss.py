@@ -100,5 +100,7 @@ def task_of_loss(function: Any, units: int) -> TaskKind | None:
 
 def compiled_task(model: keras.Model, units: int) -> TaskKind | None:
     """Return the task that a model of one output was compiled for, or `None` if it is unknown."""
-    tasks = {task_of_loss(loss.function, units) for loss in compiled_losses(model)}
+    tasks: set[TaskKind | None] = {
+        task_of_loss(loss.function, units) for loss in compiled_losses(model)
+    }
     return tasks.pop() if len(tasks) == 1 else None

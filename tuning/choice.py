@@ -25,20 +25,20 @@ class Candidate:
         regularization: The regularization of the trial.
         losses: The best value of the objective in the run with each seed, negated if larger
             values are better.
-        accuracies: The validation accuracies at the same epochs.
+        metrics: The values of the metric of the task at the same epochs, on validation data.
 
     Example:
 
     >>> from occam.zoo import Regularization
-    >>> candidate = Candidate(0, Regularization(l2=1e-4), losses=(0.5, 0.7), accuracies=(0.9, 0.8))
-    >>> round(candidate.loss, 2), round(candidate.loss_error, 2), round(candidate.accuracy, 2)
+    >>> candidate = Candidate(0, Regularization(l2=1e-4), losses=(0.5, 0.7), metrics=(0.9, 0.8))
+    >>> round(candidate.loss, 2), round(candidate.loss_error, 2), round(candidate.metric, 2)
     (0.6, 0.1, 0.85)
     """
 
     trial: int
     regularization: Regularization
     losses: tuple[float, ...]
-    accuracies: tuple[float, ...]
+    metrics: tuple[float, ...]
 
     @property
     def loss(self) -> float:
@@ -51,9 +51,9 @@ class Candidate:
         return standard_error(self.losses)
 
     @property
-    def accuracy(self) -> float:
-        """The mean of the accuracies."""
-        return mean(self.accuracies)
+    def metric(self) -> float:
+        """The mean of the metric."""
+        return mean(self.metrics)
 
 
 def standard_error(values: Sequence[float]) -> float:
@@ -101,6 +101,7 @@ class Tuning:
         candidates: All trials, in the order in which they ran.
         space: The fields of the search.
         directory: The directory with the trials and their TensorBoard logs.
+        metric: The name of the metric of the candidates.
 
     Example:
 
@@ -119,6 +120,7 @@ class Tuning:
     candidates: tuple[Candidate, ...]
     space: tuple[str, ...]
     directory: Path
+    metric: str = "val_accuracy"
 
     @property
     def chosen(self) -> Candidate:
@@ -133,13 +135,13 @@ class Tuning:
     def table(self) -> str:
         """Return a table of the candidates, best first, with an asterisk at the chosen one."""
         chosen = self.chosen
-        head = ("", "trial", OBJECTIVE.name, "val_accuracy", "regularization")
+        head = ("", "trial", OBJECTIVE.name, self.metric, "regularization")
         rows = [
             (
                 "*" if c is chosen else "",
                 c.trial,
                 f"{SIGN * c.loss:.4f} ± {c.loss_error:.4f}",
-                c.accuracy,
+                c.metric,
                 repr(c.regularization),
             )
             for c in sorted(self.candidates, key=lambda c: c.loss)

@@ -23,8 +23,6 @@ from ..zoo.training.work_directory import WorkDirectory
 from .choice import OBJECTIVE, SIGN, Candidate
 from .space import candidate_of, hyperparameters, values_of
 
-_METRICS = tuple(dict.fromkeys((OBJECTIVE.name, "val_accuracy")))  # recorded of each run
-
 
 @dataclass(frozen=True)
 class CandidateRunner:
@@ -52,8 +50,8 @@ class CandidateRunner:
         """Train `regularization` on every seed."""
         runs = [self._figures(f"trial-{trial:03d}", regularization, seed) for seed in self.seeds]
         losses = tuple(SIGN * figures[OBJECTIVE.name] for figures in runs)
-        accuracies = tuple(figures["val_accuracy"] for figures in runs)
-        return Candidate(trial, regularization, losses, accuracies)
+        metrics = tuple(figures[metric_of(self.data)] for figures in runs)
+        return Candidate(trial, regularization, losses, metrics)
 
     def _figures(self, trial: str, regularization: Regularization, seed: int) -> dict[str, Any]:
         directory = self.files.path / trial / f"seed-{seed}"
@@ -87,7 +85,13 @@ class CandidateRunner:
             seed=seed,
             callbacks=[stopping, board],
         )
-        return {name: history[name][stopping.best_epoch] for name in _METRICS}
+        names = (OBJECTIVE.name, metric_of(self.data))
+        return {name: float(history[name][stopping.best_epoch]) for name in names}
+
+
+def metric_of(data: Data) -> str:
+    """Return the name of the validation metric of the task in the history of a run."""
+    return f"val_{data.task.metric}"
 
 
 def search_candidates(
@@ -183,10 +187,12 @@ class PenaltyTuner(base_tuner.BaseTuner):
 # The HParams dashboard of TensorBoard
 
 
-def log_experiment(directory: Path, space: Sequence[str]) -> None:
+def log_experiment(directory: Path, space: Sequence[str], metric: str) -> None:
     """Write, once for all trials, the fields of the search and the metrics of a run."""
     hparams = HParams({}, {name: _range(name) for name in space})
-    EventFile(directory).add(0, hparams.experiment([("", name) for name in _METRICS]))
+    EventFile(directory).add(
+        0, hparams.experiment([("", name) for name in (OBJECTIVE.name, metric)])
+    )
 
 
 def _log_trial(

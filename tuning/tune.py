@@ -10,18 +10,21 @@ from tqdm import tqdm
 from ..core.checks import check_bool, check_integer, check_number, check_path, check_type
 from ..zoo import Data, Regularization, create_model
 from ..zoo.models import get_architecture, resolve
+from ..zoo.tasks import Regression
 from ..zoo.training.train_transform import check_train_transform
 from ..zoo.training.work_directory import WorkDirectory
 from .choice import Tuning
-from .search import CandidateRunner, log_experiment, search_candidates
+from .search import CandidateRunner, log_experiment, metric_of, search_candidates
 from .space import check_space
+
+SPACE = ("l2", "dropout", "noise", "label_smoothing")
 
 
 def tune(
     model_name: str,
     data: Data,
     *,
-    space: Sequence[str] = ("l2", "dropout", "noise", "label_smoothing"),
+    space: Sequence[str] | None = None,
     max_trials: int = 20,
     directory: str | os.PathLike[str],
     base: Regularization | str | None = None,
@@ -44,7 +47,8 @@ def tune(
     Args:
         model_name: One of `zoo.list_models()`.
         data: The data, from `zoo.load_data`.
-        space: The fields to search; each is off or in the range of `Regularization.fields`.
+        space: The fields to search, by default `l2`, `dropout`, `noise` and, unless the task is
+            regression, `label_smoothing`; each is off or in the range of `Regularization.fields`.
         max_trials: The number of candidates.
         directory: The directory of the search. It has a directory per trial, and in it one per
             seed, with TensorBoard logs; the HParams dashboard of `directory` shows all trials.
@@ -85,11 +89,14 @@ def tune(
     """
     architecture = get_architecture(model_name, argument="model_name")
     check_type("data", data, Data, Data.EXPECTED)
+    if space is None:
+        space = SPACE[:-1] if isinstance(data.task, Regression) else SPACE
     check_type("space", space, Sequence, "a list of fields of the regularization")
     check_path("directory", directory)
     check_bool("resume", resume)
     space = check_space(space, architecture.supported)
-    base = resolve(base, model_name)
+    text = data.vocabulary_size is not None
+    base = resolve(base, model_name, data.task.kind, text=text)
     for name, count in (("max_trials", max_trials), ("seeds", seeds), ("epochs", epochs)):
         check_integer(name, count, minimum=1)
     check_number("learning_rate", learning_rate, "(0, inf)")
@@ -114,8 +121,7 @@ def tune(
     def build(regularization: Regularization, run_seed: int) -> keras.Model:
         return create_model(
             model_name,
-            input_shape=data.input_shape,
-            num_classes=data.num_classes,
+            data=data,
             regularization=regularization,
             seed=run_seed,
             **options,
@@ -130,7 +136,7 @@ def tune(
     )
     files.open(config, resume=resume)
     if not any(files.path.glob("events.out.tfevents.*")):
-        log_experiment(files.path, space)
+        log_experiment(files.path, space, metric_of(data))
     with tqdm(total=max_trials * seeds, unit="run", disable=not verbose) as bar:
         runner = CandidateRunner(
             build=build,
@@ -146,9 +152,9 @@ def tune(
             runner,
             space=space,
             base=base,
-            known=list(architecture.presets.values()),
+            known=list(architecture.presets_for(data.task.kind, text=text).values()),
             max_trials=max_trials,
             seed=seed,
             directory=files.path,
         )
-    return Tuning(candidates, space, files.path)
+    return Tuning(candidates, space, files.path, metric_of(data))

@@ -140,6 +140,7 @@ class StreamSplit:
     decode: Callable[[tf.Tensor], tf.Tensor]
     shuffle_buffer: int
     layer: keras.layers.Layer | None = None
+    weights = None
     in_memory = False
 
     @property

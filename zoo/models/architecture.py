@@ -34,12 +34,16 @@ class Architecture:
         parameters = inspect.signature(self.build).parameters.values()
         return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
 
-    def presets_for(self, task: str) -> dict[str, Regularization]:
-        """Return the tiers for a kind of task."""
-        if task != "regression":
-            return dict(self.presets)
-        unsmoothed = {tier: r.replace(label_smoothing=0.0) for tier, r in self.presets.items()}
-        return {**unsmoothed, **self.regression_presets}
+    def presets_for(self, task: str, *, text: bool = False) -> dict[str, Regularization]:
+        """Return the tiers for a kind of task, without what means nothing for it or for a text."""
+        tiers = dict(self.presets)
+        if task == "regression":
+            tiers = {tier: r.replace(label_smoothing=0.0) for tier, r in tiers.items()}
+            tiers |= self.regression_presets
+        if text:
+            off: dict[str, Any] = {"augmentation": "none", "mixup": 0.0, "cutmix": 0.0}
+            tiers = {tier: r.replace(**off) for tier, r in tiers.items()}
+        return tiers
 
     @property
     def supported(self) -> tuple[str, ...]:

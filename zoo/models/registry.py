@@ -76,11 +76,12 @@ def create_model(
     """
     architecture = get_architecture(name)
     input_shape, task = _inputs_and_task(data, input_shape, num_classes, task)
-    regularization = resolve(regularization, name, task.kind)
-    architecture.check(regularization)
-    _check_input_shape(architecture, input_shape)
     if data is not None and data.vocabulary_size and "vocabulary" in architecture.options:
         options.setdefault("vocabulary", data.vocabulary_size)
+    text = options.get("vocabulary") is not None
+    regularization = resolve(regularization, name, task.kind, text=text)
+    architecture.check(regularization)
+    _check_input_shape(architecture, input_shape)
     if unknown := sorted(set(options) - set(architecture.options)):
         raise ValueError(
             f"Model {name!r} has no option {', '.join(unknown)}. "
@@ -182,7 +183,9 @@ def list_models(pattern: str = "*") -> tuple[str, ...]:
     return tuple(name for name in names if fnmatch(name, pattern))
 
 
-def preset(name: str, tier: str, task: str = "classification") -> Regularization:
+def preset(
+    name: str, tier: str, task: str = "classification", *, text: bool = False
+) -> Regularization:
     """Return the `Regularization` of the tier "none", "light", "medium" or "strong" of a model.
 
     Args:
@@ -190,13 +193,14 @@ def preset(name: str, tier: str, task: str = "classification") -> Regularization
         tier: The name of the tier.
         task: The kind of the task. Some models have other presets for "regression"; those of the
             others are the same without label smoothing.
+        text: Whether the data is a text, which is neither augmented nor mixed.
 
     Example:
 
     >>> preset("mlp", "none")
     Regularization()
     """
-    presets = get_architecture(name).presets_for(task)
+    presets = get_architecture(name).presets_for(task, text=text)
     expected = f"one of the tiers {', '.join(presets)}"
     check_type("tier", tier, str, expected)
     if tier not in presets:
@@ -205,13 +209,17 @@ def preset(name: str, tier: str, task: str = "classification") -> Regularization
 
 
 def resolve(
-    regularization: Regularization | str | None, name: str, task: str = "classification"
+    regularization: Regularization | str | None,
+    name: str,
+    task: str = "classification",
+    *,
+    text: bool = False,
 ) -> Regularization:
     """Return the `Regularization` of a tier of model `name`; `None` is all off."""
     expected = f"an occam.zoo.Regularization, the name of a tier ({', '.join(TIERS)}) or None"
     check_type("regularization", regularization, (Regularization, str, NoneType), expected)
     if isinstance(regularization, str):
-        return preset(name, regularization, task)
+        return preset(name, regularization, task, text=text)
     return regularization or Regularization()
 
 

@@ -35,6 +35,7 @@ class Classification(Task):
     classes: tuple[str | int, ...] = ()
 
     kind = "classification"
+    metric = "accuracy"
     scores_up = ("accuracy",)
 
     def __post_init__(self):

@@ -24,6 +24,7 @@ class Given(Task):
     names: tuple[str, ...] = ()
 
     kind = "given"
+    metric = "data_loss"
     scores_up = ()
 
     @classmethod

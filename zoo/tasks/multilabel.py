@@ -31,6 +31,7 @@ class Multilabel(Task):
     """
 
     kind = "multilabel"
+    metric = "label_accuracy"
     scores_up = ("macro_f1", "micro_f1", "mean_average_precision", "subset_accuracy")
 
     @classmethod

@@ -43,6 +43,7 @@ class Regression(Task):
     scale: tuple[float, ...] = (1.0,)
 
     kind = "regression"
+    metric = "r2"
     scores_up = ("r2",)
     head_name = "standardized"
 
@@ -89,9 +90,9 @@ class Regression(Task):
 
     def metrics(self):
         return [
+            keras.metrics.R2Score(name="r2"),
             keras.metrics.MeanAbsoluteError("mae"),
             keras.metrics.RootMeanSquaredError("rmse"),
-            keras.metrics.R2Score(name="r2"),
         ]
 
     def scores(self, y, outputs):

@@ -29,6 +29,7 @@ class Task(abc.ABC):
     Attributes:
         kind: "classification", "multilabel", "regression" or "given".
         scores_up: The names of the scores of which more is better; of the others, less is.
+        metric: The name of the first metric of `metrics`, to show beside the loss.
         head_name: The name of the last dense layer of a zoo model.
     """
 
@@ -37,6 +38,7 @@ class Task(abc.ABC):
     kind: ClassVar[str]
     scores_up: ClassVar[tuple[str, ...]]
     head_name: ClassVar[str] = "logits"
+    metric: ClassVar[str]
 
     def __init_subclass__(cls) -> None:
         TASKS[cls.kind] = cls

@@ -25,14 +25,15 @@ _PACKAGES = ("keras-occam", "keras", "tensorflow", "numpy", "keras-tuner", "tens
 
 
 def regularization_of(
-    model: keras.Model, regularization: Regularization | str | None, task: str
+    model: keras.Model, regularization: Regularization | str | None, data: Data
 ) -> Regularization:
     """Return the regularization to train `model` with, checked against the layers of the model."""
     blueprint = blueprint_of(model)
+    task, text = data.task.kind, data.vocabulary_size is not None
     if blueprint is None:
         if regularization is None:
             _warn_of_inner_models(model)
-        wanted = resolve(regularization, model.name, task)
+        wanted = resolve(regularization, model.name, task, text=text)
         if others := wanted.only("model").on():
             raise ValueError(
                 f"Model {model.name!r} was not created by zoo.create_model, so `regularization` "
@@ -42,7 +43,7 @@ def regularization_of(
         return wanted
     if regularization is None:
         return blueprint.regularization
-    wanted = resolve(regularization, blueprint.name, task)
+    wanted = resolve(regularization, blueprint.name, task, text=text)
     if wanted.only("model") != blueprint.regularization.only("model"):
         raise ValueError(
             f"The model was created with {blueprint.regularization}. Training can change only "

@@ -115,7 +115,7 @@ def train(
     compiled = engine.is_compiled(model)
     check_callbacks(callbacks, compiled=compiled)
     data = _as_data(data, validation_data, compiled=compiled, seed=seed)
-    regularization = regularization_of(model, regularization, data.task.kind)
+    regularization = regularization_of(model, regularization, data)
     if compiled:
         check_compiled(model, data, regularization, learning_rate)
     else:
