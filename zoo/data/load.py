@@ -141,6 +141,8 @@ def load_data(
             if split is not None and not split.in_memory:
                 for _ in split.batches(1):
                     pass
+    # Before, statistics were of all samples of the source: of the test part, too.
+    fitted = read.task if isinstance(task, Task) else read.task.refit(train.targets)
     weights = _class_weights(class_weight, read, train)
     arguments = {
         "source": name,
@@ -160,7 +162,7 @@ def load_data(
     return Data(
         arguments=arguments,
         origin=read.origin,
-        task=read.task,
+        task=fitted,
         preprocessing=preprocessing,
         raw_splits=splits,
         has_own_validation=read.validation is not None,

@@ -65,6 +65,9 @@ class Regression(Task):
                 )
         return cls(tuple(map(str, names)), tuple(mean.tolist()), tuple(scale.tolist()))
 
+    def refit(self, encoded):
+        return self.fit(encoded, "targets of the training part", self.names)
+
     def encode(self, targets, field):
         values = _values(targets, field)
         if values.shape[1] != self.units:

@@ -62,6 +62,10 @@ class Task(abc.ABC):
             DataError: If the targets do not suit the task.
         """
 
+    def refit(self, encoded: np.ndarray) -> Self:
+        """Return the task with all statistics of the encoded targets of the training part."""
+        return self
+
     @abc.abstractmethod
     def encode(self, targets: np.ndarray, field: str) -> np.ndarray:
         """Return targets as the loss takes them; raise a `DataError` if they do not suit."""
