@@ -238,7 +238,7 @@ def test_training_changes_only_the_training_part_of_the_regularization(digits, m
         ({"epochs": True}, "Received: epochs=True"),
         (
             {"learning_rate": 0.0},
-            r"`learning_rate` must be a number in \(0, inf\). Received: learni",
+            r"`learning_rate` must be a number in \(0, inf\) or None. Received: learni",
         ),
         ({"learning_rate": "fast"}, "Received: learning_rate='fast'"),
         ({"seed": "a"}, "`seed` must be an integer >= 0. Received: seed='a'"),
