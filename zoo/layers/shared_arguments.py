@@ -12,8 +12,8 @@ def seed_generator(layer: keras.layers.Layer, seed: int | None) -> keras.random.
     """Return a generator for `layer`, seeded by `seed` and the name of the layer.
 
     Two layers with the same seed therefore draw different masks, and a cloned or loaded copy draws
-    the same masks as its original. Keras numbers automatic names (`dropout_1`, ...) through the whole
-    process: to build a model twice with the same draws, name the layers, or call
+    the same masks as its original. Keras numbers automatic names (`dropout_1`, ...) through the
+    whole process: to build a model twice with the same draws, name the layers, or call
     `keras.backend.clear_session()` before each build. With `seed=None`, Keras draws a seed, which
     `keras.utils.set_random_seed` makes repeatable.
     """
