@@ -39,7 +39,7 @@ def color_map(drawn: Drawn, images: Any) -> tuple[Any, Any]:
 
 
 def apply_color_map(images: Any, matrix: Any, offset: Any) -> Any:
-    """Return `x A + b` for each pixel, clipped to [0, 255]."""
+    """Return `pixel @ matrix + offset` for each pixel, clipped to [0, 255]."""
     shape = ops.shape(images)
     pixels = ops.reshape(images, (shape[0], shape[1] * shape[2], shape[3]))
     return ops.reshape(ops.clip(pixels @ matrix + offset, 0.0, 255.0), shape)

@@ -39,7 +39,7 @@ class FusedAugmentation(Augmentation):
         self._low, self._scale = low, 255 / (high - low)
 
     def strengths(self, shape: Any, draws: Draws) -> Any:
-        """Return the strengths in [0, 1] of operations `(batch, operations)`."""
+        """Return a strength in [0, 1] for each drawn operation, `(batch, operations)`."""
         raise NotImplementedError(f"{type(self).__name__} defines no `strengths`.")
 
     def draw(self, count: Any, draws: Draws) -> Drawn:

@@ -39,11 +39,11 @@ class Drawn:
     ranges: Ranges
 
     def is_(self, name: str) -> Any:
-        """Return where `name` was drawn, booleans `(batch, operations)`."""
+        """Return booleans `(batch, operations)`: whether the operation drawn is `name`."""
         return ops.equal(self.choice, OPERATIONS.index(name))
 
     def any_of(self, *names: str) -> Any:
-        """Return which samples have any of these operations, booleans `(batch,)`."""
+        """Return booleans `(batch,)`: whether a sample has any of these operations."""
         chosen = [ops.any(self.is_(name), axis=1) for name in names]
         return ops.any(ops.stack(chosen), axis=0)
 
@@ -52,5 +52,5 @@ class Drawn:
         return ops.where(self.is_(name), self.strength * self.sign, 0.0)
 
     def factor(self, name: str) -> Any:
-        """Return the factors of an enhancement, 1 where it was not drawn, `(batch, operations)`."""
+        """Return the factors `(batch, operations)` of an enhancement, 1 where it was not drawn."""
         return 1.0 + self.ranges.enhance * self.signed(name)

@@ -7,7 +7,7 @@ import keras
 
 from ...core.checks import check_one_of, message
 from ..calls import as_call
-from ..regularization.declarations import AUGMENTATIONS
+from ..regularization.fields import AUGMENTATIONS
 from .augmentation import Augmentation
 from .feature_noise import FeatureNoise
 from .rand_augment import RandAugment

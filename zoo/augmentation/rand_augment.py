@@ -19,9 +19,10 @@ class RandAugment(FusedAugmentation):
     Each operation is drawn uniformly from 14: identity, shear and translation along x or y,
     rotation, brightness, color, contrast, sharpness, posterize, solarize, auto contrast, equalize.
     At magnitude 30, a shear is by 0.3, a translation by 45% of the side, a rotation by 30 degrees,
-    an enhancement by a factor of 1 +- 0.9, posterize leaves 4 bits, and solarize inverts
-    everything. The effect is proportional to the magnitude, and its sign random. The operations of
-    an image are fused into one color map and one warp, in a fixed order: see `FusedAugmentation`.
+    brightness, color, contrast and sharpness change by a factor of 1 +- 0.9, posterize leaves 4
+    bits, and solarize inverts everything. The effect is proportional to the magnitude, and its sign
+    is random. The operations of an image are fused into one color map and one warp, in a fixed
+    order: see `FusedAugmentation`.
 
     Args:
         num_ops: The number of operations for each image, at least 1.
@@ -29,8 +30,8 @@ class RandAugment(FusedAugmentation):
             paper uses 9 for a ResNet-50 on ImageNet.
         value_range: The lowest and highest pixel value: two numbers, or one of each per channel.
             Values outside are clipped.
-        fill: The value outside of the image, from 0, the lowest value, to 1, the highest. Gray by
-            default, as in the paper.
+        fill: The value of pixels outside the image: 0 is the lowest of `value_range`, 1 the
+            highest. Gray by default, as in the paper.
         seed: The integer seed of the draws. `None` draws one.
 
     Shapes: `(batch, height, width, channels)`, at least 3 x 3 pixels, unchanged. Integers are

@@ -65,8 +65,8 @@ class DropBlock(keras.layers.Layer):
     def build(self, input_shape):
         if len(input_shape) not in (3, 4):
             raise ValueError(
-                "`inputs` of DropBlock must be (batch, steps, channels) or (batch, height, "
-                f"width, channels). Received: shape {tuple(input_shape)}"
+                "`inputs` of DropBlock must have rank 3 (series) or 4 (images). "
+                f"Received: shape {tuple(input_shape)}"
             )
 
     def call(self, inputs, training=False):

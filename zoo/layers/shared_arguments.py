@@ -11,9 +11,9 @@ from ...core.checks import check_integer, check_one_of
 def seed_generator(layer: keras.layers.Layer, seed: int | None) -> keras.random.SeedGenerator:
     """Return a generator for `layer`, seeded by `seed` and the name of the layer.
 
-    So two layers with the same seed draw different masks, and a cloned or loaded copy draws the
-    same masks as the original. Keras numbers automatic names (`dropout_1`, ...) through the whole
-    process: to build a model twice with the same draws, name the layers, or call
+    Two layers with the same seed therefore draw different masks, and a cloned or loaded copy draws
+    the same masks as its original. Keras numbers automatic names (`dropout_1`, ...) through the
+    whole process: to build a model twice with the same draws, name the layers, or call
     `keras.backend.clear_session()` before each build. With `seed=None`, Keras draws a seed, which
     `keras.utils.set_random_seed` makes repeatable.
     """

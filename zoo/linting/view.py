@@ -147,6 +147,6 @@ def passes_on(layer: Any) -> bool:
 
 
 def is_user_defined(layer: Any, method: str) -> bool:
-    """Return whether neither Keras nor Occam defines a method of a layer."""
+    """Return whether user code defines this method of the layer, not Keras or Occam."""
     owner = next(cls for cls in type(layer).__mro__ if method in vars(cls))
     return not owner.__module__.startswith(("keras.", "occam."))

@@ -1,154 +1,175 @@
-"""`Strength`, `Rate`, `Penalty` and `Choice`: the kinds of fields of `Regularization`."""
+"""The fields of `Regularization`, each with its range, meaning and source."""
 
-import dataclasses
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
 
-from ...core.checks import check_number, check_one_of
+from .field_kinds import Choice, Penalty, Rate, Strength
 
-# The place where a field acts. The last three belong to the training, the others to the model.
-# fmt: off
-Place = Literal[
-    "kernels", "activations", "units", "maps", "connections", "branches", "inputs",
-    "samples", "labels", "updates",
-]
-# fmt: on
-_IN_TRAINING = ("samples", "labels", "updates")
+AUGMENTATIONS = ("light", "medium", "strong")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Field:
-    """The declaration of one field.
+class Declarations:
+    """The fields of `Regularization`, each with its range, meaning and source.
 
-    Validation, wiring, surgery, command-line flags, search space and documentation follow from it.
+    A new penalty needs its class in `zoo.regularizers` and its declaration here; the rest follows.
     """
 
-    help: str  # one line, with the unit
-    where: Place
-    reference: str  # authors, title, year, address
-    off: ClassVar[Any]
-
-    @property
-    def applies_to(self) -> Literal["model", "training"]:
-        """`"model"` if the field changes the layers that are built, else `"training"`."""
-        return "training" if self.where in _IN_TRAINING else "model"
-
-    def field(self) -> Any:
-        """Return a dataclass field with this declaration, off by default."""
-        return dataclasses.field(default=self.off, metadata={"declaration": self})
-
-    def format(self, value: Any) -> str:
-        """Return a value as text."""
-        return repr(value) if isinstance(value, str) else f"{value:g}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Strength(Field):
-    """A field that is a number; 0 switches it off.
-
-    Args:
-        below: The upper bound, itself excluded. The lower bound is 0.
-        search: The smallest and the largest value to try when the field is on.
-        scale: Whether the tuner samples `search` evenly in the value or in its logarithm.
-        stronger: Whether a larger (`"up"`) or a smaller value (`"down"`) regularizes more.
-    """
-
-    below: float = math.inf
-    search: tuple[float, float]
-    scale: Literal["linear", "log"] = "log"
-    stronger: Literal["up", "down"] = "up"
-    off: ClassVar[float] = 0.0
-
-    def check(self, name: str, value: Any) -> float:
-        """Return `value` as a float; raise a `ValueError` if it is out of range."""
-        check_number(name, value, f"[0, {self.below:g})")
-        return float(value)
-
-    @property
-    def weakest(self) -> float:
-        """The end of the search range that regularizes least."""
-        return self.search[0 if self.stronger == "up" else 1]
-
-    @property
-    def middle(self) -> float:
-        """The middle of the search range on its scale: a value to try without a search.
-
-        >>> Strength(help="", where="units", search=(1e-6, 1e-2), reference="").middle
-        0.0001
-        """
-        low, high = self.search
-        middle = math.sqrt(low * high) if self.scale == "log" else (low + high) / 2
-        return float(f"{middle:.2g}")
-
-    def position(self, value: float) -> float:
-        """Return 0 for off, else the position in `search`: 0.5 the weakest end, 1 the strongest."""
-        if value == self.off:
-            return 0.0
-        low, high = self.search
-        if self.scale == "log":
-            low, high, value = map(math.log, (low, high, value))
-        ratio = min(max((value - low) / (high - low), 0.0), 1.0)
-        return 0.5 + 0.5 * (ratio if self.stronger == "up" else 1.0 - ratio)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rate(Strength):
-    """A fraction or probability, less than 1."""
-
-    below: float = 1.0
-    scale: Literal["linear", "log"] = "linear"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Penalty(Strength):
-    """The strength of a regularizer on kernels or on hidden activations.
-
-    Fields of one class and place, such as `l1` and `l2`, become one object.
-
-    Args:
-        regularizer: The module and the class in `zoo.regularizers`, such as `"hoyer.Hoyer"`.
-        argument: The argument of the class that takes the strength.
-        options: The other arguments of the class.
-        units: Whether the class ignores units, takes their axis as the argument `axis`, or needs
-            two or more units along the last axis.
-    """
-
-    regularizer: str
-    argument: str = "factor"
-    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    units: Literal["ignored", "one axis", "last axis"] = "ignored"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choice(Field):
-    """A field that is one of a few words; `"none"` switches it off.
-
-    Args:
-        options: The words that switch the field on, from the weakest to the strongest.
-    """
-
-    options: tuple[str, ...]
-    off: ClassVar[str] = "none"
-
-    def check(self, name: str, value: Any) -> str:
-        """Return `value`; raise a `ValueError` if it is not one of the words."""
-        check_one_of(name, value, (self.off, *self.options))
-        return value
-
-    @property
-    def weakest(self) -> str:
-        """The option that regularizes least."""
-        return self.options[0]
-
-    @property
-    def middle(self) -> str:
-        """The option in the middle: a value to try without a search."""
-        return self.options[len(self.options) // 2]
-
-    def position(self, value: str) -> float:
-        """Return 0 for off, else the position in `options`: 0.5 the weakest, 1 the strongest."""
-        if value == self.off:
-            return 0.0
-        return 0.5 + 0.5 * self.options.index(value) / max(len(self.options) - 1, 1)
+    # Penalties on kernels and on hidden activations.
+    l1: float = Penalty(
+        help="L1 penalty on kernels: l1 * sum|W|",
+        search=(1e-6, 1e-3),
+        where="kernels",
+        regularizer="norms.L1L2",
+        argument="l1",
+        reference="Tibshirani, Regression Shrinkage and Selection via the Lasso, 1996, "
+        "https://www.jstor.org/stable/2346178",
+    ).field()
+    l2: float = Penalty(
+        help="L2 penalty on kernels: l2 * sum W^2",
+        search=(1e-6, 1e-2),
+        where="kernels",
+        regularizer="norms.L1L2",
+        argument="l2",
+        reference="Hoerl & Kennard, Ridge Regression, 1970, "
+        "https://doi.org/10.1080/00401706.1970.10488634",
+    ).field()
+    group_lasso: float = Penalty(
+        help="penalty on whole units: group_lasso * sum sqrt(n)|W_u|_2, n the weights into unit u",
+        search=(1e-6, 1e-3),
+        where="kernels",
+        regularizer="group_lasso.GroupLasso",
+        units="one axis",
+        reference="Yuan & Lin, Model Selection and Estimation in Regression with Grouped "
+        "Variables, 2006, https://doi.org/10.1111/j.1467-9868.2005.00532.x",
+    ).field()
+    orthogonal: float = Penalty(
+        help="penalty on the mean |cosine| between the weights into two units of a layer",
+        search=(1e-2, 10.0),
+        where="kernels",
+        regularizer="orthogonal.Orthogonal",
+        options={"mode": "columns"},
+        units="last axis",
+        reference="Brock et al., Neural Photo Editing with Introspective Adversarial Networks, "
+        "2017, https://arxiv.org/abs/1609.07093",
+    ).field()
+    hoyer: float = Penalty(
+        help="penalty on the number of weights that matter: hoyer * (sum|W|)^2 / sum W^2",
+        search=(1e-7, 1e-3),
+        where="kernels",
+        regularizer="hoyer.Hoyer",
+        reference="Yang, Wen & Li, DeepHoyer: Learning Sparser Neural Network with Differentiable "
+        "Scale-Invariant Sparsity Measures, 2020, https://arxiv.org/abs/1908.09979",
+    ).field()
+    activity_l1: float = Penalty(
+        help="L1 penalty on hidden activations, per sample",
+        search=(1e-7, 1e-3),
+        where="activations",
+        regularizer="norms.L1L2",
+        argument="l1",
+        reference="Glorot, Bordes & Bengio, Deep Sparse Rectifier Neural Networks, 2011, "
+        "https://proceedings.mlr.press/v15/glorot11a.html",
+    ).field()
+    activity_l2: float = Penalty(
+        help="L2 penalty on hidden activations, per sample",
+        search=(1e-7, 1e-3),
+        where="activations",
+        regularizer="norms.L1L2",
+        argument="l2",
+        reference="Merity, McCann & Socher, Revisiting Activation Regularization, 2017, "
+        "https://arxiv.org/abs/1708.01009",
+    ).field()
+    # Changes to an update besides the gradient of the loss.
+    weight_decay: float = Strength(
+        help="decoupled decay of kernels, times the learning rate, at each update",
+        search=(1e-4, 1.0),
+        where="updates",
+        reference="Loshchilov & Hutter, Decoupled Weight Decay Regularization, 2019, "
+        "https://arxiv.org/abs/1711.05101",
+    ).field()
+    max_norm: float = Strength(
+        help="largest L2 norm of the weights into one unit (0: no limit)",
+        search=(0.5, 8.0),
+        stronger="down",
+        where="kernels",
+        reference="Srivastava et al., Dropout, 2014, section 5.1, "
+        "https://jmlr.org/papers/v15/srivastava14a.html",
+    ).field()
+    sam_rho: float = Strength(
+        help="sharpness-aware steps: the gradient is taken at a distance sam_rho uphill",
+        search=(0.01, 0.2),
+        where="updates",
+        reference="Foret et al., Sharpness-Aware Minimization for Efficiently Improving "
+        "Generalization, 2021, https://arxiv.org/abs/2010.01412",
+    ).field()
+    # Random changes inside the model.
+    dropout: float = Rate(
+        help="fraction of hidden units dropped in training",
+        search=(0.05, 0.6),
+        where="units",
+        reference="Srivastava et al., Dropout, 2014, https://jmlr.org/papers/v15/srivastava14a.html",
+    ).field()
+    spatial_dropout: float = Rate(
+        help="fraction of whole channels of hidden feature maps dropped in training",
+        search=(0.02, 0.3),
+        where="maps",
+        reference="Tompson et al., Efficient Object Localization Using Convolutional Networks, "
+        "2015, https://arxiv.org/abs/1411.4280",
+    ).field()
+    drop_block: float = Rate(
+        help="fraction of hidden feature maps dropped in blocks of a quarter of their side",
+        search=(0.02, 0.3),
+        where="maps",
+        reference="Ghiasi, Lin & Le, DropBlock: A Regularization Method for Convolutional "
+        "Networks, 2018, https://arxiv.org/abs/1810.12890",
+    ).field()
+    drop_connect: float = Rate(
+        help="fraction of the weights of hidden layers dropped in training",
+        search=(0.05, 0.5),
+        where="connections",
+        reference="Wan et al., Regularization of Neural Networks using DropConnect, 2013, "
+        "https://proceedings.mlr.press/v28/wan13.html",
+    ).field()
+    stochastic_depth: float = Rate(
+        help="drop rate of the last residual branch, linear from 0 at the first",
+        search=(0.05, 0.5),
+        where="branches",
+        reference="Huang et al., Deep Networks with Stochastic Depth, 2016, "
+        "https://arxiv.org/abs/1603.09382",
+    ).field()
+    noise: float = Strength(
+        help="standard deviation of Gaussian noise on the (standardized) inputs in training",
+        search=(0.02, 1.0),
+        where="inputs",
+        reference="Bishop, Training with Noise is Equivalent to Tikhonov Regularization, 1995, "
+        "https://doi.org/10.1162/neco.1995.7.1.108",
+    ).field()
+    # Random changes to samples and labels.
+    augmentation: str = Choice(
+        help="tier of the random changes to samples: noise for tables, shifts and scales for "
+        "series, RandAugment and erasing for images",
+        options=AUGMENTATIONS,
+        where="samples",
+        reference="Cubuk et al., RandAugment: Practical Automated Data Augmentation with a "
+        "Reduced Search Space, 2020, https://arxiv.org/abs/1909.13719",
+    ).field()
+    mixup: float = Strength(
+        help="pairs of samples blended by lambda ~ Beta(mixup, mixup), and their labels",
+        search=(0.1, 1.0),
+        where="samples",
+        reference="Zhang et al., mixup: Beyond Empirical Risk Minimization, 2018, "
+        "https://arxiv.org/abs/1710.09412",
+    ).field()
+    cutmix: float = Strength(
+        help="boxes of area 1 - lambda ~ Beta(cutmix, cutmix) pasted from another sample",
+        search=(0.1, 1.0),
+        where="samples",
+        reference="Yun et al., CutMix: Regularization Strategy to Train Strong Classifiers with "
+        "Localizable Features, 2019, https://arxiv.org/abs/1905.04899",
+    ).field()
+    label_smoothing: float = Rate(
+        help="share of each label spread evenly over all classes in training",
+        search=(0.02, 0.3),
+        where="labels",
+        reference="Szegedy et al., Rethinking the Inception Architecture for Computer Vision, "
+        "2016, https://arxiv.org/abs/1512.00567",
+    ).field()

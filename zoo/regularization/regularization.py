@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core.checks import check_type, message
-from .declarations import Declarations
-from .fields import Choice, Penalty, Strength
+from .field_kinds import Choice, Penalty, Strength
+from .fields import Declarations
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -49,8 +49,8 @@ class GroupLasso(keras.regularizers.Regularizer):
         rank = len(x.shape)
         if not -rank <= self.axis < rank:
             raise ValueError(
-                f"The tensor must have the axis of the units, axis={self.axis}. "
-                f"Received: a tensor of shape {tuple(x.shape)}"
+                f"`axis` must be an axis of the penalized tensor, from {-rank} to {rank - 1}. "
+                f"Received: axis={self.axis}, shape {tuple(x.shape)}"
             )
         weights = [axis for axis in range(rank) if axis != self.axis % rank]
         size = math.prod(x.shape[axis] for axis in weights)

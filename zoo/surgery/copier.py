@@ -273,6 +273,7 @@ def _check_complete(model: keras.Model, known: list[Any]) -> None:
     if lost := [weight for weight in model.weights if id(weight) not in copied]:
         count = sum(math.prod(weight.shape) for weight in lost)
         raise ValueError(
-            f"Model {model.name!r} has weights outside of its graph, {count} numbers: "
-            f"{', '.join(weight.path for weight in lost[:5])}. Call their layers in the model."
+            f"Model {model.name!r} has {len(lost)} weights ({count} values) that no layer of its "
+            f"graph uses: {', '.join(weight.path for weight in lost[:5])}"
+            f"{', ...' if len(lost) > 5 else ''}. Call the layers that own them in the model."
         )

@@ -99,7 +99,7 @@ def test_removed_zero_channels_change_rounding_only(give_weights):
     kill(model, "first", [0, 1])  # relu(0) is 0: nothing is moved
     smaller, _ = exports.shrink(model)
     x = np.random.default_rng(0).normal(size=(5, 2))
-    np.testing.assert_allclose(model(x), smaller(x), rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(model(x), smaller(x), rtol=1e-5, atol=1e-6)
     assert smaller.get_layer("first").units == 1
 
 

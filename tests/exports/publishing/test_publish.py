@@ -133,7 +133,7 @@ def test_kill_9_leaves_whole_versions_only(tmp_path, small_model, flowers):
     assert not leftovers[0].exists()
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=300):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "the exporting process is too slow"

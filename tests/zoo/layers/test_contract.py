@@ -142,7 +142,7 @@ def test_wrong_arguments_are_refused(kind, arguments, message):
     ("layer", "message"),
     [
         (SpatialDropout(0.5), r"of rank 3 or more. Received: shape \(2, 3\)"),
-        (DropBlock(0.1), r"of DropBlock must be .* Received: shape \(2, 3\)"),
+        (DropBlock(0.1), r"of DropBlock must have rank 3 .* Received: shape \(2, 3\)"),
         (ResidualBranch([Dense(4)], 0.1), r"of the shortcut, \(2, 3\). Received.*\(2, 4\)"),
     ],
 )

@@ -36,6 +36,6 @@ def test_a_unit_of_zeros_stays_zero_and_the_gradient_is_finite():
 
 def test_a_missing_axis_is_refused():
     with pytest.raises(
-        ValueError, match=r"axis of the units, axis=2. Received: a tensor of shape \(3, 4\)"
+        ValueError, match=r"axis of the penalized tensor, from -2 to 1. .* axis=2, shape \(3, 4\)"
     ):
         GroupLasso(axis=2)(ops.ones((3, 4)))
