@@ -104,10 +104,10 @@ class StandardizedSquaredError(keras.losses.Loss):
         self.scale = tuple(map(float, scale))
 
     def call(self, y_true, y_pred):
-        y_pred: Any = ops.convert_to_tensor(y_pred)
-        y_true = ops.reshape(ops.cast(y_true, y_pred.dtype), ops.shape(y_pred))
-        scale = ops.convert_to_tensor(self.scale, y_pred.dtype)
-        return ops.mean(ops.square((y_true - y_pred) / scale), axis=-1)
+        values: Any = ops.convert_to_tensor(y_pred)
+        targets = ops.reshape(ops.cast(y_true, values.dtype), ops.shape(values))
+        scale = ops.convert_to_tensor(self.scale, values.dtype)
+        return ops.mean(ops.square((targets - values) / scale), axis=-1)
 
     def baseline(self, targets: Any, sample_weight: Any = None) -> float:
         """Return the loss of the best constant prediction, as `occam.callbacks.Diagnosis` asks."""
