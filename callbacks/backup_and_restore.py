@@ -27,6 +27,9 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
     - The state contains all variables of the model and of its optimizers, the history, and the
       state of the other callbacks. With Keras' callback, early stopping forgets its best epoch,
       `ModelCheckpoint(save_best_only=True)` overwrites the best model, and the history is lost.
+    - A `ReduceLROnPlateau` keeps its counters, a `LearningRateScheduler` continues from the saved
+      rate, `ModelCheckpoint` writes the files that it would have written, also with a `save_freq`
+      in batches, and `CSVLogger` has a row for each epoch, without those of the lost epoch.
     - The state is one file, `state.npz`, which is replaced atomically: whenever the process is
       killed, the file holds one complete epoch.
     - A training that ends on a loss of NaN or infinity, as with `TerminateOnNaN`, keeps the state

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
+from ..callbacks import baseline_loss
 from .augmentation.label_smoothing import soft_labels
 
 
@@ -85,8 +87,8 @@ class StandardizedSquaredError(keras.losses.Loss):
     Example:
 
     >>> loss = StandardizedSquaredError([10.0])
-    >>> float(loss([[100.0], [120.0]], [[110.0], [110.0]]))
-    1.0
+    >>> float(loss([[100.0], [120.0]], [[110.0], [110.0]])), loss.baseline([[100.0], [120.0]])
+    (1.0, 1.0)
     """
 
     task = "regression"  # read by occam.core.compiled_loss
@@ -102,10 +104,14 @@ class StandardizedSquaredError(keras.losses.Loss):
         self.scale = tuple(map(float, scale))
 
     def call(self, y_true, y_pred):
-        y_pred = ops.convert_to_tensor(y_pred)
-        y_true = ops.reshape(ops.cast(y_true, y_pred.dtype), ops.shape(y_pred))
-        scale = ops.convert_to_tensor(self.scale, y_pred.dtype)
-        return ops.mean(ops.square((y_true - y_pred) / scale), axis=-1)
+        values: Any = ops.convert_to_tensor(y_pred)
+        targets = ops.reshape(ops.cast(y_true, values.dtype), ops.shape(values))
+        scale = ops.convert_to_tensor(self.scale, values.dtype)
+        return ops.mean(ops.square((targets - values) / scale), axis=-1)
+
+    def baseline(self, targets: Any, sample_weight: Any = None) -> float:
+        """Return the loss of the best constant prediction, as `occam.callbacks.Diagnosis` asks."""
+        return baseline_loss(np.asarray(targets) / self.scale, "mse", sample_weight)
 
     def get_config(self):
         config = {"scale": list(self.scale), "reduction": self.reduction}

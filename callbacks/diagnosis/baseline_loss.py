@@ -1,10 +1,13 @@
 """The loss of the best constant prediction."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
-from scipy.special import entr
+from scipy.optimize import minimize_scalar
+from scipy.special import entr, huber
 
 from ...core.checks import check_one_of
 from ..fit_data import FitArguments, as_array
@@ -17,6 +20,7 @@ def baseline_loss(labels: Any, loss: str = "crossentropy", sample_weight: Any = 
         binary_crossentropy   mean_k -(p_k log p_k + q_k log q_k)     p: means of columns, q = 1 - p
         mse                   mean (y - mean y)^2
         mae                   mean |y - median y|
+        huber                 min_c mean h(y - c)     h(e) = e^2 / 2 if |e| <= 1, else |e| - 1 / 2
 
     With sample weights, means, shares and medians are weighted, and the loss is the mean of losses
     times weights, as in Keras: it is not divided by the mean weight.
@@ -25,7 +29,7 @@ def baseline_loss(labels: Any, loss: str = "crossentropy", sample_weight: Any = 
         labels: For the cross-entropy, class numbers `(n,)` or `(n, 1)`, or rows of probabilities
             `(n, classes)`. For the other losses, targets of any shape `(n, ...)`, which get one
             constant per column; in [0, 1] for the binary cross-entropy.
-        loss: "crossentropy", "binary_crossentropy", "mse" or "mae".
+        loss: "crossentropy", "binary_crossentropy", "mse", "mae" or "huber".
         sample_weight: Weights `(n,)` or `(n, 1)`, not negative, or `None` for 1.
 
     Raises:
@@ -68,8 +72,22 @@ def _mae(labels: np.ndarray, weights: np.ndarray) -> float:
     return np.average(np.abs(labels - median), axis=0, weights=weights).mean()
 
 
+def _huber(labels: np.ndarray, weights: np.ndarray) -> float:
+    columns = labels.reshape(len(labels), -1).T
+    return float(np.mean([_huber_of_column(column, weights) for column in columns]))
+
+
+def _huber_of_column(targets: np.ndarray, weights: np.ndarray) -> float:
+    def loss(constant):
+        return weights @ huber(1.0, targets - constant)
+
+    ends = targets.min(), targets.max()
+    options = {"xatol": 1e-6 * (ends[1] - ends[0])}
+    return minimize_scalar(loss, bounds=ends, method="bounded", options=options).fun  # it is convex
+
+
 _LOSSES = {"crossentropy": _crossentropy, "binary_crossentropy": _binary_crossentropy}
-_LOSSES |= {"mse": _mse, "mae": _mae}
+_LOSSES |= {"mse": _mse, "mae": _mae, "huber": _huber}
 
 
 def _numbers(argument: str, values: Any) -> np.ndarray:
@@ -129,6 +147,7 @@ _NAMES = {
     "binary_crossentropy": ("BinaryCrossentropy",),
     "mse": ("MeanSquaredError",),
     "mae": ("MeanAbsoluteError",),
+    "huber": ("Huber",),
 }
 NORMALIZING = "mean_with_sample_weight"
 _REDUCTIONS = ("sum_over_batch_size", "mean", NORMALIZING)
@@ -136,8 +155,12 @@ _REDUCTIONS = ("sum_over_batch_size", "mean", NORMALIZING)
 
 def targets_of(
     fit: FitArguments | None, model: keras.Model, loss: str | None = None
-) -> tuple[Any, Any, str]:
-    """Return the arguments of `baseline_loss` for a `fit`: labels, sample weights and loss."""
+) -> tuple[Any, Any, Callable[..., float]]:
+    """Return the labels and sample weights of a `fit`, and a function of both: the baseline.
+
+    A loss that `baseline_loss` does not know may have the method `baseline(targets,
+    sample_weight=None)`: the mean over the samples of loss times weight, for the best constant.
+    """
     arrays = fit.arrays if fit else None
     if arrays is None:
         raise _unknown(
@@ -158,10 +181,11 @@ def targets_of(
     (y,), (compiled,), weights = parts, losses, [*keras.tree.flatten(weights), None][0]
     name = _class_name(compiled)
     found = next((kind for kind, names in _NAMES.items() if name in names), None)
-    if loss is None and not (found and _is_plain(compiled, model)):
+    known = _baseline_of(compiled, found)
+    if loss is None and not (known and _is_plain(compiled, model)):
         raise _unknown(
             "The baseline of the compiled loss is unknown. Pass `baseline`, or a `loss` that "
-            "baseline_loss knows",
+            "baseline_loss knows, or give the loss a method `baseline(targets, sample_weight)`",
             f"loss={compiled!r}",
         )
     labels = as_array(y)
@@ -172,7 +196,22 @@ def targets_of(
         labels = labels.reshape(-1, labels.shape[-1])
     if weights is not None and len(labels) != samples:
         weights = np.repeat(as_array(weights).reshape(samples, -1)[:, 0], len(labels) // samples)
-    return labels, weights if weights is None else as_array(weights), loss or found or ""
+    if known is None or loss is not None:
+        known = partial(baseline_loss, loss=loss or "")
+    return labels, weights if weights is None else as_array(weights), known
+
+
+def _baseline_of(compiled: Any, found: str | None) -> Callable[..., float] | None:
+    if found == "huber":
+        # Of Keras 3.15, in which `get_config` lacks it.
+        delta = getattr(compiled, "_fn_kwargs", {"delta": 1.0})["delta"]
+        return partial(_baseline_of_huber, delta)
+    known = partial(baseline_loss, loss=found) if found else None
+    return getattr(compiled, "baseline", known)
+
+
+def _baseline_of_huber(delta: float, targets: Any, sample_weight: Any = None) -> float:
+    return delta**2 * baseline_loss(targets / delta, "huber", sample_weight)
 
 
 def _is_plain(loss: Any, model: keras.Model) -> bool:

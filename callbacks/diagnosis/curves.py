@@ -50,10 +50,16 @@ class Curves:
     noise: float  # standard deviation of the validation loss between epochs; 0 for a short curve
     broken: int | None  # first of the epochs at the end that are not finite
     notes: tuple[str, ...]  # sentences about fallbacks and missing epochs
+    regression: bool
 
     @classmethod
     def of(
-        cls, history: Mapping[str, Sequence[Any]], baseline: float, irreducible: float, noisy: bool
+        cls,
+        history: Mapping[str, Sequence[Any]],
+        baseline: float,
+        irreducible: float,
+        noisy: bool,
+        regression: bool,
     ) -> "Curves":
         """Return the curves of a history, with the arguments and errors of `diagnose`."""
         _check(history, baseline, irreducible)
@@ -87,6 +93,7 @@ class Curves:
             noise=_noise(validation),
             broken=next((row[0] for row in rows if row[0] > last), None),
             notes=tuple(notes),
+            regression=regression,
         )
 
     @property

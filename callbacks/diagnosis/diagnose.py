@@ -57,6 +57,7 @@ def diagnose(
     baseline: float,
     irreducible: float = 0.0,
     noisy: bool = True,
+    regression: bool = False,
 ) -> Verdict:
     """Judge whether a training under- or overfits, with evidence and advice.
 
@@ -66,7 +67,7 @@ def diagnose(
     - diverged: the loss is not finite at the end; or above twice B, after it had been lower or
       after five epochs; or training and validation loss rise together.
     - underfitting: the training loss is above half, and the validation loss does not rise; or the
-      training loss is at B.
+      training loss is at B; or that of a regression falls, but is above twice B.
     - overfitting: the validation loss has risen by 5% from its minimum while the gap to the
       training loss grew; or the gap is above a tenth, without strong regularization.
     - data-limited: the gap is above a tenth although regularization is strong, a quarter of the
@@ -86,6 +87,7 @@ def diagnose(
         irreducible: The loss of the best possible model: 0, unless labels are noisy or smoothed.
         noisy: Whether dropout or augmentation makes training harder. If not, `data_loss` minus
             `train_eval_loss` is the progress within an epoch, and no regularization.
+        regression: Whether targets are real numbers, which may be far from the initial outputs.
 
     Raises:
         ValueError: If no epoch has both a training and a validation loss, if lists differ in
@@ -102,7 +104,7 @@ def diagnose(
     Cortes et al., Learning Curves: Asymptotic Values and Rate of Convergence, 1993,
     https://proceedings.neurips.cc/paper/1993
     """
-    curves = Curves.of(history, baseline, irreducible, noisy)
+    curves = Curves.of(history, baseline, irreducible, noisy, regression)
     rule = next(rule for rule in RULES if rule.condition(curves))
     return Verdict(
         kind=rule.kind,

@@ -1,6 +1,8 @@
 """Print a verdict at the end of a training, with its evidence and advice."""
 
 import dataclasses
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -8,6 +10,7 @@ import numpy as np
 from keras.src.utils.io_utils import print_msg  # as Keras' own callbacks print (Keras 3.15)
 
 from ...core.checks import check_integer, message
+from ...core.compiled_loss import compiled_task
 from ..fit_data import (
     FitArguments,
     arguments_of_fit,
@@ -33,8 +36,9 @@ class Diagnosis(keras.callbacks.Callback):
     without penalties needs neither, but without `train_eval_loss` the measured gap is too small.
 
     By default the baseline comes from the targets of `fit`, for the loss of the model. This needs
-    arrays, a single output, and a loss of `baseline_loss`. For a dataset, pass `labels` (for a
-    regression also `loss="mse"`); in other cases, pass `baseline`.
+    arrays, a single output, and a loss of `baseline_loss` or one with a method `baseline(targets,
+    sample_weight)`. For a dataset, pass `labels` (for a regression also `loss="mse"`); in other
+    cases, pass `baseline`.
 
     Training loss, validation loss and baseline must have the same weights: a `class_weight` in
     `fit` needs a `LossLedger` before this callback; with sample weights in training, the validation
@@ -44,7 +48,7 @@ class Diagnosis(keras.callbacks.Callback):
         baseline: Loss of the best constant prediction, under the weights of training.
         labels: Labels of the training data, to compute the baseline from.
         loss: Loss to compute the baseline for: "crossentropy" (the default for `labels`),
-            "binary_crossentropy", "mse" or "mae".
+            "binary_crossentropy", "mse", "mae" or "huber".
         sample_weight: Sample weights of `labels`.
         irreducible: Loss of the best possible model, see `diagnose`.
         every: Number of epochs after which to print a verdict during training, or `None`.
@@ -100,7 +104,7 @@ class Diagnosis(keras.callbacks.Callback):
             baseline = baseline_loss(labels, loss or "crossentropy", sample_weight)
         self.baseline = baseline
         self.irreducible = irreducible
-        self._noisy = True
+        self._noisy, self._regression = True, False
         # Checks `baseline`, if it is known, and `irreducible`.
         self._diagnose({"loss": [0.0], "val_loss": [0.0]}, irreducible + 1.0)
         self.every = every
@@ -124,6 +128,7 @@ class Diagnosis(keras.callbacks.Callback):
         self._class_weight = fit is not None and fit.class_weight is not None
         # The batches of a dataset may be augmented or mixed; arrays are not.
         self._noisy = fit is None or fit.arrays is None or _is_noisy(self.model)
+        self._regression = compiled_task(self.model, units=1) == "regression"
         if self._fixed_baseline is None:
             self.baseline = self._compute_baseline(fit)
             self._diagnose({"loss": [0.0], "val_loss": [0.0]})
@@ -132,12 +137,13 @@ class Diagnosis(keras.callbacks.Callback):
 
     def _compute_baseline(self, fit: FitArguments | None) -> float:
         class_weight = fit.class_weight if fit else None
-        labels, weights, kind = self.labels, self.sample_weight, self.loss or "crossentropy"
+        labels, weights = self.labels, self.sample_weight
+        baseline: Callable[..., float] = partial(baseline_loss, loss=self.loss or "crossentropy")
         if labels is None:
-            labels, weights, kind = targets_of(fit, self.model, self.loss)
+            labels, weights, baseline = targets_of(fit, self.model, self.loss)
         if class_weight is not None and weights is None:
             weights = keras.ops.convert_to_numpy(class_weights(as_array(labels), class_weight))
-        loss = baseline_loss(labels, kind, weights)
+        loss = baseline(labels, sample_weight=weights)
         if weights is not None and getattr(self.model.loss, "reduction", "") == NORMALIZING:
             loss /= float(np.asarray(weights).mean())
         return loss
@@ -167,8 +173,13 @@ class Diagnosis(keras.callbacks.Callback):
 
     def _diagnose(self, history: dict[str, Any], default: float = np.nan) -> Verdict:
         baseline = default if self.baseline is None else self.baseline
-        noisy = self._noisy
-        return diagnose(history, baseline=baseline, irreducible=self.irreducible, noisy=noisy)
+        return diagnose(
+            history,
+            baseline=baseline,
+            irreducible=self.irreducible,
+            noisy=self._noisy,
+            regression=self._regression,
+        )
 
     def _check_logs(self, logs: dict[str, Any]) -> None:
         """Raise after the first epoch if a value is not logged."""

@@ -21,7 +21,8 @@ class DiagnosisRule(NamedTuple):
 # prediction, 0 is all that can be learned.
 
 # Twice the loss of a constant prediction. The bias of the output alone gets below it within a few
-# epochs. Before that, the loss must also have risen, as a bad initialization starts high.
+# epochs. Before that, the loss must also have risen, as a bad initialization starts high. The loss
+# of a regression that falls all the time has not exploded: its targets are far from the outputs.
 _EXPLODED = 2.0
 _SOON = 5
 
@@ -69,6 +70,11 @@ _POWER = 0.5
 
 def _broken(curves: Curves) -> bool:
     return curves.broken is not None
+
+
+def _far(curves: Curves) -> bool:
+    fell = curves.train[0] - curves.train[-1] > 10 * curves.train_rise
+    return curves.regression and fell and curves.train[-1] > _EXPLODED
 
 
 def _exploded(curves: Curves) -> bool:
@@ -183,6 +189,16 @@ def _slower(curves: Curves) -> list[str]:
     ]
 
 
+_STANDARDIZE = (
+    "Standardize the targets: subtract their mean and divide by their standard deviation, or end "
+    "the model with keras.layers.Normalization(mean=mean, variance=variance, invert=True)."
+)
+
+
+def _closer(curves: Curves) -> list[str]:
+    return [_STANDARDIZE, "Try the learning rate times 10 and divided by 10.", *_longer(curves)]
+
+
 def _longer(curves: Curves) -> list[str]:
     return [f"Train at least twice as long: {2 * (curves.epochs[-1] + 1)} epochs."]
 
@@ -205,16 +221,17 @@ def _capacity(curves: Curves) -> list[str]:
         "Increase the capacity: double the width, or add a block.",
         "If there is regularization that is not logged: multiply the strength of the penalties by "
         "0.1, and halve the rates of dropout.",
-        "If labels are noisy: pass the loss of the best possible model as `irreducible`.",
+        "If the targets are noisy: pass the loss of the best possible model as `irreducible`.",
     ]
 
 
 def _anything(curves: Curves) -> list[str]:
     return [
         *(_relax(curves)[:-1] if (curves.share or 0.0) > _PRESENT else []),
+        *([_STANDARDIZE] if curves.regression and curves.train[-1] > 1 + _LEARNED else []),
         "Try the learning rate times 10 and divided by 10.",
         "Check that the model can memorize a few samples without regularization; if not, inputs, "
-        "labels or the loss are wrong.",
+        "targets or the loss are wrong.",
     ]
 
 
@@ -245,6 +262,7 @@ def _data(curves: Curves) -> list[str]:
 
 RULES = (
     DiagnosisRule("diverged", "not finite", _broken, (_not_finite,), _slower),
+    DiagnosisRule("underfitting", "far from the targets", _far, (_levels, _pace), _closer),
     DiagnosisRule("diverged", "exploded", _exploded, (_train_rose,), _slower),
     DiagnosisRule("diverged", "unstable", _unstable, (_train_rose,), _slower),
     DiagnosisRule("underfitting", "unfinished", _unfinished, (_levels, _pace), _longer),

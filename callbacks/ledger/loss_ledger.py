@@ -37,7 +37,9 @@ class LossLedger(keras.callbacks.ProgbarLogger):
       of training samples *in inference mode* at the end of the epoch. `data_loss` does not measure
       the fit: it is computed with dropout on, and while the weights change.
     - With `train_eval` and validation data: `gap_loss` = `val_data_loss` - `train_eval_loss`, and
-      `gap_<metric>` = `train_eval_<metric>` - `val_<metric>` for accuracies (`*accuracy`, `acc`).
+      `gap_<metric>`, by how much validation samples are worse: `train_eval_<metric>` -
+      `val_<metric>` if more is better (accuracies, `R2Score`, `F1Score`, `AUC`), and the reverse if
+      less is better (errors). A metric that does not say which has no gap.
 
     The `class_weight` of `fit` also applies to `val_data_loss` and `train_eval_loss`, except for
     data with sample weights. Give these for both the `train_eval` and the validation data, or for
@@ -144,7 +146,7 @@ class LossLedger(keras.callbacks.ProgbarLogger):
                 if "val_data_loss" in logs:
                     self._check_weights(train_eval=after > before, validation=before > self._tested)
                 self._tested = after
-            logs.update(_gaps(logs))
+            logs.update(_gaps(logs, _directions(self.model)))
         shown = {n: v for n, v in logs.items() if "/" not in n and not n.startswith(_PREFIX)}
         super().on_epoch_end(epoch, shown)
 
@@ -192,14 +194,30 @@ class LossLedger(keras.callbacks.ProgbarLogger):
         return copy
 
 
-def _gaps(logs: dict[str, float]) -> dict[str, float]:
+def _gaps(logs: dict[str, Any], directions: dict[str, str]) -> dict[str, Any]:
     if "val_data_loss" not in logs:  # no validation in this epoch
         return {}
     gaps = {"gap_loss": logs["val_data_loss"] - logs["train_eval_loss"]}
     for name in [n.removeprefix(_PREFIX) for n in logs if n.startswith(_PREFIX)]:
-        if (name.endswith("accuracy") or name == "acc") and f"val_{name}" in logs:
-            gaps[f"gap_{name}"] = logs[f"{_PREFIX}{name}"] - logs[f"val_{name}"]
+        accuracy = name.endswith("accuracy") or name == "acc"  # also of a function
+        direction = directions.get(name, "up" if accuracy else None)
+        if direction and f"val_{name}" in logs:
+            lead = logs[f"{_PREFIX}{name}"] - logs[f"val_{name}"]
+            gaps[f"gap_{name}"] = lead if direction == "up" else -lead
     return gaps
+
+
+def _directions(model: keras.Model) -> dict[str, str]:
+    """Return "up" if more is better, "down" if less is, for each metric that says so, by name."""
+    named = [(metric.name, metric) for metric in model.metrics]
+    for metric in model.metrics:
+        # Of Keras 3.15: the compiled metrics, in a list for each output.
+        parts = (getattr(metric, f"_flat_{kind}", None) for kind in ("metrics", "weighted_metrics"))
+        for part in [part for outputs in parts for part in outputs or () if part]:
+            prefix = f"{part.output_name}_" if part.output_name else ""
+            named += [(f"{prefix}{each.name}", each) for each in part.metrics]
+    found = ((name, getattr(metric, "_direction", None)) for name, metric in named)
+    return {name: direction for name, direction in found if direction in ("up", "down")}
 
 
 def evaluate(model: keras.Model, data: Any) -> dict[str, float]:

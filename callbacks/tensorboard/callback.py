@@ -15,7 +15,7 @@ from .description import card, innermost, op_graph, or_warn
 from .epoch_scalars import EpochScalars, LearningRates
 from .event_file import EventFile
 from .hparams import HParams
-from .predictions import Predictions
+from .predictions import PICTURES, Predictions, titles
 from .projector import Embeddings
 from .samples import SampleSet, grid
 
@@ -37,7 +37,8 @@ class TensorBoard(keras.callbacks.TensorBoard):
     - `write_graph` writes the graph of operations (on TensorFlow) and Keras' conceptual graph, of
       the inner model if one wraps another (`zoo.SharpnessAware`). A warning names a graph or a part
       of the card that fails.
-    - The Projector shows embeddings and the features of the `validation` samples.
+    - The Images and PR Curves dashboards show predictions for `validation` samples, as they suit
+      the task, and the Projector embeddings and the features of these samples.
     - An array as a metric is logged entry by entry, as `<metric>/<index>`.
     - It works in several calls of `fit`, and can be copied before and after. KerasTuner gives each
       trial a directory. No file stays open after an exception.
@@ -46,15 +47,25 @@ class TensorBoard(keras.callbacks.TensorBoard):
         log_dir, histogram_freq, write_graph, write_images, write_steps_per_second, update_freq,
             profile_batch, embeddings_freq, embeddings_metadata: As in Keras.
         samples: Training samples for the Images dashboard: `(x, y)`, `x`, or batches of these such
-            as a `tf.data.Dataset`. Features and series are drawn as curves.
+            as a `tf.data.Dataset`. Features and series are drawn as curves, with their labels if
+            the task is known.
         augmentation: A layer or a function `(x, training=)`, applied to the samples with a fixed
             seed to show its results.
-        validation: Up to 1000 samples `(x, y)` for a classifier, drawn as a confusion matrix, a
-            reliability diagram, the most confident mistakes, the most uncertain predictions,
-            curves of precision over recall, and features in the Projector. `y` holds integer
-            classes or rows of probabilities. Multi-label data is not supported.
-        class_names: The names of all classes.
+        validation: Up to 1000 samples `(x, y)` for a model with one output `(samples, units)`,
+            drawn by task:
+
+            - classification: a confusion matrix, a reliability diagram, the most confident
+              mistakes, the most uncertain predictions, and curves of precision over recall. `y`
+              holds integer classes or rows of probabilities.
+            - multilabel: F1 scores, a reliability diagram of all labels, co-occurrence of labels,
+              the samples with the largest log loss, and curves of precision over recall. `y` is a
+              matrix of 0 and 1.
+            - regression: true over predicted values, residuals over predicted values and their
+              histogram for each target, and the samples with the largest residuals.
+        class_names: The names of all classes, labels or targets.
         from_logits: Whether the model returns logits, by default as its loss says.
+        task: "classification", "multilabel" or "regression"; by default as the compiled loss says.
+            Needed for `validation` if it does not, as a loss of another package.
         pictures_freq: The number of epochs between pictures of `validation`. The last epoch always
             has one, with the final weights.
         card: More content for the text card: Markdown, or values by title, such as
@@ -90,6 +101,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
         validation: Any = None,
         class_names: Sequence[str] | None = None,
         from_logits: bool | None = None,
+        task: Literal["classification", "multilabel", "regression"] | None = None,
         pictures_freq: int = 5,
         card: str | Mapping[str, Any] | None = None,
         hparams: HParams | Mapping[str, Any] | None = None,
@@ -101,6 +113,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
             raise ValueError(message("update_freq", update_freq, expected))
         check_integer("pictures_freq", pictures_freq, minimum=1)
         check_one_of("names", names, ("grouped", "keras"))
+        check_one_of("task", task, (*PICTURES, None))
         if augmentation is not None and samples is None:
             raise ValueError(message("samples", samples, "given to show `augmentation`"))
         super().__init__(
@@ -117,6 +130,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
         self.names = names
         self.augmentation = augmentation
         self.class_names = class_names
+        self.task = task
         self.pictures_freq = pictures_freq
         self.card = card
         self.hparams = hparams if isinstance(hparams, HParams | None) else HParams(hparams)
@@ -125,7 +139,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
             self.samples = SampleSet.gather(samples, _MAX_SAMPLES, "samples")
         if validation is not None:
             labelled = SampleSet.gather(validation, _MAX_VALIDATION_SAMPLES, "validation")
-            self.predictions = Predictions(labelled, class_names, from_logits)
+            self.predictions = Predictions(labelled, class_names, from_logits, task)
         self._reset()
 
     def __init_subclass__(cls, **kwargs):
@@ -169,8 +183,11 @@ class TensorBoard(keras.callbacks.TensorBoard):
         self._training = True
         self._global_train_batch = 0
         self._previous_epoch_iterations = 0
+        if self.predictions:
+            self.predictions.check(self.model)
         if self.samples:
-            figure = grid(self.samples, self.class_names, self.augmentation)
+            texts = titles(self.samples, self.model, self.class_names, self.task)
+            figure = grid(self.samples, texts, self.augmentation)
             self._file("train").add(0, summaries.figure("samples", figure))
         if self.model.built:
             self._describe_model()

@@ -58,11 +58,8 @@ class Embeddings:
             self._add(config, name, points, self.paths.get(name))
         if self.predictions and self.feature_model:
             points = np.asarray(self.feature_model.predict(self.predictions.x, verbose=0))
-            p, names = self.predictions.predict(self.model)
-            columns = {
-                "class": [names[label] for label in self.predictions.y],
-                "prediction": [names[guess] for guess in p.argmax(1)],
-            }
+            pictures, predicted = self.predictions.predict(self.model)
+            columns = pictures.table(*predicted)
             path = os.path.join("projector", f"{_FEATURES}_metadata.tsv")
             self._write(path, _table(columns))
             self._add(config, _FEATURES, points.reshape(len(points), -1), path)
@@ -94,7 +91,9 @@ def _table(columns: Mapping[str, Sequence[Any]]) -> str:
 
 def _feature_model(model: keras.Model) -> keras.Model:
     inputs = getattr(model, "inputs", None)
-    features = model.layers[-1].input if inputs else None
+    # The last layer of a regression may only give values back in their units.
+    heads = [each for each in model.layers if not isinstance(each, keras.layers.Normalization)]
+    features = heads[-1].input if inputs and heads else None
     if not isinstance(features, keras.KerasTensor):
         raise ValueError(
             "Features for the Projector need a functional model whose last layer has one input. "

@@ -13,11 +13,12 @@ from .summaries import new_figure
 
 _COLUMNS = 8
 _AUGMENTED_ROWS = 3
+_TITLE_LINES = 2
 
 
 @dataclass(frozen=True)
 class SampleSet:
-    """Samples `x` as an array `(samples, ...)`, and their integer classes `y` `(samples,)`."""
+    """Samples `x` as an array `(samples, ...)`, and their labels `y` as numbers, if any."""
 
     x: np.ndarray
     y: np.ndarray | None
@@ -26,7 +27,7 @@ class SampleSet:
     def gather(cls, source: Any, limit: int, argument: str) -> "SampleSet":
         """Return the first samples of an array `x`, a tuple `(x, y)`, or an iterable of batches.
 
-        `y` holds integer classes or rows of probabilities. Errors name the `argument`.
+        Errors name the `argument`.
         """
         batches = [source] if _is_batch(source) else source
         if isinstance(batches, dict) or not isinstance(batches, Iterable):
@@ -60,7 +61,7 @@ def _parts(batch: Any, argument: str) -> tuple[np.ndarray, np.ndarray | None]:
     x = as_array(parts[0])
     if len(parts) == 1:
         return x, None
-    y = _classes(as_array(parts[1]), argument)
+    y = _numbers(as_array(parts[1]), argument)
     if len(x) != len(y):
         raise ValueError(
             f"`{argument}` must have a label per sample. Received: {len(x)} and {len(y)}"
@@ -68,32 +69,17 @@ def _parts(batch: Any, argument: str) -> tuple[np.ndarray, np.ndarray | None]:
     return x, y
 
 
-def _classes(y: np.ndarray, argument: str) -> np.ndarray:
-    if y.dtype.kind not in "biuf":  # texts, or objects that may be numbers
-        try:
-            y = y.astype("float64")
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"The labels of `{argument}` must be numbers, such as `y` of `names, y = "
-                "np.unique(labels, return_inverse=True)`, with class_names=names. "
-                f"Received: {y.flat[0]!r}"
-            ) from error
-    if y.ndim == 2 and y.shape[1] > 1:
-        sums = y.sum(1, dtype="float64")
-        if (y < 0).any() or not np.allclose(sums, 1, atol=1e-3):
-            raise ValueError(
-                f"The labels of `{argument}` must be classes or probabilities that sum to 1, not "
-                "multi-label or regression targets. "
-                f"Received: a row with the sum {sums[np.argmax(np.abs(sums - 1))]:g}"
-            )
-        return y.argmax(1)
-    y = y.reshape(len(y), -1)
-    if y.shape[1] != 1 or (y != np.round(y)).any() or (y < 0).any():
+def _numbers(y: np.ndarray, argument: str) -> np.ndarray:
+    if y.dtype.kind in "biuf":
+        return y
+    try:  # texts, or objects that may be numbers
+        return y.astype("float64")
+    except (TypeError, ValueError) as error:
         raise ValueError(
-            f"The labels of `{argument}` must be integers >= 0, or rows of probabilities. "
-            f"Received: {y.ravel()[:3].tolist()} in shape {y.shape}"
-        )
-    return y[:, 0].astype(int)
+            f"The labels of `{argument}` must be numbers, such as `y` of `names, y = "
+            "np.unique(labels, return_inverse=True)`, with class_names=names. "
+            f"Received: {y.flat[0]!r}"
+        ) from error
 
 
 def draw_sample(axes: Any, x: np.ndarray) -> None:
@@ -117,10 +103,12 @@ def draw_sample(axes: Any, x: np.ndarray) -> None:
 
 def grid(
     samples: SampleSet,
-    class_names: Sequence[str] | None = None,
+    titles: Sequence[str] | None = None,
     augmentation: Callable[..., Any] | None = None,
 ) -> Any:
     """Return a figure of up to 32 samples, or of eight and three rows of augmented versions.
+
+    `titles` holds a text for each sample.
 
     The augmented versions are the same in every call, which leaves the layer's random state as is.
     """
@@ -128,7 +116,9 @@ def grid(
     rows = [samples.x[start : start + _COLUMNS] for start in starts]
     if augmentation is not None:
         rows = [rows[0], *(_augmented(augmentation, rows[0], i) for i in range(_AUGMENTED_ROWS))]
-    figure = new_figure(0.6 * len(rows[0]) + 0.2, 0.7 * len(rows))
+    shown = [_short(title) for title in titles or ()]
+    lines = 1 + max((title.count("\n") for title in shown), default=0)
+    figure = new_figure(0.65 * len(rows[0]) + 0.2, (0.55 + 0.15 * lines) * len(rows))
     axes = figure.subplots(len(rows), len(rows[0]), squeeze=False)
     for place in axes.flat:
         place.set_axis_off()
@@ -138,12 +128,18 @@ def grid(
             place = axes[row, column]
             place.set_axis_on()
             draw_sample(place, x)
-            if samples.y is not None and not is_augmented:
-                label = samples.y[row * _COLUMNS + column]
-                place.set_title(str(class_names[label] if class_names else label), fontsize=8)
+            if shown and not is_augmented:
+                place.set_title(shown[row * _COLUMNS + column], fontsize=8)
         if is_augmented:
             axes[row, 0].set_ylabel("augmented", fontsize=7)
     return figure
+
+
+def _short(title: str) -> str:
+    """Return a title in the width of a sample: two lines, and the number of others."""
+    lines = [f"{line[:8]}…" if len(line) > 9 else line for line in title.split("\n")]
+    more = len(lines) - _TITLE_LINES
+    return "\n".join(lines[:_TITLE_LINES]) + (f" +{more}" if more > 0 else "")
 
 
 def _augmented(augmentation: Callable[..., Any], x: np.ndarray, draw: int) -> np.ndarray:

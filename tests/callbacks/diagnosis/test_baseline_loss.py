@@ -38,7 +38,11 @@ def test_targets_agree_with_scikit_learn(loss, strategy, error):
 @pytest.mark.parametrize(
     ("labels", "loss", "message"),
     [
-        ([0, 1], "hinge", "`loss` must be one of 'crossentropy', .*'mae'. Received: loss='hinge'"),
+        (
+            [0, 1],
+            "hinge",
+            "`loss` must be one of 'crossentropy', .*'huber'. Received: loss='hinge'",
+        ),
         (["cat", "dog"], "crossentropy", "must be numbers. Convert class names .*Received: .*cat"),
         ([[1, 1, 0], [0, 0, 1]], "crossentropy", "several labels per sample .*a row with sum 2"),
         ([0.5, 1.5], "binary_crossentropy", r"must be in \[0, 1\] for the .* from 0.5 to 1.5"),
@@ -56,6 +60,15 @@ def test_targets_agree_with_scikit_learn(loss, strategy, error):
 def test_labels_are_checked(labels, loss, message):
     with pytest.raises(ValueError, match=message):
         baseline_loss(labels, loss)
+
+
+def test_huber_agrees_with_the_best_of_many_constants():
+    constants = np.linspace(TARGETS.min(), TARGETS.max(), 4001)
+    errors = np.abs(TARGETS[:, :, None] - constants)
+    losses = np.where(errors <= 1, errors**2 / 2, errors - 0.5).mean(axis=0)
+    assert baseline_loss(TARGETS, "huber") == pytest.approx(losses.min(axis=1).mean(), rel=1e-5)
+    assert baseline_loss([3.0, 3.0], "huber") == 0.0
+    assert baseline_loss([0.0, 0.5], "huber") == pytest.approx(baseline_loss([0.0, 0.5], "mse") / 2)
 
 
 def test_columns_of_several_labels_agree_with_keras():
@@ -76,6 +89,7 @@ WEIGHTS = RNG.integers(1, 5, 50)
         (CLASSES == 0, "binary_crossentropy"),
         (TARGETS, "mse"),
         (TARGETS, "mae"),
+        (TARGETS, "huber"),
     ],
 )
 def test_a_weight_is_worth_as_many_samples(labels, loss):

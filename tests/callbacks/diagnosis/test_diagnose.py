@@ -15,10 +15,10 @@ KINDS = {"diverged", "underfitting", "overfitting", "data-limited", "well fitted
 NAN, INF = math.nan, math.inf
 
 
-def judge(train, validation, *, baseline=1.0, irreducible=0.0, **more):
+def judge(train, validation, *, baseline=1.0, irreducible=0.0, regression=False, **more):
     """The verdict on exact curves: train_eval_loss and val_data_loss."""
     history = {"train_eval_loss": train, "val_data_loss": validation, **more}
-    return diagnose(history, baseline=baseline, irreducible=irreducible)
+    return diagnose(history, baseline=baseline, irreducible=irreducible, regression=regression)
 
 
 def falling(start, end, epochs=40):
@@ -40,6 +40,11 @@ def regularized(train, share):
 FITTED = falling(1.0, 0.05)
 EXPECTED = {
     "not finite": ("diverged", ([1.0, 0.5, NAN], [1.0, 0.6, NAN]), {}),
+    "far from the targets": (
+        "underfitting",
+        ([100.0, 50.0, 30.0, 25.0, 20.0],) * 2,
+        {"regression": True},
+    ),
     "exploded": ("diverged", (bent(1.0, 0.4, 5.0), bent(1.0, 0.5, 5.0)), {}),
     "unstable": ("diverged", (bent(1.0, 0.2, 0.6), bent(1.0, 0.3, 0.6)), {}),
     "unfinished": ("underfitting", (np.linspace(1.0, 0.6, 20), np.linspace(1.0, 0.7, 20)), {}),
@@ -87,7 +92,7 @@ UNITS = [(2.3, 0.0), (100.0, 7.0), (1e-3, 0.0), (1.0, -5.0)]
 def test_the_unit_of_the_loss_does_not_matter(rule, scale, shift):
     kind, curves, more = EXPECTED[rule]
     train, validation = ([scale * v + shift for v in curve] for curve in curves)
-    more = {name: [scale * v for v in curve] for name, curve in more.items()}
+    more = {n: v if n == "regression" else [scale * x for x in v] for n, v in more.items()}
     verdict = judge(train, validation, baseline=scale + shift, irreducible=shift, **more)
     assert (verdict.kind, verdict.rule) == (kind, rule)
 
@@ -161,6 +166,24 @@ SLOW = [100.0, 50.0, 100 / 3, 25.0, 20.0]
 )
 def test_borders_of_rises_and_falls(train, validation, rule):
     assert judge(train, validation).rule == rule
+
+
+@pytest.mark.parametrize(
+    ("curve", "rule"),
+    [
+        (SLOW, "far from the targets"),
+        ([100.0, *SLOW], "far from the targets"),
+        ([*SLOW, 29.0, 29.0], "exploded"),
+        (SLOW[::-1], "exploded"),
+        ([9.0] * 5, "exploded"),
+        ([1.5] * 5, "nothing learned"),
+    ],
+)
+def test_a_regression_above_the_baseline(curve, rule):
+    verdict = judge(curve, curve, regression=True)
+    assert verdict.rule == rule
+    standardize = [line for line in verdict.advice if line.startswith("Standardize the targets")]
+    assert bool(standardize) == (rule != "exploded")
 
 
 def test_one_epoch_shows_no_trend():

@@ -203,6 +203,37 @@ def test_a_resnet_is_well_fitted(mnist1d):
     assert train(mnist1d, "resnet1d", epochs=12, regularization="medium").kind == "well fitted"
 
 
+PRICES = 1e5 * (3.0 + X @ [[0.2], [-0.1]])
+
+
+def test_targets_far_from_zero_are_named():
+    model = build(1e-3)
+    diagnosis = Diagnosis(verbose=0)
+    model.fit(X, PRICES, validation_data=(X, PRICES), epochs=6, callbacks=[diagnosis], verbose=0)
+    assert diagnosis.verdict.kind == "underfitting"
+    assert diagnosis.verdict.rule == "far from the targets"
+    assert "Normalization(mean=mean, variance=variance, invert=True)" in diagnosis.verdict.advice[0]
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae", "huber", "standardized"])
+def test_a_regression_that_memorizes_overfits(loss):
+    keras.utils.set_random_seed(0)
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(2, 40, 8))
+    y = 1e3 + 50 * (x[:, :, :1] + 2 * generator.normal(size=(2, 40, 1)))
+    layers = [keras.layers.Dense(64, "relu"), keras.layers.Dense(1)]
+    units = keras.layers.Normalization(mean=y[0].mean(0), variance=y[0].var(0), invert=True)
+    model = keras.Sequential([keras.Input((8,)), *layers, units])
+    if loss == "standardized":
+        loss = zoo.losses.StandardizedSquaredError(y[0].std(axis=0))
+    model.compile(keras.optimizers.Adam(0.02), loss, metrics=["mae", keras.metrics.R2Score()])
+    diagnosis = Diagnosis(verbose=0)
+    callbacks = [LossLedger(train_eval=1.0), diagnosis]
+    model.fit(x[0], y[0], validation_data=(x[1], y[1]), epochs=40, callbacks=callbacks, verbose=0)
+    assert diagnosis.verdict.kind == "overfitting"
+    assert "accuracy" not in str(diagnosis.verdict)
+
+
 def test_labels_need_a_model_with_one_output():
     inputs = keras.Input((2,))
     heads = [keras.layers.Dense(2, activation="softmax", name=name)(inputs) for name in "ab"]
@@ -287,6 +318,12 @@ def test_without_arguments_the_baseline_is_that_of_the_targets():
     assert trained_for(targets, "mse", 2) == pytest.approx(targets.var(axis=0).mean())
     mae = keras.losses.MeanAbsoluteError()
     assert trained_for(targets, mae, 2) == pytest.approx(baseline_loss(targets, "mae"))
+    huber = baseline_loss(targets, "huber")
+    assert trained_for(targets, "huber", 2) == trained_for(targets, keras.losses.huber, 2) == huber
+    wide = 4 * trained_for(targets / 2, keras.losses.Huber(), 2)
+    assert trained_for(targets, keras.losses.Huber(2.0), 2) == pytest.approx(wide)
+    own = zoo.losses.StandardizedSquaredError(targets.std(axis=0))
+    assert trained_for(targets, own, 2) == pytest.approx(1.0)
     assert trained_for(classes, "sparse_categorical_crossentropy", 3) == baseline_loss(classes)
     assert trained_for(classes, zoo.losses.CategoricalCrossentropy(), 3) == baseline_loss(classes)
     assert trained_for(hot, keras.losses.categorical_crossentropy, 3) == baseline_loss(hot)
@@ -298,7 +335,8 @@ def test_without_arguments_the_baseline_is_that_of_the_targets():
 @pytest.mark.parametrize(
     ("loss", "arguments"),
     [
-        (keras.losses.Huber(), {}),
+        ("log_cosh", {}),
+        (zoo.losses.StandardizedSquaredError([2.0], reduction="sum"), {}),
         (keras.losses.MeanSquaredError(reduction="sum"), {}),
         ("mse", {"loss_weights": [2.0]}),
     ],

@@ -343,6 +343,44 @@ def test_the_parts_add_up_on_mnist1d(mnist1d):
     )
 
 
+def test_the_gap_of_a_metric_is_positive_if_validation_samples_are_worse():
+    """The training targets are those of the initial model; the validation targets are noisy."""
+    model = compiled(
+        lambda: keras.Sequential([keras.Input((4,)), layers.Dense(2)]),
+        "mse",
+        optimizer=keras.optimizers.SGD(0.0),
+        metrics=["mae", keras.metrics.RootMeanSquaredError(), keras.metrics.R2Score()],
+        weighted_metrics=["mape", lambda y, outputs: 0.0 * outputs],
+    )
+    y = predict(model)
+    worse = y + RANDOM.normal(size=y.shape)
+    ledger = LossLedger(train_eval=(X, y))
+    history = model.fit(X, y, validation_data=(X, worse), callbacks=[ledger], verbose=0).history
+    names = {name.removeprefix("gap_") for name in history if name.startswith("gap_")}
+    assert names == {"loss", "mae", "root_mean_squared_error", "r2_score", "mape"}
+    for name in names - {"loss"}:
+        difference = history[f"val_{name}"][0] - history[f"train_eval_{name}"][0]
+        assert history[f"gap_{name}"][0] == pytest.approx(abs(difference))
+        assert abs(difference) > 0.1
+
+
+def test_gaps_of_several_outputs_and_of_a_value_for_each_label():
+    metrics = {"a": [keras.metrics.F1Score(), keras.metrics.AUC()], "b": "mse"}
+    model = compiled(two_outputs, {"a": "categorical_crossentropy", "b": "mae"}, metrics=metrics)
+    y = {"a": Y, "b": X[:, :1]}
+    data = (X[:40], keras.tree.map_structure(lambda part: part[:40], y))
+    history = train(model, LossLedger(train_eval=data), y=y)
+    signs = {"a_f1_score": 1, "a_auc": 1, "b_mse": -1}
+    assert {n for n in history if n.startswith("gap_")} == {
+        "gap_loss",
+        *(f"gap_{n}" for n in signs),
+    }
+    for name, sign in signs.items():
+        lead = np.subtract(history[f"train_eval_{name}"], history[f"val_{name}"])
+        np.testing.assert_allclose(history[f"gap_{name}"], sign * lead)
+    assert np.shape(history["gap_a_f1_score"]) == (2, 3)
+
+
 def test_penalties_of_layers():
     model = compiled(functional)
     history = train(model, LossLedger(), epochs=1)

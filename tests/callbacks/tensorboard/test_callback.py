@@ -414,7 +414,9 @@ def test_wrong_arguments(arguments, message, tmp_path):
 
 def test_class_names_must_match_the_model(arrays, make_model, tmp_path):
     board = TensorBoard(tmp_path, validation=arrays, class_names=["a", "b"])
-    with pytest.raises(ValueError, match=r"has 3 classes. Received: 2 names and labels up to 2"):
+    with pytest.raises(
+        ValueError, match=r"has 3 columns of predictions. Received: 2 names and labels up to 2"
+    ):
         make_model().fit(*arrays, verbose=0, callbacks=[board])
 
 

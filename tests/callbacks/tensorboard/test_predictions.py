@@ -6,11 +6,8 @@ import pytest
 from sklearn.metrics import precision_score, recall_score
 from tensorboard.util import tensor_util
 
-from occam.callbacks.tensorboard.predictions import (
-    mistakes,
-    precision_recall_curves,
-    probabilities,
-)
+from occam.callbacks.tensorboard.class_pictures import ClassPictures, mistakes
+from occam.callbacks.tensorboard.pictures import precision_recall_curves, predict
 from occam.callbacks.tensorboard.samples import SampleSet, draw_sample, grid
 from occam.callbacks.tensorboard.summaries import new_figure
 
@@ -27,7 +24,8 @@ def predictions():
 @pytest.mark.parametrize("threshold", [0, 13, 50, 87])
 def test_precision_and_recall_are_those_of_scikit_learn(predictions, threshold):
     y, p = predictions
-    curve = precision_recall_curves(y, p, "abcd")[2].value[0]
+    truth = np.eye(4, dtype=bool)[y]
+    curve = precision_recall_curves(truth, p, "abcd", "all classes")[2].value[0]
     assert curve.tag == "precision_recall/b/pr_curves"
     table = tensor_util.make_ndarray(curve.tensor)[:, threshold]
     truth, yes = y == 1, p[:, 1] >= threshold / 100
@@ -48,8 +46,13 @@ def test_the_most_confident_mistakes_come_first(predictions):
     assert right.subfigs[0]._suptitle.get_text() == "no sample is misclassified"
 
 
+def probabilities(model, x, from_logits=None):
+    return ClassPictures().predictions(predict(model, x), model.loss, from_logits)
+
+
 def test_probabilities_of_every_form_of_output():
     linear = keras.Sequential([keras.Input((1,)), keras.layers.Activation("linear")])
+    linear.compile()
     x = np.array([[0.0], [np.log(3)]], "float32")
     expected = [[0.5, 0.5], [0.25, 0.75]]
     np.testing.assert_allclose(probabilities(linear, x, from_logits=True), expected, atol=1e-6)
@@ -65,6 +68,7 @@ def test_probabilities_of_every_form_of_output():
 @pytest.mark.parametrize("scores", [[[0.9, 0.8]], [[1.5, -0.5]]])
 def test_outputs_that_are_not_probabilities_of_classes(scores):
     linear = keras.Sequential([keras.Input((2,)), keras.layers.Activation("linear")])
+    linear.compile()
     with pytest.raises(
         ValueError, match=r"probabilities that sum to 1, or logits with from_logits"
     ):
@@ -85,10 +89,10 @@ def test_samples_from_arrays_and_batches():
     for source in sources:
         samples = SampleSet.gather(source, 5, "validation")
         assert samples.x.shape == (5, 2)
-        assert samples.y.tolist() == [0, 1, 2, 3, 4]
+        assert ClassPictures().targets(samples.y, "validation").tolist() == [0, 1, 2, 3, 4]
     assert SampleSet.gather(x, 3, "samples").y is None
     soft = np.array([[0.3, 0.7], [0.6, 0.4]])
-    assert SampleSet.gather((x[:2], soft), 5, "validation").y.tolist() == [1, 0]
+    assert ClassPictures().targets(soft, "validation").tolist() == [1, 0]
 
 
 X = np.zeros((2, 2))
@@ -103,16 +107,16 @@ X = np.zeros((2, 2))
         ((X, np.array([0.5, 1.0])), "must be integers >= 0, or rows of probabilities"),
         ((X, np.array([[-1.0], [2.0]])), "must be integers >= 0, or rows of probabilities"),
         ((X, np.zeros(3)), "a label per sample. Received: 2 and 3"),
-        ((X, np.array([[1, 0, 1], [0, 0, 1]])), "not multi-label .* a row with the sum 2"),
+        ((X, np.array([[1, 0, 1], [0, 0, 1]])), "unless task='multilabel' .* a row with the sum 2"),
         ((X, np.array([[0, 0], [0, 1]])), "a row with the sum 0"),
-        ((X, np.array([[2.5, -1.5], [0, 1]])), "or regression targets"),
+        ((X, np.array([[2.5, -1.5], [0, 1]])), "or task='regression'"),
         ((X, np.array(["cat", "dog"])), "must be numbers.* Received: .*cat"),
         ((X, np.array(["cat", None], object)), "with class_names=names"),
     ],
 )
 def test_samples_with_wrong_labels(source, message):
     with pytest.raises(ValueError, match=message):
-        SampleSet.gather(source, 5, "validation")
+        ClassPictures().targets(SampleSet.gather(source, 5, "validation").y, "validation")
 
 
 @pytest.mark.parametrize("shape", [(7,), (9, 2), (5, 5, 1), (5, 5, 3)])
