@@ -9,6 +9,7 @@ import numpy as np
 from ..tasks import DataError, Given, Task, recognize
 from .source import Source
 from .split import ArraySplit
+from .table_columns import plain
 from .text import fit_text
 
 Parts = Mapping[str, tuple[Any, ...]]
@@ -39,6 +40,7 @@ def source_of_arrays(
         DataError: If the targets or weights cannot be used.
     """
     fields = dict.fromkeys(parts, f"{origin}: y") | dict(fields or {})
+    found = task is None
     if not isinstance(task, Task):
         task = (
             Given()
@@ -49,12 +51,16 @@ def source_of_arrays(
     for part, (x, y, *weights) in parts.items():
         targets = task.encode(y if isinstance(task, Given) else np.asarray(y), fields[part])
         samples = len(keras.tree.flatten(x)[0])
-        weight = _weights(weights[0], samples, origin) if weights else None
+        weight = checked_weights(weights[0], samples, origin) if weights else None
         splits[part] = ArraySplit(x, targets, weight, keys if part == "train" else None)
-    x = parts["train"][0]
-    if isinstance(x, np.ndarray) and x.dtype.kind in "OUS":
+    if is_text(parts["train"][0]):
         options.setdefault("preprocessing", fit_text)
-    return Source(origin, task, **splits, **options)
+    return Source(origin, task, **splits, task_found=found, **options)
+
+
+def is_text(x: Any) -> bool:
+    """Return whether features are one array of strings."""
+    return isinstance(x, np.ndarray) and x.dtype.kind in "OUS"
 
 
 def read_arrays(
@@ -67,8 +73,8 @@ def read_arrays(
     """Read `(x, y)` or `(x, y, sample_weight)` in memory.
 
     Args:
-        data: x is an array `(samples, ...)` of numbers, or several by input name; y are targets as
-            `recognize` takes them.
+        data: x is an array `(samples, ...)` of numbers, several by input name, or texts
+            `(samples,)`; y are targets as `recognize` takes them.
         validation: The validation part in the same form, or `None`.
         test: The test part in the same form, or `None`.
         task: As in `load_data`.
@@ -80,15 +86,16 @@ def read_arrays(
     parts, fields = {}, {}
     for part, pair in given.items():
         if pair is not None:
-            argument = "data" if part == "train" else part
-            parts[part] = _checked_part(argument, pair)
+            argument = "source" if part == "train" else part
+            parts[part] = _checked_part(argument, pair, nested=task == Given.kind)
             fields[part] = f"y of `{argument}`"
     names = _column_names(data[1])
     _check_shapes(parts)
     return source_of_arrays("arrays", parts, task=task, names=names, fields=fields)
 
 
-def _checked_part(argument: str, pair: Any) -> tuple[Any, ...]:
+def _checked_part(argument: str, pair: Any, *, nested: bool) -> tuple[Any, ...]:
+    """Return `(x, y)` or `(x, y, sample_weight)`; only `nested` targets may be several arrays."""
     if not isinstance(pair, tuple | list) or not 2 <= len(pair) <= 3 or pair[1] is None:
         raise DataError(
             f"`{argument}` must be (x, y) or (x, y, sample_weight). "
@@ -97,33 +104,58 @@ def _checked_part(argument: str, pair: Any) -> tuple[Any, ...]:
         )
     x, y, *weights = pair
     x = checked_features(x, f"x of `{argument}`")
-    rows = {len(array) for array in keras.tree.flatten(x)}
-    targets = [y] if isinstance(y, list) else keras.tree.flatten(y)
-    shapes = [np.shape(array) for array in targets]
-    if rows != {shape[0] if shape else 0 for shape in shapes}:
+    y = Given().encode(y, "") if nested else _one_array(y, f"y of `{argument}`")
+    rows = sorted({len(array) for array in keras.tree.flatten(x)})
+    shapes = [array.shape for array in keras.tree.flatten(y)]
+    if len(rows) > 1 or any(shape[:1] != (rows[0],) for shape in shapes):
         raise DataError(
-            f"`{argument}` must have as many targets as samples. "
-            f"Received: {sorted(rows)} samples and targets of shape {shapes}"
+            f"`{argument}` must have as many targets as samples. Received: "
+            f"{' and '.join(map(str, rows))} samples, and targets of shape "
+            f"{', '.join(map(str, shapes))}."
         )
     return (x, y, *(weight for weight in weights if weight is not None))
 
 
+def _one_array(y: Any, field: str) -> np.ndarray:
+    if hasattr(y, "columns"):
+        y = np.stack([plain(y[name]) for name in y.columns], axis=1)
+    elif hasattr(y, "to_numpy"):
+        y = plain(y)
+    try:
+        return np.asarray(y)
+    except ValueError as error:  # rows of different lengths
+        raise DataError(f"{field} must be one array ({error}).") from error
+
+
 def checked_features(x: Any, field: str) -> Any:
-    """Return features as an array of finite numbers or of strings, or a dict of such arrays.
+    """Return features as an array of finite numbers or of texts, or a dict of arrays of numbers.
 
     Raises:
         DataError: If they have another type or shape, are not finite, or are empty.
     """
     if isinstance(x, Mapping):
-        return {str(name): checked_features(part, f"{field}[{name!r}]") for name, part in x.items()}
-    array = np.asarray(x)
+        if not x:
+            raise DataError(f"{field}: at least one array is needed. Received: none.")
+        features = {n: checked_features(part, f"{field}[{n!r}]") for n, part in x.items()}
+        if texts := [name for name, array in features.items() if is_text(array)]:
+            raise DataError(
+                f"{field}[{texts[0]!r}]: a text must be the only input. For categories among "
+                "numbers, pass a DataFrame with target='NAME'."
+            )
+        return {str(name): array for name, array in features.items()}
+    try:
+        array = np.asarray(x)
+    except ValueError as error:  # rows of different lengths
+        raise DataError(f"{field} must be one array, or a dict of arrays ({error}).") from error
     if array.dtype.kind in "OUS" and all(isinstance(v, str | bytes) for v in array.ravel()):
         if array.ndim == 2 and array.shape[1] == 1:
             array = array[:, 0]
         if array.ndim == 1 and len(array):
-            return array.astype(object)
+            texts = [v.decode() if isinstance(v, bytes) else v for v in array.tolist()]
+            return np.array(texts, object)
     if array.dtype.kind not in "biuf":
-        raise DataError(f"{field}: features must be real numbers. Received: {array.dtype}.")
+        hint = " Pass a DataFrame with target='NAME'." if hasattr(x, "columns") else ""
+        raise DataError(f"{field}: features must be real numbers. Received: {array.dtype}.{hint}")
     if not 2 <= array.ndim <= 4 or 0 in array.shape:
         raise DataError(
             f"{field}: features must have shape (samples, features), (samples, steps, channels) or "
@@ -144,7 +176,9 @@ def checked_features(x: Any, field: str) -> Any:
 
 def _check_shapes(parts: Parts) -> None:
     shapes = {
-        part: keras.tree.map_structure(lambda array: list(array.shape[1:]), pair[0])
+        part: {name: array.shape[1:] for name, array in pair[0].items()}
+        if isinstance(pair[0], dict)
+        else pair[0].shape[1:]
         for part, pair in parts.items()
     }
     for part, shape in shapes.items():
@@ -164,7 +198,8 @@ def _column_names(y: Any) -> list[str] | None:
     return [str(y.name)] if getattr(y, "name", None) is not None else None
 
 
-def _weights(weights: Any, samples: int, origin: str) -> np.ndarray:
+def checked_weights(weights: Any, samples: int, origin: str) -> np.ndarray:
+    """Return sample weights as float32 `(samples,)`; raise a `DataError` if they are not valid."""
     array = np.asarray(weights)
     if array.dtype.kind not in "biuf" or array.shape not in ((samples,), (samples, 1)):
         raise DataError(

@@ -1,5 +1,6 @@
 """`Data`: the training, validation and test part of one data set."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from ..tasks import Classification, Given, Multilabel, Task
 from .source import data_errors
 from .split import DatasetSplit, Split, one_epoch
 from .text import vocabulary_size
+
+_NAMED = 5  # of the files left out
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +40,10 @@ class Data:
         raw_splits: The parts before preprocessing: `train`, `validation` and, if any, `test`.
         has_own_validation: Whether the source has a validation part, so none is held out.
         class_weights: A weight for each class, in the order of `task.names`, or `None`.
+        task_found: Whether the task was recognized from the targets, not told.
+        columns: The kind of each column of a table ("number", "category", "date" or "text"), or
+            `None` for other data.
+        left_out: The image files that could not be read and were left out.
 
     Example:
 
@@ -55,6 +62,9 @@ class Data:
     raw_splits: Mapping[str, Split] = field(repr=False)
     has_own_validation: bool = field(default=False, repr=False)
     class_weights: tuple[float, ...] | None = None
+    task_found: bool = field(default=False, repr=False)
+    columns: Mapping[str, str] | None = field(default=None, repr=False)
+    left_out: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def name(self) -> str:
@@ -90,7 +100,7 @@ class Data:
         """The name of each class or label, in the order of the outputs of a model."""
         if not isinstance(self.task, Classification | Multilabel):
             raise AttributeError(
-                f"Data {self.name!r} has no classes, but {self.task}. See `data.task`."
+                f"Data {self.name!r} has no classes; its task is {self.task.kind}. See `data.task`."
             )
         return self.task.names
 
@@ -129,7 +139,13 @@ class Data:
 
     @cached_property
     def value_range(self) -> tuple[float, float]:
-        """The smallest and largest feature of the training part, before preprocessing."""
+        """The smallest and largest feature of the training part, before preprocessing.
+
+        Raises:
+            AttributeError: If the features are not one array of numbers.
+        """
+        if isinstance(self.raw_splits["train"].input_shape, dict) or self.vocabulary_size:
+            raise AttributeError(f"Data {self.name!r} has no range, but columns or texts.")
         with data_errors():
             batches = (batch[0] for batch in self.raw("train").as_numpy_iterator())
             lows, highs = zip(*((x.min(), x.max()) for x in batches), strict=True)
@@ -141,7 +157,7 @@ class Data:
         layer: Any = self.preprocessing
         if not isinstance(layer, keras.layers.Normalization):
             return [[bound] * self.input_shape[-1] for bound in self.value_range]
-        mean, variance = (np.reshape(moment, -1) for moment in (layer.mean, layer.variance))
+        mean, variance = (np.asarray(moment).reshape(-1) for moment in (layer.mean, layer.variance))
         return [((bound - mean) / np.sqrt(variance)).tolist() for bound in self.value_range]
 
     @cached_property
@@ -214,15 +230,24 @@ class Data:
 
         The arrays are `x` and `y` (training and validation part), `x_test` and `y_test`. If the
         source has a validation part, it is in `x_val` and `y_val` instead; sample weights are in
-        `weight`, `weight_test`, ... Classes are saved as names or numbers; `load_data` numbers them
-        in alphabetical order.
+        `weight`, `weight_test`, ... The names of the classes stand for
+        their numbers. `task` has the kind and the names of the task.
+
+        Raises:
+            ValueError: If the path is not that of a `.npz` file, the features are several arrays
+                (save a table with pandas instead), or the targets are not of a task.
         """
         check_path("path", path)
         if Path(path).suffix != ".npz" or not Path(path).parent.is_dir():
             expected = "a file *.npz in an existing directory"
             raise ValueError(message("path", os.fspath(path), expected))
-        if isinstance(self.raw_splits["train"].input_shape, dict) or isinstance(self.task, Given):
-            raise ValueError("Only data with one array of features and a task can be saved.")
+        if isinstance(self.raw_splits["train"].input_shape, dict):
+            raise ValueError(
+                f"Data {self.name!r} cannot be saved, since its features are several arrays. Save "
+                "a table with DataFrame.to_parquet, and several inputs with numpy.savez."
+            )
+        if isinstance(self.task, Given):
+            raise ValueError(f"Data {self.name!r} cannot be saved, since its targets have no task.")
         with data_errors():
             if self.has_own_validation:
                 arrays = self._arrays("train") | self._arrays("validation", suffix="_val")
@@ -230,15 +255,26 @@ class Data:
                 arrays = self._arrays("train", "validation")
             if "test" in self.raw_splits:
                 arrays |= self._arrays("test", suffix="_test")
+        task = self._saved_task.to_dict()
         temporary = Path(path).with_suffix(".tmp.npz")
-        np.savez(temporary, **arrays)
+        np.savez(temporary, **arrays, task=np.array(json.dumps(task)))
         temporary.replace(path)
 
     def _arrays(self, *parts: str, suffix: str = "") -> dict[str, np.ndarray]:
         batches = (batch for part in parts for batch in self.raw(part).as_numpy_iterator())
         x, y, *weights = map(np.concatenate, zip(*batches, strict=True))
-        arrays = {f"x{suffix}": x, f"y{suffix}": self.task.decode(y)}
+        if x.dtype.kind == "O":  # texts; as objects they would be pickled
+            x = np.array([text.decode() for text in x])
+        arrays = {f"x{suffix}": x, f"y{suffix}": self._saved_task.decode(y)}
         return arrays | {f"weight{suffix}": weight for weight in weights}
+
+    @property
+    def _saved_task(self) -> Task:
+        """The task, with the names of classes in place of their numbers."""
+        task = self.task
+        if isinstance(task, Classification) and task.names != tuple(map(str, task.classes)):
+            return Classification(task.names)
+        return task
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record of the data that a run keeps, as JSON values."""
@@ -253,25 +289,60 @@ class Data:
         }
 
     def describe(self) -> str:
-        """Return a plain-text description with a table of the targets of each part."""
+        """Return a plain-text description with tables of the targets and the columns of each part.
+
+        It says how the task was found, and lists the kind and the missing values of columns.
+        """
         place = "in memory" if self.in_memory else "streamed from disk"
+        if isinstance(self.raw_splits["train"], DatasetSplit):
+            place = "read from a dataset"
         head = [
             ("name", self.name),
             ("from", self.origin),
             ("input", f"{self.input_shape} float32, {place}"),
-            ("task", self.task.kind),
+            ("task", self._task_and_why()),
             ("batches", f"{self.steps_per_epoch} of {self.batch_size} in an epoch"),
-            ("inputs are", _description(self.preprocessing)),
+            ("inputs are", self._preprocessed()),
         ]
+        if self.class_weights is not None:
+            weights = zip(self.class_names, self.class_weights, strict=True)
+            head.append(("weights", ", ".join(f"{name}: {weight:.3g}" for name, weight in weights)))
+        elif self.has_weights:
+            head.append(("weights", "one for each sample"))
+        if self.left_out:
+            names = ", ".join(self.left_out[:_NAMED]) + ", ..." * (len(self.left_out) > _NAMED)
+            head.append(("left out", f"{len(self.left_out)} damaged images: {names}"))
         lines = [f"{name:<12}{value}" for name, value in head]
         parts = {name: split.targets for name, split in self.raw_splits.items()}
         columns, *rows = self.task.summary(parts)
-        return "\n".join([*lines, "", table(columns, [*rows, ("all", *self.sizes.values())])])
+        lines += ["", table(columns, [*rows, ("all", *self.sizes.values())])]
+        if self.columns:
+            heads = ("column", "kind", *(f"missing in {part}" for part in self.raw_splits))
+            lines += ["", table(heads, [*map(self._column, self.columns)])]
+        return "\n".join(lines)
 
+    def _task_and_why(self) -> str:
+        if self.task_found:
+            return f"{self.task.kind} (found from the targets; pass task=... to change)"
+        return self.task.kind
 
-def _description(preprocessing: keras.layers.Layer) -> str:
-    if isinstance(preprocessing, keras.layers.Normalization):
-        return "standardized over the last axis, by the training part"
-    if isinstance(preprocessing, keras.layers.Identity):
-        return "as given"
-    return f"preprocessed by {preprocessing.name!r}, fitted to the training part"
+    def _preprocessed(self) -> str:
+        layer = self.preprocessing
+        if isinstance(layer, keras.layers.Normalization):
+            return "standardized over the last axis, by the training part"
+        if isinstance(layer, keras.layers.Identity):
+            return "as given"
+        if self.vocabulary_size:
+            return f"numbers of {self.vocabulary_size} words, those of the training part"
+        if self.columns:
+            return "standardized numbers and one-hot categories, by the training part"
+        return "each standardized over the last axis, by the training part"
+
+    def _column(self, name: str) -> tuple[Any, ...]:
+        missing = []
+        for split in self.raw_splits.values():
+            features: Any = split.features  # pyright: ignore[reportAttributeAccessIssue]
+            values = features[name] if isinstance(features, dict) else features
+            is_missing = values == "" if values.dtype.kind == "O" else np.isnan(values)
+            missing.append(int(is_missing.sum()))
+        return (name, (self.columns or {})[name], *missing)

@@ -8,8 +8,11 @@ import tensorflow as tf
 
 from ...core.checks import check_integer
 from ..tasks import Classification, DataError, Given, Task, recognize
+from .arrays import checked_weights
+from .python_call import python_call
 from .source import Source
 from .split import DatasetSplit
+from .text import fit_text
 
 AnyDataset = Any  # a tf.data.Dataset or a keras.utils.PyDataset
 
@@ -26,7 +29,7 @@ def read_datasets(
 ) -> Source:
     """Read datasets of batches `(x, y)` or `(x, y, sample_weight)`, in the order that they have.
 
-    One epoch of the targets is read and kept, to find the task and to check them.
+    One epoch is read, whose targets and weights are kept, to find the task and to check them.
 
     Args:
         dataset: The training part.
@@ -48,25 +51,52 @@ def read_datasets(
         "test": (test, "test", test_steps),
     }
     parts: dict[str, DatasetSplit] = {}
+    found = task is None
     for part, (batches, argument, count) in given.items():
         if batches is None:
             continue
         batches = _as_dataset(batches, argument)
         count = _checked_steps(batches, argument, count)
+        epoch = batches.take(count)
         if isinstance(task, Given) or task == Given.kind:
             task = Given()
-            parts[part] = DatasetSplit(batches, count, _samples(batches.take(count)))
+            parts[part] = DatasetSplit(batches, count, _samples(epoch, argument))
             continue
-        y = _targets(batches.take(count), argument)
+        y, weights = _targets_and_weights(epoch, argument)
         if not isinstance(task, Task):
             task = recognize(y, f"y of `{argument}`", task=task)
-        parts[part] = _split(batches, count, y, task, f"y of `{argument}`")
-    return Source("datasets", task, **parts)  # pyright: ignore[reportArgumentType]
+        parts[part] = _split(batches, count, y, weights, task, f"y of `{argument}`")
+    _check_specs({part: split.dataset.element_spec for part, split in parts.items()})
+    x: Any = parts["train"].dataset.element_spec[0]  # pyright: ignore[reportIndexIssue]
+    text = isinstance(x, tf.TensorSpec) and x.dtype == tf.string
+    return Source(
+        "datasets",
+        task,  # pyright: ignore[reportArgumentType]
+        **parts,
+        preprocessing=fit_text if text else None,
+        task_found=found,
+    )
+
+
+def _check_specs(specs: dict[str, Any]) -> None:
+    """Raise unless the features of all parts have one form, and all or none have weights."""
+
+    def form(spec: Any) -> Any:
+        return tf.nest.map_structure(lambda s: (s.shape[1:].as_list(), s.dtype.name), spec[0])
+
+    for part, spec in specs.items():
+        if form(spec) != form(specs["train"]):
+            raise DataError(
+                f"x of `{part}` must have the shape and type of the training samples, "
+                f"{form(specs['train'])}. Received: {form(spec)}."
+            )
+    if len({len(spec) for spec in specs.values()}) > 1:
+        raise DataError("Give sample weights in all parts of the data, or in none.")
 
 
 def _as_dataset(batches: AnyDataset, argument: str) -> tf.data.Dataset:
     if isinstance(batches, keras.utils.PyDataset):
-        batches = _from_generator(batches)
+        batches = _from_py_dataset(batches)
     if not isinstance(batches, tf.data.Dataset):
         raise DataError(
             f"`{argument}` must be a tf.data.Dataset or keras.utils.PyDataset, as the training "
@@ -86,24 +116,46 @@ def _as_dataset(batches: AnyDataset, argument: str) -> tf.data.Dataset:
     return batches
 
 
-def _from_generator(source: keras.utils.PyDataset) -> tf.data.Dataset:
-    """Read the batches of a `PyDataset` in order, once an epoch."""
+def _from_py_dataset(source: keras.utils.PyDataset) -> tf.data.Dataset:
+    """Read the batches of a `PyDataset` in order, with as many threads as its `workers`."""
 
-    def batches():
-        number = 0
-        while source.num_batches is None or number < source.num_batches:
-            yield tuple(source[number])
-            number += 1
-        source.on_epoch_end()
+    def batch(number: int) -> tuple[Any, ...]:
+        found = source[number]
+        found = found if isinstance(found, tuple | list) else (found,)
+        return tuple(part for part in found if part is not None)
 
-    def spec(array: Any) -> tf.TensorSpec:
-        array = np.asarray(array)
-        return tf.TensorSpec((None, *array.shape[1:]), array.dtype)
+    def arrays(number: Any) -> list[np.ndarray]:
+        return [*map(np.asarray, keras.tree.flatten(batch(int(number))))]
 
-    signature = keras.tree.map_structure(spec, tuple(source[0]))
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    count = tf.data.INFINITE_CARDINALITY if source.num_batches is None else source.num_batches
-    return dataset.apply(tf.data.experimental.assert_cardinality(count))
+    def call(method: Any) -> tf.data.Dataset:
+        """Return a dataset without batches that calls `method` when it is read."""
+
+        def called(number: Any) -> list[np.ndarray]:
+            method()
+            return [number]
+
+        function = python_call(called, [tf.TensorSpec((), tf.int64)])
+        return tf.data.Dataset.range(1).map(lambda n: function(n)[0]).flat_map(lambda _: empty)
+
+    first = batch(0)
+    read = python_call(arrays, [_spec(array) for array in arrays(0)])
+    count = source.num_batches
+    numbers = tf.data.Dataset.counter() if count is None else tf.data.Dataset.range(count)
+    batches = numbers.map(
+        lambda number: keras.tree.pack_sequence_as(first, read(number)),
+        source.workers if source.workers > 1 else None,
+    )
+    empty = batches.take(0)
+    batches = call(source.on_epoch_begin).concatenate(batches)
+    if count is None:
+        return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
+    batches = batches.concatenate(call(source.on_epoch_end))
+    return batches.apply(tf.data.experimental.assert_cardinality(count))
+
+
+def _spec(array: np.ndarray) -> tf.TensorSpec:
+    dtype = tf.string if array.dtype.kind in "OUS" else array.dtype
+    return tf.TensorSpec((None, *array.shape[1:]) if array.ndim else (), dtype)
 
 
 def _checked_steps(batches: tf.data.Dataset, argument: str, steps: int | None) -> int:
@@ -119,35 +171,53 @@ def _checked_steps(batches: tf.data.Dataset, argument: str, steps: int | None) -
     return steps or count
 
 
-def _targets(batches: tf.data.Dataset, argument: str) -> np.ndarray:
-    targets = [batch[1] for batch in batches.as_numpy_iterator()]
-    if not targets:
+def _targets_and_weights(
+    batches: tf.data.Dataset, argument: str
+) -> tuple[np.ndarray, np.ndarray | None]:
+    columns = [list(column) for column in zip(*batches.as_numpy_iterator(), strict=True)]
+    if not columns:
         raise DataError(f"`{argument}` has no batches.")
-    if any(not isinstance(y, np.ndarray) for y in targets):
-        raise DataError(f"y of `{argument}` must be one array. Received: {type(targets[0])}")
-    y = np.concatenate(targets)
-    return y.astype(str) if y.dtype.kind in "OS" else y
+    arrays = []
+    for name, column in zip(("y", "sample_weight"), columns[1:], strict=False):
+        if any(not isinstance(array, np.ndarray) for array in column):
+            raise DataError(
+                f"{name} of `{argument}` must be one array. Received: {type(column[0]).__name__}."
+            )
+        arrays.append(np.concatenate(column))
+    y, *weights = arrays
+    y = np.array([label.decode() for label in y.tolist()]) if y.dtype.kind in "OS" else y
+    return y, checked_weights(weights[0], len(y), f"`{argument}`") if weights else None
 
 
 def _split(
-    batches: tf.data.Dataset, steps: int, y: np.ndarray, task: Task, field: str
+    batches: tf.data.Dataset,
+    steps: int,
+    y: np.ndarray,
+    weights: np.ndarray | None,
+    task: Task,
+    field: str,
 ) -> DatasetSplit:
     targets = task.encode(y, field)
     kind, shape = targets.dtype, targets.shape[1:]
     one_hot = isinstance(task, Classification) and y.ndim == 2 and y.shape[1] > 1
     if isinstance(task, Classification) and tuple(task.classes) != tuple(range(task.units)):
         raise DataError(
-            f"{field}: the classes of a dataset must be numbers from 0, as from "
-            f"keras.layers.StringLookup or IntegerLookup. Received: {task.classes[:3]}, ..."
+            f"{field}: the classes of a dataset must be the numbers from 0, as from "
+            "keras.layers.StringLookup or IntegerLookup. Received: "
+            f"{', '.join(map(repr, task.classes[:3]))}{', ...' if task.units > 3 else ''}."
         )
 
     def encode(x, y, *weights):
         y = tf.argmax(y, axis=-1) if one_hot else y
+        weights = [tf.cast(tf.reshape(weight, (-1,)), tf.float32) for weight in weights]
         return (x, tf.cast(tf.reshape(y, (-1, *shape)), kind), *weights)
 
-    return DatasetSplit(batches.map(encode, tf.data.AUTOTUNE), steps, targets)
+    return DatasetSplit(batches.map(encode, tf.data.AUTOTUNE), steps, targets, weights)
 
 
-def _samples(batches: tf.data.Dataset) -> np.ndarray:
+def _samples(batches: tf.data.Dataset, argument: str) -> np.ndarray:
     """Return a number for each sample, in place of targets that are not looked at."""
-    return np.arange(sum(len(tf.nest.flatten(batch[0])[0]) for batch in batches))
+    size = sum(len(tf.nest.flatten(batch[0])[0]) for batch in batches)
+    if not size:
+        raise DataError(f"`{argument}` has no batches.")
+    return np.arange(size)

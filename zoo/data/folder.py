@@ -1,29 +1,36 @@
 """Reader of a directory with one folder of images for each class, or of one such for each part."""
 
-import atexit
 import contextlib
 import os
-import time
+import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from ...core.checks import check_one_of
 from ..tasks import Classification, DataError
+from .python_call import python_call
 from .source import PART_NAMES, Source
 from .split import ArraySplit, Split, StreamSplit, fits_in_memory
 
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 _PARTS = {name: part for part, names in PART_NAMES.items() for name in names}
-_POLL = 0.01  # seconds
-_EXIT_WAIT = 10.0  # seconds at most; a call that TensorFlow cancels is never counted as ended
+_NAMED = 5  # of the files left out, in a warning
 _GREY_MODES = {"1", "L", "LA"}
 _MODES = _GREY_MODES | {"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}  # 8 bits a channel
 
 
-def read_folder(path: Path, *, image_size: tuple[int, int] | None = None) -> Source:
+def read_folder(
+    path: Path,
+    *,
+    image_size: tuple[int, int] | None = None,
+    on_error: Literal["raise", "skip"] = "raise",
+) -> Source:
     """Read images whose class is the name of their folder.
 
     The class folders are in `path`, or in `path/train`, `path/test` and `path/val` (or `valid`,
@@ -36,10 +43,13 @@ def read_folder(path: Path, *, image_size: tuple[int, int] | None = None) -> Sou
     Args:
         path: The directory.
         image_size: `(height, width)` to resize every image to (bilinear, antialiased), or `None`.
+        on_error: What to do about a damaged image: "raise" an error, or "skip" it with a warning.
+            All images are then decoded once more. Anything else that cannot be used is an error.
 
     Raises:
         DataError: If an image cannot be used; the message names the directory or the file.
     """
+    check_one_of("on_error", on_error, ("raise", "skip"))
     parts = _part_folders(path)
     classes = [folder.name for folder in _folders(parts["train"])]
     if len(classes) < 2:
@@ -48,9 +58,49 @@ def read_folder(path: Path, *, image_size: tuple[int, int] | None = None) -> Sou
             f"Received: {len(classes)}."
         )
     listed = {part: _files_and_labels(folder, classes) for part, folder in parts.items()}
+    left_out: tuple[str, ...] = ()
+    if on_error == "skip":
+        listed, left_out = _without_damaged(listed, classes, path)
     shape = _shape([file for files, _ in listed.values() for file in files], image_size)
     splits = {part: _split(files, labels, shape) for part, (files, labels) in listed.items()}
-    return Source(str(path), Classification(tuple(classes)), **splits)
+    return Source(str(path), Classification(tuple(classes)), **splits, left_out=left_out)
+
+
+_Listed = dict[str, tuple[list[Path], np.ndarray]]
+
+
+def _without_damaged(
+    listed: _Listed, classes: list[str], path: Path
+) -> tuple[_Listed, tuple[str, ...]]:
+    """Return the readable files of each part, and the others; warn if there are others."""
+    readable, damaged = {}, []
+    with ThreadPoolExecutor() as pool:
+        for part, (files, labels) in listed.items():
+            keep = np.array(list(pool.map(_is_readable, files)))
+            for label in np.setdiff1d(labels, labels[keep]):
+                folder = files[int(np.argmax(labels == label))].parent
+                raise DataError(f"{folder}: no image of class {classes[label]!r} can be read.")
+            readable[part] = ([f for f, k in zip(files, keep, strict=True) if k], labels[keep])
+            damaged += [f for f, k in zip(files, keep, strict=True) if not k]
+    names = tuple(str(file.relative_to(path)) for file in damaged)
+    if names:
+        more = ", ..." if len(names) > _NAMED else ""
+        total = sum(len(files) for files, _ in listed.values())
+        warnings.warn(
+            f"{path}: {len(names)} of {total} images cannot be read and are left out: "
+            f"{', '.join(names[:_NAMED])}{more}",
+            stacklevel=2,
+        )
+    return readable, names
+
+
+def _is_readable(file: Path) -> bool:
+    try:
+        with Image.open(file) as image:
+            image.load()
+    except Exception:  # Pillow's decoders raise errors of many types
+        return False
+    return True
 
 
 def _part_folders(path: Path) -> dict[str, Path]:
@@ -160,42 +210,8 @@ def _opened(file: Path) -> Iterator[Image.Image]:
 
 
 def _decoder(shape: tuple[int, ...]) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Return the function that reads an image file inside a `tf.data` pipeline.
-
-    TensorFlow's threads read ahead by calls of Python. A call made after Python has shut down never
-    returns, and the process hangs. So the pipeline counts its calls in variables, outside of
-    Python, and the exit of the process waits for the unfinished ones.
-    """
-    with tf.device("CPU"):
-        exiting = tf.Variable(False, trainable=False, name="exiting")
-        running = tf.Variable(0, dtype="int64", trainable=False, name="running")
-    failed = []  # calls that raised, which `running` still counts
-
-    def pixels(name):
-        try:
-            return _pixels(Path(os.fsdecode(name)), shape)
-        except BaseException:
-            failed.append(name)
-            raise
-
-    def decode(name):
-        with tf.control_dependencies([running.assign_add(1)]):
-            skip = tf.identity(exiting)  # from now on, nobody uses the result
-        image = tf.cond(
-            skip,
-            lambda: tf.zeros(shape, "uint8"),
-            lambda: tf.ensure_shape(tf.numpy_function(pixels, [name], tf.uint8), shape),
-        )
-        with tf.control_dependencies([image]):
-            ended = running.assign_sub(1)
-        with tf.control_dependencies([ended]):
-            return tf.identity(image)
-
-    def finish_calls():
-        exiting.assign(True)
-        deadline = time.monotonic() + _EXIT_WAIT
-        while running > len(failed) and time.monotonic() < deadline:
-            time.sleep(_POLL)
-
-    atexit.register(finish_calls)
-    return decode
+    """Return the function that reads an image file inside a `tf.data` pipeline."""
+    read = python_call(
+        lambda name: [_pixels(Path(os.fsdecode(name)), shape)], [tf.TensorSpec(shape, tf.uint8)]
+    )
+    return lambda name: read(name)[0]

@@ -52,35 +52,39 @@ def load_data(
 ) -> Data:
     """Load data, split it, and standardize it by its training part.
 
-    Without a test part, a stratified 20% is held out, the same for every seed. Without a validation
-    part, a stratified fraction of the rest is held out. A split is the same in every process.
+    Without a test part, 20% is held out, the same for every seed. Without a validation part, a
+    fraction of the rest is held out. Both are stratified by class, if there are classes, and the
+    same in every process.
     Images that do not fit in memory are all read once, so a broken one is found here and not after
     hours of training.
 
     Args:
         source: One of:
 
-            - an embedded data set, made on the spot: `mnist1d`, `digits`, `breast_cancer`;
-            - a data set of TensorFlow Datasets, `name[/config][:version]`, with images or features
-              and one label;
+            - an embedded data set, made on the spot: `mnist1d`, `digits`, `breast_cancer`,
+              `reviews` (texts), `tags` (multilabel), `diabetes` and `friedman1` (regression);
+            - a data set of TensorFlow Datasets, `name[/config][:version]`, with images, features or
+              texts, and one target;
             - a file `*.npz` with the arrays `x`, `y` (or `x_train`, `y_train`) and optionally
               `x_val`, `y_val` (or `_valid`, `_validation`) and `x_test`, `y_test`; images have
-              rank 4, `(samples, height, width, channels)`. Sample weights are in `weight`,
-              `weight_val` and `weight_test`;
+              rank 4, `(samples, height, width, channels)`, and texts are strings `(samples,)`.
+              Sample weights are in `weight`, `weight_val` and `weight_test`;
             - a table, `*.csv` or `*.parquet`, or a pandas DataFrame; it needs `target=`;
             - a directory with one folder of images (png, jpg, jpeg, bmp, gif, tif, tiff, webp) for
               each class, or with folders `train` and optionally `val` (or `valid`, `validation`)
               and `test` that hold one for each class. Write `./name` if a data set has this name;
-            - arrays `(x, y)` or `(x, y, sample_weight)`; x may be several arrays by input name;
+            - arrays `(x, y)` or `(x, y, sample_weight)`; x may be several arrays by input name, or
+              texts `(samples,)`;
             - a `tf.data.Dataset` or `keras.utils.PyDataset` of batches `(x, y)`, in the order that
-              it has; it needs `validation=` and `test=`.
+              it has; it needs `validation=` and `test=` (`test=False` for none).
         task: What the targets are: "classification", "multilabel" or "regression", or a `Task`. By
             default, `zoo.tasks.recognize` finds it from the targets.
         batch_size: The number of examples in a batch.
         seed: The seed of the validation split and of the order of training.
         validation_fraction: The fraction of the non-test samples to hold out for validation, in
             (0, 1). Not used if the source has a validation part.
-        standardize: Whether to standardize numeric features over their last axis.
+        standardize: Whether to standardize numeric features over their last axis, and to number the
+            words of texts; if not, they are as given. The columns of a table are always encoded.
         class_weight: The weight of each class, by its label, for training, evaluation and tuning.
             "balanced" weighs a class by `samples / (classes * samples of the class)` in the
             training part; `None` weighs all samples equally.
@@ -115,6 +119,8 @@ def load_data(
     >>> features.shape, labels.shape
     (TensorShape([100, 30]), TensorShape([100]))
     """
+    if isinstance(task, Mapping):  # as in `arguments`
+        task = Task.from_dict(task)
     check_type("task", task, (Task, str, NoneType), "a zoo.Task, its kind, or None")
     if isinstance(task, str):
         check_one_of("task", task, tuple(TASKS))
@@ -126,16 +132,16 @@ def load_data(
         source = str(Path(source).absolute())
     name = source if isinstance(source, str) else type(source).__name__
     keep_all = options.get("test") is False
-    if keep_all:
-        options["test"] = None
     with data_errors(name):
-        read = _read(source, task, options)
+        read = _read(source, task, options | {"test": None} if keep_all else options)
         train, test = (read.train, None) if keep_all else development_and_test(read)
         validation = read.validation
         if validation is None:
             train, validation = hold_out(train, validation_fraction, seed, read)
         splits = {"train": train, "validation": validation} | ({"test": test} if test else {})
-        fit = read.preprocessing or (fit_preprocessing if standardize else _identity)
+        fit = read.preprocessing or fit_preprocessing
+        if not standardize and read.columns is None:
+            fit = _identity
         preprocessing = fit(train, read.origin)  # reads all of `train`
         for split in (validation, test):
             if split is not None and not split.in_memory:
@@ -153,10 +159,9 @@ def load_data(
         "standardize": standardize,
         "class_weight": dict(class_weight) if isinstance(class_weight, Mapping) else class_weight,
     }
-    if isinstance(source, str):
-        arguments |= {
-            n: os.fspath(v) if isinstance(v, os.PathLike) else v for n, v in options.items()
-        }
+    given = {n: os.fspath(v) if isinstance(v, os.PathLike) else v for n, v in options.items()}
+    if isinstance(source, str) and not any(hasattr(value, "columns") for value in given.values()):
+        arguments |= given
     else:
         arguments["digest"] = _digest(splits)
     return Data(
@@ -167,6 +172,9 @@ def load_data(
         raw_splits=splits,
         has_own_validation=read.validation is not None,
         class_weights=weights,
+        task_found=read.task_found,
+        columns=read.columns,
+        left_out=read.left_out,
     )
 
 
@@ -212,14 +220,18 @@ def _read(source: Any, task: Task | str | None, options: dict[str, Any]) -> Sour
         raise ValueError(message("source", source, _NAMED))
     path = Path(source).expanduser()
     if source in EMBEDDED and not options.get("image_size"):
-        return _call(read_embedded, source, options, ignored=("data_dir", "download", "image_size"))
+        ignored = ("data_dir", "download", "image_size")
+        return _call(read_embedded, source, options, ignored=ignored, task=task)
     if path.suffix == ".npz":
         return _call(read_npz, path, options, task=task)
     if path.suffix in TABLES:
         return _call(read_table, path, options, task=task)
     if source.startswith((".", "~", os.sep)) or (path.is_dir() and not is_dataset(source)):
+        if not (task in (None, Classification.kind) or isinstance(task, Classification)):
+            expected = "'classification' or None for a directory of images"
+            raise ValueError(message("task", task, expected))
         return _call(read_folder, path, _with_size(options))
-    return _call(read_dataset, source, _with_size(options))
+    return _call(read_dataset, source, _with_size(options), task=task)
 
 
 def _call(

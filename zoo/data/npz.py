@@ -1,10 +1,11 @@
 """Reader of the arrays `x`, `y`, `x_test`, `y_test`, ... in a `.npz` file."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 
-from ..tasks import DataError, Task
+from ..tasks import Classification, DataError, Multilabel, Regression, Task
 from .arrays import checked_features, source_of_arrays
 from .source import PART_NAMES, Source
 
@@ -18,13 +19,15 @@ def read_npz(path: Path, *, task: Task | str | None = None) -> Source:
     Args:
         path: A file with the arrays `x`, as `checked_features` takes them, and `y` (or `x_train`
             and `y_train`). Optional are the pairs `x_val`, `y_val` (or `_valid`, `_validation`) and
-            `x_test`, `y_test`, and the sample weights `weight` with the same suffixes.
-        task: As in `load_data`.
+            `x_test`, `y_test`, the sample weights `weight` with the same suffixes, and `task`, in
+            which `Data.save` writes the kind of the task and its names.
+        task: As in `load_data`; by default that of the file, or recognized.
 
     Raises:
         DataError: If the file cannot be used; the message names the file and the array.
     """
     arrays = _load(path)
+    saved = arrays.pop("task", None)
     suffixes = _suffixes_of_parts(set(arrays), path)
     suffix = suffixes["train"]
     parts = {part: _part(arrays, suffix, path) for part, suffix in suffixes.items()}
@@ -35,7 +38,22 @@ def read_npz(path: Path, *, task: Task | str | None = None) -> Source:
                 f"axis. Received: {pair[0].shape} and {parts['train'][0].shape}."
             )
     fields = {part: f"{path}: y{suffix}" for part, suffix in suffixes.items()}
-    return source_of_arrays(str(path), parts, task=task, fields=fields)
+    names = None
+    if saved is not None and task is None:
+        task, names = _saved_task(saved, path)
+    return source_of_arrays(str(path), parts, task=task, names=names, fields=fields)
+
+
+def _saved_task(saved: np.ndarray, path: Path) -> tuple[Task | str, list[str]]:
+    """Return the task and its names, as `Data.save` wrote them."""
+    try:
+        values = json.loads(str(saved))
+        kind, names = str(values["kind"]), [str(name) for name in values["names"]]
+        if kind == Classification.kind:
+            return Classification(tuple(names), tuple(values["classes"])), names
+        return {Multilabel.kind: Multilabel(tuple(names)), Regression.kind: kind}[kind], names
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: task: not a task that Data.save wrote ({error}).") from error
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:
@@ -67,7 +85,8 @@ def _suffixes_of_parts(names: set[str], path: Path) -> dict[str, str]:
     if "train" not in parts or names not in (pairs, pairs | weights):
         raise DataError(
             f"{path}: expected the arrays x and y (or x_train and y_train), optionally x_val and "
-            "y_val (or _valid, _validation), x_test and y_test, and weight with the same suffixes. "
+            "y_val (or _valid, _validation) and x_test and y_test, and weight with the same "
+            "suffixes. "
             f"Received: {', '.join(sorted(names)) or 'none'}."
         )
     return parts

@@ -1,5 +1,7 @@
 """Preprocessing, fitted to the training part: standardization of each array of features."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -61,7 +63,8 @@ def fit_standardization(
         dtype="float32",
         name=f"{name}_standardization" if name else "standardization",
     )
-    layer.build((None, *(split.input_shape[name] if name else split.input_shape)))
+    shape: Any = split.input_shape
+    layer.build((None, *(shape[name] if name else shape)))
     return layer
 
 
@@ -71,8 +74,8 @@ def _moments(split: Split, origin: str, name: str | None) -> tuple[np.ndarray, n
     Chunks are merged as in Chan et al., Updating Formulae and a Pairwise Algorithm for Computing
     Sample Variances, 1979: no cancellation, however large the mean is.
     """
-    shape = split.input_shape[name] if name else split.input_shape
-    channels = shape[-1]
+    shape: Any = split.input_shape
+    channels = (shape[name] if name else shape)[-1]
     count, mean, scatter = 0, np.zeros(channels), np.zeros(channels)
     for batch in split.batches(_CHUNK).as_numpy_iterator():
         features = batch[0][name] if name else batch[0]

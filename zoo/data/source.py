@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,7 +32,10 @@ class Source:
         hold_out_by: "group", all examples of a group in one part; "time", the latest are held out;
             both by `ArraySplit.keys`. By default stratified by the task.
         preprocessing: Fits the layer from raw features to those of a model to the training part;
-            by default `fit_standardization`.
+            by default `fit_preprocessing`.
+        task_found: Whether the task was recognized from the targets, not told.
+        columns: The kind of each column of a table, or `None`.
+        left_out: The files that could not be read and were left out.
     """
 
     origin: str
@@ -42,6 +45,9 @@ class Source:
     validation: Split | None = None
     hold_out_by: Literal["strata", "group", "time"] = "strata"
     preprocessing: Callable[[Split, str], keras.layers.Layer] | None = None
+    task_found: bool = False
+    columns: Mapping[str, str] | None = None
+    left_out: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager

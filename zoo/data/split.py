@@ -41,7 +41,8 @@ class ArraySplit:
 
     def __post_init__(self):
         for name in ("features", "targets", "weights"):
-            for array in keras.tree.flatten(getattr(self, name)):
+            arrays: Any = keras.tree.flatten(getattr(self, name))
+            for array in arrays:
                 if array is not None and len(array) != self.size:
                     raise ValueError(
                         f"`{name}` must have {self.size} rows, as the features. "
@@ -62,7 +63,9 @@ class ArraySplit:
         return ArraySplit(*self._map(lambda array: array[mask]), keys=keys)
 
     def standardized(self, layer: keras.layers.Layer) -> "ArraySplit":
-        """Return the examples after `layer`, as float32."""
+        """Return the examples after `layer`, as float32; after an `Identity`, as they are."""
+        if isinstance(layer, keras.layers.Identity):
+            return self
         chunks = []
         for start in range(0, self.size, _STANDARDIZED_AT_ONCE):
             rows = slice(start, start + _STANDARDIZED_AT_ONCE)
@@ -98,7 +101,7 @@ class ArraySplit:
         # the CPU, where tf.data reads them.
         with tf.init_scope(), tf.device("CPU:0"):
             features = keras.tree.map_structure(as_tensor, self.features)
-            others = keras.tree.map_structure(tf.convert_to_tensor, self._map(np.asarray)[1:])
+            others: Any = keras.tree.map_structure(tf.convert_to_tensor, self._map(np.asarray)[1:])
         return (features, *others)
 
     def _map(self, function: Callable[[np.ndarray], Any]) -> tuple[Any, ...]:
@@ -114,7 +117,7 @@ def as_tensor(array: np.ndarray) -> tf.Tensor:
     return tf.convert_to_tensor(array.astype("float32", copy=False))
 
 
-def _to_numpy(tensor: Any) -> np.ndarray:
+def _to_numpy(tensor: Any) -> Any:
     return keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32"))
 
 
@@ -199,14 +202,15 @@ class DatasetSplit:
         dataset: Batches `(x, y)` or `(x, y, sample_weight)`, with encoded targets.
         steps: The number of batches in an epoch.
         targets: The encoded targets of one epoch.
+        weights: The sample weights `(size,)` of one epoch, or `None`.
         layer: Layer applied to the features, if any.
     """
 
     dataset: tf.data.Dataset
     steps: int
     targets: Tree
+    weights: np.ndarray | None = None
     layer: keras.layers.Layer | None = None
-    weights = None
     in_memory = False
 
     @property
@@ -220,7 +224,7 @@ class DatasetSplit:
 
     def standardized(self, layer: keras.layers.Layer) -> "DatasetSplit":
         """Return the examples with `layer` applied as they are read."""
-        return replace(self, layer=layer)
+        return self if isinstance(layer, keras.layers.Identity) else replace(self, layer=layer)
 
     def batches(self, batch_size: int) -> tf.data.Dataset:
         """Return one pass; the batches are as large as in the dataset."""

@@ -3,32 +3,29 @@
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.checks import check_one_of, check_type
+from ...core.checks import check_type
 from ..tasks import DataError, Task
 from .arrays import source_of_arrays
 from .source import PART_NAMES, Source
+from .table_columns import Column, ColumnKind, target_values
 from .table_preprocessing import fit_table
 from .text import fit_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ColumnKind = Literal["number", "category", "date", "text"]
 TABLES = (".csv", ".parquet")
-
-_FEW_INTEGERS = 10  # an integer column of at most so many values is a category
-_MANY_CATEGORIES = 100  # a string column of more values has to be told what it is
 
 
 def read_table(
     table: "Path | pd.DataFrame",
     *,
     target: str | Sequence[str],
-    drop: Sequence[str] = (),
+    drop: str | Sequence[str] = (),
     columns: Mapping[str, ColumnKind] | None = None,
     weight: str | None = None,
     split: str | None = None,
@@ -38,26 +35,29 @@ def read_table(
 ) -> Source:
     """Read a table whose columns are the features and the targets.
 
-    =======================================  ========
+    =======================================  ============================================
     column                                   kind
-    =======================================  ========
+    =======================================  ============================================
     integers of at most 10 values            category
     other numbers, booleans                  number
     strings of at most 100 values            category
+    pandas' categories                       category
     other strings, dates                     an error, unless `columns` tells the kind
-    =======================================  ========
+    =======================================  ============================================
+
+    Strings that are different in more than half of the rows are no categories either.
 
     Args:
         table: A pandas DataFrame, or a file `*.csv` or `*.parquet` (which needs pyarrow).
         target: The column to predict, or several.
-        drop: Columns to leave out.
+        drop: The column or columns to leave out.
         columns: The kind of columns, by name. A "date" is an ISO 8601 date or time; its features
             are the days since 1970, year, month, day, weekday and hour. A "text" must be the only
             feature.
         weight: The column of the sample weights.
-        split: How parts are held out: "column:NAME", a column with the values train, validation and
-            test; "group:NAME", all rows of a group in one part; "time:NAME", the latest rows. By
-            default stratified by class. The column is no feature.
+        split: How parts are held out: "column:NAME", a column with the values train, validation (or
+            val, valid) and test; "group:NAME", all rows of a group in one part; "time:NAME", the
+            latest rows. By default stratified by class. The column is no feature.
         validation: The validation part, a table of the same columns.
         test: The test part, a table of the same columns.
         task: As in `load_data`.
@@ -66,43 +66,57 @@ def read_table(
         DataError: If the table or a column cannot be used; the message names the column.
     """
     origin = str(table) if isinstance(table, Path) else "table"
-    frame = _read(table, "source")
-    targets = [target] if isinstance(target, str) else list(target)
     way, key = _split_option(split)
-    special = [*targets, *drop, *([weight] if weight else []), *([key] if key else [])]
-    columns = dict(columns or {})
-    _check_columns(frame, [*special, *columns], origin)
-    features = [name for name in frame.columns if name not in special]
-    if not features:
+    if (way == "column" and not (validation is test is None)) or (
+        way and None not in (validation, test)
+    ):
+        raise ValueError("Pass `split`, or `validation` and `test`, not both.")
+    frame = _read(table, "source")
+    targets = _names("target", target)
+    if not targets:
+        raise ValueError("`target` must name at least one column. Received: none.")
+    special = {
+        **dict.fromkeys(_names("drop", drop), "`drop`"),
+        **({weight: "`weight`"} if weight else {}),
+        **({key: "`split`"} if key else {}),
+    }
+    for name in targets:
+        if name in special:
+            raise ValueError(f"{special[name]} must not be the target. Received: {name!r}")
+    told = _checked_kinds(columns, {**special, **dict.fromkeys(targets, "`target`")})
+    _check_columns(frame, [*targets, *special, *told], origin)
+    names = [name for name in frame.columns if name not in (*targets, *special)]
+    if not names:
         raise DataError(f"{origin}: no column is left as a feature. Received: {list(frame)}.")
-    kinds = {name: _kind(frame[name], columns.get(name), origin) for name in features}
-
-    def arrays(frame: "pd.DataFrame") -> tuple[Any, ...]:
-        x = {name: _values(frame[name], kind, origin) for name, kind in kinds.items()}
-        y = _target_values(frame[targets], origin)
-        weights = (frame[weight].to_numpy(),) if weight else ()
-        return (x, y, *weights)
 
     frames = {"train": frame, "validation": validation, "test": test}
     frames = {part: _read(t, part) for part, t in frames.items() if t is not None}
+    needed = [*names, *targets, *([weight] if weight else [])]
     for part in frames:
-        _check_columns(frames[part], [*features, *special], f"{origin} ({part})")
+        _check_columns(frames[part], needed, f"{origin} ({part})")
     if way == "column":
         frames = _parts_by_column(frame, key, origin)
+    features = [Column.of(frames["train"][name], told, origin) for name in names]
+    kinds = {column.name: column.kind for column in features}
+
+    def arrays(frame: "pd.DataFrame") -> tuple[Any, ...]:
+        x = {column.name: column.values(frame[column.name]) for column in features}
+        weights = (frame[weight].to_numpy(),) if weight else ()
+        return (x, target_values(frame[targets], origin), *weights)
+
     parts = {part: arrays(frame) for part, frame in frames.items()}
     keys, hold_out_by = None, "strata"
     if way in ("group", "time"):
         keys, hold_out_by = _keys(frame[key], way, origin), way
+    fit: Any = functools.partial(fit_table, kinds=kinds)
     if "text" in kinds.values():
         if len(kinds) > 1:
             raise DataError(
                 f"{origin}: a text must be the only feature. Received: {', '.join(kinds)}. Leave "
                 "the others out with `drop`."
             )
-        parts = {part: (x[features[0]], *others) for part, (x, *others) in parts.items()}
-        fit: Any = fit_text
-    else:
-        fit = functools.partial(fit_table, kinds=kinds)
+        parts = {part: (x[names[0]], *others) for part, (x, *others) in parts.items()}
+        fit = fit_text
     fields = {part: f"{origin}: {', '.join(targets)}" for part in parts}
     return source_of_arrays(
         origin,
@@ -113,22 +127,31 @@ def read_table(
         keys=keys,
         hold_out_by=hold_out_by,
         preprocessing=fit,
+        columns=kinds,
     )
 
 
 def _read(table: Any, argument: str) -> "pd.DataFrame":
     """Read a file, or check a DataFrame."""
-    import pandas as pd  # takes a second to import
+    try:
+        import pandas as pd  # takes a second to import
+    except ImportError as error:
+        raise ImportError("Reading a table needs pandas: pip install pandas") from error
 
+    origin = argument
     if isinstance(table, pd.DataFrame):
         frame = table
     else:
         check_type(argument, table, (str, Path), "a pandas DataFrame or a file")
         path = Path(table).expanduser()
+        origin = str(path)
+        if path.suffix not in TABLES:
+            raise DataError(f"{path}: a table must be a file {' or '.join(TABLES)}.")
         if not path.is_file():
             raise DataError(f"{path}: no such file.")
         try:
-            frame = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+            is_csv = path.suffix == ".csv"
+            frame = pd.read_csv(path, low_memory=False) if is_csv else pd.read_parquet(path)
         except ImportError as error:
             raise DataError(f"{path}: reading parquet needs `pip install pyarrow`.") from error
         except Exception as error:  # pandas and pyarrow raise many types for a broken file
@@ -136,10 +159,30 @@ def _read(table: Any, argument: str) -> "pd.DataFrame":
             raise DataError(f"{path}: not a readable table ({cause}).") from error
     frame = frame.rename(columns=str)
     if not len(frame):
-        raise DataError(f"{table if isinstance(table, Path) else argument}: the table has no rows.")
+        raise DataError(f"{origin}: the table has no rows.")
     if len(set(frame.columns)) < len(frame.columns):
-        raise DataError(f"{argument}: columns must have different names. Received: {list(frame)}.")
+        raise DataError(f"{origin}: columns must have different names. Received: {list(frame)}.")
     return frame
+
+
+def _names(argument: str, names: Any) -> list[str]:
+    names = [names] if isinstance(names, str) else names
+    check_type(argument, names, Sequence, "the name of a column, or a list of names")
+    for name in names:
+        check_type(argument, name, str, "the name of a column, or a list of names")
+    return list(dict.fromkeys(names))
+
+
+def _checked_kinds(columns: Any, special: Mapping[str, str]) -> dict[str, str]:
+    if columns is None:
+        return {}
+    check_type("columns", columns, Mapping, "a dict from the name of a column to its kind")
+    for name in columns:
+        if name in special:
+            raise ValueError(
+                f"`columns` must name features. Received: {name!r}, which is in {special[name]}"
+            )
+    return dict(columns)
 
 
 def _check_columns(frame: "pd.DataFrame", names: Sequence[str], origin: str) -> None:
@@ -159,83 +202,6 @@ def _split_option(split: str | None) -> tuple[str | None, str | None]:
             f"`split` must be 'column:NAME', 'group:NAME' or 'time:NAME'. Received: split={split!r}"
         )
     return way, name
-
-
-def _kind(column: "pd.Series", told: ColumnKind | None, origin: str) -> ColumnKind:
-    """Return the kind of a column: the one told, or by the type of its values."""
-    from pandas.api import types
-
-    if told is not None:
-        check_one_of(f"columns[{column.name!r}]", told, get_args(ColumnKind))
-        return told
-    if types.is_bool_dtype(column):
-        return "number"
-    if types.is_numeric_dtype(column):
-        present = column.dropna()
-        few = present.nunique() <= _FEW_INTEGERS
-        return "category" if few and len(present) and (present % 1 == 0).all() else "number"
-    field = f"{origin}: column {column.name!r}"
-    if types.is_datetime64_any_dtype(column) or _looks_like_dates(column):
-        raise DataError(
-            f"{field} holds dates. Pass columns={{{column.name!r}: 'date'}} for the days and their "
-            f"calendar parts, or drop=[{column.name!r}]."
-        )
-    present = column.dropna()
-    if present.map(type).isin((bool, np.bool_)).all():  # with missing values
-        return "number"
-    if not present.map(lambda value: isinstance(value, str)).all():
-        raise DataError(
-            f"{field} must hold numbers or strings. Received: {present.iloc[0]!r}. Leave it out "
-            f"with drop=[{column.name!r}]."
-        )
-    if present.nunique() > min(_MANY_CATEGORIES, max(len(present) // 2, 2)):
-        raise DataError(
-            f"{field} has {present.nunique()} different strings in {len(present)} rows. Pass "
-            f"columns={{{column.name!r}: 'category'}} (or 'text', as the only feature), or "
-            f"drop=[{column.name!r}]."
-        )
-    return "category"
-
-
-def _looks_like_dates(column: "pd.Series") -> bool:
-    present = column.dropna().astype(str)
-    return bool(len(present)) and bool(present.str.match(r"\d{4}-\d{2}-\d{2}").all())
-
-
-def _values(column: "pd.Series", kind: ColumnKind, origin: str) -> np.ndarray:
-    """Return a column as `(rows,)`: float32 with NaN, or strings with "" for missing values."""
-    import pandas as pd
-
-    field = f"{origin}: column {column.name!r}"
-    missing = column.isna().to_numpy()
-    if kind == "date":
-        try:
-            times = pd.to_datetime(column, format="ISO8601")
-        except (ValueError, TypeError) as error:
-            raise DataError(f"{field} must hold ISO 8601 dates ({error}).") from error
-        texts = times.dt.strftime("%Y-%m-%dT%H:%M:%S").to_numpy(object)
-        return np.where(missing, "", texts)
-    numeric = pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)
-    if kind == "number" or (kind == "category" and numeric):
-        try:
-            values = column.to_numpy("float64", na_value=np.nan)
-        except (ValueError, TypeError) as error:
-            raise DataError(f"{field} must hold numbers ({error}).") from error
-        with np.errstate(over="ignore"):
-            values = values.astype("float32")
-        if np.isinf(values).any():
-            raise DataError(f"{field} must hold finite float32 numbers. Received: inf.")
-        return values
-    return np.where(missing, "", column.astype(str).to_numpy(object))
-
-
-def _target_values(targets: "pd.DataFrame", origin: str) -> np.ndarray:
-    if missing := int(targets.isna().any(axis=1).sum()):
-        raise DataError(
-            f"{origin}: targets must not be missing. Received: {missing} of {len(targets)} rows "
-            f"without {' or '.join(map(repr, targets.columns))}."
-        )
-    return (targets.iloc[:, 0] if targets.shape[1] == 1 else targets).to_numpy()
 
 
 def _parts_by_column(frame: "pd.DataFrame", name: str | None, origin: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from keras import ops
 
 from ..tasks import DataError
 
+_MISSING, _UNKNOWN = -(2**31), -(2**30)  # beyond the integers of a category
 CALENDAR = ("days", "year", "month", "day", "weekday", "hour")
 
 
@@ -18,8 +19,8 @@ def fit_table(split: Any, origin: str, *, kinds: Mapping[str, str]) -> keras.Mod
 
     Numbers and the parts of dates are standardized; a missing one becomes the mean, with an
     indicator of its own if the training part misses some. Categories are one-hot, with one more
-    place for values that the training part does not have, and one for missing values, if it has
-    some. Constant columns become 0.
+    place, the first, for values that the training part does not have, and one for missing values,
+    if it has some. A constant number is only shifted, to 0.
 
     Args:
         split: The training part, an `ArraySplit` of the columns by name.
@@ -34,20 +35,27 @@ def fit_table(split: Any, origin: str, *, kinds: Mapping[str, str]) -> keras.Mod
         name: keras.Input((), name=name, dtype="string" if _holds_strings(values) else "float32")
         for name, values in columns.items()
     }
-    numbers, samples, encoded = [], [], []
+
+    def free(name: str) -> str:  # of a layer; inputs have the names of the columns
+        return free(f"{name}_") if name in columns else name
+
+    numbers, samples, names, encoded = [], [], [], []
     for name, kind in kinds.items():
         tensor = ops.expand_dims(inputs[name], -1)
         if kind == "number":
             numbers.append(tensor)
+            names.append(name)
             samples.append(np.asarray(columns[name], "float64")[:, None])
         elif kind == "date":
-            layer = CalendarParts(name=f"{name}_parts")
+            layer = CalendarParts(name=free(f"{name}_parts"))
             numbers.append(layer(inputs[name]))
+            names += [name] * len(CALENDAR)
             samples.append(np.asarray(layer(tf.constant(columns[name])), "float64"))
         else:
-            encoded.append(_one_hot(name, tensor, columns[name]))
+            encoded.append(_one_hot(free(f"{name}_lookup"), tensor, columns[name]))
     if numbers:
-        encoded = [*_standardized(numbers, np.concatenate(samples, 1), origin), *encoded]
+        layer = _normalization(np.concatenate(samples, 1), names, origin, free("standardization"))
+        encoded = [*_standardized(numbers, np.concatenate(samples, 1), layer), *encoded]
     output = ops.concatenate(encoded, axis=-1) if len(encoded) > 1 else encoded[0]
     return keras.Model(inputs, output, name="table_preprocessing")
 
@@ -56,50 +64,73 @@ def _holds_strings(values: np.ndarray) -> bool:
     return values.dtype.kind in "OUS"
 
 
-def _standardized(numbers: list[Any], samples: np.ndarray, origin: str) -> list[Any]:
-    """Return the standardized numbers, and an indicator for each column that misses values."""
-    missing = np.isnan(samples)
-    if (empty := missing.all(axis=0)).any():
+def _normalization(
+    samples: np.ndarray, names: list[str], origin: str, layer_name: str
+) -> keras.layers.Normalization:
+    """Return the layer that standardizes columns, whose missing values are NaN."""
+    if (empty := np.isnan(samples).all(axis=0)).any():
         raise DataError(
-            f"{origin}: a column of numbers has no value in the training part (number "
-            f"{int(np.argmax(empty))} of the numeric columns). Leave it out with `drop`."
+            f"{origin}: column {names[int(np.argmax(empty))]!r} has no value in the training part. "
+            "Leave it out with `drop`."
         )
     mean, variance = np.nanmean(samples, axis=0), np.nanvar(samples, axis=0)
     variance[variance <= (np.finfo("float32").eps * mean) ** 2] = 1.0  # constant
-    layer = keras.layers.Normalization(
-        mean=mean.tolist(), variance=variance.tolist(), dtype="float32", name="standardization"
+    if (large := variance > np.finfo("float32").max).any():
+        raise DataError(
+            f"{origin}: column {names[int(np.argmax(large))]!r}: the variance must fit float32 (at "
+            "most 3.4e38). Rescale it."
+        )
+    return keras.layers.Normalization(
+        mean=mean.tolist(), variance=variance.tolist(), dtype="float32", name=layer_name
     )
+
+
+def _standardized(
+    numbers: list[Any], samples: np.ndarray, layer: keras.layers.Normalization
+) -> list[Any]:
+    """Return the standardized numbers, and an indicator for each column that misses values."""
     joined = ops.concatenate(numbers, axis=-1) if len(numbers) > 1 else numbers[0]
     unknown = ops.isnan(joined)
-    standardized = layer(ops.where(unknown, ops.cast(mean, "float32"), joined))
-    if not missing.any():
+    standardized = ops.where(unknown, 0.0, layer(joined))
+    missing = np.flatnonzero(np.isnan(samples).any(axis=0)).tolist()
+    if not missing:
         return [standardized]
-    columns = np.flatnonzero(missing.any(axis=0))
-    return [standardized, ops.take(ops.cast(unknown, "float32"), columns, axis=-1)]
+    return [standardized, ops.take(ops.cast(unknown, "float32"), missing, axis=-1)]
 
 
 def _one_hot(name: str, tensor: Any, values: np.ndarray) -> Any:
     """Return the one-hot encoding `(batch, categories + 1)` of a column `(batch, 1)`."""
     if _holds_strings(values):
         vocabulary = np.unique(values.astype(str)).tolist()
+        unknown = "[UNK]"
+        while unknown in vocabulary:  # a name that no category has
+            unknown += "_"
         lookup = keras.layers.StringLookup(
-            vocabulary=vocabulary, output_mode="one_hot", name=f"{name}_lookup"
+            vocabulary=vocabulary,
+            oov_token=unknown,
+            output_mode="one_hot",
+            dtype="float32",
+            name=name,
         )
         return lookup(tensor)
-    present = np.unique(values[~np.isnan(values)]).astype("int64")
-    missing = int(present.min(initial=0)) - 1
-    vocabulary = [missing, *present.tolist()] if np.isnan(values).any() else present.tolist()
+    present = np.unique(values[~np.isnan(values)]).astype("int64").tolist()
     lookup = keras.layers.IntegerLookup(
-        vocabulary=vocabulary, output_mode="one_hot", name=f"{name}_lookup"
+        vocabulary=[_MISSING, *present] if np.isnan(values).any() else present,
+        oov_token=_UNKNOWN,
+        output_mode="one_hot",
+        dtype="float32",
+        name=name,
     )
-    return lookup(ops.cast(ops.where(ops.isnan(tensor), float(missing), tensor), "int64"))
+    whole = ops.where(ops.equal(tensor, ops.floor(tensor)), tensor, float(_UNKNOWN))
+    return lookup(ops.cast(ops.where(ops.isnan(tensor), float(_MISSING), whole), "int64"))
 
 
 @keras.saving.register_keras_serializable(package="occam")
 class CalendarParts(keras.layers.Layer):
     """Splits ISO 8601 dates into numbers: days since 1970, year, month, day, weekday, hour.
 
-    Days have a fraction, and Monday is 0. What is not a date becomes NaN.
+    Days have a fraction, to the minute, and Monday is 0. Time zones are ignored. What is not a
+    date becomes NaN.
 
     Shapes: Strings `(batch,)`, "YYYY-MM-DD" or "YYYY-MM-DDTHH:MM:SS". Returns float32 `(batch, 6)`.
 
@@ -127,6 +158,8 @@ class CalendarParts(keras.layers.Layer):
 
         year, month, day = number(0, 4), number(5, 2), number(8, 2)
         hour, minute = number(11, 2, has_time), number(14, 2, has_time)
+        for part, low, high in ((month, 1, 12), (day, 1, 31), (hour, 0, 23), (minute, 0, 59)):
+            valid &= (low <= part) & (part <= high)
         days = _days_from_civil(year, month, day)
         fraction = tf.cast(60 * hour + minute, tf.float32) / 1440.0
         weekday = tf.math.floormod(days + 3, 7)  # 1970-01-01 was a Thursday

@@ -19,10 +19,12 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 from tensorflow_datasets.core.utils.py_utils import temporary_assignment
 
-from ..tasks import Classification, DataError
+from ..tasks import Classification, DataError, Task, recognize
 from .embedded import EMBEDDED, register_builder
+from .embedded.builder import EmbeddedBuilder
 from .source import Source, data_errors
-from .split import Split, StreamSplit, in_memory_if_it_fits
+from .split import ArraySplit, Split, StreamSplit, in_memory_if_it_fits
+from .text import fit_text
 
 _RETRIES = 1  # of a download; the 10 of TFDS take 204 s to report that there is no network
 _SHUFFLE_BYTES = 2**29  # of decoded examples; the buffer holds encoded ones, which are smaller
@@ -37,14 +39,16 @@ def read_dataset(
     data_dir: Path | None = None,
     image_size: tuple[int, int] | None = None,
     download: bool = True,
+    task: Task | str | None = None,
 ) -> Source:
     """Read the split `train`, and the split `test` if its labels are public.
 
-    The arguments are those of `load_data`.
+    The arguments are those of `load_data`. Class labels are a classification, and the task of other
+    targets, a number or a vector of numbers, is recognized, unless it is told.
 
     Raises:
-        DataError: If the data set is unknown, cannot be prepared, or is not a classification task
-            with inputs of one shape.
+        DataError: If the data set is unknown, cannot be prepared, or has no supervised keys of one
+            feature (images or numbers of one shape, or a text) and one target.
     """
     builder = _find_builder(name, data_dir)
     origin = f"{builder.info.full_name} in {builder.data_dir}"
@@ -54,21 +58,20 @@ def read_dataset(
         columns = _find_columns(builder, image_size, origin)
         if "train" not in (splits := builder.info.splits):
             raise DataError(f"{origin}: a split train is needed. Received: {[*splits]}")
-        labels = _labels(builder, "train", columns)
-        field = f"{origin}: {columns.label}"
-        if columns.class_names is None:
-            task = Classification.fit(labels, field)
-        else:
-            names = columns.class_names
-            task = Classification(names, tuple(range(len(names))))
-        targets = task.encode(labels, f"{origin}: train")
-        train, test = _split(builder, "train", columns, targets), None
+        targets = _targets(builder, "train", columns)
+        found = task is None and columns.task is None
+        if task is None or (columns.task is not None and task == columns.task.kind):
+            task = columns.task
+        if not isinstance(task, Task):
+            task = recognize(targets, f"{origin}: {columns.target}", task=task)
+        train, test = _split(builder, "train", columns, task.encode(targets, origin)), None
         if "test" in splits:
-            labels = _labels(builder, "test", columns)
-            if (labels != _HIDDEN).any():
-                targets = task.encode(labels, f"{origin}: test")
+            targets = _targets(builder, "test", columns)
+            if not (targets.dtype.kind in "iu" and (targets == _HIDDEN).all()):
+                targets = task.encode(targets, f"{origin}: test")
                 test = _split(builder, "test", columns, targets)
-        return Source(origin, task, train, test)
+        fit = fit_text if columns.is_text else None
+        return Source(origin, task, train, test, preprocessing=fit, task_found=found)
 
 
 def is_dataset(name: str) -> bool:
@@ -155,37 +158,50 @@ def _in_one_line(error: BaseException) -> str:
 @dataclass(frozen=True)
 class _Columns:
     feature: str
-    label: str
+    target: str
     input_shape: tuple[int, ...]
     decode: Callable[[tf.Tensor], tf.Tensor]  # from a feature as stored to `input_shape`
-    class_names: tuple[str, ...] | None  # None if the classes follow from the labels
+    task: Task | None  # None if it follows from the targets
+    is_text: bool
 
 
 def _find_columns(builder: Builder, image_size: tuple[int, int] | None, origin: str) -> _Columns:
-    """Return the supervised keys: one numeric feature of a fixed shape, and one integer label."""
+    """Return the supervised keys: one feature of a fixed shape, and one target."""
     keys = builder.info.supervised_keys
     if keys is None or len(keys) != 2 or not all(isinstance(key, str) for key in keys):
         raise DataError(
             f"{origin}: expected supervised keys of one feature and one label. Received: {keys}."
         )
     features: Any = builder.info.features
-    feature, label = features[keys[0]], features[keys[1]]
-    numeric = isinstance(feature, tfds.features.Image | tfds.features.Tensor)
-    if not numeric or not np.issubdtype(feature.np_dtype, np.number):
+    feature, target = features[keys[0]], features[keys[1]]
+    is_text = isinstance(feature, tfds.features.Text)
+    numeric = isinstance(feature, tfds.features.Image | tfds.features.Tensor) and not is_text
+    if not is_text and not (numeric and np.issubdtype(feature.np_dtype, np.number)):
         raise DataError(
-            f"{origin}: {keys[0]}: expected an image or a tensor of numbers. Received: {feature}."
+            f"{origin}: {keys[0]}: expected an image, a tensor of numbers or a text. "
+            f"Received: {feature}."
         )
-    scalar = isinstance(label, tfds.features.Tensor) and label.shape in ((), (1,))
-    if not scalar or not np.issubdtype(label.np_dtype, np.integer):
+    fixed = isinstance(target, tfds.features.Tensor) and len(target.shape) <= 1
+    number = fixed and (np.issubdtype(target.np_dtype, np.number) or target.np_dtype == np.bool_)
+    if not number or None in target.shape:
         raise DataError(
-            f"{origin}: {keys[1]}: expected one integer label per example. Received: {label}."
+            f"{origin}: {keys[1]}: expected a number, or a vector of numbers, as the target of "
+            f"each example. Received: {target}."
         )
+    task = None
+    if isinstance(builder, EmbeddedBuilder):
+        task = builder.task()
+    elif isinstance(target, tfds.features.ClassLabel):
+        task = Classification(tuple(target.names), tuple(range(len(target.names))))
+    if is_text and image_size is not None:
+        raise DataError(f"{origin}: {keys[0]}: image_size is for images. Received: a text.")
     return _Columns(
         str(keys[0]),
         str(keys[1]),
-        _input_shape(feature.shape, image_size, f"{origin}: {keys[0]}"),
+        () if is_text else _input_shape(feature.shape, image_size, f"{origin}: {keys[0]}"),
         _decoder(feature, image_size),
-        tuple(label.names) if isinstance(label, tfds.features.ClassLabel) else None,
+        task,
+        is_text,
     )
 
 
@@ -233,14 +249,18 @@ def _stored(builder: Builder, split: str, columns: _Columns) -> tf.data.Dataset:
     )
 
 
-def _labels(builder: Builder, split: str, columns: _Columns) -> np.ndarray:
-    labels = _stored(builder, split, columns).map(lambda example: example[columns.label])
-    return np.concatenate(list(labels.batch(4096).as_numpy_iterator()))
+def _targets(builder: Builder, split: str, columns: _Columns) -> np.ndarray:
+    targets = _stored(builder, split, columns).map(lambda example: example[columns.target])
+    return np.concatenate(list(targets.batch(4096).as_numpy_iterator()))
 
 
-def _split(builder: Builder, split: str, columns: _Columns, labels: np.ndarray) -> Split:
+def _split(builder: Builder, split: str, columns: _Columns, targets: np.ndarray) -> Split:
     stored = _stored(builder, split, columns).map(lambda example: example[columns.feature])
+    if columns.is_text:
+        raw: Any = stored.map(columns.decode).as_numpy_iterator()
+        texts = [text.decode() for text in raw]
+        return ArraySplit(np.array(texts, object), targets)
     limit = _SHUFFLE_BYTES // (4 * math.prod(columns.input_shape))
-    buffer = max(1, min(len(labels), limit))
-    stream = StreamSplit(stored, labels, columns.input_shape, columns.decode, buffer)
+    buffer = max(1, min(len(targets), limit))
+    stream = StreamSplit(stored, targets, columns.input_shape, columns.decode, buffer)
     return in_memory_if_it_fits(stream)

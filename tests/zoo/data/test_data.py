@@ -71,7 +71,7 @@ def test_describe():
         "name        breast_cancer",
         "from        breast_cancer/1.0.0",
         "input       (30,) float32, in memory",
-        "classes     2",
+        "task        classification",
         "batches     5 of 100 in an epoch",
         "inputs are  standardized over the last axis, by the training part",
         "",

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from occam.zoo.data import DataError
 from occam.zoo.data.hold_out import development_and_test, hold_out, hold_out_indices
 from occam.zoo.data.source import Source
 from occam.zoo.data.split import ArraySplit
+from occam.zoo.tasks import Classification, Regression
 
 
 def arrays(counts):
@@ -17,7 +19,7 @@ def arrays(counts):
 
 
 def source(counts):
-    return Source("here", tuple("abcdefgh"[: len(counts)]), arrays(counts))
+    return Source("here", Classification(tuple("abcdefgh"[: len(counts)])), arrays(counts))
 
 
 @given(
@@ -30,13 +32,13 @@ def test_parts_are_disjoint_complete_stratified_and_repeatable(counts, fraction,
     rows = np.concatenate([rest.features, held_out.features])[:, 0]
     assert sorted(rows) == list(range(sum(counts)))
     assert held_out.size == int(np.ceil(fraction * sum(counts)))
-    assert np.abs(np.bincount(held_out.labels) - fraction * np.array(counts)).max() < 2
+    assert np.abs(np.bincount(held_out.targets) - fraction * np.array(counts)).max() < 2
     again = hold_out(arrays(counts), fraction, seed, source(counts))[1]
     np.testing.assert_array_equal(again.features, held_out.features)
 
 
 def test_the_split_is_the_same_in_every_release():
-    indices = hold_out_indices(np.arange(30) % 3, 0.3, seed=5)
+    indices = hold_out_indices(30, 0.3, seed=5, strata=np.arange(30) % 3)
     assert indices.tolist() == [*(1, 5, 9), *(14, 18, 20), *(22, 24, 28)]
 
 
@@ -44,7 +46,7 @@ def test_a_missing_test_part_is_a_fixed_fifth():
     everything = source([50, 50])
     development, test = development_and_test(everything)
     assert (development.size, test.size) == (80, 20)
-    np.testing.assert_array_equal(np.bincount(test.labels), [10, 10])
+    np.testing.assert_array_equal(np.bincount(test.targets), [10, 10])
 
 
 @pytest.mark.parametrize(
@@ -58,3 +60,49 @@ def test_a_missing_test_part_is_a_fixed_fifth():
 def test_too_few_samples(counts, fraction, message):
     with pytest.raises(DataError, match=re.escape(message)):
         hold_out(arrays(counts), fraction, 0, source(counts))
+
+
+def regression(size, **options):
+    rows = ArraySplit(np.arange(size)[:, None], np.arange(size)[:, None] / 10, **options)
+    return rows, Source("here", Regression(("y",)), rows)
+
+
+def test_real_targets_are_split_at_random():
+    rows, here = regression(30)
+    rest, held_out = hold_out(rows, 0.3, 5, here)
+    assert (rest.size, held_out.size) == (21, 9)
+    indices = hold_out_indices(30, 0.3, seed=5)
+    assert indices.tolist() == held_out.features[:, 0].tolist()
+    assert indices.tolist() == [2, 10, 11, 13, 18, 23, 25, 26, 29]
+
+
+def test_groups_stay_together():
+    groups = np.arange(100) % 10
+    rows, here = regression(100, keys=groups)
+    for seed in range(5):
+        rest, held_out = hold_out(rows, 0.2, seed, replace(here, hold_out_by="group"))
+        assert set(rest.keys) | set(held_out.keys) == set(range(10))
+        assert len(set(held_out.keys)) == 2
+        assert not set(rest.keys) & set(held_out.keys)
+
+
+def test_the_latest_are_held_out_and_equal_times_stay_together():
+    times = np.random.default_rng(0).permutation(np.repeat(np.arange(20.0), 5))
+    rows, here = regression(100, keys=times)
+    rest, held_out = hold_out(rows, 0.12, 0, replace(here, hold_out_by="time"))
+    assert set(held_out.keys) == {17, 18, 19}  # 12 rows, and those of the same time as the 12th
+    assert rest.keys.max() < held_out.keys.min()
+
+
+@pytest.mark.parametrize(
+    ("size", "options", "way", "message"),
+    [
+        (1, {}, "strata", "here: too few samples to split. Received: 1."),
+        (5, {"keys": np.zeros(5)}, "group", "needs at least 2 groups. Received: 1."),
+        (5, {"keys": np.zeros(5)}, "time", "here: a split by time needs samples of different"),
+    ],
+)
+def test_what_cannot_be_divided(size, options, way, message):
+    rows, here = regression(size, **options)
+    with pytest.raises(DataError, match=re.escape(message)):
+        hold_out(rows, 0.2, 0, replace(here, hold_out_by=way))

@@ -1,4 +1,5 @@
 import hashlib
+import re
 import subprocess
 import sys
 
@@ -70,5 +71,69 @@ def test_arguments_out_of_range(arguments, message):
 def test_image_size_is_for_images(data_dir):
     with pytest.raises(DataError, match=r"measurements: image_size is for images"):
         load_data("breast_cancer", data_dir=data_dir, image_size=(8, 8))
-    with pytest.raises(DataError, match=r"a\.npz: image_size is for images"):
-        load_data("a.npz", image_size=(8, 8))
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "message"),
+    [
+        ("a.npz", {"image_size": (8, 8)}, "does not take image_size for this source (npz: a.npz)"),
+        ("digits", {"target": "y"}, "does not take target for this source (embedded: digits)."),
+        ("a.csv", {"image_size": (8, 8), "target": "y"}, "Its options: columns, drop, split, targ"),
+        (([0.0], [1.0]), {"download": True}, "does not take download for this source (arrays: tu"),
+        (3, {}, "`source` must be a data set's name, or the path of a .npz, .csv or .parquet file"),
+        ("digits", {"task": 3}, "`task` must be a zoo.Task, its kind, or None. Received: task=3"),
+    ],
+)
+def test_options_that_a_source_does_not_take(source, options, message):
+    with pytest.raises(TypeError, match=re.escape(message)):
+        load_data(source, **options)
+
+
+def test_a_task_that_is_told(collect):
+    data = load_data("digits", task="regression")
+    assert data.task.kind == "regression"
+    assert set(collect(data.test)[1].ravel()) == set(range(10))
+    assert load_data(**data.arguments).to_dict() == data.to_dict()
+    assert load_data("digits", task="classification").class_names == tuple("0123456789")
+
+
+def test_class_weights(collect):
+    x, y = np.random.default_rng(0).normal(size=(100, 2)), np.repeat(["a", "b"], [75, 25])
+    data = load_data((x, y), class_weight="balanced", test=False, validation_fraction=0.2)
+    assert data.class_weights == pytest.approx((80 / 120, 80 / 40))
+    _, labels, weights = next(iter(data.validation))
+    np.testing.assert_allclose(weights, np.where(labels, 2.0, 2 / 3))
+    told = load_data((x, y), class_weight={"b": 3, "a": 1})
+    assert told.class_weights == (1.0, 3.0)
+    assert "weights     a: 1, b: 3" in told.describe()
+
+
+def test_class_weights_by_the_number_of_a_class():
+    x, y = np.zeros((40, 2)) + np.arange(2), np.arange(40) % 2 + 5
+    assert load_data((x, y), class_weight={5: 1.0, 6: 2.0}).class_weights == (1.0, 2.0)
+
+
+X, Y = np.arange(80.0).reshape(40, 2), np.arange(40) % 2
+
+
+@pytest.mark.parametrize(
+    ("source", "class_weight", "error", "message"),
+    [
+        ((X, Y + 0.5), "balanced", ValueError, "must be None for data that is no classification."),
+        ((X, Y, Y + 1), "balanced", ValueError, "Pass `class_weight` or sample weights, not both."),
+        ((X, Y), {0: 1.0}, ValueError, "'balanced', or a number > 0 for each class (0, 1)."),
+        ((X, Y), {0: 1.0, 1: -1}, ValueError, "`class_weight` must be a number in (0, inf)."),
+        ((X, Y), "equal", TypeError, "'balanced', or a number > 0 for each class. Received: cl"),
+    ],
+)
+def test_class_weights_that_cannot_be_used(source, class_weight, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        load_data(source, class_weight=class_weight)
+
+
+def test_without_a_test_part():
+    data = load_data("digits", test=False)
+    assert data.sizes == {"train": 1293, "validation": 144}
+    with pytest.raises(AttributeError, match="Data 'digits' has no test part"):
+        _ = data.test
+    assert load_data(**data.arguments).sizes == data.sizes

@@ -73,7 +73,7 @@ def with_value(value, position=(7, 1)):
     ("arrays", "message"),
     [
         ({}, "expected the arrays x and y (or x_train and y_train), optionally x_val and y_val"),
-        ({"x": X}, "and x_test and y_test. Received: x."),
+        ({"x": X}, "and weight with the same suffixes. Received: x."),
         ({"x": X, "y": Y, "x_test": X}, "Received: x, x_test, y."),
         ({"x": X, "y": Y, "extra": Y}, "Received: extra, x, y."),
         ({"x_train": X, "y": Y}, "Received: x_train, y."),
@@ -88,10 +88,7 @@ def with_value(value, position=(7, 1)):
             "x and y must have equal lengths. Received: shapes (40, 3) and (39,)",
         ),
         ({"x": np.array(1.0), "y": Y}, "x and y must have equal lengths. Received: shapes ()"),
-        (
-            {"x": X, "y": np.array(1)},
-            "y: labels must have shape (samples,) or (samples, 1). Rec",
-        ),
+        ({"x": X, "y": np.array(1)}, "have equal lengths. Received: shapes (40, 3) and ()"),
         (
             {"x": X, "y": Y, "x_test": X, "y_test": Y[1:]},
             "x_test and y_test must have equal lengths",
@@ -111,7 +108,11 @@ def with_value(value, position=(7, 1)):
         ({"x": X.reshape(40, 3, 1, 1, 1), "y": Y}, "nothing empty. Received: (40, 3, 1, 1, 1)"),
         ({"x": X[:, :0], "y": Y}, "nothing empty. Received: (40, 0)"),
         ({"x": X, "y": Y * 0}, "y: labels need at least 2 classes. Received: [0]"),
-        ({"x": X, "y": Y / 2}, "y: labels must be integral. Received: 0.5 at 1"),
+        ({"x": X, "y": np.arange(40.0)}, "y: 40 different whole numbers could be classes or quan"),
+        ({"x": X, "y": Y, "weight": Y[1:]}, "sample weights must be numbers of shape (40,). Recei"),
+        ({"x": X, "y": Y, "weight": -1 - Y}, "sample weights must be finite, >= 0, and not all 0"),
+        ({"x": X, "y": Y, "weight": Y, "x_val": X, "y_val": Y}, "with the same suffixes. Received"),
+        ({"x": X, "y": Y, "task": np.array("{}")}, "task: not a task that Data.save wrote ('kin"),
         ({"x": X, "y": Y, "x_test": X, "y_test": Y + 1}, "y_test: labels must be classes of the"),
         ({"x": X, "y": Y, "x_test": X[:, :2], "y_test": Y}, "x_test must have the shape of x but"),
         ({"x": X[:4], "y": Y[:4]}, "both parts of a split need at least one sample for each"),
@@ -140,8 +141,44 @@ def test_any_arrays_are_read_or_a_data_error(save, x, y):
         source = read_npz(save(x=x, y=y))
     except DataError:
         return
-    assert source.train.size == len(x) == len(y) == len(source.train.labels)
-    assert set(source.train.labels) == set(range(len(source.class_names)))
+    assert source.train.size == len(x) == len(y) == len(source.train.targets)
+    if source.task.kind == "classification" and y.ndim == 1:
+        assert set(source.train.targets) == set(range(source.task.units))
+
+
+@pytest.mark.parametrize(
+    ("y", "kind", "units"),
+    [
+        (Y / 2, "regression", 1),
+        (np.eye(2)[Y], "classification", 2),
+        (np.stack([Y, Y], 1), "multilabel", 2),
+        (Y[:, None] * 3.0, "classification", 2),
+    ],
+)
+def test_targets_of_every_task(save, y, kind, units, collect):
+    data = load_data(save(x=X, y=y))
+    assert (data.task.kind, data.task.units) == (kind, units)
+    again = save(x=X, y=y)
+    data.save(again)
+    np.testing.assert_equal(collect(load_data(again).raw("test")), collect(data.raw("test")))
+    assert load_data(again).task.kind == kind
+
+
+def test_a_task_that_is_told(save):
+    path = save(x=X, y=np.arange(40))
+    assert load_data(path, task="regression").task.kind == "regression"
+
+
+def test_sample_weights(save, collect):
+    data = load_data(save(x=X, y=Y, weight=Y + 1))
+    for part in ("train", "validation", "test"):
+        for _, y, weights in getattr(data, part).as_numpy_iterator():
+            np.testing.assert_array_equal(weights, y + 1)
+
+
+def test_texts(save):
+    data = load_data(save(x=np.array(["good film", "bad film"] * 20), y=Y))
+    assert (data.input_shape, data.vocabulary_size) == ((2,), 5)
 
 
 def test_files_that_are_not_archives(tmp_path):

@@ -21,11 +21,14 @@ def stream_split():
     return StreamSplit(stored, LABELS, (3, 2), lambda row: tf.gather(FEATURES, row), SIZE)
 
 
-def test_labels_must_have_the_length_of_the_features():
-    np.testing.assert_array_equal(ArraySplit(FEATURES, LABELS[:, None]).labels, LABELS)
-    for labels, shape in ((LABELS[1:], r"\(102,\)"), (np.eye(SIZE), r"\(103, 103\)")):
-        with pytest.raises(ValueError, match=rf"`labels` must have shape \(103,\).*={shape}"):
-            ArraySplit(FEATURES, labels)
+def test_targets_and_weights_must_have_the_length_of_the_features():
+    for name in ("targets", "weights"):
+        arrays = {"targets": LABELS, "weights": LABELS, name: LABELS[1:]}
+        message = (
+            rf"`{name}` must have 103 rows, as the features\. Received: {name}\.shape=\(102,\)"
+        )
+        with pytest.raises(ValueError, match=message):
+            ArraySplit(FEATURES, **arrays)
 
 
 @pytest.fixture(params=[array_split, stream_split])

@@ -86,8 +86,11 @@ def test_streamed_and_in_memory_are_the_same(mocked, collect, monkeypatch):
     [
         ("titanic", "expected supervised keys of one feature and one label. Received: ({'age'"),
         ("coco", "expected supervised keys of one feature and one label. Received: None"),
-        ("wine_quality", "features: expected an image or a tensor of numbers. Received: Features"),
-        ("imdb_reviews", "text: expected an image or a tensor of numbers. Received: Text"),
+        (
+            "wine_quality",
+            "features: expected an image, a tensor of numbers or a text. Received: Fe",
+        ),
+        ("nsynth", "expected supervised keys of one feature and one label. Received: None"),
     ],
 )
 def test_unsuitable_data_sets_are_errors_before_a_download(name, message, tmp_path):
@@ -120,7 +123,10 @@ def test_without_network_the_error_is_quick(tmp_path, monkeypatch, capfd):
     ("name", "message"),
     [
         ("cifr10", "nor a directory, nor an .npz file. Did you mean cifar10, cifar100"),
-        ("digit", "'digit' is neither an embedded data set (breast_cancer, digits, mnist1d), nor"),
+        (
+            "digit",
+            "'digit' is neither an embedded data set (breast_cancer, diabetes, digits, friedm",
+        ),
         ("mnist:1.2.3", "mnist:1.2.3: no such configuration or version: "),
         ("emnist/latin", "emnist/latin: no such configuration or version: "),
         ("mnist1d/hard", "mnist1d/hard: no such configuration or version: "),

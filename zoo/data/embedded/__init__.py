@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
+from ...tasks import Task
 from ..arrays import source_of_arrays
 from ..source import Source
 
@@ -13,11 +14,18 @@ EMBEDDED = ("breast_cancer", "diabetes", "digits", "friedman1", "mnist1d", "revi
 __all__ = ["EMBEDDED", "read_embedded", "register_builder"]
 
 
-def read_embedded(name: str) -> Source:
-    """Return an embedded data set, straight from the arrays of its package."""
+def read_embedded(name: str, *, task: Task | str | None = None) -> Source:
+    """Return an embedded data set, straight from the arrays of its package.
+
+    Args:
+        name: The name of the data set.
+        task: As in `load_data`; by default that of the data set.
+    """
     register_builder(name)
     builder: Any = tfds.builder_cls(name)  # an EmbeddedBuilder
-    return source_of_arrays(f"{name}/{builder.VERSION}", builder.arrays(), task=builder.task())
+    if task is None or task == builder.task().kind:
+        task = builder.task()
+    return source_of_arrays(f"{name}/{builder.VERSION}", builder.arrays(), task=task)
 
 
 def register_builder(name: str) -> None:

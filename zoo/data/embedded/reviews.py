@@ -19,9 +19,9 @@ _AFTER = ("", "on a rainy evening", "as far as I can tell", "again", "and long",
 class Reviews(EmbeddedBuilder):
     """3,000 sentences such as "honestly the film was not boring", to be told good from bad.
 
-    A word for an opinion decides together with "not" before it, so the frequencies of words alone
-    tell nothing. 5% of the labels are flipped: no model can have an expected accuracy above 95%.
-    1,000 sentences are the test part.
+    A word for an opinion decides together with "not" before it, so no word alone tells anything,
+    and a linear model of word counts is as good as chance. Each label is flipped with a probability
+    of 5%, so no model can have an expected accuracy above 95%. 1,000 sentences are the test part.
     """
 
     RELEASE_NOTES: ClassVar = {"1.0.0": "Made by this package, seed 0."}

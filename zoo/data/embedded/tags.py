@@ -44,5 +44,5 @@ class Tags(EmbeddedBuilder):
         x, y, *_ = make_multilabel_classification(
             2000, n_features=20, n_classes=len(cls.class_names), n_labels=2, random_state=0
         )
-        flips = np.random.default_rng(0).random(np.shape(y)) < NOISE
+        flips = np.random.default_rng(0).random(np.asarray(y).shape) < NOISE
         return with_fixed_test(np.asarray(x).astype("float32"), np.asarray(y) ^ flips)
