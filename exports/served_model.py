@@ -1,78 +1,81 @@
-"""A Keras model with its preprocessing, temperature and class names."""
+"""A Keras model with its preprocessing and the head of its task."""
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence, Sized
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ..core.checks import check_bool, check_number, message
+from ..core.checks import check_type, message
 from .errors import ExportError
-from .head import check_from_logits, check_loss, logits, means_logits, output_units, probabilities
+from .heads import RegressionHead
+from .heads.choose import Told, choose_head, units_of
 from .inference import Inputs, infer
+from .intervals import Intervals
+from .predictor import decoded
+from .specs import checked_features
 
 
-class Classifier:
-    """A map from raw features to the probabilities of the classes, always in inference mode.
+class ServedModel:
+    """A map from raw features to answers by name, always in inference mode.
 
-    The arguments and the errors are those of `export`. A compression replaces `served`, the model
+    The arguments and the errors are those of `export`. A compression replaces `written`, the model
     that is written; `model` stays the one that the export must agree with.
+
+    Attributes:
+        inputs: The raw inputs, by name.
+        head: The `Head` of the task.
+        units: The size of a single output `(batch, units)`, else 0.
     """
 
     def __init__(
-        self,
-        model: keras.Model,
-        preprocessing: Callable[[Any], Any] | None,
-        from_logits: bool | None,
-        class_names: Sequence[str] | None = None,
-        temperature: float = 1.0,
+        self, model: keras.Model, preprocessing: Callable[[Any], Any] | None = None, **told: Any
     ):
         _check_model(model)
         if not (preprocessing is None or callable(preprocessing)):
             expected = "a function, a Keras layer or model, or None"
             raise TypeError(message("preprocessing", preprocessing, expected))
-        check_bool("from_logits", from_logits, optional=True)
-        check_number("temperature", temperature, "(0, inf)")
-        self.model = self.served = model
+        arguments = Told(**told)
+        self.model = self.written = model
         self._preprocessing = preprocessing
-        self._temperature = float(temperature)
         inputs = Inputs.of(model)
         self.inputs = _raw_inputs(inputs, preprocessing)
-        self.units = output_units(model, inputs.structure)
-        check_loss(model, self.units)
-        self.class_names = _class_names(class_names, max(self.units, 2))
-        self.from_logits = means_logits(model, self.units) if from_logits is None else from_logits
-        check_from_logits(model, self.units, self.from_logits, from_logits)
+        outputs = _symbolic_outputs(model, inputs.structure)
+        self.units = units_of(outputs) or 0
+        self.head = choose_head(model, outputs, arguments)
+        if arguments.intervals is not None and isinstance(self.head, RegressionHead):
+            self._add_intervals(arguments.intervals, self.head)
 
     @property
     def variables(self) -> list[Any]:
-        """Return the Keras variables of `served` and of the preprocessing."""
-        layers = (self.served, self._preprocessing)
+        """Return the Keras variables of `written` and of the preprocessing."""
+        layers = (self.written, self._preprocessing)
         return [v for layer in layers if isinstance(layer, keras.Layer) for v in layer.variables]
 
-    def probabilities(
+    def answers(
         self, features: Mapping[str, tf.Tensor], model: keras.Model | None = None
-    ) -> tf.Tensor:
-        """Return `(n, classes)` float32 probabilities of raw features, by default of `served`."""
-        model = self.served if model is None else model
-        return self.probabilities_of(infer(model, self.prepared(features)))
+    ) -> dict[str, tf.Tensor]:
+        """Return the answers of `serving_default` for raw features, by default of `written`."""
+        return self.head.answers(self.outputs(features, model))
 
-    def logits(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Return `(n, classes)` float32 logits of raw features by name."""
-        outputs = infer(self.served, self.prepared(features))
-        return logits(outputs, self.from_logits, self._temperature)
+    def numbers(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Return the answers that are not text, for raw features by name."""
+        return self.head.numbers(self.outputs(features))
 
-    def probabilities_of(self, outputs: tf.Tensor) -> tf.Tensor:
-        """Return the `(n, classes)` float32 probabilities for outputs of the model."""
-        return probabilities(outputs, self.from_logits, self._temperature)
+    def outputs(
+        self, features: Mapping[str, tf.Tensor], model: keras.Model | None = None
+    ) -> list[tf.Tensor]:
+        """Return the outputs of the model, flat, for raw features by name."""
+        model = self.written if model is None else model
+        return keras.tree.flatten(infer(model, self.prepared(features)))
 
-    def predict(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the probabilities that `predict` of the original model gives."""
+    def predict(self, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the answers for what `predict` of the original model gives."""
         prepared = self.prepared({name: tf.constant(x) for name, x in features.items()})
         outputs = self.model.predict(prepared, verbose=0)  # pyright: ignore[reportArgumentType]
-        return self.probabilities_of(tf.constant(outputs)).numpy()
+        answers = self.head.answers([tf.constant(x) for x in keras.tree.flatten(outputs)])
+        return {name: decoded(tensor.numpy()) for name, tensor in answers.items()}
 
     def prepared(self, features: Mapping[str, tf.Tensor]) -> Any:
         """Return the model's inputs, nested as it takes them, from raw features by name."""
@@ -82,6 +85,21 @@ class Classifier:
         if isinstance(self._preprocessing, keras.Layer):  # augmentation trains by default
             return infer(self._preprocessing, raw)
         return self._preprocessing(raw)
+
+    def _add_intervals(self, intervals: Any, head: RegressionHead) -> None:
+        expected = "exports.Intervals(coverage, data)"
+        check_type("intervals", intervals, Intervals, expected)
+        given = intervals.data[0]
+        received = f"{sorted(given)} in the data of intervals"
+        features = checked_features(self.inputs.specs, given, received)
+        self.head = intervals.fit(head, features, lambda x: self.predict(x)["values"])
+
+
+def _symbolic_outputs(model: keras.Model, inputs: Any) -> Any:
+    """Return the outputs of a model, nested as it gives them, for symbolic inputs."""
+    if outputs := getattr(model, "outputs", None):
+        return outputs[0] if isinstance(model, keras.Sequential) else model.output
+    return model.compute_output_spec(inputs)
 
 
 def _raw_inputs(model_inputs: Inputs, preprocessing: Any) -> Inputs:
@@ -112,14 +130,3 @@ def _check_model(model: Any) -> None:
             f"`model` must be the trained model. Received: {type(model).__name__} {model.name!r}, "
             "which wraps it for training. Export its attribute `model`"
         )
-
-
-def _class_names(names: Sequence[str] | None, classes: int) -> tuple[str, ...]:
-    if names is None:
-        return tuple(map(str, range(classes)))
-    if isinstance(names, str) or not isinstance(names, Sized) or len(names) != classes:
-        raise ValueError(message("class_names", names, f"{classes} names"))
-    given = tuple(map(str, names))
-    if twice := [name for name, times in Counter(given).items() if times > 1]:
-        raise ValueError(f"`class_names` must differ. Received: {twice} more than once")
-    return given

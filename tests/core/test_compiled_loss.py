@@ -29,7 +29,11 @@ def compiled(loss, units=3):
         (keras.losses.BinaryFocalCrossentropy(), 2, "multilabel"),
         ("sparse_categorical_crossentropy", 3, "classification"),
         (keras.losses.CategoricalCrossentropy(from_logits=True), 3, "classification"),
-        (functools.partial(keras.losses.binary_crossentropy, from_logits=True), 1, "classification"),
+        (
+            functools.partial(keras.losses.binary_crossentropy, from_logits=True),
+            1,
+            "classification",
+        ),
         (zoo.losses.CategoricalCrossentropy(), 3, "classification"),
         (zoo.losses.StandardizedSquaredError([1.0]), 1, "regression"),
         ("hinge", 1, None),
