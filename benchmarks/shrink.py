@@ -59,7 +59,10 @@ def compare(data: zoo.Data, arguments: argparse.Namespace, seed: int) -> dict:
     shrunk, report = exports.shrink(sparse)
     models = {"plain": plain, "sparse": sparse, "shrunk": shrunk}
     with tempfile.TemporaryDirectory() as directory:
-        paths = {n: exports.export(m, Path(directory, n)).path for n, m in models.items()}
+        paths = {
+            name: exports.export(model, Path(directory, name), task="classification").path
+            for name, model in models.items()
+        }
         times = latencies(paths, data, arguments.rounds)
         sizes = {name: file_size(path) for name, path in paths.items()}
     return {

@@ -10,7 +10,7 @@ from .command import Command, VersionsDirectory
 
 if TYPE_CHECKING:
     from ..exports import Checks
-    from ..zoo import Data, Run
+    from ..zoo import Data, Task, Run
 
 _INPUT = "features"  # the input of every model of the zoo
 _CHECKED_ROWS = 2000
@@ -59,6 +59,15 @@ class ExportCommand(Command):
     warmup: tuple[int, ...] = (1,)
     """Batch sizes of the requests that a server sends to each signature before it serves."""
 
+    thresholds: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Fit the threshold of each label of a multilabel model to the validation data of the run."""
+
+    intervals: Annotated[
+        float | None, tyro.conf.arg(metavar="COVERAGE", help_behavior_hint="(default: none)")
+    ] = None
+    """Add intervals that cover the targets of a regression with this probability, by half of the
+    validation data; the other half checks it."""
+
     keep: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: all)")] = (
         None
     )
@@ -80,29 +89,39 @@ class ExportCommand(Command):
         model, preprocessing = run.load_model(), run.load_preprocessing()
         temperature = self.temperature
         if temperature == "fit":
-            x, labels = _sample(data, "validation", _CHECKED_ROWS)
-            logits = model.predict(preprocessing(x), verbose=0)
+            logits, labels = _predict(model, preprocessing, data)
             temperature = exports.fit_temperature(logits, labels)
+        thresholds = None
+        if self.thresholds:
+            logits, labels = _predict(model, preprocessing, data)
+            thresholds = exports.fit_thresholds(expit(logits), labels)
+        checks, intervals = checks_on(data), None
+        if self.intervals is not None:
+            fitted, checked = _halves(_checked_rows(data))
+            intervals = exports.Intervals(self.intervals, data=fitted)
+            checks = exports.Checks(data=checked)
         signatures: list[Any] = [*self.signatures]
         if self.uncertainty is not None:
             signatures.append(exports.Uncertainty(samples=self.uncertainty))
         formats: list[Any] = [*self.formats]
         if "litert_int8" in formats:
             x, _ = _sample(data, "train", _CALIBRATION_ROWS)
-            calibrated = exports.LiteRT("int8", calibration={_INPUT: x})
+            calibrated = exports.LiteRT("int8", calibration=x)
             formats[formats.index("litert_int8")] = calibrated
         published = exports.export(
             model,
             self.directory,
-            class_names=run.config["data"]["class_names"],
+            **_names(run.task),
             preprocessing=preprocessing,
             signatures=signatures,
             temperature=temperature,
+            thresholds=thresholds,
+            intervals=intervals,
             fold=self.fold,
             remove_dead_units=self.remove_dead_units,
             formats=formats,
             warmup=self.warmup,
-            checks=checks_on(data),
+            checks=checks,
             card=run.card(),
             keep=self.keep,
         )
@@ -130,20 +149,47 @@ def checks_on(data: "Data | None") -> "Checks":
     """Return the checks on the validation data, or those without data."""
     from .. import exports
 
-    if data is None:
-        return exports.Checks()
-    features, labels = _sample(data, "validation", _CHECKED_ROWS)
-    return exports.Checks(data=({_INPUT: features}, labels))
+    return exports.Checks(data=None if data is None else _checked_rows(data))
 
 
-def _sample(data: "Data | None", part: str, count: int) -> tuple[Any, Any]:
-    """Return random raw features and labels; the data may be sorted by class."""
+def _names(task: "Task") -> dict[str, Any]:
+    """Return the task and its names as arguments of `exports.export`."""
+    if task.kind == "given":
+        return {}
+    names = "target_names" if task.kind == "regression" else "class_names"
+    return {"task": task.kind, names: task.names}
+
+
+def _predict(model: Any, preprocessing: Any, data: "Data | None") -> tuple[Any, Any]:
+    """Return the outputs of the model for the validation data, and the targets."""
+    x, targets = _checked_rows(data)
+    x = next(iter(x.values())) if len(x) == 1 else x
+    return model.predict(preprocessing(x), verbose=0), targets
+
+
+def _checked_rows(data: "Data | None") -> tuple[dict[str, Any], Any]:
+    return _sample(data, "validation", _CHECKED_ROWS)
+
+
+def _halves(rows: tuple[dict[str, Any], Any]) -> list[tuple[dict[str, Any], Any]]:
+    x, targets = rows
+    middle = len(targets) // 2
+    return [
+        ({name: array[part] for name, array in x.items()}, targets[part])
+        for part in (slice(None, middle), slice(middle, None))
+    ]
+
+
+def _sample(data: "Data | None", part: str, count: int) -> tuple[dict[str, Any], Any]:
+    """Return random raw features by input name, and targets; the data may be sorted by class."""
     from ..zoo.data.source import data_errors
 
     if data is None:
-        flags = "`--temperature fit` and `--formats litert_int8`"
+        flags = "`--temperature fit`, `--thresholds`, `--intervals` and `--formats litert_int8`"
         raise ValueError(f"{flags} need the data of the run: omit `--skip-data`.")
     rows = data.raw(part).unbatch().shuffle(10 * count, seed=0).batch(count)
     with data_errors():
-        batch: Any = next(iter(rows.as_numpy_iterator()))
-    return batch
+        x, targets, *_ = next(iter(rows.as_numpy_iterator()))
+    if not isinstance(x, dict):
+        x = {"text" if data.vocabulary_size else _INPUT: x}
+    return x, targets

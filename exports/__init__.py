@@ -1,4 +1,4 @@
-"""Export any Keras classifier as a checked, versioned SavedModel, and load it without Keras.
+"""Export any Keras model as a checked, versioned SavedModel, and load it without Keras.
 
 This package imports TensorFlow, but Keras only for functions that write or change a model.
 """
@@ -11,6 +11,8 @@ from .errors import ExportError
 from .export import Export, export
 from .formats import ONNX, Format, LiteRT, OpenVINO
 from .gates import GateResult
+from .heads.multilabel import fit_thresholds
+from .intervals import Intervals
 from .load import load
 from .predictor import Predictor
 from .publishing import Version, labels, listing, models_config, promote, prune, rollback
@@ -29,6 +31,7 @@ __all__ = [
     "Format",
     "GateResult",
     "ImageBytes",
+    "Intervals",
     "LayerChange",
     "LiteRT",
     "OpenVINO",
@@ -41,6 +44,7 @@ __all__ = [
     "expected_calibration_error",
     "export",
     "fit_temperature",
+    "fit_thresholds",
     "fold_batch_norm",
     "labels",
     "listing",

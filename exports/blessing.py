@@ -37,7 +37,7 @@ class Blessing:
     >>> import keras, tempfile
     >>> from occam import exports
     >>> model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])
-    >>> published = exports.export(model, tempfile.mkdtemp())
+    >>> published = exports.export(model, tempfile.mkdtemp(), task="regression")
     >>> blessing = exports.Blessing.read(published.path)
     >>> [gate.name for gate in blessing.gates][:3]
     ['purity', 'determinism', 'state']

@@ -41,6 +41,7 @@ def write_card(
     """
     content = {
         "format": _FORMAT,
+        **predictor.head.to_dict(),
         "class_names": list(predictor.class_names),
         "signatures": {
             name: {"inputs": _described(specs.inputs), "outputs": _described(specs.outputs)}
@@ -64,6 +65,7 @@ def _described(specs: Mapping[str, tf.TensorSpec]) -> dict[str, Any]:
 
 
 def _readme(path: Path, predictor: Predictor, blessing: Blessing, card: Facts, made: Facts) -> str:
+    head = predictor.head
     figures = {key: value for key, value in card.items() if key not in _HEADER}
     specs = [
         (f"`{name}`", kind, f"`{tensor.name}`", tensor.dtype.name, str(tensor.shape.as_list()))
@@ -81,8 +83,8 @@ def _readme(path: Path, predictor: Predictor, blessing: Blessing, card: Facts, m
     lines = [f"{key}: {json.dumps(header[key])}" for key in _HEADER if key in header]
     parts = [
         "\n".join(["---", *lines, "---"]),  # JSON is YAML
-        f"# {figures.pop('name', 'Exported classifier')}",
-        f"Classes: {', '.join(predictor.class_names)}.",
+        f"# {figures.pop('name', f'Exported {head.noun}')}",
+        f"{head.title}: {', '.join(head.names)}.",
         *(["## Figures", _table(("name", "value"), _flat(figures))] if figures else []),
         "## Export",
         _table(("name", "value"), _flat(made)),

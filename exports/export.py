@@ -1,11 +1,11 @@
-"""`export`: publish a Keras classifier as a checked, versioned SavedModel, or nothing at all."""
+"""`export`: publish a Keras model as a checked, versioned SavedModel, or nothing at all."""
 
 import functools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import tensorflow as tf
 
@@ -17,6 +17,8 @@ from .compression import Compression, fold_batch_norm, row_seconds, shrink
 from .formats import Format, check_formats, convert
 from .gates import ExportCandidate, run_gates
 from .gates.sample import sample
+from .heads import HEADS
+from .intervals import Intervals
 from .lookup import choose_formats, choose_signatures
 from .predictor import Predictor
 from .publishing import labels, listing, prune, publish, staging
@@ -29,7 +31,7 @@ from .warmup import check_batch_sizes, write_warmup
 if TYPE_CHECKING:
     import keras
 
-    from .classifier import Classifier
+    from .served_model import ServedModel
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class Export:
     Args:
         path: The directory of the SavedModel, `<directory>/<version>`.
         version: The number of the version.
-        class_names: The name of each class, by class id.
+        task: "classification", "multilabel", "regression" or "outputs".
+        names: The name of each class, label, target or output.
         signatures: The `SignatureSpecs` of each signature by name.
         compressions: The reports of `"remove_dead_units"` and `"fold"`, if enabled.
         row_seconds: The seconds for one row before and after the compressions, or ().
@@ -51,19 +54,26 @@ class Export:
     >>> import keras, tempfile
     >>> from occam import exports
     >>> model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])
-    >>> published = exports.export(model, tempfile.mkdtemp(), remove_dead_units=True)
+    >>> options = {"task": "classification", "remove_dead_units": True}
+    >>> published = exports.export(model, tempfile.mkdtemp(), **options)
     >>> published.version, list(published.compressions), list(published.outputs)
     (1, ['remove_dead_units'], ['class_id', 'label', 'probabilities'])
     """
 
     path: Path
     version: int
-    class_names: tuple[str, ...]
+    task: str
+    names: tuple[str, ...]
     signatures: Mapping[str, SignatureSpecs]
     compressions: Mapping[str, Compression]
     row_seconds: tuple[float, ...]
     sparsity: float
     formats: Mapping[str, int]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The name of each class, by class id, or of each label; () for other tasks."""
+        return self.names if self.task in ("classification", "multilabel") else ()
 
     @property
     def inputs(self) -> Mapping[str, tf.TensorSpec]:
@@ -84,18 +94,22 @@ class Export:
             before, after = (f"{1000 * seconds:.2f} ms" for seconds in self.row_seconds)
             lines.append(f"  one row: {before} to {after}")
         lines += [f"  format {name}: {size:,} bytes" for name, size in self.formats.items()]
-        return "\n".join([*lines, f"  classes {', '.join(self.class_names)}"])
+        return "\n".join([*lines, f"  {HEADS[self.task].title.lower()} {', '.join(self.names)}"])
 
 
 def export(
     model: "keras.Model",
     directory: str | os.PathLike[str],
     *,
+    task: Literal["classification", "multilabel", "regression", "outputs"] | None = None,
     class_names: Sequence[str] | None = None,
+    target_names: Sequence[str] | None = None,
     preprocessing: Callable[[Any], Any] | None = None,
     from_logits: bool | None = None,
     signatures: Sequence[str | Signature] = (SIGNATURE,),
     temperature: float = 1.0,
+    thresholds: Sequence[float] | None = None,
+    intervals: Intervals | None = None,
     fold: bool = False,
     remove_dead_units: bool = False,
     formats: Sequence[str | Format] = (),
@@ -104,32 +118,56 @@ def export(
     card: Mapping[str, Any] | None = None,
     keep: int | None = None,
 ) -> Export:
-    """Publish a classifier for serving, as `<directory>/<version>`, the next free version.
+    """Publish a model for serving, as `<directory>/<version>`, the next free version.
 
-    The SavedModel has the signature `serving_default`, from the model's inputs by name to
-    `probabilities` (float32, `(n, classes)`), `class_id` (int64, `(n,)`) and `label` (string,
-    `(n,)`). It always runs in inference mode: its graph is searched for operations that draw random
+    The SavedModel has the signature `serving_default`, from the model's inputs by name to answers
+    that depend on the task:
+
+    ================  =============================================================================
+    classification    `probabilities` (float32, `(n, classes)`), `class_id` (int64, `(n,)`) and
+                      `label` (string, `(n,)`)
+    multilabel        `probabilities` (float32, `(n, labels)`), `labels` (string, `(n, labels)`, the
+                      predicted ones and then "") and `count` (int64, `(n,)`, how many)
+    regression        `values` (float32, `(n, targets)`), the outputs of the model, and with
+                      `intervals` also `intervals` (float32, `(n, targets, 2)`)
+    outputs           the outputs of the model by name, floats as float32
+    ================  =============================================================================
+
+    It always runs in inference mode: its graph is searched for operations that draw random
     numbers, change a variable or call Python. Reloaded, it must answer as `model.predict` does, in
     batches of any size and in a process without Keras. `blessing.json` is the record of these
     checks. The complete version appears in one step; until then `load` and servers see the old one.
 
     Args:
-        model: Any Keras model with one output of shape `(batch, classes)`, or `(batch, 1)` for two
-            classes. Its inputs keep their names; one without a name is called `inputs`. A compiled
-            Keras loss for regression, margins or several labels at a time is an error.
+        model: Any Keras model with inputs that are known: functional, Sequential, or subclassed
+            with one input and called once. Its inputs keep their names; one without a name is
+            called `inputs`.
         directory: The parent of the versions, created if necessary.
-        class_names: One name per class; by default "0", "1", ...
+        task: What the outputs mean. A model whose output is not a single one of shape
+            `(batch, units)` has the task "outputs". For others it is by default read from the
+            compiled loss and the last activation: a cross-entropy or softmax means classification,
+            a binary cross-entropy or sigmoid classification for one unit and multilabel for
+            several, and a squared, absolute or Huber error regression. `class_names` for several
+            units, `from_logits`, `thresholds`, `target_names` and `intervals` tell it as well. If
+            nothing does, or two of them contradict each other, it is an error. A classifier of one
+            unit gives the second of two classes.
+        class_names: One name per class or label; by default "0", "1", ...
+        target_names: One name per target of a regression; by default "target", or "target_0", ...
         preprocessing: A function of TensorFlow operations or a Keras layer or model, from raw
             inputs to the model's, stored as part of the graph. A Keras model defines the raw
             inputs; otherwise they have the names and shapes of the model's inputs and are float32,
             or strings or integers for a lookup layer or text vectorization.
         from_logits: Whether the outputs are logits rather than probabilities; by default read from
             the last activation (linear, or softmax or sigmoid). It must agree with the compiled
-            loss, and is required for a single linear output without a loss of Keras.
+            loss.
         signatures: Signatures besides `serving_default`: `"logits"`, `"embedding"`,
             `"image_bytes"`, `"classify"`, `"uncertainty"`, or `exports.Embedding(layer)`,
-            `exports.ImageBytes(max_pixels)`, `exports.Uncertainty(samples)`.
-        temperature: The number that divides all logits, as `fit_temperature` returns it.
+            `exports.ImageBytes(max_pixels, size=...)`, `exports.Uncertainty(samples)`.
+        temperature: The number that divides all logits of a classification, as `fit_temperature`
+            returns it.
+        thresholds: The threshold of each label of a multilabel classifier, as `fit_thresholds`
+            returns them; by default 0.5.
+        intervals: A coverage and data for the intervals of a regression.
         fold: Whether to fold batch normalization into the kernels, by `fold_batch_norm`.
         remove_dead_units: Whether to remove dead units, by `shrink`.
         formats: Formats besides the SavedModel, written to `formats/<name>/`, with the numbers of
@@ -143,12 +181,13 @@ def export(
         keep: The number of newest versions to keep, besides labelled ones; None keeps all.
 
     Raises:
-        ExportError: If the model is not such a classifier, does not fit a signature or a format, a
-            package is missing, or a gate fails, which the message names. Nothing is published.
+        ExportError: If the model does not tell its task, or does not fit it, a signature or a
+            format, a package is missing, or a gate fails, which the message names. Nothing is
+            published.
         OSError: If nothing can be written into `directory`.
         TypeError: If an argument has the wrong type.
-        ValueError: If an argument has a wrong value, the data of `checks` has other inputs or
-            classes, or the model cannot be compressed.
+        ValueError: If an argument has a wrong value or is of another task, the data of `checks` has
+            other inputs or targets, or the model cannot be compressed.
 
     Example:
 
@@ -163,7 +202,7 @@ def export(
     Reference: Olston et al., TensorFlow-Serving: Flexible, High-Performance ML Serving, 2017,
         https://arxiv.org/abs/1712.06139
     """
-    from .classifier import Classifier  # here, since only writing needs Keras
+    from .served_model import ServedModel  # here, since only writing needs Keras
 
     check_path("directory", directory)
     check_type("checks", checks, Checks, "an exports.Checks(...)")
@@ -174,11 +213,21 @@ def export(
     check_card(card)
     check_batch_sizes(warmup, len(chosen))
     check_integer("keep", keep, 1, optional=True)
-    classifier = Classifier(model, preprocessing, from_logits, class_names, temperature)
-    check_data(checks.data, classifier.inputs.specs, classifier.class_names)
-    check_formats(others, classifier.inputs.specs, checks.data)
-    compressions, seconds = _compress(classifier, fold, remove_dead_units)
-    servable = _servable(classifier, chosen.values())
+    served = ServedModel(
+        model,
+        preprocessing,
+        task=task,
+        from_logits=from_logits,
+        class_names=class_names,
+        target_names=target_names,
+        temperature=temperature,
+        thresholds=thresholds,
+        intervals=intervals,
+    )
+    check_data(checks.data, served.inputs.specs, served.head)
+    check_formats(others, served.inputs.specs, checks.data, served.head)
+    compressions, seconds = _compress(served, fold, remove_dead_units)
+    servable = _servable(served, chosen.values())
     sparsity = servable.sparsity
     made: dict[str, Any] = {"sparsity": sparsity}
     made |= {name: report.to_dict() for name, report in compressions.items()}
@@ -191,8 +240,8 @@ def export(
         if warmup:
             requests = [(name, size) for name in written.signatures for size in warmup]
             write_warmup(staged, ((name, sample(written, name, size)) for name, size in requests))
-        candidate = _candidate(staged, written, classifier, servable, checks)
-        results = (*run_gates(candidate), *convert(others, classifier, candidate))
+        candidate = _candidate(staged, written, served, servable, checks)
+        results = (*run_gates(candidate), *convert(others, served, candidate))
         packages = [package for format in others for package in format.packages]
         blessing = bless(staged, results, candidate.precision, packages)
         write_card(staged, written, blessing, card, made)
@@ -202,7 +251,8 @@ def export(
     return Export(
         path,
         int(path.name),
-        written.class_names,
+        written.task,
+        written.head.names,
         written.specs,
         compressions,
         seconds,
@@ -221,41 +271,37 @@ def _check_compression(signatures: Mapping[str, Signature], fold: bool, remove: 
 
 
 def _compress(
-    classifier: "Classifier", fold: bool, remove_dead_units: bool
+    served: "ServedModel", fold: bool, remove_dead_units: bool
 ) -> tuple[dict[str, Compression], tuple[float, ...]]:
     """Make the served model smaller; return the reports, and the seconds of a row both ways."""
     reports = {}
     if remove_dead_units:
-        classifier.served, reports["remove_dead_units"] = shrink(classifier.served)
+        served.written, reports["remove_dead_units"] = shrink(served.written)
     if fold:
-        classifier.served, reports["fold"] = fold_batch_norm(classifier.served)
+        served.written, reports["fold"] = fold_batch_norm(served.written)
     if not reports:
         return {}, ()
-    before = functools.partial(classifier.probabilities, model=classifier.model)
-    both = (before, classifier.probabilities)
-    return reports, tuple(row_seconds(both, classifier.inputs.specs))
+    both = (functools.partial(served.answers, model=served.model), served.answers)
+    return reports, tuple(row_seconds(both, served.inputs.specs))
 
 
-def _servable(classifier: "Classifier", signatures: Iterable[Signature]) -> Servable:
-    traceables = {
-        signature.name: Traceable(
-            functools.partial(signature.answer, classifier),
-            signature.inputs(classifier),
-            signature.method,
-        )
-        for signature in signatures
-    }
-    return Servable(traceables, classifier.class_names, classifier.variables)
+def _servable(served: "ServedModel", signatures: Iterable[Signature]) -> Servable:
+    traceables = {}
+    for signature in signatures:
+        signature.check_task(served.head.task)
+        answer = functools.partial(signature.answer, served)
+        traceables[signature.name] = Traceable(answer, signature.inputs(served), signature.method)
+    return Servable(traceables, served.head, served.variables)
 
 
 def _candidate(
-    staged: Path, written: Predictor, classifier: "Classifier", servable: Servable, checks: Checks
+    staged: Path, written: Predictor, served: "ServedModel", servable: Servable, checks: Checks
 ) -> ExportCandidate:
     weights = servable.weights_by_path.values()
     size = sum(weight.dtype.size * weight.shape.num_elements() for weight in weights)
     live = None if checks.data is None else _live(staged.parent, written)
-    expected, precision, names = classifier.predict, servable.precision, classifier.class_names
-    return ExportCandidate(staged, written, expected, precision, names, size, live, checks)
+    expected, precision = served.predict, servable.precision
+    return ExportCandidate(staged, written, expected, precision, served.head, size, live, checks)
 
 
 def _live(directory: Path, written: Predictor) -> Path | None:

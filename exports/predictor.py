@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.checks import check_integer, check_one_of
+from .heads import Head
 from .servable import SIGNATURE
 from .specs import SignatureSpecs, checked_features
 
@@ -16,7 +17,7 @@ _ROWS = 256  # at once, to bound the memory
 class Runtime(abc.ABC):
     """The engine behind a `Predictor`: TensorFlow, or the runtime of another format."""
 
-    class_names: tuple[str, ...]
+    head: Head
     specs: Mapping[str, SignatureSpecs]  # by signature, `serving_default` first
 
     @abc.abstractmethod
@@ -29,7 +30,10 @@ class Predictor:
 
     Attributes:
         version: The number of the version; None before it is published.
-        class_names: The name of each class, by class id.
+        task: "classification", "multilabel", "regression" or "outputs".
+        class_names: The name of each class, by class id, or of each label; () for other tasks.
+        target_names: The name of each target of a regression; () for other tasks.
+        head: What the answers mean, and how to compare them.
         signatures: The names of the signatures, `serving_default` first.
         specs: The `SignatureSpecs` of each signature by name.
         inputs: Input name of `serving_default` to `tf.TensorSpec` of shape `(None, ...)`: any
@@ -42,7 +46,8 @@ class Predictor:
     >>> import keras, tempfile
     >>> from occam import exports
     >>> model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])
-    >>> published = exports.export(model, tempfile.mkdtemp(), signatures=["logits"])
+    >>> options = {"class_names": ["ant", "bee", "cat"], "signatures": ["logits"]}
+    >>> published = exports.export(model, tempfile.mkdtemp(), **options)
     >>> predictor = exports.load(published.path.parent)
     >>> predictor.predict([[0.0, 0.0], [1.0, 2.0]])["probabilities"].shape
     (2, 3)
@@ -53,7 +58,10 @@ class Predictor:
     def __init__(self, runtime: Runtime, version: int | None):
         self.runtime: Any = runtime
         self.version = version
-        self.class_names = runtime.class_names
+        self.head = runtime.head
+        self.task = self.head.task
+        self.class_names = names_of(self.head, "classification", "multilabel")
+        self.target_names = names_of(self.head, "regression")
         self.specs = runtime.specs
         self.signatures = tuple(self.specs)
         self.inputs = self.specs[SIGNATURE].inputs
@@ -68,8 +76,12 @@ class Predictor:
             batch_size: The number of rows per run of the graph, which bounds the memory.
 
         Returns:
-            `probabilities`, float32 `(n, classes)`; `class_id`, int64 `(n,)`, the most probable
-            class; `label`, str `(n,)`, its name. For no rows, empty arrays.
+            For classification `probabilities`, float32 `(n, classes)`; `class_id`, int64 `(n,)`,
+            the most probable class; `label`, str `(n,)`, its name. For multilabel `probabilities`,
+            float32 `(n, labels)`; `labels`, str `(n, labels)`, the predicted ones and then ""; and
+            `count`, int64 `(n,)`, how many are predicted. For regression `values`, float32
+            `(n, targets)`, and `intervals`, float32 `(n, targets, 2)`, if the export has them. For
+            other tasks, the outputs of the model by name. For no rows, empty arrays.
 
         Raises:
             ValueError: If a shape is wrong, an input missing or unknown, or numbers of rows differ.
@@ -116,7 +128,13 @@ class Predictor:
 
     def __repr__(self) -> str:
         inputs = ", ".join(f"{s.name}: {s.dtype.name} {s.shape}" for s in self.inputs.values())
-        return f"Predictor(version={self.version}, inputs=({inputs}), classes={self.class_names})"
+        names = f"{self.head.title.lower()}={self.head.names}"
+        return f"Predictor(version={self.version}, inputs=({inputs}), {names})"
+
+
+def names_of(head: Head, *tasks: str) -> tuple[str, ...]:
+    """Return the names of a head of one of the tasks, otherwise ()."""
+    return head.names if head.task in tasks else ()
 
 
 def decoded(array: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The files of a version: its SavedModel, loaded or just read, and its other formats."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,13 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from .errors import ExportError
+from .heads import ClassificationHead, head_from_dict
 from .predictor import Predictor, Runtime, decoded
 from .servable import SIGNATURE
 from .specs import SignatureSpecs
 
 FOLDER = "formats"
-CLASS_NAMES = "class_names.json"
+HEAD = "head.json"  # of the formats, which hold no text
 
 
 class SavedModel(Runtime):
@@ -23,9 +25,13 @@ class SavedModel(Runtime):
     def __init__(self, path: Path):
         # Signatures hold weak references to the variables; the model keeps them alive.
         self.model: Any = tf.saved_model.load(str(path))
-        if not hasattr(self.model, "class_names"):
+        if hasattr(self.model, "head"):
+            self.head = head_from_dict(json.loads(self.model.head().numpy()))
+        elif hasattr(self.model, "class_names"):  # written before there were other tasks
+            names = self.model.class_names().numpy()
+            self.head = ClassificationHead(tuple(name.decode() for name in names))
+        else:
             raise ValueError(f"Could not load {path}: `export` did not write this SavedModel.")
-        self.class_names = tuple(name.decode() for name in self.model.class_names().numpy())
         others = sorted(set(self.model.signatures) - {SIGNATURE})
         self.specs = {name: _specs(self.model.signatures[name]) for name in (SIGNATURE, *others)}
 

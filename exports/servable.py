@@ -1,8 +1,9 @@
 """The written object: traced functions with their weights and lookup tables, each stored once."""
 
 import hashlib
+import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from .errors import ExportError
+from .heads import Head
 
 SIGNATURE = "serving_default"
 PREDICT = "tensorflow/serving/predict"
@@ -35,7 +37,7 @@ class Servable(tf.Module):
     def __init__(
         self,
         signatures: Mapping[str, Traceable],
-        class_names: Sequence[str],
+        head: Head,
         variables: Iterable[Any],
     ):
         super().__init__()
@@ -51,7 +53,8 @@ class Servable(tf.Module):
         read = {id(variable): variable for graph in graphs for variable in graph.variables}
         self.weights_by_path = _by_path(read.values(), variables)
         self.tables = _tables(graphs)
-        self.class_names = tf.function(lambda: tf.constant(class_names), input_signature=[])
+        text = json.dumps(head.to_dict(), sort_keys=True)
+        self.head = tf.function(lambda: tf.constant(text), input_signature=[])
 
     @property
     def precision(self) -> str:

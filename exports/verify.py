@@ -40,7 +40,7 @@ def verify(
     >>> import keras, tempfile
     >>> from occam import exports
     >>> model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])
-    >>> published = exports.export(model, tempfile.mkdtemp())
+    >>> published = exports.export(model, tempfile.mkdtemp(), task="classification")
     >>> exports.verify(published.path.parent, published.version)[0].name
     'checksums'
     """
@@ -54,13 +54,13 @@ def verify(
         predictor = open_version(path)
     except ValueError as error:
         raise ExportError(f"gate loading: {error}") from error
-    check_data(checks.data, predictor.inputs, predictor.class_names)
+    check_data(checks.data, predictor.inputs, predictor.head)
     candidate = ExportCandidate(path, predictor, precision=blessing.precision, checks=checks)
     results = [same, *run_gates(candidate)]
     reference = dataclasses.replace(
         candidate,
-        expected=lambda features: predictor.predict(features)["probabilities"],
-        class_names=predictor.class_names,
+        expected=predictor.predict,
+        head=predictor.head,
     )
     for name in formats_in(path):
         results += run_format_gates(name, reference)

@@ -1,7 +1,6 @@
 """Conversion to other formats, and the gates on each of them in its own runtime."""
 
 import dataclasses
-import functools
 import json
 import re
 import tempfile
@@ -13,22 +12,27 @@ import tensorflow as tf
 
 from ..errors import ExportError
 from ..gates import ExportCandidate, GateResult, gates_for, run_gates
-from ..saved_model import CLASS_NAMES, FOLDER
+from ..heads import Head
+from ..saved_model import FOLDER, HEAD
 from ..servable import SIGNATURE, Servable, Traceable
-from ..signatures.signature import numbers
 from .format import Format, precision_of
 from .reading import open_format
 
 if TYPE_CHECKING:
-    from ..classifier import Classifier
+    from ..served_model import ServedModel
 
 
 def check_formats(
-    formats: Sequence[Format], specs: Mapping[str, tf.TensorSpec], data: Any | None
+    formats: Sequence[Format], specs: Mapping[str, tf.TensorSpec], data: Any | None, head: Head
 ) -> None:
     """Raise an error for formats that cannot be written or checked, before any expensive work."""
     for format in formats:
         format.check(specs)
+        if format.approximate and head.task == "outputs":
+            raise ExportError(
+                f"format {format.name}: `model` must have a task with a metric to check an "
+                "approximate format. Received: a model of the task 'outputs'"
+            )
         if format.approximate and data is None:
             raise ExportError(
                 f"format {format.name}: `checks` must have data to check an approximate format. "
@@ -37,21 +41,20 @@ def check_formats(
 
 
 def convert(
-    formats: Sequence[Format], classifier: "Classifier", candidate: ExportCandidate
+    formats: Sequence[Format], served: "ServedModel", candidate: ExportCandidate
 ) -> tuple[GateResult, ...]:
-    """Write a classifier in each format to `formats/<name>/` of a candidate; run its gates."""
+    """Write a model in each format to `formats/<name>/` of a candidate; run its gates."""
     if not formats:
         return ()
     folder = candidate.path / FOLDER
-    # `serving_default` without labels, since LiteRT and OpenVINO have no text
-    answer = functools.partial(numbers, classifier)
-    signatures = {SIGNATURE: Traceable(answer, classifier.inputs.specs)}
-    servable = Servable(signatures, classifier.class_names, classifier.variables)
+    # `serving_default` without text, which LiteRT and OpenVINO do not have
+    signatures = {SIGNATURE: Traceable(served.numbers, served.inputs.specs)}
+    servable = Servable(signatures, served.head, served.variables)
     with tempfile.TemporaryDirectory() as saved_model:
         servable.save(saved_model)
         for format in formats:
             _write(format, Path(saved_model), folder / format.name)
-    (folder / CLASS_NAMES).write_text(json.dumps(classifier.class_names) + "\n", "utf-8")
+    (folder / HEAD).write_text(json.dumps(served.head.to_dict()) + "\n", "utf-8")
     return tuple(result for f in formats for result in run_format_gates(f.name, candidate))
 
 

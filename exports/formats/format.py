@@ -12,7 +12,6 @@ import tensorflow as tf
 
 from ..errors import ExportError
 
-OUTPUTS = ("class_id", "probabilities")
 _PRECISION = {"float16": "float16", "dynamic": "int8", "int8": "int8"}  # by suffix
 
 
@@ -20,7 +19,7 @@ class Format(abc.ABC):
     """A file format for another runtime, with the numbers of `serving_default`.
 
     It includes the preprocessing and keeps the names of inputs and outputs. Formats hold no text:
-    `formats/class_names.json` has the `label` of each `class_id`.
+    `formats/head.json` has the names of classes, labels or targets in the order of their numbers.
 
     Attributes:
         name: Name of its directory in `formats/`.
@@ -42,7 +41,7 @@ class Format(abc.ABC):
         return precision_of(self.name) != "float32"
 
     def check(self, specs: Mapping[str, tf.TensorSpec]) -> None:
-        """Raise an `ExportError` if a package is missing, or an input is text."""
+        """Raise an `ExportError` if a package is missing, or an input or output is text."""
         for package in self.packages:
             import_package(package, self.name)
         if text := [name for name, spec in specs.items() if spec.dtype == tf.string]:
@@ -67,7 +66,7 @@ class Engine(abc.ABC):
 
     @abc.abstractmethod
     def __call__(self, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return `class_id` and `probabilities` of one or more rows. Not thread-safe."""
+        """Return the outputs by name for one or more rows. Not thread-safe."""
 
 
 def precision_of(name: str) -> str:

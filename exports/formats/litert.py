@@ -11,7 +11,7 @@ import tensorflow as tf
 from ...core.checks import check_one_of
 from ..servable import SIGNATURE
 from ..specs import checked_features
-from .format import OUTPUTS, Engine, Format, import_package
+from .format import Engine, Format, import_package
 
 _FILE = "model.tflite"
 _INTERPRETER = "ai_edge_litert.interpreter"
@@ -107,4 +107,4 @@ class LiteRTEngine(Engine):
 
     def __call__(self, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         answer = self._runner(**features)
-        return {name: answer[name] for name in OUTPUTS}
+        return {name: answer[name] for name in self.outputs}

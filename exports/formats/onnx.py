@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..servable import SIGNATURE
-from .format import OUTPUTS, Engine, Format, import_package
+from .format import Engine, Format, import_package
 
 _FILE = "model.onnx"
 _OPSET = 17  # of 2022; tf2onnx 1.17 writes up to 18
@@ -68,4 +68,5 @@ class ONNXEngine(Engine):
         self.outputs = {tensor.name for tensor in self._session.get_outputs()}
 
     def __call__(self, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return dict(zip(OUTPUTS, self._session.run(OUTPUTS, dict(features)), strict=True))
+        names = sorted(self.outputs)
+        return dict(zip(names, self._session.run(names, dict(features)), strict=True))

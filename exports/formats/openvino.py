@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .format import OUTPUTS, Engine, Format, import_package
+from .format import Engine, Format, import_package
 
 _FILE = "model.xml"  # and the weights beside it, in `model.bin`
 
@@ -51,4 +51,4 @@ class OpenVINOEngine(Engine):
 
     def __call__(self, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         answer = self._model(dict(features))
-        return {name: answer[name] for name in OUTPUTS}
+        return {name: answer[name] for name in self.outputs}

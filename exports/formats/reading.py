@@ -6,18 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
 from ...core.checks import message
 from ..errors import ExportError
-from ..predictor import Predictor, Runtime
-from ..saved_model import CLASS_NAMES, FOLDER, formats_in, read_specs
+from ..heads import ClassificationHead, Head, head_from_dict
+from ..predictor import Predictor, Runtime, decoded
+from ..saved_model import FOLDER, HEAD, formats_in, read_specs
 from ..servable import SIGNATURE
 from ..specs import SignatureSpecs
-from .format import OUTPUTS, Engine
+from .format import Engine
 from .litert import LiteRTEngine
 from .onnx import ONNXEngine
 from .openvino import OpenVINOEngine
 
+_CLASS_NAMES = "class_names.json"  # of versions from before there were other tasks
 _ENGINES: dict[str, type[Engine]] = {
     "litert": LiteRTEngine,
     "onnx": ONNXEngine,
@@ -38,26 +41,32 @@ def open_format(path: Path, name: str, version: int | None = None) -> Predictor:
     except Exception as error:  # runtimes raise errors of any kind
         raise ExportError(f"format {name}: Could not open {directory}: {error}") from error
     received = (sorted(engine.inputs), sorted(engine.outputs))
-    expected = (sorted(specs.inputs), sorted(OUTPUTS))
+    numbers = [name for name, spec in specs.outputs.items() if spec.dtype != tf.string]
+    expected = (sorted(specs.inputs), sorted(numbers))
     if received != expected:
         raise ExportError(
             f"format {name}: The inputs and outputs must be {expected}. Received: {received}"
         )
-    names = json.loads((directory.parent / CLASS_NAMES).read_text("utf-8"))
-    return Predictor(_FormatRuntime(engine, tuple(names), specs), version)
+    return Predictor(_FormatRuntime(engine, _head(directory.parent), specs), version)
+
+
+def _head(folder: Path) -> Head:
+    if not (folder / HEAD).exists() and (folder / _CLASS_NAMES).exists():
+        return ClassificationHead(tuple(json.loads((folder / _CLASS_NAMES).read_text("utf-8"))))
+    return head_from_dict(json.loads((folder / HEAD).read_text("utf-8")))
 
 
 class _FormatRuntime(Runtime):
-    """An engine and the class names, which the format itself cannot hold."""
+    """An engine and the head, whose text the format itself cannot hold."""
 
-    def __init__(self, engine: Engine, class_names: tuple[str, ...], specs: SignatureSpecs):
+    def __init__(self, engine: Engine, head: Head, specs: SignatureSpecs):
         self._engine = engine
         self._lock = threading.Lock()  # engines are not thread-safe
-        self._names = np.array(class_names)
-        self.class_names = class_names
+        self.head = head
         self.specs = {SIGNATURE: specs}
 
     def answer(self, signature: str, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         with self._lock:
             numbers = self._engine(features)
-        return {**numbers, "label": self._names[numbers["class_id"]]}
+        text = self.head.text({name: tf.constant(array) for name, array in numbers.items()})
+        return {**numbers, **{name: decoded(tensor.numpy()) for name, tensor in text.items()}}

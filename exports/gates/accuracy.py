@@ -1,92 +1,95 @@
-"""Gates on labelled data: the accuracy, and the agreement of approximate formats."""
-
-from typing import Any
+"""Gates on data with targets: the metric, coverage, and agreement of approximate formats."""
 
 import numpy as np
 
-from ..calibration import expected_calibration_error
 from ..saved_model import open_version
 from .gate import ExportCandidate, GateResult, failed, gate, passed
 
-_TINY = float(np.finfo(np.float32).tiny)
-_HALF_STEP = 2.0**-9  # of a probability in 8 bits, which holds nothing smaller
+_OTHERS = {"model": "model", "live": "live version"}
 
 
 @gate("saved_model", "exact_format", "approximate_format")
 def metric(candidate: ExportCandidate) -> GateResult | None:
-    """Fail an accuracy more than `max_accuracy_drop` below the model's or the live version's.
+    """Fail a metric further below the model's or the live version's than `Checks` allows.
 
-    Labels may be class ids or names; names also compare versions with another order of classes.
+    The metric is the accuracy of a classifier, macro F1 and subset accuracy of a multilabel
+    classifier, and R2 of a regression. Labels may be class ids or names; names also compare
+    versions with another order of classes. A live version of another task, or with other labels or
+    targets, is ignored.
     """
-    if candidate.checks.data is None:
+    checks, head = candidate.checks, candidate.predictor.head
+    if checks.data is None:
         return None
-    features, labels = candidate.checks.data[0], np.asarray(candidate.checks.data[1])
-    answer = candidate.predictor.predict(features)
-    figures = {"accuracy": _accuracy(answer, labels)}
-    if labels.dtype.kind in "iu":
-        probabilities = answer["probabilities"]
-        figures["negative_log_likelihood"] = _negative_log_likelihood(probabilities, labels, _TINY)
-        figures["calibration_error"] = expected_calibration_error(probabilities, labels)
+    features, targets = checks.data[0], head.targets(checks.data[1])
+    figures = head.scores(candidate.predictor.predict(features), targets)
+    others = {}
     if candidate.expected is not None:
-        class_id = candidate.expected(features).argmax(axis=-1)
-        names = np.array(candidate.class_names or candidate.predictor.class_names)
-        model = {"class_id": class_id, "label": names[class_id]}
-        figures["model_accuracy"] = _accuracy(model, labels)
+        others["model"] = head.scores(candidate.expected(features), targets)
     if candidate.live is not None:
         live = open_version(candidate.live)
-        figures["live_accuracy"] = _accuracy(live.predict(features), labels)
-    drop = candidate.checks.max_accuracy_drop
-    for other in ("model", "live"):
-        least = figures.get(f"{other}_accuracy", 0.0) - drop
-        if figures["accuracy"] < least:
-            return failed(
-                f"The accuracy must be at least {least:.4f}, {drop:g} below the "
-                f"{'live version' if other == 'live' else 'model'}. "
-                f"Received: {figures['accuracy']:.4f}",
-                figures,
-            )
-    found = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in figures.items())
-    return passed(f"{found} on {len(labels)} rows", figures)
+        if head.compares_with(live.head):
+            others["live"] = live.head.scores(live.predict(features), targets)
+    drops = head.drops(checks)
+    for other, scores in others.items():
+        figures |= {f"{other}_{name}": scores[name] for name in drops}
+        for name, drop in drops.items():
+            least = scores[name] - drop
+            if figures[name] < least:
+                return failed(
+                    f"{_words(name)} must be at least {least:.4f}, {drop:g} below the "
+                    f"{_OTHERS[other]}. Received: {figures[name]:.4f}",
+                    figures,
+                )
+    found = ", ".join(f"{_words(name)} {value:.4g}" for name, value in figures.items())
+    return passed(f"{found} on {len(targets)} rows", figures)
+
+
+@gate("saved_model", "exact_format", "approximate_format")
+def coverage(candidate: ExportCandidate) -> GateResult | None:
+    """Fail intervals that cover fewer targets than chance allows, in 1 of 10,000 cases.
+
+    Of m rows that are exchangeable with the n rows of `Intervals`, the number that is covered has a
+    beta-binomial distribution with the parameters k and n + 1 - k for the k-th smallest residual.
+
+    Reference: Vovk, Conditional Validity of Inductive Conformal Predictors, 2012,
+        https://arxiv.org/abs/1209.2673
+    """
+    checks, head = candidate.checks, candidate.predictor.head
+    if checks.data is None:
+        return None
+    targets = head.targets(checks.data[1])
+    found = head.coverage_of(candidate.predictor.predict(checks.data[0]), targets)
+    if found is None:
+        return None
+    shares, least = found
+    figures = dict(zip(head.names, map(float, shares), strict=True))
+    share = float(shares.min())
+    if share * len(targets) < least - 0.5:
+        return failed(
+            f"The intervals must cover at least {least} of {len(targets)} targets. Received: "
+            f"{round(share * len(targets))} of {head.names[int(np.argmin(shares))]!r}",
+            figures,
+        )
+    return passed(f"at least {share:.4f} of each target on {len(targets)} rows", figures)
 
 
 @gate("approximate_format")
 def agreement(candidate: ExportCandidate) -> GateResult | None:
-    """Fail if too few class ids agree with the model's, or the negative log-likelihood rises.
+    """Fail answers that differ too much from the model's, by `min_agreement`.
 
-    The limits are `min_agreement` and `max_nll_increase`. Probabilities below 1/512 count as 1/512.
+    For classes and labels, also fail a negative log-likelihood that rises by more than
+    `max_nll_increase`, where probabilities below 1/512 count as 1/512.
     """
-    checks = candidate.checks
+    checks, head = candidate.checks, candidate.predictor.head
     if candidate.expected is None or checks.data is None:
         return None
-    features = checks.data[0]
-    labels = np.asarray(checks.data[1])
-    if labels.dtype.kind not in "iu":
-        class_names = candidate.predictor.class_names
-        labels = np.array([class_names.index(label) for label in labels])
-    answer, right = candidate.predictor.predict(features), candidate.expected(features)
-    share = float(np.mean(answer["class_id"] == right.argmax(axis=-1)))
-    ours, model = (
-        _negative_log_likelihood(p, labels, _HALF_STEP) for p in (answer["probabilities"], right)
-    )
-    figures = {"agreement": share, "nll_increase": ours - model}
-    found = f"{share:.4f} of the class ids, and {ours - model:+.4f} nats"
-    if share >= checks.min_agreement and ours - model <= checks.max_nll_increase:
-        return passed(f"{found} on {len(labels)} rows", figures)
-    return failed(
-        f"At least {checks.min_agreement:g} of the class ids must be the model's, and the negative "
-        f"log-likelihood at most {checks.max_nll_increase:g} nats higher. Received: {found}",
-        figures,
-    )
+    features, targets = checks.data[0], head.targets(checks.data[1])
+    answer = candidate.predictor.predict(features)
+    found = head.agreement(answer, candidate.expected(features), targets, checks)
+    if found.passed:
+        return passed(f"{found.found} on {len(targets)} rows", found.figures)
+    return failed(f"{found.required}. Received: {found.found}", found.figures)
 
 
-def _accuracy(answer: Any, labels: np.ndarray) -> float:
-    given = answer["class_id"] if labels.dtype.kind in "iu" else answer["label"]
-    return float(np.mean(given == labels))
-
-
-def _negative_log_likelihood(
-    probabilities: np.ndarray, labels: np.ndarray, smallest: float
-) -> float:
-    """Return the mean of -log p of the labels, with probabilities of at least `smallest`."""
-    chosen = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(chosen, smallest)).mean())
+def _words(name: str) -> str:
+    return name.replace("_", " ")

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..checks import Checks
 from ..errors import ExportError, reason
+from ..heads import Arrays, Head
 from ..predictor import Predictor
 
 Features = Mapping[str, np.ndarray]
@@ -50,9 +51,9 @@ class ExportCandidate:
 
     path: Path
     predictor: Predictor
-    expected: Callable[[Features], np.ndarray] | None = None  # probabilities of the Keras model
+    expected: Callable[[Features], Arrays] | None = None  # answers of the Keras model
     precision: str = "float32"  # the shortest float dtype in which it computes
-    class_names: tuple[str, ...] | None = None  # of the Keras model
+    head: Head | None = None  # of the Keras model
     weight_bytes: int | None = None  # of the Keras model
     live: Path | None = None  # the version that is served now
     checks: Checks = Checks()  # noqa: RUF009 - frozen

@@ -33,7 +33,7 @@ def loading(candidate: ExportCandidate) -> GateResult:
 
     Reference: https://github.com/keras-team/keras/issues/20095
     """
-    predictor = candidate.predictor
+    predictor, allowed = candidate.predictor, tolerance(candidate.precision)
     features = {name: sample(predictor, name, rows=3) for name in predictor.signatures}
     calls = {
         signature: {
@@ -53,7 +53,7 @@ def loading(candidate: ExportCandidate) -> GateResult:
                 name: decoded(tf.make_ndarray(_Tensor.FromString(base64.b64decode(text))))
                 for name, text in answers[signature].items()
             }
-            if found := difference(answer, right, tolerance(candidate.precision)):
+            if found := difference(answer, right, allowed, predictor.head):
                 return failed(
                     f"{expected} and answer alike there. Received by {loader}: {signature!r}, "
                     f"{found}"

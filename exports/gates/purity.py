@@ -54,7 +54,7 @@ def determinism(candidate: ExportCandidate) -> GateResult:
         features = sample(predictor, signature, rows=3)
         first, *others = [predictor.call(signature, **features) for _ in range(3)]
         for other in others:
-            if found := difference(other, first, _ROUNDING):
+            if found := difference(other, first, _ROUNDING, predictor.head):
                 return failed(f"{signature!r} must answer equal requests alike. Received: {found}")
     return passed("3 equal requests got the same answer")
 
@@ -88,8 +88,8 @@ def batches(candidate: ExportCandidate) -> GateResult:
         whole = predictor.call(signature, **features)
         for rows in _SMALLER_BATCHES:
             some = {name: array[:rows] for name, array in features.items()}
-            right = {name: array[:rows] for name, array in whole.items()}
-            if found := difference(predictor.call(signature, **some), right, allowed):
+            answer = predictor.call(signature, **some)
+            if found := difference(answer, whole, allowed, predictor.head, rows):
                 return failed(
                     f"{signature!r} must answer {rows} rows as it does among {_BATCH}. "
                     f"Received: {found}"

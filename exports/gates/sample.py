@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from ..heads import Head
 from ..predictor import Predictor
 from ..servable import SIGNATURE
 
@@ -49,28 +50,36 @@ def tolerance(precision: str) -> float:
 
 
 def difference(
-    received: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray], allowed: float
+    received: Mapping[str, np.ndarray],
+    expected: Mapping[str, np.ndarray],
+    relative: float,
+    head: Head,
+    rows: int | None = None,
 ) -> str | None:
     """Describe the first output in which two answers differ; return None if there is none.
 
-    Floats may differ by `allowed` times the largest value of their output, or 1 if that is larger.
-    `class_id` and `label` may differ where the two largest `probabilities` are that close.
+    Floats may differ by the limits of `head`, other answers in rows that are not clear. With
+    `rows`, only so many rows of `expected` are compared.
     """
-    unclear: np.ndarray | bool = False
-    if "probabilities" in expected:
-        best = np.sort(expected["probabilities"], axis=-1)
-        unclear = best[..., -1] - best[..., -2] <= 2 * allowed
-    for name, right in expected.items():
-        answer = received[name]
+    unclear = head.unclear(expected, relative)
+    for name, whole in expected.items():
+        answer, right = received[name], whole[:rows]
         if answer.shape != right.shape:
             return f"{name!r} of shape {answer.shape} instead of {right.shape}"
+        different = answer != right
         if right.dtype.kind == "f":
-            different = ~((answer == right) | (np.isnan(answer) & np.isnan(right)))
-            distance = float(np.abs(answer[different] - right[different]).max(initial=0.0))
-            largest = float(np.abs(right[np.isfinite(right)]).max(initial=1.0))
-            if not distance <= allowed * largest:
-                return f"{name!r} that differs by {distance:.2g}"
-        elif not np.all((answer == right) | (unclear if name in ("class_id", "label") else False)):
+            different &= ~(np.isnan(answer) & np.isnan(right))
+            distance = np.zeros(right.shape)
+            distance[different] = np.abs(answer[different].astype("float64") - right[different])
+            limits = np.broadcast_to(head.limit(expected, name, relative), whole.shape)[:rows]
+            if not np.all(distance <= limits):
+                worst = np.unravel_index(np.argmax(distance - limits), distance.shape)
+                return f"{name!r} that differs by {distance[worst]:.2g} in row {worst[0]}"
+        elif name in unclear:
+            rest = different.reshape(len(right), -1).any(axis=-1) & ~unclear[name][:rows]
+            if rest.any():
+                return f"another {name!r} in row {np.argmax(rest)}"
+        elif different.any():
             return f"another {name!r}"
     return None
 

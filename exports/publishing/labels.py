@@ -36,7 +36,8 @@ def promote(directory: str | os.PathLike[str], version: int, label: str = "stabl
     >>> from occam import exports
     >>> model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])
     >>> directory = tempfile.mkdtemp()
-    >>> exports.promote(directory, exports.export(model, directory).version)
+    >>> published = exports.export(model, directory, task="classification")
+    >>> exports.promote(directory, published.version)
     >>> exports.labels(directory)
     {'stable': 1}
     """

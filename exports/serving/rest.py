@@ -1,4 +1,8 @@
-"""Bodies of TensorFlow Serving's REST API (https://www.tensorflow.org/tfx/serving/api_rest)."""
+"""Bodies of TensorFlow Serving's REST API (https://www.tensorflow.org/tfx/serving/api_rest).
+
+One thing differs: `null` is NaN for a float input and "" for a string input, the missing values of
+a table. TensorFlow Serving refuses `null`; for it, send `NaN` and `""` instead.
+"""
 
 import base64
 import itertools
@@ -157,9 +161,12 @@ def _array(value: Any, spec: tf.TensorSpec) -> np.ndarray:
         leaves = list(itertools.chain.from_iterable(leaves))
     dtype = spec.dtype
     if dtype == tf.string:
-        return np.array([_bytes(leaf) for leaf in leaves], object).reshape(shape)
+        texts = [b"" if leaf is None else _bytes(leaf) for leaf in leaves]
+        return np.array(texts, object).reshape(shape)
     if not (dtype == tf.bool or dtype.is_integer or dtype in _MANTISSA):
         raise RequestError(f"`{spec.name}` is {dtype.name}, which JSON does not have.")
+    if dtype in _MANTISSA:
+        leaves = [math.nan if leaf is None else leaf for leaf in leaves]
     allowed = {bool} if dtype == tf.bool else {int} if dtype.is_integer else {int, float}
     if not set(map(type, leaves)) <= allowed:
         raise _wrong_type(next(leaf for leaf in leaves if type(leaf) not in allowed), dtype)

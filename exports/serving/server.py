@@ -48,7 +48,7 @@ class Server:
     >>> from occam.exports.serving import Server
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
     >>> directory = tempfile.mkdtemp()
-    >>> published = exports.export(model, directory)
+    >>> published = exports.export(model, directory, task="classification")
     >>> Server(directory, name="iris").url
     'http://127.0.0.1:8501/v1/models/iris'
 

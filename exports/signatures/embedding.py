@@ -9,7 +9,7 @@ from .signature import Signature, Tensors
 
 if TYPE_CHECKING:
     from ...core.model_graph import FlatGraph
-    from ..classifier import Classifier
+    from ..served_model import ServedModel
 
 
 class Embedding(Signature):
@@ -28,7 +28,8 @@ class Embedding(Signature):
     >>> layers = [keras.layers.Dense(4, "relu"), keras.layers.Dense(3)]
     >>> model = keras.Sequential([keras.Input((2,), name="x"), *layers])
     >>> directory = tempfile.mkdtemp()
-    >>> published = exports.export(model, directory, signatures=[exports.Embedding()])
+    >>> options = {"task": "classification", "signatures": [exports.Embedding()]}
+    >>> published = exports.export(model, directory, **options)
     >>> exports.load(directory).call("embedding", x=[[0.0, 0.0]])
     {'embedding': array([[0., 0., 0., 0.]], dtype=float32)}
     """
@@ -38,12 +39,12 @@ class Embedding(Signature):
     def __init__(self, layer: str | None = None):
         self.layer = layer
 
-    def answer(self, classifier: "Classifier", features: Tensors) -> dict[str, tf.Tensor]:
+    def answer(self, served: "ServedModel", features: Tensors) -> dict[str, tf.Tensor]:
         from ..inference import begin, flat_graph, run  # here, since only writing needs Keras
 
-        graph = flat_graph(classifier.served, "embedding")
+        graph = flat_graph(served.written, "embedding")
         output = _penultimate(graph) if self.layer is None else _output_of(graph, self.layer)
-        values = begin(graph, classifier.prepared(features))
+        values = begin(graph, served.prepared(features))
         run(graph.calls_before(output), values)
         return {"embedding": tf.cast(values[output], tf.float32)}
 
@@ -52,7 +53,7 @@ def _penultimate(graph: "FlatGraph") -> Any:
     """Return the input of the last layer that has weights."""
     makers = graph.makers()
     tensor = graph.outputs[0]
-    while tensor in makers:
+    while tensor in makers and len(graph.outputs) == 1:
         call = makers[tensor]
         if len(call.inputs) != 1:
             break

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from ...core.checks import check_integer
+from ...core.checks import check_integer, message
 from ..errors import ExportError
-from .signature import Signature, Specs, Tensors, labelled
+from .signature import Signature, Specs, Tensors
 
 if TYPE_CHECKING:
-    from ..classifier import Classifier
+    from ..served_model import ServedModel
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -26,9 +26,10 @@ class ImageBytes(Signature):
     Args:
         max_pixels: The largest width times height of an image, checked in the header before
             decoding, since a file of a few bytes can claim a gigabyte.
+        size: The height and width to resize to, for a model that takes images of any size.
 
     Raises:
-        ValueError: If `max_pixels` is not an integer >= 1.
+        ValueError: If `max_pixels` is not an integer >= 1, or `size` not two of them.
 
     Example:
 
@@ -37,7 +38,8 @@ class ImageBytes(Signature):
     >>> layers = [keras.layers.Flatten(), keras.layers.Dense(3)]
     >>> model = keras.Sequential([keras.Input((2, 2, 1), name="image"), *layers])
     >>> directory = tempfile.mkdtemp()
-    >>> published = exports.export(model, directory, signatures=[exports.ImageBytes()])
+    >>> options = {"task": "classification", "signatures": [exports.ImageBytes()]}
+    >>> published = exports.export(model, directory, **options)
     >>> png = tf.io.encode_png(tf.zeros((8, 8, 1), tf.uint8)).numpy()
     >>> exports.load(directory).call("image_bytes", image_bytes=[png])["class_id"]
     array([0])
@@ -45,12 +47,18 @@ class ImageBytes(Signature):
 
     name = "image_bytes"
 
-    def __init__(self, max_pixels: int = 2**24):
+    def __init__(self, max_pixels: int = 2**24, *, size: tuple[int, int] | None = None):
         check_integer("max_pixels", max_pixels, 1)
+        if size is not None:
+            if not isinstance(size, tuple | list) or len(size) != 2:
+                raise ValueError(message("size", size, "a height and a width, or None"))
+            for name, pixels in zip(("size[0]", "size[1]"), size, strict=True):
+                check_integer(name, pixels, 1)
         self.max_pixels = int(max_pixels)
+        self.size = None if size is None else (int(size[0]), int(size[1]))
 
-    def inputs(self, classifier: "Classifier") -> Specs:
-        specs = classifier.inputs.specs
+    def inputs(self, served: "ServedModel") -> Specs:
+        specs = served.inputs.specs
         shapes = [spec.shape for spec in specs.values()]
         if len(shapes) != 1 or shapes[0].rank != 4 or shapes[0][-1] not in (1, 3):
             raise ExportError(
@@ -58,16 +66,23 @@ class ImageBytes(Signature):
                 "height, width, channels), of 1 or 3 channels. Received: "
                 f"{ {name: str(spec.shape) for name, spec in specs.items()} }"
             )
-        if not shapes[0][1:].is_fully_defined():
+        size = tf.TensorShape(self.size)  # any size, for None
+        if not shapes[0][1:3].is_compatible_with(size):
             raise ExportError(
-                "The signature 'image_bytes' needs a model with images of a fixed size. "
-                f"Received: an input of shape {shapes[0]}"
+                "The signature 'image_bytes' needs a `size` that the model takes. "
+                f"Received: size={self.size} and an input of shape {shapes[0]}"
+            )
+        if not shapes[0][1:3].merge_with(size).is_fully_defined():
+            raise ExportError(
+                "The signature 'image_bytes' needs a model with images of a fixed size, or "
+                f"ImageBytes(size=(height, width)). Received: an input of shape {shapes[0]}"
             )
         return {self.name: tf.TensorSpec((None,), tf.string, self.name)}
 
-    def answer(self, classifier: "Classifier", features: Tensors) -> dict[str, tf.Tensor]:
-        ((name, spec),) = classifier.inputs.specs.items()
+    def answer(self, served: "ServedModel", features: Tensors) -> dict[str, tf.Tensor]:
+        ((name, spec),) = served.inputs.specs.items()
         height, width, channels = spec.shape[1:]
+        height, width = self.size or (height, width)
 
         def read(contents: tf.Tensor) -> tf.Tensor:
             image = self._decoded(contents, channels)
@@ -76,7 +91,7 @@ class ImageBytes(Signature):
 
         image_spec = tf.TensorSpec((height, width, channels), tf.float32)
         images = tf.map_fn(read, features[self.name], fn_output_signature=image_spec)
-        return labelled(classifier, {name: tf.cast(images, spec.dtype)})
+        return served.answers({name: tf.cast(images, spec.dtype)})
 
     def _decoded(self, contents: tf.Tensor, channels: int) -> tf.Tensor:
         def jpeg() -> tf.Tensor:

@@ -10,7 +10,7 @@ from ..errors import ExportError
 from ..servable import PREDICT, SIGNATURE
 
 if TYPE_CHECKING:
-    from ..classifier import Classifier
+    from ..served_model import ServedModel
 
 Specs = Mapping[str, tf.TensorSpec]
 Tensors = Mapping[str, tf.Tensor]
@@ -24,6 +24,7 @@ class Signature(abc.ABC):
     Attributes:
         name: The name of the signature.
         method: The API of TensorFlow Serving that calls it, by default Predict.
+        tasks: The tasks that it supports; by default, None for all of them.
 
     Example:
 
@@ -32,57 +33,73 @@ class Signature(abc.ABC):
     >>> class Confidence(exports.Signature):
     ...     name = "confidence"
     ...
-    ...     def answer(self, classifier, features):
-    ...         return {"confidence": tf.reduce_max(classifier.probabilities(features), axis=-1)}
+    ...     def answer(self, served, features):
+    ...         probabilities = served.answers(features)["probabilities"]
+    ...         return {"confidence": tf.reduce_max(probabilities, axis=-1)}
     >>> model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(2)])
     >>> directory = tempfile.mkdtemp()
-    >>> published = exports.export(model, directory, signatures=[Confidence()])
+    >>> published = exports.export(
+    ...     model, directory, task="classification", signatures=[Confidence()]
+    ... )
     >>> exports.load(directory).call("confidence", x=[[0.0, 0.0]])
     {'confidence': array([0.5], dtype=float32)}
     """
 
     name: ClassVar[str]
     method: ClassVar[str] = PREDICT
+    tasks: ClassVar[tuple[str, ...] | None] = None
 
-    def inputs(self, classifier: "Classifier") -> Specs:
+    def check_task(self, task: str) -> None:
+        """Raise an `ExportError` if the signature does not support the task of a model."""
+        if self.tasks is not None and task not in self.tasks:
+            raise ExportError(
+                f"The signature {self.name!r} needs the task {' or '.join(map(repr, self.tasks))}. "
+                f"Received: a model of the task {task!r}"
+            )
+
+    def inputs(self, served: "ServedModel") -> Specs:
         """Return feature name to `tf.TensorSpec` of shape `(None, ...)`; by default the model's.
 
         Raises:
             ExportError: If the model does not fit this signature.
         """
-        return classifier.inputs.specs
+        return served.inputs.specs
 
     @abc.abstractmethod
-    def answer(self, classifier: "Classifier", features: Tensors) -> dict[str, tf.Tensor]:
+    def answer(self, served: "ServedModel", features: Tensors) -> dict[str, tf.Tensor]:
         """Return the answers by name, one row for each row of `features`, to be traced."""
 
 
 class ServingDefault(Signature):
-    """The probabilities of the classes and the most probable one; every export has it.
+    """The answers of the task of a model; every export has it.
 
-    Answers: `probabilities`, float32 `(n, classes)`; `class_id`, int64 `(n,)`; `label`, string
-    `(n,)`, the name of the class.
+    Answers: for classification `probabilities`, float32 `(n, classes)`, `class_id`, int64 `(n,)`,
+    and `label`, string `(n,)`; for multilabel `probabilities`, float32 `(n, labels)`, `labels`,
+    string `(n, labels)`, the predicted ones first and then "", and `count`, int64 `(n,)`, how many
+    are predicted; for regression `values`, float32 `(n, targets)`, and on request `intervals`,
+    float32 `(n, targets, 2)`; otherwise the outputs of the model by name.
     """
 
     name = SIGNATURE
 
-    def answer(self, classifier: "Classifier", features: Tensors) -> dict[str, tf.Tensor]:
-        return labelled(classifier, features)
+    def answer(self, served: "ServedModel", features: Tensors) -> dict[str, tf.Tensor]:
+        return served.answers(features)
 
 
 class Logits(Signature):
     """The logits, divided by the temperature of the export, for ensembles and distillation.
 
     For a model that ends in a softmax they are the logarithms of its probabilities, at least
-    log(1.2e-38).
+    log(1.2e-38); for one that ends in sigmoids, `log p - log(1 - p)`.
 
-    Answers: `logits`, float32 `(n, classes)`.
+    Answers: `logits`, float32 `(n, classes)` or `(n, labels)`.
     """
 
     name = "logits"
+    tasks = ("classification", "multilabel")
 
-    def answer(self, classifier: "Classifier", features: Tensors) -> dict[str, tf.Tensor]:
-        return {"logits": classifier.logits(features)}
+    def answer(self, served: "ServedModel", features: Tensors) -> dict[str, tf.Tensor]:
+        return {"logits": served.head.logits(served.outputs(features))}
 
 
 class Classify(Signature):
@@ -98,9 +115,10 @@ class Classify(Signature):
 
     name = "classify"
     method = "tensorflow/serving/classify"
+    tasks = ("classification",)
 
-    def inputs(self, classifier: "Classifier") -> Specs:
-        for name, spec in classifier.inputs.specs.items():
+    def inputs(self, served: "ServedModel") -> Specs:
+        for name, spec in served.inputs.specs.items():
             if not spec.shape[1:].is_fully_defined():
                 raise ExportError(
                     "The signature 'classify' needs inputs of a fixed size. "
@@ -108,32 +126,17 @@ class Classify(Signature):
                 )
         return {"inputs": tf.TensorSpec((None,), tf.string, "inputs")}
 
-    def answer(self, classifier: "Classifier", features: Tensors) -> dict[str, tf.Tensor]:
-        specs = classifier.inputs.specs
+    def answer(self, served: "ServedModel", features: Tensors) -> dict[str, tf.Tensor]:
+        specs = served.inputs.specs
         formats = {
             name: tf.io.FixedLenFeature(spec.shape[1:], _stored(spec.dtype))
             for name, spec in specs.items()
         }
         parsed = tf.io.parse_example(features["inputs"], formats)
-        scores = classifier.probabilities(
-            {name: _cast(name, parsed[name], spec.dtype) for name, spec in specs.items()}
-        )
-        names = tf.constant([classifier.class_names])
+        given = {name: _cast(name, parsed[name], spec.dtype) for name, spec in specs.items()}
+        scores = served.numbers(given)["probabilities"]
+        names = tf.constant([served.head.names])
         return {"classes": tf.tile(names, [tf.shape(scores)[0], 1]), "scores": scores}
-
-
-def labelled(classifier: "Classifier", features: Tensors) -> dict[str, tf.Tensor]:
-    """Return `probabilities`, `class_id` and `label` for raw features by name."""
-    answers = numbers(classifier, features)
-    names = tf.constant(classifier.class_names)
-    return {**answers, "label": tf.gather(names, answers["class_id"])}
-
-
-def numbers(classifier: "Classifier", features: Tensors) -> dict[str, tf.Tensor]:
-    """Return `probabilities` and `class_id` for raw features by name."""
-    probabilities = classifier.probabilities(features)
-    class_id = tf.argmax(probabilities, axis=-1, output_type=tf.int64)
-    return {"probabilities": probabilities, "class_id": class_id}
 
 
 def _stored(dtype: tf.DType) -> tf.DType:

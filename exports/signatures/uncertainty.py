@@ -9,13 +9,14 @@ from ..errors import ExportError
 from .signature import Signature, Specs, Tensors
 
 if TYPE_CHECKING:
-    from ..classifier import Classifier
+    from ..served_model import ServedModel
 
 
 class Uncertainty(Signature):
     """The mean and the spread of T answers with dropout left on.
 
-    For p_t the probabilities of the t-th of T passes, H[p] = - sum_c p_c log p_c in nats,
+    For p_t the probabilities of the t-th of T passes, or the values of a regression, and
+    H[p] = - sum_c p_c log p_c in nats,
 
         mean = 1/T sum_t p_t                    standard_deviation = sqrt(1/T sum_t (p_t - mean)^2)
         predictive_entropy = H[mean]            mutual_information = H[mean] - 1/T sum_t H[p_t]
@@ -28,8 +29,10 @@ class Uncertainty(Signature):
     run once, the others T times for each row.
 
     Inputs: the model's, and `seed`, int64 `(n,)`.
-    Answers: `mean` and `standard_deviation`, float32 `(n, classes)`; `predictive_entropy` and
-    `mutual_information`, float32 `(n,)`.
+    Answers: `mean` and `standard_deviation`, float32 `(n, classes)`, `(n, labels)` or
+    `(n, targets)`; except for a regression also `predictive_entropy` and `mutual_information`,
+    float32 `(n,)`, or `(n, labels)` for each label by itself. The standard deviation is that of the
+    model, without the noise of the targets.
 
     Args:
         samples: T, fixed in the graph.
@@ -44,7 +47,8 @@ class Uncertainty(Signature):
     >>> layers = [keras.layers.Dropout(0.5), keras.layers.Dense(3)]
     >>> model = keras.Sequential([keras.Input((2,), name="x"), *layers])
     >>> directory = tempfile.mkdtemp()
-    >>> published = exports.export(model, directory, signatures=[exports.Uncertainty(samples=4)])
+    >>> options = {"task": "classification", "signatures": [exports.Uncertainty(samples=4)]}
+    >>> published = exports.export(model, directory, **options)
     >>> answer = exports.load(directory).call("uncertainty", x=[[1.0, 2.0]], seed=[0])
     >>> answer["mean"].shape, answer["mutual_information"].shape
     ((1, 3), (1,))
@@ -56,50 +60,32 @@ class Uncertainty(Signature):
     """
 
     name = "uncertainty"
+    tasks = ("classification", "multilabel", "regression")
 
     def __init__(self, samples: int = 16):
         check_integer("samples", samples, 2)
         self.samples = samples
 
-    def inputs(self, classifier: "Classifier") -> Specs:
+    def inputs(self, served: "ServedModel") -> Specs:
         from .monte_carlo import drops  # here, since only writing needs Keras
 
-        specs = classifier.inputs.specs
+        specs = served.inputs.specs
         if "seed" in specs:
             raise ExportError(
                 "The signature 'uncertainty' adds an input 'seed', but the model already has one."
             )
-        if not drops(classifier.model):
+        if not drops(served.model):
             raise ExportError(
                 "The signature 'uncertainty' needs a model with dropout at a rate above 0. "
-                f"Received: {classifier.model.name!r} without any"
+                f"Received: {served.model.name!r} without any"
             )
         return {**specs, "seed": tf.TensorSpec((None,), tf.int64, "seed")}
 
-    def answer(self, classifier: "Classifier", features: Tensors) -> dict[str, tf.Tensor]:
+    def answer(self, served: "ServedModel", features: Tensors) -> dict[str, tf.Tensor]:
         from .monte_carlo import sample  # here, since only writing needs Keras
 
         features = dict(features)
         seeds = features.pop("seed")
-        inputs = classifier.prepared(features)
-        outputs = sample(classifier.model, inputs, seeds, self.samples, classifier.units)
-        passes = classifier.probabilities_of(outputs)
-        return _moments(tf.reshape(passes, (-1, self.samples, passes.shape[-1])))
-
-
-def _moments(passes: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Return the answers from `(n, T, classes)` probabilities."""
-    mean = tf.reduce_mean(passes, axis=1)
-    entropy = _entropy(mean)
-    information = entropy - tf.reduce_mean(_entropy(passes), axis=1)
-    return {
-        "mean": mean,
-        "standard_deviation": tf.math.reduce_std(passes, axis=1),
-        "predictive_entropy": entropy,
-        # >= 0 by Jensen's inequality, up to rounding
-        "mutual_information": tf.maximum(information, 0.0),
-    }
-
-
-def _entropy(probabilities: tf.Tensor) -> tf.Tensor:
-    return -tf.reduce_sum(tf.math.xlogy(probabilities, probabilities), axis=-1)
+        inputs = served.prepared(features)
+        outputs = sample(served.model, inputs, seeds, self.samples, served.units)
+        return served.head.uncertainty(tf.reshape(outputs, (-1, self.samples, served.units)))

@@ -13,7 +13,7 @@ from occam.cli.main import main
 def published(tmp_path_factory):
     directory = tmp_path_factory.mktemp("published")
     model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])
-    exports.export(model, directory)
+    exports.export(model, directory, task="classification")
     exports.promote(directory, 1)
     return directory
 

@@ -136,7 +136,8 @@ def test_failures_are_one_line_on_standard_error(inside, tmp_path):
 
 def test_a_file_without_samples_gets_a_header_and_no_accuracy(inside, tmp_path):
     layers = [keras.Input((6, 6, 1)), keras.layers.Conv2D(2, 3), keras.layers.Flatten()]
-    exports.export(keras.Sequential([*layers, keras.layers.Dense(2)]), tmp_path / "exports")
+    model = keras.Sequential([*layers, keras.layers.Dense(2)])
+    exports.export(model, tmp_path / "exports", task="classification")
     np.savez(tmp_path / "none.npz", x=np.zeros((0, 6, 6, 1)), y=np.zeros(0, int))
     assert inside("predict", "exports", "none.npz").stdout.split() == ["label,0,1"]
     scored = inside("predict", "exports", "none.npz", "--labels", "y")

@@ -29,6 +29,7 @@ def build_small_model():
     for weight in model.weights:
         if weight.dtype == "float32":
             weight.assign(generator.uniform(0.1, 1.0, weight.shape))
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     return model
 
 

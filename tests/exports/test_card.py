@@ -36,7 +36,7 @@ def test_the_readme_begins_with_the_header_of_a_model_card(version):
     assert "| accuracy/test | 0.9 |" in lines
     assert "| note | a \\| b |" in lines
     assert "| `serving_default` | input | `x` | float32 | [None, 2] |" in lines
-    assert "| labels | every class id has its name |" in lines
+    assert "| labels | every answer has its name |" in lines
 
 
 def test_the_json_holds_signatures_figures_checksums_and_gates(version):
@@ -66,7 +66,9 @@ def test_the_card_holds_sparsity_and_compressions(tmp_path):
         ]
     )
     model.layers[0].kernel.assign([[1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]])
-    published = exports.export(model, tmp_path, fold=True, remove_dead_units=True)
+    published = exports.export(
+        model, tmp_path, fold=True, remove_dead_units=True, task="classification"
+    )
     made = json.loads((published.path / "export.json").read_text())["made"]
     assert made["sparsity"] == published.sparsity == 1 / 10
     assert made["remove_dead_units"]["parameters_before"] > 23

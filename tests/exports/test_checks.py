@@ -13,14 +13,13 @@ ROWS = np.zeros((2, 2), "float32")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"data": ({}, [0.5])}, r"labels of dtype float64 and shape \(1,\)"),
-        ({"data": ({}, [[1]])}, r"labels of dtype int64 and shape \(1, 1\)"),
-        ({"data": ({"x": ROWS}, [0, 1, 2])}, r"Received: 3 labels and rows {'x': 2}"),
-        ({"data": ({"x": ROWS, "y": ROWS[:1]}, [0, 1])}, r"2 labels and rows {'x': 2, 'y': 1}"),
-        ({"data": ({"x": 3}, [0])}, r"1 labels and rows {'x': 0}"),
-        ({"data": ({}, [0])}, "1 labels and rows {}"),
-        ({"data": ({"x": ROWS[:0]}, [])}, "at least one. Received: 0 labels"),
+        ({"data": ({"x": ROWS}, [0, 1, 2])}, r"Received: 3 targets and rows {'x': 2}"),
+        ({"data": ({"x": ROWS, "y": ROWS[:1]}, [0, 1])}, r"2 targets and rows {'x': 2, 'y': 1}"),
+        ({"data": ({"x": 3}, [0])}, r"1 targets and rows {'x': 0}"),
+        ({"data": ({}, [0])}, "1 targets and rows {}"),
+        ({"data": ({"x": ROWS[:0]}, [])}, "at least one. Received: 0 targets"),
         ({"max_accuracy_drop": -0.1}, "max_accuracy_drop=-0.1"),
+        ({"max_r2_drop": -0.1}, "max_r2_drop=-0.1"),
         ({"latency_ratio": 0}, "latency_ratio=0"),
         ({"min_agreement": 1.1}, "min_agreement=1.1"),
         ({"max_nll_increase": -0.1}, "max_nll_increase=-0.1"),
@@ -34,7 +33,7 @@ def test_arguments_are_validated(arguments, message):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (3, "`data` must be features by input name and labels, such as .* data=3"),
+        (3, "`data` must be features by input name and targets, such as .* data=3"),
         ((ROWS,), r"data=\(array"),
         ((ROWS, [0, 1]), r"data=\(array"),
     ],
@@ -48,6 +47,8 @@ def test_data_is_features_by_name_and_labels(data, message):
     ("data", "message"),
     [
         (({"x": ROWS}, [0, 9]), r"`data` must have labels from 0 to 2\. Received: \[9\]"),
+        (({"x": ROWS}, [0.5, 1.0]), r"labels of dtype float64 and shape \(2,\)"),
+        (({"x": ROWS}, [[1], [0]]), r"labels of dtype int64 and shape \(2, 1\)"),
         (({"x": ROWS}, [-1, 2]), r"Received: \[-1\]"),
         (({"x": ROWS}, ["ant", "dog"]), r"labels among \['ant', .* Received: \['dog'\]"),
         (({"z": ROWS}, [0, 1]), r"keys \['x'\]\. Received: \['z'\] in the data of checks"),

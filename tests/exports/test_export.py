@@ -74,14 +74,14 @@ import sys
 import keras
 from occam import exports
 from occam.exports.lookup import choose_signatures
-from occam.exports.classifier import Classifier
+from occam.exports.served_model import ServedModel
 from occam.exports.export import _servable
 layers = keras.layers
 keras.utils.set_random_seed(0)
 inner = [layers.Flatten(), layers.Dense(5), layers.Dropout(0.5), layers.Dense(3)]
 model = keras.Sequential([keras.Input((4, 4, 3)), *inner])
 names = ("logits", "embedding", "image_bytes", "classify", "uncertainty")
-exports.export(model, sys.argv[1], signatures=names)
+exports.export(model, sys.argv[1], signatures=names, task="classification")
 word, number = keras.Input((1,), dtype="string"), keras.Input((1,), dtype="int64")
 features = [
     layers.StringLookup(vocabulary=["b", "a"], output_mode="one_hot")(word),
@@ -89,7 +89,8 @@ features = [
     layers.IntegerLookup(vocabulary=[9, 7], output_mode="one_hot")(number),
 ]
 model = keras.Model([word, number], layers.Dense(3)(layers.concatenate(features)))
-_servable(Classifier(model, None, None), choose_signatures(()).values()).save(sys.argv[1] + "/2")
+served = ServedModel(model, task="classification")
+_servable(served, choose_signatures(()).values()).save(sys.argv[1] + "/2")
 """
 
 
@@ -182,7 +183,7 @@ def test_a_keras_model_as_preprocessing_brings_its_own_inputs(tmp_path):
         ]
     )
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
-    published = exports.export(model, tmp_path, preprocessing=resize)
+    published = exports.export(model, tmp_path, preprocessing=resize, task="classification")
     assert published.inputs["image"] == tf.TensorSpec((None, 8, 8, 1), tf.uint8, "image")
 
 
@@ -195,7 +196,9 @@ def test_a_plain_function_as_preprocessing_starts_from_float32(tmp_path):
             keras.layers.Dense(3),
         ]
     )
-    published = exports.export(model, tmp_path, preprocessing=lambda x: tf.cast(x > 0.5, tf.int32))
+    published = exports.export(
+        model, tmp_path, task="classification", preprocessing=lambda x: tf.cast(x > 0.5, tf.int32)
+    )
     assert published.inputs["tokens"].dtype == tf.float32
     answer = exports.load(tmp_path).predict([[0.9, 0.1, 0.7]])
     expected = softmax(model.predict(np.array([[1, 0, 1]])), axis=-1)
@@ -208,7 +211,7 @@ def test_half_precision_answers_in_float32(policy, tmp_path):
         keras.layers.Dense(32, activation="relu", dtype=policy),
         keras.layers.Dense(3, dtype=policy),
     ]
-    exports.export(keras.Sequential([keras.Input((4,)), *layers]), tmp_path)
+    exports.export(keras.Sequential([keras.Input((4,)), *layers]), tmp_path, task="classification")
     probabilities = exports.load(tmp_path).predict(np.ones((2, 4)))["probabilities"]
     assert probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(axis=-1), 1, atol=1e-6)

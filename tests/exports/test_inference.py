@@ -5,9 +5,9 @@ import tensorflow as tf
 from keras import layers
 
 from occam import exports, zoo
-from occam.exports.classifier import Classifier
 from occam.exports.compression import row_seconds
 from occam.exports.inference import Inputs, infer
+from occam.exports.served_model import ServedModel
 
 
 def two_inputs(structure):
@@ -21,7 +21,7 @@ def test_several_inputs_are_given_by_name(nesting, tmp_path):
     left = keras.Input((3,), name="left")
     right = keras.Input((2,), name="right", dtype="int32")
     model = two_inputs([left, right] if nesting == "list" else {"left": left, "right": right})
-    published = exports.export(model, tmp_path)
+    published = exports.export(model, tmp_path, task="classification")
     assert published.inputs["right"] == tf.TensorSpec((None, 2), tf.int32, "right")
     features = {"left": np.ones((4, 3), "float32"), "right": np.array([[1, 2]] * 4, "int32")}
     answer = exports.load(tmp_path).predict(features)
@@ -93,7 +93,8 @@ def test_a_recurrent_layer_that_drops_is_exported(shape, build, tmp_path):
     model = keras.Sequential(
         [keras.Input(shape, name="x"), build(), layers.Flatten(name="flat"), layers.Dense(3)]
     )
-    exports.export(model, tmp_path, signatures=["logits", exports.Embedding("flat")])
+    signatures = ["logits", exports.Embedding("flat")]
+    exports.export(model, tmp_path, task="classification", signatures=signatures)
     x = np.random.default_rng(0).normal(size=(4, *shape)).astype("float32")
     predictor = exports.load(tmp_path)
     expected = model.predict(x, verbose=0)
@@ -114,7 +115,7 @@ def test_a_recurrent_model_still_drops_in_uncertainty(tmp_path):
     keras.utils.set_random_seed(0)
     gru = layers.GRU(4, dropout=0.3, recurrent_dropout=0.4)
     model = keras.Sequential([keras.Input((5, 2), name="x"), gru, layers.Dense(3)])
-    exports.export(model, tmp_path, signatures=["uncertainty"])
+    exports.export(model, tmp_path, signatures=["uncertainty"], task="classification")
     answer = exports.load(tmp_path).call("uncertainty", x=SERIES, seed=np.arange(4))
     assert np.all(answer["standard_deviation"] > 0)
     assert (gru.dropout, gru.recurrent_dropout) == (0.3, 0.4)
@@ -132,9 +133,9 @@ def test_timing_a_row_leaves_the_state_of_the_model_alone():
     model = keras.Sequential(
         [keras.Input((7, 2), name="x"), layers.GRU(5, dropout=0.2), layers.Dense(3)]
     )
-    classifier = Classifier(model, None, None, None, 1.0)
+    classifier = ServedModel(model, task="classification")
     before = [np.array(variable) for variable in model.variables]
-    (seconds,) = row_seconds([classifier.probabilities], classifier.inputs.specs)
+    (seconds,) = row_seconds([classifier.answers], classifier.inputs.specs)
     assert seconds > 0
     for variable, value in zip(model.variables, before, strict=True):
         np.testing.assert_array_equal(variable, value)

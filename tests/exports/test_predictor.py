@@ -67,7 +67,7 @@ def convolutional(length):
 
 def test_no_rows_give_no_answers_of_any_signature(tmp_path):
     signatures = ["logits", exports.Embedding("conv1d"), "classify", exports.Uncertainty(2)]
-    exports.export(convolutional(5), tmp_path, signatures=signatures)
+    exports.export(convolutional(5), tmp_path, task="classification", signatures=signatures)
     predictor = exports.load(tmp_path)
     expected = {
         "serving_default": {"class_id": "int64 0", "label": "<U1 0", "probabilities": "float32 03"},
@@ -92,7 +92,12 @@ def test_no_rows_give_no_answers_of_any_signature(tmp_path):
 
 
 def test_an_axis_of_unknown_size_has_none_in_the_answer_to_no_rows(tmp_path):
-    exports.export(convolutional(None), tmp_path, signatures=[exports.Embedding("conv1d")])
+    exports.export(
+        convolutional(None),
+        tmp_path,
+        task="classification",
+        signatures=[exports.Embedding("conv1d")],
+    )
     answer = exports.load(tmp_path).call("embedding", x=np.zeros((0, 7, 3)))
     assert answer["embedding"].shape == (0, 0, 8)
 
@@ -117,7 +122,7 @@ def test_integers_are_judged_by_their_value(tmp_path):
             keras.layers.Dense(3),
         ]
     )
-    exports.export(model, tmp_path)
+    exports.export(model, tmp_path, task="classification")
     predictor = exports.load(tmp_path)
     assert predictor.predict([[0, 255]])["label"].shape == (1,)
     with pytest.raises(TypeError, match=r"must be uint8 .* Received: int64 from -1 to 256"):
@@ -153,7 +158,7 @@ def test_integers_must_fit_into_short_floats(tmp_path):
     model = keras.Sequential(
         [keras.Input((1,), name="x", dtype="float16"), keras.layers.Dense(3, dtype="float32")]
     )
-    exports.export(model, tmp_path)
+    exports.export(model, tmp_path, task="classification")
     with pytest.raises(TypeError, match=r"float16 .* Received: int64 from 70000 to 70000"):
         exports.load(tmp_path).predict([[70_000]])
     assert len(exports.load(tmp_path).predict([[60_000]])["label"]) == 1

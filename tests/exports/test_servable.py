@@ -10,9 +10,11 @@ from tensorflow.core.protobuf import saved_model_pb2
 from occam import exports
 from occam.exports.gates import ExportCandidate
 from occam.exports.gates.size import size
+from occam.exports.heads import ClassificationHead
 from occam.exports.saved_model import open_version
 from occam.exports.servable import Servable, Table, Traceable
 
+HEAD = ClassificationHead(("a", "b", "c"))
 SPECS = {"x": tf.TensorSpec((None, 3), tf.float32, "x")}
 
 
@@ -24,7 +26,7 @@ def servable_of(function, variables=(), **others):
 
     functions = {"serving_default": function, **others}
     traceables = {name: traceable(function) for name, function in functions.items()}
-    return Servable(traceables, ("a", "b", "c"), variables)
+    return Servable(traceables, HEAD, variables)
 
 
 def test_weights_are_keyed_by_path_and_unread_ones_left_out():
@@ -80,7 +82,7 @@ def test_the_method_of_a_signature_is_written(tmp_path):
         "serving_default": Traceable(same, SPECS),
         "classify": Traceable(same, SPECS, "tensorflow/serving/classify"),
     }
-    Servable(traceables, ("a", "b", "c"), ()).save(str(tmp_path))
+    Servable(traceables, HEAD, ()).save(str(tmp_path))
     saved = saved_model_pb2.SavedModel.FromString((tmp_path / "saved_model.pb").read_bytes())
     signatures = saved.meta_graphs[0].signature_def
     assert signatures["serving_default"].method_name == "tensorflow/serving/predict"
@@ -109,7 +111,9 @@ def probabilities(model, rows):
 def text(tmp_path_factory):
     """A model, and the directory of its export."""
     model, directory = text_model(), tmp_path_factory.mktemp("text")
-    exports.export(model, directory, signatures=["classify"], card={"name": "words"})
+    exports.export(
+        model, directory, signatures=["classify"], card={"name": "words"}, task="classification"
+    )
     return model, directory
 
 
@@ -196,7 +200,7 @@ MADE = {
 @pytest.mark.parametrize("name", MADE)
 def test_preprocessing_that_looks_up(name, tmp_path):
     model, preprocessing, raw = MADE[name]()
-    published = exports.export(model, tmp_path, preprocessing=preprocessing)
+    published = exports.export(model, tmp_path, preprocessing=preprocessing, task="classification")
     ((given, spec),) = published.inputs.items()
     assert spec.dtype == (tf.string if raw.dtype.kind == "U" else tf.int64)
     answer = exports.load(tmp_path).predict({given: raw})["probabilities"]
@@ -207,7 +211,7 @@ def test_preprocessing_that_looks_up(name, tmp_path):
 def looking_up(table):
     specs = {"x": tf.TensorSpec((None,), tf.string, "x")}
     function = Traceable(lambda f: {"y": table.lookup(f["x"])}, specs)
-    return Servable({"serving_default": function}, ("a", "b"), ())
+    return Servable({"serving_default": function}, HEAD, ())
 
 
 def test_a_table_that_can_change_is_refused():

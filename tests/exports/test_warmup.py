@@ -18,8 +18,10 @@ def directory(tmp_path_factory):
     directory = tmp_path_factory.mktemp("warm")
     signatures = ("image_bytes", "classify", "uncertainty")
     for _ in range(2):
-        exports.export(model, directory, signatures=signatures, warmup=(1, 3))
-    exports.export(model, directory, warmup=())
+        exports.export(
+            model, directory, task="classification", signatures=signatures, warmup=(1, 3)
+        )
+    exports.export(model, directory, warmup=(), task="classification")
     return directory
 
 

@@ -7,7 +7,7 @@ from occam.zoo import Regularization
 
 
 def tried(l2, *losses):
-    return Candidate(0, Regularization(l2=l2), losses, accuracies=())
+    return Candidate(0, Regularization(l2=l2), losses, metrics=())
 
 
 def test_standard_error():

@@ -15,7 +15,7 @@ import keras
 from ...callbacks import Schedule
 from ...core.checks import check_type
 from ...exports import ExportError
-from ...exports.head import means_logits
+from ...exports.heads.activation import means_logits
 from ..data import Data
 from ..models import blueprint_of, resolve
 from ..regularization import Regularization

@@ -86,6 +86,7 @@ def two_inputs(tmp_path_factory):
     published = exports.export(
         model,
         tmp_path_factory.mktemp("two_inputs"),
+        task="classification",
         preprocessing=preprocessing,
         formats=("litert", "onnx", "openvino"),
         warmup=(),

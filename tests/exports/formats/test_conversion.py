@@ -57,7 +57,7 @@ def test_every_format_lies_in_its_own_directory_and_is_blessed(published):
     folder = published.path / "formats"
     found = {name: sorted(os.listdir(folder / name)) for name in FILES}
     assert found == FILES
-    assert json.loads((folder / "class_names.json").read_text()) == ["ant", "bee", "cat"]
+    assert json.loads((folder / "head.json").read_text())["names"] == ["ant", "bee", "cat"]
     blessed = Blessing.read(published.path)
     assert {f"formats/{name}/{file}" for name, files in FILES.items() for file in files} < set(
         blessed.files
@@ -114,8 +114,8 @@ class Copied(exports.ONNX):
 def test_a_format_that_answers_differently_publishes_nothing(published, model, tmp_path):
     model.layers[-1].bias.assign([0.0, 5.0, 0.0])
     file = published.path / "formats" / "onnx" / "model.onnx"
-    with pytest.raises(ExportError, match=r"^gate onnx/parity: The probabilities must"):
-        exports.export(model, tmp_path, formats=[Copied(file)], warmup=())
+    with pytest.raises(ExportError, match=r"^gate onnx/parity: 1 row"):
+        exports.export(model, tmp_path, formats=[Copied(file)], warmup=(), task="classification")
     assert os.listdir(tmp_path) == []
 
 
@@ -139,14 +139,14 @@ def test_model_with_unsupported_operations_is_refused(tmp_path):
     model = keras.Sequential([keras.Input((2,), name="x"), *layers])
     message = r"^format litert: Could not convert .*: ConverterError: .*'tf.MatMul' op is neither"
     with pytest.raises(ExportError, match=message):
-        exports.export(model, tmp_path, formats="litert", warmup=())
+        exports.export(model, tmp_path, formats="litert", warmup=(), task="classification")
     assert os.listdir(tmp_path) == []
 
 
 def test_approximate_format_needs_data(model, tmp_path):
     message = "^format litert_float16: `checks` must have data .* Received: data=None"
     with pytest.raises(ExportError, match=message):
-        exports.export(model, tmp_path / "new", formats="litert_float16")
+        exports.export(model, tmp_path / "new", formats="litert_float16", task="classification")
     assert not (tmp_path / "new").exists()
 
 
@@ -176,7 +176,7 @@ def test_missing_package_is_named_before_any_work(model, tmp_path, monkeypatch, 
     monkeypatch.setitem(sys.modules, package, None)
     message = rf"^format {name}: Could not import {package}: .*'keras-occam\[formats\]'"
     with pytest.raises(ExportError, match=message):
-        exports.export(model, tmp_path / "new", formats=name)
+        exports.export(model, tmp_path / "new", formats=name, task="classification")
     assert not (tmp_path / "new").exists()
 
 

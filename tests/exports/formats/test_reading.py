@@ -73,7 +73,7 @@ def test_file_of_another_model_is_refused(version, two_inputs):
         exports.load(version.parent, format="onnx")
 
 
-@pytest.mark.parametrize("file", ["onnx/model.onnx", "openvino/model.bin", "class_names.json"])
+@pytest.mark.parametrize("file", ["onnx/model.onnx", "openvino/model.bin", "head.json"])
 def test_verify_finds_a_changed_byte(version, file):
     path = version / "formats" / file
     content = bytearray(path.read_bytes())
@@ -104,8 +104,9 @@ def test_verify_judges_approximations_on_data(version, flowers):
 
 
 def test_verify_finds_swapped_labels(version):
-    names = version / "formats" / "class_names.json"
-    names.write_text(json.dumps(["bee", "ant", "cat"]))
+    names = version / "formats" / "head.json"
+    head = json.loads(names.read_text())
+    names.write_text(json.dumps({**head, "names": ["bee", "ant", "cat"]}))
     blessing = json.loads((version / "blessing.json").read_text())
     blessing["files"] = exports.blessing.checksums(version)
     (version / "blessing.json").write_text(json.dumps(blessing))

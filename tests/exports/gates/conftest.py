@@ -1,12 +1,16 @@
+import json
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
 from occam.exports.gates import ExportCandidate
+from occam.exports.heads import ClassificationHead
 from occam.exports.saved_model import open_version
 
 CLASSES = ("ant", "bee", "cat")
+HEAD = ClassificationHead(CLASSES)
 
 
 class Module(tf.Module):
@@ -16,7 +20,8 @@ class Module(tf.Module):
         super().__init__()
         self.kernel = tf.Variable([[1.0, 0.0, -1.0], [0.0, 1.0, 0.5]])
         self.counter = tf.Variable(0.0)
-        self.class_names = tf.function(lambda: tf.constant(CLASSES), input_signature=[])
+        head = json.dumps(HEAD.to_dict())
+        self.head = tf.function(lambda: tf.constant(head), input_signature=[])
 
     def answer(self, x, names=CLASSES):
         probabilities = tf.nn.softmax(x @ self.kernel)
@@ -54,6 +59,18 @@ def write(tmp_path):
 def good(tmp_path_factory):
     """A candidate that passes every gate. Tests must not change it."""
     return written(tmp_path_factory.mktemp("good") / "1")
+
+
+@pytest.fixture
+def answers_of():
+    """Return the answers for probabilities of the classes."""
+
+    def answers(probabilities):
+        class_id = probabilities.argmax(axis=-1)
+        label = np.array(CLASSES)[class_id]
+        return {"probabilities": probabilities, "class_id": class_id, "label": label}
+
+    return answers
 
 
 @pytest.fixture

@@ -31,18 +31,18 @@ def test_accuracy_and_likelihood_are_measured(good, data):
     error = exports.expected_calibration_error(probabilities, wrong)
     assert result.figures["calibration_error"] == error
     assert result.detail == (
-        f"accuracy 0.7500, negative log likelihood {expected:.4f}, "
-        f"calibration error {error:.4f} on 40 rows"
+        f"accuracy 0.75, negative log likelihood {expected:.4g}, "
+        f"calibration error {error:.4g} on 40 rows"
     )
 
 
-def test_worse_than_the_model_is_found(good, data):
+def test_worse_than_the_model_is_found(good, data, answers_of):
     features, class_ids, _ = data
     perfect = np.eye(3)[(class_ids + 1) % 3]
     judged = dataclasses.replace(
         good,
         checks=Checks(data=(features, (class_ids + 1) % 3)),
-        expected=lambda f: perfect,
+        expected=lambda f: answers_of(perfect),
     )
     assert "0.01 below the model. Received: 0.0000" in metric(judged).detail
     assert metric(with_checks(judged, max_accuracy_drop=1.0)).passed
@@ -66,7 +66,7 @@ def judged(good):
     return dataclasses.replace(
         good,
         checks=Checks(data=(features, answer["class_id"])),
-        expected=lambda f: good.predictor.predict(f)["probabilities"],
+        expected=good.predictor.predict,
     )
 
 
@@ -81,13 +81,13 @@ def test_equal_answers_agree(judged):
     assert result.figures == {"agreement": 1.0, "nll_increase": 0.0}
 
 
-def test_class_ids_are_counted(judged):
+def test_class_ids_are_counted(judged, answers_of):
     same = judged.expected
 
     def expected(features):
-        probabilities = same(features)
+        probabilities = same(features)["probabilities"]
         probabilities[:2] = np.roll(probabilities[:2], 1, axis=-1)
-        return probabilities
+        return answers_of(probabilities)
 
     judged = with_checks(judged, max_nll_increase=9.0)
     judged = dataclasses.replace(judged, expected=expected)
@@ -99,16 +99,16 @@ def test_class_ids_are_counted(judged):
     assert agreement(with_checks(judged, min_agreement=0.96)).passed
 
 
-def test_the_nll_increase_is_that_computed_by_hand(judged):
+def test_the_nll_increase_is_that_computed_by_hand(judged, answers_of):
     features, labels = judged.checks.data
 
     def surer(features):
-        probabilities = judged.expected(features) ** 4
-        return probabilities / probabilities.sum(axis=-1, keepdims=True)
+        powers = judged.expected(features)["probabilities"] ** 4
+        return answers_of(powers / powers.sum(axis=-1, keepdims=True))
 
     rows = np.arange(50)
-    ours = -np.log(judged.expected(features)[rows, labels]).mean()
-    theirs = -np.log(surer(features)[rows, labels]).mean()
+    ours = -np.log(judged.expected(features)["probabilities"][rows, labels]).mean()
+    theirs = -np.log(surer(features)["probabilities"][rows, labels]).mean()
     result = agreement(dataclasses.replace(judged, expected=surer))
     assert not result.passed
     assert result.figures["agreement"] == 1.0
@@ -116,7 +116,7 @@ def test_the_nll_increase_is_that_computed_by_hand(judged):
     assert f"{ours - theirs:+.4f} nats" in result.detail
 
 
-def test_probabilities_below_half_an_8_bit_step_count_the_same(judged, monkeypatch):
+def test_probabilities_below_half_an_8_bit_step_count_the_same(judged, monkeypatch, answers_of):
     ask = judged.predictor.predict
     features, labels = judged.checks.data
     wrong = (labels + 1) % 3
@@ -128,7 +128,7 @@ def test_probabilities_below_half_an_8_bit_step_count_the_same(judged, monkeypat
     result = agreement(
         dataclasses.replace(
             with_checks(judged, data=(features, wrong)),
-            expected=lambda f: 1e-6 + np.eye(3)[labels],
+            expected=lambda f: answers_of(1e-6 + np.eye(3)[labels]),
         )
     )
     assert result.passed

@@ -26,9 +26,9 @@ def test_the_first_failure_is_named_and_ends_the_run(good):
 def test_each_kind_of_file_has_its_gates():
     every = list(gates_for("saved_model"))
     assert every == [name for name in GATES if name != "agreement"]
-    exact = ["determinism", "batches", "parity", "labels", "metric"]
+    exact = ["determinism", "batches", "parity", "labels", "metric", "coverage"]
     assert list(gates_for("exact_format")) == exact
-    approximate = ["determinism", "batches", "labels", "metric", "agreement"]
+    approximate = ["determinism", "batches", "labels", "metric", "coverage", "agreement"]
     assert list(gates_for("approximate_format")) == approximate
 
 

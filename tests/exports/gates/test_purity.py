@@ -110,7 +110,7 @@ class Drawing(keras.layers.GaussianNoise):
 def test_a_layer_that_trains_in_serving_is_refused_by_name(layer, operation, tmp_path):
     model = keras.Sequential([keras.Input((4,)), layer, keras.layers.Dense(3)])
     with pytest.raises(exports.ExportError, match=f"gate purity: .* operation {operation}"):
-        exports.export(model, tmp_path)
+        exports.export(model, tmp_path, task="classification")
     assert not list(tmp_path.iterdir())
 
 
@@ -170,5 +170,5 @@ def test_batch_statistics_in_the_preprocessing_are_refused_by_name(tmp_path):
 
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
     with pytest.raises(exports.ExportError, match=r"gate batches: .* as it does among 64"):
-        exports.export(model, tmp_path, preprocessing=standardized)
+        exports.export(model, tmp_path, preprocessing=standardized, task="classification")
     assert not list(tmp_path.iterdir())

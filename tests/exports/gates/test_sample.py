@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 from occam.exports.gates.sample import difference, sample
+from occam.exports.heads import ClassificationHead, OutputsHead
 
 SPECS = {
     "words": tf.TensorSpec((None, 2), tf.string, "words"),
@@ -34,11 +35,11 @@ def pair(**outputs):
     ("received", "expected", "message"),
     [
         (pair(y=[1.0]), pair(y=[1.0]), None),
-        (pair(y=[1.0]), pair(y=[1.1]), "'y' that differs by 0.1"),
+        (pair(y=[1.0]), pair(y=[1.1]), "'y' that differs by 0.1 in row 0"),
         (pair(y=[100.0]), pair(y=[100.05]), None),
         (pair(y=[1.0, 2.0]), pair(y=[1.0]), "'y' of shape (2,) instead of (1,)"),
         (pair(y=[np.nan, np.inf]), pair(y=[np.nan, np.inf]), None),
-        (pair(y=[np.nan]), pair(y=[1.0]), "'y' that differs by nan"),
+        (pair(y=[np.nan]), pair(y=[1.0]), "'y' that differs by nan in row 0"),
         (pair(y=["a"]), pair(y=["b"]), "another 'y'"),
         (
             pair(probabilities=[[0.5, 0.5]], class_id=[0]),
@@ -48,9 +49,19 @@ def pair(**outputs):
         (
             pair(probabilities=[[0.9, 0.1]], class_id=[1]),
             pair(probabilities=[[0.9, 0.1]], class_id=[0]),
-            "another 'class_id'",
+            "another 'class_id' in row 0",
         ),
     ],
 )
 def test_difference(received, expected, message):
-    assert difference(received, expected, 1e-3) == message
+    head = ClassificationHead(("a", "b"))
+    assert difference(received, expected, 1e-3, head) == message
+
+
+def test_only_the_first_rows_are_compared():
+    head = OutputsHead(("y",))
+    expected = pair(y=[1.0, 2.0, 3.0], z=[1, 2, 3])
+    assert difference(pair(y=[1.0], z=[1]), expected, 1e-3, head, rows=1) is None
+    assert difference(pair(y=[1.0], z=[2]), expected, 1e-3, head, rows=1) == "another 'z'"
+    found = difference(pair(y=[1.0, 9.0], z=[1, 2]), expected, 1e-3, head, rows=2)
+    assert found == "'y' that differs by 7 in row 1"

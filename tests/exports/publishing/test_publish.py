@@ -83,7 +83,7 @@ import keras, sys
 from occam import exports
 model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
 while True:
-    exports.export(model, sys.argv[1])
+    exports.export(model, sys.argv[1], task="classification")
 """
 
 

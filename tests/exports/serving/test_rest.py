@@ -98,6 +98,15 @@ def test_nan_and_infinity_are_numbers(post):
     assert rest == [math.inf, -math.inf, 3.5]
 
 
+def test_null_is_a_missing_number_or_text(post):
+    for body in ({"instances": [None, 1]}, {"instances": [{"x": None}, {"x": 1}]}):
+        nan, one = post("predict", json=body).json()["predictions"]
+        assert math.isnan(nan)
+        assert one == 3.5
+    request = {"signature_name": "named", "inputs": {**TAGS, "tag": [None, "bar"]}}
+    assert post("predict", json=request).json()["outputs"]["joined"] == ["", "barbar"]
+
+
 def test_floats_have_the_shortest_exact_decimals(post):
     response = post("predict", data='{"instances": [0.2, 1e-7]}')
     assert response.text == '{"predictions": [3.1, 3.0]}'
@@ -141,7 +150,10 @@ def test_booleans(post):
         ('{"inputs": 1}', "`x` must have the shape (None,) (None: any). Received: shape ()"),
         ('{"instances": ["1"]}', "JSON Value: '1' is not of expected type: float32"),
         ('{"instances": [true]}', "JSON Value: True is not of expected type: float32"),
-        ('{"instances": [null]}', "JSON Value: None is not of expected type: float32"),
+        (
+            '{"signature_name": "negated", "instances": [null]}',
+            "None is not of expected type: bool",
+        ),
         ('{"instances": [{"b64": "AA=="}]}', "is not of expected type: float32"),
         ('{"instances": [16777216]}', "without loss of precision"),
         ('{"instances": [1e39]}', "without loss of precision"),
@@ -174,6 +186,7 @@ def test_invalid_predict_request_gets_400_and_a_message(post, body, message):
         ({"signal": [[1, 2, 3, 4, 5.0]] * 2}, "JSON Value: 5.0 is not of expected type: int32"),
         ({"signal": [[1, 2, 3, 4, 2**31]] * 2}, "2147483648 to int32 without loss"),
         ({"sensor": [[[1, 2], [3, 2**63]]] * 2}, "to int64 without loss"),
+        ({"signal": [[1, 2, 3, 4, None]] * 2}, "JSON Value: None is not of expected type: int32"),
         ({"tag": ["one"]}, "All inputs must have the same number of rows"),
     ],
 )

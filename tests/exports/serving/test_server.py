@@ -255,7 +255,7 @@ def versioned(version):
 @pytest.mark.slow
 def test_publishing_three_versions_drops_none_of_two_thousand_requests(tmp_path):
     for version in (1, 2, 3, 4):
-        exports.export(versioned(version), tmp_path / "saved")
+        exports.export(versioned(version), tmp_path / "saved", task="classification")
     directory = tmp_path / "model"
     shutil.copytree(tmp_path / "saved" / "1", directory / "1")
     inputs = np.random.default_rng(0).integers(0, 100, (16, 125))

@@ -5,14 +5,14 @@ import tensorflow as tf
 from keras import layers
 
 from occam import exports
-from occam.exports.classifier import Classifier
+from occam.exports.served_model import ServedModel
 from occam.exports.signatures import Embedding
 
 
 def answer(model, x, layer=None, **kwargs):
-    classifier = Classifier(model, None, None, **kwargs)
-    (name,) = classifier.inputs.specs
-    return Embedding(layer).answer(classifier, {name: tf.constant(x)})["embedding"]
+    served = ServedModel(model, task="outputs", **kwargs)
+    (name,) = served.inputs.specs
+    return Embedding(layer).answer(served, {name: tf.constant(x)})["embedding"]
 
 
 def test_the_default_is_the_input_of_the_last_layer(small_model, flowers):
@@ -69,6 +69,6 @@ def test_a_subclassed_model_shows_no_layers(flowers):
 
     model = Opaque()
     model(flowers)
-    classifier = Classifier(model, None, True)
+    served = ServedModel(model, from_logits=True)
     with pytest.raises(exports.ExportError, match=r"signature 'embedding': .* functional model"):
-        Embedding().answer(classifier, {"inputs": tf.constant(flowers)})
+        Embedding().answer(served, {"inputs": tf.constant(flowers)})

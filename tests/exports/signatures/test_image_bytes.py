@@ -10,7 +10,7 @@ import tensorflow as tf
 from PIL import Image
 
 from occam import exports
-from occam.exports.classifier import Classifier
+from occam.exports.served_model import ServedModel
 from occam.exports.signatures import ImageBytes
 
 
@@ -19,8 +19,7 @@ def classifier_of(shape, dtype=tf.float32):
     size = int(np.prod(shape))
     return SimpleNamespace(
         inputs=SimpleNamespace(specs={"image": tf.TensorSpec((None, *shape), dtype, "image")}),
-        probabilities=lambda features: tf.reshape(features["image"], (-1, size)),
-        class_names=tuple(map(str, range(size))),
+        answers=lambda features: {"probabilities": tf.reshape(features["image"], (-1, size))},
     )
 
 
@@ -103,9 +102,48 @@ def test_large_or_broken_images_are_refused(file, message):
 def test_other_models_are_refused(shape, message):
     inputs = keras.Input(shape, name="x")
     flat = inputs if len(shape) == 1 else keras.layers.GlobalAveragePooling2D()(inputs)
-    classifier = Classifier(keras.Model(inputs, keras.layers.Dense(3)(flat)), None, None)
+    classifier = ServedModel(keras.Model(inputs, keras.layers.Dense(3)(flat)), task="regression")
     with pytest.raises(exports.ExportError, match=message):
         ImageBytes().inputs(classifier)
+
+
+def test_a_model_of_images_of_any_size_needs_a_size(tmp_path):
+    inputs = keras.Input((None, None, 3), name="x")
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(1)(pooled))
+    model.compile("sgd", "mse")
+    with pytest.raises(exports.ExportError, match=r"or ImageBytes\(size=\(height, width\)\)"):
+        exports.export(model, tmp_path, signatures=["image_bytes"])
+    exports.export(model, tmp_path, signatures=[ImageBytes(size=(12, 10))])
+    files = [file_of(picture(12, 10, seed=1), "PNG"), file_of(picture(31, 17), "JPEG")]
+    answer = exports.load(tmp_path).call("image_bytes", image_bytes=files)["values"]
+    resized = Image.open(io.BytesIO(files[1])).resize((10, 12), Image.Resampling.BILINEAR)
+    expected = model.predict(np.asarray(resized, "float32")[None], verbose=0)
+    np.testing.assert_allclose(answer[1:], expected, atol=1.0)
+    assert answer.shape == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("size", "message"), [((8, 8), None), ((9, 8), r"Received: size=\(9, 8\) and an input of")]
+)
+def test_a_size_must_be_one_that_the_model_takes(size, message):
+    inputs = keras.Input((8, 8, 3), name="x")
+    flat = keras.layers.Dense(1)(keras.layers.Flatten()(inputs))
+    served = ServedModel(keras.Model(inputs, flat), task="regression")
+    if message is None:
+        assert list(ImageBytes(size=size).inputs(served)) == ["image_bytes"]
+        return
+    with pytest.raises(exports.ExportError, match=message):
+        ImageBytes(size=size).inputs(served)
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [(8, "a height and a width, or None"), ((8,), "a height"), ((0, 8), r"`size\[0\]` must be an")],
+)
+def test_a_size_is_two_integers(size, message):
+    with pytest.raises(ValueError, match=message):
+        ImageBytes(size=size)
 
 
 def test_max_pixels_is_positive():

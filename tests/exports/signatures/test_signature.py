@@ -11,7 +11,7 @@ from PIL import Image
 from scipy.special import softmax
 
 from occam import exports
-from occam.exports.classifier import Classifier
+from occam.exports.served_model import ServedModel
 from occam.exports.signatures import Logits
 
 ALL = ("logits", "embedding", "image_bytes", "classify", "uncertainty")
@@ -155,7 +155,9 @@ def test_bytes_may_end_in_zeros(predictor, images):
 
 
 def test_a_compressed_model_answers_alike_and_reports(model, images, tmp_path):
-    published = exports.export(model, tmp_path, fold=True, remove_dead_units=True)
+    published = exports.export(
+        model, tmp_path, fold=True, remove_dead_units=True, task="classification"
+    )
     assert list(published.compressions) == ["remove_dead_units", "fold"]
     report = published.compressions["fold"]
     assert f"  fold: {report.bytes_before:,} bytes to {report.bytes_after:,}" in str(published)
@@ -168,16 +170,18 @@ def test_a_compressed_model_answers_alike_and_reports(model, images, tmp_path):
 def test_uncertainty_excludes_compressions(model, tmp_path):
     message = r"past dropout\. Received: fold=True, remove_dead_units=False"
     with pytest.raises(ValueError, match=message):
-        exports.export(model, tmp_path, fold=True, signatures=["uncertainty"])
+        exports.export(
+            model, tmp_path, fold=True, signatures=["uncertainty"], task="classification"
+        )
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.5])
 def test_logits_are_the_outputs_divided_by_the_temperature(small_model, flowers, temperature):
-    classifier = Classifier(small_model, None, None, temperature=temperature)
-    answer = Logits().answer(classifier, {"flower": tf.constant(flowers)})["logits"]
+    served = ServedModel(small_model, temperature=temperature)
+    answer = Logits().answer(served, {"flower": tf.constant(flowers)})["logits"]
     expected = small_model.predict(flowers, verbose=0) / temperature
     np.testing.assert_allclose(answer, expected, rtol=1e-5, atol=1e-6)
-    probabilities = classifier.probabilities({"flower": tf.constant(flowers)})
+    probabilities = served.answers({"flower": tf.constant(flowers)})["probabilities"]
     np.testing.assert_allclose(tf.nn.softmax(answer), probabilities, rtol=1e-5)
 
 
@@ -185,9 +189,9 @@ def test_logits_of_probabilities_are_their_logarithms(flowers):
     dense = keras.layers.Dense(3, activation="softmax")
     model = keras.Sequential([keras.Input((4,), name="flower"), dense])
     features = {"flower": tf.constant(flowers)}
-    answer = Logits().answer(Classifier(model, None, None), features)["logits"]
+    answer = Logits().answer(ServedModel(model, task="classification"), features)["logits"]
     expected = np.log(model.predict(flowers, verbose=0))
     np.testing.assert_allclose(answer, expected, rtol=1e-5, atol=1e-6)
-    halved = Classifier(model, None, None, temperature=2.0).probabilities(features)
+    halved = ServedModel(model, temperature=2.0).answers(features)["probabilities"]
     by_hand = softmax(flowers @ dense.kernel.numpy() / 2, axis=-1)
     np.testing.assert_allclose(halved, by_hand, rtol=1e-5)

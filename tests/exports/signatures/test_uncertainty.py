@@ -5,10 +5,10 @@ import tensorflow as tf
 from keras import layers
 
 from occam import exports, zoo
-from occam.exports.classifier import Classifier
+from occam.exports.heads.classification import moments
+from occam.exports.served_model import ServedModel
 from occam.exports.signatures import Uncertainty
 from occam.exports.signatures.monte_carlo import sample
-from occam.exports.signatures.uncertainty import _moments
 
 ROWS = np.random.default_rng(1).normal(size=(3, 4)).astype("float32")
 
@@ -38,11 +38,11 @@ def model():
 @pytest.fixture(scope="module")
 def traced(model):
     """The signature with 500 samples, as a graph."""
-    classifier = Classifier(model, None, None)
+    served = ServedModel(model, task="classification")
     signature = Uncertainty(samples=500)
     function = tf.function(
-        lambda features: signature.answer(classifier, features),
-        input_signature=[dict(signature.inputs(classifier))],
+        lambda features: signature.answer(served, features),
+        input_signature=[dict(signature.inputs(served))],
         autograph=False,
     )
     return function.get_concrete_function()
@@ -77,7 +77,7 @@ def test_mean_and_spread_are_those_of_a_loop_in_keras(model, traced):
     assert np.all(np.abs(answer["mean"] - passes.mean(axis=1)) < 5 * np.sqrt(2 / 500) * spread)
     bound = 5 * np.sqrt(2) * np.sqrt(8 / (4 * 500)) * spread
     assert np.all(np.abs(answer["standard_deviation"] - spread) < bound)
-    expected = {name: value.numpy() for name, value in _moments(tf.constant(passes)).items()}
+    expected = {name: value.numpy() for name, value in moments(tf.constant(passes)).items()}
     for name in ("predictive_entropy", "mutual_information"):
         np.testing.assert_allclose(answer[name], expected[name], atol=0.1)
     assert np.all(answer["mutual_information"] > 0.01)
@@ -86,7 +86,7 @@ def test_mean_and_spread_are_those_of_a_loop_in_keras(model, traced):
 def test_the_moments_are_those_of_the_definition():
     passes = np.random.default_rng(0).dirichlet([0.5, 1, 2], size=(4, 10))
     passes[0, :] = [1, 0, 0]
-    answer = _moments(tf.constant(passes, tf.float32))
+    answer = moments(tf.constant(passes, tf.float32))
     mean = passes.mean(axis=1)
     logs = np.log(np.where(passes > 0, passes, 1))
     entropy = -np.sum(mean * np.log(np.where(mean > 0, mean, 1)), axis=-1)
@@ -195,22 +195,22 @@ def half(rate):
 @pytest.mark.parametrize("build", [opaque, recurrent, attention, half])
 def test_a_rate_near_zero_gives_the_prediction(build):
     keras.utils.set_random_seed(0)
-    classifier = Classifier(build(1e-9), None, True)
-    ((name, spec),) = classifier.inputs.specs.items()
+    served = ServedModel(build(1e-9), from_logits=True)
+    ((name, spec),) = served.inputs.specs.items()
     x = np.random.default_rng(0).integers(1, 4, size=[2, *map(int, spec.shape[1:])])
     x[1, -1:] = 0  # which is masked, where numbers are tokens
     features = {name: tf.cast(x, spec.dtype), "seed": tf.constant([1, 2], tf.int64)}
-    answer = answer_of(classifier, features)
-    expected = classifier.predict({name: features[name].numpy()})
+    answer = answer_of(served, features)
+    expected = served.predict({name: features[name].numpy()})["probabilities"]
     np.testing.assert_allclose(answer["mean"], expected, atol=1e-5)
     assert np.max(answer["standard_deviation"]) < 1e-5
-    varied = answer_of(Classifier(build(0.5), None, True), features)
+    varied = answer_of(ServedModel(build(0.5), from_logits=True), features)
     assert np.max(varied["standard_deviation"]) > 1e-3
 
 
 @tf.function(autograph=False)
-def answer_of(classifier, features):
-    return Uncertainty(samples=4).answer(classifier, features)
+def answer_of(served, features):
+    return Uncertainty(samples=4).answer(served, features)
 
 
 @pytest.mark.parametrize("dropout", [[], [layers.Dropout(0.0)]])
@@ -219,14 +219,14 @@ def test_a_model_without_dropout_is_refused(dropout):
     model = keras.Sequential([keras.Input((4,)), *dropout, *dense], name="sure")
     message = r"needs a model with dropout at a rate above 0\. Received: 'sure' without any"
     with pytest.raises(exports.ExportError, match=message):
-        Uncertainty().inputs(Classifier(model, None, None))
+        Uncertainty().inputs(ServedModel(model, task="classification"))
 
 
 def test_an_input_called_seed_is_refused():
     parts = [layers.Dropout(0.5), layers.Dense(3)]
     model = keras.Sequential([keras.Input((4,), name="seed"), *parts])
     with pytest.raises(exports.ExportError, match="adds an input 'seed'"):
-        Uncertainty().inputs(Classifier(model, None, None))
+        Uncertainty().inputs(ServedModel(model, task="classification"))
 
 
 def test_samples_are_two_or_more():
@@ -253,7 +253,7 @@ def test_models_of_the_zoo_are_exported_with_it(name, shape, regularization, tmp
         name, input_shape=shape, num_classes=3, regularization=regularization, seed=0
     )
     x = np.random.default_rng(0).normal(size=(3, *shape)).astype("float32")
-    exports.export(model, tmp_path, signatures=["uncertainty"])
+    exports.export(model, tmp_path, signatures=["uncertainty"], task="classification")
     predictor = exports.load(tmp_path)
     features = dict.fromkeys(predictor.inputs, x)
     first, again, other = (
@@ -270,3 +270,36 @@ def test_a_rate_that_is_learned_counts(tmp_path):
     exports.export(model, tmp_path, from_logits=True, signatures=["uncertainty"])
     answer = exports.load(tmp_path).call("uncertainty", flower=ROWS, seed=[1, 2, 3])
     assert np.all(answer["standard_deviation"] > 0)
+
+
+def test_values_have_a_mean_and_a_standard_deviation(tmp_path):
+    keras.utils.set_random_seed(0)
+    parts = [layers.Dense(30, activation="relu"), layers.Dropout(0.4), layers.Dense(2)]
+    model = keras.Sequential([keras.Input((4,), name="flower"), *parts])
+    model.compile("sgd", "mse")
+    exports.export(model, tmp_path, signatures=[Uncertainty(samples=500)], warmup=())
+    answer = exports.load(tmp_path).call("uncertainty", flower=ROWS, seed=[1, 2, 3])
+    assert set(answer) == {"mean", "standard_deviation"}
+    # The head is linear: with kept units scaled by 1 / 0.6, the mean is the prediction, and the
+    # variance is the sum of those of the units, (w h)^2 0.4 / 0.6.
+    hidden = parts[0](ROWS).numpy()
+    variance = (hidden[:, :, None] * parts[2].kernel.numpy()) ** 2 * 0.4 / 0.6
+    spread = np.sqrt(variance.sum(axis=1))
+    expected = model.predict(ROWS, verbose=0)
+    assert np.all(np.abs(answer["mean"] - expected) < 5 * spread / np.sqrt(500))
+    np.testing.assert_allclose(answer["standard_deviation"], spread, rtol=0.2)
+
+
+def test_labels_have_moments_of_their_own(tmp_path):
+    keras.utils.set_random_seed(0)
+    parts = [layers.Dense(6), layers.Dropout(0.4), layers.Dense(3, activation="sigmoid")]
+    model = keras.Sequential([keras.Input((4,), name="flower"), *parts])
+    served = ServedModel(model)
+    features = {"flower": tf.constant(ROWS), "seed": tf.constant([1, 2, 3], tf.int64)}
+    answer = answer_of(served, features)
+    assert {name: tuple(x.shape) for name, x in answer.items()} == dict.fromkeys(answer, (3, 3))
+    passes = sample(model, ROWS, features["seed"], 4, 3).numpy().reshape(3, 4, 3)
+    np.testing.assert_allclose(answer["mean"], passes.mean(axis=1), atol=1e-5)
+    p = passes.mean(axis=1)
+    entropy = -p * np.log(p) - (1 - p) * np.log(1 - p)
+    np.testing.assert_allclose(answer["predictive_entropy"], entropy, atol=1e-5)
