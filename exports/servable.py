@@ -62,7 +62,7 @@ class Servable(tf.Module):
         operations = self.functions[SIGNATURE].graph.get_operations()
         tensors = (tensor for operation in operations for tensor in operation.outputs)
         dtypes = {tensor.dtype for tensor in tensors if tensor.dtype.is_floating}
-        return min(dtypes, key=lambda dtype: dtype.size).name
+        return min(dtypes, key=lambda dtype: dtype.size, default=tf.float32).name
 
     @property
     def sparsity(self) -> float:

@@ -47,8 +47,8 @@ class TensorBoard(keras.callbacks.TensorBoard):
         log_dir, histogram_freq, write_graph, write_images, write_steps_per_second, update_freq,
             profile_batch, embeddings_freq, embeddings_metadata: As in Keras.
         samples: Training samples for the Images dashboard: `(x, y)`, `x`, or batches of these such
-            as a `tf.data.Dataset`. Features and series are drawn as curves, with their labels if
-            the task is known.
+            as a `tf.data.Dataset`. Features and series are drawn as curves. They have their labels
+            as titles if the task is known.
         augmentation: A layer or a function `(x, training=)`, applied to the samples with a fixed
             seed to show its results.
         validation: Up to 1000 samples `(x, y)` for a model with one output `(samples, units)`,

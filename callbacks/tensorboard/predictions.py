@@ -1,6 +1,7 @@
 """`Predictions`: pictures of a model's predictions on validation samples, by task."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -42,6 +43,12 @@ class Predictions:
         if task is not None:
             PICTURES[task].targets(self.y, "validation")  # raises early
 
+    @property
+    def inputs(self) -> Any:
+        """The samples as a model takes them: Keras refuses NumPy arrays of strings."""
+        strings = self.x.dtype.kind in "OSU"
+        return keras.ops.convert_to_tensor(self.x, "string") if strings else self.x
+
     def check(self, model: keras.Model) -> None:
         """Raise a `ValueError` if there are no pictures for a model of known outputs."""
         outputs = getattr(model, "outputs", None)
@@ -70,7 +77,7 @@ class Predictions:
         self, model: keras.Model
     ) -> tuple[Pictures, tuple[np.ndarray, np.ndarray, list[str]]]:
         """Return the pictures of a model's task, and targets, predictions and names for them."""
-        outputs = predict(model, self.x)
+        outputs = predict(model, self.inputs)
         pictures = self.pictures(model, outputs.shape[1])
         y = pictures.targets(self.y, "validation")
         p = pictures.predictions(outputs, getattr(model, "loss", None), self.from_logits)

@@ -57,7 +57,7 @@ class Embeddings:
             points = keras.ops.convert_to_numpy(layer.embeddings)
             self._add(config, name, points, self.paths.get(name))
         if self.predictions and self.feature_model:
-            points = np.asarray(self.feature_model.predict(self.predictions.x, verbose=0))
+            points = np.asarray(self.feature_model.predict(self.predictions.inputs, verbose=0))
             pictures, predicted = self.predictions.predict(self.model)
             columns = pictures.table(*predicted)
             path = os.path.join("projector", f"{_FEATURES}_metadata.tsv")

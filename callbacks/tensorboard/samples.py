@@ -1,5 +1,6 @@
 """Samples for `TensorBoard`, and pictures of them."""
 
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,9 +84,14 @@ def _numbers(y: np.ndarray, argument: str) -> np.ndarray:
 
 
 def draw_sample(axes: Any, x: np.ndarray) -> None:
-    """Draw a sample: `(features,)` and `(time, channels)` as curves, other shapes as an image."""
+    """Draw a sample: `(features,)` and `(time, channels)` as curves, an image, or a text."""
     axes.set_xticks([])
     axes.set_yticks([])
+    if np.asarray(x).dtype.kind in "OSU":
+        words = [part.decode() if isinstance(part, bytes) else str(part) for part in np.ravel(x)]
+        text = textwrap.fill(" ".join(words), 15, max_lines=7, placeholder=" …")
+        axes.text(0.05, 0.95, text, va="top", fontsize=5, transform=axes.transAxes, clip_on=True)
+        return
     x = np.asarray(x, "float32")
     if x.ndim <= 2:
         axes.plot(x, linewidth=1)

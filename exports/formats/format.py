@@ -41,7 +41,7 @@ class Format(abc.ABC):
         return precision_of(self.name) != "float32"
 
     def check(self, specs: Mapping[str, tf.TensorSpec]) -> None:
-        """Raise an `ExportError` if a package is missing, or an input or output is text."""
+        """Raise an `ExportError` if a package is missing, or an input is text."""
         for package in self.packages:
             import_package(package, self.name)
         if text := [name for name, spec in specs.items() if spec.dtype == tf.string]:

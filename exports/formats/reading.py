@@ -41,13 +41,13 @@ def open_format(path: Path, name: str, version: int | None = None) -> Predictor:
     except Exception as error:  # runtimes raise errors of any kind
         raise ExportError(f"format {name}: Could not open {directory}: {error}") from error
     received = (sorted(engine.inputs), sorted(engine.outputs))
-    numbers = [name for name, spec in specs.outputs.items() if spec.dtype != tf.string]
-    expected = (sorted(specs.inputs), sorted(numbers))
+    head = _head(directory.parent)
+    expected = (sorted(specs.inputs), sorted(specs.outputs.keys() - set(head.text_answers)))
     if received != expected:
         raise ExportError(
             f"format {name}: The inputs and outputs must be {expected}. Received: {received}"
         )
-    return Predictor(_FormatRuntime(engine, _head(directory.parent), specs), version)
+    return Predictor(_FormatRuntime(engine, head, specs), version)
 
 
 def _head(folder: Path) -> Head:

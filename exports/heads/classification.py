@@ -33,6 +33,7 @@ class ClassificationHead(Head):
     task = "classification"
     title = "Classes"
     noun = "classifier"
+    text_answers = ("label",)
 
     def numbers(self, outputs):
         return classes(probabilities(outputs[0], self.from_logits, self.temperature))

@@ -36,6 +36,7 @@ class Head(abc.ABC):
         task: "classification", "multilabel", "regression" or "outputs".
         title: What the names are, for people.
         noun: What the model is, for people.
+        text_answers: The names of the answers of `text`.
     """
 
     names: tuple[str, ...]
@@ -43,6 +44,7 @@ class Head(abc.ABC):
     task: ClassVar[str]
     title: ClassVar[str]
     noun: ClassVar[str]
+    text_answers: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:
         HEADS[cls.task] = cls

@@ -33,6 +33,7 @@ class MultilabelHead(Head):
     task = "multilabel"
     title = "Labels"
     noun = "multilabel classifier"
+    text_answers = ("labels",)
 
     def __post_init__(self):
         if not self.thresholds:

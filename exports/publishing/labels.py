@@ -72,7 +72,8 @@ def rollback(directory: str | os.PathLike[str], label: str = "stable") -> int:
     >>> model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)])
     >>> directory = tempfile.mkdtemp()
     >>> for _ in range(2):
-    ...     exports.promote(directory, exports.export(model, directory).version)
+    ...     published = exports.export(model, directory, task="classification")
+    ...     exports.promote(directory, published.version)
     >>> exports.rollback(directory)
     1
     """

@@ -152,6 +152,21 @@ def test_pictures_follow_from_the_compiled_loss(loss, y, arguments, pictures, ta
     assert points.read_text().startswith(table)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="strings are of TensorFlow")
+def test_samples_of_text(tmp_path):
+    texts, y = np.array(["good film", "bad film", "not bad"] * 4), np.array([1, 0, 1] * 4)
+    words = keras.layers.TextVectorization(8, output_mode="multi_hot")
+    words.adapt(texts)
+    layers = [keras.Input((), dtype="string"), words, keras.layers.Dense(2)]
+    model = keras.Sequential(layers)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss)
+    board = TensorBoard(tmp_path, write_graph=False, validation=(texts, y), samples=(texts, y))
+    model.fit(keras.ops.convert_to_tensor(texts, "string"), y, verbose=0, callbacks=[board])
+    assert "predictions/mistakes" in tags(tmp_path / "validation")
+    assert "samples" in tags(tmp_path / "train")
+
+
 def test_a_task_that_the_loss_does_not_tell(tmp_path):
     message = "`task` must be one of 'classification', .*Received: task=None, loss=.*, 2 outputs"
     with pytest.raises(ValueError, match=message):

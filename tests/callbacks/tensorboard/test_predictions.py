@@ -129,6 +129,13 @@ def test_features_series_and_images_are_drawn(shape):
         draw_sample(axes, np.zeros((2, 2, 2, 2)))
 
 
+@pytest.mark.parametrize("text", [np.str_("a long text"), np.array([b"a long text"], object)])
+def test_texts_are_drawn(text):
+    axes = new_figure(2, 2).subplots()
+    draw_sample(axes, text)
+    assert axes.texts[0].get_text() == "a long text"
+
+
 def test_the_grid_of_augmented_samples_is_reproducible_and_changes_no_state():
     layer = keras.layers.RandomTranslation(0.3, 0.3, seed=3)
     samples = SampleSet(np.random.default_rng(0).random((9, 6, 6, 1), "float32"), np.arange(9))

@@ -112,3 +112,11 @@ def test_verify_finds_swapped_labels(version):
     (version / "blessing.json").write_text(json.dumps(blessing))
     with pytest.raises(exports.ExportError, match=r"^gate litert/labels: The labels must be"):
         exports.verify(version.parent, 1)
+
+
+def test_class_names_of_an_older_version_are_read(version):
+    folder = version / "formats"
+    (folder / "head.json").unlink()
+    (folder / "class_names.json").write_text(json.dumps(["bee", "ant", "cat"]))
+    predictor = exports.load(version.parent, format="onnx", blessed=False)
+    assert predictor.class_names == ("bee", "ant", "cat")

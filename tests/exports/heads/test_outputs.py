@@ -3,6 +3,7 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from occam import exports
@@ -89,7 +90,8 @@ def test_an_embedding_is_served_when_told(tmp_path):
 def test_the_formats_answer_by_name(tmp_path):
     model = segmentation()
     # LiteRT does not have the operations of Keras' argmax.
-    model = keras.Model(model.input, [model.output["mask"], model.output["age"]])
+    outputs: dict = model.output  # pyright: ignore[reportAssignmentType]
+    model = keras.Model(model.input, [outputs["mask"], outputs["age"]])
     published = exports.export(model, tmp_path, formats=("litert", "onnx", "openvino"), warmup=())
     expected = exports.load(tmp_path).predict(PICTURES)
     for name in published.formats:
@@ -115,6 +117,32 @@ def test_the_formats_answer_by_name(tmp_path):
 def test_what_needs_a_task_is_refused(arguments, message, tmp_path):
     with pytest.raises(exports.ExportError, match=message):
         exports.export(segmentation(), tmp_path / "new", **arguments)
+
+
+def test_integers_and_text_are_served_as_they_are(tmp_path):
+    inputs = keras.Input((2,), name="x", dtype="int32")
+    words = layers.Lambda(lambda x: tf.strings.as_string(x), name="words")
+    model = keras.Model(inputs, {"twice": 2 * inputs, "words": words(inputs)})
+    exports.export(model, tmp_path)
+    answer = exports.load(tmp_path).predict([[1, -2]])
+    assert {name: x.tolist() for name, x in answer.items()} == {
+        "twice": [[2, -4]],
+        "words": [["1", "-2"]],
+    }
+
+
+def test_dead_units_are_removed_before_several_heads(tmp_path):
+    inputs = keras.Input((4,), name="x")
+    hidden = layers.Dense(6, activation="relu", name="hidden")
+    x = hidden(inputs)
+    model = keras.Model(inputs, {"a": layers.Dense(2)(x), "b": layers.Dense(1)(x)})
+    hidden.kernel.assign(np.where(np.arange(6) < 3, hidden.kernel, 0))
+    published = exports.export(model, tmp_path, remove_dead_units=True)
+    assert published.compressions["remove_dead_units"].changes
+    rows = np.ones((2, 4), "float32")
+    answer, expected = exports.load(tmp_path).predict(rows), model.predict(rows, verbose=0)
+    for name in "ab":
+        np.testing.assert_allclose(answer[name], expected[name], atol=1e-6)
 
 
 def test_nan_is_refused(tmp_path):
