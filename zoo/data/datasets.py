@@ -82,12 +82,15 @@ def _check_specs(specs: dict[str, Any]) -> None:
     """Raise unless the features of all parts have one form, and all or none have weights."""
 
     def form(spec: Any) -> Any:
-        return tf.nest.map_structure(lambda s: (s.shape[1:].as_list(), s.dtype.name), spec[0])
+        return tf.nest.map_structure(
+            lambda s: f"{tuple(s.shape[1:])} of {'strings' if s.dtype == tf.string else 'numbers'}",
+            spec[0],
+        )
 
     for part, spec in specs.items():
         if form(spec) != form(specs["train"]):
             raise DataError(
-                f"x of `{part}` must have the shape and type of the training samples, "
+                f"x of `{part}` must have the form of the training samples, "
                 f"{form(specs['train'])}. Received: {form(spec)}."
             )
     if len({len(spec) for spec in specs.values()}) > 1:

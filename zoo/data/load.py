@@ -31,7 +31,7 @@ from .hold_out import development_and_test, hold_out
 from .npz import read_npz
 from .preprocessing import fit_preprocessing
 from .source import Source, data_errors
-from .split import ArraySplit, Split
+from .split import ArraySplit, Split, StreamSplit
 from .table import TABLES, read_table
 from .tfds_reader import is_dataset, read_dataset
 
@@ -144,7 +144,7 @@ def load_data(
             fit = _identity
         preprocessing = fit(train, read.origin)  # reads all of `train`
         for split in (validation, test):
-            if split is not None and not split.in_memory:
+            if isinstance(split, StreamSplit):
                 for _ in split.batches(1):
                     pass
     # Before, statistics were of all samples of the source: of the test part, too.

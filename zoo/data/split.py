@@ -228,7 +228,9 @@ class DatasetSplit:
 
     def batches(self, batch_size: int) -> tf.data.Dataset:
         """Return one pass; the batches are as large as in the dataset."""
-        return in_fixed_order(self._read(self.dataset.take(self.steps)))
+        whole = int(self.dataset.cardinality()) == self.steps
+        # A `take` stops before the end of the dataset, which a PyDataset is told.
+        return in_fixed_order(self._read(self.dataset if whole else self.dataset.take(self.steps)))
 
     def epochs(self, first_epoch: int, batch_size: int, *, seed: int) -> tf.data.Dataset:
         """Return the batches from epoch `first_epoch` on, without end."""

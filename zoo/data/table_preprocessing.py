@@ -36,32 +36,47 @@ def fit_table(split: Any, origin: str, *, kinds: Mapping[str, str]) -> keras.Mod
         for name, values in columns.items()
     }
 
-    def free(name: str) -> str:  # of a layer; inputs have the names of the columns
+    def free(name: str) -> str:  # every layer has a name, and inputs have those of the columns
         return free(f"{name}_") if name in columns else name
 
     numbers, samples, names, encoded = [], [], [], []
     for name, kind in kinds.items():
-        tensor = ops.expand_dims(inputs[name], -1)
-        if kind == "number":
-            numbers.append(tensor)
-            names.append(name)
-            samples.append(np.asarray(columns[name], "float64")[:, None])
-        elif kind == "date":
+        values = columns[name]
+        if kind == "date":
             layer = CalendarParts(name=free(f"{name}_parts"))
             numbers.append(layer(inputs[name]))
+            samples.append(np.asarray(layer(tf.constant(values)), "float64"))
             names += [name] * len(CALENDAR)
-            samples.append(np.asarray(layer(tf.constant(columns[name])), "float64"))
+            continue
+        tensor = keras.layers.Reshape((1,), dtype=inputs[name].dtype, name=free(f"{name}_column"))(
+            inputs[name]
+        )
+        if kind == "number":
+            numbers.append(tensor)
+            samples.append(np.asarray(values, "float64")[:, None])
+            names.append(name)
+        elif _holds_strings(values):
+            encoded.append(_string_lookup(values, free(f"{name}_lookup"))(tensor))
         else:
-            encoded.append(_one_hot(free(f"{name}_lookup"), tensor, columns[name]))
+            integers = WholeNumbers(_UNKNOWN, _MISSING, name=free(f"{name}_integer"))(tensor)
+            encoded.append(_integer_lookup(values, free(f"{name}_lookup"))(integers))
     if numbers:
-        layer = _normalization(np.concatenate(samples, 1), names, origin, free("standardization"))
-        encoded = [*_standardized(numbers, np.concatenate(samples, 1), layer), *encoded]
-    output = ops.concatenate(encoded, axis=-1) if len(encoded) > 1 else encoded[0]
-    return keras.Model(inputs, output, name="table_preprocessing")
+        table = np.concatenate(samples, axis=1)
+        standardize = _normalization(table, names, origin, free("standardization"))
+        missing = np.flatnonzero(np.isnan(table).any(axis=0)).tolist()
+        joined = standardize(_joined(numbers, free("numbers")))
+        encoded.insert(0, FilledNumbers(missing, name=free("filled"))(joined))
+    return keras.Model(inputs, _joined(encoded, free("features")), name="table_preprocessing")
 
 
 def _holds_strings(values: np.ndarray) -> bool:
     return values.dtype.kind in "OUS"
+
+
+def _joined(tensors: list[Any], name: str) -> Any:
+    if len(tensors) == 1:
+        return tensors[0]
+    return keras.layers.Concatenate(dtype="float32", name=name)(tensors)
 
 
 def _normalization(
@@ -85,44 +100,89 @@ def _normalization(
     )
 
 
-def _standardized(
-    numbers: list[Any], samples: np.ndarray, layer: keras.layers.Normalization
-) -> list[Any]:
-    """Return the standardized numbers, and an indicator for each column that misses values."""
-    joined = ops.concatenate(numbers, axis=-1) if len(numbers) > 1 else numbers[0]
-    unknown = ops.isnan(joined)
-    standardized = ops.where(unknown, 0.0, layer(joined))
-    missing = np.flatnonzero(np.isnan(samples).any(axis=0)).tolist()
-    if not missing:
-        return [standardized]
-    return [standardized, ops.take(ops.cast(unknown, "float32"), missing, axis=-1)]
+def _string_lookup(values: np.ndarray, name: str) -> keras.layers.StringLookup:
+    vocabulary = np.unique(values.astype(str)).tolist()
+    unknown = "[UNK]"
+    while unknown in vocabulary:  # a name that no category has
+        unknown += "_"
+    return keras.layers.StringLookup(
+        vocabulary=vocabulary,
+        oov_token=unknown,
+        output_mode="one_hot",
+        dtype="float32",
+        name=name,
+    )
 
 
-def _one_hot(name: str, tensor: Any, values: np.ndarray) -> Any:
-    """Return the one-hot encoding `(batch, categories + 1)` of a column `(batch, 1)`."""
-    if _holds_strings(values):
-        vocabulary = np.unique(values.astype(str)).tolist()
-        unknown = "[UNK]"
-        while unknown in vocabulary:  # a name that no category has
-            unknown += "_"
-        lookup = keras.layers.StringLookup(
-            vocabulary=vocabulary,
-            oov_token=unknown,
-            output_mode="one_hot",
-            dtype="float32",
-            name=name,
-        )
-        return lookup(tensor)
+def _integer_lookup(values: np.ndarray, name: str) -> keras.layers.IntegerLookup:
     present = np.unique(values[~np.isnan(values)]).astype("int64").tolist()
-    lookup = keras.layers.IntegerLookup(
+    return keras.layers.IntegerLookup(
         vocabulary=[_MISSING, *present] if np.isnan(values).any() else present,
         oov_token=_UNKNOWN,
         output_mode="one_hot",
         dtype="float32",
         name=name,
     )
-    whole = ops.where(ops.equal(tensor, ops.floor(tensor)), tensor, float(_UNKNOWN))
-    return lookup(ops.cast(ops.where(ops.isnan(tensor), float(_MISSING), whole), "int64"))
+
+
+@keras.saving.register_keras_serializable(package="occam")
+class FilledNumbers(keras.layers.Layer):
+    """Puts 0, the mean of standardized numbers, for NaN, and appends indicators of NaN.
+
+    Args:
+        indicated: The positions of the columns that get an indicator, 1 for NaN and else 0.
+
+    Shapes: Float32 `(batch, numbers)`. Returns float32 `(batch, numbers + len(indicated))`.
+
+    Example:
+
+    >>> FilledNumbers([1])(np.array([[2.0, np.nan], [np.nan, 3.0]])).numpy().tolist()
+    [[2.0, 0.0, 1.0], [0.0, 3.0, 0.0]]
+    """
+
+    def __init__(self, indicated, **kwargs):
+        super().__init__(**{"dtype": "float32"} | kwargs)
+        self.indicated = list(indicated)
+
+    def call(self, inputs):
+        unknown = ops.isnan(inputs)
+        filled = ops.where(unknown, 0.0, inputs)
+        if not self.indicated:
+            return filled
+        indicators = ops.take(ops.cast(unknown, "float32"), self.indicated, axis=-1)
+        return ops.concatenate([filled, indicators], axis=-1)
+
+    def get_config(self):
+        return {**super().get_config(), "indicated": self.indicated}
+
+
+@keras.saving.register_keras_serializable(package="occam")
+class WholeNumbers(keras.layers.Layer):
+    """Turns float32 into int64, with a number for a fraction and one for NaN.
+
+    Args:
+        fraction: The result for a number that is not whole.
+        missing: The result for NaN.
+
+    Example:
+
+    >>> WholeNumbers(-2, -1)(np.array([3.0, 2.5, np.nan])).numpy().tolist()
+    [3, -2, -1]
+    """
+
+    def __init__(self, fraction, missing, **kwargs):
+        super().__init__(**{"dtype": "float32"} | kwargs)
+        self.fraction, self.missing = fraction, missing
+
+    def call(self, inputs):
+        whole = ops.where(ops.equal(inputs, ops.floor(inputs)), inputs, float(self.fraction))
+        return ops.cast(ops.where(ops.isnan(inputs), float(self.missing), whole), "int64")
+
+    def compute_output_spec(self, inputs):
+        return keras.KerasTensor(inputs.shape, "int64")
+
+    def get_config(self):
+        return {**super().get_config(), "fraction": self.fraction, "missing": self.missing}
 
 
 @keras.saving.register_keras_serializable(package="occam")
@@ -136,7 +196,7 @@ class CalendarParts(keras.layers.Layer):
 
     Example:
 
-    >>> CalendarParts()(["1970-01-02T12:00:00"])[0].numpy().tolist()
+    >>> CalendarParts()(tf.constant(["1970-01-02T12:00:00"]))[0].numpy().tolist()
     [1.5, 1970.0, 1.0, 2.0, 4.0, 12.0]
 
     Reference: Hinnant, chrono-Compatible Low-Level Date Algorithms, 2013, `days_from_civil`.

@@ -188,6 +188,65 @@ def test_errors_name_the_broken_file(pets, spoil, memory, monkeypatch):
     assert str(caught.value).startswith(str(folder))
 
 
+@pytest.mark.parametrize("memory", [2**30, 0])
+def test_damaged_images_can_be_left_out(pets, memory, monkeypatch):
+    monkeypatch.setattr(occam.zoo.data.split, "MEMORY_LIMIT", memory)
+    folder = pets()
+    for i in range(7):
+        file = folder / "dog" / f"{i:02}.png"
+        file.write_bytes(file.read_bytes()[:-30] if i else b"hello")
+    with pytest.raises(DataError, match="not a readable image"):
+        load_data(folder)
+    names = ", ".join(f"dog/{i:02}.png" for i in range(5))
+    message = f"{folder}: 7 of 40 images cannot be read and are left out: {names}, ..."
+    with pytest.warns(UserWarning, match=re.escape(message)):
+        data = load_data(folder, on_error="skip")
+    assert data.left_out == tuple(f"dog/{i:02}.png" for i in range(7))
+    assert sum(data.sizes.values()) == 33
+    assert f"left out    7 damaged images: {names}, ..." in data.describe()
+    with pytest.warns(UserWarning, match="7 of 40 images"):
+        again = load_data(**data.arguments)
+    assert again.to_dict() == data.to_dict()
+
+
+def test_nothing_is_left_out_of_a_good_folder(pets):
+    data = load_data(pets(), on_error="skip")
+    assert (data.left_out, sum(data.sizes.values())) == ((), 40)
+    assert "left out" not in data.describe()
+
+
+def test_what_is_not_left_out(pets):
+    """A class without an image, files that are no images, and images of more than 8 bits."""
+    folder = pets()
+    with pytest.raises(ValueError, match=r"`on_error` must be one of 'raise', 'skip'\. Received"):
+        load_data(folder, on_error="ignore")
+    for spoil in (sixteen_bits, other_suffix):
+        message = spoil(folder)
+        with pytest.raises(DataError, match=re.escape(message)):
+            load_data(folder, on_error="skip")
+    for file in (folder / "cat").iterdir():
+        file.write_bytes(b"")
+    (folder / "dog" / "a.psd").unlink()
+    with pytest.raises(DataError, match=r"cat: no image of class 'cat' can be read\."):
+        load_data(folder, on_error="skip")
+
+
+def test_a_folder_is_a_classification(pets):
+    folder = pets()
+    assert load_data(folder, task="classification").class_names == ("cat", "dog")
+    with pytest.raises(ValueError, match=r"must be 'classification' or None for a directory"):
+        load_data(folder, task="regression")
+
+
+@pytest.mark.parametrize("memory", [2**30, 0])
+def test_class_weights_in_memory_and_streamed(pets, memory, monkeypatch):
+    monkeypatch.setattr(occam.zoo.data.split, "MEMORY_LIMIT", memory)
+    data = load_data(pets(), class_weight={"cat": 1.0, "dog": 3.0})
+    for part in (data.train, data.validation, data.test):
+        for _, y, weights in part.as_numpy_iterator():
+            np.testing.assert_array_equal(weights, 1 + 2 * y)
+
+
 def test_no_such_directory(tmp_path):
     with pytest.raises(DataError, match="nowhere: no such directory"):
         load_data(tmp_path / "nowhere")

@@ -195,6 +195,89 @@ def test_labels_of_shape_1(tmp_path, collect):
     assert labels.tolist() == (features[:, 0] % 2).tolist()
 
 
+class Targets(tfds.core.GeneratorBasedBuilder):
+    """A target for each configuration."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    BUILDER_CONFIGS = [  # noqa: RUF012
+        tfds.core.BuilderConfig(name=name)
+        for name in ("price", "pair", "tags", "flag", "count", "word")
+    ]
+
+    def _info(self):
+        kinds = {"tags": np.int64, "flag": np.bool_, "count": np.int64}
+        shapes = {"pair": (2,), "tags": (3,)}
+        name = self.builder_config.name
+        target = tfds.features.Tensor(shape=shapes.get(name, ()), dtype=kinds.get(name, np.float32))
+        features = {
+            "x": tfds.features.Text()
+            if name == "word"
+            else tfds.features.Tensor(shape=(3,), dtype=np.float32)
+        }
+        features["y"] = tfds.features.Text() if name == "word" else target
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(features),
+            supervised_keys=("x", "y"),
+            disable_shuffling=True,
+        )
+
+    def _split_generators(self, _):
+        return {"train": self._generate_examples(40), "test": self._generate_examples(6)}
+
+    def _generate_examples(self, size):
+        name = self.builder_config.name
+        for i in range(size):
+            y = {
+                "price": i / 8 + 1,
+                "pair": [i / 8, -i / 4],
+                "tags": [i % 2, 1, 0],
+                "flag": i % 3 == 0,
+                "count": 1000 * i,
+                "word": "a",
+            }[name]
+            yield i, {"x": "b" if name == "word" else np.full(3, i, "float32"), "y": y}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "target"),
+    [
+        ("price", "regression", lambda i: [i / 8 + 1]),
+        ("pair", "regression", lambda i: [i / 8, -i / 4]),
+        ("tags", "multilabel", lambda i: [i % 2, 1, 0]),
+        ("flag", "classification", lambda i: i % 3 == 0),
+    ],
+)
+@pytest.mark.parametrize("memory", [2**30, 0])
+def test_targets_of_every_task(name, kind, target, memory, tmp_path, monkeypatch):
+    monkeypatch.setattr(split, "MEMORY_LIMIT", memory)
+    data = load_data(f"targets/{name}", data_dir=tmp_path)
+    assert (data.task.kind, data.in_memory) == (kind, memory > 0)
+    assert f"{kind} (found from the targets; pass task=... to change)" in data.describe()
+    for part in data.sizes:
+        for x, y in data.raw(part).as_numpy_iterator():
+            np.testing.assert_array_equal(y, [target(i) for i in x[:, 0]])
+
+
+def test_a_task_that_is_told(tmp_path):
+    data = load_data("targets/count", data_dir=tmp_path, task="regression")
+    assert (data.task.kind, data.task_found) == ("regression", False)
+
+
+def test_a_target_that_is_no_number(tmp_path):
+    message = (
+        "y: expected a number, or a vector of numbers, as the target of each example. Received"
+    )
+    with pytest.raises(DataError, match=re.escape(message)):
+        load_data("targets/word", data_dir=tmp_path)
+
+
+def test_texts(mocked):
+    with mocked("imdb_reviews"):
+        data = load_data("imdb_reviews")
+        assert (data.class_names, len(data.input_shape)) == (("neg", "pos"), 1)
+        assert data.vocabulary_size
+
+
 KILLED = """
 import os, signal, sys
 from occam.zoo.data import load_data

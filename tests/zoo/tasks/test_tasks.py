@@ -99,6 +99,9 @@ def test_a_task_survives_json(task):
         ([[7], [3], [7]], ("3", "7")),
         ([7.0, 3.0, 7.0], ("3", "7")),
         ([True, False, True], ("0", "1")),
+        ([7, -3, 7], ("-3", "7")),
+        (np.array([2**64 - 1, 0, 2**64 - 1], "uint64"), ("0", "18446744073709551615")),
+        (np.array([b"b", b"a", b"b"]), ("a", "b")),
         ([[0, 1], [1, 0], [0, 1]], ("0", "1")),
     ],
     ids=str,
@@ -115,6 +118,8 @@ def test_labels_of_any_form(targets, names):
     [
         (Classification, [1, 1], "y: labels need at least 2 classes. Received: [1]."),
         (Classification, [0.5, 1], "y: labels must be integral. Received: 0.5 at 0."),
+        (Classification, [0, np.nan], "y: labels must be integral. Received: nan at 1."),
+        (Classification, [0, 1e300], "y: labels must be integral. Received: 1e+300 at 1."),
         (Classification, [[0, 2]], "or be one-hot rows. Received: (1, 2)."),
         (Classification, np.array(["a", None], object), "not be missing. Received: 1 missing."),
         (Classification, [1j, 2], "labels must be integers or strings. Received: complex128."),
