@@ -10,7 +10,7 @@ from .command import Command, VersionsDirectory
 
 if TYPE_CHECKING:
     from ..exports import Checks
-    from ..zoo import Data, Task, Run
+    from ..zoo import Data, Run, Task
 
 _INPUT = "features"  # the input of every model of the zoo
 _CHECKED_ROWS = 2000
@@ -79,6 +79,8 @@ class ExportCommand(Command):
     """Label to give to the version, such as stable."""
 
     def run(self) -> None:
+        from scipy.special import expit
+
         from .. import exports, zoo
         from ..exports.publishing import check_label
 

@@ -3,7 +3,7 @@
 import csv
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +15,10 @@ from .command import Command, VersionsDirectory
 if TYPE_CHECKING:
     import numpy as np
 
+    from ..exports import Predictor
+
+_TABLES = (".csv", ".parquet")
+
 
 @dataclasses.dataclass(kw_only=True)
 class PredictCommand(Command):
@@ -22,14 +26,15 @@ class PredictCommand(Command):
 
     directory: VersionsDirectory
 
-    samples: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="SAMPLES.npz")]]
-    """File with the samples; `occam data --save` writes one."""
+    samples: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="SAMPLES")]]
+    """File with the samples: a .npz file (`occam data --save` writes one), or a .csv or .parquet
+    table with the columns that the model takes."""
 
     array: str = "x"
-    """Name of the array with the samples."""
+    """Name of the array with the samples in a .npz file."""
 
-    labels: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
-    """Name of the array with their classes; prints the accuracy instead."""
+    labels: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...")] = ()
+    """Array or columns with the targets; prints the scores of the model instead."""
 
     version: Annotated[int | None, tyro.conf.arg(help_behavior_hint="(default: the latest)")] = None
     """Number of the version."""
@@ -38,26 +43,42 @@ class PredictCommand(Command):
         from .. import exports
 
         predictor = exports.load(self.directory, self.version)
-        answers = predictor.predict(self._read(self.array))
-        if self.labels is not None:
-            print(_score(answers["label"], self._names(self.labels, predictor.class_names)))
+        if self.samples.suffix in _TABLES:
+            x, targets = self._read_table(predictor)
+        else:
+            x = self._read_array(self.array)
+            targets = self._read_array(self.labels[0]) if self.labels else None
+        answers = predictor.predict(x)
+        if targets is not None:
+            print(_scores(predictor, answers, targets))
             return
         writer = csv.writer(sys.stdout)
-        writer.writerow(["label", *predictor.class_names])
-        for label, probabilities in zip(answers["label"], answers["probabilities"], strict=True):
-            writer.writerow([label, *(f"{p:.6f}" for p in probabilities)])
+        columns = dict(_columns(predictor, answers))
+        writer.writerow(columns)
+        for row in zip(*columns.values(), strict=True):
+            writer.writerow([f"{v:.6f}" if isinstance(v, float) else v for v in row])
 
-    def _names(self, array: str, class_names: Sequence[str]) -> "np.ndarray[Any, Any]":
-        """Return an array of labels as class names."""
-        labels = self._read(array)
-        if labels.dtype.kind == "f" and (labels == labels.round()).all():
-            labels = labels.astype(int)
-        names = labels.astype(str)
-        if unknown := sorted(set(names.ravel()) - set(class_names)):
-            raise ValueError(message("labels", str(unknown[0]), f"among {', '.join(class_names)}"))
-        return names
+    def _read_table(self, predictor: "Predictor") -> tuple[dict[str, Any], Any]:
+        """Return the columns that the model takes, and the targets."""
+        import pandas as pd
 
-    def _read(self, name: str) -> "np.ndarray[Any, Any]":
+        read = pd.read_csv if self.samples.suffix == ".csv" else pd.read_parquet
+        frame = read(self.samples)
+        if missing := [n for n in (*predictor.inputs, *self.labels) if n not in frame]:
+            raise ValueError(
+                f"{self.samples} has no column {', '.join(missing)}: it has {', '.join(frame)}."
+            )
+        x = {}
+        for name, spec in predictor.inputs.items():
+            column = frame[name]
+            if spec.dtype.name == "string":
+                x[name] = column.astype(object).where(column.notna(), "").astype(str).to_numpy()
+            else:
+                x[name] = column.to_numpy("float32", na_value=float("nan"))
+        targets = frame[[*self.labels]].to_numpy() if self.labels else None
+        return x, targets[:, 0] if targets is not None and targets.shape[1] == 1 else targets
+
+    def _read_array(self, name: str) -> "np.ndarray[Any, Any]":
         import numpy as np
 
         try:
@@ -72,13 +93,56 @@ class PredictCommand(Command):
         raise ValueError(f"{self.samples} has no array {name!r}: it has {found}.")
 
 
-def _score(answers: "np.ndarray[Any, Any]", labels: "np.ndarray[Any, Any]") -> str:
+def _columns(predictor: "Predictor", answers: Any) -> Iterator[tuple[str, list[Any]]]:
+    """Yield the name and the values of each column of the output."""
+    if predictor.task == "classification":
+        yield "label", answers["label"].tolist()
+        for name, column in zip(predictor.class_names, answers["probabilities"].T, strict=True):
+            yield name, column.tolist()
+    elif predictor.task == "multilabel":
+        chosen = ([label for label in row if label] for row in answers["labels"].tolist())
+        yield "labels", [" ".join(labels) for labels in chosen]
+        for name, column in zip(predictor.class_names, answers["probabilities"].T, strict=True):
+            yield name, column.tolist()
+    elif predictor.task == "regression":
+        for target, name in enumerate(predictor.target_names):
+            yield name, answers["values"][:, target].tolist()
+            if "intervals" in answers:
+                for side, bound in enumerate(("low", "high")):
+                    yield f"{name} {bound}", answers["intervals"][:, target, side].tolist()
+    else:
+        for name, array in answers.items():
+            flat = array.reshape(len(array), -1)
+            for place, column in enumerate(flat.T):
+                yield name if flat.shape[1] == 1 else f"{name} {place}", column.tolist()
+
+
+def _scores(predictor: "Predictor", answers: Any, targets: "np.ndarray[Any, Any]") -> str:
+    if not len(targets):
+        raise ValueError("The file has no samples to compare.")
+    if predictor.task == "classification":
+        return _accuracy(answers["label"], _names(targets, predictor.class_names))
+    if predictor.task == "outputs":
+        raise ValueError("`labels` must be omitted for a model without a task.")
+    scores = predictor.head.scores(answers, predictor.head.targets(targets))
+    return ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
+
+
+def _names(labels: "np.ndarray[Any, Any]", class_names: Sequence[str]) -> "np.ndarray[Any, Any]":
+    """Return an array of labels as class names."""
+    if labels.dtype.kind == "f" and (labels == labels.round()).all():
+        labels = labels.astype(int)
+    names = labels.astype(str)
+    if unknown := sorted(set(names.ravel()) - set(class_names)):
+        raise ValueError(message("labels", str(unknown[0]), f"among {', '.join(class_names)}"))
+    return names
+
+
+def _accuracy(answers: "np.ndarray[Any, Any]", labels: "np.ndarray[Any, Any]") -> str:
     if answers.shape != labels.shape:
         raise ValueError(
             f"The labels must have the shape {answers.shape}, one for each sample. "
             f"Received: shape {labels.shape}"
         )
-    if not len(labels):
-        raise ValueError("The file has no samples to compare.")
     correct = int((answers == labels).sum())
     return f"accuracy {correct / len(labels):.4f} ({correct} of {len(labels)})"
