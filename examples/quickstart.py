@@ -7,13 +7,7 @@ from occam import exports, tuning, zoo
 
 data = zoo.load_data("mnist1d")
 medium = zoo.preset("mlp", "medium")
-model = zoo.create_model(
-    "mlp",
-    input_shape=data.input_shape,
-    num_classes=data.num_classes,
-    regularization=medium.replace(dropout=0.2),
-    seed=0,
-)
+model = zoo.create_model("mlp", data=data, regularization=medium.replace(dropout=0.2), seed=0)
 run = zoo.train(model, data, epochs=60, log_dir="runs/mlp")
 print(run)
 

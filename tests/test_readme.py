@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from occam import callbacks, exports
+from occam import callbacks, exports, zoo
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 
@@ -68,3 +68,24 @@ def test_the_callbacks_of_the_example_work_together(tmp_path, monkeypatch):
     logs = names["history"].history
     assert {"data_loss", "penalty", "gap_loss", "sparsity", "val_data_loss"} <= set(logs)
     assert list(tmp_path.rglob("events.out.tfevents*"))
+
+
+def test_data_of_any_form(tmp_path, monkeypatch, capsys):
+    blocks = re.findall(r"```python\n(.*?)```", README, re.S)
+    code = next(c for c in blocks if "houses.csv" in c and "group:town" in c)
+    monkeypatch.chdir(tmp_path)
+    houses = ["rooms,area,town,price"]
+    houses += [f"{n % 7},{40 + n},{'ABCDE'[n % 5]},{100 + 2.5 * n}" for n in range(100)]
+    Path("houses.csv").write_text("\n".join(houses))
+    exec(code, {"zoo": zoo})
+    assert capsys.readouterr().out == "regression multilabel classification\n"
+
+
+def test_a_model_of_ones_own(tmp_path, monkeypatch):
+    code = next(c for c in re.findall(r"```python\n(.*?)```", README, re.S) if "runs/own" in c)
+    monkeypatch.chdir(tmp_path)
+    x = np.random.default_rng(0).normal(size=(60, 4))
+    names = {"x": x, "y": x[:, 0], "x_val": x[:20], "y_val": x[:20, 0]}
+    code = code.replace("epochs=20", "epochs=2, verbose=0")
+    exec("import keras\nfrom occam import zoo\n" + code, names)
+    assert names["run"].result["validation"]["mae"] > 0

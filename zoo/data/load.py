@@ -242,20 +242,26 @@ def _call(
     ignored: Sequence[str] = (),
     **others: Any,
 ) -> Source:
+    parameters = inspect.signature(reader).parameters.values()
     takes = {
-        name
-        for name, parameter in inspect.signature(reader).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and name not in others
+        parameter.name: parameter.default is parameter.empty
+        for parameter in parameters
+        if parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in others
     }
-    given = {name: value for name, value in options.items() if name not in ignored}
-    if unknown := sorted({name for name, value in given.items() if value is not None} - takes):
+    given = {n: v for n, v in options.items() if n not in ignored and v is not None}
+    if missing := [name for name, required in takes.items() if required and name not in given]:
+        raise TypeError(
+            f"load_data needs `{missing[0]}` for {source}, such as "
+            f"{missing[0]}='price'."
+        )
+    if unknown := sorted(set(given) - set(takes)):
         kind = reader.__name__.removeprefix("read_")
         raise TypeError(
             f"load_data does not take {', '.join(unknown)} for this source ({kind}: "
             f"{source if isinstance(source, str | Path) else type(source).__name__}). "
             f"Its options: {', '.join(sorted(takes)) or 'none'}."
         )
-    return reader(source, **{n: v for n, v in given.items() if v is not None}, **others)
+    return reader(source, **given, **others)
 
 
 def _with_size(options: Mapping[str, Any]) -> dict[str, Any]:

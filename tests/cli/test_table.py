@@ -1,0 +1,61 @@
+"""A table with texts and missing values, from the file to answers, by commands."""
+
+import random
+
+import numpy as np
+import pytest
+
+from occam import exports
+
+
+@pytest.fixture
+def houses(tmp_path):
+    random.seed(0)
+    lines = ["rooms,area,town,built,price"]
+    for _ in range(200):
+        rooms, area, town = (
+            random.randint(1, 6),
+            random.gauss(90, 20),
+            random.choice(["A", "B", ""]),
+        )
+        built = "" if random.random() < 0.2 else random.randint(1900, 2020)
+        price = 2 * area + 10 * rooms + 30 * (town == "A") + random.gauss(0, 5)
+        lines.append(f"{rooms},{area:.1f},{town},{built},{price:.1f}")
+    (tmp_path / "houses.csv").write_text("\n".join(lines))
+
+
+@pytest.mark.usefixtures("houses")
+def test_a_table_goes_from_a_file_to_answers(inside, tmp_path):
+    described = inside("data", "houses.csv", "--target", "price")
+    assert "regression" in described.stdout, described.stderr
+    flags = ["--data", "houses.csv", "--target", "price", "--log-dir", "run"]
+    trained = inside("train", "mlp", *flags, "--epochs", "20", "--regularization", "none")
+    assert trained.stdout.startswith("r2: train "), trained.stderr
+    exported = inside("export", "run", "exports", "--intervals", "0.8")
+    assert "output values: float32 (None, 1)" in exported.stdout, exported.stderr
+    predictor = exports.load(tmp_path / "exports")
+    assert set(predictor.inputs) == {"rooms", "area", "town", "built"}
+    assert predictor.target_names == ("price",)
+    row = {"rooms": [3], "area": [82.5], "town": [""], "built": [np.nan]}
+    answer = predictor.predict(row)
+    assert 100 < answer["values"][0, 0] < 300
+    unseen = predictor.predict({**row, "town": ["nowhere"]})
+    assert np.isfinite(unseen["values"]).all()
+    lines = inside("predict", "exports", "houses.csv").stdout.splitlines()
+    assert lines[0] == "price,price low,price high"
+    assert len(lines) == 201
+    scored = inside("predict", "exports", "houses.csv", "--labels", "price")
+    assert scored.stdout.startswith("r2 0."), scored.stderr
+
+
+@pytest.mark.usefixtures("houses")
+def test_columns_that_are_not_there(inside):
+    done = inside("train", "mlp", "--data", "houses.csv", "--target", "prize", "--log-dir", "run")
+    assert done.returncode == 1
+    assert (
+        "houses.csv: no column 'prize'. Its columns: rooms, area, town, built, price."
+        in done.stderr
+    )
+    done = inside("train", "mlp", "--data", "houses.csv", "--log-dir", "run")
+    assert done.returncode == 1
+    assert "target" in done.stderr
