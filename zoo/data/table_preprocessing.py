@@ -31,7 +31,7 @@ def fit_table(split: Any, origin: str, *, kinds: Mapping[str, str]) -> keras.Mod
         A model from a dict of tensors `(batch,)`, float32 or string, to `(batch, features)`.
     """
     columns = split.features
-    inputs = {
+    inputs: dict[str, Any] = {
         name: keras.Input((), name=name, dtype="string" if _holds_strings(values) else "float32")
         for name, values in columns.items()
     }

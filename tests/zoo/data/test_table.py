@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import keras
 import numpy as np
@@ -47,7 +48,7 @@ def features(data, part="train"):
 @pytest.mark.parametrize("form", ["csv", "parquet", "frame", "str"])
 def test_a_table_of_every_source(form, tmp_path):
     frame = with_missing()
-    source = frame if form == "frame" else tmp_path / "houses.csv"
+    source: Any = frame if form == "frame" else tmp_path / "houses.csv"
     if form in ("csv", "str"):
         frame.to_csv(source, index=False)
         source = source if form == "csv" else str(source)
@@ -131,10 +132,10 @@ def test_the_preprocessing_survives_json_and_a_file(tmp_path):
     frame["day"] = pd.date_range("2024-01-30", periods=SIZE).astype(str)
     data = load_data(frame, target="price", columns={"day": "date"})
     config = json.dumps(keras.saving.serialize_keras_object(data.preprocessing))
-    again = keras.saving.deserialize_keras_object(json.loads(config))
+    again: Any = keras.saving.deserialize_keras_object(json.loads(config))
     assert json.dumps(keras.saving.serialize_keras_object(again)) == config
     data.preprocessing.save(tmp_path / "table.keras")
-    loaded = keras.saving.load_model(tmp_path / "table.keras")
+    loaded: Any = keras.saving.load_model(tmp_path / "table.keras")
     batch, _ = next(iter(data.raw("test")))
     expected = features(data, "test")
     for layer in (again, loaded):

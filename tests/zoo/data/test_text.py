@@ -1,6 +1,7 @@
 """Texts: a vocabulary of the training part, and sequences of one length."""
 
 import json
+from typing import Any
 
 import keras
 import numpy as np
@@ -50,13 +51,12 @@ def test_a_model_that_is_saved_and_loaded_numbers_the_same(tmp_path):
     model = fit(["the film was good", "a dull film", "größer"])
     texts = np.array(["was the FILM dull", "größer?", "", "unseen"], object)
     config = json.dumps(keras.saving.serialize_keras_object(model))
-    again = keras.saving.deserialize_keras_object(json.loads(config))
+    again: Any = keras.saving.deserialize_keras_object(json.loads(config))
     np.testing.assert_array_equal(again(texts), model(texts))
     assert json.dumps(keras.saving.serialize_keras_object(again)) == config
     model.save(tmp_path / "text.keras")
-    np.testing.assert_array_equal(
-        keras.saving.load_model(tmp_path / "text.keras")(texts), model(texts)
-    )
+    loaded: Any = keras.saving.load_model(tmp_path / "text.keras")
+    np.testing.assert_array_equal(loaded(texts), model(texts))
 
 
 def test_texts_without_words():
