@@ -25,7 +25,7 @@ class DataLoss(keras.metrics.MeanMetricWrapper):
     """
 
     def __init__(self, loss=None, name="data_loss", dtype=None):
-        self.loss = CategoricalCrossentropy() if loss is None else keras.losses.get(loss)
+        self.loss: Any = CategoricalCrossentropy() if loss is None else keras.losses.get(loss)
         super().__init__(fn=self.loss.call, name=name, dtype=dtype)
         self._direction = "down"
 

@@ -251,8 +251,7 @@ def _call(
     given = {n: v for n, v in options.items() if n not in ignored and v is not None}
     if missing := [name for name, required in takes.items() if required and name not in given]:
         raise TypeError(
-            f"load_data needs `{missing[0]}` for {source}, such as "
-            f"{missing[0]}='price'."
+            f"load_data needs `{missing[0]}` for {source}, such as {missing[0]}='price'."
         )
     if unknown := sorted(set(given) - set(takes)):
         kind = reader.__name__.removeprefix("read_")

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from ...callbacks import baseline_loss
 from ..losses import StandardizedSquaredError
 from .task import DataError, Task
 
@@ -113,7 +112,7 @@ class Regression(Task):
         return np.asarray(y, "float64").mean(axis=0)
 
     def baseline_loss(self, y, sample_weight=None):
-        return baseline_loss(y / np.asarray(self.scale), "mse", sample_weight)
+        return self.loss().baseline(y, sample_weight)
 
     def summary(self, parts):
         columns = [
