@@ -44,6 +44,7 @@ def test_the_export_of_the_example(tmp_path, monkeypatch, capsys):
     x = rng.uniform(size=(60, 8, 8, 1)).astype("float32")
     layers = [keras.layers.Flatten(), keras.layers.Dropout(0.1), keras.layers.Dense(3)]
     model = keras.Sequential([keras.Input((8, 8, 1), name="image"), *layers])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     right = model.predict(x, verbose=0).argmax(axis=1)
     y = np.where(np.arange(60) % 3 == 0, (right + 1) % 3, right)  # neither all right nor by chance
     monkeypatch.chdir(tmp_path)

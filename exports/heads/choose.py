@@ -111,10 +111,10 @@ def output_names(outputs: Any) -> tuple[str, ...]:
             if words
             else _given_name(tensor) or ("outputs" if len(leaves) == 1 else f"outputs_{position}")
         )
-    if wrong := [name for name in names if not re.fullmatch(r"[A-Za-z0-9.][\w./-]*", name, re.A)]:
+    if wrong := [name for name in names if not re.fullmatch(r"\w+", name, re.A)]:
         raise ExportError(
             "`model` must have output names of ASCII letters, digits and underscores. "
-            f"Received: {wrong}"
+            f"Received: {wrong}. Wrap the model: `keras.Model(x, {{'name': model(x)}})`"
         )
     if twice := [name for name, times in Counter(names).items() if times > 1]:
         names = [f"{n}_{i}" if n in twice else n for i, n in enumerate(names)]
@@ -130,10 +130,9 @@ def _given_name(tensor: Any) -> str | None:
     if not hasattr(tensor, "_keras_history"):
         return None
     operation = call_of(tensor).operation
-    generated = re.sub(r"\W", "", type(operation).__name__)
-    generated = re.sub(r"(?<!^)(?=[A-Z][a-z])|(?<=[a-z0-9])(?=[A-Z])", "_", generated).lower()
-    plain = re.sub(r"(_\d+)?$", "", operation.name).replace("_", "")
-    return None if plain == generated.replace("_", "") else operation.name
+    plain = re.sub(r"_\d+$", "", operation.name).replace("_", "")  # Keras: global_pooling_2
+    generated = type(operation).__name__.replace("_", "").lower()  # GlobalPooling
+    return None if plain == generated else operation.name
 
 
 def units_of(outputs: Any) -> int | None:
