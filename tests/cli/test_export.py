@@ -38,7 +38,11 @@ def exported(monkeypatch):
 
     def exported(data, **flags):
         run = SimpleNamespace(
-            config={"data": data}, load_model=dict, load_preprocessing=dict, card=dict
+            config={"data": data},
+            task=zoo.Task.from_dict(data["task"]),
+            load_model=dict,
+            load_preprocessing=dict,
+            card=dict,
         )
         arguments = {}
         monkeypatch.setattr(zoo.Run, "load", lambda directory: run)
