@@ -9,6 +9,7 @@ from occam.cli.export import ExportCommand
 from occam.exports import LiteRT, signatures
 from occam.exports.lookup import choose_formats
 
+TASK = zoo.tasks.Classification(("a", "b"))
 FLAGS = {"run_directory": Path("run"), "directory": Path("exports")}
 
 
@@ -67,11 +68,12 @@ def test_fewer_bits_are_calibrated_and_judged_on_the_data_of_the_run(digits, exp
 
 def test_flags_become_arguments_without_data(exported):
     flags = {"signatures": ("logits",), "uncertainty": 8, "formats": ("onnx",), "skip_data": True}
-    arguments = exported({"class_names": ["a", "b"]}, **flags)
+    arguments = exported({"task": TASK.to_dict()}, **flags)
     logits, uncertainty = arguments["signatures"]
     assert (logits, uncertainty.samples) == ("logits", 8)
     assert isinstance(uncertainty, signatures.Uncertainty)
     assert arguments["formats"] == ["onnx"]
+    assert (arguments["task"], arguments["class_names"]) == ("classification", ("a", "b"))
     assert arguments["checks"].data is None
 
 
@@ -80,7 +82,15 @@ def test_a_label_is_checked_before_anything_is_done():
         ExportCommand(**FLAGS, promote="1st").run()
 
 
-@pytest.mark.parametrize("flags", [{"temperature": "fit"}, {"formats": ("litert_int8",)}])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"temperature": "fit"},
+        {"formats": ("litert_int8",)},
+        {"thresholds": True},
+        {"intervals": 0.9},
+    ],
+)
 def test_some_flags_need_the_data(exported, flags):
     with pytest.raises(ValueError, match="omit `--skip-data`"):
-        exported({"class_names": ["a", "b"]}, skip_data=True, **flags)
+        exported({"task": TASK.to_dict()}, skip_data=True, **flags)
