@@ -21,7 +21,7 @@ class ExportError(ValueError):
 
 
 def reason(error: BaseException) -> str:
-    """Return an exception in one line: its class, except for `ExportError`, and its message."""
+    """Describe an exception in one line: class and message, or the message of an `ExportError`."""
     if isinstance(error, ExportError):
         return str(error)
     lines = [line.strip() for line in str(getattr(error, "message", error)).splitlines()]

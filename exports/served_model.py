@@ -127,6 +127,6 @@ def _check_model(model: Any) -> None:
     inner = getattr(model, "model", None)
     if isinstance(inner, keras.Model) and not hasattr(model, "input"):
         raise ExportError(
-            f"`model` must be the trained model. Received: {type(model).__name__} {model.name!r}, "
-            "which wraps it for training. Export its attribute `model`"
+            "`model` must be the inner model, not the wrapper used to train it. Received: "
+            f"{type(model).__name__} {model.name!r}. Export its attribute `model` instead."
         )

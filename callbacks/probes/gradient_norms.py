@@ -20,14 +20,14 @@ class GradientNorms(Probe):
     and the same over all layers, as `gradient_norm` etc. A layer is named by its path; a shared
     weight counts for its first layer. The penalty norms are logged if the model has penalties. At a
     minimum of the loss, the two gradients of a layer are opposite and equal in norm; where the
-    penalty's is larger, the penalty still moves the weights.
+    penalty's gradient has the larger norm, the penalty still moves the weights.
 
     The gradients are taken in inference mode, at the weights at the end of the epoch, without the
     noise of batches, dropout and augmentation. The data loss is the compiled one, with its label
     smoothing. The callback does not change the training.
 
-    Cost: one forward and two backward passes over `data` (one without penalties), and their
-    compilation, once per `fit`. A few hundred samples are enough.
+    Cost: one forward and two backward passes over `data` (only one backward pass if the model has
+    no penalties), and their compilation, once per `fit`. A few hundred samples are enough.
 
     Args:
         data: `(x, y)` or `(x, y, sample_weight)`, arrays or structures of arrays, used as one

@@ -309,7 +309,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
     @property
     def summary(self):
-        """The module `tf.summary`; as an attribute, as in Keras, it would prevent copies."""
+        """The module `tf.summary`; Keras' callback stores it, and cannot be copied."""
         from tensorflow import summary
 
         return summary

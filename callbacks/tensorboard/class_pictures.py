@@ -22,7 +22,7 @@ from .summaries import new_figure
 
 
 class ClassPictures(Pictures):
-    """Confusion matrix, reliability, mistakes and curves of precision over recall.
+    """Confusion matrix, reliability, mistakes and precision-recall curves.
 
     Targets are classes `(samples,)`, predictions probabilities `(samples, classes)`.
     """

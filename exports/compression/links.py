@@ -76,7 +76,7 @@ class _Weighted(Link):
 
 class _BatchNorm(_Weighted):
     def fixed(self, threshold: float) -> np.ndarray:
-        """Return beta where gamma is 0."""
+        """Return beta for each channel whose gamma is at most `threshold` in size, else NaN."""
         layer, channels = self.call.operation, channels_of(self.call.outputs[0])
         if layer.gamma is None:
             return super().fixed(threshold)
@@ -91,7 +91,7 @@ class _Depthwise(Link):
         self.kernel = kernel
 
     def fixed(self, threshold: float) -> np.ndarray:
-        """Return the activated bias where the kernel is 0."""
+        """Return `activation(bias)` of channels whose kernel is at most `threshold`, else NaN."""
         constant = activated(self.call.operation, self.kernel.bias)
         return np.where(self.kernel.unit_sizes() <= threshold, constant, np.nan)
 

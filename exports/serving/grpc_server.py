@@ -116,7 +116,9 @@ class GrpcServer:
         outputs = await loop.run_in_executor(self._pool, version.answer, name, arrays)
         names = list(request.output_filter) or list(outputs)
         if not set(names) <= set(outputs):
-            raise RequestError(message("output_filter", names, f"among {sorted(outputs)}"))
+            raise RequestError(
+                message("output_filter", names, f"among {', '.join(sorted(outputs))}")
+            )
         response = predict_pb2.PredictResponse()
         response.model_spec.name = request.model_spec.name
         response.model_spec.signature_name = name

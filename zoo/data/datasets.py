@@ -102,7 +102,7 @@ def _as_dataset(batches: AnyDataset, argument: str) -> tf.data.Dataset:
         batches = _from_py_dataset(batches)
     if not isinstance(batches, tf.data.Dataset):
         raise DataError(
-            f"`{argument}` must be a tf.data.Dataset or keras.utils.PyDataset, as the training "
+            f"`{argument}` must be a tf.data.Dataset or keras.utils.PyDataset, like the training "
             f"part. Received: {type(batches).__name__}"
         )
     spec: Any = batches.element_spec

@@ -45,7 +45,7 @@ class ArraySplit:
             for array in arrays:
                 if array is not None and len(array) != self.size:
                     raise ValueError(
-                        f"`{name}` must have {self.size} rows, as the features. "
+                        f"`{name}` must have {self.size} rows, like the features. "
                         f"Received: {name}.shape={array.shape}"
                     )
 

@@ -53,7 +53,7 @@ class ResidualBranch(keras.layers.Layer):
         super().__init__(**kwargs)
         layers = branch if isinstance(branch, list | tuple) else ()
         if not layers or not all(isinstance(layer, keras.layers.Layer) for layer in layers):
-            raise ValueError(message("branch", branch, "a list of layers"))
+            raise ValueError(message("branch", branch, "a list of at least one layer"))
         check_one_of("per", per, ("batch", "sample"))
         self.branch = list(branch)
         self.rate = rate

@@ -75,7 +75,7 @@ class View:
         return {call: graph for graph in graphs.values() for call in graph.calls}
 
     def calls(self) -> Iterator[Call]:
-        """Yield all calls; those of subclassed models are unknown."""
+        """Yield every layer call; calls inside subclassed models cannot be seen."""
         yield from self._graph_of
 
     def before(self, call: Call, through: Callable[[Any], bool]) -> Iterator[Call]:

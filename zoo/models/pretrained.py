@@ -66,7 +66,7 @@ def load_weights(model: keras.Model, name: str, data: str) -> None:
     """Load the weights of model `name` for data set `data` into a new model."""
     known = {weights.data: weights for weights in list_weights(name)}
     if data not in known:
-        expected = f"in list_weights({name!r}), which has {', '.join(known) or 'none'}"
+        expected = f"the data set of weights of model {name!r}: {', '.join(known) or 'none'}"
         raise ValueError(message("weights", data, expected))
     weights, blueprint = known[data], model.blueprint
     for field in ("input_shape", "num_classes", "options"):

@@ -205,8 +205,9 @@ class Copier:
             return layer(*args, **kwargs)
         except Exception as error:  # user-defined layers may raise anything
             raise ValueError(
-                f"Layer {call.path!r} ({call.kind}), made anew from its config, cannot be called "
-                f"like the original. Complete its get_config. Keras says: {error}"
+                f"Layer {call.path!r} ({call.kind}) was rebuilt from its config and cannot be "
+                "called like the original. Make its `get_config` return every argument of its "
+                f"constructor. Keras says: {error}"
             ) from error
 
     def _input(self, graph: ModelGraph, tensor: Any) -> keras.layers.InputLayer:

@@ -25,7 +25,7 @@ def test_targets_and_weights_must_have_the_length_of_the_features():
     for name in ("targets", "weights"):
         arrays = {"targets": LABELS, "weights": LABELS, name: LABELS[1:]}
         message = (
-            rf"`{name}` must have 103 rows, as the features\. Received: {name}\.shape=\(102,\)"
+            rf"`{name}` must have 103 rows, like the features\. Received: {name}\.shape=\(102,\)"
         )
         with pytest.raises(ValueError, match=message):
             ArraySplit(FEATURES, **arrays)

@@ -70,7 +70,7 @@ def test_saved_and_loaded(tmp_path, monkeypatch):
     [
         (
             {"data": "imagenet"},
-            "in list_weights\\('cnn1d'\\), which has mnist1d. Received: .*'imagenet'",
+            "the data set of weights of model 'cnn1d': mnist1d. Received: .*'imagenet'",
         ),
         (
             {"num_classes": 3},
