@@ -9,7 +9,8 @@ import pytest
 from occam import tuning, zoo
 
 ARRAY = np.zeros((4, 8, 8, 1), "float32")
-WRONG = [None, (ARRAY, ARRAY), ARRAY, "digitz", {"x": 1}, 3]
+PAIR = (ARRAY, ARRAY)
+WRONG = [None, PAIR, ARRAY, "digitz", {"x": 1}, 3]
 
 # For each argument a call, what the error begins with, and the values that are right for it or
 # are refused for what they are and not for their type.
@@ -18,7 +19,7 @@ TUNE = functools.partial(tuning.tune, "mlp", directory="search")
 REGULARIZATION = "`regularization` must be"
 CASES = {
     "train model": (lambda m, d, v: zoo.train(v, d), "`model` must be a keras.Model", []),
-    "train data": (lambda m, d, v: zoo.train(m, v), "`data` must be an occam.zoo.Data", []),
+    "train data": (lambda m, d, v: zoo.train(m, v), "`data` must be an occam.zoo.Data", [PAIR]),
     "train regularization": (
         lambda m, d, v: zoo.train(m, d, regularization=v),
         REGULARIZATION,
@@ -46,7 +47,7 @@ CASES = {
     ),
     "tune resume": (lambda m, d, v: TUNE(d, resume=v), "`resume` must be True or False", []),
     "tune data": (lambda m, d, v: TUNE(v), "`data` must be an occam.zoo.Data", []),
-    "tune space": (lambda m, d, v: TUNE(d, space=v), "`space` must be a list of", []),
+    "tune space": (lambda m, d, v: TUNE(d, space=v), "`space` must be a list of", [None]),
     "tune base": (lambda m, d, v: TUNE(d, base=v), REGULARIZATION, [None, "digitz"]),
     "tune directory": (
         lambda m, d, v: TUNE(d, directory=v),
@@ -100,10 +101,10 @@ CASES = {
         "`model` must be the name of a model or None",
         [None, "digitz"],
     ),
-    "load_data name": (
+    "load_data source": (
         lambda m, d, v: zoo.load_data(v),
-        "`name` must be a data set's name, a .npz file or a directory",
-        ["digitz"],
+        "`source` must be a data set's name",
+        ["digitz", PAIR],
     ),
     "load_data data_dir": (
         lambda m, d, v: zoo.load_data("digits", data_dir=v),
@@ -140,7 +141,9 @@ def test_errors_name_the_argument_of_the_wrong_type(case, model, digits, tmp_pat
     monkeypatch.chdir(tmp_path)
     call, message, right = CASES[case]
     for value in WRONG:
-        if any(value is each or (type(value) is type(each) and value == each) for each in right):
+        if any(
+            value is each or (type(value) is type(each) is str and value == each) for each in right
+        ):
             continue
         expected = rf"^{re.escape(message).replace('`', '`?')}[\s\S]*Received: "
         with pytest.raises((TypeError, ValueError), match=expected):

@@ -119,6 +119,8 @@ def load_data(
     >>> features.shape, labels.shape
     (TensorShape([100, 30]), TensorShape([100]))
     """
+    check_path("data_dir", options.get("data_dir"), optional=True)
+    check_bool("download", options.get("download", True))
     if isinstance(task, Mapping):  # as in `arguments`
         task = Task.from_dict(task)
     check_type("task", task, (Task, str, NoneType), "a zoo.Task, its kind, or None")
@@ -266,8 +268,6 @@ def _call(
 def _with_size(options: Mapping[str, Any]) -> dict[str, Any]:
     """Check the options of images, and return them."""
     options = dict(options)
-    check_path("data_dir", options.get("data_dir"), optional=True)
-    check_bool("download", options.get("download", True), optional=True)
     if options.get("data_dir") is not None:
         options["data_dir"] = Path(options["data_dir"]).expanduser()
     if options.get("image_size") is not None:

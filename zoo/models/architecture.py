@@ -66,7 +66,9 @@ class Architecture:
 
     def create(self, blueprint: Blueprint) -> keras.Model:
         """Build the model of a blueprint, load its weights, and attach the blueprint."""
-        inputs = keras.Input(blueprint.input_shape, name="features")
+        text = blueprint.options.get("vocabulary") is not None
+        dtype = "int32" if text else None
+        inputs = keras.Input(blueprint.input_shape, dtype=dtype, name="features")
         task = blueprint.task
         wiring = Wiring(blueprint.regularization, seed=blueprint.seed, head_name=task.head_name)
         head = self.build(inputs, task.units, wiring, **blueprint.options)

@@ -18,6 +18,7 @@ from .pretrained import list_weights
 from .registry import create_model, get_architecture, list_models
 
 SHAPES = {1: (30,), 2: (40, 1), 3: (32, 32, 3)}  # of one sample, for counting and drawing
+VOCABULARY = 1000  # words of a text
 KINDS = {1: "table", 2: "series", 3: "image"}
 MEASURED = Path(__file__).parent / "measured.json"  # `python -m benchmarks.models --write`
 COUNTS = Path(__file__).parent / "parameters.json"  # `python -m benchmarks.counts`
@@ -33,13 +34,19 @@ def summary(pattern: str = "*") -> str:
 
 def _row(architecture: Architecture) -> tuple[str, ...]:
     a = architecture
-    kinds = " ".join(KINDS[rank] for rank in a.ranks) if len(a.ranks) < len(KINDS) else "any"
+    kinds = " ".join(_kinds(a)) if len(a.ranks) < len(KINDS) else "any"
     count = _count(a)
     size = f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count:,}"
     weights = " ".join(weights.data for weights in list_weights(a.name))
     measured = _read(MEASURED).get(a.name)
     accuracy = f"{measured['accuracy']:.3f} {measured['data']}" if measured else ""
     return (a.name, kinds, size, weights, accuracy, _cited(a.reference))
+
+
+def _kinds(architecture: Architecture) -> list[str]:
+    """Return the kinds of inputs; of rank 1 are tables, or texts if the words are embedded."""
+    text = "vocabulary" in architecture.options
+    return ["text" if text and rank == 1 else KINDS[rank] for rank in architecture.ranks]
 
 
 def _cited(reference: str) -> str:
@@ -62,9 +69,8 @@ def card(architecture: Architecture) -> str:
         "test accuracy {accuracy:.3f} ± {standard_error:.3f} on {data}, mean of {seeds} seeds, "
         "tier {tier}, {epochs} epochs"
     )
-    kinds = ", ".join(KINDS[rank] for rank in a.ranks)
     facts = [
-        f"{a.name}: {kinds}; {_count(a):,} parameters at {_shape(a)} and 10 classes",
+        f"{a.name}: {', '.join(_kinds(a))}; {_count(a):,} parameters at {_shape(a)} and 10 classes",
         f"options: {options or 'none'}",
         f"supports: {', '.join(a.supported)}",
         f"does not support: {', '.join(a.unsupported) or 'nothing'}",
@@ -93,7 +99,8 @@ def tier_card(architecture: Architecture, tier: str) -> str:
     lines = [head, "", table(("where", "what"), rows) if rows else "No layer regularizes."]
     strengths = regularization.only("training").on()
     augmentation = strengths.pop("augmentation", None)
-    for rank in a.ranks if augmentation else ():
+    kinds = dict(zip(a.ranks, _kinds(a), strict=True))
+    for rank in [rank for rank, kind in kinds.items() if augmentation and kind != "text"]:
         lines.append(f"\naugmentation, {KINDS[rank]} {SHAPES[rank]}:")
         for line in str(resolve_augmentation(str(augmentation), SHAPES[rank])).splitlines():
             lines.append(textwrap.fill(line, 79, initial_indent="  ", subsequent_indent="    "))
@@ -142,6 +149,8 @@ def _count(architecture: Architecture) -> int:
 
 def _model(architecture: Architecture, **arguments: Any) -> keras.Model:
     arguments |= {"input_shape": _shape(architecture), "num_classes": 10}
+    if len(_shape(architecture)) == 1 and "vocabulary" in architecture.options:
+        arguments |= {"vocabulary": VOCABULARY}
     return create_model(architecture.name, **arguments)
 
 

@@ -121,8 +121,6 @@ def _inputs_and_task(
         if isinstance(data.task, Given):
             raise ValueError("`data` must have a task, not targets of task 'given'.")
         return data.input_shape, data.task
-    if input_shape is None:
-        raise TypeError("Pass `data`, or `input_shape` and `num_classes` or `task`.")
     if task is None:
         check_integer("num_classes", num_classes, minimum=2)
         return input_shape, Classification(tuple(map(str, range(num_classes or 0))))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 from tqdm.keras import TqdmCallback
 
 from ...callbacks import (
@@ -16,7 +17,7 @@ from ...callbacks import (
     TensorBoard,
     diagnose,
 )
-from ...core.checks import check_bool, check_integer, check_number, check_path, check_type
+from ...core.checks import check_bool, check_integer, check_number, check_path, check_type, message
 from ..data import Data, load_data
 from ..regularization import Regularization
 from . import engine
@@ -153,8 +154,8 @@ def train(
     if not math.isfinite(figures["train"]["data_loss"]):
         raise FloatingPointError(
             f"The training diverged: after {ran} epochs the data loss of the training part is "
-            f"{figures['train']['data_loss']}. Try a smaller learning rate"
-            f"{f' than {learning_rate:g}' if learning_rate else ''}."
+            f"{figures['train']['data_loss']}. Try a learning rate below "
+            f"{f'{learning_rate:g}' if learning_rate else 'that of the optimizer'}."
         )
     best_epoch = stopping.best_epoch + 1 if stopping else ran
     verdict = None
@@ -183,6 +184,11 @@ def _as_data(data: Any, validation_data: Any, *, compiled: bool, seed: int) -> D
                 "validation part."
             )
         return data
+    if isinstance(data, str) or not (
+        isinstance(data, tuple | list | tf.data.Dataset | keras.utils.PyDataset)
+    ):
+        expected = f"{Data.EXPECTED}, or what `fit` takes: (x, y) or a dataset of batches"
+        raise TypeError(message("data", data, expected))
     task = "given" if compiled else None
     options = {"validation": validation_data, "test": False, "standardize": False}
     return load_data(data, task=task, seed=seed, **options)

@@ -55,10 +55,16 @@ def test_cardinality_and_partial_batches_stay():
     assert augment(short.repeat(), Mix(3), seed=1).cardinality() == tf.data.INFINITE_CARDINALITY
 
 
-def test_only_pairs_of_samples_and_labels():
-    triples = batches(1).map(lambda x, y: (x, y, y))
-    with pytest.raises(ValueError, match=r"batches \(x, y\), without sample weights. Received"):
-        augment(triples, FeatureNoise(1.0), seed=1)
+def test_sample_weights_are_kept():
+    triples = batches(1).map(lambda x, y: (x, y, 2 * y))
+    for _, y, weights in augment(triples, FeatureNoise(1.0), seed=1):
+        np.testing.assert_array_equal(weights, 2 * np.asarray(y))
+
+
+def test_only_samples_with_labels():
+    samples = batches(1).map(lambda x, y: x)
+    with pytest.raises(ValueError, match=r"batches \(x, y\) or \(x, y, sample_weight\). Received"):
+        augment(samples, FeatureNoise(1.0), seed=1)
 
 
 def test_another_backend_is_refused(monkeypatch):

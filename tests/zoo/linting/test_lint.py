@@ -22,6 +22,7 @@ NARROW = {
     "convnext_tiny": {"widths": (8, 8, 8, 8)},
     "vit_tiny": {"width": 24},
     "mixer_s16": {"width": 24},
+    "text_cnn": {"vocabulary": 10},
 }
 # More of the blocks of resnet20: their strongest tier is enough.
 DEEP = ("resnet32", "resnet56", "resnet110")

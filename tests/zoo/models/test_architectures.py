@@ -37,6 +37,8 @@ COUNTS = [
     # By hand: 11520 + 192 + 3 (4 37056 + 148160) + 6 384 + 386
     ("ft_transformer", (30,), 2, {}, 903_554),
     ("resnet1d", (40, 1), 10, {}, 31_658),
+    # Kim 2014 states no counts. By hand: embeddings, filters of 3, 4 and 5 words, logits
+    ("text_cnn", (20,), 2, {"vocabulary": 1000}, 128_000 + 100 * (12 * 128 + 3) + 602),
 ]
 
 

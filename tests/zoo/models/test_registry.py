@@ -11,7 +11,7 @@ from occam import zoo
 from occam.callbacks import weight_penalty
 from occam.zoo.models import TIERS, get_architecture
 
-IMAGE, SERIES, TABLE = (16, 16, 3), (40, 1), (12,)
+IMAGE, SERIES, TABLE, TEXT = (16, 16, 3), (40, 1), (12,), (12,)
 # What makes a model small enough to be built many times, without another structure.
 SMALL = {
     "cnn1d": (SERIES, {}),
@@ -31,6 +31,7 @@ SMALL = {
     "resnet110": (IMAGE, {"width": 2}),
     "tabular_resnet": (TABLE, {"width": 16, "hidden": 32}),
     "tcn": (SERIES, {"width": 8, "levels": 3}),
+    "text_cnn": (TEXT, {"vocabulary": 10, "width": 8, "filters": 6}),
     "vit_tiny": (IMAGE, {"width": 16, "depth": 2, "heads": 2}),
     "wide_resnet16_4": (IMAGE, {"width": 4}),
     "wide_resnet28_10": (IMAGE, {"width": 1}),
@@ -60,6 +61,8 @@ def kernels_of(model):
 
 
 def features(name, n=4):
+    if name == "text_cnn":
+        return np.random.default_rng(0).integers(0, 10, (n, *TEXT)).astype("float32")
     return np.random.default_rng(0).normal(size=(n, *SMALL[name][0])).astype("float32")
 
 
