@@ -5,12 +5,12 @@ import keras
 from ..regularization import Regularization
 from .blocks import embed
 from .registry import register_model
-from .wiring import ACTIVATIONS, KERNELS, Wiring
+from .wiring import ACTIVATIONS, KERNELS, MAPS, Wiring
 
 
 @register_model(
     "text_cnn",
-    supports=(*KERNELS, *ACTIVATIONS, "drop_connect", "dropout", "spatial_dropout", "noise"),
+    supports=(*KERNELS, *ACTIVATIONS, *MAPS, "drop_connect", "dropout", "noise"),
     presets={
         "light": Regularization(dropout=0.2),
         "medium": Regularization(dropout=0.5),
@@ -27,7 +27,7 @@ def text_cnn(
 
     `vocabulary` is the number of different words, `data.vocabulary_size`.
     """
-    x = embed(inputs, vocabulary, width, wiring)
+    x = wiring.drop_maps(embed(inputs, vocabulary, width, wiring))
     answers = [
         keras.layers.GlobalMaxPooling1D()(wiring.relu(wiring.conv(x, filters, size)))
         for size in sizes

@@ -143,7 +143,7 @@ def test_what_means_nothing_for_a_task():
     weighted = zoo.load_data((X, PRICES, np.ones(300)))
     with pytest.raises(ValueError, match="`mixup` must be 0 for data with sample weights"):
         zoo.train(mlp(weighted, mixup=0.1), weighted)
-    with pytest.raises(TypeError, match="`data` must be an occam.zoo.Data"):
+    with pytest.raises(TypeError, match=r"`data` must be an occam\.zoo\.Data"):
         zoo.train(dense(1), {"x": 1})
 
 
