@@ -140,10 +140,6 @@ def _equal(value, each):
     return type(value) is type(each) and isinstance(each, str | dict | int) and value == each
 
 
-def _equal(value, each):
-    return type(value) is type(each) and isinstance(each, str | dict | int) and value == each
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_errors_name_the_argument_of_the_wrong_type(case, model, digits, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
