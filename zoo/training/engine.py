@@ -158,6 +158,7 @@ def _evaluate(model: keras.Model, task: Task, dataset: Any) -> dict[str, float]:
 
 
 def _targets_and_outputs(model: keras.Model, dataset: Any) -> tuple[np.ndarray, np.ndarray]:
-    pairs = [(batch[1], model.predict_on_batch(batch[0])) for batch in dataset]
+    batches = dataset.as_numpy_iterator()  # JAX takes no tensors of TensorFlow
+    pairs = [(batch[1], model.predict_on_batch(batch[0])) for batch in batches]
     targets, outputs = zip(*pairs, strict=True)
     return np.concatenate(targets), np.concatenate(outputs)
