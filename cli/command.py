@@ -79,7 +79,7 @@ class DataFlags:
     """Size in pixels to resize images to."""
 
     on_error: Literal["raise", "skip"] = "raise"
-    """What to do about images in a directory that cannot be read."""
+    """Treatment of images in a directory that cannot be read."""
 
     target: Annotated[tuple[str, ...], tyro.conf.arg(metavar="COLUMN ...")] = ()
     """Column of a table to predict, or several."""
@@ -103,7 +103,7 @@ class DataFlags:
         Literal["classification", "multilabel", "regression"] | None,
         tyro.conf.arg(help_behavior_hint="(default: found from the targets)"),
     ] = None
-    """What the targets are."""
+    """Task of the targets."""
 
     class_weight: Annotated[
         Literal["balanced"] | None, tyro.conf.arg(help_behavior_hint="(default: none)")

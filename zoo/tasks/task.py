@@ -18,7 +18,7 @@ class DataError(ValueError):
 
 @dataclass(frozen=True)
 class Task(abc.ABC):
-    """What a target is: `Classification`, `Multilabel`, `Regression`, or `Given`, as it is.
+    """The meaning of targets: `Classification`, `Multilabel`, `Regression`, or `Given`, as it is.
 
     The encoded targets `y` are an array of one row (or one number) for each sample, as the loss
     takes them. The outputs of a model are `(samples, units)`.

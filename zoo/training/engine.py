@@ -56,15 +56,12 @@ def compile_model(
 
 def is_compiled(model: keras.Model) -> bool:
     """Return whether a user has compiled the model; `compile_model` may do it again."""
-    ours = isinstance(getattr(model, "optimizer", None), AdamW) and any(
-        isinstance(metric, DataLoss) for metric in _metrics(model)
-    )
-    return bool(model.compiled) and not ours
-
-
-def _metrics(model: keras.Model) -> list[Any]:
-    config = model.get_compile_config() if model.compiled else None
-    return [] if not config else keras.tree.flatten(model._compile_metrics.metrics)
+    if not model.compiled:
+        return False
+    compiled: Any = model._compile_metrics  # of Keras 3.15; its `metrics` is empty before a step
+    metrics = keras.tree.flatten(compiled and compiled._user_weighted_metrics)
+    ours = any(isinstance(metric, DataLoss) for metric in metrics)
+    return not (ours and isinstance(model.optimizer, AdamW))
 
 
 def fit(

@@ -60,7 +60,7 @@ class Run:
 
     @property
     def task(self) -> Task:
-        """What the targets are."""
+        """The task of the targets."""
         return Task.from_dict(self.config["data"]["task"])
 
     @property

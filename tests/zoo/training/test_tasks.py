@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from occam import zoo
+from occam.zoo.training.engine import is_compiled
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(300, 4)).astype("float32")
@@ -158,3 +159,12 @@ def test_a_text_is_learnt_up_to_its_label_noise():
     model = zoo.create_model("text_cnn", data=data, regularization="light", width=16, filters=16)
     run = zoo.train(model, data, epochs=10, verbose=0)
     assert run.result["test"]["accuracy"] > 0.9  # 0.95 is the most that is possible
+
+
+def test_a_loaded_model_is_compiled_anew(tmp_path):
+    data = zoo.load_data((X, PRICES))
+    run = zoo.train(mlp(data), data, epochs=1, log_dir=tmp_path / "run", verbose=0)
+    assert not is_compiled(run.load_model())
+    own = dense(1)
+    own.compile("sgd", "mse")
+    assert is_compiled(own)
