@@ -143,6 +143,6 @@ def test_timing_a_row_leaves_the_state_of_the_model_alone():
 
 def test_a_wrapper_for_training_is_refused(tmp_path):
     inner = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3)])
-    message = "Received: SharpnessAware .* wraps it for training. Export its attribute `model`"
+    message = "Received: SharpnessAware .* Export its attribute `model` instead"
     with pytest.raises(exports.ExportError, match=message):
         exports.export(zoo.SharpnessAware(inner), tmp_path)
