@@ -201,6 +201,16 @@ def targets_of(
     return labels, weights if weights is None else as_array(weights), known
 
 
+def compiled_baseline_loss(model: keras.Model, y: Any, sample_weight: Any) -> float | None:
+    """Return the loss of the best constant for the loss of a model, or `None` if it is unknown."""
+    fit = FitArguments(y, y, sample_weight, None, None)  # the features do not matter
+    try:
+        labels, weights, baseline = targets_of(fit, model)
+        return baseline(labels, sample_weight=weights)
+    except ValueError:  # several outputs, or a loss of another package
+        return None
+
+
 def _baseline_of(compiled: Any, found: str | None) -> Callable[..., float] | None:
     if found == "huber":
         # Of Keras 3.15, in which `get_config` lacks it.

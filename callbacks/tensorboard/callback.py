@@ -67,7 +67,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
         task: "classification", "multilabel" or "regression"; by default as the compiled loss says.
             Needed for `validation` if it does not, as a loss of another package.
         pictures_freq: The number of epochs between pictures of `validation`. The last epoch always
-            has one, with the final weights.
+            has them, with the final weights; `None` draws no others.
         card: More content for the text card: Markdown, or values by title, such as
             `{"Regularization": regularization}`.
         hparams: `HParams`, or values by name, for the HParams dashboard.
@@ -102,7 +102,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
         class_names: Sequence[str] | None = None,
         from_logits: bool | None = None,
         task: Literal["classification", "multilabel", "regression"] | None = None,
-        pictures_freq: int = 5,
+        pictures_freq: int | None = 5,
         card: str | Mapping[str, Any] | None = None,
         hparams: HParams | Mapping[str, Any] | None = None,
         names: Literal["grouped", "keras"] = "grouped",
@@ -111,7 +111,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
         if update_freq not in ("batch", "epoch") and not (is_count and update_freq > 0):
             expected = "'batch', 'epoch' or an integer >= 1"
             raise ValueError(message("update_freq", update_freq, expected))
-        check_integer("pictures_freq", pictures_freq, minimum=1)
+        check_integer("pictures_freq", pictures_freq, minimum=1, optional=True)
         check_one_of("names", names, ("grouped", "keras"))
         check_one_of("task", task, (*PICTURES, None))
         if augmentation is not None and samples is None:
@@ -242,7 +242,8 @@ class TensorBoard(keras.callbacks.TensorBoard):
         if not self._described:  # the first batch has built a model without an input
             self._describe_model()
         super().on_epoch_end(epoch, logs)
-        if epoch % self.pictures_freq == 0 and epoch + 1 < self.params["epochs"]:
+        is_last = epoch + 1 == self.params["epochs"]  # drawn at the end of the training
+        if self.pictures_freq and epoch % self.pictures_freq == 0 and not is_last:
             self._draw_predictions()
 
     # Keras' callback calls the following methods.

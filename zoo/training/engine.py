@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ...callbacks import weight_penalty
+from ...callbacks.diagnosis.baseline_loss import compiled_baseline_loss
 from ...callbacks.ledger import evaluate
 from ..augmentation import augment
 from ..data import Data
@@ -118,14 +119,15 @@ def train_eval_batches(data: Data, fraction: float) -> tf.data.Dataset:
     return data.epochs(seed=0).take(batches).cache()
 
 
-def baseline_loss(data: Data) -> float | None:
-    """Return the data loss of the best constant model, or `None` if the loss is unknown."""
+def baseline_loss(model: keras.Model, data: Data) -> float | None:
+    """Return the data loss of the best constant prediction, or `None` if it is unknown."""
     train = data.raw_splits["train"]
     weights = train.weights
     if data.class_weights is not None:
         weights = np.asarray(data.class_weights)[train.targets]
-    loss = data.task.baseline_loss(train.targets, weights)
-    return None if math.isnan(loss) else loss
+    if not is_compiled(model):
+        return data.task.baseline_loss(train.targets, weights)
+    return compiled_baseline_loss(model, train.targets, weights)
 
 
 def figures(model: keras.Model, data: Data) -> dict[str, Any]:

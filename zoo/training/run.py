@@ -67,7 +67,7 @@ class Run:
     def verdict(self) -> Verdict | None:
         """The diagnosis of the training up to the weights that were kept, with advice.
 
-        `None` for a compiled model, whose baseline is unknown; the callback `Diagnosis` takes one.
+        `None` if the baseline of a compiled loss is unknown; the callback `Diagnosis` takes one.
         """
         verdict = self.result["verdict"]
         return None if verdict is None else Verdict.from_dict(verdict)

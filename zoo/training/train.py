@@ -18,6 +18,7 @@ from ...callbacks import (
     diagnose,
 )
 from ...core.checks import check_bool, check_integer, check_number, check_path, check_type, message
+from ...core.compiled_loss import compiled_task
 from ..data import Data, load_data
 from ..regularization import Regularization
 from . import engine
@@ -159,9 +160,10 @@ def train(
         )
     best_epoch = stopping.best_epoch + 1 if stopping else ran
     verdict = None
-    if (baseline := engine.baseline_loss(data)) is not None and not compiled:
+    if (baseline := engine.baseline_loss(model, data)) is not None:
         curves = {name: values[:best_epoch] for name, values in history.items()}
-        verdict = diagnose(curves, baseline=baseline)
+        regression = compiled_task(model, units=1) == "regression"
+        verdict = diagnose(curves, baseline=baseline, regression=regression)
     result = {
         **figures,
         "epochs": ran,
@@ -207,6 +209,10 @@ def _fit(
     """Fit, from the saved state in the directory if there is one, and log into the directory."""
     first_epoch = 0
     if files:
+        pictures = {}
+        if not (engine.is_compiled(model) or isinstance(data.input_shape, dict)):
+            pictures = {"validation": data.validation, "class_names": data.task.names}
+            pictures |= {"task": data.task.kind, "pictures_freq": None}
         backup = BackupAndRestore(files.path, delete_checkpoint=False, callbacks=callbacks)
         if backup.epoch:
             files.write_history(backup.history)
@@ -215,7 +221,7 @@ def _fit(
         callbacks = [
             *callbacks,
             keras.callbacks.CSVLogger(files.history, append=backup.epoch > 0),
-            TensorBoard(files.tensorboard, write_graph=False, card=card),
+            TensorBoard(files.tensorboard, write_graph=False, card=card, **pictures),
             backup,
         ]
     return engine.fit(

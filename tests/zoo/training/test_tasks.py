@@ -5,6 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from occam import zoo
 from occam.zoo.training.engine import is_compiled
@@ -53,6 +54,18 @@ def test_a_multilabel_task_reports_its_scores():
     assert run.verdict.kind != "diverged"
 
 
+@pytest.mark.parametrize(
+    ("targets", "picture"),
+    [(RARE, "predictions/confusion"), (TAGS, "predictions/f1"), (PRICES, "predictions/residuals")],
+)
+def test_tensorboard_shows_the_predictions_of_the_task(targets, picture, tmp_path):
+    data = zoo.load_data((X, targets))
+    zoo.train(mlp(data), data, epochs=2, log_dir=tmp_path, verbose=0)
+    events = EventAccumulator(str(tmp_path / "tensorboard" / "validation")).Reload()
+    tags = [tag for kind in ("images", "tensors") for tag in events.Tags()[kind]]
+    assert any(tag.startswith(picture) for tag in tags), tags
+
+
 def test_balanced_classes_find_more_of_the_rare_one():
     noisy, recalls, losses = X + RANDOM.normal(size=X.shape), [], []
     for class_weight in (None, "balanced"):
@@ -89,7 +102,7 @@ def test_a_compiled_model_is_taken_as_it_is():
     assert float(optimizer.learning_rate) < 0.01  # the callback may set it
     assert "test" not in run.result
     assert run.result["validation"].keys() == {"loss", "data_loss", "mae"}
-    assert run.verdict is None
+    assert run.verdict.kind != "diverged"  # the baseline is the variance of the prices
 
 
 def test_several_outputs(tmp_path):
@@ -109,6 +122,7 @@ def test_several_outputs(tmp_path):
     assert {"price_loss", "rare_loss", "loss", "data_loss"} <= set(run.result["validation"])
     figures = run.result["validation"]
     assert figures["loss"] > figures["data_loss"]  # the penalty
+    assert run.verdict is None  # of two losses at once
     again = zoo.train(
         model, (X, targets), validation_data=validation, epochs=2, log_dir=tmp_path, verbose=0
     )
