@@ -10,7 +10,7 @@ from .command import Command, VersionsDirectory
 
 if TYPE_CHECKING:
     from ..exports import Checks
-    from ..zoo import Data, Run, Task
+    from ..zoo import Data, Run
 
 _INPUT = "features"  # the input of every model of the zoo
 _CHECKED_ROWS = 2000
@@ -88,14 +88,13 @@ class ExportCommand(Command):
             check_label(self.promote)  # before all the work
         run = zoo.Run.load(self.run_directory)
         data = None if self.skip_data else load_data_of(run)
-        model, preprocessing = run.load_model(), run.load_preprocessing()
         temperature = self.temperature
         if temperature == "fit":
-            logits, labels = _predict(model, preprocessing, data)
+            logits, labels = _predict(run, data)
             temperature = exports.fit_temperature(logits, labels)
         thresholds = None
         if self.thresholds:
-            logits, labels = _predict(model, preprocessing, data)
+            logits, labels = _predict(run, data)
             thresholds = exports.fit_thresholds(expit(logits), labels)
         checks, intervals = checks_on(data), None
         if self.intervals is not None:
@@ -110,11 +109,8 @@ class ExportCommand(Command):
             x, _ = _sample(data, "train", _CALIBRATION_ROWS)
             calibrated = exports.LiteRT("int8", calibration=x)
             formats[formats.index("litert_int8")] = calibrated
-        published = exports.export(
-            model,
+        published = run.export(
             self.directory,
-            **_names(run.task),
-            preprocessing=preprocessing,
             signatures=signatures,
             temperature=temperature,
             thresholds=thresholds,
@@ -124,7 +120,6 @@ class ExportCommand(Command):
             formats=formats,
             warmup=self.warmup,
             checks=checks,
-            card=run.card(),
             keep=self.keep,
         )
         if self.promote is not None:
@@ -154,19 +149,12 @@ def checks_on(data: "Data | None") -> "Checks":
     return exports.Checks(data=None if data is None else _checked_rows(data))
 
 
-def _names(task: "Task") -> dict[str, Any]:
-    """Return the task and its names as arguments of `exports.export`."""
-    if task.kind == "given":
-        return {}
-    names = "target_names" if task.kind == "regression" else "class_names"
-    return {"task": task.kind, names: task.names}
-
-
-def _predict(model: Any, preprocessing: Any, data: "Data | None") -> tuple[Any, Any]:
+def _predict(run: "Run", data: "Data | None") -> tuple[Any, Any]:
     """Return the outputs of the model for the validation data, and the targets."""
     x, targets = _checked_rows(data)
     x = next(iter(x.values())) if len(x) == 1 else x
-    return model.predict(preprocessing(x), verbose=0), targets
+    features = run.load_preprocessing()(x)
+    return run.load_model().predict(features, verbose=0), targets
 
 
 def _checked_rows(data: "Data | None") -> tuple[dict[str, Any], Any]:

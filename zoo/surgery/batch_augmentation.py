@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from ...core.compiled_loss import task_of_loss
 from ...core.layer_kinds import unwrap
 from ...core.model_graph import call_of
 from ..augmentation import CutMix, LabelSmoothing, Mix, MixUp, Pipeline
@@ -48,8 +49,9 @@ def batch_augmentation(
 def _objection(model: keras.Model, loss: Any, units: int) -> str:
     """Return the reason not to take the outputs of a model for classes, or `""`."""
     losses = _functions(loss)
-    if losses and all(each in _REGRESSION for each in losses) and not _last_activation(model):
-        names = ", ".join(each.__name__ for each in losses)
+    tasks = {task_of_loss(each, units) for each in losses}
+    if tasks == {"regression"} and not _last_activation(model):
+        names = ", ".join(getattr(each, "__name__", type(each).__name__) for each in losses)
         return f"its head is linear and its loss {names}, so its labels are values"
     if units == 1 and not _is_multi_label(model, loss):
         return (
@@ -64,13 +66,6 @@ def _is_multi_label(model: keras.Model, loss: Any) -> bool:
     if names and all("crossentropy" in name for name in names):
         return all("binary" in name for name in names)
     return _last_activation(model) == "sigmoid"
-
-
-_LOSSES = keras.losses
-_REGRESSION = (
-    *(_LOSSES.mean_squared_error, _LOSSES.mean_absolute_error, _LOSSES.huber, _LOSSES.log_cosh),
-    *(_LOSSES.mean_squared_logarithmic_error, _LOSSES.mean_absolute_percentage_error),
-)
 
 
 def _functions(loss: Any) -> list[Any]:

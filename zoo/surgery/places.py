@@ -50,8 +50,8 @@ def heads(graph: ModelGraph) -> list[Head]:
 
 KEEP_VALUES = (keras.layers.Flatten, keras.layers.Identity, keras.layers.Reshape)
 _AFTER_HEADS = (
-    *KEEP_VALUES,
-    *(keras.layers.Activation, keras.layers.Rescaling, keras.layers.Softmax),
+    *(*KEEP_VALUES, keras.layers.Activation, keras.layers.Softmax),
+    *(keras.layers.Normalization, keras.layers.Rescaling),
 )
 
 

@@ -13,9 +13,10 @@ import numpy as np
 from ...callbacks import Verdict
 from ...callbacks.backup_and_restore import STATE
 from ...core.checks import check_path
+from ...exports import Export, export
 from ..models import Blueprint
 from ..regularization import Regularization
-from ..tasks import Task
+from ..tasks import Given, Regression, Task
 from .work_directory import WorkDirectory
 
 
@@ -84,6 +85,24 @@ class Run:
     def load_preprocessing(self) -> keras.layers.Layer:
         """Load the layer from raw features to those of the model; an export contains both."""
         return keras.saving.deserialize_keras_object(self.config["data"]["preprocessing"])
+
+    def export(self, directory: str | os.PathLike[str], **arguments: Any) -> Export:
+        """Publish the trained model, with its preprocessing, task, names and card.
+
+        Args:
+            directory: The directory of the versions.
+            **arguments: More arguments of `exports.export`, such as `checks` or `intervals`.
+
+        Raises:
+            ExportError: If a gate fails; nothing is published then.
+        """
+        task = self.task
+        names = {}
+        if not isinstance(task, Given):
+            kind_of_names = "target_names" if isinstance(task, Regression) else "class_names"
+            names = {"task": task.kind, kind_of_names: task.names}
+        given = {"preprocessing": self.load_preprocessing(), "card": self.card(), **names}
+        return export(self.load_model(), directory, **given | arguments)
 
     def card(self) -> dict[str, Any]:
         """Return the content of a model card as JSON values, for `exports.export(card=...)`."""

@@ -59,6 +59,15 @@ def test_dropout_after_the_pooling_at_the_end(check):
     check.assert_copy(model, twice)
 
 
+@pytest.mark.parametrize(
+    "scale", [layers.Rescaling(10.0, 100.0), layers.Normalization(mean=3, variance=4, invert=True)]
+)
+def test_dropout_before_a_head_whose_values_are_scaled(scale):
+    hidden = keras.Sequential([keras.Input((3,)), layers.Dense(4, "relu"), layers.Dense(1), scale])
+    model, _ = zoo.regularize(hidden, zoo.Regularization(dropout=0.5))
+    assert [type(layer).__name__ for layer in model.layers][:3] == ["Dense", "Dropout", "Dense"]
+
+
 def test_no_head():
     inputs = keras.Input((4,))
     model = keras.Model(inputs, layers.Concatenate(name="both")([inputs, layers.Dense(2)(inputs)]))
