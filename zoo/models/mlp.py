@@ -16,6 +16,11 @@ from .wiring import ACTIVATIONS, KERNELS, Wiring
         "medium": Regularization(dropout=0.1, label_smoothing=0.1, augmentation="medium"),
         "strong": Regularization(dropout=0.2, label_smoothing=0.1, augmentation="strong"),
     },
+    regression_presets={
+        "light": Regularization(l2=0.01),
+        "medium": Regularization(l2=0.03),
+        "strong": Regularization(l2=0.1),
+    },
     ranks=(1, 2, 3),
     reference="Greydanus & Kobak, Scaling Down Deep Learning with MNIST-1D, 2020, "
     "https://arxiv.org/abs/2011.14439",

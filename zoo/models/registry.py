@@ -76,7 +76,12 @@ def create_model(
     """
     architecture = get_architecture(name)
     input_shape, task = _inputs_and_task(data, input_shape, num_classes, task)
-    if data is not None and data.vocabulary_size and "vocabulary" in architecture.options:
+    if data is not None and data.vocabulary_size:
+        if "vocabulary" not in architecture.options:
+            takers = [n for n, a in _architectures.items() if "vocabulary" in a.options]
+            raise ValueError(
+                f"Model {name!r} takes no texts. For data {data.name!r}, use {' or '.join(takers)}."
+            )
         options.setdefault("vocabulary", data.vocabulary_size)
     text = options.get("vocabulary") is not None
     regularization = resolve(regularization, name, task.kind, text=text)

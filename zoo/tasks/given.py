@@ -41,7 +41,7 @@ class Given(Task):
         return None
 
     def loss(self):
-        raise DataError("Targets that are passed on as given need a compiled model.")
+        raise DataError("Only a compiled model has a loss for targets of the task 'given'.")
 
     def metrics(self):
         return []
@@ -64,5 +64,11 @@ def _containers(targets):
     if isinstance(targets, dict):
         return {name: _containers(value) for name, value in targets.items()}
     if isinstance(targets, list | tuple) and not all(np.isscalar(value) for value in targets):
-        return type(targets)(map(_containers, targets))
-    return np.asarray(targets)
+        return tuple(map(_containers, targets))  # tf.data takes a list for one array
+    array = np.asarray(targets)
+    if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+        raise DataError(
+            "The targets of a compiled model must be finite numbers. "
+            f"Received: {array.dtype}{' with NaN or inf' if array.dtype.kind == 'f' else ''}."
+        )
+    return array

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from ...callbacks import Schedule
-from ...core.checks import check_type
+from ...core.checks import check_type, message
 from ...exports import ExportError
 from ...exports.heads.activation import means_logits
 from ..data import Data
@@ -33,6 +33,12 @@ def regularization_of(
     if blueprint is None:
         if regularization is None:
             _warn_of_inner_models(model)
+        if isinstance(regularization, str):
+            expected = (
+                f"an occam.zoo.Regularization for model {model.name!r}, which zoo.create_model did "
+                "not build; tiers belong to the models of the zoo"
+            )
+            raise ValueError(message("regularization", regularization, expected))
         wanted = resolve(regularization, model.name, task, text=text)
         if others := wanted.only("model").on():
             raise ValueError(
@@ -94,16 +100,18 @@ def check_model(model: keras.Model, data: Data) -> None:
         raise ValueError("`model` must be compiled to train on targets of task 'given'.")
     shape = keras.tree.map_shape_structure(lambda side: (None, *side), data.input_shape)
     expected = shape, (None, task.units)
-    received = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    received = _input_shape(model, data), getattr(model, "output_shape", None)
     if not model.built or received != expected:
+        one_logit = isinstance(task, Classification) and received[1] == (None, 1)
+        hint = "; for one output, compile the model with binary_crossentropy" if one_logit else ""
         raise ValueError(
             f"Data {data.name!r} ({task.kind}) needs a built model with input and output shapes "
-            f"{expected[0]} and {expected[1]}. Received: {received[0]} and {received[1]}"
+            f"{expected[0]} and {expected[1]}{hint}. Received: {received[0]} and {received[1]}"
         )
     if isinstance(task, Regression):
         return
     try:
-        logits = means_logits(model, task.units)
+        logits = means_logits(model, task.units, task.kind)
     except ExportError:  # the output may be either
         logits = True
     if not logits:
@@ -112,6 +120,14 @@ def check_model(model: keras.Model, data: Data) -> None:
             "or compile it with a loss of probabilities. Received: a last activation of "
             f"{'softmax' if isinstance(task, Classification) else 'sigmoid'}"
         )
+
+
+def _input_shape(model: keras.Model, data: Data) -> Any:
+    """Return the shape of the input of a model, or the shapes by name if data has several."""
+    if not isinstance(data.input_shape, dict) or not getattr(model, "inputs", None):
+        return getattr(model, "input_shape", None)
+    names = sorted(model.input) if isinstance(model.input, dict) else [t.name for t in model.inputs]
+    return {name: tuple(each.shape) for name, each in zip(names, model.inputs, strict=True)}
 
 
 def check_compiled(

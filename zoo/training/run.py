@@ -74,10 +74,17 @@ class Run:
         return None if verdict is None else Verdict.from_dict(verdict)
 
     def load_model(self) -> keras.Model:
-        """Load the trained, compiled model; it takes standardized features, as `Data` has them."""
+        """Load the trained model; it takes standardized features, as `Data` has them.
+
+        It is compiled, unless its loss or metrics are a user's and not registered with Keras.
+        """
         if self.directory is None:
             raise ValueError("zoo.train wrote no model: it was called with log_dir=None.")
-        model: Any = keras.saving.load_model(RunDirectory(self.directory).model)
+        path = RunDirectory(self.directory).model
+        try:
+            model: Any = keras.saving.load_model(path)
+        except (TypeError, ValueError):
+            model = keras.saving.load_model(path, compile=False)
         if "name" in self.config["model"]:
             model.blueprint = Blueprint.from_dict(self.config["model"])
         return model

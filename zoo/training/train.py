@@ -21,6 +21,7 @@ from ...core.checks import check_bool, check_integer, check_number, check_path, 
 from ...core.compiled_loss import compiled_task
 from ..data import Data, load_data
 from ..regularization import Regularization
+from ..tasks import DataError
 from . import engine
 from .configuration import (
     check_callbacks,
@@ -120,6 +121,8 @@ def train(
     regularization = regularization_of(model, regularization, data)
     if compiled:
         check_compiled(model, data, regularization, learning_rate)
+        if not model.built:
+            model(next(iter(data.validation))[0], training=False)
     else:
         check_model(model, data)
         learning_rate = learning_rate or LEARNING_RATE
@@ -193,7 +196,13 @@ def _as_data(data: Any, validation_data: Any, *, compiled: bool, seed: int) -> D
         raise TypeError(message("data", data, expected))
     task = "given" if compiled else None
     options = {"validation": validation_data, "test": False, "standardize": False}
-    return load_data(data, task=task, seed=seed, **options)
+    try:
+        return load_data(data, task=task, seed=seed, **options)
+    except DataError as error:
+        raise DataError(
+            "zoo.load_data cannot read `data` (its `source`) and `validation_data` (its "
+            f"`validation`); call it with other options, and pass the result. {error}"
+        ) from error
 
 
 def _fit(

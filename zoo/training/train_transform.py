@@ -59,8 +59,8 @@ def check_train_transform(data: Data, regularization: Regularization) -> None:
         )
     if (mixing or smoothing) and isinstance(task, Given):
         raise ValueError(
-            f"`{(mixing + smoothing)[0]}` must be 0 for targets that are passed on as given. "
-            "Load the data with zoo.load_data, which finds the task."
+            f"`{(mixing + smoothing)[0]}` must be 0 for a compiled model, unless its data is from "
+            "zoo.load_data, which finds the task of the targets."
         )
     if mixing and data.raw_splits["train"].weights is not None:
         raise ValueError(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from occam import zoo
+from occam import exports, zoo
 from occam.zoo.training.engine import is_compiled
 
 RANDOM = np.random.default_rng(0)
@@ -135,7 +135,10 @@ def test_several_outputs(tmp_path):
         ({"learning_rate": 0.1}, "`learning_rate` must be None, since model .* is compiled"),
         ({"regularization": zoo.Regularization(weight_decay=0.1)}, "`weight_decay` must be 0"),
         ({"regularization": zoo.Regularization(sam_rho=0.1)}, "`sam_rho` must be 0"),
-        ({"regularization": zoo.Regularization(mixup=0.1)}, "`mixup` must be 0 for targets that"),
+        (
+            {"regularization": zoo.Regularization(mixup=0.1)},
+            "`mixup` must be 0 for a compiled",
+        ),
     ],
 )
 def test_what_a_compiled_model_cannot_take(arguments, text):
@@ -145,7 +148,60 @@ def test_what_a_compiled_model_cannot_take(arguments, text):
         zoo.train(model, (X, PRICES), **arguments)
 
 
+def test_a_loss_of_the_user_needs_no_registration_to_export(tmp_path):
+    def own_loss(y, outputs):
+        return keras.ops.mean((y - outputs) ** 2, axis=-1)
+
+    model = dense(1)
+    model.compile("sgd", own_loss)
+    run = zoo.train(model, (X, PRICES), epochs=1, log_dir=tmp_path / "run", verbose=0)
+    assert run.verdict is None
+    zoo.train(model, (X, PRICES), epochs=1, log_dir=tmp_path / "run", verbose=0)  # read again
+    with pytest.raises(exports.ExportError, match="task"):  # a logit or a value?
+        run.export(tmp_path / "exports")
+    run.export(tmp_path / "exports", task="regression")
+    answer = exports.load(tmp_path / "exports").predict(X[:5])
+    np.testing.assert_allclose(answer["values"], model.predict(X[:5], verbose=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_model_of_several_inputs_needs_no_compilation(named):
+    a, b = keras.Input((3,), name="a"), keras.Input((1,), name="b")
+    outputs = keras.layers.Dense(1)(keras.layers.Concatenate()([a, b]))
+    model = keras.Model({"a": a, "b": b} if named else [a, b], outputs)
+    data = zoo.load_data(({"a": X[:, :3], "b": X[:, 3:]}, PRICES))
+    run = zoo.train(model, data, epochs=2, verbose=0)
+    assert {"r2", "mae"} <= set(run.result["test"])
+
+
+def test_a_list_of_targets_and_a_model_that_is_not_built():
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    zoo.train(model, (X, PRICES), epochs=1, verbose=0)
+    inputs = keras.Input((4,))
+    two = keras.Model(inputs, [keras.layers.Dense(1)(inputs), keras.layers.Dense(1)(inputs)])
+    two.compile("sgd", ["mse", "mse"])
+    run = zoo.train(two, (X, [PRICES, -PRICES]), epochs=1, verbose=0)
+    assert np.isfinite(run.result["validation"]["data_loss"])
+
+
+@pytest.mark.parametrize("targets", [np.full(300, np.nan), np.full(300, "a")])
+def test_targets_of_a_compiled_model_are_finite_numbers(targets):
+    model = dense(1)
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"cannot read `data` .* finite numbers\. Received:"):
+        zoo.train(model, (X, targets))
+
+
 def test_what_means_nothing_for_a_task():
+    with pytest.raises(ValueError, match=r"must return logits: .* activation of sigmoid"):
+        zoo.train(dense(2, activation="sigmoid"), (X, TAGS))
+    with pytest.raises(ValueError, match="tiers belong to the models of the zoo"):
+        zoo.train(dense(1), zoo.load_data((X, PRICES)), regularization="medium")
+    with pytest.raises(ValueError, match="for one output, compile the model with binary_cross"):
+        zoo.train(dense(1), (X, RARE))
+    with pytest.raises(ValueError, match=r"'mlp' takes no texts\. For data 'reviews', use gru or"):
+        zoo.create_model("mlp", data=zoo.load_data("reviews"))
     data = zoo.load_data((X, PRICES))
     with pytest.raises(ValueError, match="`label_smoothing` must be 0 for regression"):
         zoo.train(mlp(data, label_smoothing=0.1), data)
