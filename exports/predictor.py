@@ -9,7 +9,7 @@ import numpy as np
 from ..core.checks import check_integer, check_one_of
 from .heads import Head
 from .servable import SIGNATURE
-from .specs import SignatureSpecs, checked_features
+from .specs import SignatureSpecs, by_name, checked_features
 
 _ROWS = 256  # at once, to bound the memory
 
@@ -71,8 +71,10 @@ class Predictor:
         """Return the answer of `serving_default` for each row of `x`.
 
         Args:
-            x: An array of shape `(n, ...)`, or a dict of arrays by input name. Numbers of another
-                dtype are converted if only precision is lost.
+            x: An array of shape `(n, ...)`, or a dict or pandas DataFrame of arrays by input name.
+                Numbers of another dtype are converted if only precision is lost. A missing value,
+                such as None, is NaN for a float input and "" for a string one; dates become
+                strings in ISO 8601.
             batch_size: The number of rows per run of the graph, which bounds the memory.
 
         Returns:
@@ -88,8 +90,8 @@ class Predictor:
             TypeError: If the input's dtype cannot hold the values: text, fractions, large numbers.
         """
         check_integer("batch_size", batch_size, 1)
-        given = x if isinstance(x, Mapping) else dict.fromkeys(list(self.inputs)[:1], x)
-        received = sorted(given) if isinstance(x, Mapping) else type(x).__name__
+        given = by_name(self.inputs, x)
+        received = type(x).__name__ if x is next(iter(given.values()), None) else sorted(given)
         features = checked_features(self.inputs, given, received)
         return self._answer(SIGNATURE, features, batch_size)
 

@@ -43,9 +43,10 @@ def test_a_fixed_batch_size_is_opened():
     assert Inputs.of(model).specs["x"].shape.as_list() == [None, 3]
 
 
-def test_a_name_that_tensorflow_would_change_is_refused():
-    model = keras.Sequential([keras.Input((3,), name="my-input"), keras.layers.Dense(3)])
-    with pytest.raises(exports.ExportError, match=r"letter first. Received: \['my-input'\]. Wrap"):
+@pytest.mark.parametrize("name", ["my-input", "class", "self"])
+def test_a_name_that_tensorflow_would_change_or_refuse_is_refused(name):
+    model = keras.Sequential([keras.Input((3,), name=name), keras.layers.Dense(3)])
+    with pytest.raises(exports.ExportError, match=rf"letter first, .* Received: \['{name}'\]. Re"):
         Inputs.of(model)
 
 
