@@ -9,7 +9,7 @@ import numpy as np
 from ..core.checks import check_integer, check_one_of
 from .heads import Head
 from .servable import SIGNATURE
-from .specs import SignatureSpecs, by_name, checked_features
+from .specs import SignatureSpecs, checked_features, features_of
 
 _ROWS = 256  # at once, to bound the memory
 
@@ -90,10 +90,7 @@ class Predictor:
             TypeError: If the input's dtype cannot hold the values: text, fractions, large numbers.
         """
         check_integer("batch_size", batch_size, 1)
-        given = by_name(self.inputs, x)
-        received = type(x).__name__ if x is next(iter(given.values()), None) else sorted(given)
-        features = checked_features(self.inputs, given, received)
-        return self._answer(SIGNATURE, features, batch_size)
+        return self._answer(SIGNATURE, features_of(self.inputs, x), batch_size)
 
     def call(self, signature: str, /, **features: Any) -> dict[str, np.ndarray]:
         """Return the answer of any signature for each row of `features`.

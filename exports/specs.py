@@ -1,13 +1,15 @@
 """Inputs and outputs of a signature, and the conversion of arrays to them."""
 
 import datetime
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from ..core.checks import message
 
 
 @dataclass(frozen=True)
@@ -67,14 +69,27 @@ def checked_features(
     return features
 
 
-def by_name(names: Collection[str], value: Any) -> Mapping[str, Any]:
-    """Return features by input name: a dict, a data frame of them, or the array of one input."""
-    if isinstance(value, Mapping):
-        return value
+def features_of(
+    specs: Mapping[str, tf.TensorSpec], value: Any, where: str = ""
+) -> dict[str, np.ndarray]:
+    """Return the arrays of all inputs, from a dict, a data frame or the array of the one input.
+
+    Raise as `checked_features`; `where` says in messages what `value` is a part of.
+    """
     columns = getattr(value, "columns", None)  # of a data frame, without importing pandas
-    if columns is not None and (len(names) > 1 or {*columns} == {*names}):
-        return {name: value[name] for name in columns}
-    return dict.fromkeys([*names][:1], value)
+    if columns is not None and (len(specs) > 1 or {*columns} == {*specs}):
+        value = {name: value[name] for name in columns}
+    if isinstance(value, Mapping):
+        return checked_features(specs, value, f"{sorted(map(str, value))}{where}")
+    given = dict.fromkeys([*specs][:1], value)
+    return checked_features(specs, given, f"{type(value).__name__}{where}")
+
+
+def check_pair(data: Any) -> None:
+    """Raise a `TypeError` unless `data` is a pair of features and targets."""
+    if not (isinstance(data, tuple | list) and len(data) == 2):
+        expected = "a pair of features, by input name or of the one input, and targets"
+        raise TypeError(message("data", data, f"{expected}, such as ({{'x': array}}, targets)"))
 
 
 def _checked(spec: tf.TensorSpec, value: Any) -> np.ndarray:

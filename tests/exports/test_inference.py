@@ -69,6 +69,19 @@ def test_a_subclassed_model_is_exported_once_it_was_called(tmp_path):
     assert published.inputs["inputs"].shape.as_list() == [None, 5]
 
 
+class TwoArguments(Subclassed):
+    def call(self, inputs, others):
+        return self.dense(inputs) + others
+
+
+def test_a_subclassed_model_of_several_inputs_is_refused(tmp_path):
+    x = np.zeros((2, 5), "float32")
+    model = TwoArguments()
+    model(x, x[:, :3])
+    with pytest.raises(exports.ExportError, match="with several inputs in a functional model"):
+        exports.export(model, tmp_path)
+
+
 def test_a_sequential_model_without_a_shape_is_refused(tmp_path):
     with pytest.raises(exports.ExportError, match="Sequential 'sequential' without a known"):
         exports.export(keras.Sequential([keras.layers.Dense(3)]), tmp_path)
