@@ -62,6 +62,21 @@ def test_columns_that_are_not_there(inside):
     assert "target" in done.stderr
 
 
+@pytest.mark.usefixtures("houses")
+def test_the_parts_of_a_table_may_be_tables(inside):
+    parts = ["--validation", "houses.csv", "--test", "houses.csv"]
+    done = inside("data", "houses.csv", "--target", "price", *parts)
+    assert done.stdout.count("200") >= 3, done.stdout + done.stderr
+
+
+@pytest.mark.usefixtures("houses")
+def test_a_wrong_kind_of_a_column_gets_the_choices(inside):
+    done = inside("data", "houses.csv", "--target", "price", "--columns", "built", "dat")
+    assert done.returncode == 1
+    assert "must be one of 'number', 'category', 'date', 'text'" in done.stderr
+    assert "dat" in done.stderr
+
+
 @pytest.fixture
 def coded(tmp_path):
     """Export a model of a code, which is the number of its class, and a size."""
