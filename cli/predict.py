@@ -94,12 +94,13 @@ class PredictCommand(Command):
                 "Received: an empty file"
             ) from None
 
-    def _numbers(self, column: "pd.Series[Any]") -> "np.ndarray[Any, Any]":
+    def _numbers(self, column: "pd.Series") -> "np.ndarray[Any, Any]":
         """Return a column as numbers, NaN where it is empty."""
         import pandas as pd
 
-        numbers = pd.to_numeric(column, errors="coerce")
-        if (wrong := column[numbers.isna() & column.notna()]).size:
+        numbers: Any = pd.to_numeric(column, errors="coerce")
+        wrong: Any = column[numbers.isna() & column.notna()]
+        if len(wrong):
             raise ValueError(
                 f"{self.samples}: column {column.name!r} must hold numbers. "
                 f"Received: {wrong.iloc[0]!r}"
