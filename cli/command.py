@@ -88,7 +88,7 @@ class DataFlags:
     """Columns of a table to leave out."""
 
     columns: Annotated[
-        dict[str, Literal["number", "category", "date", "text"]],
+        dict[str, str],  # data checks the kinds, with a better message than tyro's
         tyro.conf.arg(metavar="COLUMN KIND ..."),
     ] = dataclasses.field(default_factory=dict)
     """Kinds of columns of a table: number, category, date or text."""
@@ -98,6 +98,12 @@ class DataFlags:
 
     split: Annotated[str | None, tyro.conf.arg(metavar="HOW:COLUMN")] = None
     """How parts of a table are held out: column:NAME, group:NAME or time:NAME."""
+
+    validation: Annotated[str | None, tyro.conf.arg(metavar="TABLE")] = None
+    """Table of the same columns with the validation part."""
+
+    test: Annotated[str | None, tyro.conf.arg(metavar="TABLE")] = None
+    """Table of the same columns with the test part."""
 
     task: Annotated[
         Literal["classification", "multilabel", "regression"] | None,
@@ -123,6 +129,8 @@ class DataFlags:
             "columns": self.columns or None,
             "weight": self.weight,
             "split": self.split,
+            "validation": self.validation,
+            "test": self.test,
         }
         return load_data(
             self.data,

@@ -87,6 +87,7 @@ class ExportCommand(Command):
         if self.promote is not None:
             check_label(self.promote)  # before all the work
         run = zoo.Run.load(self.run_directory)
+        self._check_task(run.task.kind)
         data = None if self.skip_data else load_data_of(run)
         temperature = self.temperature
         if temperature == "fit":
@@ -125,6 +126,15 @@ class ExportCommand(Command):
         if self.promote is not None:
             exports.promote(self.directory, published.version, self.promote)
         print(published)
+
+    def _check_task(self, kind: str) -> None:
+        for flag, given, needed in (
+            ("--temperature", self.temperature != 1.0, "classification"),
+            ("--thresholds", self.thresholds, "multilabel"),
+            ("--intervals", self.intervals is not None, "regression"),
+        ):
+            if given and kind != needed:
+                raise ValueError(f"`{flag}` is for {needed} runs. Received: a run of {kind}")
 
 
 def load_data_of(run: "Run") -> "Data":

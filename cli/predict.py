@@ -14,6 +14,7 @@ from .command import Command, VersionsDirectory
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
     from ..exports import Predictor
 
@@ -43,7 +44,7 @@ class PredictCommand(Command):
         from .. import exports
 
         predictor = exports.load(self.directory, self.version)
-        if self.samples.suffix in _TABLES:
+        if self.samples.suffix.lower() in _TABLES:
             x, targets = self._read_table(predictor)
         else:
             x = self._read_array(self.array)
@@ -60,23 +61,51 @@ class PredictCommand(Command):
 
     def _read_table(self, predictor: "Predictor") -> tuple[dict[str, Any], Any]:
         """Return the columns that the model takes, and the targets."""
-        import pandas as pd
+        import numpy as np
 
-        read = pd.read_csv if self.samples.suffix == ".csv" else pd.read_parquet
-        frame = read(self.samples)
+        frame = self._frame([n for n, s in predictor.inputs.items() if s.dtype.name == "string"])
         if missing := [n for n in (*predictor.inputs, *self.labels) if n not in frame]:
             raise ValueError(
                 f"{self.samples} has no column {', '.join(missing)}: it has {', '.join(frame)}."
             )
-        x = {}
-        for name, spec in predictor.inputs.items():
-            column = frame[name]
-            if spec.dtype.name == "string":
-                x[name] = column.astype(object).where(column.notna(), "").astype(str).to_numpy()
-            else:
-                x[name] = column.to_numpy("float32", na_value=float("nan"))
-        targets = frame[[*self.labels]].to_numpy() if self.labels else None
-        return x, targets[:, 0] if targets is not None and targets.shape[1] == 1 else targets
+        x = {
+            name: frame[name] if spec.dtype.name == "string" else self._numbers(frame[name])
+            for name, spec in predictor.inputs.items()
+        }
+        if not self.labels:
+            return x, None
+        if predictor.task in ("regression", "multilabel"):
+            columns = [self._numbers(frame[name]) for name in self.labels]
+        else:
+            columns = [frame[name].to_numpy() for name in self.labels]
+        return x, columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
+
+    def _frame(self, strings: Sequence[str]) -> "pd.DataFrame":
+        """Return the table; the columns `strings` are not read as numbers: "007" is not 7."""
+        import pandas as pd
+
+        if self.samples.suffix.lower() == ".parquet":
+            return pd.read_parquet(self.samples)
+        try:
+            return pd.read_csv(self.samples, dtype=dict.fromkeys(strings, str))
+        except pd.errors.EmptyDataError:
+            raise ValueError(
+                f"{self.samples} must have a first line with the names of the columns. "
+                "Received: an empty file"
+            ) from None
+
+    def _numbers(self, column: "pd.Series") -> "np.ndarray[Any, Any]":
+        """Return a column as numbers, NaN where it is empty."""
+        import pandas as pd
+
+        numbers: Any = pd.to_numeric(column, errors="coerce")
+        wrong: Any = column[numbers.isna() & column.notna()]
+        if len(wrong):
+            raise ValueError(
+                f"{self.samples}: column {column.name!r} must hold numbers. "
+                f"Received: {wrong.iloc[0]!r}"
+            )
+        return numbers.to_numpy("float64", na_value=float("nan"))
 
     def _read_array(self, name: str) -> "np.ndarray[Any, Any]":
         import numpy as np

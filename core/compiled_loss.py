@@ -57,8 +57,8 @@ class CompiledLoss(NamedTuple):
 def compiled_losses(model: keras.Model) -> Iterator[CompiledLoss]:
     """Yield the losses of a compiled model, in the order in which they were given.
 
-    Names, classes, objects and partial functions all give the function of Keras. A name that is
-    not of Keras is left out.
+    Names, classes, objects and partial functions all give the function of Keras. Names that
+    Keras does not know are skipped.
     """
     for given in keras.tree.flatten(getattr(model, "loss", None)):
         loss: Any = given

@@ -1,5 +1,6 @@
 """`Checks`: the data, limits and baseline for the gates of an export."""
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,9 +9,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..core.checks import check_number, check_path, message
+from ..core.checks import check_number, check_path
 from .heads import Head
-from .specs import checked_features
+from .specs import check_pair, features_of
 
 
 @dataclass(frozen=True)
@@ -18,11 +19,12 @@ class Checks:
     """The data, limits and baseline for the gates of an export.
 
     Args:
-        data: A pair: features by input name, and targets: class ids or class names of shape
-            `(n,)`; for multilabel, 0 and 1 of shape `(n, labels)`; for regression, numbers of shape
-            `(n, targets)`, or `(n,)` for one target. On it, the export must be as good as the model
-            and as the live version: the one labelled `stable`, or else the latest. A live version
-            with other inputs, labels or targets, or of another task is ignored.
+        data: A pair: features by input name, or of the one input; and targets: class ids or class
+            names of shape `(n,)`; for multilabel, 0 and 1 of shape `(n, labels)`; for regression,
+            numbers of shape `(n, targets)`, or `(n,)` for one target. On it, the export must be as
+            good as the model and as the live version: the one labelled `stable`, or else the
+            latest. A live version with other inputs, labels or targets, or of another task is
+            ignored.
         max_accuracy_drop: The largest accepted decrease of the accuracy of a classifier, or of
             macro F1 and subset accuracy of a multilabel classifier.
         max_r2_drop: The largest accepted decrease of R2 of a regression, the mean of its targets.
@@ -36,7 +38,7 @@ class Checks:
             an approximate format, in nats.
 
     Raises:
-        TypeError: If `data` is not a pair, or its features are not by input name.
+        TypeError: If `data` is not a pair.
         ValueError: If another argument is out of range.
 
     Example:
@@ -48,7 +50,7 @@ class Checks:
     ValueError: `min_agreement` must be a number in [0, 1]. Received: min_agreement=98
     """
 
-    data: tuple[Mapping[str, Any], Any] | None = None
+    data: tuple[Any, Any] | None = None
     max_accuracy_drop: float = 0.01
     max_r2_drop: float = 0.01
     baseline_model: str | os.PathLike[str] | None = None
@@ -58,7 +60,8 @@ class Checks:
 
     def __post_init__(self):
         if self.data is not None:
-            _check_pair(self.data)
+            check_pair(self.data)
+            _check_rows(*self.data)
         check_number("max_accuracy_drop", self.max_accuracy_drop, "[0, 1]")
         check_number("max_r2_drop", self.max_r2_drop, "[0, inf]")
         check_path("baseline_model", self.baseline_model, optional=True)
@@ -67,21 +70,27 @@ class Checks:
         check_number("max_nll_increase", self.max_nll_increase, "[0, inf]")
 
 
-def check_data(
-    data: tuple[Mapping[str, Any], Any] | None, specs: Mapping[str, tf.TensorSpec], head: Head
-) -> None:
-    """Raise an `ExportError`, `TypeError` or `ValueError` for other inputs or targets."""
-    if data is not None:
-        checked_features(specs, data[0], f"{sorted(data[0])} in the data of checks")
-        head.targets(data[1])
+def checked_data(checks: Checks, specs: Mapping[str, tf.TensorSpec], head: Head) -> Checks:
+    """Return the checks with features by input name.
+
+    Raise an `ExportError`, `TypeError` or `ValueError` for other inputs or targets.
+    """
+    if checks.data is None:
+        return checks
+    features, targets = checks.data
+    named = features_of(specs, features, " in the data of checks")
+    head.targets(targets)
+    return dataclasses.replace(checks, data=(named, targets))
 
 
-def _check_pair(data: Any) -> None:
-    pair = isinstance(data, tuple | list) and len(data) == 2
-    if not (pair and isinstance(data[0], Mapping)):
-        expected = "features by input name and targets, such as ({'x': array}, targets)"
-        raise TypeError(message("data", data, expected))
-    features, targets = data[0], np.asarray(data[1])
+def _check_rows(features: Any, targets: Any) -> None:
+    if isinstance(targets, Mapping):
+        raise ValueError(
+            "`data` must have the targets of a single output as an array. A model of several "
+            f"outputs has no metric: leave `data` out. Received: targets of {sorted(targets)}"
+        )
+    features = features if isinstance(features, Mapping) else {"x": features}
+    targets = np.asarray(targets)
     rows = {name: len(x) if np.iterable(x) else 0 for name, x in features.items()}
     count = len(targets) if targets.ndim else 0
     if count == 0 or {*rows.values()} != {count}:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from ..core.checks import check_integer, check_path, check_type
 from .blessing import bless
 from .card import check_card, write_card
-from .checks import Checks, check_data
+from .checks import Checks, checked_data
 from .compression import Compression, fold_batch_norm, row_seconds, shrink
 from .formats import Format, check_formats, convert
 from .gates import ExportCandidate, run_gates
@@ -224,7 +224,7 @@ def export(
         thresholds=thresholds,
         intervals=intervals,
     )
-    check_data(checks.data, served.inputs.specs, served.head)
+    checks = checked_data(checks, served.inputs.specs, served.head)
     check_formats(others, served.inputs.specs, checks.data, served.head)
     compressions, seconds = _compress(served, fold, remove_dead_units)
     servable = _servable(served, chosen.values())

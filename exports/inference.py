@@ -1,5 +1,6 @@
 """A Keras model in inference mode: its named inputs, and calls of the model or of its layers."""
 
+import keyword
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,8 +16,6 @@ from .errors import ExportError
 
 # Keras' names for unnamed inputs; the number differs from process to process.
 _GENERATED = re.compile(r"(keras_tensor|input_layer)(_\d+)?")
-# TensorFlow renames or refuses other names of a signature's arguments.
-_ARGUMENT = re.compile(r"[A-Za-z]\w*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,12 @@ class Inputs:
             _name(path, tensor.name, position if len(leaves) > 1 else None)
             for position, (path, tensor) in enumerate(leaves)
         ]
-        if wrong := [name for name in names if not _ARGUMENT.fullmatch(name)]:
+        if wrong := [name for name in names if not _is_argument(name)]:
             raise ExportError(
                 "`model` must have input names of ASCII letters, digits and underscores, a letter "
-                f"first. Received: {wrong}. Wrap the model: `keras.Model(x, model(x))` with a new "
-                "`x = keras.Input(..., name=...)`"
+                f"first, and neither a Python keyword nor 'self'. Received: {wrong}. Rename these "
+                "columns of a table and train again, or wrap the model: `keras.Model(x, model(x))` "
+                "with a new `x = keras.Input(..., name=...)`"
             )
         specs = {
             name: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, name)
@@ -127,10 +127,17 @@ def _structure(model: keras.Model) -> Any:
     if shape is None or not all(isinstance(size, int | None) for size in shape):
         raise ExportError(
             "`model` must be functional or Sequential with a `keras.Input`, or subclassed with one "
-            "input and called once. "
+            "input and called once; wrap a subclassed one with several inputs in a functional "
+            "model. "
             f"Received: {type(model).__name__} {model.name!r} without a known input shape"
         )
     return keras.KerasTensor(shape, dtype=model.variable_dtype, name="inputs")
+
+
+def _is_argument(name: str) -> bool:
+    """Return whether TensorFlow takes a name as an argument of a signature, and keeps it."""
+    word = re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) is not None
+    return word and not keyword.iskeyword(name) and name != "self"
 
 
 def _name(path: Sequence[Any], tensor_name: str, position: int | None) -> str:

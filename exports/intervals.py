@@ -1,16 +1,17 @@
 """`Intervals`: the data for split conformal intervals of a regression."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..core.checks import check_number, message
+from ..core.checks import check_number
 from .errors import ExportError
 from .heads import Arrays, RegressionHead
 from .heads.regression import conformal_rank, real_targets
+from .specs import check_pair
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,9 @@ class Intervals:
 
     Args:
         coverage: The probability, such as 0.9.
-        data: A pair: features by input name, and targets of shape `(n,)` or `(n, targets)`. Use
-            neither the training data nor the data of `Checks`, on which the coverage is checked.
+        data: A pair: features by input name, or of the one input; and targets of shape `(n,)` or
+            `(n, targets)`. Use neither the training data nor the data of `Checks`, on which the
+            coverage is checked.
 
     Raises:
         TypeError: If `data` is not such a pair.
@@ -54,14 +56,11 @@ class Intervals:
     """
 
     coverage: float = 0.9
-    data: tuple[Mapping[str, Any], Any] | None = None
+    data: tuple[Any, Any] | None = None
 
     def __post_init__(self):
         check_number("coverage", self.coverage, "(0, 1)")
-        pair = isinstance(self.data, tuple | list) and len(self.data) == 2
-        if not (pair and isinstance(self.data[0], Mapping)):  # pyright: ignore[reportOptionalSubscript]
-            expected = "features by input name and targets, such as ({'x': array}, targets)"
-            raise TypeError(message("data", self.data, expected))
+        check_pair(self.data)
 
     def fit(
         self, head: RegressionHead, features: Arrays, values: Callable[[Arrays], np.ndarray]

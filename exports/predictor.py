@@ -9,7 +9,7 @@ import numpy as np
 from ..core.checks import check_integer, check_one_of
 from .heads import Head
 from .servable import SIGNATURE
-from .specs import SignatureSpecs, checked_features
+from .specs import SignatureSpecs, checked_features, features_of
 
 _ROWS = 256  # at once, to bound the memory
 
@@ -71,8 +71,10 @@ class Predictor:
         """Return the answer of `serving_default` for each row of `x`.
 
         Args:
-            x: An array of shape `(n, ...)`, or a dict of arrays by input name. Numbers of another
-                dtype are converted if only precision is lost.
+            x: An array of shape `(n, ...)`, or a dict or pandas DataFrame of arrays by input name.
+                Numbers of another dtype are converted if only precision is lost. A missing value,
+                such as None, is NaN for a float input and "" for a string one; dates become
+                strings in ISO 8601.
             batch_size: The number of rows per run of the graph, which bounds the memory.
 
         Returns:
@@ -88,10 +90,7 @@ class Predictor:
             TypeError: If the input's dtype cannot hold the values: text, fractions, large numbers.
         """
         check_integer("batch_size", batch_size, 1)
-        given = x if isinstance(x, Mapping) else dict.fromkeys(list(self.inputs)[:1], x)
-        received = sorted(given) if isinstance(x, Mapping) else type(x).__name__
-        features = checked_features(self.inputs, given, received)
-        return self._answer(SIGNATURE, features, batch_size)
+        return self._answer(SIGNATURE, features_of(self.inputs, x), batch_size)
 
     def call(self, signature: str, /, **features: Any) -> dict[str, np.ndarray]:
         """Return the answer of any signature for each row of `features`.

@@ -14,7 +14,7 @@ from .heads.choose import Told, choose_head, units_of
 from .inference import Inputs, infer
 from .intervals import Intervals
 from .predictor import decoded
-from .specs import checked_features
+from .specs import features_of
 
 
 class ServedModel:
@@ -89,9 +89,7 @@ class ServedModel:
     def _add_intervals(self, intervals: Any, head: RegressionHead) -> None:
         expected = "exports.Intervals(coverage, data)"
         check_type("intervals", intervals, Intervals, expected)
-        given = intervals.data[0]
-        received = f"{sorted(given)} in the data of intervals"
-        features = checked_features(self.inputs.specs, given, received)
+        features = features_of(self.inputs.specs, intervals.data[0], " in the data of intervals")
         self.head = intervals.fit(head, features, lambda x: self.predict(x)["values"])
 
 
@@ -99,7 +97,14 @@ def _symbolic_outputs(model: keras.Model, inputs: Any) -> Any:
     """Return the outputs of a model, nested as it gives them, for symbolic inputs."""
     if outputs := getattr(model, "outputs", None):
         return outputs[0] if isinstance(model, keras.Sequential) else model.output
-    return model.compute_output_spec(inputs)
+    try:
+        return model.compute_output_spec(inputs)
+    except Exception as error:  # of the user's `call`
+        raise ExportError(
+            "`model` must take one input in `call`; wrap a subclassed model with several inputs in "
+            f"a functional model. Received: {type(model).__name__} {model.name!r}, which fails "
+            f"with {type(error).__name__}: {' '.join(str(error).split())}"
+        ) from error
 
 
 def _raw_inputs(model_inputs: Inputs, preprocessing: Any) -> Inputs:

@@ -1,11 +1,15 @@
 """Inputs and outputs of a signature, and the conversion of arrays to them."""
 
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from ..core.checks import message
 
 
 @dataclass(frozen=True)
@@ -65,20 +69,44 @@ def checked_features(
     return features
 
 
+def features_of(
+    specs: Mapping[str, tf.TensorSpec], value: Any, where: str = ""
+) -> dict[str, np.ndarray]:
+    """Return the arrays of all inputs, from a dict, a data frame or the array of the one input.
+
+    Raise as `checked_features`; `where` says in messages what `value` is a part of.
+    """
+    columns = getattr(value, "columns", None)  # of a data frame, without importing pandas
+    if columns is not None and (len(specs) > 1 or {*columns} == {*specs}):
+        value = {name: value[name] for name in columns}
+    if isinstance(value, Mapping):
+        return checked_features(specs, value, f"{sorted(map(str, value))}{where}")
+    given = dict.fromkeys([*specs][:1], value)
+    return checked_features(specs, given, f"{type(value).__name__}{where}")
+
+
+def check_pair(data: Any) -> None:
+    """Raise a `TypeError` unless `data` is a pair of features and targets."""
+    if not (isinstance(data, tuple | list) and len(data) == 2):
+        expected = "a pair of features, by input name or of the one input, and targets"
+        raise TypeError(message("data", data, f"{expected}, such as ({{'x': array}}, targets)"))
+
+
 def _checked(spec: tf.TensorSpec, value: Any) -> np.ndarray:
     expected = f"`{spec.name}` must have the shape {spec.shape} (None: any)"
+    if hasattr(value, "notna"):  # of pandas, which has several missing values
+        value = value.astype(object).where(value.notna(), None).to_numpy()
     if getattr(value, "shape", None) == (0,) or (isinstance(value, list | tuple) and not value):
         array = np.zeros((0, *(size or 0 for size in spec.shape[1:])))  # an empty batch
     elif spec.dtype == tf.string:
-        array = np.array(value, dtype=object)  # NumPy's own bytes lose zeros at their ends
-        if others := [item for item in array.flat if not isinstance(item, bytes | str)]:
-            received = type(others[0]).__name__
-            raise TypeError(f"`{spec.name}` must be bytes or str. Received: {received}")
+        array = _strings(spec.name, value)
     else:
         try:
             array = np.asarray(value)
         except ValueError:  # NumPy's message does not name the input
             raise ValueError(f"{expected}. Received: lists of unequal sizes") from None
+        if array.dtype == object and array.size and all(map(_is_number, array.flat)):
+            array = array.astype("float64") if None in array else np.array(array.tolist())
         if not _converts(array, spec.dtype):
             numbers = array.dtype.kind in "iuf" and array.size
             extent = f" from {array.min()} to {array.max()}" if numbers else ""
@@ -89,6 +117,30 @@ def _checked(spec: tf.TensorSpec, value: Any) -> np.ndarray:
     if not spec.shape.is_compatible_with(array.shape):
         raise ValueError(f"{expected}. Received: shape {array.shape}")
     return array.astype(spec.dtype.as_numpy_dtype, copy=False)
+
+
+def _strings(name: str, value: Any) -> np.ndarray:
+    """Return an array of `str` and `bytes`: "" for None and NaN, and dates in ISO 8601."""
+    if isinstance(value, np.ndarray) and value.dtype.kind == "M":
+        value = value.astype("datetime64[s]")  # which becomes datetime and None
+    array = np.array(value, dtype=object)  # NumPy's own bytes lose zeros at their ends
+    for place in np.ndindex(array.shape):
+        array[place] = _string(name, array[place])
+    return array
+
+
+def _string(name: str, item: Any) -> str | bytes:
+    if isinstance(item, str | bytes):
+        return item
+    if item is None or (isinstance(item, Real | datetime.date) and item != item):  # NaN, NaT
+        return ""
+    if isinstance(item, datetime.date):
+        return item.strftime("%Y-%m-%dT%H:%M:%S")
+    raise TypeError(f"`{name}` must be bytes or str. Received: {type(item).__name__}")
+
+
+def _is_number(item: Any) -> bool:
+    return item is None or isinstance(item, Real)
 
 
 def _converts(array: np.ndarray, to: tf.DType) -> bool:

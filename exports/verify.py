@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from .blessing import Blessing
-from .checks import Checks, check_data
+from .checks import Checks, checked_data
 from .errors import ExportError
 from .formats import run_format_gates
 from .gates import ExportCandidate, GateResult, run_gates
@@ -54,7 +54,7 @@ def verify(
         predictor = open_version(path)
     except ValueError as error:
         raise ExportError(f"gate loading: {error}") from error
-    check_data(checks.data, predictor.inputs, predictor.head)
+    checks = checked_data(checks, predictor.inputs, predictor.head)
     candidate = ExportCandidate(path, predictor, precision=blessing.precision, checks=checks)
     results = [same, *run_gates(candidate)]
     reference = dataclasses.replace(

@@ -10,6 +10,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import entr, huber
 
 from ...core.checks import check_one_of
+from ...core.compiled_loss import compiled_losses, compiled_task
 from ..fit_data import FitArguments, as_array
 
 
@@ -209,6 +210,15 @@ def compiled_baseline_loss(model: keras.Model, y: Any, sample_weight: Any) -> fl
         return baseline(labels, sample_weight=weights)
     except ValueError:  # several outputs, or a loss of another package
         return None
+
+
+def fits_raw_targets(model: keras.Model) -> bool:
+    """Return whether the targets of a regression may be far from the initial outputs.
+
+    A loss that states `task = "regression"` itself comes with a model that scales its outputs.
+    """
+    own = any(hasattr(loss.function, "task") for loss in compiled_losses(model))
+    return not own and compiled_task(model, units=1) == "regression"
 
 
 def _baseline_of(compiled: Any, found: str | None) -> Callable[..., float] | None:

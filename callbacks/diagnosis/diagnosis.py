@@ -10,7 +10,6 @@ import numpy as np
 from keras.src.utils.io_utils import print_msg  # as Keras' own callbacks print (Keras 3.15)
 
 from ...core.checks import check_integer, message
-from ...core.compiled_loss import compiled_task
 from ..fit_data import (
     FitArguments,
     arguments_of_fit,
@@ -21,7 +20,7 @@ from ..fit_data import (
 )
 from ..ledger.loss_parts import LossRecorder, smooths
 from ..penalty import has_penalties
-from .baseline_loss import NORMALIZING, baseline_loss, targets_of
+from .baseline_loss import NORMALIZING, baseline_loss, fits_raw_targets, targets_of
 from .curves import NAMES
 from .diagnose import Verdict, diagnose
 
@@ -128,7 +127,7 @@ class Diagnosis(keras.callbacks.Callback):
         self._class_weight = fit is not None and fit.class_weight is not None
         # The batches of a dataset may be augmented or mixed; arrays are not.
         self._noisy = fit is None or fit.arrays is None or _is_noisy(self.model)
-        self._regression = compiled_task(self.model, units=1) == "regression"
+        self._regression = fits_raw_targets(self.model)
         if self._fixed_baseline is None:
             self.baseline = self._compute_baseline(fit)
             self._diagnose({"loss": [0.0], "val_loss": [0.0]})

@@ -128,11 +128,12 @@ def _still_improves(curves: Curves) -> bool:
 
 def _levels(curves: Curves) -> str:
     train, validation = curves.train[-1], curves.validation[-1]
-    explained = " and ".join(f"{max(0.0, 1 - value):.0%}" for value in (train, validation))
+    explained = [f"{max(0.0, 1 - value):.0%}" for value in (train, validation)]
     return (
         f"At epoch {curves.epochs[-1] + 1} the training loss is {curves.loss(train)} and the "
         f"validation loss is {curves.loss(validation)}; a constant prediction has "
-        f"{curves.baseline:.4g}. This explains {explained} of what can be learned."
+        f"{curves.baseline:.4g}. The model explains {explained[0]} of what can be "
+        f"learned on the training data, and {explained[1]} on the validation data."
     )
 
 

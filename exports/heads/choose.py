@@ -83,10 +83,10 @@ def choose_head(model: keras.Model, outputs: Any, told: Told) -> Head:
     told.check_task(task)
     if task == "outputs" or units is None:
         return OutputsHead(output_names(outputs))
+    _check_loss(model, units, task)
     if task == "regression":
         default = ["target"] if units == 1 else [f"target_{k}" for k in range(units)]
         return RegressionHead(_names("target_names", told.target_names, default))
-    _check_loss(model, units, task)
     given = told.from_logits
     from_logits = means_logits(model, units, task) if given is None else given
     _check_from_logits(model, units, from_logits, given)
@@ -199,17 +199,17 @@ def _other_loss(model: keras.Model, units: int) -> str | None:
 
 def _check_loss(model: keras.Model, units: int, task: str) -> None:
     """Raise an `ExportError` if a compiled loss of Keras contradicts the task that is told."""
-    activation = last_activation(model)
-    agrees = activation == ("softmax" if task == "classification" and units > 1 else "sigmoid")
+    expected = "softmax" if task == "classification" and units > 1 else "sigmoid"
+    agrees = task in _OF_CLASSES and last_activation(model) == expected
     compiled = compiled_task(model, units)
-    why = _other_loss(model, units)
+    why = _other_loss(model, units) if task in _OF_CLASSES else None
     if compiled not in (None, task):
         why = f"compiled with {_loss_names(model)}, a loss for {compiled}"
     if why is not None and not agrees:
         raise ExportError(
             f"`task` must fit the loss of the model. Received: task={task!r} and {model.name!r}, "
-            f"{why}. If the task is right, compile the model with its cross-entropy; that changes "
-            "no weight"
+            f"{why}. If the task is right, compile the model with a loss for it; that changes no "
+            "weight"
         )
 
 
@@ -250,7 +250,8 @@ def _names(argument: str, names: Sequence[str] | None, default: list[str]) -> tu
     if names is None:
         return tuple(default)
     if isinstance(names, str) or not isinstance(names, Sized) or len(names) != len(default):
-        raise ValueError(message(argument, names, f"{len(default)} names"))
+        expected = f"a list of {len(default)} name{'s' * (len(default) > 1)}"
+        raise ValueError(message(argument, names, expected))
     given = tuple(map(str, names))
     if twice := [name for name, times in Counter(given).items() if times > 1]:
         raise ValueError(f"`{argument}` must differ. Received: {twice} more than once")

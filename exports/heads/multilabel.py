@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
+from ...core.checks import message
 from .classification import moments
 from .head import Agreement, Head
 
@@ -161,7 +162,11 @@ def fit_thresholds(probabilities: ArrayLike, y: ArrayLike) -> list[float]:
     Reference: Lipton et al., Optimal Thresholding of Classifiers to Maximize F1 Measure, 2014,
         https://arxiv.org/abs/1402.1892
     """
-    p = np.asarray(probabilities, "float64")
+    try:
+        p = np.asarray(probabilities, "float64")
+    except (TypeError, ValueError):  # NumPy's message does not name the argument
+        expected = "numbers from 0 to 1 of shape (n, labels), n >= 1"
+        raise ValueError(message("probabilities", probabilities, expected)) from None
     if p.ndim != 2 or not len(p) or not ((p >= 0) & (p <= 1)).all():
         raise ValueError(
             "`probabilities` must be numbers from 0 to 1 of shape (n, labels), n >= 1. "
@@ -187,7 +192,10 @@ def _threshold(p: np.ndarray, true: np.ndarray) -> float:
 
 
 def _binary(data: ArrayLike, name: str, labels: int) -> np.ndarray:
-    targets = np.asarray(data)
+    try:
+        targets = np.asarray(data)
+    except ValueError:
+        targets = np.array(None)  # rows of unequal sizes
     numbers = targets.dtype.kind in "biuf" and targets.ndim == 2 and targets.shape[1] == labels
     if not numbers or not np.isin(targets, (0, 1)).all():
         raise ValueError(

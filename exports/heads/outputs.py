@@ -40,7 +40,8 @@ class OutputsHead(Head):
 
     def targets(self, data):
         raise ExportError(
-            "`data` must be None for the task 'outputs', for which no metric is known. "
+            "`data` must be None for the task 'outputs', for which no metric is known: leave it "
+            "out of the checks, and judge the outputs of `exports.load(...).predict` yourself. "
             "Received: targets in the data of checks"
         )
 

@@ -1,15 +1,20 @@
+import sys
 import typing
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from occam import exports, zoo
+from occam import zoo
 from occam.cli.export import ExportCommand
 from occam.exports import LiteRT, signatures
 from occam.exports.lookup import choose_formats
 
 TASK = zoo.tasks.Classification(("a", "b"))
+TAGS = zoo.tasks.Multilabel(("a", "b"))
+PRICE = zoo.tasks.Regression.fit(np.array([1.0, 3.0]), "y", ["price"])
 FLAGS = {"run_directory": Path("run"), "directory": Path("exports")}
 
 
@@ -45,9 +50,12 @@ def exported(monkeypatch):
             load_preprocessing=dict,
             card=dict,
         )
+        run.export = partial(zoo.Run.export, run)
         arguments = {}
         monkeypatch.setattr(zoo.Run, "load", lambda directory: run)
-        monkeypatch.setattr(exports, "export", lambda *_, **kwargs: arguments.update(kwargs))
+        monkeypatch.setattr(
+            sys.modules[zoo.Run.__module__], "export", lambda *_, **kwargs: arguments.update(kwargs)
+        )
         ExportCommand(**FLAGS, **flags).run()
         return arguments
 
@@ -83,14 +91,27 @@ def test_a_label_is_checked_before_anything_is_done():
 
 
 @pytest.mark.parametrize(
-    "flags",
+    ("task", "flags"),
     [
-        {"temperature": "fit"},
-        {"formats": ("litert_int8",)},
-        {"thresholds": True},
-        {"intervals": 0.9},
+        (TASK, {"temperature": "fit"}),
+        (TASK, {"formats": ("litert_int8",)}),
+        (TAGS, {"thresholds": True}),
+        (PRICE, {"intervals": 0.9}),
     ],
 )
-def test_some_flags_need_the_data(exported, flags):
+def test_some_flags_need_the_data(exported, task, flags):
     with pytest.raises(ValueError, match="omit `--skip-data`"):
-        exported({"task": TASK.to_dict()}, skip_data=True, **flags)
+        exported({"task": task.to_dict()}, skip_data=True, **flags)
+
+
+@pytest.mark.parametrize(
+    ("task", "flags", "message"),
+    [
+        (PRICE, {"temperature": "fit"}, "`--temperature` is for classification runs. Received: a"),
+        (PRICE, {"thresholds": True}, "is for multilabel runs. Received: a run of regression"),
+        (TAGS, {"intervals": 0.9}, "is for regression runs. Received: a run of multilabel"),
+    ],
+)
+def test_a_flag_of_another_task_is_refused_before_anything_is_done(exported, task, flags, message):
+    with pytest.raises(ValueError, match=message):
+        exported({"task": task.to_dict()}, **flags)

@@ -2,6 +2,7 @@
 
 import random
 
+import keras
 import numpy as np
 import pytest
 
@@ -59,3 +60,57 @@ def test_columns_that_are_not_there(inside):
     done = inside("train", "mlp", "--data", "houses.csv", "--log-dir", "run")
     assert done.returncode == 1
     assert "target" in done.stderr
+
+
+@pytest.mark.usefixtures("houses")
+def test_the_parts_of_a_table_may_be_tables(inside):
+    parts = ["--validation", "houses.csv", "--test", "houses.csv"]
+    done = inside("data", "houses.csv", "--target", "price", *parts)
+    assert done.stdout.count("200") >= 3, done.stdout + done.stderr
+
+
+@pytest.mark.usefixtures("houses")
+def test_a_wrong_kind_of_a_column_gets_the_choices(inside):
+    done = inside("data", "houses.csv", "--target", "price", "--columns", "built", "dat")
+    assert done.returncode == 1
+    assert "must be one of 'number', 'category', 'date', 'text'" in done.stderr
+    assert "dat" in done.stderr
+
+
+@pytest.fixture
+def coded(tmp_path):
+    """Export a model of a code, which is the number of its class, and a size."""
+    code = keras.Input((), name="code", dtype="string")
+    size = keras.Input((), name="size")
+    known = keras.layers.StringLookup(vocabulary=["007", "008", "A1"])(code)
+    value = keras.ops.stack([keras.ops.cast(known, "float32") + 0 * size], axis=1)
+    model = keras.Model({"code": code, "size": size}, value)
+    exports.export(model, tmp_path / "exports", task="regression", target_names=["place"])
+
+
+@pytest.mark.usefixtures("coded")
+def test_codes_that_look_like_numbers_stay_strings(inside, tmp_path):
+    (tmp_path / "codes.CSV").write_text("code,size\n007,1\n008,2\n,3\n")
+    done = inside("predict", "exports", "codes.CSV")
+    assert done.stdout.split() == ["place", "1.000000", "2.000000", "0.000000"], done.stderr
+
+
+@pytest.mark.usefixtures("coded")
+@pytest.mark.parametrize(
+    ("text", "flags", "message"),
+    [
+        ("code,size\n007,x\n", (), "column 'size' must hold numbers. Received: 'x'"),
+        ("", (), "must have a first line with the names of the columns. Received: an empty"),
+        (
+            "code,size,place\n007,1,b\n",
+            ("--labels", "place"),
+            "column 'place' must hold numbers. Received: 'b'",
+        ),
+    ],
+)
+def test_a_broken_table_is_named(inside, tmp_path, text, flags, message):
+    (tmp_path / "codes.csv").write_text(text)
+    done = inside("predict", "exports", "codes.csv", *flags)
+    assert done.returncode == 1
+    assert "codes.csv" in done.stderr
+    assert message in done.stderr

@@ -15,6 +15,8 @@ ROWS = np.zeros((2, 2), "float32")
     [
         ({"data": ({"x": ROWS}, [0, 1, 2])}, r"Received: 3 targets and rows {'x': 2}"),
         ({"data": ({"x": ROWS, "y": ROWS[:1]}, [0, 1])}, r"2 targets and rows {'x': 2, 'y': 1}"),
+        ({"data": (ROWS, [0, 1, 2])}, r"3 targets and rows {'x': 2}"),
+        ({"data": (ROWS, {"a": [0], "b": [0]})}, r"leave `data` out. .* of \['a', 'b'\]"),
         ({"data": ({"x": 3}, [0])}, r"1 targets and rows {'x': 0}"),
         ({"data": ({}, [0])}, "1 targets and rows {}"),
         ({"data": ({"x": ROWS[:0]}, [])}, "at least one. Received: 0 targets"),
@@ -33,12 +35,11 @@ def test_arguments_are_validated(arguments, message):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (3, "`data` must be features by input name and targets, such as .* data=3"),
+        (3, "`data` must be a pair of features, by input name .* and targets, such as .* data=3"),
         ((ROWS,), r"data=\(array"),
-        ((ROWS, [0, 1]), r"data=\(array"),
     ],
 )
-def test_data_is_features_by_name_and_labels(data, message):
+def test_data_is_features_and_targets(data, message):
     with pytest.raises(TypeError, match=message):
         exports.Checks(data=data)
 
@@ -51,6 +52,7 @@ def test_data_is_features_by_name_and_labels(data, message):
         (({"x": ROWS}, [[1], [0]]), r"labels of dtype int64 and shape \(2, 1\)"),
         (({"x": ROWS}, [-1, 2]), r"Received: \[-1\]"),
         (({"x": ROWS}, ["ant", "dog"]), r"labels among \['ant', .* Received: \['dog'\]"),
+        ((ROWS[:, :1], [0, 1]), r"`x` must have the shape \(None, 2\)"),
         (({"z": ROWS}, [0, 1]), r"keys \['x'\]\. Received: \['z'\] in the data of checks"),
         (({"x": ROWS[:, :1]}, [0, 1]), r"`x` must have the shape \(None, 2\)"),
     ],

@@ -43,9 +43,10 @@ def test_a_fixed_batch_size_is_opened():
     assert Inputs.of(model).specs["x"].shape.as_list() == [None, 3]
 
 
-def test_a_name_that_tensorflow_would_change_is_refused():
-    model = keras.Sequential([keras.Input((3,), name="my-input"), keras.layers.Dense(3)])
-    with pytest.raises(exports.ExportError, match=r"letter first. Received: \['my-input'\]. Wrap"):
+@pytest.mark.parametrize("name", ["my-input", "class", "self"])
+def test_a_name_that_tensorflow_would_change_or_refuse_is_refused(name):
+    model = keras.Sequential([keras.Input((3,), name=name), keras.layers.Dense(3)])
+    with pytest.raises(exports.ExportError, match=rf"letter first, .* Received: \['{name}'\]. Re"):
         Inputs.of(model)
 
 
@@ -66,6 +67,19 @@ def test_a_subclassed_model_is_exported_once_it_was_called(tmp_path):
     model(np.zeros((2, 5), "float32"))
     published = exports.export(model, tmp_path, from_logits=True)
     assert published.inputs["inputs"].shape.as_list() == [None, 5]
+
+
+class TwoArguments(Subclassed):
+    def call(self, inputs, others):
+        return self.dense(inputs) + others
+
+
+def test_a_subclassed_model_of_several_inputs_is_refused(tmp_path):
+    x = np.zeros((2, 5), "float32")
+    model = TwoArguments()
+    model(x, x[:, :3])
+    with pytest.raises(exports.ExportError, match="with several inputs in a functional model"):
+        exports.export(model, tmp_path)
 
 
 def test_a_sequential_model_without_a_shape_is_refused(tmp_path):

@@ -4,6 +4,7 @@ import sys
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -147,6 +148,40 @@ def test_integers_are_judged_by_their_value(tmp_path):
 def test_wrong_input_is_named(predictor, x, error, message):
     with pytest.raises(error, match=message):
         predictor.predict(x)
+
+
+def table_model():
+    inputs = {
+        "size": keras.Input((), name="size"),
+        "town": keras.Input((), name="town", dtype="string"),
+    }
+    code = keras.layers.StringLookup(vocabulary=["Ulm", "2001-01-11T00:00:00", ""])(inputs["town"])
+    size = keras.ops.where(keras.ops.isnan(inputs["size"]), -1.0, inputs["size"])
+    return keras.Model(inputs, keras.ops.stack([size, keras.ops.cast(code, "float32")], axis=1))
+
+
+def test_the_missing_values_and_dates_of_a_data_frame_are_read(tmp_path):
+    exports.export(table_model(), tmp_path, task="regression")
+    predictor = exports.load(tmp_path)
+    size, town = [2, None, 3.5], ["Ulm", np.nan, None]
+    expected = [[2, 1], [-1, 3], [3.5, 3]]
+    for x in ({"size": size, "town": town}, pd.DataFrame({"size": size, "town": town})):
+        assert predictor.predict(x)["values"].tolist() == expected
+    day = np.array(["2001-01-11", "NaT"], "datetime64[ns]")
+    for x in ({"size": [1, 1], "town": day}, pd.DataFrame({"size": [1, 1], "town": day})):
+        assert predictor.predict(x)["values"].tolist() == [[1, 2], [1, 3]]
+    with pytest.raises(
+        ValueError, match=r"keys \['size', 'town'\]\. Received: \['price', 'size'\]"
+    ):
+        predictor.predict(pd.DataFrame({"size": [1], "price": [1]}))
+    with pytest.raises(TypeError, match="`town` must be bytes or str"):
+        predictor.predict({"size": [1], "town": [7]})
+
+
+def test_the_columns_of_a_data_frame_are_the_features_of_one_input(predictor):
+    frame = pd.DataFrame(np.ones((2, 4)), columns=[*"abcd"])
+    answer = predictor.predict(frame)["probabilities"]
+    np.testing.assert_array_equal(answer, predictor.predict(np.ones((2, 4)))["probabilities"])
 
 
 def test_infinities_and_nan_are_numbers(predictor):

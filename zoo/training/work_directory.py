@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,15 +79,14 @@ class WorkDirectory:
 
     def _check_same(self, theirs: dict[str, Any], ours: dict[str, Any]) -> None:
         different = [
-            f"{part} {name} {theirs[part].get(name)!r}, now {ours[part].get(name)!r}"
+            line
             for part in self._arguments
-            for name in {**theirs[part], **ours[part]}
-            if theirs[part].get(name) != ours[part].get(name)
+            for line in _differences(part, theirs[part], ours[part])
         ]
         if different:
             raise ValueError(
                 f"{self.path} holds a {self._job} with other arguments ({'; '.join(different)}). "
-                "Choose another directory, or pass resume=False to delete it."
+                "Choose another directory, or pass resume=False (`--restart`) to delete it."
             )
 
     def read_json(self, path: Path) -> dict[str, Any]:
@@ -98,3 +98,12 @@ class WorkDirectory:
         temporary = path.with_suffix(".tmp")
         temporary.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n")
         temporary.replace(path)
+
+
+def _differences(name: str, theirs: Any, ours: Any) -> Iterator[str]:
+    """Describe the values, at any depth, in which two configurations differ."""
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        for key in {**theirs, **ours}:
+            yield from _differences(f"{name} {key}", theirs.get(key), ours.get(key))
+    elif theirs != ours:
+        yield f"{name} {theirs!r}, now {ours!r}"

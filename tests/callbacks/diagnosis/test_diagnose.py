@@ -258,7 +258,8 @@ def test_numbers_stand_in_evidence_and_advice():
         "validation rises",
         (
             "At epoch 4 the training loss is 0.1 and the validation loss is 1.2; a constant "
-            "prediction has 2. This explains 95% and 40% of what can be learned.",
+            "prediction has 2. The model explains 95% of what can be learned on the training "
+            "data, and 40% on the validation data.",
             "The validation loss rose from 0.8 at epoch 2 to 1.2 at epoch 4, and the gap to the "
             "training loss grew by 0.8.",
             "The gap is 1.1 in the loss and 0.1 in the accuracy.",

@@ -215,6 +215,15 @@ def test_targets_far_from_zero_are_named():
     assert "Normalization(mean=mean, variance=variance, invert=True)" in diagnosis.verdict.advice[0]
 
 
+def test_a_model_that_scales_its_outputs_is_not_told_to():
+    keras.utils.set_random_seed(0)
+    model = build(0.0)
+    model.compile("sgd", zoo.losses.StandardizedSquaredError(PRICES.std(axis=0)))
+    diagnosis = Diagnosis(verbose=0)
+    model.fit(X, PRICES, validation_data=(X, PRICES), epochs=1, callbacks=[diagnosis], verbose=0)
+    assert not any("Standardize" in line for line in diagnosis.verdict.advice)
+
+
 @pytest.mark.parametrize("loss", ["mse", "mae", "huber", "standardized"])
 def test_a_regression_that_memorizes_overfits(loss):
     keras.utils.set_random_seed(0)

@@ -135,6 +135,7 @@ def test_a_head_that_could_mean_two_things_is_refused(loss, units, activation, t
     ("loss", "activation", "task", "why"),
     [
         ("mse", "linear", "classification", "mean_squared_error, a loss for regression"),
+        ("binary_crossentropy", "sigmoid", "regression", "a loss for multilabel"),
         ("mse", "linear", "multilabel", "mean_squared_error, a loss for regression"),
         ("hinge", "linear", "classification", "hinge, a loss for margins"),
         ("binary_crossentropy", "linear", "classification", "a loss for multilabel"),
@@ -149,8 +150,9 @@ def test_a_task_that_contradicts_the_loss_is_refused(loss, activation, task, why
 
 def test_values_and_outputs_can_always_be_told():
     for loss in (CROSS_ENTROPY(from_logits=True), "hinge", None):
-        for task in ("regression", "outputs"):
-            assert ServedModel(compiled(loss), task=task).head.task == task
+        assert ServedModel(compiled(loss), task="outputs").head.task == "outputs"
+    for loss in (own_loss, "hinge", None):
+        assert ServedModel(compiled(loss), task="regression").head.task == "regression"
     assert ServedModel(compiled("mse", 3, "softmax"), task="classification").head.names[2] == "2"
 
 
@@ -232,7 +234,7 @@ def test_outputs_are_served_as_the_loss_takes_them(loss, units, activation, told
         ("mse", {"thresholds": [0.5] * 3, "task": "regression"}, "`thresholds` must be None for"),
         ("mse", {"class_names": "abc", "task": "regression"}, "only for classification and mult"),
         (BINARY(True), {"target_names": "abc", "task": "multilabel"}, "only for regression"),
-        ("mse", {"target_names": ["a", "b"]}, "`target_names` must be 3 names"),
+        ("mse", {"target_names": ["a", "b"]}, "`target_names` must be a list of 3 names"),
         ("mse", {"target_names": ["a", "b", "a"]}, r"`target_names` must differ. .*\['a'\]"),
         (BINARY(True), {"thresholds": [0.5]}, r"`thresholds` must be 3 numbers in \[0, 1\)"),
         (BINARY(True), {"thresholds": [0.5, 1.0, 0.1]}, r"`thresholds` must be 3 numbers"),

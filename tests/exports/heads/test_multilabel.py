@@ -134,6 +134,9 @@ def test_fitted_thresholds_of_few_rows_are_those_of_a_search():
     [
         ([[1.5]], [[1]], "`probabilities` must be numbers from 0 to 1"),
         ([0.5], [[1]], "`probabilities` must be .* of shape"),
+        ("a", [[1]], "`probabilities` must be .* probabilities='a'"),
+        ([[0.1], [0.2, 0.3]], [[1]], "`probabilities` must be numbers from 0 to 1"),
+        ([[0.5], [0.5]], [[1], [0, 1]], "`y` must have targets of 0 and 1"),
         ([[0.5]], [[2]], "`y` must have targets of 0 and 1"),
         ([[0.5]], [[1], [0]], "`y` must have 1 rows. Received: 2"),
     ],

@@ -112,8 +112,8 @@ def test_the_rank_is_that_of_the_definition(rows, coverage, rank):
 
 def test_intervals_are_those_computed_by_hand(tmp_path):
     model = linear()
-    intervals = exports.Intervals(0.8, data=({"x": X[:100]}, Y[:100]))
-    data = ({"x": X[100:]}, Y[100:])
+    intervals = exports.Intervals(0.8, data=(X[:100], Y[:100]))
+    data = (X[100:], Y[100:])
     exports.export(model, tmp_path, intervals=intervals, checks=exports.Checks(data=data))
     answer = exports.load(tmp_path).predict(X[100:])
     residuals = np.sort(np.abs(Y[:100] - model.predict(X[:100], verbose=0)), axis=0)
@@ -161,5 +161,5 @@ def test_intervals_need_data_that_fits(coverage, features, targets, message, tmp
 def test_intervals_need_a_coverage_and_data():
     with pytest.raises(ValueError, match=r"`coverage` must be a number in \(0, 1\)"):
         exports.Intervals(1.0, data=({"x": X}, Y))
-    with pytest.raises(TypeError, match=r"`data` must be features by input name and targets"):
+    with pytest.raises(TypeError, match=r"`data` must be a pair of features"):
         exports.Intervals(0.9)
