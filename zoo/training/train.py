@@ -17,8 +17,8 @@ from ...callbacks import (
     TensorBoard,
     diagnose,
 )
+from ...callbacks.diagnosis.baseline_loss import fits_raw_targets
 from ...core.checks import check_bool, check_integer, check_number, check_path, check_type, message
-from ...core.compiled_loss import compiled_task
 from ..data import Data, load_data
 from ..regularization import Regularization
 from ..tasks import DataError
@@ -165,8 +165,7 @@ def train(
     verdict = None
     if (baseline := engine.baseline_loss(model, data)) is not None:
         curves = {name: values[:best_epoch] for name, values in history.items()}
-        regression = compiled_task(model, units=1) == "regression"
-        verdict = diagnose(curves, baseline=baseline, regression=regression)
+        verdict = diagnose(curves, baseline=baseline, regression=fits_raw_targets(model))
     result = {
         **figures,
         "epochs": ran,
