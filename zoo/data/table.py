@@ -227,10 +227,12 @@ def _keys(column: "pd.Series", way: str, origin: str) -> np.ndarray:
         return np.unique(column.astype(str), return_inverse=True)[1]
     if pd.api.types.is_numeric_dtype(column):
         return column.to_numpy("float64")
-    try:
-        return pd.to_datetime(column, format="ISO8601").astype("int64").to_numpy()
-    except (ValueError, TypeError) as error:
+    texts = column.astype(str)
+    times = pd.to_datetime(texts, format="ISO8601", utc=True, errors="coerce")
+    if times.isna().any():
         raise DataError(
-            f"{origin}: column {column.name!r} of `split` must hold numbers or ISO 8601 dates "
-            f"({error})."
-        ) from error
+            f"{origin}: column {column.name!r} of `split` must hold numbers, or ISO 8601 dates such "
+            "as 2020-01-31 or 2020-01-31T12:00:00. "
+            f"Received: {texts[times.isna().to_numpy()].iloc[0]!r}"
+        )
+    return times.astype("int64").to_numpy()

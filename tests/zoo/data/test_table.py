@@ -165,13 +165,34 @@ def test_dates():
     np.testing.assert_allclose(parts, np.stack([*expected.values()], 1), atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    "text", ["2024-13-01", "2024-00-10", "today", "", "2024-01-01T25:00", "24"]
-)
+NO_DATES = ["2024-13-01", "2024-00-10", "today", "2024-01-01T25:00", "24", "2024-01", "2023-02-29"]
+
+
+@pytest.mark.parametrize("text", ["", *NO_DATES])
 def test_what_is_no_date_is_missing(text):
     nothing, day = CalendarParts()(keras.ops.convert_to_tensor([text, "2024-02-29"])).numpy()
     assert np.isnan(nothing).all()
     assert day.tolist()[1:] == [2024, 2, 29, 3, 0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2024-12-31", "2024-12-31 06:30", "2024-12-31T06:30:00.25", "2024-12-31T06:30:00+02:00"],
+)
+def test_dates_are_served_as_they_stand_in_the_table(text):
+    frame = houses().assign(day=["2024-01-01", text] * 40)
+    data = load_data(frame, target="price", columns={"day": "date"})
+    assert set(data.raw_splits["train"].features["day"]) == {"2024-01-01", text}
+    parts = CalendarParts()(keras.ops.convert_to_tensor([text]))[0].numpy().tolist()
+    assert parts[1:] == [2024, 12, 31, 1, 6 if len(text) > 10 else 0]
+
+
+@pytest.mark.parametrize("text", NO_DATES)
+def test_what_is_no_date_is_refused(text):
+    frame = houses().assign(day=["2024-01-01", text] * 40)
+    message = "column 'day' must hold ISO 8601 dates such as 2020-01-31 or 2020-01-31T12:00:00. "
+    with pytest.raises(DataError, match=re.escape(f"{message}Received: {text!r}")):
+        load_data(frame, target="price", columns={"day": "date"})
 
 
 def test_options():
@@ -335,7 +356,7 @@ def test_a_large_integer_is_a_number():
         (
             {},
             {"columns": {"area": "date"}},
-            "column 'area' must hold ISO 8601 dates. Received: flo",
+            "column 'area' must hold ISO 8601 dates such as",
         ),
         (
             {},
@@ -366,7 +387,7 @@ def test_a_large_integer_is_a_number():
         (
             {},
             {"split": "time:town"},
-            "column 'town' of `split` must hold numbers or ISO 8601 dates",
+            "column 'town' of `split` must hold numbers, or ISO 8601 dates",
         ),
         (
             {"town": None},
