@@ -1,6 +1,7 @@
 """Reader of tables: numbers, categories, dates and missing values in columns with names."""
 
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ import numpy as np
 
 from ...core.checks import check_type
 from ..tasks import DataError, Task
-from .arrays import source_of_arrays
+from .arrays import check_input_names, source_of_arrays
 from .source import PART_NAMES, Source
 from .table_columns import Column, ColumnKind, target_values
 from .table_preprocessing import fit_table
@@ -96,6 +97,8 @@ def read_table(
         _check_columns(frames[part], needed, f"{origin} ({part})")
     if way == "column":
         frames = _parts_by_column(frame, key, origin)
+    if "text" not in told.values():  # the input of a text is called "text"
+        _check_names(names, origin)
     features = [Column.of(frames["train"][name], told, origin) for name in names]
     kinds = {column.name: column.kind for column in features}
 
@@ -193,6 +196,20 @@ def _check_columns(frame: "pd.DataFrame", names: Sequence[str], origin: str) -> 
         )
 
 
+def _check_names(names: Sequence[str], origin: str) -> None:
+    for name in names:
+        if position := re.fullmatch(r"Unnamed: (\d+)", name):  # pandas' name for none
+            raise DataError(
+                f"{origin}: column {int(position[1]) + 1} has no name. Save the table with "
+                f"index=False, or pass drop={name!r}."
+            )
+    plain = [re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") for name in names]
+    plain = [name if name[:1].isalpha() else f"x_{name}" for name in plain]
+    new = [(name, to) for name, to in zip(names, plain, strict=True) if to != name]
+    advice = f" Rename the columns, for example frame.rename(columns={dict(new[:3])})."
+    check_input_names(names, origin, advice)
+
+
 def _split_option(split: str | None) -> tuple[str | None, str | None]:
     if split is None:
         return None, None
@@ -230,9 +247,9 @@ def _keys(column: "pd.Series", way: str, origin: str) -> np.ndarray:
     texts = column.astype(str)
     times = pd.to_datetime(texts, format="ISO8601", utc=True, errors="coerce")
     if times.isna().any():
+        wrong = texts[times.isna()].iloc[0]
         raise DataError(
-            f"{origin}: column {column.name!r} of `split` must hold numbers, or ISO 8601 dates such "
-            "as 2020-01-31 or 2020-01-31T12:00:00. "
-            f"Received: {texts[times.isna().to_numpy()].iloc[0]!r}"
+            f"{origin}: column {column.name!r} of `split` must hold numbers, or ISO 8601 dates "
+            f"such as 2020-01-31 or 2020-01-31T12:00:00. Received: {wrong!r}"
         )
     return times.astype("int64").to_numpy()

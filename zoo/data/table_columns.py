@@ -42,12 +42,10 @@ class Column:
         """Return the column of the training part: of the kind told, or found from its values.
 
         Raises:
-            DataError: If the kind cannot be found, or the name cannot be an input of a model.
+            DataError: If the kind cannot be found.
         """
         name = str(column.name)
         field = f"{origin}: column {name!r}"
-        if not name or "/" in name:
-            raise DataError(f"{field}: a name must not be empty or contain '/'. Rename the column.")
         kind: Any = told.get(name)
         if kind is None:
             kind = _found_kind(column, field)

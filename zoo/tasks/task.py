@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -16,6 +17,20 @@ class DataError(ValueError):
     """An error in the data; the message names the source, the field and the fault."""
 
 
+def target_array(targets: Any) -> np.ndarray:
+    """Return targets as an array; numbers that are Python objects get a type of NumPy's.
+
+    >>> target_array(np.array([1, 2, 10], object)).dtype
+    dtype('int64')
+    """
+    array = np.asarray(targets)
+    numeric = (numbers.Number, np.bool_)  # a decimal.Decimal is a Number
+    if array.dtype != object or not all(isinstance(value, numeric) for value in array.flat):
+        return array
+    array = np.array(array.tolist())
+    return array.astype("float64") if array.dtype == object else array
+
+
 @dataclass(frozen=True)
 class Task(abc.ABC):
     """The meaning of targets: `Classification`, `Multilabel`, `Regression`, or `Given`, as it is.
@@ -28,8 +43,8 @@ class Task(abc.ABC):
 
     Attributes:
         kind: "classification", "multilabel", "regression" or "given".
-        scores_up: The names of the scores of which more is better; of the others, less is.
-        metric: The name of the first metric of `metrics`, to show beside the loss.
+        scores_up: The names of the scores to maximize; the others are to minimize.
+        metric: The name of the first metric of `metrics`; it is shown beside the loss.
         head_name: The name of the last dense layer of a zoo model.
     """
 

@@ -422,7 +422,20 @@ def test_a_large_integer_is_a_number():
         (
             {"a/b": 1},
             {},
-            "column 'a/b': a name must not be empty or contain '/'. Rename the column.",
+            "a letter first. Received: 'a/b'. Rename the columns, for example frame.rename(columns="
+            "{'a/b': 'a_b'}).",
+        ),
+        (
+            {"a b": 1, "ä": 1, "1": 1, "-x": 1},
+            {},
+            "table: the names of inputs must be strings of ASCII letters, digits and underscores, "
+            "a letter first. Received: 'a b', 'ä', '1', .... Rename the columns, for example "
+            "frame.rename(columns={'a b': 'a_b', 'ä': 'x_', '1': 'x_1'}).",
+        ),
+        (
+            {"Unnamed: 0": 1},
+            {},
+            "table: column 1 has no name. Save the table with index=False, or pass drop='Unnamed: ",
         ),
         (
             {"price": [1.5, None] * 40},
