@@ -123,7 +123,13 @@ def _from_py_dataset(source: keras.utils.PyDataset) -> tf.data.Dataset:
     """Read the batches of a `PyDataset` in order, with as many threads as its `workers`."""
 
     def batch(number: int) -> tuple[Any, ...]:
-        found = source[number]
+        try:
+            found = source[number]
+        except Exception as error:  # of the user's code
+            raise DataError(
+                f"{type(source).__name__}: batch {number} cannot be read "
+                f"({type(error).__name__}: {error})."
+            ) from error
         found = found if isinstance(found, tuple | list) else (found,)
         return tuple(part for part in found if part is not None)
 

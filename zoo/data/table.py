@@ -4,6 +4,7 @@ import functools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from .text import fit_text
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLES = (".csv", ".parquet")
+TABLES = (".csv", ".tsv", ".parquet")
 
 
 def read_table(
@@ -49,7 +50,7 @@ def read_table(
     Strings that are different in more than half of the rows are no categories either.
 
     Args:
-        table: A pandas DataFrame, or a file `*.csv` or `*.parquet` (which needs pyarrow).
+        table: A pandas DataFrame, or a file `*.csv`, `*.tsv` or `*.parquet` (which needs pyarrow).
         target: The column to predict, or several.
         drop: The column or columns to leave out.
         columns: The kind of columns, by name. A "date" is an ISO 8601 date or time; its features
@@ -71,7 +72,10 @@ def read_table(
     if (way == "column" and not (validation is test is None)) or (
         way and None not in (validation, test)
     ):
-        raise ValueError("Pass `split`, or `validation` and `test`, not both.")
+        raise ValueError(
+            f"Pass `split`, or `validation` and `test`, not both. Received: split={split!r}"
+        )
+    check_type("weight", weight, (str, NoneType), "the name of a column, or None")
     frame = _read(table, "source")
     targets = _names("target", target)
     if not targets:
@@ -141,30 +145,44 @@ def _read(table: Any, argument: str) -> "pd.DataFrame":
     except ImportError as error:
         raise ImportError("Reading a table needs pandas: pip install pandas") from error
 
-    origin = argument
+    origin = "table" if argument == "source" else argument
     if isinstance(table, pd.DataFrame):
         frame = table
     else:
         check_type(argument, table, (str, Path), "a pandas DataFrame or a file")
         path = Path(table).expanduser()
         origin = str(path)
-        if path.suffix not in TABLES:
-            raise DataError(f"{path}: a table must be a file {' or '.join(TABLES)}.")
+        suffix = path.suffix.lower()
+        if suffix not in TABLES:
+            raise DataError(f"{path}: tables are .csv, .tsv and .parquet files.")
         if not path.is_file():
-            raise DataError(f"{path}: no such file.")
+            fault = "is a directory" if path.is_dir() else "no such file"
+            raise DataError(f"{path}: {fault}.")
         try:
-            is_csv = path.suffix == ".csv"
-            frame = pd.read_csv(path, low_memory=False) if is_csv else pd.read_parquet(path)
+            frame = pd.read_parquet(path) if suffix == ".parquet" else _read_csv(path, suffix)
         except ImportError as error:
             raise DataError(f"{path}: reading parquet needs `pip install pyarrow`.") from error
         except Exception as error:  # pandas and pyarrow raise many types for a broken file
             cause = " ".join(str(error).split())
             raise DataError(f"{path}: not a readable table ({cause}).") from error
+    if frame.columns.nlevels > 1:
+        raise DataError(f"{origin}: a column must have one name. Received: {frame.columns[0]}.")
     frame = frame.rename(columns=str)
     if not len(frame):
         raise DataError(f"{origin}: the table has no rows.")
     if len(set(frame.columns)) < len(frame.columns):
         raise DataError(f"{origin}: columns must have different names. Received: {list(frame)}.")
+    return frame
+
+
+def _read_csv(path: Path, suffix: str) -> "pd.DataFrame":
+    import pandas as pd
+
+    separator = "\t" if suffix == ".tsv" else ","
+    frame = pd.read_csv(path, sep=separator, low_memory=False)
+    head = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str).loc[0]
+    if head.dropna().duplicated().any():  # pandas has renamed them: town, town.1
+        frame = frame.set_axis(head.astype(str), axis=1)
     return frame
 
 
@@ -190,9 +208,11 @@ def _checked_kinds(columns: Any, special: Mapping[str, str]) -> dict[str, str]:
 
 def _check_columns(frame: "pd.DataFrame", names: Sequence[str], origin: str) -> None:
     if missing := [name for name in names if name not in frame.columns]:
+        one = frame.columns[0] if len(frame.columns) == 1 else ""
+        hint = " Is the delimiter a comma?" if ";" in one or "\t" in one else ""
         raise DataError(
             f"{origin}: no column {', '.join(map(repr, missing))}. Its columns: "
-            f"{', '.join(frame.columns)}."
+            f"{', '.join(map(repr, frame.columns))}.{hint}"
         )
 
 

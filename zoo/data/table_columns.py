@@ -63,7 +63,7 @@ class Column:
         if self.kind == "category" and not _are_categories(values):
             raise DataError(
                 f"{self.field}: a category of numbers must hold integers of at most 2**24. Convert "
-                "it to strings, or take it for a number."
+                f"it to strings, or pass columns={{{self.name!r}: 'number'}}."
             )
         return values
 

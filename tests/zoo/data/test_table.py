@@ -337,7 +337,7 @@ def test_a_large_integer_is_a_number():
         (
             {},
             {"target": "prize"},
-            "table: no column 'prize'. Its columns: area, rooms, town, garden",
+            "table: no column 'prize'. Its columns: 'area', 'rooms', 'town', ",
         ),
         ({}, {"drop": ["sea"]}, "table: no column 'sea'."),
         ({}, {"columns": {"sea": "date"}}, "table: no column 'sea'."),
@@ -454,7 +454,7 @@ def test_a_large_integer_is_a_number():
         ),
         ({}, {"test": pd.DataFrame()}, "test: the table has no rows."),
         ({}, {"test": "none.csv"}, "none.csv: no such file."),
-        ({}, {"test": "none.txt"}, "none.txt: a table must be a file .csv or .parquet."),
+        ({}, {"test": "none.txt"}, "none.txt: tables are .csv, .tsv and .parquet files."),
     ],
 )
 def test_what_cannot_be_used(change, options, message):
@@ -471,7 +471,7 @@ def test_a_split_and_parts_that_are_given():
 
 def test_columns_of_the_same_name():
     frame = pd.concat([houses(), houses()[["area"]]], axis=1)
-    with pytest.raises(DataError, match="source: columns must have different names"):
+    with pytest.raises(DataError, match="table: columns must have different names"):
         load_data(frame, target="price")
 
 
@@ -483,6 +483,51 @@ def test_files_that_cannot_be_read(suffix, tmp_path):
     file.write_bytes(b'a,b\n"1,2\n3,4,5\n' if suffix == "csv" else b"PAR1")
     with pytest.raises(DataError, match=f"houses.{suffix}: not a readable table"):
         load_data(file, target="price")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", "town,town,price\n1,2,3\n", "Received: ['town', 'town', 'price']."),
+        ("a.csv", "town;price\n1;2\n", "Its columns: 'town;price'. Is the delimiter a comma?"),
+        ("a.csv", ",area,price\n0,1,2\n", "column 1 has no name. Save the table with index=False"),
+        ("a.TSV", "town,price\n1,2\n", "no column 'price'. Its columns: 'town,price'."),
+    ],
+)
+def test_heads_that_cannot_be_used(name, text, message, tmp_path):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=re.escape(message)):
+        load_data(tmp_path / name, target="price")
+
+
+@pytest.mark.parametrize(("suffix", "separator"), [("CSV", ","), ("tsv", "\t")])
+def test_other_suffixes(suffix, separator, tmp_path):
+    houses().to_csv(tmp_path / f"a.{suffix}", sep=separator)
+    data = load_data(str(tmp_path / f"a.{suffix}"), target="price", drop="Unnamed: 0")
+    assert [*data.columns] == ["area", "rooms", "town", "garden"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"weight": ["w"]},
+            "`weight` must be the name of a column, or None. Received: weight=['w']",
+        ),
+        ({"target": None}, "load_data needs `target` for a DataFrame, such as target='price'."),
+    ],
+)
+def test_options_of_another_type(options, message):
+    with pytest.raises(TypeError, match=re.escape(message)):
+        load_data(houses(), **{"target": "price"} | options)
+
+
+def test_columns_with_several_names():
+    frame = pd.concat({"a": houses()}, axis=1)
+    with pytest.raises(
+        DataError, match=r"table: a column must have one name. Received: \('a', 'ar"
+    ):
+        load_data(frame, target="price")
 
 
 VALUES = {
