@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..tasks import DataError, Given, Task, recognize, target_array
+from ..tasks import DataError, Given, Task, recognize, strings, target_array
 from .source import Source
 from .split import ArraySplit
 from .table_columns import plain
@@ -191,7 +191,7 @@ def _checked_array(x: Any, field: str, *, several: bool = False) -> np.ndarray:
         if array.ndim == 2 and array.shape[1] == 1:
             array = array[:, 0]
         if array.ndim == 1:
-            return np.array([_text(*entry, field) for entry in enumerate(array.tolist())], object)
+            return strings(array, field, "texts")
     if several and array.ndim == 1:
         array = array[:, None]
     if array.dtype.kind not in "biuf":
@@ -213,18 +213,6 @@ def _checked_array(x: Any, field: str, *, several: bool = False) -> np.ndarray:
             f"{bad[0].tolist()}."
         )
     return array
-
-
-def _text(position: int, value: Any, field: str) -> str:
-    try:
-        text = value.decode() if isinstance(value, bytes) else value
-    except UnicodeDecodeError:
-        text = None
-    if not isinstance(text, str):
-        raise DataError(
-            f"{field}: texts must be strings, or bytes in UTF-8. Received: {value!r} at {position}."
-        )
-    return text
 
 
 def _check_shapes(parts: Parts) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from ...core.checks import check_integer
-from ..tasks import Classification, DataError, Given, Task, recognize
+from ..tasks import Classification, DataError, Given, Task, recognize, strings
 from .arrays import checked_weights
 from .python_call import python_call
 from .source import Source
@@ -194,7 +194,7 @@ def _targets_and_weights(
             )
         arrays.append(np.concatenate(column))
     y, *weights = arrays
-    y = np.array([label.decode() for label in y.tolist()]) if y.dtype.kind in "OS" else y
+    y = strings(y, f"y of `{argument}`", "labels").astype(str) if y.dtype.kind in "OS" else y
     return y, checked_weights(weights[0], len(y), f"`{argument}`") if weights else None
 
 

@@ -221,10 +221,10 @@ def _check_names(names: Sequence[str], origin: str) -> None:
         if position := re.fullmatch(r"Unnamed: (\d+)", name):  # pandas' name for none
             raise DataError(
                 f"{origin}: column {int(position[1]) + 1} has no name. Save the table with "
-                f"index=False, or pass drop={name!r}."
+                f"index=False, name the column, or pass drop={name!r}."
             )
     plain = [re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") for name in names]
-    plain = [name if name[:1].isalpha() else f"x_{name}" for name in plain]
+    plain = [name if name[:1].isalpha() else f"x_{name}".rstrip("_") for name in plain]
     new = [(name, to) for name, to in zip(names, plain, strict=True) if to != name]
     advice = f" Rename the columns, for example frame.rename(columns={dict(new[:3])})."
     check_input_names(names, origin, advice)

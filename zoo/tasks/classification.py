@@ -9,7 +9,7 @@ from ...callbacks import baseline_loss
 from ...core.calibration import expected_calibration_error
 from ..losses import CategoricalCrossentropy
 from ..metrics import CategoricalAccuracy
-from .task import DataError, Task, target_array
+from .task import DataError, Task, strings, target_array
 
 
 @dataclass(frozen=True)
@@ -123,12 +123,10 @@ def _labels(targets: np.ndarray, field: str) -> np.ndarray:
             f"{field}: labels must have shape (samples,) or (samples, 1), or be one-hot rows. "
             f"Received: {targets.shape}."
         )
-    if targets.dtype.kind == "O":  # strings, as in a DataFrame
+    if targets.dtype.kind in "OUS":
         if missing := sum(value is None or value != value for value in targets):
             raise DataError(f"{field}: labels must not be missing. Received: {missing} missing.")
-        targets = targets.astype(str)
-    if targets.dtype.kind in "US":
-        return targets.astype(str)
+        return strings(targets, field, "labels").astype(str)
     if targets.dtype.kind not in "biuf":
         raise DataError(f"{field}: labels must be integers or strings. Received: {targets.dtype}.")
     if targets.dtype.kind == "f":

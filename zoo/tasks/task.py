@@ -1,6 +1,7 @@
 """`Task`: what a target is, stated once; loss, metrics, head and baseline follow from it."""
 
 import abc
+import contextlib
 import dataclasses
 import numbers
 from collections.abc import Mapping, Sequence
@@ -31,9 +32,27 @@ def target_array(targets: Any) -> np.ndarray:
     return array.astype("float64") if array.dtype == object else array
 
 
+def strings(values: np.ndarray, field: str, what: str) -> np.ndarray:
+    """Return strings, or bytes in UTF-8, as an array of `str` objects.
+
+    Raises:
+        DataError: If a value is something else; `what` the values are is for the message.
+    """
+    texts = np.empty(len(values), object)
+    for position, value in enumerate(values.tolist()):
+        with contextlib.suppress(UnicodeDecodeError):
+            texts[position] = value.decode() if isinstance(value, bytes) else value
+        if not isinstance(texts[position], str):
+            raise DataError(
+                f"{field}: {what} must be strings, or bytes in UTF-8. "
+                f"Received: {value!r} at {position}."
+            )
+    return texts
+
+
 @dataclass(frozen=True)
 class Task(abc.ABC):
-    """The meaning of targets: `Classification`, `Multilabel`, `Regression`, or `Given`, as it is.
+    """What targets mean: `Classification`, `Multilabel`, `Regression`, or `Given` if unknown.
 
     The encoded targets `y` are an array of one row (or one number) for each sample, as the loss
     takes them. The outputs of a model are `(samples, units)`.

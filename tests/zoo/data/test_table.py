@@ -430,12 +430,12 @@ def test_a_large_integer_is_a_number():
             {},
             "table: the names of inputs must be strings of ASCII letters, digits and underscores, "
             "a letter first. Received: 'a b', 'ä', '1', .... Rename the columns, for example "
-            "frame.rename(columns={'a b': 'a_b', 'ä': 'x_', '1': 'x_1'}).",
+            "frame.rename(columns={'a b': 'a_b', 'ä': 'x', '1': 'x_1'}).",
         ),
         (
             {"Unnamed: 0": 1},
             {},
-            "table: column 1 has no name. Save the table with index=False, or pass drop='Unnamed: ",
+            "table: column 1 has no name. Save the table with index=False, name the column",
         ),
         (
             {"price": [1.5, None] * 40},
