@@ -108,7 +108,7 @@ def _checked_part(argument: str, pair: Any, *, nested: bool) -> tuple[Any, ...]:
     x, y, *weights = pair
     y = Given().encode(y, "") if nested else _one_array(y, f"y of `{argument}`")
     shapes = [array.shape for array in keras.tree.flatten(y)]
-    if _are_inputs(x, shapes[0][:1]):
+    if shapes and _are_inputs(x, shapes[0][:1]):
         raise DataError(
             f"x of `{argument}`: several inputs need names. Pass {{'a': x1, 'b': x2}} in place of "
             f"a {type(x).__name__} of {len(x)} arrays."
@@ -128,8 +128,8 @@ def _are_inputs(x: Any, samples: tuple[int, ...]) -> bool:
     """Return whether a list holds an array for each input, not one for each sample."""
     return (
         isinstance(x, tuple | list)
-        and (len(x),) != samples
-        and all(getattr(array, "shape", ())[:1] == samples for array in x)
+        and (len(x),) not in ((0,), samples)
+        and all(getattr(array, "shape", (None,))[:1] == samples for array in x)
     )
 
 
