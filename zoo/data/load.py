@@ -236,7 +236,7 @@ def _read(source: Any, task: Task | str | None, options: dict[str, Any]) -> Sour
         return _call(read_npz, path, options, task=task)
     if suffixes and suffixes[-1] in TABLES:
         return _call(read_table, path, options, task=task)
-    if suffixes and (path.is_file() or {*suffixes} & {*TABLES}):
+    if {*suffixes} & {*TABLES} or ("target" in options and path.is_file()):
         raise DataError(f"{source}: tables are .csv, .tsv and .parquet files.")
     if source.startswith((".", "~", os.sep)) or (path.is_dir() and not is_dataset(source)):
         if not (task in (None, Classification.kind) or isinstance(task, Classification)):
