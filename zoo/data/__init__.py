@@ -1,4 +1,4 @@
-"""Data: embedded sets, TensorFlow Datasets, `.npz` files and folders of images."""
+"""Data for training: arrays, tables, texts, images and datasets, split and standardized."""
 
 from .data import Data
 from .embedded import EMBEDDED

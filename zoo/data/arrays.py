@@ -1,18 +1,21 @@
 """Readers of data in memory: arrays, nested arrays, and parts of them."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
-from ..tasks import DataError, Given, Task, recognize
+from ..tasks import DataError, Given, Task, recognize, strings, target_array
 from .source import Source
 from .split import ArraySplit
 from .table_columns import plain
 from .text import fit_text
 
 Parts = Mapping[str, tuple[Any, ...]]
+
+_INPUT_NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)  # as TensorFlow names the inputs of a signature
 
 
 def source_of_arrays(
@@ -49,7 +52,7 @@ def source_of_arrays(
         )
     splits = {}
     for part, (x, y, *weights) in parts.items():
-        targets = task.encode(y if isinstance(task, Given) else np.asarray(y), fields[part])
+        targets = task.encode(y if isinstance(task, Given) else target_array(y), fields[part])
         samples = len(keras.tree.flatten(x)[0])
         weight = checked_weights(weights[0], samples, origin) if weights else None
         splits[part] = ArraySplit(x, targets, weight, keys if part == "train" else None)
@@ -103,10 +106,15 @@ def _checked_part(argument: str, pair: Any, *, nested: bool) -> tuple[Any, ...]:
             + (f" of {len(pair)}" if isinstance(pair, tuple | list) else "")
         )
     x, y, *weights = pair
-    x = checked_features(x, f"x of `{argument}`")
     y = Given().encode(y, "") if nested else _one_array(y, f"y of `{argument}`")
-    rows = sorted({len(array) for array in keras.tree.flatten(x)})
     shapes = [array.shape for array in keras.tree.flatten(y)]
+    if shapes and _are_inputs(x, shapes[0][:1]):
+        raise DataError(
+            f"x of `{argument}`: several inputs need names. Pass {{'a': x1, 'b': x2}} in place of "
+            f"a {type(x).__name__} of {len(x)} arrays."
+        )
+    x = checked_features(x, f"x of `{argument}`")
+    rows = sorted({len(array) for array in keras.tree.flatten(x)})
     if len(rows) > 1 or any(shape[:1] != (rows[0],) for shape in shapes):
         raise DataError(
             f"`{argument}` must have as many targets as samples. Received: "
@@ -116,7 +124,18 @@ def _checked_part(argument: str, pair: Any, *, nested: bool) -> tuple[Any, ...]:
     return (x, y, *(weight for weight in weights if weight is not None))
 
 
+def _are_inputs(x: Any, samples: tuple[int, ...]) -> bool:
+    """Return whether a list holds an array for each input, not one for each sample."""
+    return (
+        isinstance(x, tuple | list)
+        and (len(x),) not in ((0,), samples)
+        and all(getattr(array, "shape", (None,))[:1] == samples for array in x)
+    )
+
+
 def _one_array(y: Any, field: str) -> np.ndarray:
+    if hasattr(y, "isna") and (missing := int(np.sum(np.asarray(y.isna())))):  # of pandas
+        raise DataError(f"{field}: targets must not be missing. Received: {missing} missing.")
     if hasattr(y, "columns"):
         y = np.stack([plain(y[name]) for name in y.columns], axis=1)
     elif hasattr(y, "to_numpy"):
@@ -133,26 +152,48 @@ def checked_features(x: Any, field: str) -> Any:
     Raises:
         DataError: If they have another type or shape, are not finite, or are empty.
     """
+    if not isinstance(x, Mapping):
+        return _checked_array(x, field)
+    if not x:
+        raise DataError(f"{field}: at least one array is needed. Received: none.")
+    check_input_names(x, field)
+    features = {
+        name: _checked_array(part, f"{field}[{name!r}]", several=True) for name, part in x.items()
+    }
+    if texts := [name for name, array in features.items() if is_text(array)]:
+        raise DataError(
+            f"{field}[{texts[0]!r}]: a text must be the only input. For categories among "
+            "numbers, pass a DataFrame with target='NAME'."
+        )
+    return features
+
+
+def check_input_names(names: Iterable[Any], field: str, advice: str = "") -> None:
+    """Raise a `DataError` unless all names can be those of inputs of a served model."""
+    wrong = [name for name in names if not (isinstance(name, str) and _INPUT_NAME.fullmatch(name))]
+    if wrong:
+        raise DataError(
+            f"{field}: the names of inputs must be strings of ASCII letters, digits and "
+            "underscores, a letter first. Received: "
+            f"{', '.join(map(repr, wrong[:3]))}{', ...' if len(wrong) > 3 else ''}.{advice}"
+        )
+
+
+def _checked_array(x: Any, field: str, *, several: bool = False) -> np.ndarray:
+    """Return one array; if it is one of several, `(samples,)` numbers become one column."""
     if isinstance(x, Mapping):
-        if not x:
-            raise DataError(f"{field}: at least one array is needed. Received: none.")
-        features = {n: checked_features(part, f"{field}[{n!r}]") for n, part in x.items()}
-        if texts := [name for name, array in features.items() if is_text(array)]:
-            raise DataError(
-                f"{field}[{texts[0]!r}]: a text must be the only input. For categories among "
-                "numbers, pass a DataFrame with target='NAME'."
-            )
-        return {str(name): array for name, array in features.items()}
+        raise DataError(f"{field} must be one array; inputs must not be nested. Received: a dict.")
     try:
         array = np.asarray(x)
     except ValueError as error:  # rows of different lengths
         raise DataError(f"{field} must be one array, or a dict of arrays ({error}).") from error
-    if array.dtype.kind in "OUS" and all(isinstance(v, str | bytes) for v in array.ravel()):
+    if array.dtype.kind in "OUS" and any(isinstance(value, str | bytes) for value in array.flat):
         if array.ndim == 2 and array.shape[1] == 1:
             array = array[:, 0]
-        if array.ndim == 1 and len(array):
-            texts = [v.decode() if isinstance(v, bytes) else v for v in array.tolist()]
-            return np.array(texts, object)
+        if array.ndim == 1:
+            return strings(array, field, "texts")
+    if several and array.ndim == 1:
+        array = array[:, None]
     if array.dtype.kind not in "biuf":
         hint = " Pass a DataFrame with target='NAME'." if hasattr(x, "columns") else ""
         raise DataError(f"{field}: features must be real numbers. Received: {array.dtype}.{hint}")

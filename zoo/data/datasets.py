@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from ...core.checks import check_integer
-from ..tasks import Classification, DataError, Given, Task, recognize
+from ..tasks import Classification, DataError, Given, Task, recognize, strings
 from .arrays import checked_weights
 from .python_call import python_call
 from .source import Source
@@ -123,7 +123,13 @@ def _from_py_dataset(source: keras.utils.PyDataset) -> tf.data.Dataset:
     """Read the batches of a `PyDataset` in order, with as many threads as its `workers`."""
 
     def batch(number: int) -> tuple[Any, ...]:
-        found = source[number]
+        try:
+            found = source[number]
+        except Exception as error:  # of the user's code
+            raise DataError(
+                f"{type(source).__name__}: batch {number} cannot be read "
+                f"({type(error).__name__}: {error})."
+            ) from error
         found = found if isinstance(found, tuple | list) else (found,)
         return tuple(part for part in found if part is not None)
 
@@ -188,7 +194,7 @@ def _targets_and_weights(
             )
         arrays.append(np.concatenate(column))
     y, *weights = arrays
-    y = np.array([label.decode() for label in y.tolist()]) if y.dtype.kind in "OS" else y
+    y = strings(y, f"y of `{argument}`", "labels").astype(str) if y.dtype.kind in "OS" else y
     return y, checked_weights(weights[0], len(y), f"`{argument}`") if weights else None
 
 

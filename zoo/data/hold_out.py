@@ -1,17 +1,19 @@
 """Splits that depend on the seed alone and are the same in every process."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
-from ..tasks import DataError
+from ..tasks import Classification, DataError
 from .source import Source
 from .split import DatasetSplit, Split
 
 TEST_FRACTION = 0.2
 TEST_SEED = 0  # not the user's seed: the test part is the same for all seeds
+_PARTS = ("training", "held-out rows")
 
 
 def development_and_test(source: Source) -> tuple[Split, Split]:
@@ -20,10 +22,13 @@ def development_and_test(source: Source) -> tuple[Split, Split]:
         return source.train, source.test
     if isinstance(source.train, DatasetSplit):
         raise DataError(f"{source.origin}: pass `test`, since no part of a dataset is held out.")
-    return hold_out(source.train, TEST_FRACTION, TEST_SEED, source)
+    parts = ("training", "validation", "test") if source.validation is None else _PARTS
+    return hold_out(source.train, TEST_FRACTION, TEST_SEED, source, parts)
 
 
-def hold_out(split: Any, fraction: float, seed: int, source: Source) -> tuple[Any, Any]:
+def hold_out(
+    split: Any, fraction: float, seed: int, source: Source, parts: Sequence[str] = _PARTS
+) -> tuple[Any, Any]:
     """Divide `split` into `(rest, held_out)`, both in the order of `split`.
 
     Args:
@@ -31,31 +36,40 @@ def hold_out(split: Any, fraction: float, seed: int, source: Source) -> tuple[An
         fraction: The fraction of the examples to hold out, in (0, 1).
         seed: The seed of the random choice.
         source: The source of the examples: how to divide them, and its name for messages.
+        parts: The parts into which the examples are divided in the end; each needs a group.
 
     Raises:
-        DataError: If there are too few samples, in total, of one class, or too few groups.
+        DataError: If there are too few samples, in total or of one class, or too few groups.
     """
     held_out = np.zeros(split.size, bool)
+    strata = source.task.strata(split.targets)
+    if source.hold_out_by != "strata":
+        kind = {"time": "different times", "group": "groups"}[source.hold_out_by]
+        found = len(np.unique(split.keys))
+        if found < len(parts):
+            raise DataError(
+                f"{source.origin}: `split` needs at least {len(parts)} {kind}: one each for "
+                f"{', '.join(parts[:-1])} and {parts[-1]}. Received: {found}."
+            )
     if source.hold_out_by == "time":
         held_out[_latest(split.keys, fraction, source.origin)] = True
     elif source.hold_out_by == "group":
-        held_out[_groups(split.keys, fraction, seed, source.origin)] = True
+        held_out[_groups(split.keys, fraction, seed)] = True
     else:
-        strata = source.task.strata(split.targets)
         if strata is not None:
             _check_strata(strata, fraction, source)
         elif min(math.ceil(fraction * split.size), split.size - 1) < 1:
             raise DataError(f"{source.origin}: too few samples to split. Received: {split.size}.")
         held_out[hold_out_indices(split.size, fraction, seed, strata)] = True
-        if strata is not None:
-            _check_left(strata, held_out, fraction, source)
+    if strata is not None:
+        _check_left(strata, held_out, source)
     return split.subset(~held_out), split.subset(held_out)
 
 
 def hold_out_indices(
     size: int, fraction: float, seed: int, strata: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return the ascending indices of a random part of `size` samples, stratified if told.
+    """Return the ascending indices of a random part of `size` samples, stratified by `strata`.
 
     Example:
 
@@ -74,13 +88,14 @@ def _latest(times: np.ndarray, fraction: float, origin: str) -> np.ndarray:
     first = np.sort(times)[len(times) - math.ceil(fraction * len(times))]
     latest = np.flatnonzero(times >= first)
     if len(latest) == len(times):
-        raise DataError(f"{origin}: a split by time needs samples of different times.")
+        raise DataError(
+            f"{origin}: `split` leaves no row for training, since more than "
+            f"{1 - fraction:.0%} of the rows have the first time, {times.min():g}."
+        )
     return latest
 
 
-def _groups(groups: np.ndarray, fraction: float, seed: int, origin: str) -> np.ndarray:
-    if len(np.unique(groups)) < 2:
-        raise DataError(f"{origin}: a split by groups needs at least 2 groups. Received: 1.")
+def _groups(groups: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     split = GroupShuffleSplit(1, test_size=fraction, random_state=seed)
     return next(split.split(groups, groups=groups))[1]
 
@@ -91,7 +106,8 @@ def _check_strata(strata: np.ndarray, fraction: float, source: Source) -> None:
     for name, count in zip(names, counts, strict=True):
         if count == 1:
             raise DataError(
-                f"{source.origin}: a class needs at least 2 samples. Received: 1 of {name!r}"
+                f"{source.origin}: a class needs at least 2 samples. Received: 1 of {name!r}."
+                f"{_advice(source)}"
             )
     total, classes = counts.sum(), np.count_nonzero(counts)
     held_out = math.ceil(fraction * total)
@@ -99,14 +115,23 @@ def _check_strata(strata: np.ndarray, fraction: float, source: Source) -> None:
         raise DataError(
             f"{source.origin}: both parts of a split need at least one sample for each of the "
             f"{classes} classes. Received: {total} samples, of which a fraction of {fraction:g} "
-            f"gives {total - held_out} and {held_out}."
+            f"gives {total - held_out} and {held_out}.{_advice(source)}"
         )
 
 
-def _check_left(strata: np.ndarray, held_out: np.ndarray, fraction: float, source: Source) -> None:
+def _check_left(strata: np.ndarray, held_out: np.ndarray, source: Source) -> None:
     for stratum in np.setdiff1d(strata, strata[~held_out]):
         name = source.task.names[stratum]
         raise DataError(
             f"{source.origin}: no sample of class {name!r} is left for training. Received: "
-            f"{np.sum(strata == stratum)}, of which a fraction of {fraction:g} is held out."
+            f"{np.sum(strata == stratum)}, all of them held out.{_advice(source)}"
         )
+
+
+def _advice(source: Source) -> str:
+    """Return what to do about classes that were found, if they are numbers."""
+    task = source.task
+    numbers = isinstance(task, Classification) and not isinstance(task.classes[0], str)
+    if not (numbers and source.task_found):
+        return ""
+    return " The targets were taken for classes; pass task='regression' if they are quantities."

@@ -21,7 +21,7 @@ from ...core.checks import (
     check_type,
     message,
 )
-from ..tasks import TASKS, Classification, Task
+from ..tasks import TASKS, Classification, DataError, Task
 from .arrays import read_arrays
 from .data import Data
 from .datasets import read_datasets
@@ -36,7 +36,7 @@ from .table import TABLES, read_table
 from .tfds_reader import is_dataset, read_dataset
 
 _IN_MEMORY = "a (x, y) of arrays, a DataFrame, a tf.data.Dataset or a keras.utils.PyDataset"
-_NAMED = "a data set's name, or the path of a .npz, .csv or .parquet file or of a directory"
+_NAMED = "a data set's name, or the path of a .npz, .csv, .tsv or .parquet file or of a directory"
 
 
 def load_data(
@@ -69,7 +69,7 @@ def load_data(
               `x_val`, `y_val` (or `_valid`, `_validation`) and `x_test`, `y_test`; images have
               rank 4, `(samples, height, width, channels)`, and texts are strings `(samples,)`.
               Sample weights are in `weight`, `weight_val` and `weight_test`;
-            - a table, `*.csv` or `*.parquet`, or a pandas DataFrame; it needs `target=`;
+            - a table, `*.csv`, `*.tsv` or `*.parquet`, or a pandas DataFrame; it needs `target=`;
             - a directory with one folder of images (png, jpg, jpeg, bmp, gif, tif, tiff, webp) for
               each class, or with folders `train` and optionally `val` (or `valid`, `validation`)
               and `test` that hold one for each class. Write `./name` if a data set has this name;
@@ -85,8 +85,8 @@ def load_data(
             (0, 1). Not used if the source has a validation part.
         standardize: Whether to standardize numeric features over their last axis, and to number the
             words of texts; if not, they are as given. The columns of a table are always encoded.
-        class_weight: The weight of each class, by its label, for training, evaluation and tuning.
-            "balanced" weighs a class by `samples / (classes * samples of the class)` in the
+        class_weight: The weight of each class, by its label or name, for training, evaluation and
+            tuning. "balanced" weighs a class by `samples / (classes * samples of the class)` in the
             training part; `None` weighs all samples equally.
         **options: Options of the kind of source:
 
@@ -159,7 +159,9 @@ def load_data(
         "seed": int(seed),
         "validation_fraction": float(validation_fraction),
         "standardize": standardize,
-        "class_weight": dict(class_weight) if isinstance(class_weight, Mapping) else class_weight,
+        "class_weight": dict(zip(read.task.names, weights, strict=True))
+        if weights and isinstance(class_weight, Mapping)
+        else class_weight,
     }
     given = {n: os.fspath(v) if isinstance(v, os.PathLike) else v for n, v in options.items()}
     if isinstance(source, str) and not any(hasattr(value, "columns") for value in given.values()):
@@ -185,7 +187,7 @@ def _class_weights(class_weight: Any, source: Source, train: Split) -> tuple[flo
         return None
     if not isinstance(source.task, Classification):
         raise ValueError(
-            "`class_weight` must be None for data that is no classification. "
+            f"`class_weight` must be None for the task {source.task.kind!r}. "
             f"Received: class_weight={class_weight!r}"
         )
     if train.weights is not None:
@@ -197,13 +199,16 @@ def _class_weights(class_weight: Any, source: Source, train: Split) -> tuple[flo
     expected = "'balanced', or a number > 0 for each class"
     if not isinstance(class_weight, Mapping):
         raise TypeError(message("class_weight", class_weight, expected))
-    by_label = {str(label): weight for label, weight in class_weight.items()}
-    if set(by_label) != {str(label) for label in task.classes}:
-        expected += f" ({', '.join(map(str, task.classes))})"
+    classes: dict[Any, Any] = dict(zip(task.names, task.classes, strict=True))
+    classes |= {str(label): label for label in task.classes}  # as in JSON
+    classes |= {label: label for label in task.classes}  # equal numbers, too: 1.0, True
+    weights = {classes.get(label, label): weight for label, weight in class_weight.items()}
+    if set(weights) != {*task.classes} or len(weights) < len(class_weight):
+        expected += f" ({', '.join(task.names)})"
         raise ValueError(message("class_weight", class_weight, expected))
-    for weight in by_label.values():
+    for weight in weights.values():
         check_number("class_weight", weight, "(0, inf)")
-    return tuple(float(by_label[str(label)]) for label in task.classes)
+    return tuple(float(weights[label]) for label in task.classes)
 
 
 def _read(source: Any, task: Task | str | None, options: dict[str, Any]) -> Source:
@@ -220,14 +225,19 @@ def _read(source: Any, task: Task | str | None, options: dict[str, Any]) -> Sour
         raise TypeError(f"`source` must be {expected}.{hint} Received: {type(source).__name__}")
     if not source:
         raise ValueError(message("source", source, _NAMED))
+    if "://" in source:
+        raise DataError(f"{source}: URLs are not read. Download the file, and pass its path.")
     path = Path(source).expanduser()
+    suffixes = [suffix.lower() for suffix in path.suffixes]
     if source in EMBEDDED and not options.get("image_size"):
         ignored = ("data_dir", "download", "image_size")
         return _call(read_embedded, source, options, ignored=ignored, task=task)
-    if path.suffix == ".npz":
+    if suffixes[-1:] == [".npz"]:
         return _call(read_npz, path, options, task=task)
-    if path.suffix in TABLES:
+    if suffixes and suffixes[-1] in TABLES:
         return _call(read_table, path, options, task=task)
+    if {*suffixes} & {*TABLES} or ("target" in options and path.is_file()):
+        raise DataError(f"{source}: tables are .csv, .tsv and .parquet files.")
     if source.startswith((".", "~", os.sep)) or (path.is_dir() and not is_dataset(source)):
         if not (task in (None, Classification.kind) or isinstance(task, Classification)):
             expected = "'classification' or None for a directory of images"
@@ -252,9 +262,8 @@ def _call(
     }
     given = {n: v for n, v in options.items() if n not in ignored and v is not None}
     if missing := [name for name, required in takes.items() if required and name not in given]:
-        raise TypeError(
-            f"load_data needs `{missing[0]}` for {source}, such as {missing[0]}='price'."
-        )
+        name = source if isinstance(source, str | Path) else "a DataFrame"
+        raise TypeError(f"load_data needs `{missing[0]}` for {name}, such as {missing[0]}='price'.")
     if unknown := sorted(set(given) - set(takes)):
         kind = reader.__name__.removeprefix("read_")
         raise TypeError(

@@ -1,15 +1,17 @@
 """Reader of tables: numbers, categories, dates and missing values in columns with names."""
 
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...core.checks import check_type
 from ..tasks import DataError, Task
-from .arrays import source_of_arrays
+from .arrays import check_input_names, source_of_arrays
 from .source import PART_NAMES, Source
 from .table_columns import Column, ColumnKind, target_values
 from .table_preprocessing import fit_table
@@ -18,7 +20,7 @@ from .text import fit_text
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLES = (".csv", ".parquet")
+TABLES = (".csv", ".tsv", ".parquet")
 
 
 def read_table(
@@ -48,7 +50,7 @@ def read_table(
     Strings that are different in more than half of the rows are no categories either.
 
     Args:
-        table: A pandas DataFrame, or a file `*.csv` or `*.parquet` (which needs pyarrow).
+        table: A pandas DataFrame, or a file `*.csv`, `*.tsv` or `*.parquet` (which needs pyarrow).
         target: The column to predict, or several.
         drop: The column or columns to leave out.
         columns: The kind of columns, by name. A "date" is an ISO 8601 date or time; its features
@@ -70,7 +72,10 @@ def read_table(
     if (way == "column" and not (validation is test is None)) or (
         way and None not in (validation, test)
     ):
-        raise ValueError("Pass `split`, or `validation` and `test`, not both.")
+        raise ValueError(
+            f"Pass `split`, or `validation` and `test`, not both. Received: split={split!r}"
+        )
+    check_type("weight", weight, (str, NoneType), "the name of a column, or None")
     frame = _read(table, "source")
     targets = _names("target", target)
     if not targets:
@@ -96,6 +101,8 @@ def read_table(
         _check_columns(frames[part], needed, f"{origin} ({part})")
     if way == "column":
         frames = _parts_by_column(frame, key, origin)
+    if "text" not in told.values():  # the input of a text is called "text"
+        _check_names(names, origin)
     features = [Column.of(frames["train"][name], told, origin) for name in names]
     kinds = {column.name: column.kind for column in features}
 
@@ -138,30 +145,44 @@ def _read(table: Any, argument: str) -> "pd.DataFrame":
     except ImportError as error:
         raise ImportError("Reading a table needs pandas: pip install pandas") from error
 
-    origin = argument
+    origin = "table" if argument == "source" else argument
     if isinstance(table, pd.DataFrame):
         frame = table
     else:
         check_type(argument, table, (str, Path), "a pandas DataFrame or a file")
         path = Path(table).expanduser()
         origin = str(path)
-        if path.suffix not in TABLES:
-            raise DataError(f"{path}: a table must be a file {' or '.join(TABLES)}.")
+        suffix = path.suffix.lower()
+        if suffix not in TABLES:
+            raise DataError(f"{path}: tables are .csv, .tsv and .parquet files.")
         if not path.is_file():
-            raise DataError(f"{path}: no such file.")
+            fault = "is a directory" if path.is_dir() else "no such file"
+            raise DataError(f"{path}: {fault}.")
         try:
-            is_csv = path.suffix == ".csv"
-            frame = pd.read_csv(path, low_memory=False) if is_csv else pd.read_parquet(path)
+            frame = pd.read_parquet(path) if suffix == ".parquet" else _read_csv(path, suffix)
         except ImportError as error:
             raise DataError(f"{path}: reading parquet needs `pip install pyarrow`.") from error
         except Exception as error:  # pandas and pyarrow raise many types for a broken file
             cause = " ".join(str(error).split())
             raise DataError(f"{path}: not a readable table ({cause}).") from error
+    if frame.columns.nlevels > 1:
+        raise DataError(f"{origin}: a column must have one name. Received: {frame.columns[0]}.")
     frame = frame.rename(columns=str)
     if not len(frame):
         raise DataError(f"{origin}: the table has no rows.")
     if len(set(frame.columns)) < len(frame.columns):
         raise DataError(f"{origin}: columns must have different names. Received: {list(frame)}.")
+    return frame
+
+
+def _read_csv(path: Path, suffix: str) -> "pd.DataFrame":
+    import pandas as pd
+
+    separator = "\t" if suffix == ".tsv" else ","
+    frame = pd.read_csv(path, sep=separator, low_memory=False)
+    head = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str).loc[0]
+    if head.dropna().duplicated().any():  # pandas has renamed them: town, town.1
+        frame = frame.set_axis(head.astype(str), axis=1)
     return frame
 
 
@@ -187,10 +208,26 @@ def _checked_kinds(columns: Any, special: Mapping[str, str]) -> dict[str, str]:
 
 def _check_columns(frame: "pd.DataFrame", names: Sequence[str], origin: str) -> None:
     if missing := [name for name in names if name not in frame.columns]:
+        one = frame.columns[0] if len(frame.columns) == 1 else ""
+        hint = " Is the delimiter a comma?" if ";" in one or "\t" in one else ""
         raise DataError(
             f"{origin}: no column {', '.join(map(repr, missing))}. Its columns: "
-            f"{', '.join(frame.columns)}."
+            f"{', '.join(map(repr, frame.columns))}.{hint}"
         )
+
+
+def _check_names(names: Sequence[str], origin: str) -> None:
+    for name in names:
+        if position := re.fullmatch(r"Unnamed: (\d+)", name):  # pandas' name for none
+            raise DataError(
+                f"{origin}: column {int(position[1]) + 1} has no name. Save the table with "
+                f"index=False, name the column, or pass drop={name!r}."
+            )
+    plain = [re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") for name in names]
+    plain = [name if name[:1].isalpha() else f"x_{name}".rstrip("_") for name in plain]
+    new = [(name, to) for name, to in zip(names, plain, strict=True) if to != name]
+    advice = f" Rename the columns, for example frame.rename(columns={dict(new[:3])})."
+    check_input_names(names, origin, advice)
 
 
 def _split_option(split: str | None) -> tuple[str | None, str | None]:
@@ -227,10 +264,12 @@ def _keys(column: "pd.Series", way: str, origin: str) -> np.ndarray:
         return np.unique(column.astype(str), return_inverse=True)[1]
     if pd.api.types.is_numeric_dtype(column):
         return column.to_numpy("float64")
-    try:
-        return pd.to_datetime(column, format="ISO8601").astype("int64").to_numpy()
-    except (ValueError, TypeError) as error:
+    texts = column.astype(str)
+    times = pd.to_datetime(texts, format="ISO8601", utc=True, errors="coerce")
+    if times.isna().any():
+        wrong = texts[times.isna()].iloc[0]
         raise DataError(
-            f"{origin}: column {column.name!r} of `split` must hold numbers or ISO 8601 dates "
-            f"({error})."
-        ) from error
+            f"{origin}: column {column.name!r} of `split` must hold numbers, or ISO 8601 dates "
+            f"such as 2020-01-31 or 2020-01-31T12:00:00. Received: {wrong!r}"
+        )
+    return times.astype("int64").to_numpy()

@@ -8,6 +8,8 @@ import numpy as np
 
 from ...core.checks import check_one_of
 from ..tasks import DataError
+from .split import as_tensor
+from .table_preprocessing import CalendarParts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,12 +42,10 @@ class Column:
         """Return the column of the training part: of the kind told, or found from its values.
 
         Raises:
-            DataError: If the kind cannot be found, or the name cannot be an input of a model.
+            DataError: If the kind cannot be found.
         """
         name = str(column.name)
         field = f"{origin}: column {name!r}"
-        if not name or "/" in name:
-            raise DataError(f"{field}: a name must not be empty or contain '/'. Rename the column.")
         kind: Any = told.get(name)
         if kind is None:
             kind = _found_kind(column, field)
@@ -63,7 +63,7 @@ class Column:
         if self.kind == "category" and not _are_categories(values):
             raise DataError(
                 f"{self.field}: a category of numbers must hold integers of at most 2**24. Convert "
-                "it to strings, or take it for a number."
+                f"it to strings, or pass columns={{{self.name!r}: 'number'}}."
             )
         return values
 
@@ -137,17 +137,15 @@ def _numbers(column: "pd.Series", field: str) -> np.ndarray:
 
 
 def _dates(column: "pd.Series", field: str) -> np.ndarray:
-    """Return times as strings, "YYYY-MM-DDTHH:MM:SS"."""
-    import pandas as pd
-
-    if _is_numeric(column) and column.notna().any():
-        raise DataError(f"{field} must hold ISO 8601 dates. Received: {column.dtype}.")
-    try:
-        times = pd.to_datetime(column, format="ISO8601")
-        texts = times.dt.strftime("%Y-%m-%dT%H:%M:%S").to_numpy(object)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise DataError(f"{field} must hold ISO 8601 dates ({error}).") from error
-    return np.where(column.isna().to_numpy(), "", texts)
+    """Return dates as strings, "" for missing ones; they are read by the layer that is served."""
+    texts = np.where(column.isna().to_numpy(), "", column.astype(str).to_numpy(object))
+    unread = np.isnan(np.asarray(CalendarParts()(as_tensor(texts))[:, 0])) & (texts != "")
+    if unread.any():
+        raise DataError(
+            f"{field} must hold ISO 8601 dates such as 2020-01-31 or 2020-01-31T12:00:00. "
+            f"Received: {texts[unread.argmax()]!r}"
+        )
+    return texts
 
 
 def target_values(targets: "pd.DataFrame", origin: str) -> np.ndarray:

@@ -12,6 +12,7 @@ from ..tasks import DataError
 
 _MISSING, _UNKNOWN = -(2**31), -(2**30)  # beyond the integers of a category
 CALENDAR = ("days", "year", "month", "day", "weekday", "hour")
+_DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?"
 
 
 def fit_table(split: Any, origin: str, *, kinds: Mapping[str, str]) -> keras.Model:
@@ -127,7 +128,7 @@ def _integer_lookup(values: np.ndarray, name: str) -> keras.layers.IntegerLookup
 
 @keras.saving.register_keras_serializable(package="occam")
 class FilledNumbers(keras.layers.Layer):
-    """Puts 0, the mean of standardized numbers, for NaN, and appends indicators of NaN.
+    """Replace NaN by 0, the mean of a standardized number, and append indicators of NaN.
 
     Args:
         indicated: The positions of the columns that get an indicator, 1 for NaN and else 0.
@@ -192,7 +193,8 @@ class CalendarParts(keras.layers.Layer):
     Days have a fraction, to the minute, and Monday is 0. Time zones are ignored. What is not a
     date becomes NaN.
 
-    Shapes: Strings `(batch,)`, "YYYY-MM-DD" or "YYYY-MM-DDTHH:MM:SS". Returns float32 `(batch, 6)`.
+    Shapes: Strings `(batch,)`, "YYYY-MM-DD" or "YYYY-MM-DDTHH:MM:SS", where seconds may be left out
+    or have a fraction, and a time zone may follow. Returns float32 `(batch, 6)`.
 
     Example:
 
@@ -204,8 +206,7 @@ class CalendarParts(keras.layers.Layer):
 
     def call(self, inputs):
         texts = tf.convert_to_tensor(inputs)
-        pattern = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2})?.*)?"
-        valid = tf.strings.regex_full_match(texts, pattern)
+        valid = tf.strings.regex_full_match(texts, _DATE)
         texts = tf.where(valid, texts, "1970-01-01")
         padded = tf.strings.join([texts, "0" * 16])  # `substr` refuses to start behind the end
         has_time = tf.strings.length(texts) >= 16
@@ -221,6 +222,7 @@ class CalendarParts(keras.layers.Layer):
         for part, low, high in ((month, 1, 12), (day, 1, 31), (hour, 0, 23), (minute, 0, 59)):
             valid &= (low <= part) & (part <= high)
         days = _days_from_civil(year, month, day)
+        valid &= days < _days_from_civil(year + month // 12, month % 12 + 1, 1)  # no February 30
         fraction = tf.cast(60 * hour + minute, tf.float32) / 1440.0
         weekday = tf.math.floormod(days + 3, 7)  # 1970-01-01 was a Thursday
         parts = [tf.cast(part, tf.float32) for part in (days, year, month, day, weekday, hour)]

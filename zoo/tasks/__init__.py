@@ -5,7 +5,7 @@ from .given import Given
 from .multilabel import Multilabel
 from .recognize import recognize
 from .regression import Regression
-from .task import TASKS, DataError, Task
+from .task import TASKS, DataError, Task, strings, target_array
 
 __all__ = [
     "TASKS",
@@ -16,4 +16,6 @@ __all__ = [
     "Regression",
     "Task",
     "recognize",
+    "strings",
+    "target_array",
 ]

@@ -9,7 +9,7 @@ from ...callbacks import baseline_loss
 from ...core.calibration import expected_calibration_error
 from ..losses import CategoricalCrossentropy
 from ..metrics import CategoricalAccuracy
-from .task import DataError, Task
+from .task import DataError, Task, strings, target_array
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,10 @@ class Classification(Task):
             return cls(columns, tuple(range(width)))
         found = np.unique(_labels(targets, field))
         if len(found) < 2:
-            raise DataError(f"{field}: labels need at least 2 classes. Received: {found.tolist()}.")
+            raise DataError(
+                f"{field}: all labels are {', '.join(map(repr, found.tolist())) or 'missing'}; a "
+                "classification needs at least 2 classes."
+            )
         classes = tuple(found.tolist())
         return cls(tuple(map(str, classes)), classes)
 
@@ -112,6 +115,7 @@ def _is_one_hot(targets: np.ndarray) -> bool:
 
 def _labels(targets: np.ndarray, field: str) -> np.ndarray:
     """Return labels `(n,)`, strings or integers."""
+    targets = target_array(targets)
     if targets.ndim == 2 and targets.shape[1] == 1:  # as in keras.datasets.cifar10
         targets = targets[:, 0]
     if targets.ndim != 1:
@@ -119,12 +123,10 @@ def _labels(targets: np.ndarray, field: str) -> np.ndarray:
             f"{field}: labels must have shape (samples,) or (samples, 1), or be one-hot rows. "
             f"Received: {targets.shape}."
         )
-    if targets.dtype.kind == "O":  # as in a DataFrame
+    if targets.dtype.kind in "OUS":
         if missing := sum(value is None or value != value for value in targets):
             raise DataError(f"{field}: labels must not be missing. Received: {missing} missing.")
-        targets = targets.astype(str)
-    if targets.dtype.kind in "US":
-        return targets.astype(str)
+        return strings(targets, field, "labels").astype(str)
     if targets.dtype.kind not in "biuf":
         raise DataError(f"{field}: labels must be integers or strings. Received: {targets.dtype}.")
     if targets.dtype.kind == "f":

@@ -8,7 +8,7 @@ from ...core.checks import check_one_of
 from .classification import Classification
 from .multilabel import Multilabel
 from .regression import Regression
-from .task import TASKS, DataError, Task
+from .task import TASKS, DataError, Task, target_array
 
 MAX_INTEGER_CLASSES = 100  # as in CIFAR-100
 MAX_FLOAT_CLASSES = 20
@@ -21,7 +21,7 @@ def recognize(
     task: str | None = None,
     names: Sequence[str] | None = None,
 ) -> Task:
-    """Return the task of the targets of a training part.
+    """Return the task of the targets of a source, before validation and test are held out of it.
 
     =====================================================  ==============
     targets                                                task
@@ -52,10 +52,11 @@ def recognize(
     Traceback (most recent call last):
     occam.zoo.tasks.task.DataError: y: 200 different integers could be classes or quantities...
     """
+    targets = target_array(targets)
     if task is None:
-        task = _kind(np.asarray(targets), field)
+        task = _kind(targets, field)
     check_one_of("task", task, tuple(TASKS))
-    return TASKS[task].fit(np.asarray(targets), field, names)
+    return TASKS[task].fit(targets, field, names)
 
 
 def _kind(targets: np.ndarray, field: str) -> str:

@@ -16,8 +16,8 @@ class Regression(Task):
     """Real targets; the outputs are values in their units.
 
     Targets are `(n,)` or `(n, targets)`, encoded as float32 `(n, targets)` in their units. The loss
-    is the squared error of the standardized targets, so it is near 1 for a constant model, whatever
-    the units are:
+    is the squared error of the standardized targets, so a model that predicts the mean has a loss
+    of about 1 in any units:
 
         loss = mean_k ((y_k - f_k(x)) / s_k)^2
 

@@ -1,7 +1,9 @@
 """`Task`: what a target is, stated once; loss, metrics, head and baseline follow from it."""
 
 import abc
+import contextlib
 import dataclasses
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -16,9 +18,41 @@ class DataError(ValueError):
     """An error in the data; the message names the source, the field and the fault."""
 
 
+def target_array(targets: Any) -> np.ndarray:
+    """Return targets as an array; numbers that are Python objects get a type of NumPy's.
+
+    >>> target_array(np.array([1, 2, 10], object)).dtype
+    dtype('int64')
+    """
+    array = np.asarray(targets)
+    numeric = (numbers.Number, np.bool_)  # a decimal.Decimal is a Number
+    if array.dtype != object or not all(isinstance(value, numeric) for value in array.flat):
+        return array
+    array = np.array(array.tolist())
+    return array.astype("float64") if array.dtype == object else array
+
+
+def strings(values: np.ndarray, field: str, what: str) -> np.ndarray:
+    """Return strings, or bytes in UTF-8, as an array of `str` objects.
+
+    Raises:
+        DataError: If a value is something else; `what` the values are is for the message.
+    """
+    texts = np.empty(len(values), object)
+    for position, value in enumerate(values.tolist()):
+        with contextlib.suppress(UnicodeDecodeError):
+            texts[position] = value.decode() if isinstance(value, bytes) else value
+        if not isinstance(texts[position], str):
+            raise DataError(
+                f"{field}: {what} must be strings, or bytes in UTF-8. "
+                f"Received: {value!r} at {position}."
+            )
+    return texts
+
+
 @dataclass(frozen=True)
 class Task(abc.ABC):
-    """The meaning of targets: `Classification`, `Multilabel`, `Regression`, or `Given`, as it is.
+    """What targets mean: `Classification`, `Multilabel`, `Regression`, or `Given` if unknown.
 
     The encoded targets `y` are an array of one row (or one number) for each sample, as the loss
     takes them. The outputs of a model are `(samples, units)`.
@@ -28,8 +62,8 @@ class Task(abc.ABC):
 
     Attributes:
         kind: "classification", "multilabel", "regression" or "given".
-        scores_up: The names of the scores of which more is better; of the others, less is.
-        metric: The name of the first metric of `metrics`, to show beside the loss.
+        scores_up: The names of the scores to maximize; the others are to minimize.
+        metric: The name of the first metric of `metrics`; it is shown beside the loss.
         head_name: The name of the last dense layer of a zoo model.
     """
 

@@ -1,6 +1,7 @@
 """Arrays in memory: every form of features and targets, or an error that names the argument."""
 
 import re
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ Y = np.arange(60) % 3
         (Y[:, None], "classification", 3),
         (Y.astype("float64") * 10, "classification", 3),
         (np.array(["a", "b", "c"])[Y], "classification", 3),
+        (np.array(["ä".encode(), b"b", b"c"])[Y], "classification", 3),
         (np.eye(3)[Y], "classification", 3),
         (Y.tolist(), "classification", 3),
         (Y > 0, "classification", 2),
@@ -29,6 +31,9 @@ Y = np.arange(60) % 3
         (X[:, :2], "regression", 2),
         (pd.Series(np.array(["a", "b", "c"])[Y]), "classification", 3),
         (pd.Series(Y, dtype="Int64"), "classification", 3),
+        (X[:, 0].astype(object), "regression", 1),
+        ([Decimal(value) for value in X[:, 0]], "regression", 1),
+        (pd.DataFrame({"a": X[:, 0].astype(object), "b": X[:, 1]}), "regression", 2),
         (pd.Series(X[:, 0], dtype="Float64"), "regression", 1),
         (pd.DataFrame(np.eye(3, dtype="int64")[Y], columns=["a", "b", "c"]), "classification", 3),
     ],
@@ -40,6 +45,13 @@ def test_targets_of_every_form(y, kind, units):
     assert (data.task.kind, data.task.units, data.task_found) == (kind, units, True)
     assert data.sizes == {"train": 43, "validation": 5, "test": 12}
     assert f"{kind} (found from the targets; pass task=... to change)" in data.describe()
+
+
+def test_class_numbers_that_are_python_objects():
+    data = load_data((X, np.array([1, 2, 10] * 20, object)))
+    assert data.class_names == ("1", "2", "10")
+    frame = pd.DataFrame({"a": X[:, 0], "y": np.array([1, 2, 10] * 20, object)})
+    assert load_data(frame, target="y").class_names == ("1", "2", "10")
 
 
 def test_names_of_targets():
@@ -89,6 +101,7 @@ def test_several_inputs():
         np.testing.assert_allclose(batch[name].numpy().var(axis=axes), 1, atol=1e-4)
     with pytest.raises(ValueError, match="its features are several arrays"):
         data.save("some.npz")
+    assert load_data(({"a": X[:, 0], "b": X}, Y)).input_shape == {"a": (1,), "b": (4,)}
 
 
 def test_texts(tmp_path, collect):
@@ -156,6 +169,16 @@ def test_data_in_memory_has_a_digest():
         ((X, np.array(1)), {}, "Received: 60 samples, and targets of shape ()."),
         (({"a": X, "b": X[1:]}, Y), {}, "Received: 59 and 60 samples, and targets of shape (60,)."),
         (({}, Y), {}, "x of `source`: at least one array is needed. Received: none."),
+        (({1: X, "1": X}, Y), {}, "digits and underscores, a letter first. Received: 1, '1'."),
+        (({"": X, "a/b": X}, Y), {}, "x of `source`: the names of inputs must be strings of ASCII"),
+        (({"a": {"b": X}}, Y), {}, "x of `source`['a'] must be one array; inputs must not be nest"),
+        (([X, X], Y), {}, "x of `source`: several inputs need names. Pass {'a': x1, 'b': x2} in"),
+        (((X, X[:, :2]), Y), {}, "in place of a tuple of 2 arrays."),
+        ((["a", None] * 30, Y), {}, "texts must be strings, or bytes in UTF-8. Received: None at"),
+        (([b"a", b"\xff"] * 30, Y), {}, "bytes in UTF-8. Received: b'\\xff' at 1."),
+        ((X, [b"a", b"\xff"] * 30), {}, "y of `source`: labels must be strings, or bytes in UTF-"),
+        ((X, np.array([1, "a"] * 30, object)), {}, "bytes in UTF-8. Received: 1 at 0."),
+        ((X, pd.Series([1, None] * 30, dtype="Int64")), {}, "must not be missing. Received: 30 mi"),
         (([[1.0], [1.0, 2.0]], [0, 1]), {}, "x of `source` must be one array, or a dict of arrays"),
         (([[1.0], [2.0]], [[0], [0, 1]]), {}, "y of `source` must be one array ("),
         ((X[:, 0], Y), {}, "x of `source`: features must have shape (samples, features), (samp"),
@@ -188,7 +211,7 @@ def test_data_in_memory_has_a_digest():
             {},
             "y of `source`: 60 different whole numbers could be classes",
         ),
-        ((X, np.ones(60)), {}, "y of `source`: labels need at least 2 classes. Received: [1]."),
+        ((X, np.ones(60)), {}, "y of `source`: all labels are 1; a classification needs"),
         ((X, np.where(Y, X[:, 0], np.nan)), {}, "y of `source`: the targets of regression must be"),
     ],
 )

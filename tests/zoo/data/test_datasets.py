@@ -235,15 +235,18 @@ def test_classes_of_a_dataset_are_numbers_from_0():
         assert str(error.value).endswith(received)
 
 
-def test_an_error_of_a_py_dataset_is_that_of_its_code():
+@pytest.mark.parametrize("number", [0, 2])
+def test_an_error_of_a_py_dataset_is_that_of_its_code(number):
     class Broken(Batches):
         def __getitem__(self, index):
-            if index == 2:
-                raise RuntimeError("the disk is gone")
+            if index == number:
+                raise OSError("the disk is gone")
             return super().__getitem__(index)
 
-    with pytest.raises(DataError, match="the disk is gone"):
+    message = rf"^Broken: batch {number} cannot be read \(OSError: the disk is gone\)\.$"
+    with pytest.raises(DataError, match=message) as error:
         load(Broken(Y), validation=Batches(Y))
+    assert error.value.__cause__ is not None
 
 
 READS_AHEAD = """

@@ -54,7 +54,7 @@ def test_a_missing_test_part_is_a_fixed_fifth():
     [
         ([9, 1], 0.5, "here: a class needs at least 2 samples. Received: 1 of 'b'"),
         ([2, 2], 0.1, "2 classes. Received: 4 samples, of which a fraction of 0.1 gives 3 and 1"),
-        ([90, 2], 0.95, "here: no sample of class 'b' is left for training. Received: 2, of which"),
+        ([90, 2], 0.95, "here: no sample of class 'b' is left for training. Received: 2, all of"),
     ],
 )
 def test_too_few_samples(counts, fraction, message):
@@ -74,6 +74,33 @@ def test_real_targets_are_split_at_random():
     indices = hold_out_indices(30, 0.3, seed=5)
     assert indices.tolist() == held_out.features[:, 0].tolist()
     assert indices.tolist() == [2, 10, 11, 13, 18, 23, 25, 26, 29]
+
+
+@pytest.mark.parametrize("way", ["time", "group"])
+def test_three_parts_need_three_groups(way):
+    _, here = regression(100, keys=np.arange(100) % 2)
+    message = "for training, validation and test. Received: 2."
+    with pytest.raises(DataError, match=message):
+        development_and_test(replace(here, hold_out_by=way))
+
+
+@pytest.mark.parametrize("way", ["time", "group"])
+def test_every_class_is_in_the_training_part(way):
+    labels = np.repeat(np.arange(3, dtype="int32"), (50, 40, 10))
+    rows = ArraySplit(np.arange(100)[:, None], labels, keys=labels)
+    here = Source("here", Classification(("a", "b", "c")), rows, hold_out_by=way)
+    with pytest.raises(DataError, match=r"no sample of class '[abc]' is left for training"):
+        hold_out(rows, 0.3, 0, here)
+
+
+def test_classes_that_may_be_quantities():
+    found = replace(source([9, 1]), task_found=True)
+    advice = "The targets were taken for classes; pass task='regression' if they are quantities."
+    with pytest.raises(DataError, match=r"1 of 'b'\.$"):
+        development_and_test(found)
+    numbers = replace(found, task=Classification(("a", "b"), (100, 200)))
+    with pytest.raises(DataError, match=rf"1 of 'b'\. {advice}$"):
+        development_and_test(numbers)
 
 
 def test_groups_stay_together():
@@ -98,8 +125,14 @@ def test_the_latest_are_held_out_and_equal_times_stay_together():
     ("size", "options", "way", "message"),
     [
         (1, {}, "strata", "here: too few samples to split. Received: 1."),
-        (5, {"keys": np.zeros(5)}, "group", "needs at least 2 groups. Received: 1."),
-        (5, {"keys": np.zeros(5)}, "time", "here: a split by time needs samples of different"),
+        (5, {"keys": np.zeros(5)}, "group", "here: `split` needs at least 2 groups: one each"),
+        (5, {"keys": np.zeros(5)}, "time", "`split` needs at least 2 different times: one ea"),
+        (
+            9,
+            {"keys": np.arange(9) // 8},
+            "time",
+            "more than 80% of the rows have the first time, 0.",
+        ),
     ],
 )
 def test_what_cannot_be_divided(size, options, way, message):

@@ -80,7 +80,7 @@ def test_image_size_is_for_images(data_dir):
         ("digits", {"target": "y"}, "does not take target for this source (embedded: digits)."),
         ("a.csv", {"image_size": (8, 8), "target": "y"}, "Its options: columns, drop, split, targ"),
         (([0.0], [1.0]), {"download": True}, "does not take download for this source (arrays: tu"),
-        (3, {}, "`source` must be a data set's name, or the path of a .npz, .csv or .parquet file"),
+        (3, {}, "`source` must be a data set's name, or the path of a .npz, .csv, .tsv or "),
         ("digits", {"task": 3}, "`task` must be a zoo.Task, its kind, or None. Received: task=3"),
     ],
 )
@@ -108,9 +108,39 @@ def test_class_weights(collect):
     assert "weights     a: 1, b: 3" in told.describe()
 
 
-def test_class_weights_by_the_number_of_a_class():
-    x, y = np.zeros((40, 2)) + np.arange(2), np.arange(40) % 2 + 5
-    assert load_data((x, y), class_weight={5: 1.0, 6: 2.0}).class_weights == (1.0, 2.0)
+@pytest.mark.parametrize(
+    "class_weight",
+    [{0: 1, 1: 2}, {0.0: 1, 1.0: 2}, {False: 1, True: 2}, {"0": 1, "1": 2}, {np.int64(0): 1, 1: 2}],
+)
+def test_class_weights_by_the_number_of_a_class(class_weight):
+    data = load_data((X, Y), class_weight=class_weight)
+    assert data.class_weights == (1.0, 2.0)
+    assert data.arguments["class_weight"] == {"0": 1.0, "1": 2.0}
+
+
+def test_class_weights_by_name():
+    class_weight = {"benign": 1, "malignant": 2}
+    data = load_data("breast_cancer", class_weight=class_weight)
+    assert (data.class_names, data.class_weights) == (("malignant", "benign"), (2.0, 1.0))
+    assert load_data(**data.arguments).to_dict() == data.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("https://example.org/a.csv", "https://example.org/a.csv: URLs are not read. Download"),
+        ("a.csv.gz", "a.csv.gz: tables are .csv, .tsv and .parquet files."),
+        ("a.CSV", "a.CSV: no such file."),
+        ("folder.csv", "folder.csv: is a directory."),
+        ("a.xlsx", "a.xlsx: tables are .csv, .tsv and .parquet files."),
+    ],
+)
+def test_paths_that_are_not_read(source, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "a.xlsx").touch()
+    with pytest.raises(DataError, match=re.escape(message)):
+        load_data(source, target="price")
 
 
 X, Y = np.arange(80.0).reshape(40, 2), np.arange(40) % 2
@@ -119,8 +149,9 @@ X, Y = np.arange(80.0).reshape(40, 2), np.arange(40) % 2
 @pytest.mark.parametrize(
     ("source", "class_weight", "error", "message"),
     [
-        ((X, Y + 0.5), "balanced", ValueError, "must be None for data that is no classification."),
+        ((X, Y + 0.5), "balanced", ValueError, "must be None for the task 'regression'."),
         ((X, Y, Y + 1), "balanced", ValueError, "Pass `class_weight` or sample weights, not both."),
+        ((X, Y), {0: 1.0, 1: 1.0, "1": 1.0}, ValueError, "each class (0, 1)."),
         ((X, Y), {0: 1.0}, ValueError, "'balanced', or a number > 0 for each class (0, 1)."),
         ((X, Y), {0: 1.0, 1: -1}, ValueError, "`class_weight` must be a number in (0, inf)."),
         ((X, Y), "equal", TypeError, "'balanced', or a number > 0 for each class. Received: cl"),

@@ -107,7 +107,7 @@ def with_value(value, position=(7, 1)):
         ({"x": X[:, 0], "y": Y}, "nothing empty. Received: (40,)"),
         ({"x": X.reshape(40, 3, 1, 1, 1), "y": Y}, "nothing empty. Received: (40, 3, 1, 1, 1)"),
         ({"x": X[:, :0], "y": Y}, "nothing empty. Received: (40, 0)"),
-        ({"x": X, "y": Y * 0}, "y: labels need at least 2 classes. Received: [0]"),
+        ({"x": X, "y": Y * 0}, "y: all labels are 0; a classification needs at least 2"),
         ({"x": X, "y": np.arange(40.0)}, "y: 40 different whole numbers could be classes or quan"),
         ({"x": X, "y": Y, "weight": Y[1:]}, "sample weights must be numbers of shape (40,). Recei"),
         ({"x": X, "y": Y, "weight": -1 - Y}, "sample weights must be finite, >= 0, and not all 0"),

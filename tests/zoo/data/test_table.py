@@ -165,13 +165,34 @@ def test_dates():
     np.testing.assert_allclose(parts, np.stack([*expected.values()], 1), atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    "text", ["2024-13-01", "2024-00-10", "today", "", "2024-01-01T25:00", "24"]
-)
+NO_DATES = ["2024-13-01", "2024-00-10", "today", "2024-01-01T25:00", "24", "2024-01", "2023-02-29"]
+
+
+@pytest.mark.parametrize("text", ["", *NO_DATES])
 def test_what_is_no_date_is_missing(text):
     nothing, day = CalendarParts()(keras.ops.convert_to_tensor([text, "2024-02-29"])).numpy()
     assert np.isnan(nothing).all()
     assert day.tolist()[1:] == [2024, 2, 29, 3, 0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2024-12-31", "2024-12-31 06:30", "2024-12-31T06:30:00.25", "2024-12-31T06:30:00+02:00"],
+)
+def test_dates_are_served_as_they_stand_in_the_table(text):
+    frame = houses().assign(day=["2024-01-01", text] * 40)
+    data = load_data(frame, target="price", columns={"day": "date"})
+    assert set(data.raw_splits["train"].features["day"]) == {"2024-01-01", text}
+    parts = CalendarParts()(keras.ops.convert_to_tensor([text]))[0].numpy().tolist()
+    assert parts[1:] == [2024, 12, 31, 1, 6 if len(text) > 10 else 0]
+
+
+@pytest.mark.parametrize("text", NO_DATES)
+def test_what_is_no_date_is_refused(text):
+    frame = houses().assign(day=["2024-01-01", text] * 40)
+    message = "column 'day' must hold ISO 8601 dates such as 2020-01-31 or 2020-01-31T12:00:00. "
+    with pytest.raises(DataError, match=re.escape(f"{message}Received: {text!r}")):
+        load_data(frame, target="price", columns={"day": "date"})
 
 
 def test_options():
@@ -316,7 +337,7 @@ def test_a_large_integer_is_a_number():
         (
             {},
             {"target": "prize"},
-            "table: no column 'prize'. Its columns: area, rooms, town, garden",
+            "table: no column 'prize'. Its columns: 'area', 'rooms', 'town', ",
         ),
         ({}, {"drop": ["sea"]}, "table: no column 'sea'."),
         ({}, {"columns": {"sea": "date"}}, "table: no column 'sea'."),
@@ -335,7 +356,7 @@ def test_a_large_integer_is_a_number():
         (
             {},
             {"columns": {"area": "date"}},
-            "column 'area' must hold ISO 8601 dates. Received: flo",
+            "column 'area' must hold ISO 8601 dates such as",
         ),
         (
             {},
@@ -366,7 +387,7 @@ def test_a_large_integer_is_a_number():
         (
             {},
             {"split": "time:town"},
-            "column 'town' of `split` must hold numbers or ISO 8601 dates",
+            "column 'town' of `split` must hold numbers, or ISO 8601 dates",
         ),
         (
             {"town": None},
@@ -401,7 +422,20 @@ def test_a_large_integer_is_a_number():
         (
             {"a/b": 1},
             {},
-            "column 'a/b': a name must not be empty or contain '/'. Rename the column.",
+            "a letter first. Received: 'a/b'. Rename the columns, for example frame.rename(columns="
+            "{'a/b': 'a_b'}).",
+        ),
+        (
+            {"a b": 1, "ä": 1, "1": 1, "-x": 1},
+            {},
+            "table: the names of inputs must be strings of ASCII letters, digits and underscores, "
+            "a letter first. Received: 'a b', 'ä', '1', .... Rename the columns, for example "
+            "frame.rename(columns={'a b': 'a_b', 'ä': 'x', '1': 'x_1'}).",
+        ),
+        (
+            {"Unnamed: 0": 1},
+            {},
+            "table: column 1 has no name. Save the table with index=False, name the column",
         ),
         (
             {"price": [1.5, None] * 40},
@@ -420,7 +454,7 @@ def test_a_large_integer_is_a_number():
         ),
         ({}, {"test": pd.DataFrame()}, "test: the table has no rows."),
         ({}, {"test": "none.csv"}, "none.csv: no such file."),
-        ({}, {"test": "none.txt"}, "none.txt: a table must be a file .csv or .parquet."),
+        ({}, {"test": "none.txt"}, "none.txt: tables are .csv, .tsv and .parquet files."),
     ],
 )
 def test_what_cannot_be_used(change, options, message):
@@ -437,7 +471,7 @@ def test_a_split_and_parts_that_are_given():
 
 def test_columns_of_the_same_name():
     frame = pd.concat([houses(), houses()[["area"]]], axis=1)
-    with pytest.raises(DataError, match="source: columns must have different names"):
+    with pytest.raises(DataError, match="table: columns must have different names"):
         load_data(frame, target="price")
 
 
@@ -449,6 +483,51 @@ def test_files_that_cannot_be_read(suffix, tmp_path):
     file.write_bytes(b'a,b\n"1,2\n3,4,5\n' if suffix == "csv" else b"PAR1")
     with pytest.raises(DataError, match=f"houses.{suffix}: not a readable table"):
         load_data(file, target="price")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", "town,town,price\n1,2,3\n", "Received: ['town', 'town', 'price']."),
+        ("a.csv", "town;price\n1;2\n", "Its columns: 'town;price'. Is the delimiter a comma?"),
+        ("a.csv", ",area,price\n0,1,2\n", "column 1 has no name. Save the table with index=False"),
+        ("a.TSV", "town,price\n1,2\n", "no column 'price'. Its columns: 'town,price'."),
+    ],
+)
+def test_heads_that_cannot_be_used(name, text, message, tmp_path):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=re.escape(message)):
+        load_data(tmp_path / name, target="price")
+
+
+@pytest.mark.parametrize(("suffix", "separator"), [("CSV", ","), ("tsv", "\t")])
+def test_other_suffixes(suffix, separator, tmp_path):
+    houses().to_csv(tmp_path / f"a.{suffix}", sep=separator)
+    data = load_data(str(tmp_path / f"a.{suffix}"), target="price", drop="Unnamed: 0")
+    assert [*data.columns] == ["area", "rooms", "town", "garden"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"weight": ["w"]},
+            "`weight` must be the name of a column, or None. Received: weight=['w']",
+        ),
+        ({"target": None}, "load_data needs `target` for a DataFrame, such as target='price'."),
+    ],
+)
+def test_options_of_another_type(options, message):
+    with pytest.raises(TypeError, match=re.escape(message)):
+        load_data(houses(), **{"target": "price"} | options)
+
+
+def test_columns_with_several_names():
+    frame = pd.concat({"a": houses()}, axis=1)
+    with pytest.raises(
+        DataError, match=r"table: a column must have one name. Received: \('a', 'ar"
+    ):
+        load_data(frame, target="price")
 
 
 VALUES = {

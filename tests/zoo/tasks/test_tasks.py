@@ -116,7 +116,7 @@ def test_labels_of_any_form(targets, names):
 @pytest.mark.parametrize(
     ("task", "targets", "text"),
     [
-        (Classification, [1, 1], "y: labels need at least 2 classes. Received: [1]."),
+        (Classification, [1, 1], "y: all labels are 1; a classification needs at least 2 classes."),
         (Classification, [0.5, 1], "y: labels must be integral. Received: 0.5 at 0."),
         (Classification, [0, np.nan], "y: labels must be integral. Received: nan at 1."),
         (Classification, [0, 1e300], "y: labels must be integral. Received: 1e+300 at 1."),
