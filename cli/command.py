@@ -21,8 +21,8 @@ DataName = Annotated[
     tyro.conf.arg(
         metavar="DATA",
         help="mnist1d, digits, breast_cancer, diabetes, friedman1, tags, reviews, any TensorFlow "
-        "Datasets name, a .npz file with arrays x and y (or x_train, x_val, x_test, ...), a .csv "
-        "or .parquet table with --target, or a directory of class folders with images, or of "
+        "Datasets name, a .npz file with arrays x and y (or x_train, x_val, x_test, ...), a .csv, "
+        ".tsv or .parquet table with --target, or a directory of class folders with images, or of "
         "train/, val/ and test/ with such folders.",
     ),
 ]

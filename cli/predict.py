@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..exports import Predictor
 
-_TABLES = (".csv", ".parquet")
+_TABLES = (".csv", ".tsv", ".parquet")
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -28,8 +28,8 @@ class PredictCommand(Command):
     directory: VersionsDirectory
 
     samples: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="SAMPLES")]]
-    """File with the samples: a .npz file (`occam data --save` writes one), or a .csv or .parquet
-    table with the columns that the model takes."""
+    """File with the samples: a .npz file (`occam data --save` writes one), or a .csv, .tsv or
+    .parquet table with the columns that the model takes."""
 
     array: str = "x"
     """Name of the array with the samples in a .npz file."""
@@ -84,10 +84,12 @@ class PredictCommand(Command):
         """Return the table; the columns `strings` are not read as numbers: "007" is not 7."""
         import pandas as pd
 
-        if self.samples.suffix.lower() == ".parquet":
+        suffix = self.samples.suffix.lower()
+        if suffix == ".parquet":
             return pd.read_parquet(self.samples)
+        separator = "\t" if suffix == ".tsv" else ","
         try:
-            return pd.read_csv(self.samples, dtype=dict.fromkeys(strings, str))
+            return pd.read_csv(self.samples, sep=separator, dtype=dict.fromkeys(strings, str))
         except pd.errors.EmptyDataError:
             raise ValueError(
                 f"{self.samples} must have a first line with the names of the columns. "

@@ -54,7 +54,7 @@ def test_columns_that_are_not_there(inside):
     done = inside("train", "mlp", "--data", "houses.csv", "--target", "prize", "--log-dir", "run")
     assert done.returncode == 1
     assert (
-        "houses.csv: no column 'prize'. Its columns: rooms, area, town, built, price."
+        "houses.csv: no column 'prize'. Its columns: 'rooms', 'area', 'town', 'built', 'price'."
         in done.stderr
     )
     done = inside("train", "mlp", "--data", "houses.csv", "--log-dir", "run")

@@ -169,7 +169,7 @@ def test_data_in_memory_has_a_digest():
         ((X, np.array(1)), {}, "Received: 60 samples, and targets of shape ()."),
         (({"a": X, "b": X[1:]}, Y), {}, "Received: 59 and 60 samples, and targets of shape (60,)."),
         (({}, Y), {}, "x of `source`: at least one array is needed. Received: none."),
-        (({1: X, "1": X}, Y), {}, "digits and underscores, a letter first. Received: 1, '1'."),
+        (({1: X, "1": X}, Y), {}, "'self'. Received: 1, '1'."),
         (({"": X, "a/b": X}, Y), {}, "x of `source`: the names of inputs must be strings of ASCII"),
         (({"a": {"b": X}}, Y), {}, "x of `source`['a'] must be one array; inputs must not be nest"),
         (([X, X], Y), {}, "x of `source`: several inputs need names. Pass {'a': x1, 'b': x2} in"),

@@ -422,16 +422,18 @@ def test_a_large_integer_is_a_number():
         (
             {"a/b": 1},
             {},
-            "a letter first. Received: 'a/b'. Rename the columns, for example frame.rename(columns="
+            "Received: 'a/b'. Rename the columns, for example frame.rename(columns="
             "{'a/b': 'a_b'}).",
         ),
         (
             {"a b": 1, "ä": 1, "1": 1, "-x": 1},
             {},
             "table: the names of inputs must be strings of ASCII letters, digits and underscores, "
-            "a letter first. Received: 'a b', 'ä', '1', .... Rename the columns, for example "
+            "a letter first, and no Python keywords or 'self'. Received: 'a b', 'ä', '1', .... "
+            "Rename the columns, for example "
             "frame.rename(columns={'a b': 'a_b', 'ä': 'x', '1': 'x_1'}).",
         ),
+        ({"class": 1, "in": 1}, {}, "no Python keywords or 'self'. Received: 'class', 'in'."),
         (
             {"Unnamed: 0": 1},
             {},
