@@ -144,7 +144,7 @@ def test_every_task_goes_from_the_data_to_a_served_answer(task, load, tmp_path):
         np.testing.assert_allclose(answer["values"], outputs, rtol=1e-5)
     else:
         probabilities = {"classification": keras.ops.softmax, "multilabel": keras.ops.sigmoid}
-        expected = keras.ops.convert_to_numpy(probabilities[task](outputs))
+        expected = np.asarray(keras.ops.convert_to_numpy(probabilities[task](outputs)))
         np.testing.assert_allclose(answer["probabilities"], expected, rtol=1e-4, atol=1e-6)
 
     with serving(tmp_path / "exports", blessed=True) as server:

@@ -267,7 +267,7 @@ def _keys(column: "pd.Series", way: str, origin: str) -> np.ndarray:
     texts = column.astype(str)
     times = pd.to_datetime(texts, format="ISO8601", utc=True, errors="coerce")
     if times.isna().any():
-        wrong = texts[times.isna()].iloc[0]
+        wrong = texts.tolist()[int(np.argmax(times.isna()))]
         raise DataError(
             f"{origin}: column {column.name!r} of `split` must hold numbers, or ISO 8601 dates "
             f"such as 2020-01-31 or 2020-01-31T12:00:00. Received: {wrong!r}"
