@@ -16,8 +16,6 @@ found = tuning.tune(
 )
 print(found.table())
 
-published = exports.export(
-    model, "exports/mlp", class_names=data.class_names, preprocessing=data.preprocessing
-)
+run.export("exports/mlp")
 answer = exports.load("exports/mlp").predict(next(iter(data.raw("test")))[0])
 print(answer["label"][:5], answer["probabilities"].shape)

@@ -164,7 +164,7 @@ def test_given_targets_are_passed_on():
     given = Given().encode({"a": [1, 2], "b": ([0.5, 1], [0, 1])}, "y")
     assert keras.tree.map_structure(np.shape, given) == {"a": (2,), "b": ((2,), (2,))}
     assert np.isnan(Given().baseline_loss(CLASSES))
-    with pytest.raises(DataError, match="need a compiled model"):
+    with pytest.raises(DataError, match="Only a compiled model"):
         Given().loss()
 
 
