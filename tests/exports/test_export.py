@@ -128,8 +128,8 @@ def test_each_export_is_a_new_version_that_others_may_read(small_model, tmp_path
         ({"warmup": [True]}, ValueError, r"Received: warmup=\[True\]"),
         ({"keep": True}, ValueError, "`keep` must be an integer >= 1 or None. Received: keep=True"),
         ({"class_names": 3}, ValueError, "3 names. Received: class_names=3"),
-        ({"class_names": "abc"}, ValueError, "`class_names` must be 3 names. .*='abc'"),
-        ({"class_names": ["a", "b"]}, ValueError, "`class_names` must be 3 names"),
+        ({"class_names": "abc"}, ValueError, "`class_names` must be a list of 3 names. .*='abc'"),
+        ({"class_names": ["a", "b"]}, ValueError, "`class_names` must be a list of 3 names"),
         (
             {"class_names": ["a", "a", "b"]},
             ValueError,
