@@ -38,7 +38,7 @@ class Inputs:
             _name(path, tensor.name, position if len(leaves) > 1 else None)
             for position, (path, tensor) in enumerate(leaves)
         ]
-        if wrong := [name for name in names if not _is_argument(name)]:
+        if wrong := [name for name in names if not is_argument(name)]:
             raise ExportError(
                 "`model` must have input names of ASCII letters, digits and underscores, a letter "
                 f"first, and neither a Python keyword nor 'self'. Received: {wrong}. Rename these "
@@ -134,7 +134,7 @@ def _structure(model: keras.Model) -> Any:
     return keras.KerasTensor(shape, dtype=model.variable_dtype, name="inputs")
 
 
-def _is_argument(name: str) -> bool:
+def is_argument(name: str) -> bool:
     """Return whether TensorFlow takes a name as an argument of a signature, and keeps it."""
     word = re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) is not None
     return word and not keyword.iskeyword(name) and name != "self"

@@ -1,13 +1,12 @@
 """Readers of data in memory: arrays, nested arrays, and parts of them."""
 
-import keyword
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
+from ...exports.inference import is_argument
 from ..tasks import DataError, Given, Task, recognize, strings, target_array
 from .source import Source
 from .split import ArraySplit
@@ -15,8 +14,6 @@ from .table_columns import plain
 from .text import fit_text
 
 Parts = Mapping[str, tuple[Any, ...]]
-
-_INPUT_NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)  # as TensorFlow names the inputs of a signature
 
 
 def source_of_arrays(
@@ -171,19 +168,13 @@ def checked_features(x: Any, field: str) -> Any:
 
 def check_input_names(names: Iterable[Any], field: str, advice: str = "") -> None:
     """Raise a `DataError` unless all names can be those of inputs of a served model."""
-    wrong = [name for name in names if not _can_be_served(name)]
+    wrong = [name for name in names if not (isinstance(name, str) and is_argument(name))]
     if wrong:
         raise DataError(
             f"{field}: the names of inputs must be strings of ASCII letters, digits and "
             "underscores, a letter first, and no Python keywords or 'self'. Received: "
             f"{', '.join(map(repr, wrong[:3]))}{', ...' if len(wrong) > 3 else ''}.{advice}"
         )
-
-
-def _can_be_served(name: Any) -> bool:
-    # TensorFlow takes the names of inputs for parameters of a Python function.
-    is_name = isinstance(name, str) and _INPUT_NAME.fullmatch(name) is not None
-    return is_name and not keyword.iskeyword(name) and name != "self"
 
 
 def _checked_array(x: Any, field: str, *, several: bool = False) -> np.ndarray:

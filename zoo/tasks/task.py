@@ -52,7 +52,7 @@ def strings(values: np.ndarray, field: str, what: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Task(abc.ABC):
-    """What targets mean: `Classification`, `Multilabel`, `Regression`, or `Given` if unknown.
+    """The meaning of targets: `Classification`, `Multilabel`, `Regression`, or `Given` if unknown.
 
     The encoded targets `y` are an array of one row (or one number) for each sample, as the loss
     takes them. The outputs of a model are `(samples, units)`.

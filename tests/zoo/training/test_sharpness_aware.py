@@ -115,7 +115,7 @@ def assert_equal(ours, theirs):
 
 
 def gradient(w):
-    """Of the mean squared error plus the penalty."""
+    """Return the gradient of the mean squared error plus the penalty."""
     return 2 * X.T @ (X @ w - Y) / len(X) + 2 * STRENGTH * w
 
 
