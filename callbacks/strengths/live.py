@@ -11,7 +11,7 @@ from weakref import WeakSet
 import keras
 
 from ...core.checks import check_number
-from ...core.live_scalar import drop_compiled_steps
+from ...core.live_scalar import LiveScalar, drop_compiled_steps
 from ..training_hook import swapped
 
 Target = Any  # a str, a function of the model, an object with live attributes, or a list of them
@@ -45,7 +45,9 @@ class Live:
         """Make the steps of `model` read the variable; call it before the first step."""
         owners = [self.owner] if isinstance(self.owner, keras.Layer) else []
         tracking = [model, model.optimizer, *owners]
-        self.tracked = any(v is self.variable for owner in tracking for v in owner.variables)
+        descriptor = getattr(type(self.owner), self.name, None)
+        by_owner = isinstance(descriptor, LiveScalar) and descriptor.on_change is not None
+        self.tracked = by_owner or any(v is self.variable for o in tracking for v in o.variables)
         if isinstance(self.owner, LiveWeightDecay):
             self.owner.prepare(model)
 

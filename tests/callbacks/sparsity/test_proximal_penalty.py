@@ -196,6 +196,17 @@ def test_a_scheduled_strength_is_live_and_traces_nothing_again():
     assert seen[0] == seen[1] == seen[2]
 
 
+def test_a_strength_that_changes_by_steps_traces_nothing_again():
+    model = linear()
+    penalty, sums = ProximalPenalty(l1=0.0), []
+    look = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: sums.append(abs(kernel(look.model)).sum())
+    )
+    schedule = Schedule(penalty, lambda step: 100.0 * (step == 1), attribute="l1", by="step")
+    fit(model, schedule, penalty, look, epochs=1)
+    assert [total == 0 for total in sums] == [False, True, False, False]
+
+
 def test_a_constraint_is_kept_and_holds():
     model = linear(kernel_constraint=keras.constraints.NonNeg())
     constraint, count = model.layers[0].kernel.constraint, len(model.optimizer.variables)
