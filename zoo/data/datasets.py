@@ -1,5 +1,6 @@
 """Reader of `tf.data` datasets and `keras.utils.PyDataset`s of batches."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -194,7 +195,8 @@ def _targets_and_weights(
             )
         arrays.append(np.concatenate(column))
     y, *weights = arrays
-    y = strings(y, f"y of `{argument}`", "labels").astype(str) if y.dtype.kind in "OS" else y
+    if y.dtype.kind in "OS":
+        y = strings(y.ravel(), f"y of `{argument}`", "labels").astype(str).reshape(y.shape)
     return y, checked_weights(weights[0], len(y), f"`{argument}`") if weights else None
 
 
@@ -208,20 +210,29 @@ def _split(
 ) -> DatasetSplit:
     targets = task.encode(y, field)
     kind, shape = targets.dtype, targets.shape[1:]
-    one_hot = isinstance(task, Classification) and y.ndim == 2 and y.shape[1] > 1
-    if isinstance(task, Classification) and tuple(task.classes) != tuple(range(task.units)):
-        raise DataError(
-            f"{field}: the classes of a dataset must be the numbers from 0, as from "
-            "keras.layers.StringLookup or IntegerLookup. Received: "
-            f"{', '.join(map(repr, task.classes[:3]))}{', ...' if task.units > 3 else ''}."
-        )
+    position = _position_of_class(task, y) if isinstance(task, Classification) else None
 
     def encode(x, y, *weights):
-        y = tf.argmax(y, axis=-1) if one_hot else y
+        y = y if position is None else position(y)
         weights = [tf.cast(tf.reshape(weight, (-1,)), tf.float32) for weight in weights]
         return (x, tf.cast(tf.reshape(y, (-1, *shape)), kind), *weights)
 
     return DatasetSplit(batches.map(encode, tf.data.AUTOTUNE), steps, targets, weights)
+
+
+def _position_of_class(task: Classification, y: np.ndarray) -> Callable[[Any], Any] | None:
+    """Return the function from a batch of labels, such as `y`, to the positions of their classes.
+
+    It is `None` if each label is its position. An unknown label is an error when it is read.
+    """
+    if y.ndim == 2 and y.shape[1] > 1:
+        return lambda one_hot: tf.argmax(one_hot, axis=-1)
+    if tuple(task.classes) == tuple(range(task.units)):
+        return None
+    names = isinstance(task.classes[0], str)
+    lookup = keras.layers.StringLookup if names else keras.layers.IntegerLookup
+    positions = lookup(vocabulary=list(task.classes), num_oov_indices=0)
+    return lambda labels: positions(labels if names else tf.cast(labels, tf.int64))
 
 
 def _samples(batches: tf.data.Dataset, argument: str) -> np.ndarray:

@@ -225,14 +225,38 @@ def test_what_cannot_be_used(options, message):
         load(dataset(X, Y), **options)
 
 
-def test_classes_of_a_dataset_are_numbers_from_0():
-    message = (
-        "y of `source`: the classes of a dataset must be the numbers from 0, as from keras.lay"
-    )
-    for labels, received in ((Y + 1, "1, 2, 3."), (np.array([*"abc"])[Y], "'a', 'b', 'c'.")):
-        with pytest.raises(DataError, match=re.escape(message)) as error:
-            load(dataset(X, labels))
-        assert str(error.value).endswith(received)
+@pytest.mark.parametrize("column", [False, True])
+@pytest.mark.parametrize("read", [dataset, Batches])
+@pytest.mark.parametrize(
+    ("classes", "names"),
+    [(["ant", "bee", "cat"], ("ant", "bee", "cat")), ([-1, 5, 7], ("-1", "5", "7"))],
+)
+def test_classes_of_a_dataset_may_be_names_or_any_numbers(classes, names, read, column):
+    labels = np.array(classes)[Y]
+    labels = labels[:, None] if column else labels
+    arrays = (labels,) if read is Batches else (X, labels)
+    data = load(read(*arrays), validation=read(*arrays))
+    assert data.task.names == names
+    for batches in (data.train, data.validation):
+        targets = np.concatenate([y for _, y in batches.as_numpy_iterator()])
+        assert targets.dtype == np.int32
+        np.testing.assert_array_equal(targets, Y)
+
+
+def test_booleans_and_whole_floats_in_a_dataset_are_classes():
+    for labels in (Y > 0, np.array([0.5, 1.0, 1.5])[Y] * 2):
+        data = load(dataset(X, labels), validation=dataset(X, labels))
+        targets = np.concatenate([y for _, y in data.train.as_numpy_iterator()])
+        np.testing.assert_array_equal(targets, np.unique(labels, return_inverse=True)[1])
+
+
+def test_a_label_that_the_first_epoch_did_not_have_is_an_error():
+    labels = np.array([*"abc"])[Y]
+    unseen = np.concatenate([labels, np.full(10, "d")])
+    known = dataset(X, labels)
+    data = load(dataset(np.tile(X[:10], (5, 1)), unseen).repeat(), steps=4, validation=known)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="OOV"):
+        list(data.epochs(0, seed=0).take(5))
 
 
 @pytest.mark.parametrize("number", [0, 2])
