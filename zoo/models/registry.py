@@ -261,8 +261,8 @@ def register_model(
         ranks: The allowed ranks of the input shape, without the batch.
         reference: Authors, title, year, address.
         min_size: The smallest height and width, or number of steps.
-        regression_presets: Other presets for regression; by default, `presets` without label
-            smoothing.
+        regression_presets: The tiers that differ for regression; the others are those of `presets`,
+            without label smoothing.
 
     Raises:
         ValueError: If the name is taken, `supports` has an unknown field, a tier is missing, or a
