@@ -63,7 +63,13 @@ class DataFlags:
     ] = None
     """Directory of TensorFlow Datasets."""
 
-    batch_size: int = 100
+    batch_size: Annotated[
+        int | None,
+        tyro.conf.arg(
+            metavar="INT",
+            help_behavior_hint="(default: a quarter of the training data, from 16 to 100)",
+        ),
+    ] = None
     """Number of samples in a batch."""
 
     data_seed: int = 0

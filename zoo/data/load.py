@@ -29,12 +29,14 @@ from .embedded import EMBEDDED, read_embedded
 from .folder import read_folder
 from .hold_out import development_and_test, hold_out
 from .npz import read_npz
+from .packaged import is_packaged, read_packaged
 from .preprocessing import fit_preprocessing
 from .source import Source, data_errors
 from .split import ArraySplit, Split, StreamSplit
 from .table import TABLES, read_table
 from .tfds_reader import is_dataset, read_dataset
 
+_MIN_BATCH, _MAX_BATCH = 16, 100
 _IN_MEMORY = "a (x, y) of arrays, a DataFrame, a tf.data.Dataset or a keras.utils.PyDataset"
 _NAMED = "a data set's name, or the path of a .npz, .csv, .tsv or .parquet file or of a directory"
 
@@ -43,7 +45,7 @@ def load_data(
     source: Any = "mnist1d",
     *,
     task: Task | str | None = None,
-    batch_size: int = 100,
+    batch_size: int | None = None,
     seed: int = 0,
     validation_fraction: float = 0.1,
     standardize: bool = True,
@@ -63,6 +65,8 @@ def load_data(
 
             - an embedded data set, made on the spot: `mnist1d`, `digits`, `breast_cancer`,
               `reviews` (texts), `tags` (multilabel), `diabetes` and `friedman1` (regression);
+            - a public data set that an installed package ships: `ucr/NAME`, series of the UCR, UEA
+              and TSER archives (`ucr/GunPoint`), or `sklearn/NAME`, a table (`sklearn/wine`);
             - a data set of TensorFlow Datasets, `name[/config][:version]`, with images, features or
               texts, and one target;
             - a file `*.npz` with the arrays `x`, `y` (or `x_train`, `y_train`) and optionally
@@ -79,7 +83,8 @@ def load_data(
               it has; it needs `validation=` and `test=` (`test=False` for none).
         task: What the targets are: "classification", "multilabel" or "regression", or a `Task`. By
             default, `zoo.tasks.recognize` finds it from the targets.
-        batch_size: The number of examples in a batch.
+        batch_size: The number of examples in a batch. By default a quarter of the training part,
+            but at least 16 and at most 100.
         seed: The seed of the validation split and of the order of training.
         validation_fraction: The fraction of the non-test samples to hold out for validation, in
             (0, 1). Not used if the source has a validation part.
@@ -126,7 +131,7 @@ def load_data(
     check_type("task", task, (Task, str, NoneType), "a zoo.Task, its kind, or None")
     if isinstance(task, str):
         check_one_of("task", task, tuple(TASKS))
-    check_integer("batch_size", batch_size, minimum=1)
+    check_integer("batch_size", batch_size, minimum=1, optional=True)
     check_integer("seed", seed, 0, 2**32 - 1)
     check_number("validation_fraction", validation_fraction, "(0, 1)")
     check_bool("standardize", standardize)
@@ -152,6 +157,8 @@ def load_data(
     # Before, statistics were of all samples of the source: of the test part, too.
     fitted = read.task if isinstance(task, Task) else read.task.refit(train.targets)
     weights = _class_weights(class_weight, read, train)
+    if batch_size is None:
+        batch_size = min(max(train.size // 4, _MIN_BATCH), _MAX_BATCH)
     arguments = {
         "source": name,
         "task": task.to_dict() if isinstance(task, Task) else task,
@@ -229,6 +236,9 @@ def _read(source: Any, task: Task | str | None, options: dict[str, Any]) -> Sour
         raise DataError(f"{source}: URLs are not read. Download the file, and pass its path.")
     path = Path(source).expanduser()
     suffixes = [suffix.lower() for suffix in path.suffixes]
+    if is_packaged(source):
+        ignored = ("data_dir", "download")
+        return _call(read_packaged, source, options, ignored=ignored, task=task)
     if source in EMBEDDED and not options.get("image_size"):
         ignored = ("data_dir", "download", "image_size")
         return _call(read_embedded, source, options, ignored=ignored, task=task)

@@ -53,8 +53,11 @@ def test_the_arguments_make_the_same_data_again(data_dir, collect):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"batch_size": 0}, "`batch_size` must be an integer >= 1. Received: batch_size=0"),
-        ({"batch_size": True}, "`batch_size` must be an integer >= 1. Received: batch_size=True"),
+        ({"batch_size": 0}, "`batch_size` must be an integer >= 1 or None. Received: batch_size=0"),
+        (
+            {"batch_size": True},
+            "`batch_size` must be an integer >= 1 or None. Received: batch_size=True",
+        ),
         ({"seed": -1}, "`seed` must be an integer from 0 to 4294967295. Received: seed=-1"),
         ({"seed": None}, "Received: seed=None"),
         ({"validation_fraction": 0}, r"must be a number in \(0, 1\). Received: validation_fracti"),
