@@ -1,7 +1,7 @@
 """Callbacks for any Keras model."""
 
 from . import schedules
-from .averaging import WeightAverage
+from .averaging import BatchNormReestimation, WeightAverage
 from .backup_and_restore import BackupAndRestore
 from .diagnosis import Diagnosis, Verdict, baseline_loss, diagnose
 from .ledger import LossLedger
@@ -16,6 +16,7 @@ from .tensorboard import TensorBoard
 __all__ = [
     "AdaptivePenalty",
     "BackupAndRestore",
+    "BatchNormReestimation",
     "Diagnosis",
     "EarlyStopping",
     "GeneralizationLoss",

@@ -20,10 +20,11 @@ DataName = Annotated[
     str,
     tyro.conf.arg(
         metavar="DATA",
-        help="mnist1d, digits, breast_cancer, diabetes, friedman1, tags, reviews, any TensorFlow "
-        "Datasets name, a .npz file with arrays x and y (or x_train, x_val, x_test, ...), a .csv, "
-        ".tsv or .parquet table with --target, or a directory of class folders with images, or of "
-        "train/, val/ and test/ with such folders.",
+        help="mnist1d, digits, breast_cancer, diabetes, friedman1, tags, reviews, ucr/NAME or "
+        "sklearn/NAME of an installed package, any TensorFlow Datasets name, a .npz file with "
+        "arrays x and y (or x_train, x_val, x_test, ...), a .csv, .tsv or .parquet table with "
+        "--target, or a directory of class folders with images, or of train/, val/ and test/ with "
+        "such folders.",
     ),
 ]
 VersionsDirectory = tyro.conf.Positional[

@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -19,17 +19,31 @@ class TrainCommand(Command, DataFlags, RegularizationFlags):
 
     model: tyro.conf.Positional[ModelName]
 
-    log_dir: Annotated[Path, tyro.conf.arg(metavar="DIR")]
+    log_dir: Annotated[
+        Path | None,
+        tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: runs/MODEL)"),
+    ] = None
     """Directory of the run, new or to be resumed."""
 
-    epochs: int = 100
-    """Maximum number of passes over the training data."""
+    epochs: Annotated[
+        int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: as --steps says)")
+    ] = None
+    """Maximum number of epochs, each a pass over the training data."""
+
+    steps: Annotated[
+        int | None,
+        tyro.conf.arg(
+            metavar="INT", help_behavior_hint="(default: those of 100 passes, but at least 3000)"
+        ),
+    ] = None
+    """The same as a number of batches, in epochs of at least 30: several passes over small data."""
 
     learning_rate: float = 5e-3
     """Peak of the learning rate."""
 
-    patience: int | None = 30
-    """Epochs without a smaller validation data loss before stopping; None never stops early."""
+    patience: int | Literal["auto"] | None = "auto"
+    """Epochs without a smaller validation data loss before stopping; None never stops early. auto
+    is 30, or None for fewer than 40 validation samples."""
 
     train_eval: float = 0.2
     """Fraction of the training data to evaluate after each epoch in inference mode; 0 for none."""
@@ -53,10 +67,11 @@ class TrainCommand(Command, DataFlags, RegularizationFlags):
             model,
             data,
             epochs=self.epochs,
+            steps=self.steps,
             learning_rate=self.learning_rate,
             patience=self.patience,
             train_eval=self.train_eval,
-            log_dir=self.log_dir,
+            log_dir=self.log_dir or Path("runs") / self.model,
             seed=self.seed,
             resume=not self.restart,
         )

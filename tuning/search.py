@@ -12,7 +12,7 @@ import keras
 import keras_tuner
 from keras_tuner.engine import base_tuner
 
-from ..callbacks import EarlyStopping
+from ..callbacks import BatchNormReestimation, EarlyStopping
 from ..callbacks.tensorboard import HParams, Interval
 from ..callbacks.tensorboard.event_file import EventFile
 from ..callbacks.tensorboard.summaries import scalars
@@ -76,6 +76,7 @@ class CandidateRunner:
             verbose=0,
             restore_best_weights=False,
         )
+        statistics = BatchNormReestimation(engine.first_batches(self.data))
         board = keras.callbacks.TensorBoard(directory, write_graph=False)
         history = engine.fit(
             trainee,
@@ -83,7 +84,7 @@ class CandidateRunner:
             regularization,
             epochs=self.epochs,
             seed=seed,
-            callbacks=[stopping, board],
+            callbacks=[stopping, statistics, board],
         )
         names = (OBJECTIVE.name, metric_of(self.data))
         return {name: float(history[name][stopping.best_epoch]) for name in names}

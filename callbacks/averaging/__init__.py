@@ -1,5 +1,6 @@
-"""`WeightAverage`: exponential or stochastic weight averaging."""
+"""Averages of weights and of the statistics of BatchNorm."""
 
+from .batch_norm_reestimation import BatchNormReestimation
 from .weight_average import WeightAverage
 
-__all__ = ["WeightAverage"]
+__all__ = ["BatchNormReestimation", "WeightAverage"]

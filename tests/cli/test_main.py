@@ -229,7 +229,7 @@ def test_the_whole_way_on_digits(occam, tmp_path):
     assert "config.json: it is not a .npz file" in failed(
         occam("predict", "exports", "run/config.json")
     )
-    assert "holds a training with other arguments (training epochs 15, now 16)" in failed(
+    assert "holds a training with other arguments (training epochs 15, now 16;" in failed(
         occam("train", "mlp", "--data", "digits", "--log-dir", "run", *flags, "--epochs", "16")
     )
     assert {path.name for path in tmp_path.iterdir()} == {"digits.npz", "run", "search", "exports"}

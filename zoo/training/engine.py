@@ -31,14 +31,16 @@ def compile_model(
     *,
     epochs: int,
     learning_rate: float,
+    passes: int = 1,
 ) -> keras.Model:
     """Compile `model` with the optimizer part of `regularization`, and return the model to fit.
 
     `loss` is that of the task plus the penalties, `data_loss` that of the task alone. If the data
     is in memory, an epoch runs in one call (`steps_per_execution`), which is faster for small
     models. With `sam_rho`, the model to fit is a `SharpnessAware` of `model`, otherwise `model`.
+    An epoch has `passes` passes over the training part.
     """
-    steps = data.steps_per_epoch
+    steps = passes * data.steps_per_epoch
     optimizer = adamw(learning_rate, steps * epochs, weight_decay=regularization.weight_decay)
     # On a CPU, XLA takes seconds to compile for TensorFlow and makes no step faster.
     on_cpu = keras.backend.backend() == "tensorflow" and not tf.config.list_physical_devices("GPU")
@@ -72,6 +74,7 @@ def fit(
     *,
     epochs: int,
     seed: int,
+    passes: int = 1,
     first_epoch: int = 0,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, list[float]]:
@@ -82,14 +85,15 @@ def fit(
         data: The data; its training and validation parts are used.
         regularization: The augmentation, mixing and smoothing of the training batches.
         epochs: The epoch before which to stop.
-        seed: The seed of the order and augmentation, which depend on it and the epoch only.
+        seed: The seed of the order and augmentation, which depend on it and the pass only.
+        passes: The number of passes over the training part in an epoch, as in `compile_model`.
         first_epoch: The epoch to begin with.
         callbacks: Keras callbacks. Batch hooks are called once for all steps of an execution.
     """
     with data_errors():
         history = model.fit(
-            training_batches(data, regularization, seed=seed, first_epoch=first_epoch),
-            steps_per_epoch=data.steps_per_epoch,
+            training_batches(data, regularization, seed=seed, first_epoch=passes * first_epoch),
+            steps_per_epoch=passes * data.steps_per_epoch,
             initial_epoch=first_epoch,
             epochs=epochs,
             validation_data=data.validation,
@@ -117,6 +121,12 @@ def train_eval_batches(data: Data, fraction: float) -> tf.data.Dataset:
     """Return a fixed fraction of the training part, without augmentation."""
     batches = math.ceil(fraction * data.steps_per_epoch)
     return data.epochs(seed=0).take(batches).cache()
+
+
+def first_batches(data: Data) -> tf.data.Dataset:
+    """Return a few batches of the training part, for the statistics of BatchNorm."""
+    batches = 16 if data.in_memory else 4  # images from disk are large, and the cache keeps them
+    return data.epochs(seed=0).take(min(batches, data.steps_per_epoch)).cache()
 
 
 def baseline_loss(model: keras.Model, data: Data) -> float | None:

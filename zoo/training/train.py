@@ -2,8 +2,9 @@
 
 import math
 import os
+import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import tensorflow as tf
@@ -11,6 +12,7 @@ from tqdm.keras import TqdmCallback
 
 from ...callbacks import (
     BackupAndRestore,
+    BatchNormReestimation,
     EarlyStopping,
     LossLedger,
     Stopwatch,
@@ -23,6 +25,7 @@ from ..data import Data, load_data
 from ..regularization import Regularization
 from ..tasks import DataError
 from . import engine
+from .budget import Budget
 from .configuration import (
     check_callbacks,
     check_compiled,
@@ -42,9 +45,10 @@ def train(
     *,
     validation_data: Any = None,
     regularization: Regularization | str | None = None,
-    epochs: int = 100,
+    epochs: int | None = None,
+    steps: int | None = None,
     learning_rate: float | None = None,
-    patience: int | None = 30,
+    patience: int | Literal["auto"] | None = "auto",
     train_eval: float = 0.2,
     log_dir: str | os.PathLike[str] | None = None,
     seed: int = 0,
@@ -71,10 +75,15 @@ def train(
         regularization: Defaults to the regularization of the model. For a model that `create_model`
             did not build, only the fields of training are allowed: `weight_decay`, `sam_rho`,
             `augmentation`, `mixup`, `cutmix` and `label_smoothing`.
-        epochs: The maximum number of passes over the training part; the cosine ends there.
+        epochs: The maximum number of epochs, each a pass over the training part. The cosine ends
+            there.
+        steps: The same as a number of batches, in epochs of at least 30: an epoch has several
+            passes if the training part is small. By default, the number of batches in 100 passes,
+            but at least 3,000.
         learning_rate: The peak of the learning rate, 0.005 by default. `None` for a compiled model.
         patience: The number of epochs without a smaller validation data loss before stopping.
-            `None` never stops early and keeps the last weights.
+            `None` never stops early and keeps the last weights. "auto" is 30, or `None` if the
+            validation part has fewer than 40 samples: they cannot tell one epoch from the next.
         train_eval: The fraction of the training part to evaluate in inference mode after each
             epoch, for the gap to the validation data (`train_eval_loss`, `gap_loss`, ...) and the
             verdict. 0 saves this time.
@@ -110,14 +119,13 @@ def train(
     check_type("model", model, keras.Model, "a keras.Model")
     check_path("log_dir", log_dir, optional=True)
     check_bool("resume", resume)
-    check_integer("epochs", epochs, minimum=1)
     check_integer("seed", seed, minimum=0)
-    check_integer("patience", patience, minimum=1, optional=True)
     check_number("learning_rate", learning_rate, "(0, inf)", optional=True)
     check_number("train_eval", train_eval, "[0, 1]")
     compiled = engine.is_compiled(model)
     check_callbacks(callbacks, compiled=compiled)
     data = _as_data(data, validation_data, compiled=compiled, seed=seed)
+    budget = Budget.of(data, epochs=epochs, steps=steps, patience=patience)
     regularization = regularization_of(model, regularization, data)
     if compiled:
         check_compiled(model, data, regularization, learning_rate)
@@ -128,9 +136,8 @@ def train(
         learning_rate = learning_rate or LEARNING_RATE
     check_train_transform(data, regularization)
     training = {
-        "epochs": epochs,
+        **budget.to_dict(),
         "learning_rate": learning_rate and float(learning_rate),
-        "patience": patience,
         "train_eval": train_eval,
         "seed": seed,
     }
@@ -140,19 +147,28 @@ def train(
         files.open(config, resume=resume)
     trainee = model
     if learning_rate is not None:
-        budget = {"epochs": epochs, "learning_rate": learning_rate}
-        trainee = engine.compile_model(model, data, regularization, **budget)
+        trainee = engine.compile_model(
+            model,
+            data,
+            regularization,
+            epochs=budget.epochs,
+            passes=budget.passes,
+            learning_rate=learning_rate,
+        )
     if files and files.finished:
         run = Run.load(files.path)
         model.set_weights(run.load_model().get_weights())
         return run
 
     stopwatch = Stopwatch()
-    stopping = EarlyStopping(patience=patience, verbose=0) if patience else None
+    stopping = EarlyStopping(patience=budget.patience, verbose=0) if budget.patience else None
     ledger = LossLedger(engine.train_eval_batches(data, train_eval) if train_eval else None)
-    ours = [ledger, *(callbacks or ()), stopwatch, *([stopping] if stopping else [])]
-    bar = [TqdmCallback(epochs=epochs, verbose=0)] if verbose else []
-    history = _fit(trainee, data, regularization, [*ours, *bar], files, epochs=epochs, seed=seed)
+    statistics = BatchNormReestimation(engine.first_batches(data))
+    ours = [statistics, ledger, *(callbacks or ()), stopwatch, *([stopping] if stopping else [])]
+    if verbose:
+        print(f"Training for {budget}.", file=sys.stderr)
+        ours.append(TqdmCallback(epochs=budget.epochs, verbose=0))
+    history = _fit(trainee, data, regularization, ours, files, budget, seed=seed)
     ran = len(history["loss"])
     figures = engine.figures(model, data)
     if not math.isfinite(figures["train"]["data_loss"]):
@@ -170,7 +186,7 @@ def train(
         **figures,
         "epochs": ran,
         "best_epoch": best_epoch,
-        "stopped_early": ran < epochs,
+        "stopped_early": ran < budget.epochs,
         "verdict": verdict and verdict.to_dict(),
         "seconds": round(stopwatch.seconds, 3),
     }
@@ -210,8 +226,8 @@ def _fit(
     regularization: Regularization,
     callbacks: list[keras.callbacks.Callback],
     files: RunDirectory | None,
+    budget: Budget,
     *,
-    epochs: int,
     seed: int,
 ) -> dict[str, Any]:
     """Fit, from the saved state in the directory if there is one, and log into the directory."""
@@ -224,7 +240,7 @@ def _fit(
         backup = BackupAndRestore(files.path, delete_checkpoint=False, callbacks=callbacks)
         if backup.epoch:
             files.write_history(backup.history)
-        first_epoch = epochs if backup.stopped else backup.epoch
+        first_epoch = budget.epochs if backup.stopped else backup.epoch
         card = {"Regularization": regularization}
         callbacks = [
             *callbacks,
@@ -236,7 +252,8 @@ def _fit(
         model,
         data,
         regularization,
-        epochs=epochs,
+        epochs=budget.epochs,
+        passes=budget.passes,
         seed=seed,
         first_epoch=first_epoch,
         callbacks=callbacks,

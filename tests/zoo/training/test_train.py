@@ -73,8 +73,8 @@ def test_the_files_of_a_run(finished):
     assert names == {"config.json", "history.csv", "model.keras", "result.json", "tensorboard"}
     assert list((run.directory / "tensorboard").rglob("events.out.tfevents*"))
     config = run.config
-    training = {"epochs": 8, "learning_rate": 5e-3, "patience": 30, "train_eval": 0.2, "seed": 0}
-    assert config["training"] == training
+    length = {"epochs": 8, "passes": 1, "steps": 104, "patience": 30}
+    assert config["training"] == length | {"learning_rate": 5e-3, "train_eval": 0.2, "seed": 0}
     assert config["model"]["options"] == {"units": (32,)}
     assert config["git"] is None or len(config["git"]["commit"]) == 40
     assert config["data"]["name"] == "digits"
@@ -234,7 +234,7 @@ def test_training_changes_only_the_training_part_of_the_regularization(digits, m
             {"train_eval": 1.5},
             r"`train_eval` must be a number in \[0, 1\]. Received: train_eval=1.5",
         ),
-        ({"epochs": 0}, "`epochs` must be an integer >= 1. Received: epochs=0"),
+        ({"epochs": 0}, "`epochs` must be an integer >= 1 or None. Received: epochs=0"),
         ({"epochs": True}, "Received: epochs=True"),
         (
             {"learning_rate": 0.0},

@@ -1,0 +1,96 @@
+"""`Budget`: how long a training is, in steps that do not depend on the size of the data."""
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from ...core.checks import check_integer, message
+from ..data import Data
+
+MIN_STEPS = 3000  # cosine decay with warm-up needs them, whatever the size of the data
+MIN_PASSES = 100
+EPOCH_STEPS = 30  # an epoch has at least so many, unless `epochs` is given
+PATIENCE = 30
+MIN_VALIDATION = 40  # samples; of 90% right, the standard error is 5%
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The length of a training, as it is recorded in the configuration of a run.
+
+    An epoch is the time between two validations. It is one pass over the training part, or several
+    if the part is small: in an epoch of three steps, neither the weights nor the moving averages
+    of BatchNorm move far enough for a validation to mean something.
+
+    Args:
+        epochs: The maximum number of epochs.
+        passes: The number of passes over the training part in an epoch.
+        steps: The maximum number of steps.
+        patience: The number of epochs without a smaller validation data loss before stopping, or
+            `None` to never stop early and keep the last weights.
+
+    Example: small data is passed several times before each validation.
+
+    >>> from occam import zoo
+    >>> data = zoo.load_data("breast_cancer")
+    >>> data.steps_per_epoch
+    5
+    >>> print(Budget.of(data))
+    100 epochs of 6 passes (30 steps), patience 30
+    """
+
+    epochs: int
+    passes: int
+    steps: int
+    patience: int | None
+
+    @classmethod
+    def of(
+        cls,
+        data: Data,
+        *,
+        epochs: int | None = None,
+        steps: int | None = None,
+        patience: int | Literal["auto"] | None = "auto",
+    ) -> "Budget":
+        """Return the budget of a training on `data`.
+
+        Args:
+            data: The data.
+            epochs: A number of epochs of one pass each.
+            steps: A number of steps, rounded up to whole epochs. If neither is given, it is that
+                of 100 passes, but at least 3,000.
+            patience: As the field; "auto" is 30 epochs, or `None` if the validation part has fewer
+                than 40 samples, which cannot tell one epoch from the next.
+
+        Raises:
+            ValueError: If both `epochs` and `steps` are given, or a number is not an integer >= 1.
+        """
+        check_integer("epochs", epochs, minimum=1, optional=True)
+        check_integer("steps", steps, minimum=1, optional=True)
+        if patience == "auto":
+            patience = PATIENCE if data.sizes["validation"] >= MIN_VALIDATION else None
+        if isinstance(patience, str):
+            raise ValueError(message("patience", patience, "'auto', an integer >= 1, or None"))
+        check_integer("patience", patience, minimum=1, optional=True)
+        batches = data.steps_per_epoch
+        if epochs is not None:
+            if steps is not None:
+                raise ValueError(
+                    f"Pass `epochs` or `steps`, not both. Received: epochs={epochs}, steps={steps}"
+                )
+            return cls(int(epochs), 1, int(epochs) * batches, patience)
+        if steps is None:
+            steps = max(MIN_PASSES * batches, MIN_STEPS)
+        passes = min(-(-EPOCH_STEPS // batches), -(-steps // batches))
+        epochs = -(-steps // (passes * batches))
+        return cls(epochs, passes, epochs * passes * batches, patience)
+
+    def __str__(self):
+        epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
+        passes = "1 pass" if self.passes == 1 else f"{self.passes} passes"
+        stop = f"patience {self.patience}" if self.patience else "without early stopping"
+        return f"{epochs} of {passes} ({self.steps // self.epochs:,} steps), {stop}"
+
+    def to_dict(self) -> dict[str, int | None]:
+        """Return the fields, as JSON values."""
+        return asdict(self)
