@@ -62,9 +62,8 @@ def accuracy(name: str, model: str, tier: str, seed: int, directory: Path) -> fl
     data = zoo.load_data(f"ucr/{name}", seed=seed)
     network = zoo.create_model(model, data=data, regularization=tier, seed=seed)
     log_dir = directory / name / f"{model}-{tier}-{seed}"
-    return zoo.train(network, data, log_dir=log_dir, seed=seed, verbose=0).result["test"][
-        "accuracy"
-    ]
+    run = zoo.train(network, data, log_dir=log_dir, seed=seed, verbose=0)
+    return run.result["test"]["accuracy"]
 
 
 def with_error(values: list[float]) -> str:

