@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from ...core.checks import check_one_of, message
+from ...core.checks import check_number, check_one_of, message
 from ..calls import as_call
 from ..regularization.fields import AUGMENTATIONS
 from .augmentation import Augmentation
@@ -13,6 +13,8 @@ from .feature_noise import FeatureNoise
 from .rand_augment import RandAugment
 from .random_erasing import RandomErasing
 from .series import RandomScale1D, RandomShift1D
+
+_ROUGH = 0.6  # that of mnist1d, on which the noise of the tiers was chosen
 
 
 @keras.saving.register_keras_serializable(package="occam")
@@ -76,18 +78,27 @@ class Pipeline(Augmentation):
 
 
 def resolve_augmentation(
-    tier: str, input_shape: tuple[int, ...], *, value_range: Any = (0, 255), seed: int | None = None
+    tier: str,
+    input_shape: tuple[int, ...],
+    *,
+    value_range: Any = (0, 255),
+    roughness: float = _ROUGH,
+    seed: int | None = None,
 ) -> Pipeline:
     """Return the augmentation of a tier as one layer.
 
-    Tables get noise; series shifts, scales and noise; images `RandAugment` and, in the strong tier,
-    `RandomErasing`, but no flips, which may change the class of a digit or letter.
+    Tables get noise; series shifts, scales and noise, which is weaker for smooth series; images
+    `RandAugment` and, in the strong tier, `RandomErasing`, but no flips, which may change the class
+    of a digit or letter.
 
     Args:
         tier: "light", "medium" or "strong".
         input_shape: The shape of a sample: (features,), (steps, channels), or (height, width,
             channels).
         value_range: The lowest and highest pixel value of the images.
+        roughness: The root mean square of the change of a series, of standard deviation 1, from one
+            step to the next. Below 0.6, the noise is that much weaker: noise that a rough series
+            hides would cover the shape of a smooth one.
         seed: The integer seed of the draws. `None` draws one.
 
     Raises:
@@ -101,6 +112,7 @@ def resolve_augmentation(
     FeatureNoise(stddev=0.3)
     """
     check_one_of("tier", tier, AUGMENTATIONS)
+    check_number("roughness", roughness, "[0, inf)")
     level = AUGMENTATIONS.index(tier)
     layers: list[Augmentation]
     if len(input_shape) == 1:
@@ -109,7 +121,7 @@ def resolve_augmentation(
         layers = [
             RandomShift1D(max(1, int(input_shape[0] * (0.05, 0.1, 0.15)[level]))),
             RandomScale1D((0.1, 0.2, 0.3)[level]),
-            FeatureNoise((0.1, 0.2, 0.3)[level]),
+            FeatureNoise((0.1, 0.2, 0.3)[level] * min(1.0, roughness / _ROUGH)),
         ]
     elif len(input_shape) == 3:
         magnitude = (5.0, 9.0, 14.0)[level]

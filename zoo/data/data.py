@@ -20,6 +20,7 @@ from .split import DatasetSplit, Split, one_epoch
 from .text import vocabulary_size
 
 _NAMED = 5  # of the files left out
+_ROUGHNESS_BATCHES = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,6 +160,21 @@ class Data:
             return [[bound] * self.input_shape[-1] for bound in self.value_range]
         mean, variance = (np.asarray(moment).reshape(-1) for moment in (layer.mean, layer.variance))
         return [((bound - mean) / np.sqrt(variance)).tolist() for bound in self.value_range]
+
+    @cached_property
+    def roughness(self) -> float:
+        """The root mean square change of the training series from one step to the next.
+
+        It is in the unit of the preprocessed features: 0.6 for mnist1d, 0.07 for the smooth
+        outlines of arrow heads, 1.4 for white noise.
+        """
+        changes = (
+            np.diff(batch[0], axis=1).ravel()
+            for batch in self.epochs(seed=0)
+            .take(min(_ROUGHNESS_BATCHES, self.steps_per_epoch))
+            .as_numpy_iterator()
+        )
+        return float(np.sqrt(np.mean(np.concatenate([*changes]) ** 2)))
 
     @cached_property
     def train(self) -> tf.data.Dataset:

@@ -27,8 +27,11 @@ def train_transform(data: Data, regularization: Regularization) -> Pipeline:
     if not isinstance(data.task, Classification):
         labels["multi_label"] = True
     if regularization.augmentation != "none":
-        image = len(data.input_shape) == 3
-        arguments = {"value_range": data.standardized_range} if image else {}
+        arguments: dict[str, Any] = {}
+        if len(data.input_shape) == 3:
+            arguments = {"value_range": data.standardized_range}
+        elif len(data.input_shape) == 2:
+            arguments = {"roughness": data.roughness}
         tier = regularization.augmentation
         layers.append(resolve_augmentation(tier, data.input_shape, seed=0, **arguments))
     mixup, cutmix = regularization.mixup, regularization.cutmix

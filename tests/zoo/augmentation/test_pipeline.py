@@ -58,6 +58,12 @@ def test_tiers_rise_and_print(shape):
     assert moved == sorted(moved)
 
 
+@pytest.mark.parametrize(("roughness", "stddev"), [(0.06, 0.02), (0.6, 0.2), (1.4, 0.2)])
+def test_smooth_series_get_weaker_noise(roughness, stddev):
+    noise = resolve_augmentation("medium", (40, 1), roughness=roughness).layers[-1]
+    assert noise.stddev == pytest.approx(stddev)
+
+
 def test_another_tier_or_rank_is_an_error():
     with pytest.raises(ValueError, match=r"`tier` must be one of .* Received: tier='extreme'"):
         resolve_augmentation("extreme", (40, 1))

@@ -104,3 +104,9 @@ def test_saved_data_keeps_test_part_and_classes(name, data_dir, tmp_path, collec
     np.testing.assert_array_equal(x_loaded, x)
     names, names_loaded = np.array(data.class_names), np.array(loaded.class_names)
     assert (names_loaded[y_loaded] == names[y]).all()
+
+
+def test_the_roughness_is_the_change_from_step_to_step():
+    x = np.tile([1.0, -1.0], (50, 4))[..., None]  # standardized already: each change is 2
+    data = load_data((x, np.arange(50) % 2), batch_size=16)
+    assert data.roughness == pytest.approx(2.0)

@@ -86,3 +86,11 @@ def test_training_with_every_field_is_reproducible(digits):
         return run.history
 
     assert history() == history()
+
+
+def test_the_noise_of_series_follows_their_roughness():
+    steps = np.linspace(0, 2 * np.pi, 100)
+    x = np.sin(steps + np.arange(40)[:, None])[..., None]  # changes by 2 pi / 99 a step
+    data = zoo.load_data((x, np.arange(40) % 2), batch_size=16)
+    augment = train_transform(data, zoo.Regularization(augmentation="light")).layers[0]
+    assert augment.layers[-1].stddev == pytest.approx(0.1 * 2 * np.pi / 99 / 0.6, rel=0.02)
