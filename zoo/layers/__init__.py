@@ -1,10 +1,11 @@
-"""Layers that act in training only, with strengths that can be changed at any time."""
+"""Layers that act in training only, with strengths that can be changed at any time, and others."""
 
 from .concrete_dropout import ConcreteDropout
 from .drop_block import DropBlock
 from .drop_connect import DropConnect
 from .dropout import Dropout, SpatialDropout
 from .gaussian_noise import GaussianNoise
+from .log_spectrum import LogSpectrum
 from .penalized import Penalized
 from .residual_branch import ResidualBranch
 from .stochastic_depth import StochasticDepth, depth_rates, linear_depth_rates
@@ -15,6 +16,7 @@ __all__ = [
     "DropConnect",
     "Dropout",
     "GaussianNoise",
+    "LogSpectrum",
     "Penalized",
     "ResidualBranch",
     "SpatialDropout",

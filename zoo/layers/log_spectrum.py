@@ -1,0 +1,56 @@
+"""`LogSpectrum`: the magnitudes of the Fourier transform of series."""
+
+import keras
+from keras import ops
+
+from ...core.checks import check_number
+
+
+@keras.saving.register_keras_serializable(package="occam")
+class LogSpectrum(keras.layers.Layer):
+    """The logarithm of the magnitudes of the Fourier transform of each channel.
+
+        y[k] = log(epsilon + |sum_t x[t] exp(-2 pi i k t / T)| / sqrt(T)),    k = 0, ..., T // 2
+
+    The magnitudes do not change if a series is shifted around its end, so a dense layer that reads
+    them finds a pattern wherever it begins. White noise of variance 1 has magnitudes around 1.
+
+    Args:
+        epsilon: A number > 0, below which magnitudes count as 0.
+
+    Shapes: `(batch, steps, channels)` to `(batch, steps // 2 + 1, channels)`.
+
+    Raises:
+        ValueError: If `epsilon` is not a finite number > 0.
+
+    Example: a shifted series has the same spectrum.
+
+    >>> import numpy as np
+    >>> x = np.sin(np.arange(8.0)).reshape(1, 8, 1)
+    >>> layer = LogSpectrum()
+    >>> layer(x).shape, bool(np.allclose(layer(x), layer(np.roll(x, 3, axis=1)), atol=1e-4))
+    (TensorShape([1, 5, 1]), True)
+
+    Reference: Oppenheim & Schafer, Discrete-Time Signal Processing, 2010, chapter 8.
+    """
+
+    def __init__(self, epsilon=0.1, **kwargs):
+        super().__init__(**kwargs)
+        check_number("epsilon", epsilon, "(0, inf)")
+        self.epsilon = epsilon
+
+    def call(self, inputs):
+        steps = inputs.shape[1]
+        real, imaginary = ops.rfft(ops.cast(ops.swapaxes(inputs, 1, 2), "float32"))
+        power = (ops.square(real) + ops.square(imaginary)) / steps
+        # The square root has no gradient at 0.
+        magnitude = ops.sqrt(ops.maximum(power, keras.config.epsilon() ** 2))
+        log = ops.log(self.epsilon + magnitude)
+        return ops.cast(ops.swapaxes(log, 1, 2), self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        batch, steps, channels = input_shape
+        return (batch, steps // 2 + 1, channels)
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}
