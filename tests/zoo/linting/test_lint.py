@@ -23,6 +23,7 @@ NARROW = {
     "vit_tiny": {"width": 24},
     "mixer_s16": {"width": 24},
     "text_cnn": {"vocabulary": 10},
+    "inception_time": {"width": 4},
 }
 # More of the blocks of resnet20: their strongest tier is enough.
 DEEP = ("resnet32", "resnet56", "resnet110")

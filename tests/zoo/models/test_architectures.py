@@ -37,6 +37,15 @@ COUNTS = [
     # By hand: 11520 + 192 + 3 (4 37056 + 148160) + 6 384 + 386
     ("ft_transformer", (30,), 2, {}, 903_554),
     ("resnet1d", (40, 1), 10, {}, 31_658),
+    # Wang et al. 2017 state no counts. By hand, with biases as in their equation 1: (8 c + 1) 128
+    # + (5 128 + 1) 256 + (3 256 + 1) 128 + 2 (128 + 256 + 128) for c channels, and the logits
+    ("fcn", (40, 1), 10, {}, 1_152 + 164_096 + 98_432 + 1_024 + 1_290),
+    ("fcn", (24, 3), 2, {}, 3_200 + 164_096 + 98_432 + 1_024 + 258),
+    # Ismail Fawaz et al. 2020 state no counts. By hand, without biases as in their code, a module:
+    # c 32 + (40 + 20 + 10) 32 32 + c 32 + 2 128 for c > 1 channels, (70 + 1) 32 + 2 128 for one;
+    # a shortcut: c 128 + 2 128
+    ("inception_time", (40, 1), 10, {}, 2_528 + 5 * 80_128 + 384 + 16_640 + 1_290),
+    ("inception_time", (24, 3), 2, {}, 72_128 + 5 * 80_128 + 640 + 16_640 + 258),
     # Kim 2014 states no counts. By hand: embeddings, filters of 3, 4 and 5 words, logits
     ("text_cnn", (20,), 2, {"vocabulary": 1000}, 128_000 + 100 * (12 * 128 + 3) + 602),
 ]
@@ -121,7 +130,8 @@ def test_attention_equals_that_of_keras():
 
 
 @pytest.mark.parametrize(
-    ("name", "shape", "blocks"), [("resnet1d", (40, 1), 3), ("resnet20", (32, 32, 3), 9)]
+    ("name", "shape", "blocks"),
+    [("resnet1d", (40, 1), 3), ("inception_time", (40, 1), 2), ("resnet20", (32, 32, 3), 9)],
 )
 def test_stochastic_depth_rates_rise_linearly(name, shape, blocks):
     regularization = zoo.Regularization(stochastic_depth=0.4)
@@ -129,3 +139,63 @@ def test_stochastic_depth_rates_rise_linearly(name, shape, blocks):
     rates = [layer.rate for layer in model.layers if isinstance(layer, StochasticDepth)]
     assert rates == pytest.approx(np.linspace(0, 0.4, blocks))
     assert rates[-1] == 0.4
+
+
+def created(model, kind):
+    """The weights of the layers of a kind, in the order in which they were made."""
+    layers = [layer for layer in model.layers if isinstance(layer, kind)]
+    layers.sort(key=lambda layer: [int(n) for n in layer.name.split("_") if n.isdigit()])
+    return iter([layer.get_weights() for layer in layers])
+
+
+def convolve(x, kernel, bias=0.0):
+    """A convolution of padding "same", which puts the odd zero at the end."""
+    size = len(kernel)
+    padded = np.pad(x, ((0, 0), ((size - 1) // 2, size // 2), (0, 0)))
+    windows = np.stack([padded[:, t : t + size] for t in range(x.shape[1])], axis=1)
+    return np.einsum("btkc,kcf->btf", windows, kernel) + bias
+
+
+def normalize(x, gamma, beta, mean, variance):
+    """What `keras.layers.BatchNormalization` does at inference."""
+    return gamma * (x - mean) / np.sqrt(variance + 1e-3) + beta
+
+
+def series_model(name, channels, **options):
+    """A model for 24 steps, which kernels of 40 exceed, with random weights; and its inputs."""
+    model = zoo.create_model(name, input_shape=(24, channels), num_classes=3, seed=0, **options)
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.uniform(0.1, 0.5, w.shape) for w in model.weights])
+    return model, rng.normal(size=(2, 24, channels)).astype("float32")
+
+
+def test_fcn_equals_three_convolutions_by_hand():
+    model, x = series_model("fcn", 2, width=4)
+    norms = created(model, keras.layers.BatchNormalization)
+    h = x
+    for (kernel, bias), size in zip(created(model, keras.layers.Conv1D), (8, 5, 3), strict=True):
+        assert len(kernel) == size
+        h = np.maximum(normalize(convolve(h, kernel, bias), *next(norms)), 0)
+    kernel, bias = model.get_layer("logits").get_weights()
+    np.testing.assert_allclose(model(x), h.mean(axis=1) @ kernel + bias, rtol=1e-4)
+
+
+@pytest.mark.parametrize("channels", [1, 2])  # one has no bottleneck before its first module
+def test_inception_time_equals_its_modules_by_hand(channels):
+    model, x = series_model("inception_time", channels, width=3, bottleneck=2)
+    kernels = (kernel for (kernel,) in created(model, keras.layers.Conv1D))
+    norms = created(model, keras.layers.BatchNormalization)
+    h = x
+    for _ in range(2):
+        shortcut = h
+        for _ in range(3):
+            narrow = convolve(h, next(kernels)) if h.shape[-1] > 1 else h
+            parts = [convolve(narrow, next(kernels)) for _ in (40, 20, 10)]
+            around = np.pad(h, ((0, 0), (1, 1), (0, 0)), constant_values=-np.inf)
+            maxima = np.maximum(np.maximum(around[:, :-2], h), around[:, 2:])
+            parts.append(convolve(maxima, next(kernels)))
+            h = np.maximum(normalize(np.concatenate(parts, axis=-1), *next(norms)), 0)
+        h = np.maximum(normalize(convolve(shortcut, next(kernels)), *next(norms)) + h, 0)
+    assert next(kernels, None) is None
+    kernel, bias = model.get_layer("logits").get_weights()
+    np.testing.assert_allclose(model(x), h.mean(axis=1) @ kernel + bias, rtol=1e-4)

@@ -19,8 +19,13 @@ SMALL = {
         IMAGE,
         {"patch_size": 2, "depths": (1, 1, 2, 1), "widths": (4, 8, 8, 12), "layer_scale": 0.1},
     ),
+    "fcn": (SERIES, {"width": 8}),
     "ft_transformer": (TABLE, {"width": 16, "hidden": 16, "heads": 2}),
     "gru": (SERIES, {}),
+    "inception_time": (
+        SERIES,
+        {"width": 4, "blocks": 1, "kernel_sizes": (48, 4), "bottleneck": 4},
+    ),
     "lenet": (IMAGE, {}),
     "mixer_s16": (IMAGE, {"width": 8, "depth": 2, "tokens_units": 8, "channels_units": 16}),
     "mlp": (SERIES, {"units": (64, 64)}),
