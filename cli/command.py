@@ -185,6 +185,4 @@ class RegularizationFlags:
         from ..zoo import preset
 
         changes = {n: v for n, v in vars(self.strengths).items() if v not in (None, _OF_TIER)}
-        text = data.vocabulary_size is not None
-        tier = preset(model, self.regularization, data.task.kind, text=text)
-        return tier.replace(**changes)
+        return preset(model, self.regularization, data=data).replace(**changes)

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from ..core.checks import check_bool, check_integer, check_number, check_path, check_type
 from ..zoo import Data, Regularization, create_model
-from ..zoo.models import get_architecture, resolve
+from ..zoo.models import Setting, get_architecture, resolve
 from ..zoo.tasks import Regression
 from ..zoo.training.train_transform import check_train_transform
 from ..zoo.training.work_directory import WorkDirectory
@@ -95,8 +95,8 @@ def tune(
     check_path("directory", directory)
     check_bool("resume", resume)
     space = check_space(space, architecture.supported)
-    text = data.vocabulary_size is not None
-    base = resolve(base, model_name, data.task.kind, text=text)
+    setting = Setting.of(data)
+    base = resolve(base, model_name, setting)
     for name, count in (("max_trials", max_trials), ("seeds", seeds), ("epochs", epochs)):
         check_integer(name, count, minimum=1)
     check_number("learning_rate", learning_rate, "(0, inf)")
@@ -152,7 +152,7 @@ def tune(
             runner,
             space=space,
             base=base,
-            known=list(architecture.presets_for(data.task.kind, text=text).values()),
+            known=list(architecture.presets_for(setting).values()),
             max_trials=max_trials,
             seed=seed,
             directory=files.path,

@@ -20,7 +20,7 @@ from . import (  # noqa: F401
     vit_tiny,
     wide_resnet,
 )
-from .architecture import TIERS, Architecture
+from .architecture import TIERS, Architecture, Setting
 from .blueprint import Blueprint, blueprint_of
 from .pretrained import Pretrained, list_weights, save_weights
 from .registry import (
@@ -38,6 +38,7 @@ __all__ = [
     "Architecture",
     "Blueprint",
     "Pretrained",
+    "Setting",
     "blueprint_of",
     "create_model",
     "get_architecture",

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -12,7 +12,35 @@ from .blueprint import Blueprint, ZooModel
 from .pretrained import load_weights
 from .wiring import Wiring
 
+if TYPE_CHECKING:
+    from ..data import Data
+
 TIERS = ("none", "light", "medium", "strong")
+SCARCE = 100  # training samples per class
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the tiers of a model depend on besides the model.
+
+    Args:
+        task: The kind of the task.
+        text: Whether the data is a text, which is neither augmented nor mixed.
+        scarce: Whether there are fewer than 100 training samples per class. A model that hardly
+            sees a class twice cannot tell what augmentation may change from what makes the class.
+    """
+
+    task: str = "classification"
+    text: bool = False
+    scarce: bool = False
+
+    @classmethod
+    def of(cls, data: "Data") -> "Setting":
+        """Return the setting of data."""
+        text = data.vocabulary_size is not None
+        classes = data.task.kind == "classification"
+        scarce = classes and data.sizes["train"] < SCARCE * data.num_classes
+        return cls(data.task.kind, text, scarce)
 
 
 @dataclass(frozen=True)
@@ -27,6 +55,7 @@ class Architecture:
     reference: str
     min_size: int = 1
     regression_presets: Mapping[str, Regularization] = field(default_factory=dict)
+    scarce_presets: Mapping[str, Regularization] = field(default_factory=dict)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -34,13 +63,15 @@ class Architecture:
         parameters = inspect.signature(self.build).parameters.values()
         return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
 
-    def presets_for(self, task: str, *, text: bool = False) -> dict[str, Regularization]:
-        """Return the tiers for a kind of task, without what means nothing for it or for a text."""
+    def presets_for(self, setting: Setting) -> dict[str, Regularization]:
+        """Return the tiers for a setting, without what means nothing in it."""
         tiers = dict(self.presets)
-        if task == "regression":
+        if setting.scarce:
+            tiers |= self.scarce_presets
+        if setting.task == "regression":
             tiers = {tier: r.replace(label_smoothing=0.0) for tier, r in tiers.items()}
             tiers |= self.regression_presets
-        if text:
+        if setting.text:
             off: dict[str, Any] = {"augmentation": "none", "mixup": 0.0, "cutmix": 0.0}
             tiers = {tier: r.replace(**off) for tier, r in tiers.items()}
         return tiers

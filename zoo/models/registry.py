@@ -1,5 +1,6 @@
 """The names of the zoo: `register_model`, `create_model`, `list_models`, `preset`."""
 
+import dataclasses
 import difflib
 import numbers
 import os
@@ -18,7 +19,7 @@ from ...core.checks import check_integer, check_type, message
 from ..layers.shared_arguments import check_channels_last
 from ..regularization import Regularization
 from ..tasks import Classification, Given, Task
-from .architecture import TIERS, Architecture
+from .architecture import TIERS, Architecture, Setting
 from .blueprint import Blueprint
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def create_model(
             )
         options.setdefault("vocabulary", data.vocabulary_size)
     text = options.get("vocabulary") is not None
-    regularization = resolve(regularization, name, task.kind, text=text)
+    setting = Setting(task.kind, text) if data is None else Setting.of(data)
+    regularization = resolve(regularization, name, setting)
     architecture.check(regularization)
     _check_input_shape(architecture, input_shape)
     if unknown := sorted(set(options) - set(architecture.options)):
@@ -187,7 +189,13 @@ def list_models(pattern: str = "*") -> tuple[str, ...]:
 
 
 def preset(
-    name: str, tier: str, task: str = "classification", *, text: bool = False
+    name: str,
+    tier: str,
+    task: str = "classification",
+    *,
+    text: bool = False,
+    scarce: bool = False,
+    data: "Data | None" = None,
 ) -> Regularization:
     """Return the `Regularization` of the tier "none", "light", "medium" or "strong" of a model.
 
@@ -197,13 +205,17 @@ def preset(
         task: The kind of the task. Some models have other presets for "regression"; those of the
             others are the same without label smoothing.
         text: Whether the data is a text, which is neither augmented nor mixed.
+        scarce: Whether there are fewer than 100 training samples per class. Some models have other
+            presets for them.
+        data: The data, in place of `task`, `text` and `scarce`.
 
     Example:
 
     >>> preset("mlp", "none")
     Regularization()
     """
-    presets = get_architecture(name).presets_for(task, text=text)
+    setting = Setting(task, text, scarce) if data is None else Setting.of(data)
+    presets = get_architecture(name).presets_for(setting)
     expected = f"one of the tiers {', '.join(presets)}"
     check_type("tier", tier, str, expected)
     if tier not in presets:
@@ -212,17 +224,13 @@ def preset(
 
 
 def resolve(
-    regularization: Regularization | str | None,
-    name: str,
-    task: str = "classification",
-    *,
-    text: bool = False,
+    regularization: Regularization | str | None, name: str, setting: Setting
 ) -> Regularization:
     """Return the `Regularization` of a tier of model `name`; `None` is all off."""
     expected = f"an occam.zoo.Regularization, the name of a tier ({', '.join(TIERS)}) or None"
     check_type("regularization", regularization, (Regularization, str, NoneType), expected)
     if isinstance(regularization, str):
-        return preset(name, regularization, task, text=text)
+        return preset(name, regularization, **dataclasses.asdict(setting))
     return regularization or Regularization()
 
 
@@ -248,6 +256,7 @@ def register_model(
     reference: str,
     min_size: int = 1,
     regression_presets: Mapping[str, Regularization] | None = None,
+    scarce_presets: Mapping[str, Regularization] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register `build(inputs, num_classes, wiring, **options) -> logits` under a name.
 
@@ -263,6 +272,7 @@ def register_model(
         min_size: The smallest height and width, or number of steps.
         regression_presets: The tiers that differ for regression; the others are those of `presets`,
             without label smoothing.
+        scarce_presets: The tiers that differ for fewer than 100 training samples per class.
 
     Raises:
         ValueError: If the name is taken, `supports` has an unknown field, a tier is missing, or a
@@ -293,9 +303,12 @@ def register_model(
 
     def register(build: Callable[..., Any]) -> Callable[..., Any]:
         every = {"none": Regularization(), **presets}
-        regression = regression_presets or {}
+        others = {
+            "regression_presets": regression_presets or {},
+            "scarce_presets": scarce_presets or {},
+        }
         add_architecture(
-            Architecture(name, build, supports, every, ranks, reference, min_size, regression)
+            Architecture(name, build, supports, every, ranks, reference, min_size, **others)
         )
         return build
 
@@ -312,6 +325,7 @@ def add_architecture(architecture: Architecture) -> None:
     for regularization in (
         *architecture.presets.values(),
         *architecture.regression_presets.values(),
+        *architecture.scarce_presets.values(),
     ):
         architecture.check(regularization)
     _architectures[name] = architecture

@@ -13,11 +13,9 @@ from .wiring import ACTIVATIONS, KERNELS, MAPS, RESIDUAL, Norm, Wiring
     "resnet1d",
     supports=(*KERNELS, *ACTIVATIONS, *MAPS, *RESIDUAL),
     presets={
-        "light": Regularization(noise=0.1, dropout=0.05),
-        "medium": Regularization(l2=3e-4, noise=0.1, dropout=0.05),
-        "strong": Regularization(
-            l2=1e-3, noise=0.1, label_smoothing=0.1, dropout=0.1, stochastic_depth=0.1
-        ),
+        "light": Regularization(label_smoothing=0.05),
+        "medium": Regularization(label_smoothing=0.1),
+        "strong": Regularization(weight_decay=0.01, dropout=0.3, label_smoothing=0.1),
     },
     ranks=(2,),
     reference="Wang, Yan & Oates, Time Series Classification from Scratch, 2017, "

@@ -17,7 +17,7 @@ from ...core.checks import check_type, message
 from ...exports import ExportError
 from ...exports.heads.activation import means_logits
 from ..data import Data
-from ..models import blueprint_of, resolve
+from ..models import Setting, blueprint_of, resolve
 from ..regularization import Regularization
 from ..tasks import Classification, Given, Regression
 
@@ -29,7 +29,7 @@ def regularization_of(
 ) -> Regularization:
     """Return the regularization to train `model` with, checked against the layers of the model."""
     blueprint = blueprint_of(model)
-    task, text = data.task.kind, data.vocabulary_size is not None
+    setting = Setting.of(data)
     if blueprint is None:
         if regularization is None:
             _warn_of_inner_models(model)
@@ -39,7 +39,7 @@ def regularization_of(
                 "not build; tiers belong to the models of the zoo"
             )
             raise ValueError(message("regularization", regularization, expected))
-        wanted = resolve(regularization, model.name, task, text=text)
+        wanted = resolve(regularization, model.name, setting)
         if others := wanted.only("model").on():
             raise ValueError(
                 f"Model {model.name!r} was not created by zoo.create_model, so `regularization` "
@@ -49,7 +49,7 @@ def regularization_of(
         return wanted
     if regularization is None:
         return blueprint.regularization
-    wanted = resolve(regularization, blueprint.name, task, text=text)
+    wanted = resolve(regularization, blueprint.name, setting)
     if wanted.only("model") != blueprint.regularization.only("model"):
         raise ValueError(
             f"The model was created with {blueprint.regularization}. Training can change only "

@@ -207,6 +207,28 @@ class TestEveryModel:
                 build(name, zoo.Regularization(**{field: 0.1}))
 
 
+def test_scarce_data_has_tiers_of_its_own():
+    x = np.random.default_rng(0).normal(size=(400, 12)).astype("float32")
+    presets = {"light": zoo.Regularization(l2=0.1), "medium": zoo.Regularization(l2=0.2)}
+    presets["strong"] = zoo.Regularization(l2=0.3)
+    scarce = {"medium": zoo.Regularization(l1=0.1)}
+    fields = {"supports": ("l1", "l2"), "ranks": (1,), "reference": "none"}
+
+    @zoo.register_model("linear", presets=presets, scarce_presets=scarce, **fields)
+    def linear(inputs, num_classes, wiring):
+        return wiring.head(inputs, num_classes)
+
+    try:
+        for classes, l1 in ((3, 0), (4, 0.1)):  # 107 and 80 training samples per class
+            data = zoo.load_data((x, np.arange(400) % classes), test=False)
+            model = zoo.create_model("linear", data=data, regularization="medium", seed=0)
+            assert model.blueprint.regularization.l1 == l1
+            assert zoo.preset("linear", "medium", data=data).l1 == l1
+            assert zoo.preset("linear", "strong", data=data).l2 == 0.3
+    finally:
+        zoo.unregister_model("linear")
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_no_two_kernels_start_equal(name):
     kernels = [kernel for _, kernel in kernels_of(build(name))]
