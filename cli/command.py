@@ -20,9 +20,9 @@ DataName = Annotated[
     str,
     tyro.conf.arg(
         metavar="DATA",
-        help="mnist1d, digits, breast_cancer, diabetes, friedman1, tags, reviews, ucr/NAME or "
-        "sklearn/NAME of an installed package, any TensorFlow Datasets name, a .npz file with "
-        "arrays x and y (or x_train, x_val, x_test, ...), a .csv, .tsv or .parquet table with "
+        help="mnist1d, digits, breast_cancer, diabetes, friedman1, tags, reviews, a data set of an "
+        "installed package (ucr/GunPoint, sklearn/wine), any TensorFlow Datasets name, a .npz file "
+        "with arrays x and y (or x_train, x_val, x_test, ...), a .csv, .tsv or .parquet table with "
         "--target, or a directory of class folders with images, or of train/, val/ and test/ with "
         "such folders.",
     ),

