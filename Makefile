@@ -25,7 +25,7 @@ ON_GPU := tests/test_gpu.py $(addprefix tests/, callbacks/ledger/test_loss_ledge
 	callbacks/strengths/test_schedule.py zoo/training/test_sharpness_aware.py \
 	zoo/layers/test_residual_branch.py exports/test_export.py)
 
-.PHONY: demo test test-all test-gpu test-jax bench methods screenshots lint wheel clean
+.PHONY: demo test test-all test-gpu test-jax bench methods suite screenshots lint wheel clean
 
 demo: .venv/.run            ## load, train, tune, export, serve on the embedded data; ends with a table
 	$(BIN)/occam demo --directory demo
@@ -73,6 +73,10 @@ bench: .venv/.test          ## the measured ratios of benchmarks/
 methods: .venv/.test        ## measure each method alone for docs/methods.md; an hour on 2 cores
 	$(BIN)/python -m benchmarks.methods
 
+suite: .venv/.suite        ## train on public data, as far as it is missing, and write docs/suite.md
+	$(BIN)/python -m benchmarks.suite run
+	$(BIN)/python -m benchmarks.suite report
+
 screenshots: .venv/.test    ## TensorBoard's dashboards, into docs/images/tensorboard; needs chromium
 	$(BIN)/python -m docs.screenshots
 
@@ -96,6 +100,10 @@ clean:
 
 .venv/.test: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+.venv/.suite: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[test,data]'
 	touch $@
 
 .venv/.jax: pyproject.toml | .venv/bin/python

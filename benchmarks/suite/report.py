@@ -1,0 +1,173 @@
+"""The tables of docs/suite.md, from the records of the runs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import mean
+
+from occam.tuning.choice import standard_error
+
+from .runs import Job, Record
+from .sets import MODELS, SETS, SOURCES, Half, PublicSet, halves
+
+TIERS = ("none", "light", "medium", "strong", "auto")
+WORSE = "▼"
+
+Scores = Mapping[str, Mapping[int, float]]  # the test score by tier and seed
+
+
+def report(records: Mapping[Job, Record]) -> str:
+    """Return the table of the data sets, and for each half the scores and what they amount to."""
+    parts, scores = [_table_of_sets()], scores_of(records)
+    for half in ("development", "judging"):
+        parts += [f"### The {half} half", *_half(half, scores)]
+    return "\n\n".join(parts)
+
+
+def scores_of(records: Mapping[Job, Record]) -> Mapping[tuple[str, str], Scores]:
+    """Return the test scores by data set and model."""
+    found: dict[tuple[str, str], dict[str, dict[int, float]]] = {}
+    for job, record in records.items():
+        tiers = found.setdefault((job.set, job.model), {})
+        tiers.setdefault(job.tier, {})[job.seed] = record["test"]
+    return found
+
+
+def difference(scores: Scores, tier: str) -> tuple[float, float] | None:
+    """Return the mean difference of a tier to none and its standard error, paired by seed.
+
+    `None` without a seed that both have.
+    """
+    none, other = scores.get("none", {}), scores.get(tier, {})
+    differences = [other[seed] - none[seed] for seed in sorted(none.keys() & other.keys())]
+    return (mean(differences), standard_error(differences)) if differences else None
+
+
+def is_worse(scores: Scores, tier: str) -> bool:
+    """Return whether a tier is worse than none by more than two standard errors.
+
+    A single seed has no standard error, and shows nothing.
+    """
+    common = scores.get("none", {}).keys() & scores.get(tier, {}).keys()
+    found = difference(scores, tier)
+    return found is not None and len(common) > 1 and found[0] < -2 * found[1]
+
+
+def ranks(scores: Scores, tiers: Sequence[str]) -> list[float] | None:
+    """Return the rank of each tier by its mean score: 1 is the best, and equal ones share theirs.
+
+    The means are over the seeds that all tiers have; `None` if there are none.
+    """
+    common = set.intersection(*(set(scores.get(tier, {})) for tier in tiers))
+    if not common:
+        return None
+    means = [mean(scores[tier][seed] for seed in sorted(common)) for tier in tiers]
+    return [
+        1 + sum(other > own for other in means) + (sum(other == own for other in means) - 1) / 2
+        for own in means
+    ]
+
+
+def _half(half: Half, scores: Mapping[tuple[str, str], Scores]) -> Iterable[str]:
+    pairs = [
+        (each, model, scores[each.name, model])
+        for each in SETS
+        for model in MODELS[each.kind]
+        if halves()[each.name] == half and (each.name, model) in scores
+    ]
+    if not pairs:
+        yield "Not measured yet."
+        return
+    tiers = [tier for tier in TIERS if any(tier in found for *_, found in pairs)]
+    kinds = [kind for kind in MODELS if any(each.kind == kind for each, *_ in pairs)]
+    seeds = {len(by_seed) for *_, found in pairs for by_seed in found.values()}
+    number = f"{min(seeds)} to {max(seeds)}" if len(seeds) > 1 else f"{min(seeds)}"
+    others = [tier for tier in tiers if tier != "none"]
+    yield (
+        f"Test scores (accuracy, or R2 of regressions), mean ± standard error of {number} seed"
+        f"{'s' * (seeds != {1})}. {WORSE}: worse than none by more than two standard errors of the "
+        "paired difference."
+    )
+    yield _markdown(
+        ["data (rows)", "model", "metric", "published", *tiers],
+        [
+            [f"{each.name} ({each.rows:,})", f"`{model}`", each.metric, _published(each, model)]
+            + [_score(found, tier) for tier in tiers]
+            for each, model, found in pairs
+        ],
+    )
+    yield "Difference to none, paired by seed:"
+    yield _markdown(
+        ["data", "model", *others],
+        [
+            [each.name, f"`{model}`", *(_difference(found, tier) for tier in others)]
+            for each, model, found in pairs
+        ],
+    )
+    yield (
+        "Mean rank of each tier (1 is the best), and on how many pairs of data and model it is "
+        f"{WORSE} worse and ▲ better than none by more than two standard errors:"
+    )
+    yield _markdown(
+        ["kind", "pairs", *tiers],
+        [
+            _summary(kind, [found for each, _, found in pairs if kind in ("all", each.kind)], tiers)
+            for kind in (*kinds, "all")
+        ],
+    )
+
+
+def _score(scores: Scores, tier: str) -> str:
+    values = [*scores.get(tier, {}).values()]
+    if not values:
+        return ""
+    error = f" ± {standard_error(values):.3f}" if len(values) > 1 else ""
+    return f"{mean(values):.3f}{error}{f' {WORSE}' * is_worse(scores, tier)}"
+
+
+def _difference(scores: Scores, tier: str) -> str:
+    found = difference(scores, tier)
+    if found is None:
+        return ""
+    return f"{found[0]:+.3f} ± {found[1]:.3f}{f' {WORSE}' * is_worse(scores, tier)}"
+
+
+def _summary(kind: str, pairs: Sequence[Scores], tiers: Sequence[str]) -> list[str]:
+    found = [rank for scores in pairs if (rank := ranks(scores, tiers)) is not None]
+    cells = []
+    for number, tier in enumerate(tiers):
+        rank = f"{mean(rank[number] for rank in found):.2f}" if found else ""
+        if tier != "none" and rank:
+            worse = sum(is_worse(scores, tier) for scores in pairs)
+            better = sum(_is_better(scores, tier) for scores in pairs)
+            rank += f" ({WORSE} {worse}, ▲ {better})"
+        cells.append(rank)
+    return [kind, str(len(found)), *cells]
+
+
+def _is_better(scores: Scores, tier: str) -> bool:
+    swapped = {"none": scores.get(tier, {}), tier: scores.get("none", {})}
+    return is_worse(swapped, tier)
+
+
+def _published(each: PublicSet, model: str) -> str:
+    score = each.published.get(model)
+    return "" if score is None else f"{score:.3f}"
+
+
+def _table_of_sets() -> str:
+    half = halves()
+    rows = [
+        [
+            *(each.name, each.kind, each.task, f"{each.rows:,}", half[each.name]),
+            *(f"{each.package} ({each.package_license})", each.data_license),
+        ]
+        for each in SETS
+    ]
+    head = ["data", "kind", "task", "rows", "half", "package (its license)", "license of the data"]
+    cited = {key: ", ".join(each.name for each in SETS if each.source == key) for key in SOURCES}
+    published = "; ".join(f"{names}: {SOURCES[key]}" for key, names in cited.items())
+    return f"{_markdown(head, rows)}\n\nPublished scores: {published}."
+
+
+def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
