@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 TIERS = ("none", "light", "medium", "strong")
 SCARCE = 100  # training samples per class
+SCARCE_SERIES = {
+    "light": Regularization(label_smoothing=0.05),
+    "medium": Regularization(label_smoothing=0.1),
+    "strong": Regularization(label_smoothing=0.1, dropout=0.3),
+}
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from ..regularization import Regularization
+from .architecture import SCARCE_SERIES
 from .blocks import embed
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, Wiring

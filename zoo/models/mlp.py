@@ -17,6 +17,11 @@ from .wiring import ACTIVATIONS, KERNELS, Wiring
         "medium": Regularization(dropout=0.1, label_smoothing=0.1, augmentation="medium"),
         "strong": Regularization(dropout=0.2, label_smoothing=0.1, augmentation="strong"),
     },
+    scarce_presets={
+        "light": Regularization(weight_decay=0.1),
+        "medium": Regularization(weight_decay=0.3),
+        "strong": Regularization(weight_decay=1.0),
+    },
     regression_presets={
         "light": Regularization(l2=0.01),
         "medium": Regularization(l2=0.03),
