@@ -2,11 +2,11 @@
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import keras
 import numpy as np
@@ -14,9 +14,11 @@ import tensorflow as tf
 
 from ...core.checks import check_one_of, check_path, message
 from ...core.text_table import table
-from ..tasks import Classification, Given, Multilabel, Task
+from ..tasks import Classification, DataError, Given, Multilabel, Task
+from .folds import fold_masks, is_folds, parse_folds
+from .preprocessing import fit_preprocessing
 from .source import data_errors
-from .split import DatasetSplit, Split, one_epoch
+from .split import ArraySplit, DatasetSplit, Split, one_epoch
 from .text import vocabulary_size
 
 _NAMED = 5  # of the files left out
@@ -38,13 +40,16 @@ class Data:
         task: What the targets are.
         preprocessing: The layer from raw features to those in `train`, `validation` and `test`.
             It is applied there already; an export must contain it.
-        raw_splits: The parts before preprocessing: `train`, `validation` and, if any, `test`.
+        raw_splits: The parts before preprocessing: `train`, `validation` (but see `cv`) and, if
+            any, `test`.
         has_own_validation: Whether the source has a validation part, so none is held out.
         class_weights: A weight for each class, in the order of `task.names`, or `None`.
         task_found: Whether the task was recognized from the targets, not told.
         columns: The kind of each column of a table ("number", "category", "date" or "text"), or
             `None` for other data.
         left_out: The image files that could not be read and were left out.
+        hold_out_by: How rows are held out: "strata", "group" or "time".
+        fit_preprocessing: The function from a raw training part and `origin` to the preprocessing.
 
     Example:
 
@@ -66,6 +71,10 @@ class Data:
     task_found: bool = field(default=False, repr=False)
     columns: Mapping[str, str] | None = field(default=None, repr=False)
     left_out: tuple[str, ...] = field(default=(), repr=False)
+    hold_out_by: Literal["strata", "group", "time"] = field(default="strata", repr=False)
+    fit_preprocessing: Callable[[Any, str], keras.layers.Layer] = field(
+        default=fit_preprocessing, repr=False
+    )
 
     @property
     def name(self) -> str:
@@ -85,7 +94,13 @@ class Data:
     @property
     def reloadable(self) -> bool:
         """Whether `load_data(**arguments)` returns the same data again."""
-        return "digest" not in self.arguments
+        return not {"digest", "rows"} & {*self.arguments}
+
+    @property
+    def cv(self) -> str | None:
+        """The folds that stand for a validation part, such as "cv:5x2", or `None`."""
+        given = self.arguments.get("validation")
+        return given if is_folds(given) and "validation" not in self.raw_splits else None
 
     @cached_property
     def input_shape(self) -> Any:
@@ -127,6 +142,12 @@ class Data:
     def in_memory(self) -> bool:
         """Whether the examples are arrays in memory."""
         return self.raw_splits["train"].in_memory
+
+    @property
+    def divisible(self) -> bool:
+        """Whether the training and validation part are arrays, from which `folds` can be made."""
+        parts = [part for name, part in self.raw_splits.items() if name != "test"]
+        return all(isinstance(part, ArraySplit) for part in parts)
 
     @property
     def has_weights(self) -> bool:
@@ -191,6 +212,9 @@ class Data:
     @cached_property
     def validation(self) -> tf.data.Dataset:
         """The validation part, in a fixed order."""
+        if "validation" not in self.raw_splits:
+            folds = f", but folds ({self.cv}), see Data.folds" if self.cv else ""
+            raise AttributeError(f"Data {self.name!r} has no validation part{folds}.")
         return self.weighted(self._standardized["validation"].batches(self.batch_size))
 
     @cached_property
@@ -241,6 +265,110 @@ class Data:
         check_one_of("split", split, self.raw_splits)
         return self.raw_splits[split].batches(self.batch_size)
 
+    def folds(self, k: int | None = None, repeats: int = 1) -> list["Data"]:
+        """Return data for each fold of a repeated k-fold cross-validation.
+
+        The rows of the training and validation part are divided into k validation parts, stratified
+        by class if there are classes; each fold trains on the other rows. A fold has no test part.
+        Its preprocessing is fitted to its training part, unless the features would change their
+        shape, because only some rows have a category or a word: then it is that of this data. The
+        task is the same for all, so that their losses can be compared.
+
+        Args:
+            k: The number of folds; by default, that of `cv`.
+            repeats: The number of times to divide the rows, each in another way.
+
+        Returns:
+            `repeats * k` data sets, repeat by repeat, the same for the same `seed` of the data.
+
+        Raises:
+            ValueError: If `k` or `repeats` is out of range, or `k` is `None` without `cv`.
+            DataError: If the data is not in memory or is held out by time, or there are fewer than
+                k samples of a class, or k groups.
+
+        Example:
+
+        >>> from occam import zoo
+        >>> data = zoo.load_data("breast_cancer", validation="cv:5x2")
+        >>> data.sizes, len(data.folds()), data.folds()[0].sizes
+        ({'train': 455, 'test': 114}, 10, {'train': 364, 'validation': 91})
+        """
+        k, repeats = self._folds(k, repeats)
+        return [
+            self._divided(
+                f"fold {number} of cv:{k}x{repeats}",
+                train=self._rows.subset(~mask),
+                validation=self._rows.subset(mask),
+            )
+            for number, mask in enumerate(self.fold_masks(k, repeats))
+        ]
+
+    def fold_masks(self, k: int | None = None, repeats: int = 1) -> np.ndarray:
+        """Return which rows each of `folds` validates on, bool `(repeats * k, rows)`.
+
+        The rows are those of the training part of `without_validation`.
+        """
+        k, repeats = self._folds(k, repeats)
+        how: Any = {"task": self.task, "hold_out_by": self.hold_out_by, "origin": self.origin}
+        return fold_masks(self._rows, k, repeats, seed=self.seed, **how)
+
+    def _folds(self, k: int | None, repeats: int) -> tuple[int, int]:
+        if k is not None:
+            return k, repeats
+        if self.cv is None:
+            raise ValueError(
+                "`k` must be an integer >= 2, as the data has no `cv`. Received: k=None"
+            )
+        return parse_folds(self.cv)
+
+    def without_validation(self) -> "Data":
+        """Return the data with the rows of the validation part in the training part.
+
+        The test part is the same. The preprocessing is fitted as in `folds`.
+
+        Raises:
+            DataError: If the data is not in memory.
+
+        Example:
+
+        >>> from occam import zoo
+        >>> zoo.load_data("digits").without_validation().sizes
+        {'train': 1437, 'test': 360}
+        """
+        if "validation" not in self.raw_splits:
+            return self
+        return self._divided("without validation", train=self._rows)
+
+    @cached_property
+    def _rows(self) -> Any:
+        """The raw rows of the training and validation part."""
+        train, validation = self.raw_splits["train"], self.raw_splits.get("validation")
+        if isinstance(train, ArraySplit) and isinstance(validation, ArraySplit):
+            return train.joined(validation)
+        return train
+
+    def _divided(self, rows: str, **splits: Any) -> "Data":
+        """Return data of other training and validation parts, preprocessed by the training part."""
+        if not self.divisible:
+            raise DataError(f"{self.origin}: only data in memory can be divided anew.")
+        if "validation" not in splits and "test" in self.raw_splits:
+            splits["test"] = self.raw_splits["test"]
+        weights = self.class_weights
+        if self.arguments["class_weight"] == "balanced":
+            weights = balanced_weights(splits["train"].targets, self.task.units)
+        data = replace(
+            self,
+            arguments={**self.arguments, "rows": rows},
+            raw_splits=splits,
+            preprocessing=self.fit_preprocessing(splits["train"], self.origin),
+            has_own_validation=False,
+            class_weights=weights,
+        )
+        same = (self.input_shape, self.vocabulary_size)
+        if (data.input_shape, data.vocabulary_size) != same:
+            return replace(data, preprocessing=self.preprocessing)
+        return data
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the raw examples to a `.npz` file, which `load_data` reads.
 
@@ -268,7 +396,8 @@ class Data:
             if self.has_own_validation:
                 arrays = self._arrays("train") | self._arrays("validation", suffix="_val")
             else:
-                arrays = self._arrays("train", "validation")
+                parts = [part for part in ("train", "validation") if part in self.raw_splits]
+                arrays = self._arrays(*parts)
             if "test" in self.raw_splits:
                 arrays |= self._arrays("test", suffix="_test")
         task = self._saved_task.to_dict()
@@ -325,6 +454,8 @@ class Data:
             head.append(("weights", ", ".join(f"{name}: {weight:.3g}" for name, weight in weights)))
         elif self.has_weights:
             head.append(("weights", "one for each sample"))
+        if self.cv:
+            head.append(("validation", f"by folds ({self.cv}) of the training part"))
         if self.left_out:
             names = ", ".join(self.left_out[:_NAMED]) + ", ..." * (len(self.left_out) > _NAMED)
             head.append(("left out", f"{len(self.left_out)} damaged images: {names}"))
@@ -362,3 +493,9 @@ class Data:
             is_missing = values == "" if values.dtype.kind == "O" else np.isnan(values)
             missing.append(int(is_missing.sum()))
         return (name, (self.columns or {})[name], *missing)
+
+
+def balanced_weights(targets: np.ndarray, classes: int) -> tuple[float, ...]:
+    """Return a weight for each class that gives all classes the same sum of weights."""
+    counts = np.bincount(targets, minlength=classes)
+    return tuple((len(targets) / (classes * np.maximum(counts, 1))).tolist())

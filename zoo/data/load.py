@@ -23,10 +23,11 @@ from ...core.checks import (
 )
 from ..tasks import TASKS, Classification, DataError, Task
 from .arrays import read_arrays
-from .data import Data
+from .data import Data, balanced_weights
 from .datasets import read_datasets
 from .embedded import EMBEDDED, read_embedded
 from .folder import read_folder
+from .folds import fold_masks, is_folds, parse_folds
 from .hold_out import development_and_test, hold_out
 from .npz import read_npz
 from .packaged import is_packaged, read_packaged
@@ -55,8 +56,8 @@ def load_data(
     """Load data, split it, and standardize it by its training part.
 
     Without a test part, 20% is held out, the same for every seed. Without a validation part, a
-    fraction of the rest is held out. Both are stratified by class, if there are classes, and the
-    same in every process.
+    fraction of the rest is held out, or there are folds (`validation="cv:5x2"`). Both are
+    stratified by class, if there are classes, and the same in every process.
     Images that do not fit in memory are all read once, so a broken one is found here and not after
     hours of training.
 
@@ -95,7 +96,9 @@ def load_data(
         class_weight: The weight of each class, by its label or name, for training, evaluation and
             tuning. "balanced" weighs a class by `samples / (classes * samples of the class)` in the
             training part; `None` weighs all samples equally.
-        **options: Options of the kind of source:
+        **options: `validation="cv:5x2"` holds out no validation part: `zoo.train` then uses 5 folds
+            and 2 repeats of cross-validation (`Data.folds`). Otherwise options of the kind of
+            source:
 
             - of arrays and datasets: `validation` and `test`, in the form of `source`; `test=False`
               holds out none. Of datasets also `steps`, the number of batches in an epoch, for an
@@ -141,14 +144,19 @@ def load_data(
         source = str(Path(source).absolute())
     name = source if isinstance(source, str) else type(source).__name__
     keep_all = options.get("test") is False
+    cv = options["validation"] if is_folds(options.get("validation")) else None
     with data_errors(name):
-        read = _read(source, task, options | {"test": None} if keep_all else options)
+        left = [*["test"] * keep_all, *["validation"] * bool(cv)]
+        read = _read(source, task, {n: v for n, v in options.items() if n not in left})
         train, test = (read.train, None) if keep_all else development_and_test(read)
         validation = read.validation
-        if validation is None:
+        if cv:
+            _check_folds(cv, train, read, seed)
+        elif validation is None:
             train, validation = hold_out(train, validation_fraction, seed, read)
-        splits = {"train": train, "validation": validation} | ({"test": test} if test else {})
-        fit = read.preprocessing or fit_preprocessing
+        parts = {"train": train, "validation": validation, "test": test}
+        splits = {name: part for name, part in parts.items() if part is not None}
+        fit: Any = read.preprocessing or fit_preprocessing
         if not standardize and read.columns is None:
             fit = _identity
         preprocessing = fit(train, read.origin)  # reads all of `train`
@@ -177,6 +185,8 @@ def load_data(
         arguments |= given
     else:
         arguments["digest"] = _digest(splits)
+        if cv:
+            arguments["validation"] = cv
     return Data(
         arguments=arguments,
         origin=read.origin,
@@ -188,7 +198,21 @@ def load_data(
         task_found=read.task_found,
         columns=read.columns,
         left_out=read.left_out,
+        hold_out_by=read.hold_out_by,
+        fit_preprocessing=fit,
     )
+
+
+def _check_folds(cv: str, train: Split, source: Source, seed: int) -> None:
+    """Raise an error unless the rows can be divided into folds."""
+    k, repeats = parse_folds(cv, "validation")
+    if source.validation is not None:
+        raise DataError(
+            f"{source.origin}: `validation` must be left out, since the source has a validation "
+            f"part of its own. Received: validation={cv!r}"
+        )
+    how = {"task": source.task, "hold_out_by": source.hold_out_by, "origin": source.origin}
+    fold_masks(train, k, repeats, seed=seed, **how)
 
 
 def _class_weights(class_weight: Any, source: Source, train: Split) -> tuple[float, ...] | None:
@@ -203,8 +227,7 @@ def _class_weights(class_weight: Any, source: Source, train: Split) -> tuple[flo
         raise ValueError("Pass `class_weight` or sample weights, not both.")
     task = source.task
     if class_weight == "balanced":
-        counts = np.bincount(train.targets, minlength=task.units)
-        return tuple((train.size / (task.units * np.maximum(counts, 1))).tolist())
+        return balanced_weights(train.targets, task.units)
     expected = "'balanced', or a number > 0 for each class"
     if not isinstance(class_weight, Mapping):
         raise TypeError(message("class_weight", class_weight, expected))

@@ -62,6 +62,16 @@ class ArraySplit:
         keys = None if self.keys is None else self.keys[mask]
         return ArraySplit(*self._map(lambda array: array[mask]), keys=keys)
 
+    def joined(self, other: "ArraySplit") -> "ArraySplit":
+        """Return the examples of this part, then those of another."""
+
+        def join(*pair: Any) -> np.ndarray:
+            return np.concatenate(pair)
+
+        arrays: Any = keras.tree.map_structure(join, self._map(np.asarray), other._map(np.asarray))
+        known = self.keys is not None and other.keys is not None
+        return ArraySplit(*arrays, keys=join(self.keys, other.keys) if known else None)
+
     def standardized(self, layer: keras.layers.Layer) -> "ArraySplit":
         """Return the examples after `layer`, as float32; after an `Identity`, as they are."""
         if isinstance(layer, keras.layers.Identity):
