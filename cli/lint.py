@@ -48,6 +48,9 @@ class LintCommand(Command):
     batch_size: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Number of samples that a BatchNorm sees at once in training."""
 
+    steps: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Number of training steps before the first validation."""
+
     targets: Literal["hard", "smoothed", "mixed", "distilled"] = "hard"
     """Kind of the labels in training."""
 
@@ -64,6 +67,7 @@ class LintCommand(Command):
             _load(self.model, compile=self.compiled),
             compiled=self.compiled,
             batch_size=self.batch_size,
+            steps=self.steps,
             targets=self.targets,
             for_export=self.for_export,
             expect_zeros=self.expect_zeros,

@@ -99,6 +99,7 @@ def test_flags(lint):
     assert "1 finding\n" in lint("wrong.keras", "--no-compiled")[1]
     assert lint("wrong.keras", "--ignore", "OCC202", "OCC404")[0] == 0
     assert "OCC503" in lint("wrong.keras", "--batch-size", "4")[1]
+    assert "OCC504" in lint("wrong.keras", "--steps", "4")[1]
     inputs = keras.Input((8, 8, 1))
     x = layers.Flatten()(layers.RandomFlip()(inputs))
     model = keras.Model(inputs, layers.Dense(2, kernel_regularizer="l1")(x))

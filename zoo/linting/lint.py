@@ -18,6 +18,7 @@ def lint(
     *,
     callbacks: Iterable[keras.callbacks.Callback] = (),
     batch_size: int | None = None,
+    steps: int | None = None,
     targets: Targets = "hard",
     for_export: bool = False,
     expect_zeros: bool = False,
@@ -32,8 +33,10 @@ def lint(
         model: A built Keras model.
         compiled: Whether to check the optimizer and the loss of a compiled model (OCC105, OCC201,
             OCC202, OCC501).
-        callbacks: The callbacks of `fit`: patience (OCC502), and the proximal step (OCC106).
+        callbacks: The callbacks of `fit`: patience (OCC502), the proximal step (OCC106), and the
+            statistics of BatchNorm (OCC504).
         batch_size: The number of samples in a batch of BatchNorm (OCC503).
+        steps: The number of steps before the first validation (OCC504).
         targets: The labels in training: `"hard"`, `"smoothed"` by the data pipeline, `"mixed"`
             (mixup, CutMix) or `"distilled"` from a teacher (OCC501).
         for_export: Whether `model.export()` will be called (OCC303).
@@ -67,6 +70,7 @@ def lint(
     training = Training(
         callbacks=callbacks,
         batch_size=batch_size,
+        steps=steps,
         targets=targets,
         for_export=for_export,
         expect_zeros=expect_zeros,

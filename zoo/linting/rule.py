@@ -48,6 +48,7 @@ class Training:
 
     callbacks: Iterable[keras.callbacks.Callback] = ()
     batch_size: int | None = None
+    steps: int | None = None
     targets: Targets = "hard"
     for_export: bool = False
     expect_zeros: bool = False
@@ -59,6 +60,7 @@ class Training:
         for callback in self.callbacks:
             check_type("callbacks", callback, keras.callbacks.Callback, expected)
         check_integer("batch_size", self.batch_size, minimum=1, optional=True)
+        check_integer("steps", self.steps, minimum=1, optional=True)
         check_one_of("targets", self.targets, get_args(Targets))
 
 

@@ -1,15 +1,18 @@
-"""OCC5: labels, patience and batch size in training."""
+"""OCC5: labels, patience, batch size and steps in training."""
 
 import functools
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import keras
 
+from ...callbacks import BatchNormReestimation
 from .rule import Found, Training, rule
 from .view import View
 
 _SMALL = 8  # Wu & He 2018, figure 1
+_FORGOTTEN = 0.01  # the weight of the initial statistics at which they no longer matter
 
 _SOFT = {
     "smoothed": "are already smoothed",
@@ -75,4 +78,30 @@ def small_batch(view: View, training: Training) -> Iterator[Found]:
                 f"the mean and variance of {training.batch_size} samples are too noisy for "
                 "training, and far from those used at inference.",
                 "Use GroupNormalization or LayerNormalization, or freeze it.",
+            )
+
+
+@rule("OCC504", "BatchNorm that is validated before its moving averages have arrived")
+def young_averages(view: View, training: Training) -> Iterator[Found]:
+    """Initial statistics in the first validation (needs `steps`; `callbacks` may correct them).
+
+    After `steps` updates, moving averages contain their initial values with a weight of
+    momentum^steps.
+    """
+    corrected = any(isinstance(each, BatchNormReestimation) for each in training.callbacks)
+    if training.steps is None or corrected:
+        return
+    for place in view.places:
+        layer: Any = place.layer
+        if not (isinstance(layer, keras.layers.BatchNormalization) and layer.trainable):
+            continue
+        left = layer.momentum**training.steps
+        if left > _FORGOTTEN:
+            fitting = _FORGOTTEN ** (1 / training.steps)
+            yield (
+                place.path,
+                f"after {training.steps} steps, the moving averages still contain {left:.0%} of "
+                "their initial values: the first validation says little about the model.",
+                "Pass callbacks.BatchNormReestimation to `fit`, validate after more steps, or "
+                f"lower the momentum to {math.floor(100 * fitting) / 100:g}.",
             )

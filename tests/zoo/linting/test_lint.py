@@ -152,6 +152,7 @@ def test_every_rule_that_needs_an_argument_says_so():
         "compiled": {"OCC201", "OCC202", "OCC501"},
         "callbacks": {"OCC502"},
         "batch_size": {"OCC503"},
+        "steps": {"OCC504"},
         "targets": {"OCC501"},
         "for_export": {"OCC303"},
         "expect_zeros": {"OCC106"},

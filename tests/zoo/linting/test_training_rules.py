@@ -1,4 +1,4 @@
-"""OCC501 to OCC503: labels, patience and batch size."""
+"""OCC501 to OCC504: labels, patience, batch size and steps."""
 
 import functools
 
@@ -117,3 +117,21 @@ def test_how_noisy_the_statistics_of_few_samples_are():
         return np.std(first)
 
     assert noise(4) > 2 * noise(64)  # the harm: how far a sample is moved by its neighbours
+
+
+def test_batch_norm_that_is_validated_early(paths):
+    norm = layers.BatchNormalization(momentum=0.9, name="norm")
+    model = keras.Sequential([keras.Input((4,)), norm, layers.Dense(1)])
+    assert paths("OCC504", model, steps=43) == ["norm"]  # 0.9^43 = 0.0108
+    assert paths("OCC504", model, steps=44) == []
+    assert paths("OCC504", model) == []
+    finding = next(f for f in zoo.lint(model, steps=10) if f.code == "OCC504")
+    assert "after 10 steps, the moving averages still contain 35% of" in finding.why
+    assert "lower the momentum to 0.63." in finding.fix
+    norm.momentum = 0.63
+    assert paths("OCC504", model, steps=10) == []
+    norm.momentum = 0.9
+    corrected = [callbacks.BatchNormReestimation(np.ones((2, 4)))]
+    assert paths("OCC504", model, steps=10, callbacks=corrected) == []
+    norm.trainable = False
+    assert paths("OCC504", model, steps=10) == []
