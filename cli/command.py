@@ -106,8 +106,9 @@ class DataFlags:
     split: Annotated[str | None, tyro.conf.arg(metavar="HOW:COLUMN")] = None
     """How parts of a table are held out: column:NAME, group:NAME or time:NAME."""
 
-    validation: Annotated[str | None, tyro.conf.arg(metavar="TABLE")] = None
-    """Table of the same columns with the validation part."""
+    validation: Annotated[str | None, tyro.conf.arg(metavar="TABLE or cv:KxR")] = None
+    """Table of the same columns with the validation part; or cv:5x2 for 5 folds and 2 repeats of
+    cross-validation, of any data in memory."""
 
     test: Annotated[str | None, tyro.conf.arg(metavar="TABLE")] = None
     """Table of the same columns with the test part."""

@@ -48,6 +48,14 @@ class TrainCommand(Command, DataFlags, RegularizationFlags):
     train_eval: float = 0.2
     """Fraction of the training data to evaluate after each epoch in inference mode; 0 for none."""
 
+    refit: Literal["auto", "yes", "no"] = "auto"
+    """Train once more on the training and the validation data, after the figures are known. auto
+    does it if fewer than 40 samples were held out, or with --validation cv:KxR."""
+
+    rerun: bool = True
+    """Begin again with a third of the learning rate if the training diverged, and with twice the
+    epochs if it is unfinished and neither --epochs nor --steps is given."""
+
     seed: int = 0
     """Seed of weights, dropout, noise and the order of the samples."""
 
@@ -74,6 +82,8 @@ class TrainCommand(Command, DataFlags, RegularizationFlags):
             log_dir=self.log_dir or Path("runs") / self.model,
             seed=self.seed,
             resume=not self.restart,
+            refit={"auto": "auto", "yes": True, "no": False}[self.refit],
+            rerun=self.rerun,
         )
         print(run)
         print(run.verdict)

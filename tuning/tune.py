@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from tqdm import tqdm
 
-from ..core.checks import check_bool, check_integer, check_number, check_path, check_type
+from ..core.checks import check_bool, check_integer, check_number, check_path, check_type, message
 from ..zoo import Data, Regularization, create_model
 from ..zoo.models import Setting, get_architecture, resolve
 from ..zoo.tasks import Regression
@@ -89,6 +89,9 @@ def tune(
     """
     architecture = get_architecture(model_name, argument="model_name")
     check_type("data", data, Data, Data.EXPECTED)
+    if data.cv:
+        expected = "data with a validation part; load it without validation='cv:...'"
+        raise ValueError(message("data", data.cv, expected))
     if space is None:
         space = SPACE[:-1] if isinstance(data.task, Regression) else SPACE
     check_type("space", space, Sequence, "a list of fields of the regularization")

@@ -22,6 +22,8 @@ from .surgery import SurgeryReport as SurgeryReport
 from .surgery import regularize as regularize
 from .surgery import strip as strip
 from .tasks import Task as Task
+from .training import CrossValidation as CrossValidation
 from .training import Run as Run
 from .training import SharpnessAware as SharpnessAware
+from .training import cross_validate as cross_validate
 from .training import train as train

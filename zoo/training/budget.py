@@ -1,6 +1,6 @@
 """`Budget`: how long a training is, in steps that do not depend on the size of the data."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from ...core.checks import check_integer, message
@@ -60,18 +60,22 @@ class Budget:
             steps: A number of steps, rounded up to whole epochs. If neither is given, it is that
                 of 100 passes, but at least 3,000.
             patience: As the field; "auto" is 30 epochs, or `None` if the validation part has fewer
-                than 40 samples, which cannot tell one epoch from the next.
+                than 40 samples, which cannot tell one epoch from the next, or if there is none.
 
         Raises:
-            ValueError: If both `epochs` and `steps` are given, or a number is not an integer >= 1.
+            ValueError: If both `epochs` and `steps` are given, a number is not an integer >= 1, or
+                there is a patience without a validation part.
         """
         check_integer("epochs", epochs, minimum=1, optional=True)
         check_integer("steps", steps, minimum=1, optional=True)
         if patience == "auto":
-            patience = PATIENCE if data.sizes["validation"] >= MIN_VALIDATION else None
+            patience = PATIENCE if data.sizes.get("validation", 0) >= MIN_VALIDATION else None
         if isinstance(patience, str):
             raise ValueError(message("patience", patience, "'auto', an integer >= 1, or None"))
         check_integer("patience", patience, minimum=1, optional=True)
+        if patience is not None and "validation" not in data.sizes:
+            expected = "'auto' or None for data without a validation part, which chooses by folds"
+            raise ValueError(message("patience", patience, expected))
         batches = data.steps_per_epoch
         if epochs is not None:
             if steps is not None:
@@ -85,11 +89,20 @@ class Budget:
         epochs = -(-steps // (passes * batches))
         return cls(epochs, passes, epochs * passes * batches, patience)
 
+    @property
+    def epoch_steps(self) -> int:
+        """The number of steps in an epoch."""
+        return self.steps // self.epochs
+
+    def longer(self, factor: int) -> "Budget":
+        """Return the budget of so many times as many epochs."""
+        return replace(self, epochs=factor * self.epochs, steps=factor * self.steps)
+
     def __str__(self):
         epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
         passes = "1 pass" if self.passes == 1 else f"{self.passes} passes"
         stop = f"patience {self.patience}" if self.patience else "without early stopping"
-        return f"{epochs} of {passes} ({self.steps // self.epochs:,} steps), {stop}"
+        return f"{epochs} of {passes} ({self.epoch_steps:,} steps), {stop}"
 
     def to_dict(self) -> dict[str, int | None]:
         """Return the fields, as JSON values."""

@@ -1,7 +1,7 @@
 """Compile, fit and evaluate: the part that `zoo.train` and the tuner share."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -21,6 +21,7 @@ from ..tasks import Given, Task
 from .sharpness_aware import SharpnessAware
 from .train_transform import train_transform
 
+PARTS = ("train", "validation", "test")
 _STREAMED_STEPS = 16  # steps in one call if the data does not fit in memory
 
 
@@ -31,16 +32,16 @@ def compile_model(
     *,
     epochs: int,
     learning_rate: float,
-    passes: int = 1,
+    epoch_steps: int | None = None,
 ) -> keras.Model:
     """Compile `model` with the optimizer part of `regularization`, and return the model to fit.
 
     `loss` is that of the task plus the penalties, `data_loss` that of the task alone. If the data
     is in memory, an epoch runs in one call (`steps_per_execution`), which is faster for small
     models. With `sam_rho`, the model to fit is a `SharpnessAware` of `model`, otherwise `model`.
-    An epoch has `passes` passes over the training part.
+    An epoch has `epoch_steps` steps, by default those of one pass over the training part.
     """
-    steps = passes * data.steps_per_epoch
+    steps = epoch_steps or data.steps_per_epoch
     optimizer = adamw(learning_rate, steps * epochs, weight_decay=regularization.weight_decay)
     # On a CPU, XLA takes seconds to compile for TensorFlow and makes no step faster.
     on_cpu = keras.backend.backend() == "tensorflow" and not tf.config.list_physical_devices("GPU")
@@ -74,7 +75,7 @@ def fit(
     *,
     epochs: int,
     seed: int,
-    passes: int = 1,
+    epoch_steps: int | None = None,
     first_epoch: int = 0,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, list[float]]:
@@ -82,21 +83,22 @@ def fit(
 
     Args:
         model: The compiled model.
-        data: The data; its training and validation parts are used.
+        data: The data; its training and, if any, validation part are used.
         regularization: The augmentation, mixing and smoothing of the training batches.
         epochs: The epoch before which to stop.
         seed: The seed of the order and augmentation, which depend on it and the pass only.
-        passes: The number of passes over the training part in an epoch, as in `compile_model`.
+        epoch_steps: The number of steps in an epoch, as in `compile_model`.
         first_epoch: The epoch to begin with.
         callbacks: Keras callbacks. Batch hooks are called once for all steps of an execution.
     """
+    epoch_steps = epoch_steps or data.steps_per_epoch
     with data_errors():
         history = model.fit(
-            training_batches(data, regularization, seed=seed, first_epoch=passes * first_epoch),
-            steps_per_epoch=passes * data.steps_per_epoch,
+            training_batches(data, regularization, seed=seed, first_step=epoch_steps * first_epoch),
+            steps_per_epoch=epoch_steps,
             initial_epoch=first_epoch,
             epochs=epochs,
-            validation_data=data.validation,
+            validation_data=data.validation if "validation" in data.raw_splits else None,
             callbacks=list(callbacks),
             shuffle=False,  # `data.epochs` shuffles
             verbose=0,
@@ -105,15 +107,20 @@ def fit(
 
 
 def training_batches(
-    data: Data, regularization: Regularization, *, seed: int, first_epoch: int = 0
+    data: Data, regularization: Regularization, *, seed: int, first_step: int = 0
 ) -> tf.data.Dataset:
-    """Return shuffled training batches without end, augmented, mixed and smoothed."""
+    """Return shuffled training batches without end, augmented, mixed and smoothed.
+
+    They begin with the batch of step `first_step` of a whole training.
+    """
     transform = train_transform(data, regularization)
+    passes, skipped = divmod(first_step, data.steps_per_epoch)
+    batches = data.epochs(passes, seed=seed, class_weights=not transform.layers)
+    if skipped:
+        batches = batches.skip(skipped)
     if not transform.layers:
-        return data.epochs(first_epoch, seed=seed)
-    batches = data.epochs(first_epoch, seed=seed, class_weights=False)
-    start = first_epoch * data.steps_per_epoch
-    batches = augment(batches, transform, seed=seed, start=start)
+        return batches
+    batches = augment(batches, transform, seed=seed, start=first_step)
     return data.weighted(batches).prefetch(tf.data.AUTOTUNE)
 
 
@@ -140,34 +147,95 @@ def baseline_loss(model: keras.Model, data: Data) -> float | None:
     return compiled_baseline_loss(model, train.targets, weights)
 
 
-def figures(model: keras.Model, data: Data) -> dict[str, Any]:
-    """Evaluate a compiled model on all parts, in inference mode; see `Run.result`."""
-    parts = {
-        "train": data.epochs(seed=0).take(data.steps_per_epoch),
-        "validation": data.validation,
-        **({"test": data.test} if "test" in data.raw_splits else {}),
-    }
-    found = {name: _evaluate(model, data.task, part) for name, part in parts.items()}
-    unseen = found.get("test", found["validation"])
-    gap = {"data_loss": unseen["data_loss"] - found["train"]["data_loss"]}
-    gap |= {
-        name: found["train"][name] - unseen[name] for name in data.task.scores_up if name in unseen
-    }
-    return {**found, "weight_penalty": float(weight_penalty(model)), "gap": gap}
+def figures(model: keras.Model, data: Data, parts: Sequence[str] = PARTS) -> dict[str, Any]:
+    """Evaluate a compiled model on parts of the data, in inference mode; see `Run.result`."""
+    found = {}
+    for name in (part for part in parts if part in data.raw_splits):
+        found[name] = _evaluate(model, data, name)
+    return {**found, "weight_penalty": float(weight_penalty(model))}
 
 
-def _evaluate(model: keras.Model, task: Task, dataset: Any) -> dict[str, float]:
-    """Return the loss, its data loss, the metrics of the model and the scores of the task."""
+def gap(figures: dict[str, Any], task: Task) -> dict[str, float]:
+    """Return by how much the figures of the test part, or else the validation, are worse."""
+    train, unseen = figures["train"], figures.get("test", figures["validation"])
+    gaps = {"data_loss": unseen["data_loss"] - train["data_loss"]}
+    return gaps | {n: train[n] - unseen[n] for n in task.scores_up if n in unseen}
+
+
+def batches_of(data: Data, part: str) -> tf.data.Dataset:
+    """Return one pass over a part of the data, without augmentation."""
+    if part == "train":
+        return data.epochs(seed=0).take(data.steps_per_epoch)
+    return getattr(data, part)
+
+
+def _evaluate(model: keras.Model, data: Data, part: str) -> dict[str, float]:
+    """Return the loss, its data loss, the metrics of the model and the scores of the task.
+
+    The data loss of the validation part has its standard error, if the loss is known by sample.
+    """
+    dataset, task = batches_of(data, part), data.task
     with data_errors():
         values = evaluate(model, dataset)
         values = {name: value for name, value in values.items() if name != "penalty"}
-        if not isinstance(task, Given) and not is_compiled(model):
-            values |= task.scores(*_targets_and_outputs(model, dataset))
+        loss = sample_loss(model, task) if part == "validation" else None
+        ours = not isinstance(task, Given) and not is_compiled(model)
+        if ours or loss:
+            y, outputs, weights = rows_of(model, dataset)
+            if ours:
+                values |= task.scores(y, outputs)
+            if loss and len(y) > 1:
+                mean, error = mean_and_error(loss(y, outputs), weights)
+                if math.isclose(mean, values["data_loss"], rel_tol=1e-3, abs_tol=1e-6):
+                    values["data_loss_error"] = error
     return {name: float(value) for name, value in values.items()}
 
 
-def _targets_and_outputs(model: keras.Model, dataset: Any) -> tuple[np.ndarray, np.ndarray]:
-    batches = dataset.as_numpy_iterator()  # JAX takes no tensors of TensorFlow
-    pairs = [(batch[1], model.predict_on_batch(batch[0])) for batch in batches]
-    targets, outputs = zip(*pairs, strict=True)
-    return np.concatenate(targets), np.concatenate(outputs)
+def rows_of(model: keras.Model, batches: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the targets, outputs and weights of all samples of a dataset of batches."""
+    batches = getattr(batches, "as_numpy_iterator", lambda: batches)()  # JAX takes no tensors
+    rows = [
+        (y, model.predict_on_batch(x), *(weights or (np.ones(len(y), "float32"),)))
+        for x, y, *weights in batches
+    ]
+    targets, outputs, weights = (np.concatenate(each) for each in zip(*rows, strict=True))
+    return targets, outputs, weights
+
+
+def sample_loss(model: keras.Model, task: Task) -> Callable[[Any, Any], np.ndarray] | None:
+    """Return the function from targets and outputs to the data loss of each sample.
+
+    It is `None` if the model is compiled with something else than one loss of Keras.
+    """
+    loss: Any = model.loss if is_compiled(model) else task.loss()
+    if not isinstance(loss, str | keras.losses.Loss):
+        return None
+    loss = keras.losses.get(loss)
+    function = getattr(loss, "call", loss)
+
+    def losses(y: Any, outputs: Any) -> np.ndarray:
+        if np.shape(outputs) == (*np.shape(y), 1):
+            y = np.reshape(y, np.shape(outputs))
+        values = np.asarray(keras.ops.convert_to_numpy(function(y, outputs)), "float64")
+        return values.reshape(len(y), -1).mean(axis=1)
+
+    return losses
+
+
+def mean_and_error(values: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """Return the weighted mean of a value of each sample, and its standard error.
+
+        mean = sum_i w_i v_i / sum_i w_i,
+        error^2 = n / (n - 1) * sum_i w_i^2 (v_i - mean)^2 / (sum_i w_i)^2,
+
+    which is the variance over n if all weights are equal. Samples are taken to be independent.
+
+    Example:
+
+    >>> mean_and_error(np.array([1.0, 3.0]), np.ones(2))
+    (2.0, 1.0)
+    """
+    total, n = weights.sum(), len(values)
+    mean = float(weights @ values / total)
+    scatter = np.sum((weights * (values - mean)) ** 2) * n / max(n - 1, 1)
+    return mean, float(np.sqrt(scatter) / total)

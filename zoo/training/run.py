@@ -31,7 +31,13 @@ class Run:
         result: Figures in inference mode, of the weights that were kept: `train`, `validation` and
             `test` with `loss` (penalties included), `data_loss` and `accuracy` each;
             `weight_penalty`; `gap` with `data_loss` (test - train) and `accuracy` (train - test);
-            `epochs`; `best_epoch` (from 1); `stopped_early`; `verdict`; `seconds`.
+            `epochs`; `best_epoch` (from 1); `stopped_early`; `verdict`; `seconds`. `validation` has
+            the standard error `data_loss_error`, and that of each score if it is by folds.
+            `validation_by` is "part", or the folds whose
+            out-of-fold figures it has, "cv:5x2". With `refit`, the weights that were kept are those
+            of a training on all rows but the test part, and the history, `validation` and `verdict`
+            are those of the training or the trainings before it. `reruns` lists trainings that did
+            not end well and were begun again; see `train`.
         directory: The directory with all of this, the model and the TensorBoard logs, or `None`.
     """
 
@@ -135,8 +141,18 @@ class Run:
     def __str__(self) -> str:
         name = next(iter(self.task.scores_up), "data_loss")
         parts = [part for part in ("train", "validation", "test") if part in self.result]
-        figures = ", ".join(f"{part} {self.result[part][name]:.3f}" for part in parts)
-        return f"{name}: {figures}; {self.result['epochs']} epochs"
+        figures = ", ".join(f"{part} {self._figure(part, name)}" for part in parts)
+        text = f"{name}: {figures}; {self.result['epochs']} epochs"
+        if name != "data_loss" and "data_loss_error" in self.result["validation"]:
+            text += f"; validation data loss {self._figure('validation', 'data_loss')}"
+        if (by := self.result.get("validation_by", "part")) != "part":
+            text += f"; validation by {by}"
+        return text + "; refit on all rows" * bool(self.result.get("refit"))
+
+    def _figure(self, part: str, name: str) -> str:
+        """Return a figure as text, with its standard error if that is known."""
+        error = self.result[part].get(f"{name}_error")
+        return f"{self.result[part][name]:.3f}" + ("" if error is None else f" ± {error:.3f}")
 
 
 class RunDirectory(WorkDirectory):
@@ -144,16 +160,18 @@ class RunDirectory(WorkDirectory):
 
     `config.json` comes first. `state.npz` exists during training; `history.csv` and `tensorboard/`
     grow with it. Then follow `model.keras` and last `result.json`, which marks a finished run.
+    Further trainings of a run have directories of their own in it: `rerun-1` and so on, `refit`,
+    and each fold a run, `folds/0`, with its out-of-fold outputs in `outputs.npz`.
     """
 
-    def __init__(self, path: str | os.PathLike[str]):
+    def __init__(self, path: str | os.PathLike[str], job: str = "training"):
         super().__init__(
             path,
-            job="training",
+            job=job,
             arguments=("model", "data", "regularization", "training"),
             contents=(
                 *(STATE, "history.csv", "tensorboard", "model.tmp.keras", "model.keras"),
-                "result.json",
+                *("result.json", "outputs.npz", "outputs.tmp.npz", "folds", "refit", "rerun-*"),
             ),
         )
         self.state = self.path / STATE
@@ -161,6 +179,7 @@ class RunDirectory(WorkDirectory):
         self.tensorboard = self.path / "tensorboard"
         self.model = self.path / "model.keras"
         self.result = self.path / "result.json"
+        self.outputs = self.path / "outputs.npz"
 
     @property
     def finished(self) -> bool:
@@ -176,7 +195,8 @@ class RunDirectory(WorkDirectory):
         model.save(temporary)
         temporary.replace(self.model)
         self.write_json(self.result, result)
-        self.state.unlink(missing_ok=True)
+        for state in self.path.rglob(self.state.name):
+            state.unlink()
 
     def write_history(self, history: dict[str, list[float]]) -> None:
         """Write a row per epoch and a column per name, like `keras.callbacks.CSVLogger`."""

@@ -1,43 +1,29 @@
-"""`train`: compile and fit with the right callbacks, and record the result."""
+"""`train`: validate a training, rerun and refit it where that helps, and record the result."""
 
-import math
 import os
-import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import keras
 import tensorflow as tf
-from tqdm import tqdm
-from tqdm.keras import TqdmCallback
 
-from ...callbacks import (
-    BackupAndRestore,
-    BatchNormReestimation,
-    EarlyStopping,
-    LossLedger,
-    Stopwatch,
-    TensorBoard,
-    diagnose,
-)
-from ...callbacks.diagnosis.baseline_loss import fits_raw_targets
-from ...core.checks import check_bool, check_integer, check_number, check_path, check_type, message
+from ...callbacks import Verdict
+from ...core.checks import check_bool, check_path, check_type, message
 from ..data import Data, load_data
+from ..data.folds import parse_folds
 from ..regularization import Regularization
 from ..tasks import DataError
 from . import engine
-from .budget import Budget
-from .configuration import (
-    check_callbacks,
-    check_compiled,
-    check_model,
-    configuration,
-    regularization_of,
-)
+from .budget import MIN_VALIDATION
+from .cross_validation import run_folds
+from .fit import Fitter
+from .prepare import prepare
 from .run import Run, RunDirectory
-from .train_transform import check_train_transform
 
-LEARNING_RATE = 5e-3
+_RERUN_RATE = 3  # the divisor of the learning rate of a training that diverged
+_RERUN_LENGTH = 2  # times the epochs of a training that is unfinished
 
 
 def train(
@@ -55,6 +41,8 @@ def train(
     seed: int = 0,
     callbacks: Sequence[keras.callbacks.Callback] | None = None,
     resume: bool = True,
+    refit: bool | Literal["auto"] = "auto",
+    rerun: bool = True,
     verbose: int = 1,
 ) -> Run:
     """Train a model and evaluate it, in inference mode, on all parts of the data.
@@ -64,6 +52,10 @@ def train(
     monitors the validation data loss and restores the best weights. The test part is read once, at
     the end. If a training is killed, the same call resumes after the last finished epoch and ends
     with the same result.
+
+    With data of `load_data(validation="cv:5x2")`, the training is validated by cross-validation
+    (`cross_validate`) in place of a part, which also chooses the number of epochs; then the model
+    is refitted to all rows but the test part.
 
     Args:
         model: A Keras model. If it is not compiled, it maps `(batch, *data.input_shape)` to the
@@ -94,6 +86,16 @@ def train(
             called once an epoch if the data fits in memory. None may set the learning rate, unless
             the model is compiled.
         resume: Whether to resume the run in `log_dir` or to delete it. A finished run is returned.
+        refit: Whether to train once more after the validation, from the initial weights and for the
+            same number of steps, on the training *and* the validation part. The model and the
+            figures of `train` and `test` are those of the refit; the history, the verdict and the
+            figures of `validation` are those of the first training, as no row is left to judge the
+            second. "auto" does it if fewer than 40 samples were held out of the training part: they
+            are too few to choose by, and missed in training. It does not if the model is compiled,
+            or with `callbacks`, which would see a training without validation.
+        rerun: Whether to begin again from the initial weights, once each, if a training diverged
+            (with a third of the learning rate), or if its verdict is "unfinished" and neither
+            `epochs` nor `steps` is given (with twice the epochs). A compiled model is not rerun.
         verbose: 0 is silent, 1 shows a progress bar.
 
     Returns:
@@ -104,7 +106,8 @@ def train(
         ValueError: If an argument is out of range, the model was built with another regularization
             or does not fit the data, a compiled model would need another optimizer, or `log_dir`
             holds a run with other arguments.
-        FloatingPointError: If the training diverged and no epoch has finite weights to restore.
+        FloatingPointError: If the training diverged, also with the smaller learning rate, and no
+            epoch has finite weights to restore.
 
     Example:
 
@@ -120,80 +123,148 @@ def train(
     check_type("model", model, keras.Model, "a keras.Model")
     check_path("log_dir", log_dir, optional=True)
     check_bool("resume", resume)
-    check_integer("seed", seed, minimum=0)
-    check_number("learning_rate", learning_rate, "(0, inf)", optional=True)
-    check_number("train_eval", train_eval, "[0, 1]")
+    check_bool("rerun", rerun)
     compiled = engine.is_compiled(model)
-    check_callbacks(callbacks, compiled=compiled)
     data = _as_data(data, validation_data, compiled=compiled, seed=seed)
-    budget = Budget.of(data, epochs=epochs, steps=steps, patience=patience)
-    regularization = regularization_of(model, regularization, data)
-    if compiled:
-        check_compiled(model, data, regularization, learning_rate)
-        if not model.built:
-            model(next(iter(data.validation))[0], training=False)
-    else:
-        check_model(model, data)
-        learning_rate = learning_rate or LEARNING_RATE
-    check_train_transform(data, regularization)
-    training = {
-        **budget.to_dict(),
-        "learning_rate": learning_rate and float(learning_rate),
-        "train_eval": train_eval,
-        "seed": seed,
-    }
-    config = configuration(model, data, regularization, training)
+    refit = _refits(refit, data, compiled=compiled, callbacks=callbacks)
+    rows = data.without_validation() if refit else data  # of the model that is kept
+    fitter, config = prepare(
+        model,
+        data,
+        regularization=regularization,
+        epochs=epochs,
+        steps=steps,
+        patience=patience,
+        learning_rate=learning_rate,
+        train_eval=train_eval,
+        seed=seed,
+        callbacks=callbacks,
+        verbose=verbose,
+    )
+    config["data"]["preprocessing"] = rows.to_dict()["preprocessing"]
+    config["training"] |= {"validation_by": data.cv or "part", "refit": refit, "rerun": rerun}
     files = RunDirectory(log_dir) if log_dir is not None else None
     if files:
         files.open(config, resume=resume)
-    trainee = model
-    if learning_rate is not None:
-        trainee = engine.compile_model(
-            model,
-            data,
-            regularization,
-            epochs=budget.epochs,
-            passes=budget.passes,
-            learning_rate=learning_rate,
-        )
-    if files and files.finished:
-        run = Run.load(files.path)
-        model.set_weights(run.load_model().get_weights())
-        return run
+        if files.finished:
+            run = Run.load(files.path)
+            model.set_weights(run.load_model().get_weights())
+            return run
 
-    stopwatch = Stopwatch()
-    stopping = EarlyStopping(patience=budget.patience, verbose=0) if budget.patience else None
-    ledger = LossLedger(engine.train_eval_batches(data, train_eval) if train_eval else None)
-    statistics = BatchNormReestimation(engine.first_batches(data))
-    ours = [statistics, ledger, *(callbacks or ()), stopwatch, *([stopping] if stopping else [])]
-    if verbose:
-        tqdm.write(f"Training for {budget}.", file=sys.stderr)
-        ours.append(TqdmCallback(epochs=budget.epochs, verbose=0))
-    history = _fit(trainee, data, regularization, ours, files, budget, seed=seed)
-    ran = len(history["loss"])
-    figures = engine.figures(model, data)
-    if not math.isfinite(figures["train"]["data_loss"]):
-        raise FloatingPointError(
-            f"The training diverged: after {ran} epochs the data loss of the training part is "
-            f"{figures['train']['data_loss']}. Try a learning rate below "
-            f"{f'{learning_rate:g}' if learning_rate else 'that of the optimizer'}."
-        )
-    best_epoch = stopping.best_epoch + 1 if stopping else ran
-    verdict = None
-    if (baseline := engine.baseline_loss(model, data)) is not None:
-        curves = {name: values[:best_epoch] for name, values in history.items()}
-        verdict = diagnose(curves, baseline=baseline, regression=fits_raw_targets(model))
+    fitter.say(f"Training for {fitter.budget}.")
+    reasons = ["diverged"] if rerun and not compiled else []
+    if reasons and epochs is None and steps is None:
+        reasons.append("unfinished")
+    found, reruns = _validated_until_it_ends_well(fitter, data, config, files, reasons)
+    figures, seconds = found.figures, found.seconds
+    if refit:
+        fitter.say(f"Refitting to all {rows.sizes['train']} rows for {found.best_epoch} epochs.")
+        directory = RunDirectory(files.path / "refit") if files else None
+        fit = fitter.fit(rows, epochs=found.best_epoch, files=directory)
+        figures |= fitter.figures(rows, found.best_epoch, ("train", "test"))
+        seconds += fit.seconds
+    else:
+        figures |= engine.figures(model, data, ("test",))
     result = {
-        **figures,
-        "epochs": ran,
-        "best_epoch": best_epoch,
-        "stopped_early": ran < budget.epochs,
-        "verdict": verdict and verdict.to_dict(),
-        "seconds": round(stopwatch.seconds, 3),
+        **{name: figures[name] for name in (*engine.PARTS, "weight_penalty") if name in figures},
+        "gap": engine.gap(figures, data.task),
+        "epochs": found.epochs,
+        "best_epoch": found.best_epoch,
+        "stopped_early": found.epochs < fitter.budget.epochs,
+        "verdict": found.verdict and found.verdict.to_dict(),
+        "validation_by": data.cv or "part",
+        "refit": refit,
+        "reruns": reruns,
+        "seconds": round(seconds, 3),
     }
     if files:
-        files.close(model, history, result)
-    return Run(config, history, result, files.path if files else None)
+        files.close(model, found.history, result)
+    return Run(config, found.history, result, files.path if files else None)
+
+
+@dataclass(frozen=True)
+class _Validated:
+    """A training with a validation, or the mean of the trainings of all folds."""
+
+    history: dict[str, list[Any]]
+    figures: dict[str, Any]
+    epochs: int
+    best_epoch: int
+    verdict: Verdict | None
+    seconds: float
+
+
+def _validated_until_it_ends_well(
+    fitter: Fitter,
+    data: Data,
+    config: dict[str, Any],
+    files: RunDirectory | None,
+    reasons: list[str],
+) -> tuple[_Validated, list[dict[str, Any]]]:
+    """Train and validate, and once more for each of `reasons` that occurs; return also these."""
+    reruns: list[dict[str, Any]] = []
+    reasons = list(reasons)
+    while True:
+        directory = files and files.path
+        if directory and reruns:
+            directory = directory / f"rerun-{len(reruns)}"
+        reason, found = "diverged", None
+        try:
+            found = _validated(fitter, data, config, directory)
+            whole = found.epochs == fitter.budget.epochs
+            reason = found.verdict.rule if found.verdict and whole else None
+        except FloatingPointError:
+            if reason not in reasons:
+                raise
+        if found and reason not in reasons:
+            return found, reruns
+        reasons.remove(reason)
+        budget, rate = fitter.budget, fitter.learning_rate
+        if reason == "diverged":
+            rate = rate and rate / _RERUN_RATE
+        else:
+            budget = budget.longer(_RERUN_LENGTH)
+        reruns.append({"reason": reason, "learning_rate": rate, "epochs": budget.epochs})
+        fitter.say(
+            f"The training {'' if reason == 'diverged' else 'is '}{reason}. Training again "
+            f"for {budget} with a learning rate of {rate:g}."
+        )
+        fitter.compile(budget, rate)
+
+
+def _validated(
+    fitter: Fitter, data: Data, config: dict[str, Any], directory: Path | None
+) -> _Validated:
+    """Train and validate by the validation part, or by folds."""
+    if data.cv:
+        found = run_folds(fitter, data, *parse_folds(data.cv), directory, config)
+        fitter.say(f"{str(found).capitalize()}.")
+        best, history = found.best_epoch, found.history
+        figures = {"validation": found.figures}
+        epochs, seconds = len(found.losses), found.seconds
+    else:
+        fit = fitter.fit(data, files=RunDirectory(directory) if directory else None)
+        best, history = fit.best_epoch, fit.history
+        epochs, seconds = len(history["loss"]), fit.seconds
+        figures = fitter.figures(data, epochs, ("train", "validation"))
+    verdict = fitter.verdict(history, best)
+    return _Validated(history, figures, epochs, best, verdict, seconds)
+
+
+def _refits(refit: Any, data: Data, *, compiled: bool, callbacks: Any) -> bool:
+    """Return whether to refit the model to all rows."""
+    if refit == "auto":
+        if data.cv:
+            return True
+        few = data.sizes["validation"] < MIN_VALIDATION and not data.has_own_validation
+        return few and data.divisible and not compiled and not callbacks
+    check_type("refit", refit, bool, "True, False or 'auto'")
+    if data.cv and not refit:
+        expected = "True or 'auto' for data with folds, whose models are not kept"
+        raise ValueError(message("refit", refit, expected))
+    if refit and not data.divisible:
+        raise ValueError(message("refit", refit, "'auto' or False for data that is not in memory"))
+    return refit
 
 
 def _as_data(data: Any, validation_data: Any, *, compiled: bool, seed: int) -> Data:
@@ -219,43 +290,3 @@ def _as_data(data: Any, validation_data: Any, *, compiled: bool, seed: int) -> D
             "zoo.load_data cannot read `data` (its `source`) and `validation_data` (its "
             f"`validation`); call it with other options, and pass the result. {error}"
         ) from error
-
-
-def _fit(
-    model: keras.Model,
-    data: Data,
-    regularization: Regularization,
-    callbacks: list[keras.callbacks.Callback],
-    files: RunDirectory | None,
-    budget: Budget,
-    *,
-    seed: int,
-) -> dict[str, Any]:
-    """Fit, from the saved state in the directory if there is one, and log into the directory."""
-    first_epoch = 0
-    if files:
-        pictures = {}
-        if not (engine.is_compiled(model) or isinstance(data.input_shape, dict)):
-            pictures = {"validation": data.validation, "class_names": data.task.names}
-            pictures |= {"task": data.task.kind, "pictures_freq": None}
-        backup = BackupAndRestore(files.path, delete_checkpoint=False, callbacks=callbacks)
-        if backup.epoch:
-            files.write_history(backup.history)
-        first_epoch = budget.epochs if backup.stopped else backup.epoch
-        card = {"Regularization": regularization}
-        callbacks = [
-            *callbacks,
-            keras.callbacks.CSVLogger(files.history, append=backup.epoch > 0),
-            TensorBoard(files.tensorboard, write_graph=False, card=card, **pictures),
-            backup,
-        ]
-    return engine.fit(
-        model,
-        data,
-        regularization,
-        epochs=budget.epochs,
-        passes=budget.passes,
-        seed=seed,
-        first_epoch=first_epoch,
-        callbacks=callbacks,
-    )

@@ -74,7 +74,9 @@ def test_the_files_of_a_run(finished):
     assert list((run.directory / "tensorboard").rglob("events.out.tfevents*"))
     config = run.config
     length = {"epochs": 8, "passes": 1, "steps": 104, "patience": 30}
-    assert config["training"] == length | {"learning_rate": 5e-3, "train_eval": 0.2, "seed": 0}
+    how = {"validation_by": "part", "refit": False, "rerun": True}
+    rest = {"learning_rate": 5e-3, "train_eval": 0.2, "seed": 0}
+    assert config["training"] == length | rest | how
     assert config["model"]["options"] == {"units": (32,)}
     assert config["git"] is None or len(config["git"]["commit"]) == 40
     assert config["data"]["name"] == "digits"
