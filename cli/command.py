@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 import tyro
 
@@ -175,15 +175,16 @@ Strengths = dataclasses.make_dataclass(
 class RegularizationFlags:
     """A tier of regularization, and strengths that replace the tier's."""
 
-    regularization: Tier = "medium"
-    """The model's tier of regularization."""
+    regularization: Tier | Literal["auto"] = "medium"
+    """The model's tier of regularization; auto chooses among them by short trainings."""
 
     strengths: tyro.conf.OmitArgPrefixes[Any] = dataclasses.field(default_factory=Strengths)
     """Replace the tier's; 0 or none switches one off."""
 
-    def regularization_of(self, model: str, data: "Data") -> Regularization:
-        """Return the regularization for a model and data."""
+    def tiers_of(self, model: str, data: "Data") -> dict[str, Regularization]:
+        """Return the chosen tier of a model for data, or all tiers, with the strengths replaced."""
         from ..zoo import preset
 
         changes = {n: v for n, v in vars(self.strengths).items() if v not in (None, _OF_TIER)}
-        return preset(model, self.regularization, data=data).replace(**changes)
+        tiers = get_args(Tier) if self.regularization == "auto" else (self.regularization,)
+        return {tier: preset(model, tier, data=data).replace(**changes) for tier in tiers}

@@ -64,10 +64,27 @@ class TrainCommand(Command, DataFlags, RegularizationFlags):
 
     def run(self) -> None:
         from .. import zoo
+        from ..zoo.training.race import race_directory
 
         zoo.models.get_architecture(self.model, argument="model")  # before the data is read
         data = self.load()
-        regularization = self.regularization_of(self.model, data)
+        log_dir = self.log_dir or Path("runs") / self.model
+        tiers = self.tiers_of(self.model, data)
+        (regularization, *others) = tiers.values()
+        if others:
+            race = zoo.choose_regularization(
+                self.model,
+                data,
+                tiers=tiers,
+                epochs=self.epochs,
+                steps=self.steps,
+                learning_rate=self.learning_rate,
+                seed=self.seed,
+                directory=race_directory(log_dir),
+                resume=not self.restart,
+            )
+            print(race)
+            regularization = race.regularization
         model = zoo.create_model(
             self.model, data=data, regularization=regularization, seed=self.seed
         )
@@ -79,7 +96,7 @@ class TrainCommand(Command, DataFlags, RegularizationFlags):
             learning_rate=self.learning_rate,
             patience=self.patience,
             train_eval=self.train_eval,
-            log_dir=self.log_dir or Path("runs") / self.model,
+            log_dir=log_dir,
             seed=self.seed,
             resume=not self.restart,
             refit={"auto": "auto", "yes": True, "no": False}[self.refit],

@@ -23,7 +23,9 @@ from .surgery import regularize as regularize
 from .surgery import strip as strip
 from .tasks import Task as Task
 from .training import CrossValidation as CrossValidation
+from .training import Race as Race
 from .training import Run as Run
 from .training import SharpnessAware as SharpnessAware
+from .training import choose_regularization as choose_regularization
 from .training import cross_validate as cross_validate
 from .training import train as train

@@ -53,6 +53,8 @@ def create_model(
         num_classes: The number of classes of a classification, at least 2.
         task: A `zoo.Task`, in place of `num_classes`.
         regularization: A `Regularization`, the name of a tier, or `None` for no regularization.
+            "auto" chooses among the tiers by `zoo.choose_regularization`, which takes as long as
+            two trainings on `data`.
         seed: The seed of initial weights, dropout and noise. `None` draws one.
         weights: The data set of pretrained weights in `list_weights(name)`, or `None`. They need
             their input shape and options. For a model of `keras.applications`, `"imagenet"`, which
@@ -85,6 +87,15 @@ def create_model(
             )
         options.setdefault("vocabulary", data.vocabulary_size)
     text = options.get("vocabulary") is not None
+    check_integer("seed", seed, optional=True)
+    seed = random.getrandbits(31) if seed is None else seed  # set_random_seed covers `random`
+    if regularization == "auto":
+        if data is None:
+            raise ValueError("`data` must be given for regularization='auto', which trains on it.")
+        from ..training.race import choose_regularization  # which imports this module
+
+        race = choose_regularization(name, data, seed=seed, weights=weights, **options)
+        regularization = race.regularization
     setting = Setting(task.kind, text) if data is None else Setting.of(data)
     regularization = resolve(regularization, name, setting)
     architecture.check(regularization)
@@ -94,9 +105,7 @@ def create_model(
             f"Model {name!r} has no option {', '.join(unknown)}. "
             f"Its options: {', '.join(architecture.options) or 'none'}"
         )
-    check_integer("seed", seed, optional=True)
     check_type("weights", weights, (str, os.PathLike, NoneType), "the name of weights or None")
-    seed = random.getrandbits(31) if seed is None else seed  # set_random_seed covers `random`
     blueprint = Blueprint(
         name=name,
         input_shape=tuple(map(int, input_shape)),

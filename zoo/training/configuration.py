@@ -151,12 +151,11 @@ def configuration(
     model: keras.Model, data: Data, regularization: Regularization, training: dict[str, Any]
 ) -> dict[str, Any]:
     """Return everything needed to repeat a training, as JSON values."""
-    blueprint = blueprint_of(model)
     strengths = regularization.to_dict()
-    if blueprint is None:  # the rest of the model's regularization is unknown
+    if blueprint_of(model) is None:  # the rest of the model's regularization is unknown
         strengths = {name: strengths[name] for name in Regularization.names("training")}
     return {
-        "model": blueprint.to_dict() if blueprint else {"architecture": _digest(model)},
+        "model": model_record(model),
         "data": data.to_dict(),
         "regularization": strengths,
         "training": training,
@@ -165,6 +164,12 @@ def configuration(
         | {name: metadata.version(name) for name in _PACKAGES},
         "git": _git_state(),
     }
+
+
+def model_record(model: keras.Model) -> dict[str, Any]:
+    """Return the blueprint of a model of the zoo, or a hash of the architecture of another."""
+    blueprint = blueprint_of(model)
+    return blueprint.to_dict() if blueprint else {"architecture": _digest(model)}
 
 
 def _git_state() -> dict[str, Any] | None:

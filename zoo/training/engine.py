@@ -210,7 +210,11 @@ def sample_loss(model: keras.Model, task: Task) -> Callable[[Any, Any], np.ndarr
     loss: Any = model.loss if is_compiled(model) else task.loss()
     if not isinstance(loss, str | keras.losses.Loss):
         return None
-    loss = keras.losses.get(loss)
+    return by_sample(keras.losses.get(loss))
+
+
+def by_sample(loss: Any) -> Callable[[Any, Any], np.ndarray]:
+    """Return the function from targets and outputs to the loss of each sample, of a Keras loss."""
     function = getattr(loss, "call", loss)
 
     def losses(y: Any, outputs: Any) -> np.ndarray:

@@ -20,6 +20,7 @@ from .budget import MIN_VALIDATION
 from .cross_validation import run_folds
 from .fit import Fitter
 from .prepare import prepare
+from .race import choose_regularization, race_directory
 from .run import Run, RunDirectory
 
 _RERUN_RATE = 3  # the divisor of the learning rate of a training that diverged
@@ -67,7 +68,9 @@ def train(
             `zoo.load_data`; by default, a tenth of `data` is held out.
         regularization: Defaults to the regularization of the model. For a model that `create_model`
             did not build, only the fields of training are allowed: `weight_decay`, `sam_rho`,
-            `augmentation`, `mixup`, `cutmix` and `label_smoothing`.
+            `augmentation`, `mixup`, `cutmix` and `label_smoothing`. "auto" chooses these fields by
+            `choose_regularization`, which keeps its trainings in `LOG_DIR-race` and takes twice as
+            long again; `create_model(regularization="auto")` chooses the layers as well.
         epochs: The maximum number of epochs, each a pass over the training part. The cosine ends
             there.
         steps: The same as a number of batches, in epochs of at least 30: an epoch has several
@@ -127,6 +130,19 @@ def train(
     compiled = engine.is_compiled(model)
     data = _as_data(data, validation_data, compiled=compiled, seed=seed)
     refit = _refits(refit, data, compiled=compiled, callbacks=callbacks)
+    if regularization == "auto":
+        race = choose_regularization(
+            model,
+            data,
+            epochs=epochs,
+            steps=steps,
+            learning_rate=learning_rate,
+            seed=seed,
+            directory=log_dir and race_directory(log_dir),
+            resume=resume,
+            verbose=verbose,
+        )
+        regularization = race.regularization
     rows = data.without_validation() if refit else data  # of the model that is kept
     fitter, config = prepare(
         model,

@@ -1,0 +1,140 @@
+"""The choice among tiers: the losses, the rule, and what it costs."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from occam import zoo
+from occam.exports.calibration import fit_temperature
+from occam.zoo.regularization import Regularization
+from occam.zoo.tasks import Classification
+from occam.zoo.training import race as module
+from occam.zoo.training.race import Race, choose_regularization, sample_losses
+
+TIERS = {"none": Regularization(), "strong": Regularization(l2=1.0)}
+OPTIONS = {"units": (8,), "verbose": 0, "tiers": TIERS}
+
+
+def race_of(**losses):
+    losses = {tier: np.array(values, float) for tier, values in losses.items()}
+    tiers = {tier: Regularization(l2=0.1 * n) for n, tier in enumerate(losses)}
+    scores = dict.fromkeys(losses, 0.5)
+    return Race(tiers, losses, np.ones(len(losses["none"])), scores, "accuracy", 1, 100)
+
+
+def noisy(n=100, features=5, seed=0):
+    """Labels that no model can predict from their features."""
+    random = np.random.default_rng(seed)
+    return random.normal(size=(n, features)).astype("float32"), np.arange(n) % 2
+
+
+def test_the_most_regularized_of_the_equals_is_chosen():
+    # Differences of (1, -1) to the best have mean 0; those of (2, 0) mean 1 and error 1.
+    race = race_of(none=[1, 1], light=[2, 0], medium=[3, 1], strong=[3.1, 1.1])
+    assert race.best == "none"
+    assert race.difference("medium") == (1.0, 1.0)
+    assert race.chosen == "medium"
+    assert race.regularization == race.tiers["medium"]
+
+
+def test_samples_that_all_agree_decide_at_once():
+    race = race_of(none=[1, 2, 3], light=[0.9, 1.9, 2.9], strong=[0.95, 1.95, 2.95])
+    assert race.chosen == "light"
+    assert [line.split()[0] for line in str(race).splitlines()[1:]] == ["none", "*", "strong"]
+
+
+def test_the_loss_of_classes_has_the_fitted_temperature():
+    random = np.random.default_rng(0)
+    y = random.integers(0, 3, 200)
+    logits = random.normal(size=(200, 3)) + 2 * np.eye(3)[y]
+    scaled = logits / fit_temperature(logits, y)
+    expected = np.log(np.exp(scaled).sum(axis=1)) - scaled[np.arange(200), y]
+    losses = sample_losses(Classification(("a", "b", "c")), y, logits)
+    np.testing.assert_allclose(losses, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_race_costs_two_trainings_and_reads_no_test_part():
+    data = zoo.load_data(noisy(), test=noisy(seed=1))
+    race = choose_regularization("mlp", data, steps=120, **OPTIONS)
+    assert race.folds == 5
+    assert 5 * len(race.tiers) * race.steps == 2 * 120
+    assert {len(losses) for losses in race.losses.values()} == {100}
+    assert "test" not in vars(data)  # which `data.test` would set
+
+
+def test_enough_validation_samples_need_no_folds(data_dir):
+    data = zoo.load_data("digits", validation_fraction=0.3, data_dir=data_dir)
+    race = choose_regularization("mlp", data, epochs=1, **OPTIONS)
+    assert race.folds == 1
+    assert len(race.losses["none"]) == data.sizes["validation"] >= 400
+
+
+def test_where_overfitting_is_all_a_strong_penalty_is_chosen():
+    data = zoo.load_data(noisy(), test=False)
+    race = choose_regularization("mlp", data, steps=300, **OPTIONS)
+    assert race.chosen == "strong"
+
+
+def test_create_model_trains_for_auto(monkeypatch):
+    data = zoo.load_data(noisy(), test=False)
+    monkeypatch.setattr(module.Budget, "of", lambda *_, **__: module.Budget(1, 1, 4, None))
+    model = zoo.create_model("mlp", data=data, regularization="auto", seed=3, units=(8,))
+    tiers = [zoo.preset("mlp", tier, data=data) for tier in zoo.models.TIERS]
+    assert model.blueprint.regularization in tiers
+    assert model.blueprint.seed == 3
+
+
+def test_a_killed_race_resumes_with_the_same_choice(tmp_path, monkeypatch):
+    data = zoo.load_data(noisy(), test=False)
+    arguments = {"steps": 60, "directory": tmp_path / "race", **OPTIONS}
+    undisturbed = choose_regularization("mlp", data, **{**arguments, "directory": None})
+    fits = []
+    fit = module.Fitter.fit
+
+    def dies_at_the_fourth(self, *given, **named):
+        fits.append(1)
+        if len(fits) == 4:
+            raise KeyboardInterrupt
+        return fit(self, *given, **named)
+
+    monkeypatch.setattr(module.Fitter, "fit", dies_at_the_fourth)
+    with pytest.raises(KeyboardInterrupt):
+        choose_regularization("mlp", data, **arguments)
+    resumed = choose_regularization("mlp", data, **arguments)
+    assert len(fits) == 1 + 5 * 2
+    for tier, losses in undisturbed.losses.items():
+        np.testing.assert_array_equal(resumed.losses[tier], losses)
+    with pytest.raises(ValueError, match="holds a race with other arguments"):
+        choose_regularization("mlp", data, **{**arguments, "steps": 120})
+
+
+def test_a_built_model_keeps_its_layers_and_its_weights(tmp_path, monkeypatch):
+    data = zoo.load_data(noisy(), test=False)
+    model = zoo.create_model(
+        "mlp", data=data, regularization=Regularization(dropout=0.3), seed=0, units=(8,)
+    )
+    before = model.get_weights()
+    seen = []
+    choose = module.choose_regularization
+
+    def spied(*given, **named):
+        seen.append(choose(*given, **named))
+        for a, b in zip(before, model.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+        return seen[0]
+
+    monkeypatch.setattr(sys.modules["occam.zoo.training.train"], "choose_regularization", spied)
+    run = zoo.train(
+        model, data, regularization="auto", epochs=2, log_dir=tmp_path / "run", verbose=0
+    )
+    (race,) = seen
+    assert {r.dropout for r in race.tiers.values()} == {0.3}
+    assert len({r.weight_decay for r in race.tiers.values()}) == 4
+    assert run.regularization == race.regularization
+    assert (tmp_path / "run-race" / "strong-4.npz").exists()
+
+
+def test_auto_needs_data():
+    with pytest.raises(ValueError, match=r"`data` .*'auto'"):
+        zoo.create_model("mlp", input_shape=(5,), num_classes=2, regularization="auto")
