@@ -53,8 +53,8 @@ class TrainCommand(Command, DataFlags, RegularizationFlags):
     does it if fewer than 40 samples were held out, or with --validation cv:KxR."""
 
     rerun: bool = True
-    """Begin again with a third of the learning rate if the training diverged, and with twice the
-    epochs if it is unfinished and neither --epochs nor --steps is given."""
+    """Begin again with a third of the learning rate if the training diverged, and go on to twice
+    the epochs if it is unfinished and neither --epochs nor --steps is given."""
 
     seed: int = 0
     """Seed of weights, dropout, noise and the order of the samples."""

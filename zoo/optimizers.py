@@ -102,6 +102,7 @@ def adamw(
     *,
     weight_decay: float = 0.0,
     warmup: float = 0.05,
+    restarts: bool = False,
     **kwargs: Any,
 ) -> AdamW:
     """Return the `AdamW` of `zoo.train`, with the schedule of `cosine_with_warmup`.
@@ -109,9 +110,48 @@ def adamw(
     Args:
         learning_rate, steps, warmup: As in `cosine_with_warmup`.
         weight_decay, **kwargs: As in `AdamW`.
+        restarts: Whether the schedule begins again after `steps`.
     """
-    schedule = cosine_with_warmup(learning_rate, steps, warmup=warmup)
+    schedule: Any = cosine_with_warmup(learning_rate, steps, warmup=warmup)
+    if restarts:
+        schedule = Restarts(schedule, steps)
     return AdamW(schedule, weight_decay=weight_decay, **kwargs)
+
+
+@keras.saving.register_keras_serializable(package="occam")
+class Restarts(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule that begins again after each period.
+
+        rate(t) = schedule(t mod period)
+
+    Args:
+        schedule: A `keras.optimizers.schedules.LearningRateSchedule`.
+        period: The number of updates after which it begins again.
+
+    Example:
+
+    >>> linear = keras.optimizers.schedules.PolynomialDecay(1.0, decay_steps=4, end_learning_rate=0)
+    >>> [float(Restarts(linear, 4)(step)) for step in (0, 3, 4, 7)]
+    [1.0, 0.25, 1.0, 0.25]
+
+    Reference: Loshchilov & Hutter, SGDR, 2017, https://arxiv.org/abs/1608.03983
+    """
+
+    def __init__(self, schedule, period):
+        check_integer("period", period, minimum=1)
+        self.schedule: Any = (
+            keras.optimizers.schedules.deserialize(schedule)
+            if isinstance(schedule, dict)
+            else schedule
+        )
+        self.period = period
+
+    def __call__(self, step):
+        return self.schedule(keras.ops.mod(step, self.period))
+
+    def get_config(self):
+        schedule = keras.optimizers.schedules.serialize(self.schedule)
+        return {"schedule": schedule, "period": self.period}
 
 
 def cosine_with_warmup(

@@ -173,14 +173,15 @@ def cross_validate(
         callbacks=callbacks,
         verbose=verbose,
     )
-    directory = None
+    files = None
     if log_dir is not None:
         files = RunDirectory(log_dir, job="cross-validation")
         config["training"]["folds"] = f"{k}x{repeats}"
         files.open(config, resume=resume)
-        directory = files.path
-    found = run_folds(fitter, data, k, repeats, directory, config)
+    found = run_folds(fitter, data, k, repeats, files and files.path, config)
     fitter.reset()
+    if files:
+        files.delete_states()
     return found
 
 
@@ -274,7 +275,7 @@ def _fold(
         temporary.replace(files.outputs)
         length = {"epochs": epochs, "best_epoch": epochs, "stopped_early": False}
         result = {**figures, **length, "verdict": None, "seconds": round(fit.seconds, 3)}
-        files.close(fitter.model, fit.history, result)
+        files.close(fitter.model, fit.history, result, keep_state=True)  # it may be extended
     return fit.history, outputs, fit.seconds
 
 

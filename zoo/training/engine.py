@@ -33,16 +33,23 @@ def compile_model(
     epochs: int,
     learning_rate: float,
     epoch_steps: int | None = None,
+    restarts: bool = False,
 ) -> keras.Model:
     """Compile `model` with the optimizer part of `regularization`, and return the model to fit.
 
     `loss` is that of the task plus the penalties, `data_loss` that of the task alone. If the data
     is in memory, an epoch runs in one call (`steps_per_execution`), which is faster for small
     models. With `sam_rho`, the model to fit is a `SharpnessAware` of `model`, otherwise `model`.
-    An epoch has `epoch_steps` steps, by default those of one pass over the training part.
+    An epoch has `epoch_steps` steps, by default those of one pass over the training part. The
+    learning rate is 0 after `epochs`, or with `restarts`, its schedule begins again.
     """
     steps = epoch_steps or data.steps_per_epoch
-    optimizer = adamw(learning_rate, steps * epochs, weight_decay=regularization.weight_decay)
+    optimizer = adamw(
+        learning_rate,
+        steps * epochs,
+        weight_decay=regularization.weight_decay,
+        restarts=restarts,
+    )
     # On a CPU, XLA takes seconds to compile for TensorFlow and makes no step faster.
     on_cpu = keras.backend.backend() == "tensorflow" and not tf.config.list_physical_devices("GPU")
     trainee = SharpnessAware(model, regularization.sam_rho) if regularization.sam_rho else model

@@ -82,9 +82,12 @@ class Fitter:
         self._initial = [np.array(value) for value in self._state.arrays()]
         self.compile(budget, learning_rate)
 
-    def compile(self, budget: Budget, learning_rate: float | None) -> None:
-        """Set the length and the learning rate of the next fits."""
-        self.budget, self.learning_rate = budget, learning_rate
+    def compile(self, budget: Budget, learning_rate: float | None, *, cycles: int = 1) -> None:
+        """Set the length and the peak of the learning rate of the next fits.
+
+        In `cycles` of the same length, the learning rate falls from its peak to 0.
+        """
+        self.budget, self.learning_rate, self.cycles = budget, learning_rate, cycles
         self.trainee = self.model
         self._state.assign(self._initial)
         if learning_rate is not None:
@@ -92,8 +95,9 @@ class Fitter:
                 self.model,
                 self.data,
                 self.regularization,
-                epochs=budget.epochs,
+                epochs=budget.epochs // cycles,
                 epoch_steps=budget.epoch_steps,
+                restarts=cycles > 1,
                 learning_rate=learning_rate,
             )
 

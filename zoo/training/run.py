@@ -187,14 +187,24 @@ class RunDirectory(WorkDirectory):
         return self.result.exists()
 
     def close(
-        self, model: keras.Model, history: dict[str, list[float]], result: dict[str, Any]
+        self,
+        model: keras.Model,
+        history: dict[str, list[float]],
+        result: dict[str, Any],
+        *,
+        keep_state: bool = False,
     ) -> None:
-        """Write the files of a finished run, the result last."""
+        """Write the files of a finished run, the result last, and delete the saved states."""
         self.write_history(history)
         temporary = self.model.with_suffix(".tmp.keras")
         model.save(temporary)
         temporary.replace(self.model)
         self.write_json(self.result, result)
+        if not keep_state:
+            self.delete_states()
+
+    def delete_states(self) -> None:
+        """Delete the saved states of the run and of the trainings in its directory."""
         for state in self.path.rglob(self.state.name):
             state.unlink()
 

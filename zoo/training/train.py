@@ -1,6 +1,7 @@
 """`train`: validate a training, rerun and refit it where that helps, and record the result."""
 
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from ...callbacks import Verdict
+from ...callbacks.backup_and_restore import STATE
 from ...core.checks import check_bool, check_path, check_type, message
 from ..data import Data, load_data
 from ..data.folds import parse_folds
@@ -24,7 +26,6 @@ from .race import choose_regularization, race_directory
 from .run import Run, RunDirectory
 
 _RERUN_RATE = 3  # the divisor of the learning rate of a training that diverged
-_RERUN_LENGTH = 2  # times the epochs of a training that is unfinished
 
 
 def train(
@@ -96,9 +97,10 @@ def train(
             second. "auto" does it if fewer than 40 samples were held out of the training part: they
             are too few to choose by, and missed in training. It does not if the model is compiled,
             or with `callbacks`, which would see a training without validation.
-        rerun: Whether to begin again from the initial weights, once each, if a training diverged
-            (with a third of the learning rate), or if its verdict is "unfinished" and neither
-            `epochs` nor `steps` is given (with twice the epochs). A compiled model is not rerun.
+        rerun: Whether to begin again from the initial weights with a third of the learning rate, if
+            the training diverged; and whether to go on to twice the epochs, with the schedule once
+            more from its beginning, if its verdict is "unfinished" and neither `epochs` nor `steps`
+            is given. Each is done once, and not with a compiled model.
         verbose: 0 is silent, 1 shows a progress bar.
 
     Returns:
@@ -220,10 +222,8 @@ def _validated_until_it_ends_well(
     """Train and validate, and once more for each of `reasons` that occurs; return also these."""
     reruns: list[dict[str, Any]] = []
     reasons = list(reasons)
+    directory = files and files.path
     while True:
-        directory = files and files.path
-        if directory and reruns:
-            directory = directory / f"rerun-{len(reruns)}"
         reason, found = "diverged", None
         try:
             found = _validated(fitter, data, config, directory)
@@ -235,17 +235,34 @@ def _validated_until_it_ends_well(
         if found and reason not in reasons:
             return found, reruns
         reasons.remove(reason)
-        budget, rate = fitter.budget, fitter.learning_rate
+        budget, rate, cycles = fitter.budget, fitter.learning_rate or 0.0, fitter.cycles
         if reason == "diverged":
-            rate = rate and rate / _RERUN_RATE
+            rate /= _RERUN_RATE
+            fitter.say(f"The training diverged. Again, with a learning rate of {rate:g}.")
         else:
-            budget = budget.longer(_RERUN_LENGTH)
+            budget, cycles = budget.longer(2), 2
+            fitter.say(f"The training is unfinished. Going on to {budget.epochs} epochs.")
+        fitter.compile(budget, rate, cycles=cycles)
         reruns.append({"reason": reason, "learning_rate": rate, "epochs": budget.epochs})
-        fitter.say(
-            f"The training {'' if reason == 'diverged' else 'is '}{reason}. Training again "
-            f"for {budget} with a learning rate of {rate:g}."
-        )
-        fitter.compile(budget, rate)
+        if files:
+            before, directory = directory, files.path / f"rerun-{len(reruns)}"
+            if before and reason == "unfinished":
+                _carry_over(before, directory)
+
+
+def _carry_over(before: Path, directory: Path) -> None:
+    """Copy the saved states of a training and its folds, from which a longer one goes on."""
+    if directory.exists():
+        return
+    temporary = directory.with_name(f"{directory.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    folds = (f"folds/*/{name}" for name in (STATE, "config.json"))
+    for path in [before / STATE, *(path for pattern in folds for path in before.glob(pattern))]:
+        if path.exists():
+            copy = temporary / path.relative_to(before)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+    temporary.rename(directory)
 
 
 def _validated(

@@ -134,7 +134,7 @@ def test_a_diverged_training_is_begun_again_with_a_third_of_the_rate(
     arguments = {"learning_rate": 0.03, "refit": False}
     run, _ = train(small, **arguments, log_dir=tmp_path / "run", verbose=1)
     assert run.result["reruns"] == [{"reason": "diverged", "learning_rate": 0.01, "epochs": 2}]
-    text = "The training diverged. Training again for 2 epochs of 10 passes (30 steps), without "
+    text = "The training diverged. Again, with a learning rate of 0.01."
     assert text in capsys.readouterr().err
     assert (tmp_path / "run" / "rerun-1" / "history.csv").exists()
     slower, _ = train(small, learning_rate=0.01, refit=False)
@@ -158,16 +158,32 @@ def test_an_unfinished_training_goes_on_once_unless_its_length_was_told(small, t
     run, model = train(small, **slow, callbacks=[CrashAfter()])
     assert run.result["reruns"] == [{"reason": "unfinished", "learning_rate": 3e-3, "epochs": 4}]
     assert run.result["epochs"] == len(run.history["loss"]) == 4
-    assert int(model.optimizer.iterations) == 120
-    told, _ = train(small, **slow | {"steps": 120})
-    assert told.history == run.history
-    assert train(small, **slow | {"steps": 60})[0].result["reruns"] == []
-    assert train(small, **slow, rerun=False)[0].result["epochs"] == 2
+    rate = model.optimizer._learning_rate
+    assert [float(rate(step)) for step in (3, 63)] == [pytest.approx(3e-3)] * 2  # warm-up of 3
+    assert float(rate(59)) < 1e-5
+    told, _ = train(small, **slow | {"steps": 60})
+    assert told.result["reruns"] == []
+    assert {name: values[:2] for name, values in run.history.items()} == told.history
+    assert train(small, **slow, rerun=False)[0].history == told.history
 
-    with pytest.raises(RuntimeError, match="crash"):  # in the second training
+    # In a directory, it goes on from the saved state, and ends with the same bytes.
+    with pytest.raises(RuntimeError, match="crash"):  # in the second half
         train(small, **slow, log_dir=tmp_path / "run", callbacks=[CrashAfter(4)])
     resumed, again = train(small, **slow, log_dir=tmp_path / "run", callbacks=[CrashAfter()])
     assert figures(resumed) == figures(run)
     assert resumed.history == run.history
     for ours, theirs in zip(again.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_unfinished_folds_go_on_together(short, tmp_path):
+    data = zoo.load_data((X, Y), batch_size=16, test=False, validation="cv:2")
+    slow = {"learning_rate": 3e-3, "steps": None}
+    run, model = train(data, **slow, log_dir=tmp_path / "run")
+    assert run.result["reruns"] == [{"reason": "unfinished", "learning_rate": 3e-3, "epochs": 4}]
+    again, at_once = train(data, **slow)
+    for name, values in again.history.items():
+        assert run.history[name] == pytest.approx(values)
+    for ours, theirs in zip(model.get_weights(), at_once.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert not list((tmp_path / "run").rglob("state.npz"))
