@@ -101,7 +101,7 @@ def test_a_compiled_model_is_taken_as_it_is():
     assert model.optimizer is optimizer
     assert float(optimizer.learning_rate) < 0.01  # the callback may set it
     assert "test" not in run.result
-    assert run.result["validation"].keys() == {"loss", "data_loss", "mae"}
+    assert run.result["validation"].keys() == {"loss", "data_loss", "data_loss_error", "mae"}
     assert run.verdict.kind != "diverged"  # the baseline is the variance of the prices
 
 
