@@ -17,6 +17,7 @@ from ...core.text_table import table
 from ..tasks import Classification, DataError, Given, Multilabel, Task
 from .folds import fold_masks, is_folds, parse_folds
 from .preprocessing import fit_preprocessing
+from .robust_scale import RobustScale
 from .source import data_errors
 from .split import ArraySplit, DatasetSplit, Split, one_epoch
 from .text import vocabulary_size
@@ -177,10 +178,11 @@ class Data:
     def standardized_range(self) -> list[list[float]]:
         """`value_range` after preprocessing: the lowest and highest value of each channel."""
         layer: Any = self.preprocessing
-        if not isinstance(layer, keras.layers.Normalization):
+        if not isinstance(layer, keras.layers.Normalization | RobustScale):
             return [[bound] * self.input_shape[-1] for bound in self.value_range]
-        mean, variance = (np.asarray(moment).reshape(-1) for moment in (layer.mean, layer.variance))
-        return [((bound - mean) / np.sqrt(variance)).tolist() for bound in self.value_range]
+        bounds = (np.full((1, *self.input_shape), bound, "float32") for bound in self.value_range)
+        scaled = (np.asarray(keras.ops.convert_to_numpy(layer(bound))) for bound in bounds)
+        return [values.reshape(-1, values.shape[-1])[0].tolist() for values in scaled]
 
     @cached_property
     def roughness(self) -> float:
@@ -474,16 +476,16 @@ class Data:
         return self.task.kind
 
     def _preprocessed(self) -> str:
-        layer = self.preprocessing
-        if isinstance(layer, keras.layers.Normalization):
-            return "standardized over the last axis, by the training part"
-        if isinstance(layer, keras.layers.Identity):
+        if isinstance(self.preprocessing, keras.layers.Identity):
             return "as given"
         if self.vocabulary_size:
             return f"numbers of {self.vocabulary_size} words, those of the training part"
+        robust = self.arguments["standardize"] == "robust"
+        scaled = "scaled by quartiles and bounded" if robust else "standardized"
         if self.columns:
-            return "standardized numbers and one-hot categories, by the training part"
-        return "each standardized over the last axis, by the training part"
+            return f"{scaled} numbers and one-hot categories, by the training part"
+        each = "each " if isinstance(self.preprocessing, keras.Model) else ""
+        return f"{each}{scaled} over the last axis, by the training part"
 
     def _column(self, name: str) -> tuple[Any, ...]:
         missing = []

@@ -1,5 +1,6 @@
 """`load_data`: from a name, a file or arrays to data ready for training."""
 
+import functools
 import hashlib
 import inspect
 import os
@@ -35,6 +36,7 @@ from .preprocessing import fit_preprocessing
 from .source import Source, data_errors
 from .split import ArraySplit, Split, StreamSplit
 from .table import TABLES, read_table
+from .text import fit_text
 from .tfds_reader import is_dataset, read_dataset
 
 _MIN_BATCH, _MAX_BATCH = 16, 100
@@ -49,7 +51,7 @@ def load_data(
     batch_size: int | None = None,
     seed: int = 0,
     validation_fraction: float = 0.1,
-    standardize: bool = True,
+    standardize: bool | Literal["robust"] = True,
     class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
     **options: Any,
 ) -> Data:
@@ -93,6 +95,8 @@ def load_data(
             (0, 1). Not used if the source has a validation part.
         standardize: Whether to standardize numeric features over their last axis, and to number the
             words of texts; if not, they are as given. The columns of a table are always encoded.
+            "robust" scales by the median and the quartiles, and bounds outliers, as `RobustScale`
+            does; the data must be in memory.
         class_weight: The weight of each class, by its label or name, for training, evaluation and
             tuning. "balanced" weighs a class by `samples / (classes * samples of the class)` in the
             training part; `None` weighs all samples equally.
@@ -139,7 +143,7 @@ def load_data(
     check_integer("batch_size", batch_size, minimum=1, optional=True)
     check_integer("seed", seed, 0, 2**32 - 1)
     check_number("validation_fraction", validation_fraction, "(0, 1)")
-    check_bool("standardize", standardize)
+    check_one_of("standardize", standardize, (True, False, "robust"))
     if isinstance(source, os.PathLike):
         source = str(Path(source).absolute())
     name = source if isinstance(source, str) else type(source).__name__
@@ -159,6 +163,11 @@ def load_data(
         fit: Any = read.preprocessing or fit_preprocessing
         if not standardize and read.columns is None:
             fit = _identity
+        if standardize == "robust":
+            if fit is fit_text:
+                expected = "True or False for texts"
+                raise ValueError(message("standardize", standardize, expected))
+            fit = functools.partial(fit, robust=True)
         preprocessing = fit(train, read.origin)  # reads all of `train`
         for split in (validation, test):
             if isinstance(split, StreamSplit):

@@ -1,4 +1,4 @@
-"""Preprocessing, fitted to the training part: standardization of each array of features."""
+"""Preprocessing, fitted to the training part: the scale of each array of features."""
 
 from typing import Any
 
@@ -6,25 +6,26 @@ import keras
 import numpy as np
 
 from ..tasks import DataError
+from .robust_scale import fit_robust_scale
 from .split import Split
 
 _CHUNK = 1024  # examples in a step of the pass over the training part
 
 
-def fit_preprocessing(split: Split, origin: str) -> keras.layers.Layer:
+def fit_preprocessing(split: Split, origin: str, *, robust: bool = False) -> keras.layers.Layer:
     """Return the layer that standardizes each array of features.
 
-    For one array this is a `Normalization`; for several by name, a model of one for each.
+    For one array this is a `Normalization`, or a `RobustScale` if `robust`; for several by name, a
+    model of one for each.
 
     Raises:
-        DataError: As `fit_standardization`.
+        DataError: As `fit_standardization` and `fit_robust_scale`.
     """
+    fit = fit_robust_scale if robust else fit_standardization
     if not isinstance(split.input_shape, dict):
-        return fit_standardization(split, origin)
+        return fit(split, origin)
     inputs = {name: keras.Input(shape, name=name) for name, shape in split.input_shape.items()}
-    outputs = {
-        name: fit_standardization(split, origin, name)(tensor) for name, tensor in inputs.items()
-    }
+    outputs = {name: fit(split, origin, name)(tensor) for name, tensor in inputs.items()}
     return keras.Model(inputs, outputs, name="standardization")
 
 

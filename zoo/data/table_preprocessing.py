@@ -9,17 +9,21 @@ import tensorflow as tf
 from keras import ops
 
 from ..tasks import DataError
+from .robust_scale import robust_scale
 
 _MISSING, _UNKNOWN = -(2**31), -(2**30)  # beyond the integers of a category
 CALENDAR = ("days", "year", "month", "day", "weekday", "hour")
 _DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?"
 
 
-def fit_table(split: Any, origin: str, *, kinds: Mapping[str, str]) -> keras.Model:
+def fit_table(
+    split: Any, origin: str, *, kinds: Mapping[str, str], robust: bool = False
+) -> keras.Model:
     """Return the model from the columns of a table to standardized features.
 
-    Numbers and the parts of dates are standardized; a missing one becomes the mean, with an
-    indicator of its own if the training part misses some. Categories are one-hot, with one more
+    Numbers and the parts of dates are standardized, or go through `RobustScale` if `robust`; a
+    missing one becomes the mean or the median, with an indicator of its own if the training part
+    misses some. Categories are one-hot, with one more
     place, the first, for values that the training part does not have, and one for missing values,
     if it has some. A constant number is only shifted, to 0.
 
@@ -63,7 +67,12 @@ def fit_table(split: Any, origin: str, *, kinds: Mapping[str, str]) -> keras.Mod
             encoded.append(_integer_lookup(values, free(f"{name}_lookup"))(integers))
     if numbers:
         table = np.concatenate(samples, axis=1)
-        standardize = _normalization(table, names, origin, free("standardization"))
+        _check_present(table, names, origin)
+        if robust:
+            words = [f"column {name!r}" for name in names]
+            standardize = robust_scale(table, words, origin, free("robust_scale"))
+        else:
+            standardize = _normalization(table, names, origin, free("standardization"))
         missing = np.flatnonzero(np.isnan(table).any(axis=0)).tolist()
         joined = standardize(_joined(numbers, free("numbers")))
         encoded.insert(0, FilledNumbers(missing, name=free("filled"))(joined))
@@ -80,15 +89,18 @@ def _joined(tensors: list[Any], name: str) -> Any:
     return keras.layers.Concatenate(dtype="float32", name=name)(tensors)
 
 
-def _normalization(
-    samples: np.ndarray, names: list[str], origin: str, layer_name: str
-) -> keras.layers.Normalization:
-    """Return the layer that standardizes columns, whose missing values are NaN."""
+def _check_present(samples: np.ndarray, names: list[str], origin: str) -> None:
     if (empty := np.isnan(samples).all(axis=0)).any():
         raise DataError(
             f"{origin}: column {names[int(np.argmax(empty))]!r} has no value in the training part. "
             "Leave it out with `drop`."
         )
+
+
+def _normalization(
+    samples: np.ndarray, names: list[str], origin: str, layer_name: str
+) -> keras.layers.Normalization:
+    """Return the layer that standardizes columns, whose missing values are NaN."""
     mean, variance = np.nanmean(samples, axis=0), np.nanvar(samples, axis=0)
     variance[variance <= (np.finfo("float32").eps * mean) ** 2] = 1.0  # constant
     if (large := variance > np.finfo("float32").max).any():
@@ -128,7 +140,7 @@ def _integer_lookup(values: np.ndarray, name: str) -> keras.layers.IntegerLookup
 
 @keras.saving.register_keras_serializable(package="occam")
 class FilledNumbers(keras.layers.Layer):
-    """Replace NaN by 0, the mean of a standardized number, and append indicators of NaN.
+    """Replace NaN by 0, the mean or median of a scaled number, and append indicators of NaN.
 
     Args:
         indicated: The positions of the columns that get an indicator, 1 for NaN and else 0.
