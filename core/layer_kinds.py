@@ -30,7 +30,7 @@ class Kind(Enum):
     RECURRENT_CELL = ("SimpleRNNCell", "GRUCell", "LSTMCell", "ConvLSTMCell")  # the last is private
     ATTENTION = ("Attention", "AdditiveAttention")
     MULTI_HEAD_ATTENTION = ("MultiHeadAttention", "GroupedQueryAttention")  # made of other layers
-    EMBEDDING = ("Embedding", "ReversibleEmbedding")
+    EMBEDDING = ("Embedding", "ReversibleEmbedding", "occam.PeriodicEmbedding")
     NORMALIZATION = (
         *("BatchNormalization", "GroupNormalization", "LayerNormalization"),
         *("RMSNormalization", "UnitNormalization"),

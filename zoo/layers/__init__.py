@@ -7,6 +7,7 @@ from .dropout import Dropout, SpatialDropout
 from .gaussian_noise import GaussianNoise
 from .log_spectrum import LogSpectrum
 from .penalized import Penalized
+from .periodic_embedding import PeriodicEmbedding
 from .residual_branch import ResidualBranch
 from .stochastic_depth import StochasticDepth, depth_rates, linear_depth_rates
 
@@ -18,6 +19,7 @@ __all__ = [
     "GaussianNoise",
     "LogSpectrum",
     "Penalized",
+    "PeriodicEmbedding",
     "ResidualBranch",
     "SpatialDropout",
     "StochasticDepth",

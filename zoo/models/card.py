@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from ...core.layer_kinds import Kind, kind_of
 from ...core.text_table import table
 from ..augmentation import resolve_augmentation
 from ..calls import as_call
@@ -124,7 +125,8 @@ def regularizers_of(model: keras.Model) -> Iterator[tuple[str, str]]:
                     yield f"{layer.name}/{weight.name}", as_call(part)
         if (penalty := getattr(layer, "activity_regularizer", None)) is not None:
             yield f"output of {layer.name}", as_call(penalty)
-        if type(layer).__module__.startswith("occam.zoo.layers"):
+        ours = type(layer).__module__.startswith("occam.zoo.layers")
+        if ours and kind_of(layer) is not Kind.EMBEDDING:
             yield layer.name, as_call(layer)
 
 

@@ -10,6 +10,7 @@ from occam.zoo.layers import (
     DropConnect,
     Dropout,
     GaussianNoise,
+    PeriodicEmbedding,
     ResidualBranch,
     SpatialDropout,
     StochasticDepth,
@@ -57,6 +58,11 @@ def name(value):
 )
 def test_contract(check_layer, layer, inputs):
     check_layer(layer, inputs)
+
+
+@pytest.mark.parametrize("kind", ["pbld", "plr"])
+def test_contract_of_an_embedding(check_layer, kind):
+    check_layer(PeriodicEmbedding(kind=kind, seed=1), ones(8, 5), (8, 5, 4))
 
 
 @pytest.mark.parametrize(
