@@ -12,6 +12,7 @@ from . import (  # noqa: F401
     lenet,
     mixer_s16,
     mlp,
+    realmlp,
     resnet,
     resnet1d,
     tabular_resnet,

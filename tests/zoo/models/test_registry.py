@@ -29,6 +29,7 @@ SMALL = {
     "lenet": (IMAGE, {}),
     "mixer_s16": (IMAGE, {"width": 8, "depth": 2, "tokens_units": 8, "channels_units": 16}),
     "mlp": (SERIES, {"units": (64, 64)}),
+    "realmlp": (TABLE, {"units": (32, 16)}),
     "resnet1d": (SERIES, {"width": 8}),
     "resnet20": (IMAGE, {"width": 4}),
     "resnet32": (IMAGE, {"width": 4}),
