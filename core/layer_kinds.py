@@ -66,6 +66,8 @@ class Kind(Enum):
     RESIDUAL_SUM = ("occam.StochasticDepth", "occam.ResidualBranch")  # drops the branch of samples
     KERNEL_WRAPPER = ("occam.DropConnect", "occam.ConcreteDropout")  # drops weights or inputs
 
+    ENSEMBLE = ("occam.MemberScale", "occam.EnsembleMean")  # adds and averages members
+
     MERGE = (
         *("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"),
         *("ops.Add", "ops.Maximum", "ops.Minimum", "ops.Multiply", "ops.Subtract"),

@@ -4,6 +4,7 @@ from .concrete_dropout import ConcreteDropout
 from .drop_block import DropBlock
 from .drop_connect import DropConnect
 from .dropout import Dropout, SpatialDropout
+from .ensemble import EnsembleMean, MemberScale
 from .gaussian_noise import GaussianNoise
 from .log_spectrum import LogSpectrum
 from .penalized import Penalized
@@ -16,8 +17,10 @@ __all__ = [
     "DropBlock",
     "DropConnect",
     "Dropout",
+    "EnsembleMean",
     "GaussianNoise",
     "LogSpectrum",
+    "MemberScale",
     "Penalized",
     "PeriodicEmbedding",
     "ResidualBranch",

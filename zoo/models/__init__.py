@@ -15,6 +15,7 @@ from . import (  # noqa: F401
     realmlp,
     resnet,
     resnet1d,
+    tabm,
     tabular_resnet,
     tcn,
     text_cnn,

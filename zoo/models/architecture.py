@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from ..layers import EnsembleMean
 from ..regularization import Regularization
 from .blueprint import Blueprint, ZooModel
 from .pretrained import load_weights
@@ -108,6 +109,8 @@ class Architecture:
         task = blueprint.task
         wiring = Wiring(blueprint.regularization, seed=blueprint.seed, head_name=task.head_name)
         head = self.build(inputs, task.units, wiring, **blueprint.options)
+        if len(head.shape) == 3:  # of the members of an ensemble
+            head = EnsembleMean(task.kind, dtype="float32", name="mean")(head)
         wiring.check()
         model = ZooModel(inputs, task.outputs(head), name=self.name)
         model.blueprint = blueprint

@@ -126,7 +126,7 @@ def regularizers_of(model: keras.Model) -> Iterator[tuple[str, str]]:
         if (penalty := getattr(layer, "activity_regularizer", None)) is not None:
             yield f"output of {layer.name}", as_call(penalty)
         ours = type(layer).__module__.startswith("occam.zoo.layers")
-        if ours and kind_of(layer) is not Kind.EMBEDDING:
+        if ours and kind_of(layer) not in (Kind.EMBEDDING, Kind.ENSEMBLE):
             yield layer.name, as_call(layer)
 
 

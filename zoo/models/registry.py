@@ -270,7 +270,9 @@ def register_model(
     """Register `build(inputs, num_classes, wiring, **options) -> logits` under a name.
 
     The function receives a Keras tensor, the number of classes and a `Wiring`. Its keyword-only
-    arguments become the options of `create_model(name, ...)`.
+    arguments become the options of `create_model(name, ...)`. An ensemble returns the logits of its
+    members, `(batch, members, classes)`: the model is trained by the mean of their losses and
+    returns their mean prediction.
 
     Args:
         name: A new name.

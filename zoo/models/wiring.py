@@ -181,3 +181,23 @@ class Wiring:
         """Return the logits or standardized values, in float32 also in mixed precision."""
         kernel = self.kernel(init="glorot")
         return keras.layers.Dense(units, **kernel, dtype="float32", name=self.head_name)(x)
+
+    def member_heads(self, x: Any, units: int) -> Any:
+        """Return what `head` does for each member of an ensemble, `(batch, members, units)`.
+
+        The kernel is `(inputs, members, units)`. For penalties, a unit is that of all members.
+        """
+        _, members, width = x.shape
+        bound = math.sqrt(6 / (width + units))  # that of one head; Keras would count all inputs
+        kernel = self.kernel(axes=2)
+        kernel["kernel_initializer"] = keras.initializers.RandomUniform(
+            -bound, bound, seed=self.seed()
+        )
+        return keras.layers.EinsumDense(
+            "bmi,imo->bmo",
+            (members, units),
+            bias_axes="mo",
+            **kernel,
+            dtype="float32",
+            name=self.head_name,
+        )(x)

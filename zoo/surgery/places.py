@@ -18,6 +18,7 @@ from ...core.layer_kinds import (
 )
 from ...core.model_graph import Call, ModelGraph
 from ..augmentation.augmentation import Augmentation
+from ..layers import EnsembleMean
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,7 @@ def heads(graph: ModelGraph) -> list[Head]:
 KEEP_VALUES = (keras.layers.Flatten, keras.layers.Identity, keras.layers.Reshape)
 _AFTER_HEADS = (
     *(*KEEP_VALUES, keras.layers.Activation, keras.layers.Softmax),
-    *(keras.layers.Normalization, keras.layers.Rescaling),
+    *(keras.layers.Normalization, keras.layers.Rescaling, EnsembleMean),
 )
 
 

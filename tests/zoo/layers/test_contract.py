@@ -9,7 +9,9 @@ from occam.zoo.layers import (
     DropBlock,
     DropConnect,
     Dropout,
+    EnsembleMean,
     GaussianNoise,
+    MemberScale,
     PeriodicEmbedding,
     ResidualBranch,
     SpatialDropout,
@@ -60,9 +62,18 @@ def test_contract(check_layer, layer, inputs):
     check_layer(layer, inputs)
 
 
-@pytest.mark.parametrize("kind", ["pbld", "plr"])
-def test_contract_of_an_embedding(check_layer, kind):
-    check_layer(PeriodicEmbedding(kind=kind, seed=1), ones(8, 5), (8, 5, 4))
+@pytest.mark.parametrize(
+    ("layer", "inputs", "shape"),
+    [
+        (PeriodicEmbedding(kind="pbld", seed=1), ones(8, 5), (8, 5, 4)),
+        (PeriodicEmbedding(kind="plr", seed=1), ones(8, 5), (8, 5, 4)),
+        (MemberScale(3, seed=1), ones(8, 5), (8, 3, 5)),
+        (EnsembleMean("classification"), ones(8, 3, 5), (8, 5)),
+    ],
+    ids=name,
+)
+def test_contract_of_other_shapes(check_layer, layer, inputs, shape):
+    check_layer(layer, inputs, shape)
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,8 @@ COUNTS = [
     ("mixer_s16", (224, 224, 3), 1000, {"patch_size": 16}, 18_528_264),
     # Holzmüller et al. 2024 state no counts. By hand: 30 83 + 120 + 30976 + 2 65792 + 514
     ("realmlp", (30,), 2, {}, 165_684),
+    # Gorishniy et al. 2025 state no counts. By hand: 480 + 3968 + 2 16512 + 4128
+    ("tabm", (30,), 2, {}, 41_600),
     # Gorishniy et al. 2021 state no counts. By hand: 5952 + 2 (384 + 74112 + 73920) + 384 + 386
     ("tabular_resnet", (30,), 2, {}, 303_554),
     # By hand: 11520 + 192 + 3 (4 37056 + 148160) + 6 384 + 386

@@ -35,6 +35,7 @@ SMALL = {
     "resnet32": (IMAGE, {"width": 4}),
     "resnet56": (IMAGE, {"width": 2}),
     "resnet110": (IMAGE, {"width": 2}),
+    "tabm": (TABLE, {"members": 3, "units": (16, 8)}),
     "tabular_resnet": (TABLE, {"width": 16, "hidden": 32}),
     "tcn": (SERIES, {"width": 8, "levels": 3}),
     "text_cnn": (TEXT, {"vocabulary": 10, "width": 8, "filters": 6}),
