@@ -95,10 +95,10 @@ def test_small_data_is_passed_several_times_in_an_epoch(small):
 # Keras' CSVLogger leaves its file open after an exception.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_interrupted_training_of_several_passes_ends_with_the_same_bytes(small, tmp_path):
-    model, run = train(small, steps=120, log_dir=tmp_path / "whole")
+    model, run = train(small, steps=120, refit=False, log_dir=tmp_path / "whole")
     with pytest.raises(RuntimeError, match="crash"):
-        train(small, steps=120, log_dir=tmp_path / "broken", callbacks=[Crash(2)])
-    again, resumed = train(small, steps=120, log_dir=tmp_path / "broken")
+        train(small, steps=120, refit=False, log_dir=tmp_path / "broken", callbacks=[Crash(2)])
+    again, resumed = train(small, steps=120, refit=False, log_dir=tmp_path / "broken")
     for ours, theirs in zip(again.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert resumed.history == run.history
