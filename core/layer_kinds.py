@@ -103,6 +103,7 @@ class Kind(Enum):
         *("Equalization", "MaxNumBoundingBoxes", "Resizing", "Solarization"),
         *("CategoryEncoding", "Discretization", "HashedCrossing", "Hashing", "IntegerLookup"),
         *("MelSpectrogram", "STFTSpectrogram", "StringLookup", "TextVectorization"),
+        "occam.LogSpectrum",
     )
     WRAPPER = ("Wrapper", "Bidirectional", "SpectralNormalization", "TimeDistributed")
     CONTAINER = ("Pipeline",)
