@@ -41,8 +41,9 @@ def realmlp(
     Load the data with `standardize="robust"`, as the paper does. Its kernels have the factor
     `1 / sqrt(inputs)` (NTK parametrization), and Adam's rate is 0.04. With 256 inputs, kernels
     without the factor learn as fast at 0.04 / 16 = 0.0025, half the default of `zoo.train`. The
-    tier "medium" has the paper's dropout and label smoothing, and with this rate nearly its decay
-    of a kernel at a step, 0.04 * 0.02.
+    tier "medium" has the paper's dropout and label smoothing. At the peak of the rate it decays a
+    kernel by 0.005 * 0.1 in a step, where the paper has 0.04 * 0.02. docs/tasks.md has figures: the
+    model is not measured to be better than `mlp`.
 
     The paper's model also has SELU for classes, learned activations, rates of their own for scales
     and biases, and schedules of the rate (four cycles), of dropout and of weight decay.
