@@ -310,10 +310,11 @@ def _call(
         raise TypeError(f"load_data needs `{missing[0]}` for {name}, such as {missing[0]}='price'.")
     if unknown := sorted(set(given) - set(takes)):
         kind = reader.__name__.removeprefix("read_")
+        folds = " For folds, pass validation='cv:5x2'." if unknown == ["validation"] else ""
         raise TypeError(
             f"load_data does not take {', '.join(unknown)} for this source ({kind}: "
             f"{source if isinstance(source, str | Path) else type(source).__name__}). "
-            f"Its options: {', '.join(sorted(takes)) or 'none'}."
+            f"Its options: {', '.join(sorted(takes)) or 'none'}.{folds}"
         )
     return reader(source, **given, **others)
 

@@ -1,0 +1,41 @@
+"""`occam train`: what it lets the data decide."""
+
+import json
+
+import pytest
+
+
+def test_auto_races_the_tiers_and_says_which_one_won(inside, tmp_path):
+    command = ("train", "mlp", "--data", "sklearn/iris", "--epochs", 2)
+    ran = inside(*command, "--regularization", "auto", "--log-dir", "runs/iris", "--dropout", 0.2)
+    assert ran.returncode == 0, ran.stderr
+    head, *rows = ran.stdout.splitlines()[:5]
+    assert head.split() == ["tier", "loss", "above", "best", "accuracy", "regularization"]
+    (winner,) = (row.split()[1] for row in rows if row.startswith("*"))
+    assert (tmp_path / f"runs/iris-race/{winner}-0.npz").exists()
+    config = json.loads((tmp_path / "runs/iris/config.json").read_text())
+    assert f"dropout={config['regularization']['dropout']}" == "dropout=0.2"
+    again = inside(*command, "--regularization", "auto", "--log-dir", "runs/iris", "--dropout", 0.2)
+    assert again.stdout == ran.stdout
+
+
+def test_folds_take_the_place_of_a_validation_part(inside, tmp_path):
+    command = ("train", "mlp", "--data", "sklearn/iris", "--epochs", 2, "--validation", "cv:2")
+    ran = inside(*command, "--regularization", "none", "--no-rerun", "--log-dir", "run")
+    assert ran.returncode == 0, ran.stderr
+    assert "validation by cv:2" in ran.stdout
+    result = json.loads((tmp_path / "run/result.json").read_text())
+    assert result["refit"] is True
+    assert result["reruns"] == []
+    assert (tmp_path / "run/folds/1/result.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("validation", "expected"),
+    [("cv:1", "k or k x repeats"), ("cv", "For folds, pass validation='cv:5x2'")],
+)
+def test_odd_folds_are_one_line_on_standard_error(inside, validation, expected):
+    ran = inside("train", "mlp", "--data", "sklearn/iris", "--validation", validation)
+    assert ran.returncode != 0
+    assert expected in ran.stderr
+    assert "Traceback" not in ran.stderr
