@@ -4,7 +4,6 @@ BIN := .venv/bin
 NEUTRAL := $(addprefix tests/zoo/, layers regularizers augmentation test_losses.py \
 	training/test_train_transform.py training/test_sharpness_aware.py \
 	linting/test_call_rules.py linting/test_decay_rules.py)
-# XLA compiles inception_time for a minute, and all its layers are also in resnet1d.
 # Callbacks in the graph of a step: a few tests of each, because JAX compiles each model again.
 IN_THE_STEP := $(addprefix tests/callbacks/, averaging ledger probes sparsity stopping strengths \
 	test_variables.py tensorboard/test_epoch_scalars.py)
@@ -53,6 +52,7 @@ else
 		or mnist1d or how_steps or skips or served"
 endif
 
+# XLA compiles inception_time for a minute, and all its layers are also in resnet1d.
 test-jax: .venv/.jax        ## backend-neutral code on JAX
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 --dist loadfile $(NEUTRAL)
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 tests/zoo/models/test_registry.py \
