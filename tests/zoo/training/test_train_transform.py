@@ -49,9 +49,9 @@ def test_cutmix_of_a_table_is_an_error_before_training(data_dir, tmp_path):
 
 
 def test_training_batches_depend_on_seed_and_epoch_only(digits):
-    def batches(seed=0, first_epoch=0, count=1, **fields):
+    def batches(seed=0, first_step=0, count=1, **fields):
         regularization = zoo.Regularization(**fields)
-        stream = engine.training_batches(digits, regularization, seed=seed, first_epoch=first_epoch)
+        stream = engine.training_batches(digits, regularization, seed=seed, first_step=first_step)
         return [[np.asarray(part) for part in batch] for batch in stream.take(count)]
 
     ((plain, labels),) = batches()
@@ -64,7 +64,7 @@ def test_training_batches_depend_on_seed_and_epoch_only(digits):
     assert y.shape == (*labels.shape, 10)
     np.testing.assert_allclose(y.sum(axis=1), 1, rtol=1e-5)
     np.testing.assert_array_equal(batches(**fields)[0][0], x)
-    np.testing.assert_array_equal(batches(first_epoch=1, **fields)[0][0], next_epoch)
+    np.testing.assert_array_equal(batches(first_step=steps, **fields)[0][0], next_epoch)
     assert not np.array_equal(batches(seed=1, **fields)[0][0], x)
 
 
