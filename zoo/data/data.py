@@ -326,7 +326,8 @@ class Data:
     def without_validation(self) -> "Data":
         """Return the data with the rows of the validation part in the training part.
 
-        The test part is the same. The preprocessing is fitted as in `folds`.
+        The test part is the same, and so is the preprocessing: features mean the same to a model
+        that is refitted.
 
         Raises:
             DataError: If the data is not in memory.
@@ -339,7 +340,8 @@ class Data:
         """
         if "validation" not in self.raw_splits:
             return self
-        return self._divided("without validation", train=self._rows)
+        data = self._divided("without validation", train=self._rows)
+        return replace(data, preprocessing=self.preprocessing)
 
     @cached_property
     def _rows(self) -> Any:

@@ -89,12 +89,12 @@ def create_model(
     text = options.get("vocabulary") is not None
     check_integer("seed", seed, optional=True)
     seed = random.getrandbits(31) if seed is None else seed  # set_random_seed covers `random`
-    if regularization == "auto":
+    if isinstance(regularization, str) and regularization == "auto":
         if data is None:
             raise ValueError("`data` must be given for regularization='auto', which trains on it.")
-        from ..training.race import choose_regularization  # which imports this module
+        from ... import zoo  # whose training creates models here
 
-        race = choose_regularization(name, data, seed=seed, weights=weights, **options)
+        race = zoo.choose_regularization(name, data, seed=seed, weights=weights, **options)
         regularization = race.regularization
     setting = Setting(task.kind, text) if data is None else Setting.of(data)
     regularization = resolve(regularization, name, setting)

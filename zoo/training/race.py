@@ -149,10 +149,11 @@ def choose_regularization(
     Example:
 
     >>> from occam import zoo
-    >>> data = zoo.load_data("digits")
-    >>> race = choose_regularization("mlp", data, epochs=1, units=(8,), verbose=0)
-    >>> race.chosen in ("none", "light", "medium", "strong")
-    True
+    >>> data = zoo.load_data("digits", validation_fraction=0.3)
+    >>> tiers = {tier: zoo.preset("mlp", tier) for tier in ("none", "light")}
+    >>> race = choose_regularization("mlp", data, tiers=tiers, epochs=1, verbose=0)
+    >>> race.chosen in tiers, race.regularization == tiers[race.chosen]
+    (True, True)
 
     Reference: Berta, Holzmueller, Jordan & Bach, Rethinking Early Stopping: Refine, Then Calibrate,
     2025, https://arxiv.org/abs/2501.19195

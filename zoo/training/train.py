@@ -132,7 +132,7 @@ def train(
     compiled = engine.is_compiled(model)
     data = _as_data(data, validation_data, compiled=compiled, seed=seed)
     refit = _refits(refit, data, compiled=compiled, callbacks=callbacks)
-    if regularization == "auto":
+    if isinstance(regularization, str) and regularization == "auto":
         race = choose_regularization(
             model,
             data,
@@ -159,7 +159,6 @@ def train(
         callbacks=callbacks,
         verbose=verbose,
     )
-    config["data"]["preprocessing"] = rows.to_dict()["preprocessing"]
     config["training"] |= {"validation_by": data.cv or "part", "refit": refit, "rerun": rerun}
     files = RunDirectory(log_dir) if log_dir is not None else None
     if files:
