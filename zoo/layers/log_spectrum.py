@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from ...core.checks import check_number
+from .shared_arguments import check_channels_last
 
 
 @keras.saving.register_keras_serializable(package="occam")
@@ -21,7 +22,7 @@ class LogSpectrum(keras.layers.Layer):
     Shapes: `(batch, steps, channels)` to `(batch, steps // 2 + 1, channels)`.
 
     Raises:
-        ValueError: If `epsilon` is not a finite number > 0.
+        ValueError: If `epsilon` is not a finite number > 0, or Keras is set to "channels_first".
 
     Example: a shifted series has the same spectrum.
 
@@ -36,6 +37,7 @@ class LogSpectrum(keras.layers.Layer):
 
     def __init__(self, epsilon=0.1, **kwargs):
         super().__init__(**kwargs)
+        check_channels_last(type(self).__name__)
         check_number("epsilon", epsilon, "(0, inf)")
         self.epsilon = epsilon
 

@@ -438,5 +438,5 @@ with contextlib.suppress(tf.errors.InvalidArgumentError):  # a broken file may b
 @pytest.mark.parametrize("readable", [1000, 0], ids=["readable", "broken"])
 def test_a_process_that_reads_ahead_ends(pets, readable):
     command = [sys.executable, "-c", READS_AHEAD, str(pets()), str(readable)]
-    ended = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    ended = subprocess.run(command, capture_output=True, check=False, timeout=180)
     assert ended.returncode == 0, ended.stderr

@@ -51,10 +51,12 @@ def test_concrete_dropout_drops_the_channels_of_its_convolution():
 OF_NO_LAYOUT = {
     *("ConcreteDropout", "DropConnect", "Dropout", "GaussianNoise", "ResidualBranch"),
     *("StochasticDepth", "FeatureNoise", "LabelSmoothing", "MixUp", "Penalized", "Pipeline"),
+    *("EnsembleMean", "MemberScale", "PeriodicEmbedding"),  # of tables
 }
 FOLLOW = {"DropBlock", "SpatialDropout"}
 REFUSE = {
     "CutMix": {"num_classes": 3},
+    "LogSpectrum": {},
     "Mix": {"num_classes": 3},
     "RandAugment": {},
     "RandomErasing": {},
@@ -79,7 +81,7 @@ def test_each_layer_follows_the_setting_or_refuses():
 @pytest.mark.parametrize("name", REFUSE)
 def test_augmentation_refuses_channels_first_by_name(name, channels_first):
     with pytest.raises(ValueError, match=f"^{name} needs channels last, .*'channels_first'"):
-        getattr(augmentation, name)(**REFUSE[name])
+        getattr(augmentation, name, getattr(layers, name, None))(**REFUSE[name])
 
 
 def test_models_refuse_channels_first_by_name(channels_first):
