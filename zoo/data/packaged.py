@@ -38,7 +38,7 @@ class _Arrays:
 
 @dataclass(frozen=True)
 class _Collection:
-    """What one package ships.
+    """The data sets of one package.
 
     Args:
         distribution: What to install.

@@ -27,7 +27,7 @@ SCARCE_SERIES = {
 
 @dataclass(frozen=True)
 class Setting:
-    """What the tiers of a model depend on besides the model.
+    """The properties of the data that select the tiers of a model.
 
     Args:
         task: The kind of the task.

@@ -161,7 +161,7 @@ def convolve(x, kernel, bias=0.0):
 
 
 def normalize(x, gamma, beta, mean, variance):
-    """What `keras.layers.BatchNormalization` does at inference."""
+    """Normalize as `keras.layers.BatchNormalization` does at inference."""
     return gamma * (x - mean) / np.sqrt(variance + 1e-3) + beta
 
 
