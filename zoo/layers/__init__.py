@@ -1,4 +1,4 @@
-"""Layers that act in training only, with strengths that can be changed at any time, and others."""
+"""Layers that regularize, with strengths that can be changed at any time, and parts of models."""
 
 from .concrete_dropout import ConcreteDropout
 from .drop_block import DropBlock

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 TIERS = ("none", "light", "medium", "strong")
 SCARCE = 100  # training samples per class
+SERIES = {  # of residual and convolutional networks
+    "light": Regularization(label_smoothing=0.05),
+    "medium": Regularization(label_smoothing=0.1),
+    "strong": Regularization(weight_decay=0.01, dropout=0.3, label_smoothing=0.1),
+}
 SCARCE_SERIES = {
     "light": Regularization(label_smoothing=0.05),
     "medium": Regularization(label_smoothing=0.1),

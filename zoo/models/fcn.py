@@ -2,7 +2,7 @@
 
 import keras
 
-from ..regularization import Regularization
+from .architecture import SERIES
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, MAPS, Norm, Wiring
 
@@ -10,11 +10,7 @@ from .wiring import ACTIVATIONS, KERNELS, MAPS, Norm, Wiring
 @register_model(
     "fcn",
     supports=(*KERNELS, *ACTIVATIONS, *MAPS, "drop_connect", "dropout", "noise"),
-    presets={
-        "light": Regularization(label_smoothing=0.05),
-        "medium": Regularization(label_smoothing=0.1),
-        "strong": Regularization(weight_decay=0.01, dropout=0.3, label_smoothing=0.1),
-    },
+    presets=SERIES,
     ranks=(2,),
     reference="Wang, Yan & Oates, Time Series Classification from Scratch, 2017, "
     "https://arxiv.org/abs/1611.06455",

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from ..regularization import Regularization
+from .architecture import SERIES
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, MAPS, RESIDUAL, Norm, Wiring
 
@@ -12,11 +12,7 @@ from .wiring import ACTIVATIONS, KERNELS, MAPS, RESIDUAL, Norm, Wiring
 @register_model(
     "inception_time",
     supports=(*KERNELS, *ACTIVATIONS, *MAPS, *RESIDUAL),
-    presets={
-        "light": Regularization(label_smoothing=0.05),
-        "medium": Regularization(label_smoothing=0.1),
-        "strong": Regularization(weight_decay=0.01, dropout=0.3, label_smoothing=0.1),
-    },
+    presets=SERIES,
     ranks=(2,),
     reference="Ismail Fawaz et al., InceptionTime: Finding AlexNet for Time Series "
     "Classification, 2020, https://doi.org/10.1007/s10618-020-00710-y",

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from ..regularization import Regularization
+from .architecture import SERIES
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, MAPS, RESIDUAL, Norm, Wiring
 
@@ -12,11 +12,7 @@ from .wiring import ACTIVATIONS, KERNELS, MAPS, RESIDUAL, Norm, Wiring
 @register_model(
     "resnet1d",
     supports=(*KERNELS, *ACTIVATIONS, *MAPS, *RESIDUAL),
-    presets={
-        "light": Regularization(label_smoothing=0.05),
-        "medium": Regularization(label_smoothing=0.1),
-        "strong": Regularization(weight_decay=0.01, dropout=0.3, label_smoothing=0.1),
-    },
+    presets=SERIES,
     ranks=(2,),
     reference="Wang, Yan & Oates, Time Series Classification from Scratch, 2017, "
     "https://arxiv.org/abs/1611.06455",
