@@ -1,5 +1,7 @@
 """`LogSpectrum`: the magnitudes of the Fourier transform of series."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -43,7 +45,8 @@ class LogSpectrum(keras.layers.Layer):
 
     def call(self, inputs):
         steps = inputs.shape[1]
-        real, imaginary = ops.rfft(ops.cast(ops.swapaxes(inputs, 1, 2), "float32"))
+        spectrum: Any = ops.rfft(ops.cast(ops.swapaxes(inputs, 1, 2), "float32"))
+        real, imaginary = spectrum
         power = (ops.square(real) + ops.square(imaginary)) / steps
         # The square root has no gradient at 0.
         magnitude = ops.sqrt(ops.maximum(power, keras.config.epsilon() ** 2))

@@ -17,12 +17,11 @@ def test_it_is_the_logarithm_of_numpys_magnitudes(steps):
 
 
 def test_a_silent_series_has_a_finite_spectrum_and_gradient():
-    inputs = keras.Input((8, 1))
-    model = keras.Model(inputs, keras.layers.Dense(8)(inputs[..., 0]))
-    x = LogSpectrum()(ops.reshape(model.outputs[0], (-1, 8, 1)))
+    inputs = keras.Input((8,))
+    x = LogSpectrum()(ops.reshape(keras.layers.Dense(8)(inputs), (-1, 8, 1)))
     model = keras.Model(inputs, ops.sum(x, axis=(1, 2)))
     model.compile("sgd", "mse")
-    model.train_on_batch(np.zeros((2, 8, 1)), np.zeros(2))
+    model.train_on_batch(np.zeros((2, 8)), np.zeros(2))
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
 
