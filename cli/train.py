@@ -33,7 +33,7 @@ class TrainCommand(Command, DataFlags, RegularizationFlags):
     steps: Annotated[
         int | None,
         tyro.conf.arg(
-            metavar="INT", help_behavior_hint="(default: those of 100 passes, but at least 3000)"
+            metavar="INT", help_behavior_hint="(default: those of 100 passes, but at least 1000)"
         ),
     ] = None
     """The same as a number of batches, in epochs of at least 30: several passes over small data."""

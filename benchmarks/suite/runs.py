@@ -48,7 +48,8 @@ def run(job: Job, path: Path = RESULTS) -> Record:
 
 def run_all(jobs: Sequence[Job], path: Path, workers: int) -> None:
     """Run the jobs that have no record; exit with an error at the end if a training diverged."""
-    missing = [job for job in jobs if job not in read(path)]
+    done = read(path)
+    missing = [job for job in jobs if job not in done]
     context = multiprocessing.get_context("spawn")
     diverged = []
     with context.Pool(workers, single_thread, maxtasksperchild=25) as pool:
@@ -108,7 +109,7 @@ def _train(job: Job) -> Record:
     keras.backend.clear_session()
     data = zoo.load_data(job.set, seed=job.seed)
     model = zoo.create_model(job.model, data=data, regularization=job.tier, seed=job.seed)
-    trained = zoo.train(model, data, verbose=0, log_dir=None, seed=job.seed, train_eval=0)
+    trained = zoo.train(model, data, verbose=0, log_dir=None, seed=job.seed)
     result, config, strengths = trained.result, trained.config, trained.regularization
     git = config["git"] or {"commit": "unknown", "dirty": False}
     return {

@@ -1,6 +1,5 @@
 """`Data`: the training, validation and test part of one data set."""
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,16 +12,16 @@ import numpy as np
 import tensorflow as tf
 
 from ...core.checks import check_one_of, check_path, message
-from ...core.text_table import table
 from ..tasks import Classification, DataError, Given, Multilabel, Task
+from .description import describe
 from .folds import fold_masks, is_folds, parse_folds
+from .npz import write_npz
 from .preprocessing import fit_preprocessing
 from .robust_scale import RobustScale
 from .source import data_errors
 from .split import ArraySplit, DatasetSplit, Split, one_epoch
 from .text import vocabulary_size
 
-_NAMED = 5  # of the files left out
 _ROUGHNESS_BATCHES = 32
 
 
@@ -396,34 +395,7 @@ class Data:
             )
         if isinstance(self.task, Given):
             raise ValueError(f"Data {self.name!r} cannot be saved, since its targets have no task.")
-        with data_errors():
-            if self.has_own_validation:
-                arrays = self._arrays("train") | self._arrays("validation", suffix="_val")
-            else:
-                parts = [part for part in ("train", "validation") if part in self.raw_splits]
-                arrays = self._arrays(*parts)
-            if "test" in self.raw_splits:
-                arrays |= self._arrays("test", suffix="_test")
-        task = self._saved_task.to_dict()
-        temporary = Path(path).with_suffix(".tmp.npz")
-        np.savez(temporary, **arrays, task=np.array(json.dumps(task)))
-        temporary.replace(path)
-
-    def _arrays(self, *parts: str, suffix: str = "") -> dict[str, np.ndarray]:
-        batches = (batch for part in parts for batch in self.raw(part).as_numpy_iterator())
-        x, y, *weights = map(np.concatenate, zip(*batches, strict=True))
-        if x.dtype.kind == "O":  # texts; as objects they would be pickled
-            x = np.array([text.decode() for text in x])
-        arrays = {f"x{suffix}": x, f"y{suffix}": self._saved_task.decode(y)}
-        return arrays | {f"weight{suffix}": weight for weight in weights}
-
-    @property
-    def _saved_task(self) -> Task:
-        """The task, with the names of classes in place of their numbers."""
-        task = self.task
-        if isinstance(task, Classification) and task.names != tuple(map(str, task.classes)):
-            return Classification(task.names)
-        return task
+        write_npz(Path(path), self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record of the data that a run keeps, as JSON values."""
@@ -442,61 +414,7 @@ class Data:
 
         It says how the task was found, and lists the kind and the missing values of columns.
         """
-        place = "in memory" if self.in_memory else "streamed from disk"
-        if isinstance(self.raw_splits["train"], DatasetSplit):
-            place = "read from a dataset"
-        head = [
-            ("name", self.name),
-            ("from", self.origin),
-            ("input", f"{self.input_shape} float32, {place}"),
-            ("task", self._task_and_why()),
-            ("batches", f"{self.steps_per_epoch} of {self.batch_size} in an epoch"),
-            ("inputs are", self._preprocessed()),
-        ]
-        if self.class_weights is not None:
-            weights = zip(self.class_names, self.class_weights, strict=True)
-            head.append(("weights", ", ".join(f"{name}: {weight:.3g}" for name, weight in weights)))
-        elif self.has_weights:
-            head.append(("weights", "one for each sample"))
-        if self.cv:
-            head.append(("validation", f"by folds ({self.cv}) of the training part"))
-        if self.left_out:
-            names = ", ".join(self.left_out[:_NAMED]) + ", ..." * (len(self.left_out) > _NAMED)
-            head.append(("left out", f"{len(self.left_out)} damaged images: {names}"))
-        lines = [f"{name:<12}{value}" for name, value in head]
-        parts = {name: split.targets for name, split in self.raw_splits.items()}
-        columns, *rows = self.task.summary(parts)
-        lines += ["", table(columns, [*rows, ("all", *self.sizes.values())])]
-        if self.columns:
-            heads = ("column", "kind", *(f"missing in {part}" for part in self.raw_splits))
-            lines += ["", table(heads, [*map(self._column, self.columns)])]
-        return "\n".join(lines)
-
-    def _task_and_why(self) -> str:
-        if self.task_found:
-            return f"{self.task.kind} (found from the targets; pass task=... to change)"
-        return self.task.kind
-
-    def _preprocessed(self) -> str:
-        if isinstance(self.preprocessing, keras.layers.Identity):
-            return "as given"
-        if self.vocabulary_size:
-            return f"numbers of {self.vocabulary_size} words, those of the training part"
-        robust = self.arguments["standardize"] == "robust"
-        scaled = "scaled by quartiles and bounded" if robust else "standardized"
-        if self.columns:
-            return f"{scaled} numbers and one-hot categories, by the training part"
-        each = "each " if isinstance(self.preprocessing, keras.Model) else ""
-        return f"{each}{scaled} over the last axis, by the training part"
-
-    def _column(self, name: str) -> tuple[Any, ...]:
-        missing = []
-        for split in self.raw_splits.values():
-            features: Any = split.features  # pyright: ignore[reportAttributeAccessIssue]
-            values = features[name] if isinstance(features, dict) else features
-            is_missing = values == "" if values.dtype.kind == "O" else np.isnan(values)
-            missing.append(int(is_missing.sum()))
-        return (name, (self.columns or {})[name], *missing)
+        return describe(self)
 
 
 def balanced_weights(targets: np.ndarray, classes: int) -> tuple[float, ...]:

@@ -1,13 +1,17 @@
-"""Reader of the arrays `x`, `y`, `x_test`, `y_test`, ... in a `.npz` file."""
+"""`read_npz` and `write_npz`: the arrays `x`, `y`, `x_test`, `y_test`, ... in a `.npz` file."""
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..tasks import Classification, DataError, Multilabel, Regression, Task
 from .arrays import checked_features, source_of_arrays
-from .source import PART_NAMES, Source
+from .source import PART_NAMES, Source, data_errors
+
+if TYPE_CHECKING:
+    from .data import Data
 
 _SUFFIXES = {part: tuple(f"_{name}" for name in names) for part, names in PART_NAMES.items()}
 _SUFFIXES["train"] = ("", *_SUFFIXES["train"])
@@ -42,6 +46,32 @@ def read_npz(path: Path, *, task: Task | str | None = None) -> Source:
     if saved is not None and task is None:
         task, names = _saved_task(saved, path)
     return source_of_arrays(str(path), parts, task=task, names=names, fields=fields)
+
+
+def write_npz(path: Path, data: "Data") -> None:
+    """Write the arrays of `Data.save`, all of them or none."""
+    task = data.task
+    if isinstance(task, Classification) and task.names != tuple(map(str, task.classes)):
+        task = Classification(task.names)  # the names of classes stand for their numbers
+
+    def joined(*parts: str, suffix: str = "") -> dict[str, np.ndarray]:
+        batches = (batch for part in parts for batch in data.raw(part).as_numpy_iterator())
+        x, y, *weights = map(np.concatenate, zip(*batches, strict=True))
+        if x.dtype.kind == "O":  # texts; as objects they would be pickled
+            x = np.array([text.decode() for text in x])
+        arrays = {f"x{suffix}": x, f"y{suffix}": task.decode(y)}
+        return arrays | {f"weight{suffix}": weight for weight in weights}
+
+    with data_errors():
+        if data.has_own_validation:
+            arrays = joined("train") | joined("validation", suffix="_val")
+        else:
+            arrays = joined(*(part for part in ("train", "validation") if part in data.raw_splits))
+        if "test" in data.raw_splits:
+            arrays |= joined("test", suffix="_test")
+    temporary = path.with_suffix(".tmp.npz")
+    np.savez(temporary, **arrays, task=np.array(json.dumps(task.to_dict())))
+    temporary.replace(path)
 
 
 def _saved_task(saved: np.ndarray, path: Path) -> tuple[Task | str, list[str]]:

@@ -6,7 +6,7 @@ from typing import Literal
 from ...core.checks import check_integer, message
 from ..data import Data
 
-MIN_STEPS = 3000  # cosine decay with warm-up needs them, whatever the size of the data
+MIN_STEPS = 1000  # cosine decay with warm-up needs them, whatever the size of the data
 MIN_PASSES = 100
 EPOCH_STEPS = 30  # an epoch has at least so many, unless `epochs` is given
 PATIENCE = 30
@@ -35,7 +35,7 @@ class Budget:
     >>> data.steps_per_epoch
     5
     >>> print(Budget.of(data))
-    100 epochs of 6 passes (30 steps), patience 30
+    34 epochs of 6 passes (30 steps), patience 30
     """
 
     epochs: int
@@ -58,7 +58,7 @@ class Budget:
             data: The data.
             epochs: A number of epochs of one pass each.
             steps: A number of steps, rounded up to whole epochs. If neither is given, it is that
-                of 100 passes, but at least 3,000.
+                of 100 passes, but at least 1,000.
             patience: As the field; "auto" is 30 epochs, or `None` if the validation part has fewer
                 than 40 samples, which cannot tell one epoch from the next, or if there is none.
 

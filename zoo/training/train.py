@@ -76,7 +76,7 @@ def train(
             there.
         steps: The same as a number of batches, in epochs of at least 30: an epoch has several
             passes if the training part is small. By default, the number of batches in 100 passes,
-            but at least 3,000.
+            but at least 1,000.
         learning_rate: The peak of the learning rate, 0.005 by default. `None` for a compiled model.
         patience: The number of epochs without a smaller validation data loss before stopping.
             `None` never stops early and keeps the last weights. "auto" is 30, or `None` if the

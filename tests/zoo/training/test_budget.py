@@ -25,9 +25,9 @@ class Sized:
     ("batches", "arguments", "expected"),
     [
         (36, {}, Budget(100, 1, 3600, 30)),  # as mnist1d in batches of 100
-        (3, {}, Budget(100, 10, 3000, 30)),
-        (7, {}, Budget(86, 5, 3010, 30)),
-        (1, {}, Budget(100, 30, 3000, 30)),
+        (3, {}, Budget(34, 10, 1020, 30)),
+        (7, {}, Budget(29, 5, 1015, 30)),
+        (1, {}, Budget(34, 30, 1020, 30)),
         (3, {"epochs": 20}, Budget(20, 1, 60, 30)),
         (36, {"epochs": 1}, Budget(1, 1, 36, 30)),
         (3, {"steps": 600}, Budget(20, 10, 600, 30)),
