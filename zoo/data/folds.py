@@ -11,8 +11,6 @@ from ...core.checks import check_integer, message
 from ..tasks import DataError, Task
 from .split import ArraySplit
 
-_FORM = "k or k x repeats, such as '5' or '5x2', with 2 folds or more"
-
 
 def is_folds(validation: Any) -> bool:
     """Return whether the argument `validation` of `load_data` asks for cross-validation."""
@@ -30,7 +28,9 @@ def parse_folds(folds: Any, argument: str = "folds") -> tuple[int, int]:
     found = re.fullmatch(r"(?:cv:)?(\d+)(?:x(\d+))?", folds) if isinstance(folds, str) else None
     k, repeats = (int(found[1]), int(found[2] or 1)) if found else (0, 0)
     if k < 2 or repeats < 1:
-        raise ValueError(message(argument, folds, _FORM))
+        prefix = "cv:" if argument == "validation" else ""
+        expected = f"'{prefix}k' or '{prefix}kxr' for r repeats, such as '{prefix}5x2', k >= 2"
+        raise ValueError(message(argument, folds, expected))
     return k, repeats
 
 
@@ -85,12 +85,14 @@ def fold_masks(
         what = "groups" if hold_out_by == "group" else "samples"
         raise DataError(f"{origin}: {k} folds need at least {k} {what}. Received: {units}.")
     if strata is not None and hold_out_by == "strata":
-        for stratum, count in enumerate(np.bincount(strata)):
-            if 0 < count < k:
-                raise DataError(
-                    f"{origin}: each of {k} folds needs a sample of every class. Received: {count} "
-                    f"of {task.names[stratum]!r}. Use {count} folds at most, or fewer classes."
-                )
+        counts = np.bincount(strata)
+        smallest = min(np.flatnonzero(counts), key=lambda stratum: counts[stratum])
+        if (count := counts[smallest]) < k:
+            advice = f"Use {count} folds at most." if count > 1 else "Leave out this class."
+            raise DataError(
+                f"{origin}: each of {k} folds needs a sample of every class. Received: {count} "
+                f"of {task.names[smallest]!r}. {advice}"
+            )
     random = np.random.RandomState(seed)
     masks = np.array(
         [m for _ in range(repeats) for m in _repeat(rows, strata, hold_out_by, k, random)]

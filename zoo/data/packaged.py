@@ -1,6 +1,7 @@
 """Public data sets that installed packages ship, by name: `ucr/GunPoint`, `sklearn/wine`."""
 
 import dataclasses
+import difflib
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterable
@@ -85,14 +86,18 @@ def read_packaged(source: str, *, task: Task | str | None = None) -> Source:
     package = collection.module.partition(".")[0]
     if importlib.util.find_spec(package) is None:
         raise DataError(
-            f"{source}: is shipped by {collection.distribution}, which is not installed: "
+            f"{source} is shipped by {collection.distribution}, which is not installed: "
             f"pip install {collection.distribution}"
         )
     module = importlib.import_module(collection.module)
     if name not in (shipped := sorted(collection.names(module))):
+        near = {each.lower(): each for each in shipped}
+        found = difflib.get_close_matches(name.lower(), near)
+        hint = f" Did you mean {' or '.join(f'{key}/{near[each]}' for each in found)}?"
         raise DataError(
-            f"{source}: is not one of the data sets that are read by name: {', '.join(shipped)}. "
-            f"Load others with {collection.module}, and pass the arrays or the DataFrame."
+            f"{source} is not one of the data sets that are read by name: {', '.join(shipped)}."
+            f"{hint if found else ''} Load others with {collection.module}, and pass the arrays or "
+            "the DataFrame."
         )
     found = collection.read(module, name)
     if isinstance(found, _Arrays):

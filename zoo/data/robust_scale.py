@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ...core.checks import check_number
+from ...core.checks import check_number, message
 from ..tasks import DataError
 from .split import ArraySplit
 
@@ -46,6 +46,9 @@ class RobustScale(keras.layers.Layer):
         check_number("clip", clip, "(0, inf)")
         self.center = [float(value) for value in center]
         self.scale = [float(value) for value in scale]
+        if len(self.scale) != len(self.center):
+            expected = f"as many values as `center`, {len(self.center)}"
+            raise ValueError(message("scale", self.scale, expected))
         self.clip = float(clip)
 
     def call(self, inputs):

@@ -22,6 +22,7 @@ from tensorflow_datasets.core.utils.py_utils import temporary_assignment
 from ..tasks import Classification, DataError, Task, recognize
 from .embedded import EMBEDDED, register_builder
 from .embedded.builder import EmbeddedBuilder
+from .packaged import COLLECTIONS
 from .source import Source, data_errors
 from .split import ArraySplit, Split, StreamSplit, in_memory_if_it_fits
 from .text import fit_text
@@ -84,11 +85,15 @@ def is_dataset(name: str) -> bool:
 
 def _find_builder(name: str, data_dir: Path | None) -> Builder:
     if not is_dataset(name):
-        near = difflib.get_close_matches(_base(name), sorted(_names()), n=3)
+        near = difflib.get_close_matches(_base(name).lower(), sorted(_names()), n=3)
+        if "/" in name:  # a misspelled collection
+            near = difflib.get_close_matches(_base(name).lower(), COLLECTIONS, n=1)
+            near = [f"{collection}/{name.partition('/')[2]}" for collection in near]
         hint = f" Did you mean {', '.join(near)}?" if near else ""
         raise DataError(
             f"{name!r} is neither an embedded data set ({', '.join(EMBEDDED)}), nor one of "
-            f"TensorFlow Datasets, nor a directory, nor an .npz file.{hint}"
+            "TensorFlow Datasets, nor a directory, nor an .npz file, nor in a collection that a "
+            f"package ships ({', '.join(COLLECTIONS)}).{hint}"
         )
     if _base(name) in EMBEDDED:
         register_builder(_base(name))

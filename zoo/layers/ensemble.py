@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ...core.checks import check_integer, check_one_of
+from ...core.checks import check_integer, check_one_of, message
 
 _LOSSES = ("classification", "multilabel", "regression")
 
@@ -42,6 +42,9 @@ class MemberScale(keras.layers.Layer):
         self.seed = seed
 
     def build(self, input_shape):
+        if len(input_shape) != 2:
+            raise ValueError(message("inputs", input_shape, "of shape (batch, features)"))
+
         def signs(shape, dtype):
             uniform = keras.random.uniform(shape, -1, 1, seed=self.seed)
             return ops.cast(ops.where(uniform < 0, -1.0, 1.0), dtype)
@@ -63,7 +66,7 @@ class MemberScale(keras.layers.Layer):
 class EnsembleMean(keras.layers.Layer):
     """Averages the members of an ensemble, and makes the training loss the mean of their losses.
 
-    At inference, the output is the mean prediction. For a classification, that are the logits of
+    At inference, the output is the mean prediction. For a classification, these are the logits of
     the mean probabilities of the members, whose logits are `z_k`:
 
         z = log mean_k softmax(z_k)
@@ -78,7 +81,8 @@ class EnsembleMean(keras.layers.Layer):
 
     It is at least 0 and does not depend on the labels `y`, so they may be smoothed or mixed. Were
     it missing, only the mean would be trained, and the members would not be good each by itself.
-    Sample weights do not weigh it.
+    Sample weights do not weigh it. As the loss of a layer, it is part of the `penalty` in the logs
+    of training.
 
     Args:
         loss: The kind of the task whose loss is meant: "classification", "multilabel" or

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ...core.checks import check_number
+from ...core.checks import check_number, message
 from .shared_arguments import check_channels_last
 
 
@@ -24,7 +24,8 @@ class LogSpectrum(keras.layers.Layer):
     Shapes: `(batch, steps, channels)` to `(batch, steps // 2 + 1, channels)`.
 
     Raises:
-        ValueError: If `epsilon` is not a finite number > 0, or Keras is set to "channels_first".
+        ValueError: If `epsilon` is not a finite number > 0, Keras is set to "channels_first", or
+            the number of steps is not known.
 
     Example: a shifted series has the same spectrum.
 
@@ -42,6 +43,11 @@ class LogSpectrum(keras.layers.Layer):
         check_channels_last(type(self).__name__)
         check_number("epsilon", epsilon, "(0, inf)")
         self.epsilon = epsilon
+
+    def build(self, input_shape):
+        if len(input_shape) != 3 or input_shape[1] is None:
+            expected = "of shape (batch, steps, channels), with a known number of steps"
+            raise ValueError(message("inputs", input_shape, expected))
 
     def call(self, inputs):
         steps = inputs.shape[1]

@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from ...core.checks import check_integer, check_number, check_one_of
+from ...core.checks import check_integer, check_number, check_one_of, message
 
 
 @keras.saving.register_keras_serializable(package="occam")
@@ -63,6 +63,8 @@ class PeriodicEmbedding(keras.layers.Layer):
         self.seed = seed
 
     def build(self, input_shape):
+        if len(input_shape) != 2:
+            raise ValueError(message("inputs", input_shape, "of shape (batch, features)"))
         features, dense = input_shape[-1], self.kind == "pbld"
         waves = self.frequencies if dense else 2 * self.frequencies
         outputs = self.width - 1 if dense else self.width

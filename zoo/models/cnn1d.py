@@ -16,7 +16,7 @@ from .wiring import ACTIVATIONS, KERNELS, MAPS, Wiring
         "medium": Regularization(noise=0.1, augmentation="light"),
         "strong": Regularization(noise=0.1, dropout=0.1, augmentation="medium"),
     },
-    scarce_presets=SCARCE_SERIES,
+    other_presets={"scarce": SCARCE_SERIES},
     ranks=(2,),
     min_size=6,
     reference="Greydanus & Kobak, Scaling Down Deep Learning with MNIST-1D, 2020, "

@@ -19,7 +19,7 @@ from .wiring import ACTIVATIONS, KERNELS, Wiring
         "medium": Regularization(noise=0.1, augmentation="light"),
         "strong": Regularization(noise=0.1, dropout=0.1, augmentation="medium"),
     },
-    scarce_presets=SCARCE_SERIES,
+    other_presets={"scarce": SCARCE_SERIES},
     ranks=(1, 2),
     reference="Greydanus & Kobak, Scaling Down Deep Learning with MNIST-1D, 2020, "
     "https://arxiv.org/abs/2011.14439",

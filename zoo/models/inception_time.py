@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from ...core.checks import check_integer, message
 from .architecture import SERIES
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, MAPS, RESIDUAL, Norm, Wiring
@@ -35,6 +36,9 @@ def inception_time(
     one network: the accuracies that the paper states for InceptionTime are those of an ensemble of
     five, which average their probabilities.
     """
+    check_integer("blocks", blocks, minimum=1)
+    if not isinstance(kernel_sizes, tuple | list):
+        raise ValueError(message("kernel_sizes", kernel_sizes, "a tuple of lengths in steps"))
     x = wiring.noise(inputs)
     for rate in wiring.depth_rates(blocks):
         branch = x

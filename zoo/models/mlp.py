@@ -17,15 +17,22 @@ from .wiring import ACTIVATIONS, KERNELS, Wiring
         "medium": Regularization(dropout=0.1, label_smoothing=0.1, augmentation="medium"),
         "strong": Regularization(dropout=0.2, label_smoothing=0.1, augmentation="strong"),
     },
-    scarce_presets={
-        "light": Regularization(weight_decay=0.1),
-        "medium": Regularization(weight_decay=0.3),
-        "strong": Regularization(weight_decay=1.0),
-    },
-    regression_presets={
-        "light": Regularization(l2=0.01),
-        "medium": Regularization(l2=0.03),
-        "strong": Regularization(l2=0.1),
+    other_presets={
+        "scarce": {
+            "light": Regularization(weight_decay=0.1),
+            "medium": Regularization(weight_decay=0.3),
+            "strong": Regularization(weight_decay=1.0),
+        },
+        "regression": {
+            "light": Regularization(l2=0.001),
+            "medium": Regularization(l2=0.003),
+            "strong": Regularization(l2=0.01),
+        },
+        "scarce regression": {
+            "light": Regularization(l2=0.01),
+            "medium": Regularization(l2=0.03),
+            "strong": Regularization(l2=0.1),
+        },
     },
     ranks=(1, 2, 3),
     reference="Greydanus & Kobak, Scaling Down Deep Learning with MNIST-1D, 2020, "

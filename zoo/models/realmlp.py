@@ -2,7 +2,7 @@
 
 import keras
 
-from ...core.checks import message
+from ...core.checks import check_integer, message
 from ..layers import PeriodicEmbedding
 from ..regularization import Regularization
 from .blocks import LayerScale
@@ -18,7 +18,7 @@ from .wiring import ACTIVATIONS, KERNELS, Wiring
         "medium": Regularization(weight_decay=0.1, dropout=0.15, label_smoothing=0.1),
         "strong": Regularization(weight_decay=0.3, dropout=0.3, label_smoothing=0.1, noise=0.1),
     },
-    regression_presets={"strong": Regularization(l2=0.03, dropout=0.15)},
+    other_presets={"scarce regression": {"strong": Regularization(l2=0.03, dropout=0.15)}},
     ranks=(1,),
     reference="Holzmüller, Grinsztajn & Steinwart, Better by Default: Strong Pre-Tuned MLPs and "
     "Boosted Trees on Tabular Data, 2024, https://arxiv.org/abs/2407.04491",
@@ -50,6 +50,7 @@ def realmlp(
     """
     if not isinstance(units, tuple | list):
         raise ValueError(message("units", units, "a tuple of the widths of layers"))
+    check_integer("embedding", embedding, minimum=2)
     x = PeriodicEmbedding(embedding, frequencies, sigma, seed=wiring.seed())(wiring.noise(inputs))
     x = LayerScale(1.0)(keras.layers.Flatten()(x))
     for width in units:

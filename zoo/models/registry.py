@@ -54,7 +54,8 @@ def create_model(
         task: A `zoo.Task`, in place of `num_classes`.
         regularization: A `Regularization`, the name of a tier, or `None` for no regularization.
             "auto" chooses among the tiers by `zoo.choose_regularization`, which takes as long as
-            two trainings on `data`.
+            two trainings on `data` of the default length. For another length, or to resume after
+            the program was killed, call it yourself and pass its `regularization`.
         seed: The seed of initial weights, dropout and noise. `None` draws one.
         weights: The data set of pretrained weights in `list_weights(name)`, or `None`. They need
             their input shape and options. For a model of `keras.applications`, `"imagenet"`, which
@@ -214,8 +215,8 @@ def preset(
         task: The kind of the task. Some models have other presets for "regression"; those of the
             others are the same without label smoothing.
         text: Whether the data is a text, which is neither augmented nor mixed.
-        scarce: Whether there are fewer than 100 training samples per class. Some models have other
-            presets for them.
+        scarce: Whether there are fewer than 100 training samples per class, or fewer than 1,000 in
+            all of a regression. Some models have other presets for them.
         data: The data, in place of `task`, `text` and `scarce`.
 
     Example:
@@ -239,6 +240,8 @@ def resolve(
     expected = f"an occam.zoo.Regularization, the name of a tier ({', '.join(TIERS)}) or None"
     check_type("regularization", regularization, (Regularization, str, NoneType), expected)
     if isinstance(regularization, str):
+        if regularization not in TIERS:
+            raise ValueError(message("regularization", regularization, expected))
         return preset(name, regularization, **dataclasses.asdict(setting))
     return regularization or Regularization()
 
@@ -264,8 +267,7 @@ def register_model(
     ranks: tuple[int, ...],
     reference: str,
     min_size: int = 1,
-    regression_presets: Mapping[str, Regularization] | None = None,
-    scarce_presets: Mapping[str, Regularization] | None = None,
+    other_presets: Mapping[str, Mapping[str, Regularization]] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register `build(inputs, num_classes, wiring, **options) -> logits` under a name.
 
@@ -281,9 +283,10 @@ def register_model(
         ranks: The allowed ranks of the input shape, without the batch.
         reference: Authors, title, year, address.
         min_size: The smallest height and width, or number of steps.
-        regression_presets: The tiers that differ for regression; the others are those of `presets`,
-            without label smoothing.
-        scarce_presets: The tiers that differ for fewer than 100 training samples per class.
+        other_presets: The tiers that differ for "scarce" data (fewer than 100 training samples per
+            class), for a "regression", and for a "scarce regression" (fewer than 1,000 training
+            samples); a later one of these replaces an earlier one. No regression has label
+            smoothing.
 
     Raises:
         ValueError: If the name is taken, `supports` has an unknown field, a tier is missing, or a
@@ -314,12 +317,9 @@ def register_model(
 
     def register(build: Callable[..., Any]) -> Callable[..., Any]:
         every = {"none": Regularization(), **presets}
-        others = {
-            "regression_presets": regression_presets or {},
-            "scarce_presets": scarce_presets or {},
-        }
+        others = other_presets or {}
         add_architecture(
-            Architecture(name, build, supports, every, ranks, reference, min_size, **others)
+            Architecture(name, build, supports, every, ranks, reference, min_size, others)
         )
         return build
 
@@ -333,12 +333,9 @@ def add_architecture(architecture: Architecture) -> None:
     # A notebook cell defines the same function again when it runs again.
     if (build.__module__, build.__qualname__) != (former.__module__, former.__qualname__):
         raise ValueError(f"Model {name!r} is already registered: choose another name.")
-    for regularization in (
-        *architecture.presets.values(),
-        *architecture.regression_presets.values(),
-        *architecture.scarce_presets.values(),
-    ):
-        architecture.check(regularization)
+    for presets in (architecture.presets, *architecture.other_presets.values()):
+        for regularization in presets.values():
+            architecture.check(regularization)
     _architectures[name] = architecture
 
 

@@ -15,7 +15,7 @@ from .wiring import ACTIVATIONS, KERNELS, Wiring
         "medium": Regularization(weight_decay=0.1, dropout=0.1),
         "strong": Regularization(weight_decay=0.1, dropout=0.3, noise=0.2),
     },
-    regression_presets={"strong": Regularization(l2=0.03, dropout=0.1)},
+    other_presets={"scarce regression": {"strong": Regularization(l2=0.03, dropout=0.1)}},
     ranks=(1,),
     reference="Gorishniy, Kotelnikov & Babenko, TabM: Advancing Tabular Deep Learning with "
     "Parameter-Efficient Ensembling, 2025, https://arxiv.org/abs/2410.24210",

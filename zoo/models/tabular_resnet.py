@@ -13,9 +13,16 @@ from .wiring import ACTIVATIONS, KERNELS, RESIDUAL, Norm, Wiring
         "medium": Regularization(weight_decay=0.01, dropout=0.3, noise=0.2),
         "strong": Regularization(weight_decay=0.1, dropout=0.4, noise=0.4, mixup=0.2),
     },
-    regression_presets={
-        "light": Regularization(l2=0.03),
-        "strong": Regularization(l2=0.01, dropout=0.5, noise=0.2),
+    other_presets={
+        "regression": {
+            "medium": Regularization(weight_decay=0.01, dropout=0.3),
+            "strong": Regularization(weight_decay=0.1, dropout=0.4),
+        },
+        "scarce regression": {
+            "light": Regularization(l2=0.03),
+            "medium": Regularization(weight_decay=0.01, dropout=0.3, noise=0.2),
+            "strong": Regularization(l2=0.01, dropout=0.5, noise=0.2),
+        },
     },
     ranks=(1,),
     reference="Gorishniy et al., Revisiting Deep Learning Models for Tabular Data, 2021, "

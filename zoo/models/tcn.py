@@ -14,7 +14,7 @@ from .wiring import ACTIVATIONS, KERNELS, MAPS, RESIDUAL, Norm, Wiring
         "medium": Regularization(noise=0.1, augmentation="light"),
         "strong": Regularization(noise=0.1, dropout=0.1, augmentation="medium"),
     },
-    scarce_presets=SCARCE_SERIES,
+    other_presets={"scarce": SCARCE_SERIES},
     ranks=(2,),
     reference="Bai, Kolter & Koltun, An Empirical Evaluation of Generic Convolutional and "
     "Recurrent Networks for Sequence Modeling, 2018, https://arxiv.org/abs/1803.01271",

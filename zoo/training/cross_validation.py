@@ -105,11 +105,11 @@ class CrossValidation:
 
     def __str__(self) -> str:
         epochs = len(self.losses)
-        after = f"after {epochs} epochs"
+        after = "after 1 epoch" if epochs == 1 else f"after {epochs} epochs"
         if self.best_epoch < epochs:
             after = f"after {self.best_epoch} of {epochs} epochs, the best beyond noise"
         loss = f"{self.data_loss:.3g} ± {self.data_loss_error:.2g}"
-        return f"out-of-fold data loss {loss} {after} (cv:{self.folds})"
+        return f"Out-of-fold data loss {loss} {after} (cv:{self.folds})"
 
 
 def cross_validate(
@@ -159,6 +159,11 @@ def cross_validate(
     ((4, 455), 3, True)
     """
     check_type("data", data, Data, Data.EXPECTED)
+    if folds is None and data.cv is None:
+        raise ValueError(
+            "`folds` must be given, such as '5x2', unless the data has folds of its own: "
+            "load_data(..., validation='cv:5x2')."
+        )
     k, repeats = parse_folds(data.cv if folds is None else folds)
     fitter, config = prepare(
         model,

@@ -164,7 +164,7 @@ def figures(model: keras.Model, data: Data, parts: Sequence[str] = PARTS) -> dic
 
 def gap(figures: dict[str, Any], task: Task) -> dict[str, float]:
     """Return by how much the figures of the test part, or else the validation, are worse."""
-    train, unseen = figures["train"], figures.get("test", figures["validation"])
+    train, unseen = figures["train"], figures["test" if "test" in figures else "validation"]
     gaps = {"data_loss": unseen["data_loss"] - train["data_loss"]}
     return gaps | {n: train[n] - unseen[n] for n in task.scores_up if n in unseen}
 

@@ -39,12 +39,17 @@ def prepare(
 ) -> tuple[Fitter, dict[str, Any]]:
     """Check the arguments of `train`; return the compiled model to fit, and their record."""
     check_type("model", model, keras.Model, "a keras.Model")
-    check_integer("seed", seed, minimum=0)
-    check_number("learning_rate", learning_rate, "(0, inf)", optional=True)
-    check_number("train_eval", train_eval, "[0, 1]")
+    budget = check_training(
+        data,
+        epochs=epochs,
+        steps=steps,
+        learning_rate=learning_rate,
+        patience=patience,
+        train_eval=train_eval,
+        seed=seed,
+    )
     compiled = engine.is_compiled(model)
     check_callbacks(callbacks, compiled=compiled)
-    budget = Budget.of(data, epochs=epochs, steps=steps, patience=patience)
     regularization = regularization_of(model, regularization, data)
     if compiled:
         check_compiled(model, data, regularization, learning_rate)
@@ -73,3 +78,20 @@ def prepare(
         verbose=verbose,
     )
     return fitter, config
+
+
+def check_training(
+    data: Data,
+    *,
+    epochs: int | None,
+    steps: int | None,
+    learning_rate: float | None,
+    patience: int | Literal["auto"] | None,
+    train_eval: float,
+    seed: int,
+) -> Budget:
+    """Check the numbers among the arguments of `train`, and return the budget that they make."""
+    check_integer("seed", seed, minimum=0)
+    check_number("learning_rate", learning_rate, "(0, inf)", optional=True)
+    check_number("train_eval", train_eval, "[0, 1]")
+    return Budget.of(data, epochs=epochs, steps=steps, patience=patience)

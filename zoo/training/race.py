@@ -3,7 +3,8 @@
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,14 +13,15 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from tqdm import tqdm
 
-from ...core.checks import check_integer, check_path, check_type
+from ...core.checks import check_integer, check_number, check_path, check_type, message
 from ...core.text_table import table
 from ..data import Data
+from ..data.folds import parse_folds
 from ..models import Setting, blueprint_of, create_model, get_architecture
 from ..regularization import Regularization
 from ..tasks import Classification, Given, Task
 from . import engine
-from .budget import Budget
+from .budget import EPOCH_STEPS, Budget
 from .configuration import model_record
 from .fit import Fitter
 from .prepare import LEARNING_RATE
@@ -37,7 +39,8 @@ class Race:
 
     Args:
         tiers: The candidates by name, from the least to the most regularized.
-        losses: The loss of each held-out sample `(samples,)` for each candidate.
+        losses: The loss of each held-out sample `(samples,)` for each candidate; infinite if its
+            training diverged.
         weights: The weight of each sample in a mean `(samples,)`.
         scores: The main score of the task on the held-out samples, for each candidate.
         score: The name of the score.
@@ -64,7 +67,7 @@ class Race:
     @property
     def best(self) -> str:
         """The candidate with the smallest mean loss."""
-        return min(self.losses, key=lambda tier: self.weights @ self.losses[tier])
+        return min(self.losses, key=self.mean_loss)
 
     @property
     def chosen(self) -> str:
@@ -83,8 +86,15 @@ class Race:
         """The `Regularization` of the chosen candidate."""
         return self.tiers[self.chosen]
 
+    def mean_loss(self, tier: str) -> float:
+        """Return the weighted mean loss of a candidate, infinite if it diverged."""
+        finite = np.isfinite(self.losses[tier]).all()
+        return float(np.average(self.losses[tier], weights=self.weights)) if finite else np.inf
+
     def difference(self, tier: str) -> tuple[float, float]:
         """Return by how much the mean loss is above the best, and the standard error of that."""
+        if not np.isfinite(self.mean_loss(tier)):
+            return np.inf, np.nan
         return engine.mean_and_error(self.losses[tier] - self.losses[self.best], self.weights)
 
     def __str__(self) -> str:
@@ -92,7 +102,7 @@ class Race:
             (
                 "*" if tier == self.chosen else "",
                 tier,
-                f"{np.average(self.losses[tier], weights=self.weights):.4f}",
+                f"{self.mean_loss(tier):.4f}",
                 "{:.4f} ± {:.4f}".format(*self.difference(tier)),
                 f"{self.scores[tier]:.3f}",
                 repr(regularization),
@@ -119,9 +129,10 @@ def choose_regularization(
     """Choose among the tiers of a model by short trainings, on samples held out from them.
 
     All candidates have the same seeds, folds and steps, with a schedule that ends at 0. Together
-    they cost as much as two trainings of full length. Small data is divided into up to 5 folds,
-    until 400 samples were held out once; of large data, the validation part judges. The test part
-    is not read.
+    they take as many steps as two trainings of full length, but at least one pass each. Small data
+    is divided into up to 5 folds, until 400 samples were held out once; of large data, the
+    validation part judges. Data with folds of its own is divided into these, once. The test part is
+    not read.
 
     Candidates are judged by the data loss of each held-out sample. Of classifiers it is that after
     temperature scaling: otherwise, label smoothing and mixup would be judged by how confident they
@@ -133,7 +144,8 @@ def choose_regularization(
             are, and only fields of training are chosen; it has its weights again at the end.
         data: The data, from `zoo.load_data`.
         tiers: The candidates by name, from the least to the most regularized. By default, the tiers
-            of the model; a model from elsewhere has those of the `mlp`, which suit its inputs.
+            of the model; a model from elsewhere has those of the `mlp`, which suit its inputs. A
+            candidate that diverges loses.
         epochs, steps, learning_rate: The length and rate of the training that follows.
         seed: The seed of weights, dropout and the order of samples.
         directory: A directory that keeps finished trainings. If the program is killed, the same
@@ -145,6 +157,7 @@ def choose_regularization(
     Raises:
         TypeError: If an argument has the wrong type.
         ValueError: If an argument is out of range, or the model or data does not support it.
+        FloatingPointError: If all candidates diverged.
 
     Example:
 
@@ -161,13 +174,14 @@ def choose_regularization(
     check_type("data", data, Data, Data.EXPECTED)
     check_type("model", model, (str, keras.Model), "a name of zoo.list_models() or a keras.Model")
     check_integer("seed", seed, minimum=0)
+    check_number("learning_rate", learning_rate, "(0, inf)", optional=True)
     check_path("directory", directory, optional=True)
     if isinstance(data.task, Given):
         raise ValueError("`data` must have a task, not targets of task 'given'.")
-    tiers = dict(tiers) if tiers is not None else _tiers_of(model, data)
-    folds = _folds(data)
-    length = COST * Budget.of(data, epochs=epochs, steps=steps).steps
-    budget = _at_most(length // (len(tiers) * len(folds)), folds[0])
+    tiers = _checked_tiers(tiers) if tiers is not None else _tiers_of(model, data)
+    length = COST * Budget.of(data, epochs=epochs, steps=steps).steps // len(tiers)
+    folds = _folds(data, length)
+    budget = _at_most(length // len(folds), folds[0])
     files = None
     if directory is not None:
         config = {
@@ -200,37 +214,38 @@ def choose_regularization(
         if len(folds) == 1:
             trainings = f"{budget.steps:,} steps"
         tqdm.write(f"Choosing among {', '.join(tiers)}: {trainings}.", file=sys.stderr)
-    found = {}
-    for tier, regularization in tiers.items():
-        rows = _held_out(files, tier, folds, lambda r=regularization: fitter_of(r))
+    score = next(iter(data.task.scores_up))
+    losses, scores, weights = {}, {}, np.ones(0)
+    for number, (tier, regularization) in enumerate(tiers.items()):
+        name = f"candidate-{number}"
+        rows = _held_out(files, name, folds, lambda r=regularization: fitter_of(r))
         targets, outputs, weights = rows
-        loss = sample_losses(data.task, targets, outputs)
-        score = next(iter(data.task.scores_up))
-        found[tier] = (loss, data.task.scores(targets, outputs)[score])
+        losses[tier], scores[tier] = _judged(data.task, score, targets, outputs, weights)
         if verbose:
-            mean = np.average(loss, weights=weights)
-            text = f"  {tier:<8} loss {mean:.4f}, {score} {found[tier][1]:.3f}"
-            tqdm.write(text, file=sys.stderr)
-    return Race(
-        tiers,
-        {tier: loss for tier, (loss, _) in found.items()},
-        weights.astype("float64"),
-        {tier: value for tier, (_, value) in found.items()},
-        score,
-        len(folds),
-        budget.steps,
-    )
+            mean = np.average(losses[tier], weights=weights)
+            text = f"loss {mean:.4f}, {score} {scores[tier]:.3f}"
+            text = text if np.isfinite(mean) else "diverged"
+            tqdm.write(f"  {tier:<8} {text}", file=sys.stderr)
+    race = Race(tiers, losses, weights, scores, score, len(folds), budget.steps)
+    if not np.isfinite(race.mean_loss(race.best)):
+        rate = f"{learning_rate or LEARNING_RATE:g}"
+        raise FloatingPointError(
+            f"All candidates ({', '.join(tiers)}) diverged. Try a learning rate below {rate}."
+        )
+    return race
 
 
 def race_directory(log_dir: str | os.PathLike[str]) -> str:
     """Return the directory of the race before the run in `log_dir`."""
-    return f"{os.fspath(log_dir)}-race"
+    return f"{Path(log_dir)}-race"
 
 
-def sample_losses(task: Task, targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+def sample_losses(
+    task: Task, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None = None
+) -> np.ndarray:
     """Return the loss `(samples,)` by which `choose_regularization` judges.
 
-    For classes, with the temperature T that minimizes their mean:
+    For classes, with the temperature T that minimizes their weighted mean:
 
         l_i = -log softmax(z_i / T)[y_i]
 
@@ -250,16 +265,36 @@ def sample_losses(task: Task, targets: np.ndarray, outputs: np.ndarray) -> np.nd
         return -log_softmax(outputs / np.exp(log_temperature), axis=1)[rows, targets]
 
     bounds = tuple(np.log(_TEMPERATURES))
-    fitted: Any = minimize_scalar(lambda log_t: losses(log_t).mean(), bounds=bounds)
+    fitted: Any = minimize_scalar(
+        lambda log_t: np.average(losses(log_t), weights=weights), bounds=bounds
+    )
     return losses(fitted.x)
 
 
+def _judged(
+    task: Task, score: str, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Return the loss of each sample and the score, infinite and NaN if the training diverged."""
+    if not np.isfinite(outputs).all():
+        return np.full(len(targets), np.inf), np.nan
+    return sample_losses(task, targets, outputs, weights), task.scores(targets, outputs)[score]
+
+
 def _at_most(steps: int, data: Data) -> Budget:
-    """Return the budget of whole epochs with at most `steps`, or of one short epoch."""
-    budget = Budget.of(data, steps=max(steps, 1), patience=None)
-    if budget.steps <= steps or budget.epochs == 1:
-        return budget
-    return replace(budget, epochs=budget.epochs - 1, steps=budget.steps - budget.epoch_steps)
+    """Return the longest budget of whole passes with at most `steps`, but at least one pass."""
+    batches = data.steps_per_epoch
+    epochs = max(steps // max(EPOCH_STEPS, batches), 1)
+    passes = max(steps // (epochs * batches), 1)
+    return Budget(epochs, passes, epochs * passes * batches, None)
+
+
+def _checked_tiers(tiers: Any) -> dict[str, Regularization]:
+    """Return `tiers` as a dict, or raise an error that names the argument."""
+    expected = "a mapping from names to occam.zoo.Regularization, not empty"
+    check_type("tiers", tiers, Mapping, expected)
+    if not tiers or not all(isinstance(each, Regularization) for each in tiers.values()):
+        raise ValueError(message("tiers", dict(tiers), expected))
+    return dict(tiers)
 
 
 def _tiers_of(model: str | keras.Model, data: Data) -> dict[str, Regularization]:
@@ -279,11 +314,17 @@ def _tiers_of(model: str | keras.Model, data: Data) -> dict[str, Regularization]
     return different
 
 
-def _folds(data: Data) -> Sequence[Data]:
-    """Return the data whose validation parts together have enough samples to judge by."""
+def _folds(data: Data, steps: int) -> Sequence[Data]:
+    """Return the data whose validation parts together have enough samples to judge by.
+
+    Of folds, there are only so many that one pass over each fits into `steps`.
+    """
+    if not (data.cv or "validation" in data.raw_splits):
+        raise ValueError("`data` must have a validation part, or folds.")
+    most = max(steps // data.steps_per_epoch, 1)
     if data.cv:
-        return data.folds()
-    enough = data.sizes["validation"] >= ENOUGH or data.has_own_validation
+        return data.folds(parse_folds(data.cv)[0])[:most]
+    enough = data.sizes["validation"] >= ENOUGH or data.has_own_validation or most == 1
     if enough or not data.divisible or data.hold_out_by == "time":
         return [data]
     strata = data.task.strata(np.asarray(data.without_validation().raw_splits["train"].targets))
@@ -291,19 +332,19 @@ def _folds(data: Data) -> Sequence[Data]:
     if k < 2:
         return [data]
     rows = data.sizes["train"] + data.sizes["validation"]
-    return data.folds(k)[: -(-ENOUGH * k // rows)]
+    return data.folds(k)[: min(-(-ENOUGH * k // rows), most)]
 
 
 def _held_out(
     files: WorkDirectory | None,
-    tier: str,
+    name: str,
     folds: Sequence[Data],
     fitter_of: Callable[[], Fitter],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the targets, outputs and weights of all held-out samples of a candidate."""
     fitter, found = None, []
     for number, fold in enumerate(folds):
-        path = files.path / f"{tier}-{number}.npz" if files else None
+        path = files.path / f"{name}-{number}.npz" if files else None
         if path and path.exists():
             with np.load(path) as arrays:
                 found.append(tuple(arrays[name] for name in ("targets", "outputs", "weights")))
@@ -319,4 +360,4 @@ def _held_out(
     if fitter:
         fitter.reset()
     targets, outputs, weights = (np.concatenate(each) for each in zip(*found, strict=True))
-    return targets, outputs, weights
+    return targets, outputs, weights.astype("float64")

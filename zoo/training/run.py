@@ -33,11 +33,11 @@ class Run:
             `weight_penalty`; `gap` with `data_loss` (test - train) and `accuracy` (train - test);
             `epochs`; `best_epoch` (from 1); `stopped_early`; `verdict`; `seconds`. `validation` has
             the standard error `data_loss_error`, and that of each score if it is by folds.
-            `validation_by` is "part", or the folds whose
-            out-of-fold figures it has, "cv:5x2". With `refit`, the weights that were kept are those
-            of a training on all rows but the test part, and the history, `validation` and `verdict`
-            are those of the training or the trainings before it. `reruns` lists trainings that did
-            not end well and were begun again; see `train`.
+            `validation_by` is "part", or the folds whose out-of-fold figures it has, "cv:5x2". With
+            `refit`, the weights that were kept are those of a training on all rows but the test
+            part, and the history, `validation` and `verdict` are those of the training or the
+            trainings before it. `reruns` lists trainings that did not end well and were begun
+            again; see `train`.
         directory: The directory with all of this, the model and the TensorBoard logs, or `None`.
     """
 

@@ -21,7 +21,7 @@ from . import engine
 from .budget import MIN_VALIDATION
 from .cross_validation import run_folds
 from .fit import Fitter
-from .prepare import prepare
+from .prepare import check_training, prepare
 from .race import choose_regularization, race_directory
 from .run import Run, RunDirectory
 
@@ -75,8 +75,8 @@ def train(
         epochs: The maximum number of epochs, each a pass over the training part. The cosine ends
             there.
         steps: The same as a number of batches, in epochs of at least 30: an epoch has several
-            passes if the training part is small. By default, the number of batches in 100 passes,
-            but at least 1,000.
+            passes if the training part is small, and the last epoch is whole. By default, the
+            number of batches in 100 passes, but at least 1,000.
         learning_rate: The peak of the learning rate, 0.005 by default. `None` for a compiled model.
         patience: The number of epochs without a smaller validation data loss before stopping.
             `None` never stops early and keeps the last weights. "auto" is 30, or `None` if the
@@ -98,9 +98,11 @@ def train(
             are too few to choose by, and missed in training. It does not if the model is compiled,
             or with `callbacks`, which would see a training without validation.
         rerun: Whether to begin again from the initial weights with a third of the learning rate, if
-            the training diverged; and whether to go on to twice the epochs, with the schedule once
-            more from its beginning, if its verdict is "unfinished" and neither `epochs` nor `steps`
-            is given. Each is done once, and not with a compiled model.
+            the training diverged, at its end or after its best epoch; and whether to go on to twice
+            the epochs, with the schedule once more from its beginning, if its verdict is
+            "unfinished" and neither `epochs` nor `steps` is given. Each is done once, and not with
+            a compiled model. Without `log_dir`, no state is saved to go on from, and the first
+            epochs are trained once more.
         verbose: 0 is silent, 1 shows a progress bar.
 
     Returns:
@@ -131,15 +133,19 @@ def train(
     check_bool("rerun", rerun)
     compiled = engine.is_compiled(model)
     data = _as_data(data, validation_data, compiled=compiled, seed=seed)
+    if not (data.cv or "validation" in data.raw_splits):
+        raise ValueError(
+            "`data` must have a validation part, or folds as of load_data(validation='cv:5x2'). "
+            "Pass refit=True to train on the rows of the validation part, too."
+        )
     refit = _refits(refit, data, compiled=compiled, callbacks=callbacks)
+    length: Any = {"epochs": epochs, "steps": steps, "learning_rate": learning_rate, "seed": seed}
     if isinstance(regularization, str) and regularization == "auto":
+        check_training(data, **length, patience=patience, train_eval=train_eval)  # races take long
         race = choose_regularization(
             model,
             data,
-            epochs=epochs,
-            steps=steps,
-            learning_rate=learning_rate,
-            seed=seed,
+            **length,
             directory=log_dir and race_directory(log_dir),
             resume=resume,
             verbose=verbose,
@@ -150,12 +156,9 @@ def train(
         model,
         data,
         regularization=regularization,
-        epochs=epochs,
-        steps=steps,
+        **length,
         patience=patience,
-        learning_rate=learning_rate,
         train_eval=train_eval,
-        seed=seed,
         callbacks=callbacks,
         verbose=verbose,
     )
@@ -172,10 +175,11 @@ def train(
     reasons = ["diverged"] if rerun and not compiled else []
     if reasons and epochs is None and steps is None:
         reasons.append("unfinished")
-    found, reruns = _validated_until_it_ends_well(fitter, data, config, files, reasons)
+    found, reruns = _train_with_reruns(fitter, data, config, files, reasons)
     figures, seconds = found.figures, found.seconds
     if refit:
-        fitter.say(f"Refitting to all {rows.sizes['train']} rows for {found.best_epoch} epochs.")
+        text = "1 epoch" if found.best_epoch == 1 else f"{found.best_epoch} epochs"
+        fitter.say(f"Refitting to all {rows.sizes['train']} rows for {text}.")
         directory = RunDirectory(files.path / "refit") if files else None
         fit = fitter.fit(rows, epochs=found.best_epoch, files=directory)
         figures |= fitter.figures(rows, found.best_epoch, ("train", "test"))
@@ -201,17 +205,22 @@ def train(
 
 @dataclass(frozen=True)
 class _Validated:
-    """A training with a validation, or the mean of the trainings of all folds."""
+    """A training with a validation, or the mean of the trainings of all folds.
+
+    Args:
+        trouble: "diverged", "unfinished" or `None`: what a rerun may help against.
+    """
 
     history: dict[str, list[Any]]
     figures: dict[str, Any]
     epochs: int
     best_epoch: int
     verdict: Verdict | None
+    trouble: str | None
     seconds: float
 
 
-def _validated_until_it_ends_well(
+def _train_with_reruns(
     fitter: Fitter,
     data: Data,
     config: dict[str, Any],
@@ -220,20 +229,18 @@ def _validated_until_it_ends_well(
 ) -> tuple[_Validated, list[dict[str, Any]]]:
     """Train and validate, and once more for each of `reasons` that occurs; return also these."""
     reruns: list[dict[str, Any]] = []
-    reasons = list(reasons)
     directory = files and files.path
     while True:
-        reason, found = "diverged", None
         try:
             found = _validated(fitter, data, config, directory)
-            whole = found.epochs == fitter.budget.epochs
-            reason = found.verdict.rule if found.verdict and whole else None
+            reason = found.trouble
+            if reason not in reasons:
+                return found, reruns
         except FloatingPointError:
+            reason = "diverged"
             if reason not in reasons:
                 raise
-        if found and reason not in reasons:
-            return found, reruns
-        reasons.remove(reason)
+        reasons = [other for other in reasons if other != reason]
         budget, rate, cycles = fitter.budget, fitter.learning_rate or 0.0, fitter.cycles
         if reason == "diverged":
             rate /= _RERUN_RATE
@@ -270,7 +277,7 @@ def _validated(
     """Train and validate by the validation part, or by folds."""
     if data.cv:
         found = run_folds(fitter, data, *parse_folds(data.cv), directory, config)
-        fitter.say(f"{str(found).capitalize()}.")
+        fitter.say(f"{found}.")
         best, history = found.best_epoch, found.history
         figures = {"validation": found.figures}
         epochs, seconds = len(found.losses), found.seconds
@@ -279,8 +286,13 @@ def _validated(
         best, history = fit.best_epoch, fit.history
         epochs, seconds = len(history["loss"]), fit.seconds
         figures = fitter.figures(data, epochs, ("train", "validation"))
-    verdict = fitter.verdict(history, best)
-    return _Validated(history, figures, epochs, best, verdict, seconds)
+    verdict, end = fitter.verdict(history, best), fitter.verdict(history, epochs)
+    trouble = None
+    if end and end.kind == "diverged":  # also after the best epoch
+        trouble = "diverged"
+    elif verdict and verdict.rule == "unfinished" and epochs == fitter.budget.epochs:
+        trouble = "unfinished"
+    return _Validated(history, figures, epochs, best, verdict, trouble, seconds)
 
 
 def _refits(refit: Any, data: Data, *, compiled: bool, callbacks: Any) -> bool:

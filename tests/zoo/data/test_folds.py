@@ -104,13 +104,13 @@ def test_regression_has_folds_and_one_task_for_all():
 @pytest.mark.parametrize(
     ("y", "validation", "text"),
     [
-        (Y, "cv:1", "`validation` must be k or k x repeats, such as '5' or '5x2'"),
+        (Y, "cv:1", "`validation` must be 'cv:k' or 'cv:kxr' for r repeats, such as 'cv:5x2'"),
         (Y, "cv:5x0", "Received: validation='cv:5x0'"),
         (Y, "cv:five", "Received: validation='cv:five'"),
         (
-            np.array([2] * 3 + [0, 1] * 21 + [0]),
-            "cv:4",
-            "sample of every class. Received: 3 of '2'",
+            np.array([2] * 3 + [0] * 4 + [1] * 39),
+            "cv:5",  # the smallest of two small classes
+            "sample of every class. Received: 3 of '2'. Use 3 folds at most.",
         ),
         (X[:, 0], "cv:50", "50 folds need at least 50 samples. Received: 46."),
     ],
@@ -127,8 +127,10 @@ def test_streams_times_and_a_validation_part_of_its_own_have_no_folds(tmp_path):
     np.savez(tmp_path / "own.npz", x=X, y=Y, x_val=X, y_val=Y)
     with pytest.raises(DataError, match="`validation` must be left out, since the source has a va"):
         zoo.load_data(str(tmp_path / "own.npz"), validation="cv:3")
-    with pytest.raises(ValueError, match=r"`k` must be an integer >= 2, as the data has no `cv`"):
+    with pytest.raises(ValueError, match=r"`k` must be an integer >= 2, unless the data has `cv`"):
         zoo.load_data((X, Y)).folds()
+    with pytest.raises(ValueError, match="Received: k=None, repeats=2"):
+        load().folds(repeats=2)
     with pytest.raises(AttributeError, match=r"has no validation part, but folds \(cv:5x2\)"):
         _ = load().validation
 

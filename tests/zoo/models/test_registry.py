@@ -213,10 +213,10 @@ def test_scarce_data_has_tiers_of_its_own():
     x = np.random.default_rng(0).normal(size=(400, 12)).astype("float32")
     presets = {"light": zoo.Regularization(l2=0.1), "medium": zoo.Regularization(l2=0.2)}
     presets["strong"] = zoo.Regularization(l2=0.3)
-    scarce = {"medium": zoo.Regularization(l1=0.1)}
+    others = {"scarce": {"medium": zoo.Regularization(l1=0.1)}}
     fields = {"supports": ("l1", "l2"), "ranks": (1,), "reference": "none"}
 
-    @zoo.register_model("linear", presets=presets, scarce_presets=scarce, **fields)
+    @zoo.register_model("linear", presets=presets, other_presets=others, **fields)
     def linear(inputs, num_classes, wiring):
         return wiring.head(inputs, num_classes)
 
@@ -229,6 +229,18 @@ def test_scarce_data_has_tiers_of_its_own():
             assert zoo.preset("linear", "strong", data=data).l2 == 0.3
     finally:
         zoo.unregister_model("linear")
+
+
+def test_a_regression_has_tiers_by_the_number_of_its_rows():
+    x = np.random.default_rng(0).normal(size=(1200, 3)).astype("float32")
+    few = zoo.load_data((x[:1100], x[:1100, 0]), test=False)  # 990 and 1080 training samples
+    many = zoo.load_data((x, x[:, 0]), test=False)
+    assert zoo.preset("mlp", "strong", data=few) == zoo.Regularization(l2=0.1)
+    assert zoo.preset("mlp", "strong", data=many) == zoo.Regularization(l2=0.01)
+    assert zoo.preset("mlp", "strong", task="regression", scarce=True).l2 == 0.1
+    for data in (few, many):  # no tiers of its own, but what it has for classes but the smoothing
+        assert zoo.preset("tabm", "medium", data=data).label_smoothing == 0
+        assert zoo.preset("tabm", "medium", data=data).dropout == 0.1
 
 
 @pytest.mark.parametrize("name", MODELS)

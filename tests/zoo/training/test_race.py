@@ -63,6 +63,59 @@ def test_the_race_costs_two_trainings_and_reads_no_test_part():
     assert "test" not in vars(data)  # which `data.test` would set
 
 
+@pytest.mark.parametrize(
+    ("steps", "candidates", "expected"),
+    [
+        (600, 4, (5, 56)),  # 2 epochs of 7 passes of 4 batches
+        (50, 4, (5, 4)),  # 5 steps each would be one pass and a quarter
+        (30, 4, (3, 4)),  # 15 steps a candidate are 3 passes
+        (2, 4, (1, 5)),  # one pass, judged by the validation part
+    ],
+)
+def test_short_races_have_fewer_folds_and_at_least_a_pass(steps, candidates, expected, monkeypatch):
+    data = zoo.load_data(noisy(), test=False, batch_size=20)
+    monkeypatch.setattr(module, "_held_out", lambda *_: (np.zeros(1, int), np.ones((1, 2)), [1.0]))
+    tiers = {str(n): Regularization(l2=0.1 * n) for n in range(candidates)}
+    race = choose_regularization("mlp", data, steps=steps, tiers=tiers, verbose=0)
+    assert (race.folds, race.steps) == expected
+
+
+def test_folds_of_the_data_are_trained_once():
+    data = zoo.load_data(noisy(), test=False, validation="cv:3x4")
+    race = choose_regularization("mlp", data, steps=60, **OPTIONS)
+    assert race.folds == 3
+    assert race.losses["none"].shape == (100,)
+
+
+def test_a_candidate_that_diverges_loses_and_all_of_them_are_an_error(monkeypatch):
+    race = race_of(none=[np.inf, np.inf], light=[1, 3], strong=[np.inf, np.inf])
+    assert race.best == race.chosen == "light"
+    assert race.difference("none")[0] == race.mean_loss("strong") == np.inf
+    data = zoo.load_data(noisy(), test=False)
+    with pytest.raises(FloatingPointError, match=r"\(none, strong\) diverged. .* below 1e\+30"):
+        choose_regularization("mlp", data, steps=60, learning_rate=1e30, **OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        ({"tiers": {}}, ValueError, "`tiers` must be a mapping"),
+        ({"tiers": {"none": "none"}}, ValueError, "`tiers` must be a mapping"),
+        ({"tiers": ["none", "light"]}, TypeError, "`tiers` must be a mapping"),
+        ({"learning_rate": -1}, ValueError, "`learning_rate` must be"),
+    ],
+)
+def test_wrong_arguments_are_refused_before_anything_is_trained(arguments, error, text):
+    data = zoo.load_data(noisy(), test=False)
+    with pytest.raises(error, match=text):
+        choose_regularization("mlp", data, **{"verbose": 0} | arguments)
+    model = zoo.create_model("mlp", data=data, seed=0, units=(8,))
+    with pytest.raises(ValueError, match="`patience` must be"):
+        zoo.train(model, data, regularization="auto", patience=0)
+    with pytest.raises(ValueError, match="`data` must have a validation part, or folds"):
+        choose_regularization("mlp", data.without_validation(), verbose=0)
+
+
 def test_enough_validation_samples_need_no_folds(data_dir):
     data = zoo.load_data("digits", validation_fraction=0.3, data_dir=data_dir)
     race = choose_regularization("mlp", data, epochs=1, **OPTIONS)
@@ -132,7 +185,7 @@ def test_a_built_model_keeps_its_layers_and_its_weights(tmp_path, monkeypatch):
     assert {r.dropout for r in race.tiers.values()} == {0.3}
     assert len({r.weight_decay for r in race.tiers.values()}) == 4
     assert run.regularization == race.regularization
-    assert (tmp_path / "run-race" / "strong-4.npz").exists()
+    assert (tmp_path / "run-race" / "candidate-3-0.npz").exists()
 
 
 def test_auto_needs_data():

@@ -145,6 +145,42 @@ def test_a_diverged_training_is_begun_again_with_a_third_of_the_rate(
         train(small, refit=False, learning_rate=0.3)
 
 
+def test_a_loss_that_exploded_is_a_divergence():
+    data = zoo.load_data("sklearn/wine")
+    model = zoo.create_model("mlp", data=data, seed=0, units=(64, 64, 64))
+    arguments = {"epochs": 8, "learning_rate": 30.0, "refit": False, "verbose": 0}
+    told = zoo.train(model, data, rerun=False, **arguments)
+    assert told.verdict.kind == "diverged"
+    assert told.verdict.rule == "exploded"
+    model = zoo.create_model("mlp", data=data, seed=0, units=(64, 64, 64))
+    run = zoo.train(model, data, **arguments)
+    assert run.result["reruns"] == [{"reason": "diverged", "learning_rate": 10.0, "epochs": 8}]
+
+
+def test_weights_that_break_after_the_best_epoch_are_a_divergence():
+    data = zoo.load_data((np.tile(X, (10, 1)), np.tile(Y, 10)), batch_size=100)
+    model = build(data)
+    broken = []
+
+    def breaks(epoch, logs):
+        if epoch == 3 and not broken:
+            broken.append(epoch)
+            model.layers[-1].bias.assign([np.nan, 0.0])
+
+    breaking = keras.callbacks.LambdaCallback(on_epoch_end=breaks)
+    run = zoo.train(model, data, epochs=6, patience=2, callbacks=[breaking], verbose=0)
+    assert broken
+    (rerun,) = run.result["reruns"]
+    assert rerun["reason"] == "diverged"
+    assert rerun["learning_rate"] == pytest.approx(5e-3 / 3)
+    assert np.isfinite(run.history["loss"]).all()
+
+
+def test_data_without_a_validation_part_is_refused(small):
+    with pytest.raises(ValueError, match=r"`data` must have a validation part.* Pass refit=True"):
+        train(small.without_validation())
+
+
 @pytest.fixture
 def short(monkeypatch):
     """The default length is 60 steps."""
