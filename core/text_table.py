@@ -1,4 +1,4 @@
-"""Tables of plain text."""
+"""Tables and counts as plain text."""
 
 from collections.abc import Sequence
 
@@ -27,3 +27,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def _cell(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number and its noun.
+
+    >>> counted(1, "epoch"), counted(1000, "step"), counted(2, "pass")
+    ('1 epoch', '1,000 steps', '2 passes')
+    """
+    ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{ending}"

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from occam import callbacks, exports, zoo
+from occam.zoo.training import budget
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 
@@ -90,3 +91,17 @@ def test_a_model_of_ones_own(tmp_path, monkeypatch):
     code = code.replace("epochs=20", "epochs=2, verbose=0")
     exec("import keras\nfrom occam import zoo\n" + code, names)
     assert names["run"].result["validation"]["mae"] > 0
+
+
+def test_the_two_choices_that_take_longer(tmp_path, monkeypatch, capsys):
+    blocks = re.findall(r"```python\n(.*?)```", README, re.S)
+    code = next(c for c in blocks if 'regularization="auto"' in c)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(budget, "MIN_STEPS", 30)
+    monkeypatch.setattr(budget, "MIN_PASSES", 1)
+    names = {"zoo": zoo, "data": zoo.load_data("sklearn/iris")}
+    exec(code.replace("cv:5x2", "cv:2").replace("steps=300", "steps=30, verbose=0"), names)
+    assert names["model"].blueprint.regularization in [
+        zoo.preset("mlp", tier, data=names["data"]) for tier in zoo.models.TIERS
+    ]
+    assert "by cv:2; refit on all rows" in capsys.readouterr().out

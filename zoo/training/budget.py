@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from ...core.checks import check_integer, message
+from ...core.text_table import counted
 from ..data import Data
 
 MIN_STEPS = 1000  # cosine decay with warm-up needs them, whatever the size of the data
@@ -99,10 +100,9 @@ class Budget:
         return replace(self, epochs=factor * self.epochs, steps=factor * self.steps)
 
     def __str__(self):
-        epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
-        passes = "1 pass" if self.passes == 1 else f"{self.passes} passes"
+        epochs, passes = counted(self.epochs, "epoch"), counted(self.passes, "pass")
         stop = f"patience {self.patience}" if self.patience else "without early stopping"
-        return f"{epochs} of {passes} ({self.epoch_steps:,} steps), {stop}"
+        return f"{epochs} of {passes} ({counted(self.epoch_steps, 'step')}), {stop}"
 
     def to_dict(self) -> dict[str, int | None]:
         """Return the fields, as JSON values."""

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from ...core.checks import check_type, message
+from ...core.text_table import counted
 from ..data import Data
 from ..data.folds import parse_folds
 from ..regularization import Regularization
@@ -105,7 +106,7 @@ class CrossValidation:
 
     def __str__(self) -> str:
         epochs = len(self.losses)
-        after = "after 1 epoch" if epochs == 1 else f"after {epochs} epochs"
+        after = f"after {counted(epochs, 'epoch')}"
         if self.best_epoch < epochs:
             after = f"after {self.best_epoch} of {epochs} epochs, the best beyond noise"
         loss = f"{self.data_loss:.3g} ± {self.data_loss_error:.2g}"

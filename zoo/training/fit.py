@@ -24,6 +24,7 @@ from ...callbacks import (
 from ...callbacks.diagnosis.baseline_loss import fits_raw_targets
 from ...callbacks.model_state import ModelState
 from ...callbacks.variables import Weights
+from ...core.text_table import counted
 from ..data import Data
 from ..regularization import Regularization
 from . import engine
@@ -191,8 +192,8 @@ class Fitter:
         if not math.isfinite(loss := found["train"]["data_loss"]):
             rate = f"{self.learning_rate:g}" if self.learning_rate else "that of the optimizer"
             raise FloatingPointError(
-                f"The training diverged: after {epochs} epochs the data loss of the training part "
-                f"is {loss}. Try a learning rate below {rate}."
+                f"The training diverged: after {counted(epochs, 'epoch')} the data loss of the "
+                f"training part is {loss}. Try a learning rate below {rate}."
             )
         return found
 

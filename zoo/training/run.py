@@ -13,6 +13,7 @@ import numpy as np
 from ...callbacks import Verdict
 from ...callbacks.backup_and_restore import STATE
 from ...core.checks import check_path
+from ...core.text_table import counted
 from ...exports import Export, export
 from ..models import Blueprint
 from ..regularization import Regularization
@@ -142,7 +143,7 @@ class Run:
         name = next(iter(self.task.scores_up), "data_loss")
         parts = [part for part in ("train", "validation", "test") if part in self.result]
         figures = ", ".join(f"{part} {self._figure(part, name)}" for part in parts)
-        text = f"{name}: {figures}; {self.result['epochs']} epochs"
+        text = f"{name}: {figures}; {counted(self.result['epochs'], 'epoch')}"
         if name != "data_loss" and "data_loss_error" in self.result["validation"]:
             text += f"; validation data loss {self._figure('validation', 'data_loss')}"
         if (by := self.result.get("validation_by", "part")) != "part":

@@ -13,6 +13,7 @@ import tensorflow as tf
 from ...callbacks import Verdict
 from ...callbacks.backup_and_restore import STATE
 from ...core.checks import check_bool, check_path, check_type, message
+from ...core.text_table import counted
 from ..data import Data, load_data
 from ..data.folds import parse_folds
 from ..regularization import Regularization
@@ -178,8 +179,9 @@ def train(
     found, reruns = _train_with_reruns(fitter, data, config, files, reasons)
     figures, seconds = found.figures, found.seconds
     if refit:
-        text = "1 epoch" if found.best_epoch == 1 else f"{found.best_epoch} epochs"
-        fitter.say(f"Refitting to all {rows.sizes['train']} rows for {text}.")
+        fitter.say(
+            f"Refitting to all {rows.sizes['train']} rows for {counted(found.best_epoch, 'epoch')}."
+        )
         directory = RunDirectory(files.path / "refit") if files else None
         fit = fitter.fit(rows, epochs=found.best_epoch, files=directory)
         figures |= fitter.figures(rows, found.best_epoch, ("train", "test"))
