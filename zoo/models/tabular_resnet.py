@@ -9,19 +9,15 @@ from .wiring import ACTIVATIONS, KERNELS, RESIDUAL, Norm, Wiring
     "tabular_resnet",
     supports=(*KERNELS, *ACTIVATIONS, *RESIDUAL),
     presets={
-        "light": Regularization(weight_decay=0.01, dropout=0.1),
-        "medium": Regularization(weight_decay=0.01, dropout=0.3, noise=0.2),
-        "strong": Regularization(weight_decay=0.1, dropout=0.4, noise=0.4, mixup=0.2),
+        "light": Regularization(weight_decay=0.1, dropout=0.1),
+        "medium": Regularization(weight_decay=0.1, dropout=0.2),
+        "strong": Regularization(weight_decay=0.1, dropout=0.4),
     },
     other_presets={
-        "regression": {
-            "medium": Regularization(weight_decay=0.01, dropout=0.3),
-            "strong": Regularization(weight_decay=0.1, dropout=0.4),
-        },
         "scarce regression": {
-            "light": Regularization(l2=0.03),
-            "medium": Regularization(weight_decay=0.01, dropout=0.3, noise=0.2),
-            "strong": Regularization(l2=0.01, dropout=0.5, noise=0.2),
+            "light": Regularization(l2=0.03, noise=0.2),
+            "medium": Regularization(l2=0.05, noise=0.3),
+            "strong": Regularization(l2=0.1, noise=0.4),
         },
     },
     ranks=(1,),
