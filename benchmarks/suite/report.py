@@ -1,5 +1,6 @@
 """The tables of docs/suite.md, from the records of the runs."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import mean
 
@@ -34,21 +35,20 @@ def scores_of(records: Mapping[Job, Record]) -> Mapping[tuple[str, str], Scores]
 def difference(scores: Scores, tier: str) -> tuple[float, float] | None:
     """Return the mean difference of a tier to none and its standard error, paired by seed.
 
-    `None` without a seed that both have.
+    `None` without a seed that both have. The error of a single seed is not known: it is NaN.
     """
     none, other = scores.get("none", {}), scores.get(tier, {})
     differences = [other[seed] - none[seed] for seed in sorted(none.keys() & other.keys())]
-    return (mean(differences), standard_error(differences)) if differences else None
+    if not differences:
+        return None
+    error = standard_error(differences) if len(differences) > 1 else math.nan
+    return mean(differences), error
 
 
 def is_worse(scores: Scores, tier: str) -> bool:
-    """Return whether a tier is worse than none by more than two standard errors.
-
-    A single seed has no standard error, and shows nothing.
-    """
-    common = scores.get("none", {}).keys() & scores.get(tier, {}).keys()
+    """Return whether a tier is worse than none by more than two standard errors."""
     found = difference(scores, tier)
-    return found is not None and len(common) > 1 and found[0] < -2 * found[1]
+    return found is not None and found[0] < -2 * found[1]
 
 
 def ranks(scores: Scores, tiers: Sequence[str]) -> list[float] | None:
@@ -127,7 +127,8 @@ def _difference(scores: Scores, tier: str) -> str:
     found = difference(scores, tier)
     if found is None:
         return ""
-    return f"{found[0]:+.3f} ± {found[1]:.3f}{f' {WORSE}' * is_worse(scores, tier)}"
+    error = "" if math.isnan(found[1]) else f" ± {found[1]:.3f}"
+    return f"{found[0]:+.3f}{error}{f' {WORSE}' * is_worse(scores, tier)}"
 
 
 def _summary(kind: str, pairs: Sequence[Scores], tiers: Sequence[str]) -> list[str]:

@@ -115,11 +115,7 @@ def test_a_run_of_a_small_data_set(tmp_path, monkeypatch):
     assert (record["set"], record["tier"], record["seed"]) == ("sklearn/diabetes", "light", 3)
     assert (record["metric"], record["epochs"]) == ("r2", 1)
     assert np.isfinite([record["validation"], record["test"], *record["data_loss"].values()]).all()
-    assert record["regularization"] == {
-        name: value
-        for name, value in zoo.preset("mlp", "light", "regression").to_dict().items()
-        if value and value != "none"
-    }
+    assert record["regularization"] == {"l2": 0.01}
     assert {"commit", "keras", "scikit-learn"} <= set(record["versions"])
 
 
@@ -146,6 +142,9 @@ def test_differences_are_paired_by_seed():
     assert difference(SCORES, "light") == pytest.approx((0.2, 0.1))  # ± 0.2 / sqrt(2) / sqrt(2)
     assert difference(SCORES, "medium") == pytest.approx((-0.2, 0.0))
     assert difference({"none": {0: 0.5}, "light": {1: 0.6}}, "light") is None
+    single = {"none": {0: 0.5}, "light": {0: 0.25}}  # of which the error is not known
+    assert difference(single, "light") == pytest.approx((-0.25, np.nan), nan_ok=True)
+    assert not is_worse(single, "light")
 
 
 @pytest.mark.parametrize(
