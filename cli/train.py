@@ -71,23 +71,29 @@ class TrainCommand(Command, DataFlags, RegularizationFlags):
 
     def run(self) -> None:
         from .. import zoo
+        from ..zoo.training.prepare import check_training
         from ..zoo.training.race import race_directory
 
         zoo.models.get_architecture(self.model, argument="model")  # before the data is read
         options = {name: _from_json(name, value) for name, value in self.options.items()}
         data = self.load()
         log_dir = self.log_dir or Path("runs") / self.model
+        length = {
+            "epochs": self.epochs,
+            "steps": self.steps,
+            "learning_rate": self.learning_rate,
+            "seed": self.seed,
+        }
+        validation = {"patience": self.patience, "train_eval": self.train_eval}
         tiers = self.tiers_of(self.model, data)
         (regularization, *others) = tiers.values()
         if others:
+            check_training(data, **length, **validation)  # before the race, which takes long
             race = zoo.choose_regularization(
                 self.model,
                 data,
                 tiers=tiers,
-                epochs=self.epochs,
-                steps=self.steps,
-                learning_rate=self.learning_rate,
-                seed=self.seed,
+                **length,
                 directory=race_directory(log_dir),
                 resume=not self.restart,
                 **options,
@@ -100,13 +106,9 @@ class TrainCommand(Command, DataFlags, RegularizationFlags):
         run = zoo.train(
             model,
             data,
-            epochs=self.epochs,
-            steps=self.steps,
-            learning_rate=self.learning_rate,
-            patience=self.patience,
-            train_eval=self.train_eval,
+            **length,
+            **validation,
             log_dir=log_dir,
-            seed=self.seed,
             resume=not self.restart,
             refit={"auto": "auto", "yes": True, "no": False}[self.refit],
             rerun=self.rerun,

@@ -42,6 +42,15 @@ def test_odd_folds_are_one_line_on_standard_error(inside, validation, expected):
     assert "Traceback" not in ran.stderr
 
 
+def test_what_is_wrong_is_said_before_the_race(inside, tmp_path):
+    ran = inside(
+        "train", "mlp", "--data", "sklearn/iris", "--regularization", "auto", "--patience", 0
+    )
+    assert "`patience` must be" in ran.stderr
+    assert "Choosing among" not in ran.stderr
+    assert not (tmp_path / "runs").exists()
+
+
 def test_options_of_the_model_and_robust_scaling(inside, tmp_path):
     command = ("train", "realmlp", "--data", "sklearn/iris", "--epochs", 1)
     options = ("--standardize", "robust", "--options", "units", "[8,8]", "activation", "relu")
