@@ -122,7 +122,11 @@ def test_without_network_the_error_is_quick(tmp_path, monkeypatch, capfd):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("cifr10", "nor a directory, nor an .npz file. Did you mean cifar10, cifar100"),
+        (
+            "cifr10",
+            "ships (mlxtend, river, sklearn, sklego, statsmodels, tslearn, ucr). Did you mean "
+            "cifar10, cifar100",
+        ),
         (
             "digit",
             "'digit' is neither an embedded data set (breast_cancer, diabetes, digits, friedm",

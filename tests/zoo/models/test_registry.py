@@ -379,7 +379,10 @@ def test_without_a_seed_the_global_seed_applies():
     [
         ({"name": "resnet2"}, r"No model 'resnet2'. Did you mean 'resnet..' or "),
         ({"name": "xyz"}, r"No model 'xyz'. Registered: cnn1d, convnext_tiny, "),
-        ({"regularization": "heavy"}, r"tiers none, light, medium, strong. Received: tier='heavy'"),
+        (
+            {"regularization": "heavy"},
+            r"\(none, light, medium, strong\) or None. Received: regularization='heavy'",
+        ),
         ({"num_classes": 1}, r"`num_classes` must be an integer >= 2. Received: num_classes=1"),
         (
             {"input_shape": (40,)},

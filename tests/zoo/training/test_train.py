@@ -253,7 +253,7 @@ def test_training_changes_only_the_training_part_of_the_regularization(digits, m
             {"callbacks": [keras.callbacks.LearningRateScheduler(lambda epoch: 0.1)]},
             "Received: LearningRateScheduler",
         ),
-        ({"regularization": "heavy"}, "tiers none, light, medium, strong. Received: tier='heavy'"),
+        ({"regularization": "heavy"}, "or None. Received: regularization='heavy'"),
     ],
 )
 def test_errors(digits, mlp, arguments, message):
