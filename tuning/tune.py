@@ -99,7 +99,7 @@ def tune(
     check_bool("resume", resume)
     space = check_space(space, architecture.supported)
     setting = Setting.of(data)
-    base = resolve(base, model_name, setting)
+    base = resolve(base, model_name, setting, argument="base")
     for name, count in (("max_trials", max_trials), ("seeds", seeds), ("epochs", epochs)):
         check_integer(name, count, minimum=1)
     check_number("learning_rate", learning_rate, "(0, inf)")

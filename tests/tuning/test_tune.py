@@ -120,7 +120,7 @@ def test_another_search_in_the_same_directory_is_an_error(found, digits):
         ({"learning_rate": 0}, r"`learning_rate` must be a number in \(0, inf\)"),
         ({"space": "l2"}, "`space` must be a list of fields. Received: space='l2'"),
         ({"width": 3}, "Model 'mlp' has no option width"),
-        ({"base": "heavy"}, "tiers none, light, medium, strong"),
+        ({"base": "heavy"}, "`base` must be an occam.zoo.Regularization, the name of a tier"),
     ],
 )
 def test_errors(digits, tmp_path, change, message):

@@ -234,14 +234,21 @@ def preset(
 
 
 def resolve(
-    regularization: Regularization | str | None, name: str, setting: Setting
+    regularization: Regularization | str | None,
+    name: str,
+    setting: Setting,
+    *,
+    argument: str = "regularization",
 ) -> Regularization:
-    """Return the `Regularization` of a tier of model `name`; `None` is all off."""
+    """Return the `Regularization` of a tier of model `name`; `None` is all off.
+
+    `argument` is the name of the caller's argument, for error messages.
+    """
     expected = f"an occam.zoo.Regularization, the name of a tier ({', '.join(TIERS)}) or None"
-    check_type("regularization", regularization, (Regularization, str, NoneType), expected)
+    check_type(argument, regularization, (Regularization, str, NoneType), expected)
     if isinstance(regularization, str):
         if regularization not in TIERS:
-            raise ValueError(message("regularization", regularization, expected))
+            raise ValueError(message(argument, regularization, expected))
         return preset(name, regularization, **dataclasses.asdict(setting))
     return regularization or Regularization()
 
