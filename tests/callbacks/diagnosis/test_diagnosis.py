@@ -192,7 +192,7 @@ def test_an_mlp_that_is_penalized_too_strongly_underfits(mnist1d):
 
 @on_tensorflow
 def test_a_huge_learning_rate_diverges(mnist1d):
-    verdict = train(mnist1d, "mlp", epochs=10, learning_rate=1e3)
+    verdict = train(mnist1d, "mlp", epochs=10, learning_rate=1e3, rerun=False)
     assert verdict.kind == "diverged"
     assert verdict.advice[0].startswith("Divide the learning rate by 10")
 
