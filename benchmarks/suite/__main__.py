@@ -35,7 +35,7 @@ def main() -> None:
     models = sorted({model for names in MODELS.values() for model in names})
     running.add_argument("--models", nargs="*", default=models, **_listed(models))
     running.add_argument("--tiers", nargs="*", default=TIERS, **_listed(TIERS))
-    running.add_argument("--seeds", type=int, default=5, help="seeds 0 to this (default: 5)")
+    running.add_argument("--seeds", type=int, default=5, help="how many, from 0 (default: 5)")
     running.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
     commands.add_parser("report", help=f"write {PAGE.name}")
     arguments = parser.parse_args()
