@@ -48,7 +48,7 @@ CASES = {
     "tune resume": (lambda m, d, v: TUNE(d, resume=v), "`resume` must be True or False", []),
     "tune data": (lambda m, d, v: TUNE(v), "`data` must be an occam.zoo.Data", []),
     "tune space": (lambda m, d, v: TUNE(d, space=v), "`space` must be a list of", [None]),
-    "tune base": (lambda m, d, v: TUNE(d, base=v), REGULARIZATION, [None, "digitz"]),
+    "tune base": (lambda m, d, v: TUNE(d, base=v), "`base` must be", [None, "digitz"]),
     "tune directory": (
         lambda m, d, v: TUNE(d, directory=v),
         "`directory` must be a path",
