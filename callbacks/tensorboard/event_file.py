@@ -23,10 +23,15 @@ class EventFile:
     """An event file of one run, created by the first event and closed after each call.
 
     Unlike a writer of `tf.summary`, it does not stay open when `fit` raises, and can be copied.
+
+    Args:
+        directory: The directory of the run.
+        suffix: The end of the name of the file.
     """
 
-    def __init__(self, directory: str | os.PathLike[str]):
+    def __init__(self, directory: str | os.PathLike[str], *, suffix: str = ".v2"):
         self.directory = str(directory)
+        self.suffix = suffix
         self.path: str | None = None
 
     def add(self, step: int, *summaries: Summary) -> None:
@@ -44,7 +49,7 @@ class EventFile:
         events = list(events)
         if self.path is None:
             unique = (f"{int(time.time()):010d}", socket.gethostname(), os.getpid(), next(_NUMBERS))
-            name = ".".join(["events.out.tfevents", *map(str, unique), "v2"])
+            name = ".".join(["events.out.tfevents", *map(str, unique)]) + self.suffix
             files.makedirs(self.directory)
             self.path = os.path.join(self.directory, name)
             events.insert(0, Event(file_version="brain.Event:2"))

@@ -93,7 +93,8 @@ def regularize(
     Args:
         model: Any functional, Sequential or nested model, or a subclassed model whose config
             contains the penalties of its weights.
-        regularization: A `Regularization`, or the name of a tier for a model of the zoo.
+        regularization: A `Regularization`, or the name of a tier for a model of the zoo. If all its
+            fields are off, the new model is a copy.
         rules: A mapping of patterns or classes of layers to a regularizer, a dictionary, or `None`
             for no change.
         skip: A list of `"bias"`, `"normalization"` and patterns of layers to leave alone.
@@ -122,7 +123,7 @@ def regularize(
     """
     wanted = _resolved(model, regularization)
     parsed, skipping = parse_rules(rules), Skip(skip)
-    if not wanted.on() and not parsed:
+    if regularization is None and not parsed:
         raise ValueError("Give a `regularization`, `rules`, or both.")
     check_integer("seed", seed, minimum=0, optional=True)
     seeds = random.Random(random.getrandbits(31) if seed is None else seed)

@@ -81,7 +81,7 @@ class WorkDirectory:
         different = [
             line
             for part in self._arguments
-            for line in _differences(part, theirs[part], ours[part])
+            for line in differences(part, theirs[part], ours[part])
         ]
         if different:
             raise ValueError(
@@ -100,10 +100,10 @@ class WorkDirectory:
         temporary.replace(path)
 
 
-def _differences(name: str, theirs: Any, ours: Any) -> Iterator[str]:
+def differences(name: str, theirs: Any, ours: Any) -> Iterator[str]:
     """Describe the values, at any depth, in which two configurations differ."""
     if isinstance(theirs, dict) and isinstance(ours, dict):
         for key in {**theirs, **ours}:
-            yield from _differences(f"{name} {key}", theirs.get(key), ours.get(key))
+            yield from differences(f"{name} {key}", theirs.get(key), ours.get(key))
     elif theirs != ours:
         yield f"{name} {theirs!r}, now {ours!r}"

@@ -247,6 +247,14 @@ def test_a_functional_model_with_a_constructor_of_its_own(check):
     assert len(regularized.losses) == 1
 
 
+def test_without_any_regularization_the_model_is_a_copy(check):
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+    copied, report = zoo.regularize(model, zoo.Regularization())
+    check.assert_copy(model, copied)
+    assert not copied.losses
+    assert not report.applied
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [

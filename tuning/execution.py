@@ -1,0 +1,122 @@
+"""`Execution`: the record of one training of a trial."""
+
+import math
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras_tuner.src.engine import tuner_utils  # of KerasTuner 1.4.8; none of it is public
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One training of a trial.
+
+    Args:
+        seed: The seed of the initial weights, the order of samples and dropout.
+        score: The best value of the objective over all epochs, or `None` if the training failed.
+        best_epoch: The epoch of the score, from 1.
+        history: The value of each name after each epoch; empty if `fit` returned numbers.
+        metrics: The values at the best epoch.
+        seconds: The time of building and training.
+        error: Why the training failed, or `None`.
+        build_config: What an unbuilt model needs to be built.
+    """
+
+    seed: int
+    score: float | None
+    best_epoch: int
+    history: dict[str, list[Any]]
+    metrics: dict[str, Any]
+    seconds: float
+    error: str | None = None
+    build_config: dict[str, Any] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        result: Any,
+        objective: Any,
+        seed: int,
+        seconds: float,
+        build_config: dict[str, Any] | None = None,
+    ) -> "Execution":
+        """Return the record of what `HyperModel.fit` returned, or of the text of its error.
+
+        Raises:
+            ValueError: If the objective is not among the logged values.
+        """
+        if isinstance(result, str):
+            return cls(seed, None, 0, {}, {}, seconds, result)
+        history = {}
+        if isinstance(result, keras.callbacks.History):
+            history = {name: [_plain(v) for v in values] for name, values in result.history.items()}
+            if missing := [name for name in _names(objective) if name not in history]:
+                raise ValueError(
+                    f"`objective` must be among the logged values, {', '.join(history)}. "
+                    f"Received: objective={missing[0]!r}"
+                )
+        if error := _not_finite(history or result, objective):
+            return cls(seed, None, 0, history, {}, seconds, error)
+        values = tuner_utils.convert_to_metrics_dict(result, objective)
+        metrics = {name: _plain(value) for name, value in values.items()}
+        best = tuner_utils.get_best_step(result, objective) + 1 if history else 0
+        score = float(objective.get_value(metrics))
+        return cls(seed, score, best, history, metrics, seconds, build_config=build_config)
+
+    @property
+    def result(self) -> keras.callbacks.History | dict[str, Any]:
+        """The result of `HyperModel.fit`, in the form that KerasTuner takes."""
+        if not self.history:
+            return self.metrics
+        history = keras.callbacks.History()
+        history.history = self.history
+        return history
+
+
+def _names(objective: Any) -> list[str]:
+    return list(getattr(objective, "name_to_direction", [objective.name]))
+
+
+def _not_finite(values: Any, objective: Any) -> str | None:
+    """Return what is not finite in a history or result, or `None`."""
+    if not isinstance(values, Mapping):
+        values = {objective.name: values}
+    for name in (*_names(objective), "loss", "val_loss"):
+        for epoch, value in enumerate(np.atleast_1d(values.get(name, 0.0)), start=1):
+            if not math.isfinite(value):
+                return f"The training diverged: {name} is {value:g} after epoch {epoch}."
+    return None
+
+
+def _plain(value: Any) -> Any:
+    """Return a number or an array as JSON values."""
+    return np.asarray(value).tolist()
+
+
+def describe(value: Any) -> Any:
+    """Return JSON values that differ if two arguments of `fit` do, as far as one can tell.
+
+    Arrays have a checksum; a dataset has the shapes and types of its elements only.
+
+    Example:
+
+    >>> describe({"x": np.zeros((2, 3), "float32"), "epochs": 5})
+    {'x': 'float32 (2, 3), checksum 190da9c8', 'epochs': 5}
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): describe(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [describe(each) for each in value]
+    if hasattr(value, "element_spec"):
+        return f"dataset of {value.element_spec}"
+    if hasattr(value, "__array__"):
+        array = np.asarray(value)
+        content = repr(array.tolist()).encode() if array.dtype == object else array.tobytes()
+        return f"{array.dtype} {array.shape}, checksum {zlib.crc32(content):08x}"
+    return type(value).__name__

@@ -1,0 +1,46 @@
+"""`KnownFirst`: random search that begins with known candidates."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import keras_tuner
+
+
+class KnownFirst(keras_tuner.oracles.RandomSearchOracle):
+    """Random search that begins with known values.
+
+    Without any, it begins with the default values of the search space, which the oracles of
+    KerasTuner never try.
+
+    Args:
+        known: The values of the first trials by name; other hyperparameters have their defaults.
+            Those of equal values run once.
+        seed: The seed of the random values; unlike in KerasTuner, 0 is a seed.
+        **kwargs: The other arguments of `keras_tuner.oracles.RandomSearchOracle`.
+
+    Example:
+
+    >>> oracle = KnownFirst([{"rate": 0.2}], objective="val_loss", max_trials=2)
+    >>> rate = oracle.hyperparameters.Float("rate", 0.0, 1.0)
+    >>> oracle.populate_space("0")["values"]
+    {'rate': 0.2}
+    """
+
+    def __init__(self, known: Sequence[Mapping[str, Any]] = (), *, seed: int = 0, **kwargs: Any):
+        super().__init__(seed=seed + 1, **kwargs)  # KerasTuner draws a seed if it is 0
+        self.known = tuple(known)
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        for values in self._first():
+            if not self._duplicate(values):
+                return {"status": "RUNNING", "values": values}
+        return super().populate_space(trial_id)
+
+    def _first(self) -> Iterator[dict[str, Any]]:
+        """Yield the values of the active hyperparameters of each known candidate."""
+        for known in self.known or [{}]:
+            hp = keras_tuner.HyperParameters()
+            hp.values = dict(known)
+            for parameter in self.hyperparameters.space:
+                hp.merge([parameter], overwrite=False)
+            yield {p.name: hp.values[p.name] for p in hp.space if hp.is_active(p)}
