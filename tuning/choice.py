@@ -1,10 +1,11 @@
 """The objective, the candidates of a search, and the choice among them."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
 import keras_tuner
 
@@ -26,6 +27,7 @@ class Candidate:
         losses: The best value of the objective in the run with each seed, negated if larger
             values are better.
         metrics: The values of the metric of the task at the same epochs, on validation data.
+        hyperparameters: The values of the hyperparameters of a `build(hp)` function.
 
     Example:
 
@@ -39,6 +41,7 @@ class Candidate:
     regularization: Regularization
     losses: tuple[float, ...]
     metrics: tuple[float, ...]
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def loss(self) -> float:
@@ -132,18 +135,30 @@ class Tuning:
         """The `Regularization` of the chosen candidate."""
         return self.chosen.regularization
 
+    @property
+    def hyperparameters(self) -> Mapping[str, Any]:
+        """The values of the hyperparameters of `build` in the chosen candidate."""
+        return self.chosen.hyperparameters
+
     def table(self) -> str:
         """Return a table of the candidates, best first, with an asterisk at the chosen one."""
         chosen = self.chosen
-        head = ("", "trial", OBJECTIVE.name, self.metric, "regularization")
+        names = list({name: None for c in self.candidates for name in c.hyperparameters})
+        metric = [self.metric] if self.metric != OBJECTIVE.name else []
+        head = ("", "trial", OBJECTIVE.name, *metric, *names, "regularization")
         rows = [
             (
                 "*" if c is chosen else "",
                 c.trial,
                 f"{SIGN * c.loss:.4f} ± {c.loss_error:.4f}",
-                c.metric,
+                *([c.metric] if metric else []),
+                *(_text(c.hyperparameters.get(name, "")) for name in names),
                 repr(c.regularization),
             )
             for c in sorted(self.candidates, key=lambda c: c.loss)
         ]
         return table(head, rows)
+
+
+def _text(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,74 +1,57 @@
-"""The search: KerasTuner proposes candidates, and each is trained on every seed."""
+"""The search of `tune`: the penalties of a model as a hypermodel, trained as `zoo.train` does."""
 
 import contextlib
 import io
-import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import keras_tuner
-from keras_tuner.engine import base_tuner
 
-from ..callbacks import BatchNormReestimation, EarlyStopping
-from ..callbacks.tensorboard import HParams, Interval
-from ..callbacks.tensorboard.event_file import EventFile
-from ..callbacks.tensorboard.summaries import scalars
-from ..zoo import Data, Regularization
-from ..zoo.regularization import Choice
+from ..callbacks import BatchNormReestimation, EarlyStopping, LossLedger
+from ..zoo import Data, Regularization, regularize
 from ..zoo.training import engine
-from ..zoo.training.work_directory import WorkDirectory
 from .choice import OBJECTIVE, SIGN, Candidate
-from .space import candidate_of, hyperparameters, values_of
+from .execution import Execution
+from .oracle import KnownFirst
+from .penalty_space import PenaltySpace
+from .tuner import Tuner
+
+# From the hyperparameters of a trial, its regularization and a seed to a model.
+Make = Callable[[keras_tuner.HyperParameters, Regularization, int], keras.Model]
 
 
-@dataclass(frozen=True)
-class CandidateRunner:
-    """Trains each candidate on the same seeds, and reads finished runs back.
+class PenalizedModel(keras_tuner.HyperModel):
+    """Build a model with the regularization of a trial, and train it on `data`.
 
     Args:
-        build: Function from a `Regularization` and a seed to a model.
-        files: The directory of the search.
-        seeds: The seeds of the runs.
-        on_run: Function to call after each run.
-
-    See `tune` for the other arguments.
+        make: Function that builds the model, compiled or not.
+        space: The fields of the search.
+        data: The data.
+        epochs: The maximum number of epochs.
+        learning_rate: The peak of the learning rate of models that are not compiled.
     """
 
-    build: Callable[[Regularization, int], keras.Model]
-    data: Data
-    space: tuple[str, ...]
-    files: WorkDirectory
-    seeds: tuple[int, ...]
-    epochs: int
-    learning_rate: float
-    on_run: Callable[[], Any]
+    def __init__(
+        self, make: Make, space: PenaltySpace, data: Data, *, epochs: int, learning_rate: float
+    ):
+        super().__init__()
+        self.make, self.space, self.data = make, space, data
+        self.epochs, self.learning_rate = epochs, learning_rate
+        self.seed = 0  # of the next execution
 
-    def __call__(self, trial: int, regularization: Regularization) -> Candidate:
-        """Train `regularization` on every seed."""
-        runs = [self._figures(f"trial-{trial:03d}", regularization, seed) for seed in self.seeds]
-        losses = tuple(SIGN * figures[OBJECTIVE.name] for figures in runs)
-        metrics = tuple(figures[metric_of(self.data)] for figures in runs)
-        return Candidate(trial, regularization, losses, metrics)
-
-    def _figures(self, trial: str, regularization: Regularization, seed: int) -> dict[str, Any]:
-        directory = self.files.path / trial / f"seed-{seed}"
-        file = directory / "figures.json"
-        if not file.exists():
-            shutil.rmtree(directory, ignore_errors=True)  # left by a killed run
-            figures = self._run(regularization, seed, directory)
-            _log_trial(directory, regularization, self.space, trial, figures)
-            self.files.write_json(file, {**regularization.to_dict(), **figures})
-        self.on_run()
-        return self.files.read_json(file)
-
-    def _run(self, regularization: Regularization, seed: int, directory: Path) -> dict[str, float]:
-        """Train once, and return the figures of the best epoch."""
-        model = self.build(regularization, seed)
+    def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
+        regularization = self.space(hp)
+        model = self.make(hp, regularization, self.seed)
+        if engine.is_compiled(model):
+            return model
         budget = {"epochs": self.epochs, "learning_rate": self.learning_rate}
-        trainee = engine.compile_model(model, self.data, regularization, **budget)
+        return engine.compile_model(model, self.data, regularization, **budget)
+
+    def fit(
+        self, hp: keras_tuner.HyperParameters, model: Any, *, callbacks: list[Any]
+    ) -> keras.callbacks.History:
         stopping = EarlyStopping(
             OBJECTIVE.name,
             mode=OBJECTIVE.direction,
@@ -76,144 +59,98 @@ class CandidateRunner:
             verbose=0,
             restore_best_weights=False,
         )
-        statistics = BatchNormReestimation(engine.first_batches(self.data))
-        board = keras.callbacks.TensorBoard(directory, write_graph=False)
-        history = engine.fit(
-            trainee,
+        ours = [BatchNormReestimation(engine.first_batches(self.data)), stopping]
+        if engine.is_compiled(model):
+            ours.insert(0, LossLedger())
+        history = keras.callbacks.History()
+        history.history = engine.fit(
+            model,
             self.data,
-            regularization,
+            self.space(hp),
             epochs=self.epochs,
-            seed=seed,
-            callbacks=[stopping, statistics, board],
+            seed=self.seed,
+            callbacks=[*ours, *callbacks],
         )
-        names = (OBJECTIVE.name, metric_of(self.data))
-        return {name: float(history[name][stopping.best_epoch]) for name in names}
+        return history
 
 
-def metric_of(data: Data) -> str:
-    """Return the name of the validation metric of the task in the history of a run."""
-    return f"val_{data.task.metric}"
-
-
-def search_candidates(
-    evaluate: Callable[[int, Regularization], Candidate],
-    *,
-    space: Sequence[str],
-    base: Regularization,
-    known: Sequence[Regularization],
-    max_trials: int,
-    seed: int,
-    directory: Path,
-) -> tuple[Candidate, ...]:
-    """Evaluate candidates, the same ones for the same seed, and return them in order.
+class PenaltyTuner(Tuner):
+    """Search the penalties of a `PenalizedModel`, without keeping its weights.
 
     Args:
-        evaluate: Function from the number of a trial and its `Regularization` to a `Candidate`.
-        space: The fields of the search.
-        base: The values of all other fields.
-        known: The first candidates; only their fields in `space` are used.
-        max_trials: The number of candidates.
-        seed: The seed of the random candidates.
-        directory: The directory for the files of KerasTuner.
-    """
-    oracle = KnownFirstOracle(
-        known=[values_of(regularization, space) for regularization in known],
-        objective=OBJECTIVE,
-        max_trials=max_trials,
-        hyperparameters=hyperparameters(space),
-        seed=seed + 1,  # KerasTuner draws a seed if it is 0
-    )
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints the names of its conditions
-        tuner = PenaltyTuner(
-            evaluate, space=space, base=base, oracle=oracle, directory=str(directory)
-        )
-        try:
-            tuner.search(verbose=0)
-        except keras_tuner.errors.FatalError as error:
-            raise (error.__cause__ or error) from None
-    return tuple(tuner.candidates)
-
-
-class KnownFirstOracle(keras_tuner.oracles.RandomSearchOracle):
-    """Random search that begins with known candidates, which need no search.
-
-    Args:
-        known: The values of the first trials; duplicates run once.
-        **kwargs: The arguments of `keras_tuner.oracles.RandomSearchOracle`.
-    """
-
-    def __init__(self, known: Sequence[dict[str, Any]], **kwargs: Any):
-        super().__init__(**kwargs)
-        self.known = list(known)
-
-    def populate_space(self, trial_id: str) -> dict[str, Any]:
-        while self.known:
-            values = self.known.pop(0)
-            if not self._duplicate(values):
-                return {"status": "RUNNING", "values": values}
-        return super().populate_space(trial_id)
-
-
-class PenaltyTuner(base_tuner.BaseTuner):
-    """Passes the trials of KerasTuner to `evaluate`; see `search_candidates` for the arguments.
-
-    Each search overwrites the files of KerasTuner (`.keras_tuner`), because a kill can leave them
-    truncated. The progress of a search is in the directories of the trials.
+        hypermodel: The model.
+        known: The values of the first trials.
+        max_trials: The number of trials.
+        seed: The seed of the search, and of the first execution of a trial.
+        directory: The directory of the search.
+        on_execution: Function to call after each execution.
+        **kwargs: The other arguments of `Tuner`.
     """
 
     def __init__(
         self,
-        evaluate: Callable[[int, Regularization], Candidate],
+        hypermodel: PenalizedModel,
         *,
-        space: Sequence[str],
-        base: Regularization,
+        known: Sequence[Mapping[str, Any]],
+        max_trials: int,
+        seed: int,
+        directory: Path,
+        on_execution: Callable[[], Any],
         **kwargs: Any,
     ):
-        super().__init__(project_name=".keras_tuner", overwrite=True, **kwargs)
-        self.evaluate = evaluate
-        self.space = space
-        self.base = base
-        self.candidates: list[Candidate] = []
+        self.on_execution = on_execution
+        oracle = KnownFirst(
+            known,
+            objective=OBJECTIVE,
+            max_trials=max_trials,
+            seed=seed,
+            max_consecutive_failed_trials=max_trials,
+        )
+        oracle.verbose = 0
+        with contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner"
+            super().__init__(
+                hypermodel,
+                oracle=oracle,
+                seed=seed,
+                directory=directory.parent,
+                project_name=directory.name,
+                **kwargs,
+            )
 
-    def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:
-        regularization = candidate_of(trial.hyperparameters.values, self.space, self.base)
-        try:
-            candidate = self.evaluate(int(trial.trial_id), regularization)
-        except Exception as error:  # KerasTuner would count it as a bad candidate and go on
-            raise keras_tuner.errors.FatalError(str(error)) from error
-        self.candidates.append(candidate)
-        return {OBJECTIVE.name: SIGN * candidate.loss}
+    def candidates(self, metric: str) -> tuple[Candidate, ...]:
+        """Return the trials in the order in which they began."""
+        return tuple(self._candidate(trial_id, metric) for trial_id in self.oracle.start_order)
+
+    def on_execution_end(self, trial: Any, number: int, execution: Execution) -> None:
+        self.on_execution()
+
+    def _candidate(self, trial_id: str, metric: str) -> Candidate:
+        executions, space = self.executions(trial_id), self.hypermodel.space
+        hp = self.oracle.get_trial(trial_id).hyperparameters.copy()
+        names = {name for field in space.fields for name in (field, f"{field} on")}
+        diverged = float("inf")
+        return Candidate(
+            int(trial_id),
+            space(hp),
+            tuple(diverged if e.score is None else SIGN * e.score for e in executions),
+            tuple(float("nan") if e.score is None else e.metrics[metric] for e in executions),
+            {name: value for name, value in hp.values.items() if name not in names},
+        )
+
+    def _try_build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
+        self.hypermodel.seed = self._execution_seed
+        return super()._try_build(hp)
+
+    def _callbacks(self, *args: Any) -> tuple[list[Any], list[Any]]:
+        return [], []
 
 
-# The HParams dashboard of TensorBoard
+def penalized(model: keras.Model, regularization: Regularization, seed: int) -> keras.Model:
+    """Return a copy of a model with the penalties and rates of a trial, compiled as the model is.
 
-
-def log_experiment(directory: Path, space: Sequence[str], metric: str) -> None:
-    """Write, once for all trials, the fields of the search and the metrics of a run."""
-    hparams = HParams({}, {name: _range(name) for name in space})
-    EventFile(directory).add(
-        0, hparams.experiment([("", name) for name in (OBJECTIVE.name, metric)])
-    )
-
-
-def _log_trial(
-    directory: Path,
-    regularization: Regularization,
-    space: Sequence[str],
-    trial: str,
-    figures: dict[str, float],
-) -> None:
-    """Write the values of one run and the figures of its best epoch.
-
-    Fields that are off are 0 or "none", so no row has gaps.
+    The copy has the same weights.
     """
-    values = {name: getattr(regularization, name) for name in space}
-    hparams = HParams(values, {name: _range(name) for name in space}, trial)
-    EventFile(directory).add(0, hparams.row(), scalars(figures))
-
-
-def _range(name: str) -> Interval | Sequence[str]:
-    strength = Regularization.fields()[name]
-    if isinstance(strength, Choice):
-        return (strength.off, *strength.options)
-    return Interval(*strength.search, log=strength.scale == "log", off=strength.off)
+    copy, _ = regularize(model, regularization.only("model"), seed=seed)
+    if engine.is_compiled(model):
+        copy.compile_from_config(model.get_compile_config())
+    return copy

@@ -1,36 +1,46 @@
 """`tune`: search the regularization of a model."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import NoneType
 from typing import Any
 
 import keras
+import keras_tuner
+from keras_tuner.src.engine.hypermodel import get_hypermodel  # of KerasTuner 1.4.8
 from tqdm import tqdm
 
 from ..core.checks import check_bool, check_integer, check_number, check_path, check_type, message
 from ..zoo import Data, Regularization, create_model
 from ..zoo.models import Setting, get_architecture, resolve
 from ..zoo.tasks import Regression
+from ..zoo.training import engine
+from ..zoo.training.configuration import check_compiled, check_model, model_record
+from ..zoo.training.prepare import LEARNING_RATE
+from ..zoo.training.train import as_data
 from ..zoo.training.train_transform import check_train_transform
 from ..zoo.training.work_directory import WorkDirectory
 from .choice import Tuning
-from .search import CandidateRunner, log_experiment, metric_of, search_candidates
-from .space import check_space
+from .penalty_space import PenaltySpace, check_fields
+from .search import Make, PenalizedModel, PenaltyTuner, penalized
 
+_FIELDS = Regularization.fields()
 SPACE = ("l2", "dropout", "noise", "label_smoothing")
 
 
 def tune(
-    model_name: str,
-    data: Data,
+    model: str | keras.Model | keras_tuner.HyperModel | Callable[..., keras.Model],
+    data: Any,
     *,
+    validation_data: Any = None,
     space: Sequence[str] | None = None,
     max_trials: int = 20,
     directory: str | os.PathLike[str],
     base: Regularization | str | None = None,
     seeds: int = 2,
     epochs: int = 50,
-    learning_rate: float = 5e-3,
+    learning_rate: float | None = None,
     seed: int = 0,
     resume: bool = True,
     verbose: int = 1,
@@ -40,36 +50,43 @@ def tune(
 
     Each candidate is trained from scratch on the same seeds, and judged by the objective
     (`tuning.choice.OBJECTIVE`): the smallest validation data loss of each run, without the penalty.
-    The test part is not used. The first candidates are the tiers of the model, beginning with
-    `"none"`, if they differ in the fields of the search. A killed search resumes with the first
-    unfinished run.
+    The test part is not used. The first candidates are the tiers of a model of the zoo, beginning
+    with `"none"`, if they differ in the fields of the search; for another model, it is `base`. A
+    killed search resumes with the first unfinished run.
 
     Args:
-        model_name: One of `zoo.list_models()`.
-        data: The data, from `zoo.load_data`.
-        space: The fields to search, by default `l2`, `dropout`, `noise` and, unless the task is
-            regression, `label_smoothing`; each is off or in the range of `Regularization.fields`.
+        model: One of `zoo.list_models()`. Or a Keras model, compiled or not: each candidate is a
+            copy by `zoo.regularize`, with the same weights. Or a function `build(hp)` or
+            `keras_tuner.HyperModel` that builds one: its hyperparameters are searched together with
+            the penalties. A compiled model keeps its optimizer and loss.
+        data: The data, from `zoo.load_data`, or what `fit` takes; see `zoo.train`.
+        validation_data: The validation part in the same form, if `data` is not from
+            `zoo.load_data`; by default, a tenth of `data` is held out.
+        space: The fields to search, each off or in the range of `Regularization.fields`. By default
+            `l2`, `dropout`, `noise` and, unless the task is regression, `label_smoothing`; for a
+            model from elsewhere `l2` and `dropout`.
         max_trials: The number of candidates.
-        directory: The directory of the search. It has a directory per trial, and in it one per
-            seed, with TensorBoard logs; the HParams dashboard of `directory` shows all trials.
+        directory: The directory of the search, with the runs of each trial. TensorBoard shows all
+            trials of its `tensorboard` in the HParams dashboard.
         base: All other fields: a `Regularization`, the name of a tier, or `None` for all off.
         seeds: The number of runs per candidate.
         epochs: The maximum number of epochs of a run. Use the number of the final training: longer
             training needs more regularization. A run stops after a fifth of them (at least 10)
             without improvement.
-        learning_rate: The peak of the learning rate.
+        learning_rate: The peak of the learning rate, 0.005 by default. `None` for a compiled model.
         seed: The seed of the search, and the first seed of the runs.
         resume: Whether to resume the search in `directory`. `False` deletes it.
         verbose: 0 is silent, 1 shows a progress bar over the runs.
-        **options: The options of the architecture.
+        **options: The options of an architecture of the zoo.
 
     Returns:
         A `Tuning`: `.regularization` is the choice, `.candidates` and `.table()` are all trials.
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If the model, tier or field is unknown, a number is out of range, or `directory`
-            holds something else or a search with other arguments.
+        ValueError: If the model, tier or field is unknown, the model does not support a field, a
+            number is out of range, or `directory` holds something else or a search with other
+            arguments.
 
     Example:
 
@@ -87,77 +104,155 @@ def tune(
     Bergstra & Bengio, Random Search for Hyper-Parameter Optimization, 2012,
     https://jmlr.org/papers/v13/bergstra12a.html
     """
-    architecture = get_architecture(model_name, argument="model_name")
-    check_type("data", data, Data, Data.EXPECTED)
+    check_path("directory", directory)
+    check_bool("resume", resume)
+    for name, count in (("max_trials", max_trials), ("seeds", seeds), ("epochs", epochs)):
+        check_integer(name, count, minimum=1)
+    check_number("learning_rate", learning_rate, "(0, inf)", optional=True)
+    check_integer("seed", seed, minimum=0)
+    if isinstance(model, str):
+        get_architecture(model, argument="model")
+        data = as_data(data, validation_data, compiled=False, seed=seed)
+        subject = _of_the_zoo(model, data, space, base, options)
+    else:
+        if options:
+            raise ValueError(f"`{next(iter(options))}` is an option for a model of the zoo only.")
+        hypermodel = _hypermodel(model)
+        example = hypermodel.build(keras_tuner.HyperParameters())
+        compiled = engine.is_compiled(example)
+        data = as_data(data, validation_data, compiled=compiled, seed=seed)
+        subject = _of_a_user(hypermodel, example, data, space, base, learning_rate)
     if data.cv:
         expected = "data with a validation part; load it without validation='cv:...'"
         raise ValueError(message("data", data.cv, expected))
-    if space is None:
-        space = SPACE[:-1] if isinstance(data.task, Regression) else SPACE
-    check_type("space", space, Sequence, "a list of fields of the regularization")
-    check_path("directory", directory)
-    check_bool("resume", resume)
-    space = check_space(space, architecture.supported)
-    setting = Setting.of(data)
-    base = resolve(base, model_name, setting, argument="base")
-    for name, count in (("max_trials", max_trials), ("seeds", seeds), ("epochs", epochs)):
-        check_integer(name, count, minimum=1)
-    check_number("learning_rate", learning_rate, "(0, inf)")
-    check_integer("seed", seed, minimum=0)
-    architecture.check(base)
-    weakest = {name: Regularization.fields()[name].weakest for name in space}
-    check_train_transform(data, base.replace(**weakest))
+    check_train_transform(data, _weakest(subject.space))
+    subject.make(keras_tuner.HyperParameters(), subject.space.around, seed)  # raises early
     config = {
-        "model": {"name": model_name, **options},
+        "model": subject.record,
         "data": data.to_dict(),
-        "base": base.to_dict(),
+        "base": subject.space.around.to_dict(),
         "search": {
-            "space": list(space),
+            "space": list(subject.space.fields),
             "max_trials": max_trials,
             "seeds": seeds,
             "epochs": epochs,
-            "learning_rate": learning_rate,
+            "learning_rate": learning_rate or LEARNING_RATE,
             "seed": seed,
         },
     }
-
-    def build(regularization: Regularization, run_seed: int) -> keras.Model:
-        return create_model(
-            model_name,
-            data=data,
-            regularization=regularization,
-            seed=run_seed,
-            **options,
-        )
-
-    build(base, seed)  # checks the shape of the data and the options
     files = WorkDirectory(
         directory,
         job="search",
         arguments=("model", "data", "base", "search"),
-        contents=("trial-*", ".keras_tuner", "events.out.tfevents.*"),
+        contents=("trial_*", "search.json", "tensorboard"),
     )
     files.open(config, resume=resume)
-    if not any(files.path.glob("events.out.tfevents.*")):
-        log_experiment(files.path, space, metric_of(data))
+    metric = f"val_{data.task.metric}"
+    rate = learning_rate or LEARNING_RATE
     with tqdm(total=max_trials * seeds, unit="run", disable=not verbose) as bar:
-        runner = CandidateRunner(
-            build=build,
-            data=data,
-            space=space,
-            files=files,
-            seeds=tuple(range(seed, seed + seeds)),
-            epochs=epochs,
-            learning_rate=learning_rate,
-            on_run=bar.update,
-        )
-        candidates = search_candidates(
-            runner,
-            space=space,
-            base=base,
-            known=list(architecture.presets_for(setting).values()),
+        tuner = PenaltyTuner(
+            PenalizedModel(subject.make, subject.space, data, epochs=epochs, learning_rate=rate),
+            known=subject.known,
             max_trials=max_trials,
+            executions_per_trial=seeds,
             seed=seed,
             directory=files.path,
+            on_execution=bar.update,
         )
-    return Tuning(candidates, space, files.path, metric_of(data))
+        board = keras.callbacks.TensorBoard(files.path / "tensorboard", write_graph=False)
+        tuner.search(callbacks=[board])
+    return Tuning(tuner.candidates(metric), subject.space.fields, files.path, metric)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A kind of model to search.
+
+    Args:
+        make: Function that builds the model of a trial.
+        space: The fields of the search.
+        known: The values of the first trials.
+        record: What identifies the model, as JSON values.
+    """
+
+    make: Make
+    space: PenaltySpace
+    known: list[dict[str, Any]]
+    record: dict[str, Any]
+
+
+def _of_the_zoo(
+    name: str, data: Data, space: Sequence[str] | None, base: Any, options: dict[str, Any]
+) -> Subject:
+    """Return the subject of a name of `zoo.list_models()`."""
+    architecture, setting = get_architecture(name), Setting.of(data)
+    if space is None:
+        space = SPACE[:-1] if isinstance(data.task, Regression) else SPACE
+    fields = check_fields("space", space, architecture.supported)
+    base = resolve(base, name, setting, argument="base")
+    architecture.check(base)
+    penalties = PenaltySpace(fields, around=base)
+
+    def make(hp: Any, regularization: Regularization, seed: int) -> keras.Model:
+        return create_model(name, data=data, regularization=regularization, seed=seed, **options)
+
+    known = [penalties.values(tier) for tier in architecture.presets_for(setting).values()]
+    return Subject(make, penalties, known, {"name": name, **options})
+
+
+def _of_a_user(
+    hypermodel: keras_tuner.HyperModel,
+    example: keras.Model,
+    data: Data,
+    space: Sequence[str] | None,
+    base: Any,
+    learning_rate: float | None,
+) -> Subject:
+    """Return the subject of a hypermodel, one model of which is `example`."""
+    expected = "an occam.zoo.Regularization or None for a model from elsewhere"
+    check_type("base", base, (Regularization, NoneType), expected)
+    fields = check_fields("space", ("l2", "dropout") if space is None else space, _FIELDS)
+    penalties = PenaltySpace(fields, around=base)
+    if engine.is_compiled(example):
+        check_compiled(example, data, _weakest(penalties), learning_rate)
+    else:
+        check_model(example, data)
+    penalized(example, _weakest(penalties), 0)  # raises if the model does not support a field
+
+    def make(hp: Any, regularization: Regularization, seed: int) -> keras.Model:
+        return penalized(hypermodel.build(hp), regularization, seed)
+
+    return Subject(make, penalties, [], {"from": "elsewhere", **model_record(example)})
+
+
+def _hypermodel(model: Any) -> keras_tuner.HyperModel:
+    """Return the hypermodel of a Keras model, or of a function that builds one."""
+    if isinstance(model, keras.Model):
+        return _Always(model)
+    expected = "a name of zoo.list_models(), a keras.Model, or a function build(hp)"
+    if not (isinstance(model, keras_tuner.HyperModel) or callable(model)):
+        raise TypeError(message("model", model, expected))
+    hypermodel: Any = get_hypermodel(model)
+    if type(hypermodel).fit is not keras_tuner.HyperModel.fit:
+        raise ValueError(
+            "`model` must not have a `fit` of its own: use tuning.Tuner, and tuning.PenaltySpace "
+            f"in `build`. Received: model={model!r}"
+        )
+    return hypermodel
+
+
+class _Always(keras_tuner.HyperModel):
+    """The hypermodel of one model."""
+
+    def __init__(self, model: keras.Model):
+        super().__init__()
+        self.model = model
+
+    def build(self, hp: Any) -> keras.Model:
+        return self.model
+
+
+def _weakest(space: PenaltySpace) -> Regularization:
+    """Return the regularization with all fields of the search on."""
+    fields = Regularization.fields()
+    return space.around.replace(**{name: fields[name].weakest for name in space.fields})

@@ -190,10 +190,14 @@ class Tuner(keras_tuner.Tuner):
                 execution = self._execute(trial, number, callbacks, args, kwargs)
                 _write_json(file, asdict(execution))
             execution = Execution(**json.loads(file.read_text()))
+            self.on_execution_end(trial, number, execution)
             if execution.error:
                 raise keras_tuner.errors.FailedTrialError(execution.error)
             results.append(execution.result)
         return results
+
+    def on_execution_end(self, trial: Trial, number: int, execution: Execution) -> None:
+        """Called after each execution, also one that was read back; for subclasses."""
 
     def load_model(self, trial: Trial) -> keras.Model:
         """Return the model of the best execution of a trial, at its best epoch."""
@@ -230,25 +234,15 @@ class Tuner(keras_tuner.Tuner):
         theirs = [_copy(callback) for callback in callbacks]
         for board in _boards(theirs):
             board.log_dir = str(Path(board.log_dir) / _run(trial, number))
-        ours: list[keras.callbacks.Callback] = []
-        if objective.name in _OF_THE_LEDGER and not any(isinstance(c, LossLedger) for c in theirs):
-            ours.append(LossLedger())
         if "tuner/epochs" in hp.values:  # a rung of Hyperband
             kwargs = {**kwargs, **{n: hp.values[f"tuner/{n}"] for n in ("epochs", "initial_epoch")}}
-            rungs = (hp.values.get("tuner/trial_id"), trial.trial_id)
-            before, after = (rung and self._file(rung, number, ".state.npz") for rung in rungs)
-            ours.append(_GoOn(before and StateFile(before), StateFile(after)))
-        weights = str(self._file(trial.trial_id, number, ".weights.h5"))
-        last = [
-            tuner_utils.TunerCallback(self, trial),
-            tuner_utils.SaveBestEpoch(objective, weights),
-        ]
+        first, last = self._callbacks(trial, number, theirs)
         began = time.perf_counter()
         build_config = None
         try:
             model = self._try_build(hp)
             result = self.hypermodel.fit(
-                hp, model, *args, callbacks=[*ours, *theirs, *last], **kwargs
+                hp, model, *args, callbacks=[*first, *theirs, *last], **kwargs
             )
             tuner_utils.validate_trial_results(result, objective, "HyperModel.fit()")
             build_config = model.get_build_config()
@@ -261,6 +255,21 @@ class Tuner(keras_tuner.Tuner):
         for dashboard in self._dashboards:
             dashboard.add(_row(trial, number, execution), hp)
         return execution
+
+    def _callbacks(
+        self, trial: Trial, number: int, theirs: Sequence[keras.callbacks.Callback]
+    ) -> tuple[list[keras.callbacks.Callback], list[keras.callbacks.Callback]]:
+        """Return the callbacks that come before and after those of the user."""
+        first, objective, values = [], self.oracle.objective, trial.hyperparameters.values
+        if objective.name in _OF_THE_LEDGER and not any(isinstance(c, LossLedger) for c in theirs):
+            first.append(LossLedger())
+        if "tuner/epochs" in values:
+            rungs = (values.get("tuner/trial_id"), trial.trial_id)
+            before, after = (rung and self._file(rung, number, ".state.npz") for rung in rungs)
+            first.append(_GoOn(before and StateFile(before), StateFile(after)))
+        weights = str(self._file(trial.trial_id, number, ".weights.h5"))
+        best = tuner_utils.SaveBestEpoch(objective, weights)
+        return first, [tuner_utils.TunerCallback(self, trial), best]
 
     def _try_build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Build a model with the weights of the seed of the execution, and seed its training."""
@@ -281,7 +290,7 @@ class Tuner(keras_tuner.Tuner):
 
     def _populate_initial_space(self) -> None:
         super()._populate_initial_space()
-        self._space = _parameters(self.oracle.get_space())
+        self._space = self._parameters()
 
     def save(self) -> None:
         """Write the state of the search, entirely or not at all."""
@@ -330,6 +339,17 @@ class Tuner(keras_tuner.Tuner):
             "seed": self.seed,
             "hyperparameter": self._space,
         }
+
+    def _parameters(self) -> dict[str, Any]:
+        """Return the configuration of each hyperparameter by name and conditions."""
+        found = {}
+        for parameter in self.oracle.hyperparameters.space:
+            config = parameter.get_config()
+            on = [f"{c.name} in {c.values}" for c in parameter.conditions]
+            name = f"{parameter.name} if {' and '.join(on)}" if on else parameter.name
+            values = {n: v for n, v in config.items() if n not in ("name", "conditions")}
+            found[name] = {"type": type(parameter).__name__, **values}
+        return found
 
     def _check_same(self, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
         """Raise an error that names the arguments in which two searches differ."""
@@ -415,19 +435,6 @@ def _is_failure_of_trial(error: Exception) -> bool:
     """Return whether an error is due to the values of the hyperparameters."""
     expected = keras_tuner.errors.FailedTrialError | FloatingPointError
     return isinstance(error, expected) or type(error).__name__ == "ResourceExhaustedError"
-
-
-def _parameters(space: keras_tuner.HyperParameters) -> dict[str, Any]:
-    """Return the configuration of each hyperparameter by name and conditions."""
-    found = {}
-    for parameter in space.space:
-        config = {
-            n: v for n, v in parameter.get_config().items() if n not in ("name", "conditions")
-        }
-        on = [f"{c.name} in {c.values}" for c in parameter.conditions]
-        name = f"{parameter.name} if {' and '.join(on)}" if on else parameter.name
-        found[name] = {"type": type(parameter).__name__, **config}
-    return found
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:

@@ -93,12 +93,16 @@ class HParams:
 
     @classmethod
     def from_tuner(cls, hyperparameters: Any, *, trial: str | None = None) -> "HParams":
-        """Return the hyperparameters of a trial, from its `keras_tuner.HyperParameters`."""
-        space = {parameter.name: parameter for parameter in hyperparameters.space}
+        """Return the hyperparameters of a trial, from its `keras_tuner.HyperParameters`.
+
+        A switch `<name> on`, as of `tuning.PenaltySpace`, has no column, since its `<name>` is off.
+        """
+        switches = {f"{each.name} on" for each in hyperparameters.space if each.conditions}
+        space = {each.name: each for each in hyperparameters.space if each.name not in switches}
         active = {
-            name: hyperparameters.values.get(name, parameter.default)
+            name: hyperparameters.values[name]
             for name, parameter in space.items()
-            if hyperparameters.is_active(parameter)
+            if name in hyperparameters.values and hyperparameters.is_active(parameter)
         }
         return cls(active, {name: _range(p) for name, p in space.items()}, trial)
 
@@ -154,10 +158,18 @@ def _effective(name: str, value: Any, span: Interval | Sequence[Value] | None) -
 
 
 def _range(parameter: Any) -> Interval | Sequence[Value]:
+    """Return the range of a hyperparameter of KerasTuner, with a value for an inactive one."""
     kind = type(parameter).__name__
     if kind in ("Float", "Int"):
         log = parameter.sampling in ("log", "reverse_log")
         return Interval(parameter.min_value, parameter.max_value, log=log)
     if kind == "Boolean":
         return (False, True)
-    return tuple(parameter.values) if kind == "Choice" else (parameter.value,)
+    if kind != "Choice":
+        return (parameter.value,)
+    options = tuple(parameter.values)
+    if not parameter.conditions:
+        return options
+    if all(isinstance(option, str) for option in options):
+        return ("none", *(option for option in options if option != "none"))
+    return Interval(min(options), max(options))

@@ -1,11 +1,15 @@
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 
+import keras
+import keras_tuner
+import numpy as np
 import pytest
 
 from occam import tuning, zoo
@@ -28,12 +32,8 @@ def test_the_tiers_come_first(found):
 
 
 def test_random_candidates_follow_without_duplicates(digits, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "occam.zoo.training.engine.fit",
-        lambda *args, callbacks, **kwargs: (
-            callbacks[0].on_train_begin() or {"val_data_loss": [1.0], "val_accuracy": [0.5]}
-        ),
-    )
+    history = {"val_data_loss": [1.0], "val_accuracy": [0.5]}
+    monkeypatch.setattr("occam.zoo.training.engine.fit", lambda *args, **kwargs: history)
     arguments = {**ARGUMENTS, "space": ["noise"], "max_trials": 7, "seeds": 1}
     tried = [
         c.regularization
@@ -54,9 +54,10 @@ def test_the_choice_is_one_of_the_candidates_and_marked_in_the_table(found):
 def test_each_trial_has_a_directory_and_each_run_its_figures(found):
     for candidate in found.candidates:
         for seed, loss in enumerate(candidate.losses):
-            directory = found.directory / f"trial-{candidate.trial:03d}" / f"seed-{seed}"
-            assert json.loads((directory / "figures.json").read_text())["val_data_loss"] == loss
-            assert list(directory.rglob("events.out.tfevents*"))
+            record = found.directory / f"trial_{candidate.trial}" / f"execution-{seed}.json"
+            assert json.loads(record.read_text())["score"] == loss
+            logs = found.directory / "tensorboard" / str(candidate.trial) / f"execution{seed}"
+            assert list(logs.rglob("events.out.tfevents*"))
 
 
 def test_hparams_are_effective_values_of_every_run(found):
@@ -65,7 +66,7 @@ def test_hparams_are_effective_values_of_every_run(found):
     from tensorboard.util import tensor_util
 
     for candidate in found.candidates:
-        directory = found.directory / f"trial-{candidate.trial:03d}" / "seed-1"
+        directory = found.directory / "tensorboard" / str(candidate.trial) / "execution1"
         events = EventAccumulator(str(directory)).Reload()
         content = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
         start = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info
@@ -74,7 +75,7 @@ def test_hparams_are_effective_values_of_every_run(found):
         assert values == {n: getattr(candidate.regularization, n) for n in ("l2", "dropout")}
         low = zoo.Regularization.fields()["l2"].search[0]
         assert logarithm == pytest.approx(math.log10(values["l2"] or low / 10))
-        assert start.group_name == f"trial-{candidate.trial:03d}"
+        assert start.group_name == str(candidate.trial)
         (judged,) = events.Tensors("val_data_loss")
         value = tensor_util.make_ndarray(judged.tensor_proto)
         assert float(value) == pytest.approx(candidate.losses[1])
@@ -87,7 +88,7 @@ def test_a_finished_search_is_read_back(found, digits, monkeypatch):
     monkeypatch.setattr("occam.zoo.training.engine.fit", never)
     again = tuning.tune("mlp", digits, directory=found.directory, **ARGUMENTS)
     assert again == found
-    assert len(list(found.directory.glob("events.out.tfevents.*"))) == 1
+    assert len(list((found.directory / "tensorboard").glob("events.out.tfevents.*"))) == 1
 
 
 def test_the_test_part_is_not_read(digits, tmp_path, monkeypatch):
@@ -113,12 +114,15 @@ def test_another_search_in_the_same_directory_is_an_error(found, digits):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"space": ["stochastic_depth"]}, "supports, l1, .* Received: stochastic_depth"),
+        ({"space": ["stochastic_depth"]}, "supported fields, l1, .* Received: stochastic_depth"),
         ({"max_trials": 0}, "`max_trials` must be an integer >= 1. Received: max_trials=0"),
         ({"max_trials": 1.5}, "Received: max_trials=1.5"),
         ({"seeds": 0}, "`seeds` must be an integer >= 1"),
         ({"learning_rate": 0}, r"`learning_rate` must be a number in \(0, inf\)"),
-        ({"space": "l2"}, "`space` must be a list of fields. Received: space='l2'"),
+        (
+            {"space": "l2"},
+            "`space` must be a list of fields of the regularization. Received: space='l2'",
+        ),
         ({"width": 3}, "Model 'mlp' has no option width"),
         ({"base": "heavy"}, "`base` must be an occam.zoo.Regularization, the name of a tier"),
     ],
@@ -126,6 +130,74 @@ def test_another_search_in_the_same_directory_is_an_error(found, digits):
 def test_errors(digits, tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         tuning.tune("mlp", digits, directory=tmp_path / "search", **{**ARGUMENTS, **change})
+    assert not (tmp_path / "search").exists()
+
+
+def small(hp):
+    width = hp.Int("units", 8, 16, step=8)
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(width, "relu"),
+            keras.layers.Dense(10),
+        ]
+    )
+
+
+def compiled(hp):
+    model = small(hp)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(hp.Float("rate", 0.1, 0.2)), loss, metrics=["accuracy"])
+    return model
+
+
+def test_the_penalties_of_a_keras_model_are_searched(digits, tmp_path):
+    model = small(keras_tuner.HyperParameters())
+    before = model.get_weights()
+    arguments = {"space": ["l2"], "max_trials": 3, "epochs": 1, "verbose": 0}
+    base = zoo.Regularization(dropout=0.1)
+    found = tuning.tune(model, digits, directory=tmp_path / "search", base=base, **arguments)
+    assert found.candidates[0].regularization == base
+    assert len({c.regularization for c in found.candidates}) == 3
+    for array, same in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(array, same)  # each candidate trains a copy
+
+
+@pytest.mark.parametrize("build", [small, compiled])
+def test_hyperparameters_are_searched_together_with_penalties(digits, tmp_path, build):
+    train = digits.raw_splits["train"]
+    data = (np.asarray(train.features), np.asarray(train.targets))
+    arguments = {"space": ["l2"], "max_trials": 3, "seeds": 1, "epochs": 1, "verbose": 0}
+    found = tuning.tune(build, data, directory=tmp_path / "search", **arguments)
+    assert found.candidates[0].regularization == zoo.Regularization()
+    assert found.candidates[0].hyperparameters["units"] == 8
+    assert {c.hyperparameters["units"] for c in found.candidates} <= {8, 16}
+    assert ("rate" in found.hyperparameters) == (build is compiled)
+    assert "units" in found.table().splitlines()[0]
+
+
+class WithFit(keras_tuner.HyperModel):
+    def build(self, hp):
+        return small(hp)
+
+    def fit(self, hp, model, **kwargs):
+        return 0.0
+
+
+@pytest.mark.parametrize(
+    ("model", "change", "message"),
+    [
+        (small, {"space": ["stochastic_depth"]}, "stochastic_depth.*It has no residual sum"),
+        (compiled, {"space": ["weight_decay"]}, "`weight_decay` must be 0, since model"),
+        (compiled, {"learning_rate": 0.1}, "`learning_rate` must be None, since model"),
+        (small, {"width": 3}, "`width` is an option for a model of the zoo only."),
+        (WithFit(), {}, "`model` must not have a `fit` of its own: use tuning.Tuner"),
+    ],
+)
+def test_errors_of_models_of_users(digits, tmp_path, model, change, message):
+    with pytest.raises(ValueError, match=re.compile(message, re.DOTALL)):
+        tuning.tune(model, digits, directory=tmp_path / "search", verbose=0, **change)
     assert not (tmp_path / "search").exists()
 
 
@@ -148,7 +220,7 @@ def test_a_killed_search_resumes_with_the_same_result(found, digits, data_dir, t
     command = [sys.executable, "-c", SCRIPT, str(directory), str(data_dir)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     deadline = time.time() + 120
-    while not (directory / "trial-001" / "seed-0" / "figures.json").exists():
+    while not (directory / "trial_1" / "execution-0.json").exists():
         assert process.poll() is None
         assert time.time() < deadline
         time.sleep(0.01)

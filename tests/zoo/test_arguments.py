@@ -40,13 +40,13 @@ CASES = {
         "`resume` must be True or False",
         [],
     ),
-    "tune model_name": (
+    "tune model": (
         lambda m, d, v: tuning.tune(v, d, directory="search"),
-        "`model_name` must be the name of a model",
+        "`model` must be a name of zoo.list_models(), a keras.Model, or a function",
         ["digitz"],
     ),
     "tune resume": (lambda m, d, v: TUNE(d, resume=v), "`resume` must be True or False", []),
-    "tune data": (lambda m, d, v: TUNE(v), "`data` must be an occam.zoo.Data", []),
+    "tune data": (lambda m, d, v: TUNE(v), "`data` must be an occam.zoo.Data", [PAIR]),
     "tune space": (lambda m, d, v: TUNE(d, space=v), "`space` must be a list of", [None]),
     "tune base": (lambda m, d, v: TUNE(d, base=v), "`base` must be", [None, "digitz"]),
     "tune directory": (

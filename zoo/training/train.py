@@ -133,7 +133,7 @@ def train(
     check_bool("resume", resume)
     check_bool("rerun", rerun)
     compiled = engine.is_compiled(model)
-    data = _as_data(data, validation_data, compiled=compiled, seed=seed)
+    data = as_data(data, validation_data, compiled=compiled, seed=seed)
     if not (data.cv or "validation" in data.raw_splits):
         raise ValueError(
             "`data` must have a validation part, or folds as of load_data(validation='cv:5x2'). "
@@ -313,8 +313,13 @@ def _refits(refit: Any, data: Data, *, compiled: bool, callbacks: Any) -> bool:
     return refit
 
 
-def _as_data(data: Any, validation_data: Any, *, compiled: bool, seed: int) -> Data:
-    """Return `data`, or the `Data` of what `fit` takes."""
+def as_data(data: Any, validation_data: Any, *, compiled: bool, seed: int) -> Data:
+    """Return `data`, or the `Data` of what `fit` takes.
+
+    Raises:
+        TypeError: If `data` is neither.
+        ValueError: If there is validation data twice, or the data cannot be read.
+    """
     if isinstance(data, Data):
         if validation_data is not None:
             raise ValueError(

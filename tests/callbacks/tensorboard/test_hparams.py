@@ -28,10 +28,23 @@ def test_the_columns_of_a_tuner_do_not_depend_on_conditions():
     space.Boolean("penalize")
     with space.conditional_scope("penalize", [True]):
         space.Float("l2", 1e-5, 1e-1, sampling="log", default=1e-3)
+        space.Choice("kind", ["ridge", "lasso"])
+        space.Choice("power", [1, 2])
     space.Choice("units", [16, 32])
     off = HParams.from_tuner(space).effective()
-    assert off == {"penalize": False, "l2": 0.0, "log10_l2": -6.0, "units": 16}
-    space.values["penalize"] = True
+    inactive = {"l2": 0.0, "log10_l2": -6.0, "kind": "none", "power": 0.0}
+    assert off == {"penalize": False, **inactive, "units": 16}
+    space.values |= {"penalize": True, "l2": 1e-3, "kind": "lasso", "power": 2}
     on = HParams.from_tuner(space).effective()
     assert on.keys() == off.keys()
     assert (on["l2"], on["log10_l2"]) == (1e-3, pytest.approx(-3))
+    assert (on["kind"], on["power"]) == ("lasso", 2)
+
+
+def test_the_switch_of_a_penalty_has_no_column():
+    keras_tuner = pytest.importorskip("keras_tuner")
+    space = keras_tuner.HyperParameters()
+    space.Boolean("rate on")
+    with space.conditional_scope("rate on", [True]):
+        space.Float("rate", 0.1, 0.5)
+    assert HParams.from_tuner(space).effective() == {"rate": 0.0}
