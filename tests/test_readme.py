@@ -105,3 +105,15 @@ def test_the_two_choices_that_take_longer(tmp_path, monkeypatch, capsys):
         zoo.preset("mlp", tier, data=names["data"]) for tier in zoo.models.TIERS
     ]
     assert "by cv:2; refit on all rows" in capsys.readouterr().out
+
+
+def test_a_keras_tuner_script(tmp_path, monkeypatch, capsys):
+    blocks = re.findall(r"```python\n(.*?)```", README, re.S)
+    code = next(c for c in blocks if "PenaltySpace" in c)
+    monkeypatch.chdir(tmp_path)
+    x = np.random.default_rng(0).normal(size=(60, 5))
+    y = (x[:, 0] > 0).astype("int32")
+    code = code.replace("max_trials=10", "max_trials=2").replace("epochs=20", "epochs=1, verbose=0")
+    names = {"x": x, "y": y, "x_val": x, "y_val": y}
+    exec("import keras\nfrom occam import tuning, zoo\n" + code, names)
+    assert capsys.readouterr().out.split()[:5] == ["score", "score_error", "units", "l2", "dropout"]

@@ -167,6 +167,7 @@ class Tuner(keras_tuner.Tuner):
         score of each execution, and the hyperparameters. Inactive ones are missing.
         """
         rows = {}
+        names = [parameter.name for parameter in self.oracle.get_space().space]
         for trial_id in self.oracle.start_order:
             trial = self.oracle.get_trial(trial_id)
             scores = [each.score for each in self.executions(trial_id)]
@@ -176,6 +177,7 @@ class Tuner(keras_tuner.Tuner):
                 "score": trial.score,
                 "score_error": standard_error(finished) if len(finished) > 1 else None,
                 **{f"score_{number}": score for number, score in enumerate(scores)},
+                **dict.fromkeys(names),
                 **trial.hyperparameters.values,
             }
         return pandas.DataFrame.from_dict(rows, orient="index").rename_axis("trial")

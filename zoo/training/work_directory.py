@@ -79,9 +79,7 @@ class WorkDirectory:
 
     def _check_same(self, theirs: dict[str, Any], ours: dict[str, Any]) -> None:
         different = [
-            line
-            for part in self._arguments
-            for line in differences(part, theirs[part], ours[part])
+            line for part in self._arguments for line in differences(part, theirs[part], ours[part])
         ]
         if different:
             raise ValueError(
