@@ -1,14 +1,18 @@
 """`Dashboard`: the trials of a search in the HParams dashboard of TensorBoard."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import keras_tuner
+from keras_tuner.src.engine.trial import Trial  # of KerasTuner 1.4.8
 
 from ..callbacks.tensorboard import HParams
 from ..callbacks.tensorboard.event_file import EventFile
 from ..callbacks.tensorboard.summaries import scalars
+from .execution import Execution
 
 _SUFFIX = ".hparams"
 
@@ -64,3 +68,19 @@ class Dashboard:
         for file in directory.glob(f"*{_SUFFIX}"):
             file.unlink()
         EventFile(directory, suffix=_SUFFIX).add(0, *summaries)
+
+
+def run_of(trial: Trial, number: int) -> str:
+    """Return the directory of an execution in that of TensorBoard."""
+    return f"{trial.trial_id}/execution{number}"
+
+
+def row_of(trial: Trial, number: int, execution: Execution) -> Row:
+    """Return the row of an execution."""
+    values = trial.hyperparameters.values
+    return Row(run_of(trial, number), trial.trial_id, values, execution.score)
+
+
+def boards_of(callbacks: Sequence[Any]) -> list[keras.callbacks.TensorBoard]:
+    """Return the callbacks that log for TensorBoard."""
+    return [each for each in callbacks if isinstance(each, keras.callbacks.TensorBoard)]

@@ -1,9 +1,12 @@
-"""`KnownFirst`: random search that begins with known candidates."""
+"""Oracles: `KnownFirst`, and what KerasTuner's own need."""
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras_tuner
+
+OF_THE_LEDGER = ("data_loss", "penalty", "val_data_loss", "val_penalty")
 
 
 class KnownFirst(keras_tuner.oracles.RandomSearchOracle):
@@ -44,3 +47,23 @@ class KnownFirst(keras_tuner.oracles.RandomSearchOracle):
             for parameter in self.hyperparameters.space:
                 hp.merge([parameter], overwrite=False)
             yield {p.name: hp.values[p.name] for p in hp.space if hp.is_active(p)}
+
+
+def objective_of(objective: Any) -> Any:
+    """Return the objective of a name of the ledger, or else the argument."""
+    if isinstance(objective, str) and objective in OF_THE_LEDGER:
+        return keras_tuner.Objective(objective, "min")
+    return objective
+
+
+def restore_grid(oracle: Any) -> None:
+    """Give a grid search its place in the grid, which its state of KerasTuner 1.4.8 lacks."""
+
+    def compare(one: str, other: str) -> int:
+        values = (oracle.trials[trial_id].hyperparameters.values for trial_id in (one, other))
+        return oracle._compare(*values)
+
+    oracle._ordered_ids = type(oracle._ordered_ids)()
+    for trial_id in sorted(oracle.start_order, key=functools.cmp_to_key(compare)):
+        oracle._ordered_ids.insert(trial_id)
+    oracle._populate_next = list(oracle.end_order)

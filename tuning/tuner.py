@@ -1,7 +1,6 @@
 """`Tuner`: a `keras_tuner.Tuner` that compares fairly and loses nothing."""
 
 import copy
-import functools
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -21,11 +20,10 @@ from ..callbacks.state_file import StateFile
 from ..core.checks import check_integer
 from ..zoo.training.work_directory import differences
 from .choice import standard_error
-from .dashboard import Dashboard, Row
+from .dashboard import Dashboard, boards_of, row_of, run_of
 from .execution import Execution, describe
-from .oracle import KnownFirst
+from .oracle import OF_THE_LEDGER, KnownFirst, objective_of, restore_grid
 
-_OF_THE_LEDGER = ("data_loss", "penalty", "val_data_loss", "val_penalty")
 _OF_THE_ORACLE = (
     *("hyperparameters", "tune_new_entries", "allow_new_entries"),
     *("max_retries_per_trial", "max_consecutive_failed_trials"),
@@ -108,7 +106,7 @@ class Tuner(keras_tuner.Tuner):
         if oracle is None:
             trials = max_trials or 10
             of_oracle.setdefault("max_consecutive_failed_trials", trials)
-            objective = _objective(objective or "val_data_loss")
+            objective = objective_of(objective or "val_data_loss")
             oracle = KnownFirst(objective=objective, max_trials=trials, seed=seed, **of_oracle)
         elif given := [*of_oracle, *["objective"] * (objective is not None)]:
             raise ValueError(f"`{given[0]}` must be an argument of `oracle`, if one is given.")
@@ -123,6 +121,17 @@ class Tuner(keras_tuner.Tuner):
         oracle.save = self.save
         oracle._save_trial = lambda trial: None
         super().__init__(oracle, hypermodel, executions_per_trial=executions_per_trial, **kwargs)
+        if oracle is not self.oracle:
+            raise ValueError(
+                "Tuner does not support the chief and the workers of KerasTuner. Unset the "
+                "environment variable KERASTUNER_ORACLE_IP."
+            )
+        theirs = Path(self.project_dir) / "oracle.json"
+        if theirs.exists():
+            raise ValueError(
+                f"{self.project_dir} holds a project of another tuner. Choose another `directory` "
+                "or `project_name`, or pass overwrite=True to delete it."
+            )
 
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Run trials until there are `max_trials`.
@@ -146,13 +155,13 @@ class Tuner(keras_tuner.Tuner):
         if self.oracle.trials and self._fit is not None:
             self._check_same(self._fit, fit)
         self._fit = fit
-        boards = _boards(fit_kwargs.get("callbacks") or [])
+        boards = boards_of(fit_kwargs.get("callbacks") or [])
         self._dashboards = [Dashboard(Path(board.log_dir), objective) for board in boards]
         for dashboard in self._dashboards:  # of an earlier process
             for trial_id in self.oracle.start_order:
                 trial = self.oracle.get_trial(trial_id)
                 for number, execution in enumerate(self.executions(trial_id)):
-                    dashboard.add(_row(trial, number, execution), trial.hyperparameters)
+                    dashboard.add(row_of(trial, number, execution), trial.hyperparameters)
         super().search(*fit_args, **fit_kwargs)
 
     def executions(self, trial_id: str) -> list[Execution]:
@@ -234,8 +243,8 @@ class Tuner(keras_tuner.Tuner):
         seed = self._execution_seed = self.seed + number
         hp, objective = trial.hyperparameters, self.oracle.objective
         theirs = [_copy(callback) for callback in callbacks]
-        for board in _boards(theirs):
-            board.log_dir = str(Path(board.log_dir) / _run(trial, number))
+        for board in boards_of(theirs):
+            board.log_dir = str(Path(board.log_dir) / run_of(trial, number))
         if "tuner/epochs" in hp.values:  # a rung of Hyperband
             kwargs = {**kwargs, **{n: hp.values[f"tuner/{n}"] for n in ("epochs", "initial_epoch")}}
         first, last = self._callbacks(trial, number, theirs)
@@ -255,7 +264,7 @@ class Tuner(keras_tuner.Tuner):
         seconds = round(time.perf_counter() - began, 3)
         execution = Execution.of(result, objective, seed, seconds, build_config)
         for dashboard in self._dashboards:
-            dashboard.add(_row(trial, number, execution), hp)
+            dashboard.add(row_of(trial, number, execution), hp)
         return execution
 
     def _callbacks(
@@ -263,7 +272,7 @@ class Tuner(keras_tuner.Tuner):
     ) -> tuple[list[keras.callbacks.Callback], list[keras.callbacks.Callback]]:
         """Return the callbacks that come before and after those of the user."""
         first, objective, values = [], self.oracle.objective, trial.hyperparameters.values
-        if objective.name in _OF_THE_LEDGER and not any(isinstance(c, LossLedger) for c in theirs):
+        if objective.name in OF_THE_LEDGER and not any(isinstance(c, LossLedger) for c in theirs):
             first.append(LossLedger())
         if "tuner/epochs" in values:
             rungs = (values.get("tuner/trial_id"), trial.trial_id)
@@ -328,7 +337,7 @@ class Tuner(keras_tuner.Tuner):
                 oracle._retry_queue.append(trial.trial_id)
         oracle.ongoing_trials = {}
         if isinstance(oracle, keras_tuner.oracles.GridSearchOracle):
-            _restore_grid(oracle)
+            restore_grid(oracle)
 
     def _identity(self) -> dict[str, Any]:
         """Return what must be the same to go on with a search."""
@@ -389,40 +398,6 @@ class _GoOn(keras.callbacks.Callback):
         state = ModelState(self.model)
         variables = state.weights.arrays()
         self.after.write({"optimizers": state.optimizer_indices(), "variables": variables})
-
-
-def _restore_grid(oracle: Any) -> None:
-    """Give a grid search its place in the grid, which its state of KerasTuner 1.4.8 lacks."""
-
-    def compare(one: str, other: str) -> int:
-        values = (oracle.trials[trial_id].hyperparameters.values for trial_id in (one, other))
-        return oracle._compare(*values)
-
-    oracle._ordered_ids = type(oracle._ordered_ids)()
-    for trial_id in sorted(oracle.start_order, key=functools.cmp_to_key(compare)):
-        oracle._ordered_ids.insert(trial_id)
-    oracle._populate_next = list(oracle.end_order)
-
-
-def _objective(objective: Any) -> Any:
-    """Return the objective of a name of the ledger, or else the argument."""
-    if isinstance(objective, str) and objective in _OF_THE_LEDGER:
-        return keras_tuner.Objective(objective, "min")
-    return objective
-
-
-def _run(trial: Trial, number: int) -> str:
-    """Return the directory of an execution in that of TensorBoard."""
-    return f"{trial.trial_id}/execution{number}"
-
-
-def _row(trial: Trial, number: int, execution: Execution) -> Row:
-    values = trial.hyperparameters.values
-    return Row(_run(trial, number), trial.trial_id, values, execution.score)
-
-
-def _boards(callbacks: Sequence[Any]) -> list[keras.callbacks.TensorBoard]:
-    return [each for each in callbacks if isinstance(each, keras.callbacks.TensorBoard)]
 
 
 def _copy(callback: keras.callbacks.Callback) -> keras.callbacks.Callback:

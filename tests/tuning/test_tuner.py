@@ -278,6 +278,14 @@ def test_a_project_of_another_search_is_refused(tuner, arguments, message):
     assert message in str(error.value)
 
 
+def test_a_project_of_keras_tuner_is_refused(tmp_path):
+    stock = keras_tuner.RandomSearch(build, "val_loss", 1, directory=tmp_path)
+    stock.search(X, Y, **FIT)
+    with pytest.raises(ValueError, match="untitled_project holds a project of another tuner"):
+        tuning.Tuner(build, directory=tmp_path)
+    tuning.Tuner(build, directory=tmp_path, overwrite=True)
+
+
 def test_trials_with_other_data_are_refused(tuner):
     with pytest.raises(
         ValueError, match=r"argument 1 'int32 \(48,\), checksum .*; epochs 2, now 3"
