@@ -34,19 +34,25 @@ class KnownFirst(keras_tuner.oracles.RandomSearchOracle):
         self.known = tuple(known)
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        for values in self._first():
+        for values in known_values(self.known, self.hyperparameters):
             if not self._duplicate(values):
                 return {"status": "RUNNING", "values": values}
         return super().populate_space(trial_id)
 
-    def _first(self) -> Iterator[dict[str, Any]]:
-        """Yield the values of the active hyperparameters of each known candidate."""
-        for known in self.known or [{}]:
-            hp = keras_tuner.HyperParameters()
-            hp.values = dict(known)
-            for parameter in self.hyperparameters.space:
-                hp.merge([parameter], overwrite=False)
-            yield {p.name: hp.values[p.name] for p in hp.space if hp.is_active(p)}
+
+def known_values(
+    known: Sequence[Mapping[str, Any]], space: keras_tuner.HyperParameters
+) -> Iterator[dict[str, Any]]:
+    """Yield the values of the active hyperparameters of each known candidate.
+
+    Hyperparameters without a known value have their defaults. Without a candidate, all have.
+    """
+    for candidate in known or [{}]:
+        hp = keras_tuner.HyperParameters()
+        hp.values = dict(candidate)
+        for parameter in space.space:
+            hp.merge([parameter], overwrite=False)
+        yield {p.name: hp.values[p.name] for p in hp.space if hp.is_active(p)}
 
 
 def objective_of(objective: Any) -> Any:

@@ -17,13 +17,14 @@ from keras_tuner.src.engine.trial import Trial
 from ..callbacks import LossLedger
 from ..callbacks.model_state import ModelState
 from ..callbacks.state_file import StateFile
-from ..core.checks import check_integer
+from ..core.checks import check_integer, message
 from ..zoo.training.work_directory import differences
 from .choice import standard_error
 from .dashboard import Dashboard, boards_of, row_of, run_of
 from .execution import Execution, describe
 from .oracle import OF_THE_LEDGER, KnownFirst, objective_of, restore_grid
 
+_BUILDS_A_COLLECTION = 10
 _OF_THE_ORACLE = (
     *("hyperparameters", "tune_new_entries", "allow_new_entries"),
     *("max_retries_per_trial", "max_consecutive_failed_trials"),
@@ -117,6 +118,7 @@ class Tuner(keras_tuner.Tuner):
         self._space: dict[str, Any] | None = None
         self._fit: dict[str, Any] | None = None
         self._dashboards: list[Dashboard] = []
+        self._builds = 0
         # KerasTuner's own files can be torn by a kill; `save` replaces one file as a whole.
         oracle.save = self.save
         oracle._save_trial = lambda trial: None
@@ -283,9 +285,21 @@ class Tuner(keras_tuner.Tuner):
         return first, [tuner_utils.TunerCallback(self, trial), best]
 
     def _try_build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
-        """Build a model with the weights of the seed of the execution, and seed its training."""
+        """Build a model with the weights of the seed of the execution, and seed its training.
+
+        KerasTuner collects garbage twice before each model, which takes 0.3 s each time.
+        """
         keras.utils.set_random_seed(self._execution_seed)
-        model = super()._try_build(hp)
+        self._builds += 1
+        keras.backend.clear_session(free_memory=self._builds % _BUILDS_A_COLLECTION == 0)
+        model = self._build_hypermodel(hp)
+        if not isinstance(model, keras.Model):
+            raise TypeError(message("hypermodel", model, "a function that returns a keras.Model"))
+        if self.max_model_size and model.count_params() > self.max_model_size:
+            raise keras_tuner.errors.FailedTrialError(
+                f"The model has {model.count_params():,} parameters, more than `max_model_size`, "
+                f"{self.max_model_size:,}."
+            )
         keras.utils.set_random_seed(self._execution_seed)
         return model
 

@@ -145,6 +145,12 @@ def test_a_diverged_trial_fails_with_its_reason_and_the_search_goes_on(tmp_path)
     assert tuner.get_best_hyperparameters()[0]["rate"] == 0.01
 
 
+def test_a_model_that_is_too_large_fails(tmp_path):
+    tuner = tuning.Tuner(build, max_trials=1, max_model_size=10, directory=tmp_path)
+    tuner.search(X, Y, **FIT)
+    assert tuner.oracle.get_trial("0").message.startswith("The model has 58 parameters, more than")
+
+
 def test_an_error_ends_the_search_which_resumes_once_it_is_corrected(tmp_path):
     def wrong(hp):
         if hp.Choice("units", [4, 0]) == 0:
@@ -360,11 +366,15 @@ def test_hyperband_goes_on_with_the_optimizer(tmp_path):
             ),
             "`objective` must be an argument of `oracle`, if one is given.",
         ),
+        (
+            lambda d: tuning.Tuner(lambda hp: "model", directory=d).search(X, Y, **FIT),
+            "`hypermodel` must be a function that returns a keras.Model. Received: .*model",
+        ),
         (lambda d: tuning.Tuner(build, max_trials=0), "`max_trials` must be an integer >= 1"),
     ],
 )
 def test_errors(tmp_path, call, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         call(tmp_path)
 
 

@@ -9,11 +9,16 @@ from .wiring import ACTIVATIONS, KERNELS, RESIDUAL, Norm, Wiring
     "tabular_resnet",
     supports=(*KERNELS, *ACTIVATIONS, *RESIDUAL),
     presets={
-        "light": Regularization(weight_decay=0.1, dropout=0.1),
-        "medium": Regularization(weight_decay=0.1, dropout=0.2),
-        "strong": Regularization(weight_decay=0.1, dropout=0.4),
+        "light": Regularization(weight_decay=0.1),
+        "medium": Regularization(weight_decay=0.1, dropout=0.05),
+        "strong": Regularization(weight_decay=0.1, dropout=0.1),
     },
     other_presets={
+        "scarce": {
+            "light": Regularization(weight_decay=0.1, dropout=0.1),
+            "medium": Regularization(weight_decay=0.1, dropout=0.2),
+            "strong": Regularization(weight_decay=0.1, dropout=0.4),
+        },
         "scarce regression": {
             "light": Regularization(l2=0.03, noise=0.2),
             "medium": Regularization(l2=0.05, noise=0.3),

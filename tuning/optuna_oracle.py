@@ -1,0 +1,173 @@
+"""`OptunaOracle`: the samplers and the storage of Optuna for KerasTuner."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+import optuna
+from optuna.samplers import BaseSampler, CmaEsSampler, QMCSampler, RandomSampler, TPESampler
+from optuna.trial import Trial, TrialState
+
+from ..core.checks import check_integer, check_one_of, check_type
+from .oracle import known_values, objective_of
+
+SAMPLERS: Mapping[str, Any] = {
+    "tpe": TPESampler,
+    "cmaes": CmaEsSampler,
+    "qmc": QMCSampler,
+    "random": RandomSampler,
+}
+_MAX_REPEATS = 20  # as in the oracles of KerasTuner
+
+
+class OptunaOracle(keras_tuner.Oracle):
+    """Propose the values of each trial by a sampler of Optuna.
+
+    The trials are a study of Optuna: its dashboard, its plots and `optuna.load_study` can read it.
+    The first trials have known values, or else the default values of the search space. A trial that
+    failed is not a bad trial for the sampler; it is ignored. Values that were tried are not tried
+    again.
+
+    Args:
+        objective: As for the oracles of KerasTuner, with one direction.
+        max_trials: The number of trials.
+        sampler: "tpe" (Tree-structured Parzen Estimator), "cmaes" (CMA-ES, for floats and
+            integers), "qmc" (quasi-random), "random", or a sampler of Optuna, whose randomness is
+            then its own affair.
+        known: The values of the first trials by name; other hyperparameters have their defaults.
+        storage: The address of a database, such as `"sqlite:///search.db"`. By default a file
+            `optuna.db` in the directory of the project.
+        seed: The seed of the sampler.
+        **kwargs: The other arguments of `keras_tuner.Oracle`.
+
+    Raises:
+        TypeError: If `sampler` has the wrong type.
+        ValueError: If an argument is out of range, or there are several objectives.
+
+    Example:
+
+    >>> from occam import tuning
+    >>> oracle = tuning.OptunaOracle("val_data_loss", max_trials=20, sampler="tpe")
+    >>> oracle.objective.direction
+    'min'
+
+    Reference: Akiba et al., Optuna: A Next-generation Hyperparameter Optimization Framework, 2019,
+    https://arxiv.org/abs/1907.10902; Bergstra et al., Algorithms for Hyper-Parameter Optimization,
+    2011 (TPE)
+    """
+
+    def __init__(
+        self,
+        objective: Any,
+        max_trials: int,
+        *,
+        sampler: str | BaseSampler = "tpe",
+        known: Sequence[Mapping[str, Any]] = (),
+        storage: str | None = None,
+        seed: int = 0,
+        **kwargs: Any,
+    ):
+        check_integer("max_trials", max_trials, minimum=1)
+        check_integer("seed", seed, minimum=0)
+        if not isinstance(sampler, BaseSampler):
+            expected = f"one of {', '.join(SAMPLERS)}, or a sampler of Optuna"
+            check_type("sampler", sampler, str, expected)
+            check_one_of("sampler", sampler, tuple(SAMPLERS))
+        kwargs.setdefault("max_consecutive_failed_trials", max_trials)
+        # KerasTuner draws a seed if it is 0.
+        super().__init__(objective_of(objective), max_trials, seed=seed + 1, **kwargs)
+        if hasattr(self.objective, "name_to_direction"):
+            raise ValueError("`objective` must be one objective. Received: several")
+        self.sampler, self.storage, self.known = sampler, storage, tuple(known)
+        self._study: optuna.Study | None = None
+
+    @property
+    def study(self) -> optuna.Study:
+        """The study of Optuna, in the storage of the oracle."""
+        if self._study is None:
+            path = Path(self._project_dir).resolve() / "optuna.db"
+            optuna.logging.set_verbosity(optuna.logging.WARNING)
+            self._study = optuna.create_study(
+                storage=self.storage or f"sqlite:///{path}",
+                study_name=self._project_name,
+                direction="maximize" if self.objective.direction == "max" else "minimize",
+                load_if_exists=True,
+            )
+        return self._study
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        self._tell()
+        for values in known_values(self.known, self.hyperparameters):
+            if not self._duplicate(values):
+                self._suggested(self._ask(trial_id, 0, values))
+                return {"status": "RUNNING", "values": values}
+        for repeat in range(_MAX_REPEATS):
+            trial = self._ask(trial_id, repeat)
+            values = self._suggested(trial)
+            if not self._duplicate(values):
+                return {"status": "RUNNING", "values": values}
+            self.study.tell(trial, state=TrialState.FAIL)
+        return {"status": "STOPPED", "values": None}
+
+    def _ask(self, trial_id: str, repeat: int, known: Mapping[str, Any] | None = None) -> Trial:
+        """Return a new trial of the study, for known values or for those of the sampler."""
+        if isinstance(self.sampler, BaseSampler):
+            self.study.sampler = self.sampler
+        else:  # a search that is resumed draws what one that was not interrupted draws
+            seed = self.seed + _MAX_REPEATS * len(self.trials) + repeat
+            self.study.sampler = SAMPLERS[self.sampler](seed=seed)
+        if known is not None:
+            space = {each.name: each for each in self.hyperparameters.space}
+            self.study.enqueue_trial({n: _position(space[n], value) for n, value in known.items()})
+        trial = self.study.ask()
+        trial.set_user_attr("trial_id", trial_id)
+        return trial
+
+    def _suggested(self, trial: Trial) -> dict[str, Any]:
+        """Return the values of the active hyperparameters in a trial of the study."""
+        hp = keras_tuner.HyperParameters()
+        for parameter in self.hyperparameters.space:
+            hp.merge([parameter])
+            if hp.is_active(parameter):
+                hp.values[parameter.name] = _suggest(trial, parameter)
+        return hp.values
+
+    def _tell(self) -> None:
+        """Tell the study how its trials ended; one that KerasTuner never began is dropped."""
+        for frozen in self.study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+            trial = self.trials.get(frozen.user_attrs.get("trial_id", ""))
+            if trial is None or trial.status in ("FAILED", "INVALID"):
+                self.study.tell(frozen.number, state=TrialState.FAIL)
+            elif trial.status == "COMPLETED":
+                self.study.tell(frozen.number, trial.score)
+
+
+def _suggest(trial: Trial, parameter: Any) -> Any:
+    """Let a trial of Optuna suggest the value of a hyperparameter of KerasTuner."""
+    name, kind = parameter.name, type(parameter).__name__
+    if kind not in ("Float", "Int"):
+        return trial.suggest_categorical(name, list(parameter.values))
+    if _has_positions(parameter):
+        return parameter.prob_to_value(trial.suggest_float(name, 0.0, 1.0))
+    suggest = trial.suggest_float if kind == "Float" else trial.suggest_int
+    return suggest(name, *_limits(parameter), log=parameter.sampling == "log")
+
+
+def _position(parameter: Any, value: Any) -> Any:
+    """Return the inverse of `_suggest`; a number out of the range is moved to its end."""
+    if type(parameter).__name__ not in ("Float", "Int"):
+        return value
+    low, high = _limits(parameter)
+    value = min(max(value, low), high)
+    return parameter.value_to_prob(value) if _has_positions(parameter) else value
+
+
+def _has_positions(parameter: Any) -> bool:
+    """Return whether Optuna has no such number, so that its place in the range is suggested."""
+    unit = 1 if type(parameter).__name__ == "Int" and parameter.sampling == "linear" else None
+    return parameter.step != unit or parameter.sampling == "reverse_log"
+
+
+def _limits(parameter: Any) -> tuple[Any, Any]:
+    return parameter.min_value, parameter.max_value
