@@ -84,7 +84,8 @@ class DemoCommand(Command):
             data,
             space=("l2", "dropout", "noise"),
             base="medium",
-            max_trials=5,
+            max_trials=6,
+            finalists=2,
             seeds=2,
             epochs=_EPOCHS["mlp"],  # the best strengths depend on it
             directory=self.directory / "trials",

@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -13,8 +13,9 @@ from .command import Command, DataFlags, ModelName, Tier
 class TuneCommand(Command, DataFlags):
     """Search a model's penalties and rates, judged on the validation data loss.
 
-    The most regularized candidate within one standard error of the best is chosen. A search that
-    was killed resumes when it is started again with the same arguments.
+    All candidates run on one seed, and the best of them on several others. The most regularized of
+    these finalists within one standard error of the best is chosen. A search that was killed
+    resumes when it is started again with the same arguments.
     """
 
     model: tyro.conf.Positional[ModelName]
@@ -31,11 +32,17 @@ class TuneCommand(Command, DataFlags):
     base: Tier = "none"
     """Tier with the values of all other fields."""
 
-    max_trials: int = 20
+    max_trials: int = 28
     """Number of candidates; the tiers of the model come first."""
 
-    seeds: int = 2
-    """Number of runs per candidate."""
+    finalists: int = 4
+    """Number of the best candidates that run on more seeds."""
+
+    seeds: int = 3
+    """Number of further runs of each finalist."""
+
+    sampler: Literal["tpe", "cmaes", "qmc", "random"] = "tpe"
+    """How Optuna proposes the candidates after the tiers."""
 
     epochs: int = 50
     """Maximum number of passes over the training data in a run."""
@@ -44,7 +51,7 @@ class TuneCommand(Command, DataFlags):
     """Peak of the learning rate."""
 
     seed: int = 0
-    """Seed of the search, and first seed of the runs."""
+    """Seed of the search and of the first runs."""
 
     restart: bool = False
     """Delete the search in the directory instead of resuming it."""
@@ -57,8 +64,10 @@ class TuneCommand(Command, DataFlags):
             self.load(),
             space=self.space or None,
             max_trials=self.max_trials,
+            finalists=self.finalists,
             directory=self.directory,
             base=self.base,
+            sampler=self.sampler,
             seeds=self.seeds,
             epochs=self.epochs,
             learning_rate=self.learning_rate,

@@ -12,7 +12,13 @@ run = zoo.train(model, data, epochs=60, log_dir="runs/mlp")
 print(run)
 
 found = tuning.tune(
-    "mlp", data, space=["noise", "dropout"], max_trials=6, epochs=60, directory="trials"
+    "mlp",
+    data,
+    space=["noise", "dropout"],
+    max_trials=6,
+    finalists=2,
+    epochs=60,
+    directory="trials",
 )
 print(found.table())
 

@@ -25,8 +25,9 @@ class Candidate:
         trial: The number of the trial, from 0.
         regularization: The regularization of the trial.
         losses: The best value of the objective in the run with each seed, negated if larger
-            values are better.
+            values are better. The seeds of a finalist are others than the one it was chosen by.
         metrics: The values of the metric of the task at the same epochs, on validation data.
+        finalist: Whether it was among the best trials, and trained on several seeds.
         hyperparameters: The values of the hyperparameters of a `build(hp)` function.
 
     Example:
@@ -41,6 +42,7 @@ class Candidate:
     regularization: Regularization
     losses: tuple[float, ...]
     metrics: tuple[float, ...]
+    finalist: bool = True
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -127,8 +129,8 @@ class Tuning:
 
     @property
     def chosen(self) -> Candidate:
-        """The candidate that the one-standard-error rule chooses."""
-        return choose(self.candidates, self.space)
+        """The finalist that the one-standard-error rule chooses."""
+        return choose([each for each in self.candidates if each.finalist], self.space)
 
     @property
     def regularization(self) -> Regularization:
@@ -141,7 +143,10 @@ class Tuning:
         return self.chosen.hyperparameters
 
     def table(self) -> str:
-        """Return a table of the candidates, best first, with an asterisk at the chosen one."""
+        """Return a table of the candidates, with an asterisk at the chosen one.
+
+        The finalists come first, then the others, each best first.
+        """
         chosen = self.chosen
         names = list({name: None for c in self.candidates for name in c.hyperparameters})
         metric = [self.metric] if self.metric != OBJECTIVE.name else []
@@ -150,12 +155,12 @@ class Tuning:
             (
                 "*" if c is chosen else "",
                 c.trial,
-                f"{SIGN * c.loss:.4f} ± {c.loss_error:.4f}",
+                f"{SIGN * c.loss:.4f}" + f" ± {c.loss_error:.4f}" * (len(c.losses) > 1),
                 *([c.metric] if metric else []),
                 *(_text(c.hyperparameters.get(name, "")) for name in names),
                 repr(c.regularization),
             )
-            for c in sorted(self.candidates, key=lambda c: c.loss)
+            for c in sorted(self.candidates, key=lambda c: (not c.finalist, c.loss))
         ]
         return table(head, rows)
 

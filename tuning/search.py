@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from ..zoo import Data, Regularization, regularize
 from ..zoo.training import engine
 from .choice import OBJECTIVE, SIGN, Candidate
 from .execution import Execution
-from .oracle import KnownFirst
+from .optuna_oracle import OptunaOracle
 from .penalty_space import PenaltySpace
 from .tuner import Tuner
 
@@ -81,10 +82,10 @@ class PenaltyTuner(Tuner):
         hypermodel: The model.
         known: The values of the first trials.
         max_trials: The number of trials.
-        seed: The seed of the search, and of the first execution of a trial.
+        sampler: The sampler of `OptunaOracle` for the others.
+        seed: The seed of the search, and of the first execution of each trial.
         directory: The directory of the search.
         on_execution: Function to call after each execution.
-        **kwargs: The other arguments of `Tuner`.
     """
 
     def __init__(
@@ -93,48 +94,50 @@ class PenaltyTuner(Tuner):
         *,
         known: Sequence[Mapping[str, Any]],
         max_trials: int,
+        sampler: Any,
         seed: int,
         directory: Path,
         on_execution: Callable[[], Any],
-        **kwargs: Any,
     ):
         self.on_execution = on_execution
-        oracle = KnownFirst(
-            known,
-            objective=OBJECTIVE,
-            max_trials=max_trials,
-            seed=seed,
-            max_consecutive_failed_trials=max_trials,
-        )
+        oracle = OptunaOracle(OBJECTIVE, max_trials, sampler=sampler, known=known, seed=seed)
         oracle.verbose = 0
+        path = {"directory": directory.parent, "project_name": directory.name}
         with contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner"
-            super().__init__(
-                hypermodel,
-                oracle=oracle,
-                seed=seed,
-                directory=directory.parent,
-                project_name=directory.name,
-                **kwargs,
-            )
+            super().__init__(hypermodel, oracle=oracle, seed=seed, **path)
 
-    def candidates(self, metric: str) -> tuple[Candidate, ...]:
+    def race(self, finalists: int, seeds: int, callbacks: Sequence[Any]) -> None:
+        """Run all trials on one seed, and the best of them on so many others, the same for all."""
+        self.search(callbacks=list(callbacks))
+        for number in range(1, seeds + 1):
+            for trial in self._finalists(finalists):
+                self._execution(trial, number, callbacks)
+
+    def candidates(self, finalists: int, metric: str) -> tuple[Candidate, ...]:
         """Return the trials in the order in which they began."""
-        return tuple(self._candidate(trial_id, metric) for trial_id in self.oracle.start_order)
+        finals = {trial.trial_id for trial in self._finalists(finalists)}
+        return tuple(self._candidate(t, t in finals, metric) for t in self.oracle.start_order)
 
     def on_execution_end(self, trial: Any, number: int, execution: Execution) -> None:
         self.on_execution()
 
-    def _candidate(self, trial_id: str, metric: str) -> Candidate:
-        executions, space = self.executions(trial_id), self.hypermodel.space
+    def _finalists(self, number: int) -> list[Any]:
+        best = self.oracle.get_best_trials(number)
+        return [trial for trial in best if trial.status == "COMPLETED"]
+
+    def _candidate(self, trial_id: str, finalist: bool, metric: str) -> Candidate:
+        space = self.hypermodel.space
         hp = self.oracle.get_trial(trial_id).hyperparameters.copy()
-        names = {name for field in space.fields for name in (field, f"{field} on")}
-        diverged = float("inf")
+        penalties = {name for field in space.fields for name in (field, f"{field} on")}
+        # The finalists were chosen by the first execution, so it says too much good of them.
+        runs = self.executions(trial_id)[1 if finalist else 0 :]
         return Candidate(
             int(trial_id),
             space(hp),
-            tuple(diverged if e.score is None else SIGN * e.score for e in executions),
-            tuple(float("nan") if e.score is None else e.metrics[metric] for e in executions),
-            {name: value for name, value in hp.values.items() if name not in names},
+            tuple(math.inf if run.score is None else SIGN * run.score for run in runs),
+            tuple(math.nan if run.score is None else run.metrics[metric] for run in runs),
+            finalist,
+            {name: value for name, value in hp.values.items() if name not in penalties},
         )
 
     def _try_build(self, hp: keras_tuner.HyperParameters) -> keras.Model:

@@ -35,10 +35,12 @@ def tune(
     *,
     validation_data: Any = None,
     space: Sequence[str] | None = None,
-    max_trials: int = 20,
+    max_trials: int = 28,
+    finalists: int = 4,
+    seeds: int = 3,
     directory: str | os.PathLike[str],
     base: Regularization | str | None = None,
-    seeds: int = 2,
+    sampler: Any = "tpe",
     epochs: int = 50,
     learning_rate: float | None = None,
     seed: int = 0,
@@ -46,13 +48,17 @@ def tune(
     verbose: int = 1,
     **options: Any,
 ) -> Tuning:
-    """Search fields of `Regularization` at random and choose by the one-standard-error rule.
+    """Search fields of `Regularization`, and choose by the one-standard-error rule.
 
-    Each candidate is trained from scratch on the same seeds, and judged by the objective
-    (`tuning.choice.OBJECTIVE`): the smallest validation data loss of each run, without the penalty.
-    The test part is not used. The first candidates are the tiers of a model of the zoo, beginning
-    with `"none"`, if they differ in the fields of the search; for another model, it is `base`. A
-    killed search resumes with the first unfinished run.
+    All candidates are trained from scratch on one seed. The best of them, the finalists, are then
+    trained on several other seeds, the same for all. Of these runs, the most regularized finalist
+    within one standard error of the best is chosen. Each run is judged by the objective
+    (`tuning.choice.OBJECTIVE`): its smallest validation data loss, without the penalty. The test
+    part is not used.
+
+    The first candidates are the tiers of a model of the zoo, beginning with `"none"`, if they
+    differ in the fields of the search; for another model, it is `base`. A killed search resumes
+    with the first unfinished run.
 
     Args:
         model: One of `zoo.list_models()`. Or a Keras model, compiled or not: each candidate is a
@@ -66,15 +72,17 @@ def tune(
             `l2`, `dropout`, `noise` and, unless the task is regression, `label_smoothing`; for a
             model from elsewhere `l2` and `dropout`.
         max_trials: The number of candidates.
+        finalists: The number of finalists.
+        seeds: The number of runs of each finalist, after its first.
         directory: The directory of the search, with the runs of each trial. TensorBoard shows all
             trials of its `tensorboard` in the HParams dashboard.
         base: All other fields: a `Regularization`, the name of a tier, or `None` for all off.
-        seeds: The number of runs per candidate.
+        sampler: How `OptunaOracle` proposes the other candidates.
         epochs: The maximum number of epochs of a run. Use the number of the final training: longer
             training needs more regularization. A run stops after a fifth of them (at least 10)
             without improvement.
         learning_rate: The peak of the learning rate, 0.005 by default. `None` for a compiled model.
-        seed: The seed of the search, and the first seed of the runs.
+        seed: The seed of the search and of the first runs. The finalists have the next ones.
         resume: Whether to resume the search in `directory`. `False` deletes it.
         verbose: 0 is silent, 1 shows a progress bar over the runs.
         **options: The options of an architecture of the zoo.
@@ -101,13 +109,15 @@ def tune(
     Regularization()
 
     Reference: Breiman et al., Classification and Regression Trees, 1984, section 3.4.3 (the rule);
-    Bergstra & Bengio, Random Search for Hyper-Parameter Optimization, 2012,
-    https://jmlr.org/papers/v13/bergstra12a.html
+    Maron & Moore, Hoeffding Races: Accelerating Model Selection Search, 1994 (racing).
+    `python -m benchmarks.racing` compares ways to spend the same number of runs.
     """
     check_path("directory", directory)
     check_bool("resume", resume)
-    for name, count in (("max_trials", max_trials), ("seeds", seeds), ("epochs", epochs)):
+    counts = {"max_trials": max_trials, "finalists": finalists, "seeds": seeds, "epochs": epochs}
+    for name, count in counts.items():
         check_integer(name, count, minimum=1)
+    finalists = min(finalists, max_trials)
     check_number("learning_rate", learning_rate, "(0, inf)", optional=True)
     check_integer("seed", seed, minimum=0)
     if isinstance(model, str):
@@ -133,9 +143,8 @@ def tune(
         "base": subject.space.around.to_dict(),
         "search": {
             "space": list(subject.space.fields),
-            "max_trials": max_trials,
-            "seeds": seeds,
-            "epochs": epochs,
+            **counts,
+            "sampler": sampler if isinstance(sampler, str) else type(sampler).__name__,
             "learning_rate": learning_rate or LEARNING_RATE,
             "seed": seed,
         },
@@ -144,24 +153,25 @@ def tune(
         directory,
         job="search",
         arguments=("model", "data", "base", "search"),
-        contents=("trial_*", "search.json", "tensorboard"),
+        contents=("trial_*", "search.json", "optuna.db*", "tensorboard"),
     )
     files.open(config, resume=resume)
     metric = f"val_{data.task.metric}"
     rate = learning_rate or LEARNING_RATE
-    with tqdm(total=max_trials * seeds, unit="run", disable=not verbose) as bar:
+    with tqdm(total=max_trials + finalists * seeds, unit="run", disable=not verbose) as bar:
         tuner = PenaltyTuner(
             PenalizedModel(subject.make, subject.space, data, epochs=epochs, learning_rate=rate),
             known=subject.known,
             max_trials=max_trials,
-            executions_per_trial=seeds,
+            sampler=sampler,
             seed=seed,
             directory=files.path,
             on_execution=bar.update,
         )
         board = keras.callbacks.TensorBoard(files.path / "tensorboard", write_graph=False)
-        tuner.search(callbacks=[board])
-    return Tuning(tuner.candidates(metric), subject.space.fields, files.path, metric)
+        tuner.race(finalists, seeds, [board])
+    candidates = tuner.candidates(finalists, metric)
+    return Tuning(candidates, subject.space.fields, files.path, metric)
 
 
 @dataclass(frozen=True)

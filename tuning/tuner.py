@@ -168,8 +168,10 @@ class Tuner(keras_tuner.Tuner):
 
     def executions(self, trial_id: str) -> list[Execution]:
         """Return the finished executions of a trial, in order."""
-        files = [self._file(trial_id, n, ".json") for n in range(self.executions_per_trial)]
-        return [Execution(**json.loads(file.read_text())) for file in files if file.exists()]
+        found: list[Execution] = []
+        while (file := self._file(trial_id, len(found), ".json")).exists():
+            found.append(Execution(**json.loads(file.read_text())))
+        return found
 
     def table(self) -> pandas.DataFrame:
         """Return a row for each trial, in the order in which they began.
@@ -198,12 +200,7 @@ class Tuner(keras_tuner.Tuner):
         callbacks = kwargs.pop("callbacks", None) or []
         results = []
         for number in range(self.executions_per_trial):
-            file = self._file(trial.trial_id, number, ".json")
-            if not file.exists():
-                execution = self._execute(trial, number, callbacks, args, kwargs)
-                _write_json(file, asdict(execution))
-            execution = Execution(**json.loads(file.read_text()))
-            self.on_execution_end(trial, number, execution)
+            execution = self._execution(trial, number, callbacks, args, kwargs)
             if execution.error:
                 raise keras_tuner.errors.FailedTrialError(execution.error)
             results.append(execution.result)
@@ -232,6 +229,22 @@ class Tuner(keras_tuner.Tuner):
         return model
 
     # One execution
+
+    def _execution(
+        self,
+        trial: Trial,
+        number: int,
+        callbacks: Sequence[keras.callbacks.Callback],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Execution:
+        """Return the record of an execution; train if there is none."""
+        file = self._file(trial.trial_id, number, ".json")
+        if not file.exists():
+            _write_json(file, asdict(self._execute(trial, number, callbacks, args, kwargs or {})))
+        execution = Execution(**json.loads(file.read_text()))
+        self.on_execution_end(trial, number, execution)
+        return execution
 
     def _execute(
         self,

@@ -14,12 +14,20 @@ import pytest
 
 from occam import tuning, zoo
 
-ARGUMENTS = {"space": ["l2", "dropout"], "max_trials": 3, "epochs": 3, "units": (16,), "verbose": 0}
+ARGUMENTS = {
+    "space": ["l2", "dropout"],
+    "max_trials": 3,
+    "finalists": 2,
+    "seeds": 2,
+    "epochs": 3,
+    "units": (16,),
+    "verbose": 0,
+}
 
 
 @pytest.fixture(scope="module")
 def found(digits, tmp_path_factory):
-    """A finished search of three candidates with two seeds each."""
+    """A finished search of three candidates, two of them finalists with two more seeds."""
     directory = tmp_path_factory.mktemp("tuning") / "search"
     return tuning.tune("mlp", digits, directory=directory, **ARGUMENTS)
 
@@ -31,10 +39,26 @@ def test_the_tiers_come_first(found):
     assert tried == [zoo.Regularization(l2=tier.l2, dropout=tier.dropout) for tier in tiers]
 
 
+def test_the_best_on_the_first_seed_are_the_finalists(found):
+    def first_run(candidate):
+        record = found.directory / f"trial_{candidate.trial}" / "execution-0.json"
+        return json.loads(record.read_text())["score"]
+
+    finalists = [c for c in found.candidates if c.finalist]
+    (other,) = (c for c in found.candidates if not c.finalist)
+    assert len(finalists) == 2
+    assert max(map(first_run, finalists)) <= first_run(other)
+    # The run by which a finalist was chosen does not count for it.
+    assert [len(c.losses) for c in finalists] == [2, 2]
+    assert all(first_run(c) not in c.losses for c in finalists)
+    assert other.losses == (first_run(other),)
+    assert found.chosen in finalists
+
+
 def test_random_candidates_follow_without_duplicates(digits, tmp_path, monkeypatch):
     history = {"val_data_loss": [1.0], "val_accuracy": [0.5]}
     monkeypatch.setattr("occam.zoo.training.engine.fit", lambda *args, **kwargs: history)
-    arguments = {**ARGUMENTS, "space": ["noise"], "max_trials": 7, "seeds": 1}
+    arguments = {**ARGUMENTS, "space": ["noise"], "max_trials": 7, "finalists": 1, "seeds": 1}
     tried = [
         c.regularization
         for c in tuning.tune("mlp", digits, directory=tmp_path / "search", **arguments).candidates
@@ -53,7 +77,7 @@ def test_the_choice_is_one_of_the_candidates_and_marked_in_the_table(found):
 
 def test_each_trial_has_a_directory_and_each_run_its_figures(found):
     for candidate in found.candidates:
-        for seed, loss in enumerate(candidate.losses):
+        for seed, loss in enumerate(candidate.losses, start=int(candidate.finalist)):
             record = found.directory / f"trial_{candidate.trial}" / f"execution-{seed}.json"
             assert json.loads(record.read_text())["score"] == loss
             logs = found.directory / "tensorboard" / str(candidate.trial) / f"execution{seed}"
@@ -66,7 +90,8 @@ def test_hparams_are_effective_values_of_every_run(found):
     from tensorboard.util import tensor_util
 
     for candidate in found.candidates:
-        directory = found.directory / "tensorboard" / str(candidate.trial) / "execution1"
+        run = 2 if candidate.finalist else 0
+        directory = found.directory / "tensorboard" / str(candidate.trial) / f"execution{run}"
         events = EventAccumulator(str(directory)).Reload()
         content = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
         start = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info
@@ -78,7 +103,7 @@ def test_hparams_are_effective_values_of_every_run(found):
         assert start.group_name == str(candidate.trial)
         (judged,) = events.Tensors("val_data_loss")
         value = tensor_util.make_ndarray(judged.tensor_proto)
-        assert float(value) == pytest.approx(candidate.losses[1])
+        assert float(value) == pytest.approx(candidate.losses[-1])
 
 
 def test_a_finished_search_is_read_back(found, digits, monkeypatch):
@@ -155,7 +180,7 @@ def compiled(hp):
 def test_the_penalties_of_a_keras_model_are_searched(digits, tmp_path):
     model = small(keras_tuner.HyperParameters())
     before = model.get_weights()
-    arguments = {"space": ["l2"], "max_trials": 3, "epochs": 1, "verbose": 0}
+    arguments = {"space": ["l2"], "max_trials": 3, "finalists": 1, "epochs": 1, "verbose": 0}
     base = zoo.Regularization(dropout=0.1)
     found = tuning.tune(model, digits, directory=tmp_path / "search", base=base, **arguments)
     assert found.candidates[0].regularization == base
@@ -168,7 +193,7 @@ def test_the_penalties_of_a_keras_model_are_searched(digits, tmp_path):
 def test_hyperparameters_are_searched_together_with_penalties(digits, tmp_path, build):
     train = digits.raw_splits["train"]
     data = (np.asarray(train.features), np.asarray(train.targets))
-    arguments = {"space": ["l2"], "max_trials": 3, "seeds": 1, "epochs": 1, "verbose": 0}
+    arguments = {"space": ["l2"], "max_trials": 3, "finalists": 1, "epochs": 1, "verbose": 0}
     found = tuning.tune(build, data, directory=tmp_path / "search", **arguments)
     assert found.candidates[0].regularization == zoo.Regularization()
     assert found.candidates[0].hyperparameters["units"] == 8
@@ -208,8 +233,8 @@ from occam import tuning, zoo
 directory, data_dir = sys.argv[1:]
 data = zoo.load_data("digits", data_dir=data_dir)
 tuning.tune(
-    "mlp", data, directory=directory, space=["l2", "dropout"], max_trials=3, epochs=3,
-    units=(16,), verbose=0,
+    "mlp", data, directory=directory, space=["l2", "dropout"], max_trials=3, finalists=2, seeds=2,
+    epochs=3, units=(16,), verbose=0,
 )
 """
 
