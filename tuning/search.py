@@ -99,7 +99,7 @@ class PenaltyTuner(Tuner):
         directory: Path,
         on_execution: Callable[[], Any],
     ):
-        self.on_execution = on_execution
+        self.penalized, self.on_execution = hypermodel, on_execution
         oracle = OptunaOracle(OBJECTIVE, max_trials, sampler=sampler, known=known, seed=seed)
         oracle.verbose = 0
         path = {"directory": directory.parent, "project_name": directory.name}
@@ -126,7 +126,7 @@ class PenaltyTuner(Tuner):
         return [trial for trial in best if trial.status == "COMPLETED"]
 
     def _candidate(self, trial_id: str, finalist: bool, metric: str) -> Candidate:
-        space = self.hypermodel.space
+        space = self.penalized.space
         hp = self.oracle.get_trial(trial_id).hyperparameters.copy()
         penalties = {name for field in space.fields for name in (field, f"{field} on")}
         # The finalists were chosen by the first execution, so it says too much good of them.
@@ -141,7 +141,7 @@ class PenaltyTuner(Tuner):
         )
 
     def _try_build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
-        self.hypermodel.seed = self._execution_seed
+        self.penalized.seed = self._execution_seed
         return super()._try_build(hp)
 
     def _callbacks(self, *args: Any) -> tuple[list[Any], list[Any]]:

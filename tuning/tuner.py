@@ -147,7 +147,8 @@ class Tuner(keras_tuner.Tuner):
         """
         objective = self.oracle.objective.name
         validated = {"validation_data", "validation_split"} & {*fit_kwargs}
-        overridden = type(self.hypermodel).fit is not keras_tuner.HyperModel.fit
+        hypermodel: Any = self.hypermodel
+        overridden = type(hypermodel).fit is not keras_tuner.HyperModel.fit
         if objective.startswith("val_") and not (validated or overridden):
             raise ValueError(
                 f"The objective {objective!r} needs `validation_data` or `validation_split`."
@@ -284,7 +285,7 @@ class Tuner(keras_tuner.Tuner):
 
     def _callbacks(
         self, trial: Trial, number: int, theirs: Sequence[keras.callbacks.Callback]
-    ) -> tuple[list[keras.callbacks.Callback], list[keras.callbacks.Callback]]:
+    ) -> tuple[list[Any], list[Any]]:
         """Return the callbacks that come before and after those of the user."""
         first, objective, values = [], self.oracle.objective, trial.hyperparameters.values
         if objective.name in OF_THE_LEDGER and not any(isinstance(c, LossLedger) for c in theirs):
