@@ -70,10 +70,7 @@ class OptunaOracle(keras_tuner.Oracle):
     ):
         check_integer("max_trials", max_trials, minimum=1)
         check_integer("seed", seed, minimum=0)
-        if not isinstance(sampler, BaseSampler):
-            expected = f"one of {', '.join(SAMPLERS)}, or a sampler of Optuna"
-            check_type("sampler", sampler, str, expected)
-            check_one_of("sampler", sampler, tuple(SAMPLERS))
+        check_sampler(sampler)
         kwargs.setdefault("max_consecutive_failed_trials", max_trials)
         # KerasTuner draws a seed if it is 0.
         super().__init__(objective_of(objective), max_trials, seed=seed + 1, **kwargs)
@@ -141,6 +138,14 @@ class OptunaOracle(keras_tuner.Oracle):
                 self.study.tell(frozen.number, state=TrialState.FAIL)
             elif trial.status == "COMPLETED":
                 self.study.tell(frozen.number, trial.score)
+
+
+def check_sampler(sampler: Any) -> None:
+    """Raise an error unless `sampler` is a name or a sampler of Optuna."""
+    if not isinstance(sampler, BaseSampler):
+        expected = f"one of {', '.join(SAMPLERS)}, or a sampler of Optuna"
+        check_type("sampler", sampler, str, expected)
+        check_one_of("sampler", sampler, tuple(SAMPLERS))
 
 
 def _suggest(trial: Trial, parameter: Any) -> Any:

@@ -22,6 +22,7 @@ from ..zoo.training.train import as_data
 from ..zoo.training.train_transform import check_train_transform
 from ..zoo.training.work_directory import WorkDirectory
 from .choice import Tuning
+from .optuna_oracle import check_sampler
 from .penalty_space import PenaltySpace, check_fields
 from .search import Make, PenalizedModel, PenaltyTuner, penalized
 
@@ -118,6 +119,7 @@ def tune(
     for name, count in counts.items():
         check_integer(name, count, minimum=1)
     finalists = min(finalists, max_trials)
+    check_sampler(sampler)
     check_number("learning_rate", learning_rate, "(0, inf)", optional=True)
     check_integer("seed", seed, minimum=0)
     if isinstance(model, str):
