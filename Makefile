@@ -81,7 +81,7 @@ suite: .venv/.suite        ## train on public data, as far as it is missing, and
 screenshots: .venv/.test    ## TensorBoard's dashboards, into docs/images/tensorboard; needs chromium
 	$(BIN)/python -m docs.screenshots
 
-lint: .venv/.dev            ## ruff and pyright
+lint: .venv/.dev .venv/.jax            ## ruff and pyright
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
