@@ -71,7 +71,7 @@ class OptunaOracle(keras_tuner.Oracle):
         check_integer("max_trials", max_trials, minimum=1)
         check_integer("seed", seed, minimum=0)
         check_sampler(sampler)
-        kwargs.setdefault("max_consecutive_failed_trials", max_trials)
+        kwargs.setdefault("max_consecutive_failed_trials", max_trials + 1)  # no limit
         # KerasTuner draws a seed if it is 0.
         super().__init__(objective_of(objective), max_trials, seed=seed + 1, **kwargs)
         if hasattr(self.objective, "name_to_direction"):

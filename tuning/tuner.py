@@ -106,7 +106,7 @@ class Tuner(keras_tuner.Tuner):
         of_oracle = {name: kwargs.pop(name) for name in _OF_THE_ORACLE if name in kwargs}
         if oracle is None:
             trials = max_trials or 10
-            of_oracle.setdefault("max_consecutive_failed_trials", trials)
+            of_oracle.setdefault("max_consecutive_failed_trials", trials + 1)  # no limit
             objective = objective_of(objective or "val_data_loss")
             oracle = KnownFirst(objective=objective, max_trials=trials, seed=seed, **of_oracle)
         elif given := [*of_oracle, *["objective"] * (objective is not None)]:
