@@ -11,7 +11,7 @@ from .command import Command, DataFlags, ModelName, Tier
 
 @dataclasses.dataclass(kw_only=True)
 class TuneCommand(Command, DataFlags):
-    """Search a model's penalties and rates, judged on the validation data loss.
+    """Search a model's penalties and rates of dropout and noise, judged on validation data loss.
 
     All candidates run on one seed, and the best of them on several others. The most regularized of
     these finalists within one standard error of the best is chosen. A search that was killed

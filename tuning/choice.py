@@ -25,7 +25,7 @@ class Candidate:
         trial: The number of the trial, from 0.
         regularization: The regularization of the trial.
         losses: The best value of the objective in the run with each seed, negated if larger
-            values are better. The seeds of a finalist are others than the one it was chosen by.
+            values are better. For a finalist, without the seed that selected it.
         metrics: The values of the metric of the task at the same epochs, on validation data.
         finalist: Whether it was among the best trials, and trained on several seeds.
         hyperparameters: The values of the hyperparameters of a `build(hp)` function.
@@ -130,7 +130,8 @@ class Tuning:
     @property
     def chosen(self) -> Candidate:
         """The finalist that the one-standard-error rule chooses."""
-        return choose([each for each in self.candidates if each.finalist], self.space)
+        finalists = [each for each in self.candidates if each.finalist]
+        return choose(finalists or self.candidates, self.space)
 
     @property
     def regularization(self) -> Regularization:

@@ -19,7 +19,7 @@ _SUFFIX = ".hparams"
 
 @dataclass(frozen=True)
 class Row:
-    """An execution in the dashboard: its directory, its trial, the values of that and a score."""
+    """An execution in the dashboard: its directory, its trial, the values and the score of it."""
 
     run: str
     trial: str
@@ -71,7 +71,7 @@ class Dashboard:
 
 
 def run_of(trial: Trial, number: int) -> str:
-    """Return the directory of an execution in that of TensorBoard."""
+    """Return the directory of an execution, relative to `log_dir`."""
     return f"{trial.trial_id}/execution{number}"
 
 

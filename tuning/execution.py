@@ -107,6 +107,8 @@ def describe(value: Any) -> Any:
     >>> describe({"x": np.zeros((2, 3), "float32"), "epochs": 5})
     {'x': 'float32 (2, 3), checksum a3c1ca20', 'epochs': 5}
     """
+    if isinstance(value, np.generic):
+        value = value.item()
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Mapping):

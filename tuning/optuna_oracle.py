@@ -1,5 +1,6 @@
 """`OptunaOracle`: the samplers and the storage of Optuna for KerasTuner."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,12 @@ from optuna.samplers import BaseSampler, CmaEsSampler, QMCSampler, RandomSampler
 from optuna.trial import Trial, TrialState
 
 from ..core.checks import check_integer, check_one_of, check_type
-from .oracle import known_values, objective_of
+from .oracle import is_tried, known_values, objective_of
 
 SAMPLERS: Mapping[str, Any] = {
     "tpe": TPESampler,
-    "cmaes": CmaEsSampler,
-    "qmc": QMCSampler,
+    "cmaes": functools.partial(CmaEsSampler, warn_independent_sampling=False),
+    "qmc": functools.partial(QMCSampler, warn_independent_sampling=False),
     "random": RandomSampler,
 }
 _MAX_REPEATS = 20  # as in the oracles of KerasTuner
@@ -25,17 +26,18 @@ class OptunaOracle(keras_tuner.Oracle):
     """Propose the values of each trial by a sampler of Optuna.
 
     The trials are a study of Optuna: its dashboard, its plots and `optuna.load_study` can read it.
-    The first trials have known values, or else the default values of the search space. A trial that
-    failed is not a bad trial for the sampler; it is ignored. Values that were tried are not tried
+    The first trials have known values, or else the default values of the search space. The sampler
+    ignores failed trials instead of counting them as bad ones. Values that were tried are not tried
     again.
 
     Args:
         objective: As for the oracles of KerasTuner, with one direction.
         max_trials: The number of trials.
         sampler: "tpe" (Tree-structured Parzen Estimator), "cmaes" (CMA-ES, for floats and
-            integers), "qmc" (quasi-random), "random", or a sampler of Optuna, whose randomness is
-            then its own affair.
-        known: The values of the first trials by name; other hyperparameters have their defaults.
+            integers), "qmc" (quasi-random), "random", or a sampler of Optuna, which then ignores
+            `seed`.
+        known: The values of the first trials by name; other hyperparameters have their defaults. A
+            number out of its range is recorded in the study as the end of the range.
         storage: The address of a database, such as `"sqlite:///search.db"`. By default a file
             `optuna.db` in the directory of the project.
         seed: The seed of the sampler.
@@ -91,12 +93,31 @@ class OptunaOracle(keras_tuner.Oracle):
                 direction="maximize" if self.objective.direction == "max" else "minimize",
                 load_if_exists=True,
             )
+            finished = self._study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+            if finished and not self.trials:
+                raise ValueError(
+                    f"The study {self._project_name!r} in `storage` has trials of another search. "
+                    "Choose another `project_name` or `storage`, or delete the study."
+                )
         return self._study
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must be the same to go on with a search."""
+        named = isinstance(self.sampler, str)
+        return {
+            "sampler": self.sampler if named else type(self.sampler).__name__,
+            "sampler_seed": self.seed - 1 if named else None,
+        }
+
+    def end_trial(self, trial: Any) -> None:
+        super().end_trial(trial)
+        self._tell()
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         self._tell()
         for values in known_values(self.known, self.hyperparameters):
-            if not self._duplicate(values):
+            if not is_tried(values, self.trials):
                 self._suggested(self._ask(trial_id, 0, values))
                 return {"status": "RUNNING", "values": values}
         for repeat in range(_MAX_REPEATS):

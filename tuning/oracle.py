@@ -17,7 +17,7 @@ class KnownFirst(keras_tuner.oracles.RandomSearchOracle):
 
     Args:
         known: The values of the first trials by name; other hyperparameters have their defaults.
-            Those of equal values run once.
+            Equal candidates run once.
         seed: The seed of the random values; unlike in KerasTuner, 0 is a seed.
         **kwargs: The other arguments of `keras_tuner.oracles.RandomSearchOracle`.
 
@@ -35,7 +35,7 @@ class KnownFirst(keras_tuner.oracles.RandomSearchOracle):
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         for values in known_values(self.known, self.hyperparameters):
-            if not self._duplicate(values):
+            if not is_tried(values, self.trials):
                 return {"status": "RUNNING", "values": values}
         return super().populate_space(trial_id)
 
@@ -45,7 +45,8 @@ def known_values(
 ) -> Iterator[dict[str, Any]]:
     """Yield the values of the active hyperparameters of each known candidate.
 
-    Hyperparameters without a known value have their defaults. Without a candidate, all have.
+    Hyperparameters without a known value have their defaults. Without candidates, it yields the
+    defaults of all.
     """
     for candidate in known or [{}]:
         hp = keras_tuner.HyperParameters()
@@ -55,8 +56,16 @@ def known_values(
         yield {p.name: hp.values[p.name] for p in hp.space if hp.is_active(p)}
 
 
+def is_tried(values: Mapping[str, Any], trials: Mapping[str, Any]) -> bool:
+    """Return whether a trial has these values, as far as it has declared the hyperparameters."""
+    tried = [trial.hyperparameters.values for trial in trials.values()]
+    return any(all(own.get(n, value) == value for n, value in values.items()) for own in tried)
+
+
 def objective_of(objective: Any) -> Any:
-    """Return the objective of a name of the ledger, or else the argument."""
+    """Return the objective of a name of the ledger, or of a list with such names."""
+    if isinstance(objective, list):
+        return [objective_of(each) for each in objective]
     if isinstance(objective, str) and objective in OF_THE_LEDGER:
         return keras_tuner.Objective(objective, "min")
     return objective

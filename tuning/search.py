@@ -106,6 +106,8 @@ class PenaltyTuner(Tuner):
         with contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner"
             super().__init__(hypermodel, oracle=oracle, seed=seed, **path)
 
+    _restart = "resume=False"
+
     def race(self, finalists: int, seeds: int, callbacks: Sequence[Any]) -> None:
         """Run all trials on one seed, and the best of them on so many others, the same for all."""
         self.search(callbacks=list(callbacks))
@@ -129,7 +131,7 @@ class PenaltyTuner(Tuner):
         space = self.penalized.space
         hp = self.oracle.get_trial(trial_id).hyperparameters.copy()
         penalties = {name for field in space.fields for name in (field, f"{field} on")}
-        # The finalists were chosen by the first execution, so it says too much good of them.
+        # The first execution selected the finalists, so its score of them is too optimistic.
         runs = self.executions(trial_id)[1 if finalist else 0 :]
         return Candidate(
             int(trial_id),

@@ -22,6 +22,7 @@ from ..zoo.training.train import as_data
 from ..zoo.training.train_transform import check_train_transform
 from ..zoo.training.work_directory import WorkDirectory
 from .choice import Tuning
+from .execution import describe
 from .optuna_oracle import check_sampler
 from .penalty_space import PenaltySpace, check_fields
 from .search import Make, PenalizedModel, PenaltyTuner, penalized
@@ -51,11 +52,12 @@ def tune(
 ) -> Tuning:
     """Search fields of `Regularization`, and choose by the one-standard-error rule.
 
-    All candidates are trained from scratch on one seed. The best of them, the finalists, are then
-    trained on several other seeds, the same for all. Of these runs, the most regularized finalist
-    within one standard error of the best is chosen. Each run is judged by the objective
-    (`tuning.choice.OBJECTIVE`): its smallest validation data loss, without the penalty. The test
-    part is not used.
+    All candidates are trained on one seed: those of a Keras model from its weights, all others from
+    new ones. The best of them, the finalists, are then trained on several other seeds, the same for
+    all. (For a Keras model, these vary only the order of samples and the dropout.) Of these runs,
+    the most regularized finalist within one standard error of the best is chosen. Each run is
+    judged by the objective (`tuning.choice.OBJECTIVE`): its smallest validation data loss, without
+    the penalty. The test part is not used.
 
     The first candidates are the tiers of a model of the zoo, beginning with `"none"`, if they
     differ in the fields of the search; for another model, it is `base`. A killed search resumes
@@ -68,7 +70,7 @@ def tune(
             the penalties. A compiled model keeps its optimizer and loss.
         data: The data, from `zoo.load_data`, or what `fit` takes; see `zoo.train`.
         validation_data: The validation part in the same form, if `data` is not from
-            `zoo.load_data`; by default, a tenth of `data` is held out.
+            `zoo.load_data`; by default, a tenth of arrays is held out. A dataset needs it.
         space: The fields to search, each off or in the range of `Regularization.fields`. By default
             `l2`, `dropout`, `noise` and, unless the task is regression, `label_smoothing`; for a
             model from elsewhere `l2` and `dropout`.
@@ -86,7 +88,7 @@ def tune(
         seed: The seed of the search and of the first runs. The finalists have the next ones.
         resume: Whether to resume the search in `directory`. `False` deletes it.
         verbose: 0 is silent, 1 shows a progress bar over the runs.
-        **options: The options of an architecture of the zoo.
+        **options: The options of a model of the zoo, such as `units`.
 
     Returns:
         A `Tuning`: `.regularization` is the choice, `.candidates` and `.table()` are all trials.
@@ -128,7 +130,9 @@ def tune(
         subject = _of_the_zoo(model, data, space, base, options)
     else:
         if options:
-            raise ValueError(f"`{next(iter(options))}` is an option for a model of the zoo only.")
+            raise ValueError(
+                f"`{next(iter(options))}` must not be given: only models of the zoo have options."
+            )
         hypermodel = _hypermodel(model)
         example = hypermodel.build(keras_tuner.HyperParameters())
         compiled = engine.is_compiled(example)
@@ -234,7 +238,10 @@ def _of_a_user(
     def make(hp: Any, regularization: Regularization, seed: int) -> keras.Model:
         return penalized(hypermodel.build(hp), regularization, seed)
 
-    return Subject(make, penalties, [], {"from": "elsewhere", **model_record(example)})
+    record = {"from": "elsewhere", **model_record(example)}
+    if isinstance(hypermodel, _Always):  # each candidate begins with its weights
+        record["weights"] = describe(example.get_weights())
+    return Subject(make, penalties, [], record)
 
 
 def _hypermodel(model: Any) -> keras_tuner.HyperModel:

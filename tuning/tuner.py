@@ -1,11 +1,13 @@
 """`Tuner`: a `keras_tuner.Tuner` that compares fairly and loses nothing."""
 
 import copy
+import inspect
 import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import keras
@@ -17,7 +19,7 @@ from keras_tuner.src.engine.trial import Trial
 from ..callbacks import LossLedger
 from ..callbacks.model_state import ModelState
 from ..callbacks.state_file import StateFile
-from ..core.checks import check_integer, message
+from ..core.checks import check_integer, check_type, message
 from ..zoo.training.work_directory import differences
 from .choice import standard_error
 from .dashboard import Dashboard, boards_of, row_of, run_of
@@ -48,8 +50,8 @@ class Tuner(keras_tuner.Tuner):
     - A trial whose objective or loss is not finite in any epoch fails, with its reason. Any other
       error ends the search, with its own traceback.
     - The search can be killed at any moment. The same script resumes it, and repeats only the
-      execution that was interrupted. A project of another objective, search space or data is
-      refused.
+      execution that was interrupted. A project with another objective, search space or seed, or
+      other arguments of `fit`, is refused; of a dataset, only shapes and types are compared.
     - Callbacks that cannot be copied are passed to each execution as they are. Keras' own begin
       anew in `on_train_begin`.
     - A callback of `TensorBoard`, or of any subclass, logs each execution into a directory of its
@@ -60,12 +62,14 @@ class Tuner(keras_tuner.Tuner):
     Args:
         hypermodel: A `keras_tuner.HyperModel`, or a function from hyperparameters to a compiled
             Keras model.
-        objective: The name of a value in the history, or what else KerasTuner takes. By default,
+        objective: The name of a value in the history, or any objective of KerasTuner. By default,
             `"val_data_loss"`, or the objective of `oracle`.
-        max_trials: The number of trials. By default 10, or that of `oracle`.
+        max_trials: The number of trials. By default 10, or that of `oracle`. With a larger number,
+            a finished search goes on.
         oracle: A `keras_tuner.Oracle`. By default, the values are random.
         executions_per_trial: The number of trainings of each trial, whose mean is its score.
-        seed: The seed of the default oracle, and of the first execution of every trial.
+        seed: The seed of the default oracle, and of the first execution of every trial. A given
+            `oracle` keeps its own.
         **kwargs: The other arguments of `keras_tuner.RandomSearch`, such as `directory`,
             `project_name` and `overwrite`.
 
@@ -89,6 +93,8 @@ class Tuner(keras_tuner.Tuner):
     Reference: O'Malley et al., KerasTuner, 2019, https://github.com/keras-team/keras-tuner
     """
 
+    _restart = "overwrite=True"  # how a user begins anew
+
     def __init__(
         self,
         hypermodel: Any = None,
@@ -103,6 +109,11 @@ class Tuner(keras_tuner.Tuner):
         check_integer("max_trials", max_trials, minimum=1, optional=True)
         check_integer("executions_per_trial", executions_per_trial, minimum=1)
         check_integer("seed", seed, minimum=0)
+        expected = "a keras_tuner.Oracle or None"
+        check_type("oracle", oracle, (keras_tuner.Oracle, NoneType), expected)
+        if isinstance(hypermodel, keras.Model):
+            expected = "a function build(hp) or a HyperModel; tuning.tune takes a Keras model"
+            raise TypeError(message("hypermodel", hypermodel, expected))
         of_oracle = {name: kwargs.pop(name) for name in _OF_THE_ORACLE if name in kwargs}
         if oracle is None:
             trials = max_trials or 10
@@ -145,20 +156,22 @@ class Tuner(keras_tuner.Tuner):
             ValueError: If the objective needs validation data and there is none, or the project has
                 trials with other arguments.
         """
-        objective = self.oracle.objective.name
-        validated = {"validation_data", "validation_split"} & {*fit_kwargs}
-        hypermodel: Any = self.hypermodel
-        overridden = type(hypermodel).fit is not keras_tuner.HyperModel.fit
-        if objective.startswith("val_") and not (validated or overridden):
+        objective, arguments = self.oracle.objective.name, self._bound(fit_args, fit_kwargs)
+        callbacks = arguments.pop("callbacks", None) or []
+        expected = "a list of keras.callbacks.Callback, or None"
+        check_type("callbacks", callbacks, (list, tuple), expected)
+        validated = any(
+            arguments.get(n) is not None for n in ("validation_data", "validation_split")
+        )
+        if self._fits_by_keras() and objective.startswith("val_") and not validated:
             raise ValueError(
                 f"The objective {objective!r} needs `validation_data` or `validation_split`."
             )
-        named = {n: v for n, v in fit_kwargs.items() if n not in ("callbacks", "verbose")}
-        fit = describe({**{f"argument {i}": v for i, v in enumerate(fit_args)}, **named})
+        fit = describe({n: value for n, value in arguments.items() if n != "verbose"})
         if self.oracle.trials and self._fit is not None:
             self._check_same(self._fit, fit)
         self._fit = fit
-        boards = boards_of(fit_kwargs.get("callbacks") or [])
+        boards = boards_of(callbacks)
         self._dashboards = [Dashboard(Path(board.log_dir), objective) for board in boards]
         for dashboard in self._dashboards:  # of an earlier process
             for trial_id in self.oracle.start_order:
@@ -166,6 +179,18 @@ class Tuner(keras_tuner.Tuner):
                 for number, execution in enumerate(self.executions(trial_id)):
                     dashboard.add(row_of(trial, number, execution), trial.hyperparameters)
         super().search(*fit_args, **fit_kwargs)
+
+    def _fits_by_keras(self) -> bool:
+        """Return whether the arguments of `search` are those of `Model.fit`."""
+        fit = getattr(type(self.hypermodel), "fit", None)
+        return type(self).run_trial is Tuner.run_trial and fit is keras_tuner.HyperModel.fit
+
+    def _bound(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of `search` by name, those in order as `Model.fit` names them."""
+        names = [f"argument {number}" for number in range(len(args))]
+        if self._fits_by_keras():
+            names = [*inspect.signature(keras.Model.fit).parameters][1:]
+        return {**dict(zip(names, args, strict=False)), **kwargs}
 
     def executions(self, trial_id: str) -> list[Execution]:
         """Return the finished executions of a trial, in order."""
@@ -288,7 +313,8 @@ class Tuner(keras_tuner.Tuner):
     ) -> tuple[list[Any], list[Any]]:
         """Return the callbacks that come before and after those of the user."""
         first, objective, values = [], self.oracle.objective, trial.hyperparameters.values
-        if objective.name in OF_THE_LEDGER and not any(isinstance(c, LossLedger) for c in theirs):
+        names = set(getattr(objective, "name_to_direction", [objective.name]))
+        if names & {*OF_THE_LEDGER} and not any(isinstance(c, LossLedger) for c in theirs):
             first.append(LossLedger())
         if "tuner/epochs" in values:
             rungs = (values.get("tuner/trial_id"), trial.trial_id)
@@ -309,7 +335,7 @@ class Tuner(keras_tuner.Tuner):
         model = self._build_hypermodel(hp)
         if not isinstance(model, keras.Model):
             raise TypeError(message("hypermodel", model, "a function that returns a keras.Model"))
-        if self.max_model_size and model.count_params() > self.max_model_size:
+        if self.max_model_size and model.built and model.count_params() > self.max_model_size:
             raise keras_tuner.errors.FailedTrialError(
                 f"The model has {model.count_params():,} parameters, more than `max_model_size`, "
                 f"{self.max_model_size:,}."
@@ -376,6 +402,7 @@ class Tuner(keras_tuner.Tuner):
             "oracle": type(self.oracle).__name__,
             "executions_per_trial": self.executions_per_trial,
             "seed": self.seed,
+            **getattr(self.oracle, "identity", {}),
             "hyperparameter": self._space,
         }
 
@@ -398,7 +425,8 @@ class Tuner(keras_tuner.Tuner):
         if lines:
             raise ValueError(
                 f"{self.project_dir} holds a search with other arguments ({'; '.join(lines)}). "
-                "Choose another `directory` or `project_name`, or pass overwrite=True to delete it."
+                "Choose another `directory` or `project_name`, or pass "
+                f"{self._restart} to delete it."
             )
 
     def _get_tuner_fname(self) -> str:

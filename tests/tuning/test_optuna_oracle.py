@@ -130,7 +130,6 @@ def test_the_study_has_the_scores_and_no_failed_trial(tmp_path):
         return math.nan if 0.4 < hp["x"] < 0.8 else value
 
     tuner = search(sometimes, tmp_path, max_trials=10, sampler="random")
-    tuner.oracle._tell()
     name = "untitled_project"
     study = optuna.load_study(study_name=name, storage=f"sqlite:///{tmp_path}/{name}/optuna.db")
     values = [trial.value for trial in study.get_trials(states=[optuna.trial.TrialState.COMPLETE])]
@@ -144,8 +143,14 @@ def test_a_trial_that_was_never_begun_is_dropped(tmp_path):
     tuner.oracle.study.ask().set_user_attr("trial_id", "7")  # killed before the search was saved
     resumed = search(bowl, tmp_path, max_trials=5)
     assert list(resumed.table().status) == ["COMPLETED"] * 5
-    resumed.oracle._tell()
     assert len(resumed.oracle.study.get_trials(states=[optuna.trial.TrialState.FAIL])) == 1
+
+
+def test_the_study_of_a_search_that_was_deleted_is_refused(tmp_path):
+    storage = f"sqlite:///{tmp_path}/trials.db"
+    search(bowl, tmp_path / "first", storage=storage)
+    with pytest.raises(ValueError, match="`storage` has trials of another search"):
+        search(bowl, tmp_path / "second", storage=storage)
 
 
 def test_it_stops_when_all_values_were_tried(tmp_path):

@@ -189,6 +189,9 @@ def test_the_penalties_of_a_keras_model_are_searched(digits, tmp_path):
     assert len({c.regularization for c in found.candidates}) == 3
     for array, same in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(array, same)  # each candidate trains a copy
+    other = small(keras_tuner.HyperParameters())
+    with pytest.raises(ValueError, match=r"model weights \['float32"):
+        tuning.tune(other, digits, directory=tmp_path / "search", base=base, **arguments)
 
 
 @pytest.mark.parametrize("build", [small, compiled])
@@ -218,7 +221,7 @@ class WithFit(keras_tuner.HyperModel):
         (small, {"space": ["stochastic_depth"]}, "stochastic_depth.*It has no residual sum"),
         (compiled, {"space": ["weight_decay"]}, "`weight_decay` must be 0, since model"),
         (compiled, {"learning_rate": 0.1}, "`learning_rate` must be None, since model"),
-        (small, {"width": 3}, "`width` is an option for a model of the zoo only."),
+        (small, {"width": 3}, "`width` must not be given: only models of the zoo have options"),
         (WithFit(), {}, "`model` must not have a `fit` of its own: use tuning.Tuner"),
     ],
 )

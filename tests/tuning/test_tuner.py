@@ -235,6 +235,41 @@ SCRIPT = """
 """
 
 
+def test_an_overridden_run_trial(tmp_path):
+    class Searched(tuning.Tuner):
+        def run_trial(self, trial, x):
+            return {"val_loss": trial.hyperparameters.Float("x", 0.0, 1.0)}
+
+    tuner = Searched(objective="val_loss", max_trials=3, directory=tmp_path)
+    tuner.search(X)
+    assert tuner.get_best_hyperparameters()[0]["x"] == 0.0
+
+
+def test_several_objectives(tmp_path):
+    objective = ["val_data_loss", "val_accuracy"]
+    tuner = tuning.Tuner(build, objective, 1, directory=tmp_path)
+    tuner.search(X, Y, **FIT)
+    metrics = tuner.executions("0")[0].metrics
+    expected = metrics["val_data_loss"] - metrics["val_accuracy"]
+    assert tuner.executions("0")[0].score == pytest.approx(expected)
+
+
+def test_the_defaults_run_once_if_trials_declare_more(tmp_path):
+    def layers(hp):
+        model = keras.Sequential([keras.Input((4,))])
+        for number in range(hp.Int("layers", 1, 3)):
+            model.add(keras.layers.Dense(hp.Int(f"units_{number}", 2, 8)))
+        model.add(keras.layers.Dense(1))
+        model.compile("sgd", "mse")
+        return model
+
+    tuner = tuning.Tuner(layers, max_trials=6, directory=tmp_path)
+    tuner.search(X, Y, **FIT)
+    table = tuner.table()
+    assert ((table.layers == 1) & (table.units_0 == 2)).sum() == 1
+    assert table.units_2.notna().any()
+
+
 def test_a_killed_search_resumes_to_the_same_table(tmp_path, tuner):
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(SCRIPT))
@@ -269,6 +304,7 @@ def other_build(hp):
     [
         ({"objective": "val_loss"}, "objective 'min val_data_loss', now 'min val_loss'"),
         ({"seed": 1}, "seed 0, now 1"),
+        ({"oracle": tuning.OptunaOracle("val_data_loss", 3)}, "sampler None, now 'tpe'"),
         ({"executions_per_trial": 3}, "executions_per_trial 2, now 3"),
         ({"hypermodel": other_build}, "hyperparameter depth None, now {'type': 'Int'"),
         (
@@ -292,10 +328,12 @@ def test_a_project_of_keras_tuner_is_refused(tmp_path):
     tuning.Tuner(build, directory=tmp_path, overwrite=True)
 
 
+def test_the_form_of_the_arguments_of_fit_does_not_matter(tuner):
+    tuner.search(x=X, y=Y, **{**FIT, "epochs": np.int64(2)})
+
+
 def test_trials_with_other_data_are_refused(tuner):
-    with pytest.raises(
-        ValueError, match=r"argument 1 'int32 \(48,\), checksum .*; epochs 2, now 3"
-    ):
+    with pytest.raises(ValueError, match=r"y 'int32 \(48,\), checksum .*; epochs 2, now 3"):
         tuner.search(X, 1 - Y, **{**FIT, "epochs": 3})
 
 
@@ -370,6 +408,19 @@ def test_hyperband_goes_on_with_the_optimizer(tmp_path):
             lambda d: tuning.Tuner(lambda hp: "model", directory=d).search(X, Y, **FIT),
             "`hypermodel` must be a function that returns a keras.Model. Received: .*model",
         ),
+        (
+            lambda d: tuning.Tuner(build, directory=d).search(X, Y, validation_data=None),
+            "The objective 'val_data_loss' needs `validation_data`",
+        ),
+        (
+            lambda d: tuning.Tuner(build, directory=d).search(X, Y, callbacks=LossLedger(), **FIT),
+            "`callbacks` must be a list of keras.callbacks.Callback, or None.",
+        ),
+        (
+            lambda d: tuning.Tuner(build(keras_tuner.HyperParameters())),
+            "`hypermodel` must be a function .*; tuning.tune takes a Keras model",
+        ),
+        (lambda d: tuning.Tuner(build, oracle="optuna"), "`oracle` must be a keras_tuner.Oracle"),
         (lambda d: tuning.Tuner(build, max_trials=0), "`max_trials` must be an integer >= 1"),
     ],
 )
