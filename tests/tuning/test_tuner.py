@@ -267,7 +267,7 @@ def test_the_defaults_run_once_if_trials_declare_more(tmp_path):
     tuner.search(X, Y, **FIT)
     table = tuner.table()
     assert ((table.layers == 1) & (table.units_0 == 2)).sum() == 1
-    assert table.units_2.notna().any()
+    assert table.filter(like="units_").shape[1] > 1  # more were declared
 
 
 def test_a_killed_search_resumes_to_the_same_table(tmp_path, tuner):
