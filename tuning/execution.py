@@ -10,6 +10,8 @@ import keras
 import numpy as np
 from keras_tuner.src.engine import tuner_utils  # of KerasTuner 1.4.8; none of it is public
 
+from .oracle import directions_of
+
 
 @dataclass(frozen=True)
 class Execution:
@@ -54,7 +56,7 @@ class Execution:
         history = {}
         if isinstance(result, keras.callbacks.History):
             history = {name: [_plain(v) for v in values] for name, values in result.history.items()}
-            if missing := [name for name in _names(objective) if name not in history]:
+            if missing := [name for name in directions_of(objective) if name not in history]:
                 raise ValueError(
                     f"`objective` must be among the logged values, {', '.join(history)}. "
                     f"Received: objective={missing[0]!r}"
@@ -77,15 +79,11 @@ class Execution:
         return history
 
 
-def _names(objective: Any) -> list[str]:
-    return list(getattr(objective, "name_to_direction", [objective.name]))
-
-
 def _not_finite(values: Any, objective: Any) -> str | None:
     """Return what is not finite in a history or result, or `None`."""
     if not isinstance(values, Mapping):
         values = {objective.name: values}
-    for name in (*_names(objective), "loss", "val_loss"):
+    for name in (*directions_of(objective), "loss", "val_loss"):
         for epoch, value in enumerate(np.atleast_1d(values.get(name, 0.0)), start=1):
             if not math.isfinite(value):
                 return f"The training diverged: {name} is {value:g} after epoch {epoch}."

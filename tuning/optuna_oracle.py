@@ -11,7 +11,7 @@ from optuna.samplers import BaseSampler, CmaEsSampler, QMCSampler, RandomSampler
 from optuna.trial import Trial, TrialState
 
 from ..core.checks import check_integer, check_one_of, check_type
-from .oracle import is_tried, known_values, objective_of
+from .oracle import directions_of, is_tried, known_values, objective_of
 
 SAMPLERS: Mapping[str, Any] = {
     "tpe": TPESampler,
@@ -76,7 +76,7 @@ class OptunaOracle(keras_tuner.Oracle):
         kwargs.setdefault("max_consecutive_failed_trials", max_trials + 1)  # no limit
         # KerasTuner draws a seed if it is 0.
         super().__init__(objective_of(objective), max_trials, seed=seed + 1, **kwargs)
-        if hasattr(self.objective, "name_to_direction"):
+        if len(directions_of(self.objective)) > 1:
             raise ValueError("`objective` must be one objective. Received: several")
         self.sampler, self.storage, self.known = sampler, storage, tuple(known)
         self._study: optuna.Study | None = None
@@ -103,7 +103,7 @@ class OptunaOracle(keras_tuner.Oracle):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What must be the same to go on with a search."""
+        """The sampler and its seed, which a resumed search must share."""
         named = isinstance(self.sampler, str)
         return {
             "sampler": self.sampler if named else type(self.sampler).__name__,

@@ -1,42 +1,40 @@
-"""Oracles: `KnownFirst`, and what KerasTuner's own need."""
+"""Oracles: `DefaultsFirst`, and what KerasTuner's own need."""
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import keras
 import keras_tuner
+
+from ..callbacks.model_state import ModelState
+from ..callbacks.state_file import StateFile
 
 OF_THE_LEDGER = ("data_loss", "penalty", "val_data_loss", "val_penalty")
 
 
-class KnownFirst(keras_tuner.oracles.RandomSearchOracle):
-    """Random search that begins with known values.
-
-    Without any, it begins with the default values of the search space, which the oracles of
-    KerasTuner never try.
+class DefaultsFirst(keras_tuner.oracles.RandomSearchOracle):
+    """Random search that begins with the default values, which KerasTuner's never tries.
 
     Args:
-        known: The values of the first trials by name; other hyperparameters have their defaults.
-            Equal candidates run once.
         seed: The seed of the random values; unlike in KerasTuner, 0 is a seed.
         **kwargs: The other arguments of `keras_tuner.oracles.RandomSearchOracle`.
 
     Example:
 
-    >>> oracle = KnownFirst([{"rate": 0.2}], objective="val_loss", max_trials=2)
-    >>> rate = oracle.hyperparameters.Float("rate", 0.0, 1.0)
+    >>> oracle = DefaultsFirst(objective="val_loss", max_trials=2)
+    >>> rate = oracle.hyperparameters.Float("rate", 0.0, 1.0, default=0.2)
     >>> oracle.populate_space("0")["values"]
     {'rate': 0.2}
     """
 
-    def __init__(self, known: Sequence[Mapping[str, Any]] = (), *, seed: int = 0, **kwargs: Any):
+    def __init__(self, *, seed: int = 0, **kwargs: Any):
         super().__init__(seed=seed + 1, **kwargs)  # KerasTuner draws a seed if it is 0
-        self.known = tuple(known)
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        for values in known_values(self.known, self.hyperparameters):
-            if not is_tried(values, self.trials):
-                return {"status": "RUNNING", "values": values}
+        if not self.trials:
+            (defaults,) = known_values((), self.hyperparameters)
+            return {"status": "RUNNING", "values": defaults}
         return super().populate_space(trial_id)
 
 
@@ -71,6 +69,11 @@ def objective_of(objective: Any) -> Any:
     return objective
 
 
+def directions_of(objective: Any) -> dict[str, str]:
+    """Return the direction of each value in an objective of KerasTuner."""
+    return getattr(objective, "name_to_direction", {objective.name: objective.direction})
+
+
 def restore_grid(oracle: Any) -> None:
     """Give a grid search its place in the grid, which its state of KerasTuner 1.4.8 lacks."""
 
@@ -82,3 +85,22 @@ def restore_grid(oracle: Any) -> None:
     for trial_id in sorted(oracle.start_order, key=functools.cmp_to_key(compare)):
         oracle._ordered_ids.insert(trial_id)
     oracle._populate_next = list(oracle.end_order)
+
+
+class GoOn(keras.callbacks.Callback):
+    """Begin a rung of Hyperband with the state at the end of another; save one's own."""
+
+    def __init__(self, before: StateFile | None, after: StateFile):
+        super().__init__()
+        self.before, self.after = before, after
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        if self.before:
+            saved = self.before.read()
+            state = ModelState(self.model).build_optimizers(saved["optimizers"])
+            state.weights.assign(saved["variables"])
+
+    def on_train_end(self, logs: Any = None) -> None:
+        state = ModelState(self.model)
+        variables = state.weights.arrays()
+        self.after.write({"optimizers": state.optimizer_indices(), "variables": variables})

@@ -143,6 +143,7 @@ def tune(
         raise ValueError(message("data", data.cv, expected))
     check_train_transform(data, _weakest(subject.space))
     subject.make(keras_tuner.HyperParameters(), subject.space.around, seed)  # raises early
+    rate = learning_rate or LEARNING_RATE
     config = {
         "model": subject.record,
         "data": data.to_dict(),
@@ -151,7 +152,7 @@ def tune(
             "space": list(subject.space.fields),
             **counts,
             "sampler": sampler if isinstance(sampler, str) else type(sampler).__name__,
-            "learning_rate": learning_rate or LEARNING_RATE,
+            "learning_rate": rate,
             "seed": seed,
         },
     }
@@ -163,7 +164,6 @@ def tune(
     )
     files.open(config, resume=resume)
     metric = f"val_{data.task.metric}"
-    rate = learning_rate or LEARNING_RATE
     with tqdm(total=max_trials + finalists * seeds, unit="run", disable=not verbose) as bar:
         tuner = PenaltyTuner(
             PenalizedModel(subject.make, subject.space, data, epochs=epochs, learning_rate=rate),

@@ -17,14 +17,13 @@ from keras_tuner.src.engine import tuner_utils  # of KerasTuner 1.4.8; none of i
 from keras_tuner.src.engine.trial import Trial
 
 from ..callbacks import LossLedger
-from ..callbacks.model_state import ModelState
 from ..callbacks.state_file import StateFile
 from ..core.checks import check_integer, check_type, message
-from ..zoo.training.work_directory import differences
+from ..zoo.training.work_directory import differences, write_json
 from .choice import standard_error
 from .dashboard import Dashboard, boards_of, row_of, run_of
 from .execution import Execution, describe
-from .oracle import OF_THE_LEDGER, KnownFirst, objective_of, restore_grid
+from .oracle import OF_THE_LEDGER, DefaultsFirst, GoOn, directions_of, objective_of, restore_grid
 
 _BUILDS_A_COLLECTION = 10
 _OF_THE_ORACLE = (
@@ -119,7 +118,7 @@ class Tuner(keras_tuner.Tuner):
             trials = max_trials or 10
             of_oracle.setdefault("max_consecutive_failed_trials", trials + 1)  # no limit
             objective = objective_of(objective or "val_data_loss")
-            oracle = KnownFirst(objective=objective, max_trials=trials, seed=seed, **of_oracle)
+            oracle = DefaultsFirst(objective=objective, max_trials=trials, seed=seed, **of_oracle)
         elif given := [*of_oracle, *["objective"] * (objective is not None)]:
             raise ValueError(f"`{given[0]}` must be an argument of `oracle`, if one is given.")
         elif max_trials is not None:
@@ -267,7 +266,8 @@ class Tuner(keras_tuner.Tuner):
         """Return the record of an execution; train if there is none."""
         file = self._file(trial.trial_id, number, ".json")
         if not file.exists():
-            _write_json(file, asdict(self._execute(trial, number, callbacks, args, kwargs or {})))
+            execution = self._execute(trial, number, callbacks, args, kwargs or {})
+            write_json(file, asdict(execution), default=float)
         execution = Execution(**json.loads(file.read_text()))
         self.on_execution_end(trial, number, execution)
         return execution
@@ -313,13 +313,13 @@ class Tuner(keras_tuner.Tuner):
     ) -> tuple[list[Any], list[Any]]:
         """Return the callbacks that come before and after those of the user."""
         first, objective, values = [], self.oracle.objective, trial.hyperparameters.values
-        names = set(getattr(objective, "name_to_direction", [objective.name]))
-        if names & {*OF_THE_LEDGER} and not any(isinstance(c, LossLedger) for c in theirs):
+        of_ledger = any(name in OF_THE_LEDGER for name in directions_of(objective))
+        if of_ledger and not any(isinstance(c, LossLedger) for c in theirs):
             first.append(LossLedger())
         if "tuner/epochs" in values:
             rungs = (values.get("tuner/trial_id"), trial.trial_id)
             before, after = (rung and self._file(rung, number, ".state.npz") for rung in rungs)
-            first.append(_GoOn(before and StateFile(before), StateFile(after)))
+            first.append(GoOn(before and StateFile(before), StateFile(after)))
         weights = str(self._file(trial.trial_id, number, ".weights.h5"))
         best = tuner_utils.SaveBestEpoch(objective, weights)
         return first, [tuner_utils.TunerCallback(self, trial), best]
@@ -359,7 +359,7 @@ class Tuner(keras_tuner.Tuner):
 
     def save(self) -> None:
         """Write the state of the search, entirely or not at all."""
-        _write_json(Path(self._get_tuner_fname()), self.get_state())
+        write_json(Path(self._get_tuner_fname()), self.get_state(), default=float)
 
     def get_state(self) -> dict[str, Any]:
         return {
@@ -395,8 +395,7 @@ class Tuner(keras_tuner.Tuner):
 
     def _identity(self) -> dict[str, Any]:
         """Return what must be the same to go on with a search."""
-        objective = self.oracle.objective
-        directions = getattr(objective, "name_to_direction", {objective.name: objective.direction})
+        directions = directions_of(self.oracle.objective)
         return {
             "objective": ", ".join(f"{direction} {name}" for name, direction in directions.items()),
             "oracle": type(self.oracle).__name__,
@@ -437,25 +436,6 @@ class Tuner(keras_tuner.Tuner):
         return Path(self.get_trial_dir(trial_id)) / f"execution-{number}{suffix}"
 
 
-class _GoOn(keras.callbacks.Callback):
-    """Begin with the weights and optimizers at the end of another training; save one's own."""
-
-    def __init__(self, before: StateFile | None, after: StateFile):
-        super().__init__()
-        self.before, self.after = before, after
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        if self.before:
-            saved = self.before.read()
-            state = ModelState(self.model).build_optimizers(saved["optimizers"])
-            state.weights.assign(saved["variables"])
-
-    def on_train_end(self, logs: Any = None) -> None:
-        state = ModelState(self.model)
-        variables = state.weights.arrays()
-        self.after.write({"optimizers": state.optimizer_indices(), "variables": variables})
-
-
 def _copy(callback: keras.callbacks.Callback) -> keras.callbacks.Callback:
     """Return a copy of a callback, or the callback itself if it cannot be copied."""
     try:
@@ -468,10 +448,3 @@ def _is_failure_of_trial(error: Exception) -> bool:
     """Return whether an error is due to the values of the hyperparameters."""
     expected = keras_tuner.errors.FailedTrialError | FloatingPointError
     return isinstance(error, expected) or type(error).__name__ == "ResourceExhaustedError"
-
-
-def _write_json(path: Path, values: dict[str, Any]) -> None:
-    """Write a JSON file, entirely or not at all."""
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(values, default=float))
-    temporary.replace(path)

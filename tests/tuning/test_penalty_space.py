@@ -31,7 +31,7 @@ def test_every_sample_is_in_the_search_ranges(fields, seed):
 
 @pytest.mark.parametrize("regularization", [Regularization(), zoo.preset("mlp", "strong")])
 def test_the_defaults_are_the_values_around_which_to_search(regularization):
-    space, hp = PenaltySpace(["l2", "dropout", "augmentation"], around=regularization), None
+    space = PenaltySpace(["l2", "dropout", "augmentation"], around=regularization)
     hp = keras_tuner.HyperParameters()
     assert space(hp) == regularization
     assert hp.values == space.values(regularization)

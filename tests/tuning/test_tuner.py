@@ -309,7 +309,7 @@ def other_build(hp):
         ({"hypermodel": other_build}, "hyperparameter depth None, now {'type': 'Int'"),
         (
             {"oracle": keras_tuner.oracles.GridSearchOracle("val_loss")},
-            "oracle 'KnownFirst', now 'GridSearchOracle'",
+            "oracle 'DefaultsFirst', now 'GridSearchOracle'",
         ),
     ],
 )

@@ -93,9 +93,14 @@ class WorkDirectory:
 
     def write_json(self, path: Path, values: dict[str, Any]) -> None:
         """Write a JSON file, entirely or not at all. NaN and infinity are errors."""
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n")
-        temporary.replace(path)
+        write_json(path, values, indent=2, allow_nan=False)
+
+
+def write_json(path: Path, values: dict[str, Any], **options: Any) -> None:
+    """Write a JSON file, entirely or not at all, with options of `json.dumps`."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(values, **options) + "\n")
+    temporary.replace(path)
 
 
 def differences(name: str, theirs: Any, ours: Any) -> Iterator[str]:
