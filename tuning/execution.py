@@ -26,6 +26,7 @@ class Execution:
         seconds: The time of building and training.
         error: Why the training failed, or `None`.
         build_config: What an unbuilt model needs to be built.
+        reused: Whether it trained a model that was compiled for an earlier one.
     """
 
     seed: int
@@ -36,6 +37,7 @@ class Execution:
     seconds: float
     error: str | None = None
     build_config: dict[str, Any] | None = None
+    reused: bool = False
 
     @classmethod
     def of(

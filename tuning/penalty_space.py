@@ -77,6 +77,11 @@ class PenaltySpace:
                 values[name] = on[name]
         return values
 
+    def others(self, hp: keras_tuner.HyperParameters) -> dict[str, Any]:
+        """Return the values of all hyperparameters but those of the fields."""
+        ours = {name for field in self.fields for name in (field, f"{field} on")}
+        return {name: value for name, value in hp.values.items() if name not in ours}
+
     def _value(self, hp: keras_tuner.HyperParameters, name: str) -> Any:
         field, default = Regularization.fields()[name], getattr(self.around, name)
         switch = f"{name} on"

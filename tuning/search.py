@@ -1,6 +1,7 @@
 """The search of `tune`: the penalties of a model as a hypermodel, trained as `zoo.train` does."""
 
 import contextlib
+import dataclasses
 import io
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ from ..callbacks import BatchNormReestimation, EarlyStopping, LossLedger
 from ..zoo import Data, Regularization, regularize
 from ..zoo.training import engine
 from .choice import OBJECTIVE, SIGN, Candidate
+from .compiled_models import CompiledModels
 from .execution import Execution
 from .optuna_oracle import OptunaOracle
 from .penalty_space import PenaltySpace
@@ -41,14 +43,20 @@ class PenalizedModel(keras_tuner.HyperModel):
         self.make, self.space, self.data = make, space, data
         self.epochs, self.learning_rate = epochs, learning_rate
         self.seed = 0  # of the next execution
+        self.models = CompiledModels()
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         regularization = self.space(hp)
         model = self.make(hp, regularization, self.seed)
+        others = self.space.others(hp)
         if engine.is_compiled(model):
-            return model
-        budget = {"epochs": self.epochs, "learning_rate": self.learning_rate}
-        return engine.compile_model(model, self.data, regularization, **budget)
+            return self.models.get(model, lambda: model, same=others)
+
+        def compiled() -> keras.Model:
+            budget = {"epochs": self.epochs, "learning_rate": self.learning_rate}
+            return engine.compile_model(model, self.data, regularization, **budget)
+
+        return self.models.get(model, compiled, regularization, same=others)
 
     def fit(
         self, hp: keras_tuner.HyperParameters, model: Any, *, callbacks: list[Any]
@@ -130,7 +138,6 @@ class PenaltyTuner(Tuner):
     def _candidate(self, trial_id: str, finalist: bool, metric: str) -> Candidate:
         space = self.penalized.space
         hp = self.oracle.get_trial(trial_id).hyperparameters.copy()
-        penalties = {name for field in space.fields for name in (field, f"{field} on")}
         # The first execution selected the finalists, so its score of them is too optimistic.
         runs = self.executions(trial_id)[1 if finalist else 0 :]
         return Candidate(
@@ -139,8 +146,12 @@ class PenaltyTuner(Tuner):
             tuple(math.inf if run.score is None else SIGN * run.score for run in runs),
             tuple(math.nan if run.score is None else run.metrics[metric] for run in runs),
             finalist,
-            {name: value for name, value in hp.values.items() if name not in penalties},
+            space.others(hp),
         )
+
+    def _execute(self, *args: Any, **kwargs: Any) -> Execution:
+        execution = super()._execute(*args, **kwargs)
+        return dataclasses.replace(execution, reused=self.penalized.models.reused)
 
     def _try_build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         self.penalized.seed = self._execution_seed
