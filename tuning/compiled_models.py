@@ -32,11 +32,10 @@ class CompiledModels:
 
     Example:
 
-    >>> from occam.zoo import regularizers
+    >>> from occam.zoo.regularizers import L2
     >>> def build(l2):
-    ...     penalty = regularizers.L2(l2)
-    ...     layers = [keras.Input((4,)), keras.layers.Dense(2, kernel_regularizer=penalty, name="y")]
-    ...     return keras.Sequential(layers, name="model")
+    ...     dense = keras.layers.Dense(2, kernel_regularizer=L2(l2), name="dense")
+    ...     return keras.Sequential([keras.Input((4,), name="features"), dense], name="model")
     >>> models = CompiledModels()
     >>> def get(fresh):
     ...     return models.get(fresh, lambda: fresh.compile("adam", "mse") or fresh)

@@ -1,16 +1,22 @@
 """`Execution`: the record of one training of a trial."""
 
+import itertools
 import math
+import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import keras
+import keras_tuner
 import numpy as np
 from keras_tuner.src.engine import tuner_utils  # of KerasTuner 1.4.8; none of it is public
 
 from .oracle import directions_of
+
+_SESSIONS_A_COLLECTION = 10
+_sessions = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,33 @@ class Execution:
     error: str | None = None
     build_config: dict[str, Any] | None = None
     reused: bool = False
+
+    @classmethod
+    def run(
+        cls, train: Callable[[], tuple[Any, dict[str, Any] | None]], objective: Any, seed: int
+    ) -> "Execution":
+        """Call `train` and return the record of what it returns, or of why it failed.
+
+        Args:
+            train: Function that builds and trains a model, and returns the result of
+                `HyperModel.fit` and the build config of the model.
+            objective: The objective of the search.
+            seed: The seed of the training.
+
+        Raises:
+            Exception: If `train` raises an error that is not due to the hyperparameters.
+        """
+        began = time.perf_counter()
+        build_config = None
+        try:
+            result, build_config = train()
+            tuner_utils.validate_trial_results(result, objective, "HyperModel.fit()")
+        except Exception as error:
+            if not _is_failure_of_trial(error):
+                raise
+            result = str(error)
+        seconds = round(time.perf_counter() - began, 3)
+        return cls.of(result, objective, seed, seconds, build_config)
 
     @classmethod
     def of(
@@ -79,6 +112,22 @@ class Execution:
         history = keras.callbacks.History()
         history.history = self.history
         return history
+
+
+def new_session(seed: int) -> None:
+    """Seed the random numbers of a model and let the names of its layers begin anew.
+
+    KerasTuner collects garbage twice before each model, which takes 0.3 s each time.
+    """
+    keras.utils.set_random_seed(seed)
+    collects = next(_sessions) % _SESSIONS_A_COLLECTION == 0
+    keras.backend.clear_session(free_memory=collects)
+
+
+def _is_failure_of_trial(error: Exception) -> bool:
+    """Return whether an error is due to the values of the hyperparameters."""
+    expected = keras_tuner.errors.FailedTrialError | FloatingPointError
+    return isinstance(error, expected) or type(error).__name__ == "ResourceExhaustedError"
 
 
 def _not_finite(values: Any, objective: Any) -> str | None:

@@ -10,16 +10,18 @@ from typing import Any
 
 import keras
 import keras_tuner
+from keras_tuner.src.engine.trial import Trial  # of KerasTuner 1.4.8; it is not public
 
 from ..callbacks import BatchNormReestimation, EarlyStopping, LossLedger
 from ..zoo import Data, Regularization, regularize
 from ..zoo.training import engine
 from .choice import OBJECTIVE, SIGN, Candidate
 from .compiled_models import CompiledModels
-from .execution import Execution
+from .execution import Execution, new_session
 from .optuna_oracle import OptunaOracle
 from .penalty_space import PenaltySpace
 from .tuner import Tuner
+from .workers import Workers
 
 # From the hyperparameters of a trial, its regularization and a seed to a model.
 Make = Callable[[keras_tuner.HyperParameters, Regularization, int], keras.Model]
@@ -82,6 +84,21 @@ class PenalizedModel(keras_tuner.HyperModel):
         )
         return history
 
+    def run(
+        self, hp: keras_tuner.HyperParameters, seed: int, callbacks: Sequence[Any]
+    ) -> Execution:
+        """Build and train the model of a trial with one seed."""
+
+        def train() -> tuple[Any, None]:
+            new_session(seed)
+            self.seed = seed
+            model = self.build(hp)
+            keras.utils.set_random_seed(seed)
+            return self.fit(hp, model, callbacks=list(callbacks)), None
+
+        execution = Execution.run(train, OBJECTIVE, seed)
+        return dataclasses.replace(execution, reused=self.models.reused)
+
 
 class PenaltyTuner(Tuner):
     """Search the penalties of a `PenalizedModel`, without keeping its weights.
@@ -94,6 +111,7 @@ class PenaltyTuner(Tuner):
         seed: The seed of the search, and of the first execution of each trial.
         directory: The directory of the search.
         on_execution: Function to call after each execution.
+        workers: The number of processes that run executions; 1 for this process.
     """
 
     def __init__(
@@ -106,8 +124,11 @@ class PenaltyTuner(Tuner):
         seed: int,
         directory: Path,
         on_execution: Callable[[], Any],
+        workers: int = 1,
     ):
         self.penalized, self.on_execution = hypermodel, on_execution
+        self.workers = Workers(workers, hypermodel.run) if workers > 1 else None
+        self._ended: set[tuple[str, int]] = set()
         oracle = OptunaOracle(OBJECTIVE, max_trials, sampler=sampler, known=known, seed=seed)
         oracle.verbose = 0
         path = {"directory": directory.parent, "project_name": directory.name}
@@ -118,18 +139,25 @@ class PenaltyTuner(Tuner):
 
     def race(self, finalists: int, seeds: int, callbacks: Sequence[Any]) -> None:
         """Run all trials on one seed, and the best of them on so many others, the same for all."""
-        self.search(callbacks=list(callbacks))
-        for number in range(1, seeds + 1):
-            for trial in self._finalists(finalists):
+        try:
+            self.search(callbacks=list(callbacks))
+            finals = [(t, n) for n in range(1, seeds + 1) for t in self._finalists(finalists)]
+            self._run_side_by_side(finals, callbacks)
+            for trial, number in finals:
                 self._execution(trial, number, callbacks)
+        finally:
+            if self.workers is not None:
+                self.workers.close()
 
     def candidates(self, finalists: int, metric: str) -> tuple[Candidate, ...]:
         """Return the trials in the order in which they began."""
         finals = {trial.trial_id for trial in self._finalists(finalists)}
         return tuple(self._candidate(t, t in finals, metric) for t in self.oracle.start_order)
 
-    def on_execution_end(self, trial: Any, number: int, execution: Execution) -> None:
-        self.on_execution()
+    def on_execution_end(self, trial: Trial, number: int, execution: Execution) -> None:
+        if (trial.trial_id, number) not in self._ended:  # and not only read back again
+            self._ended.add((trial.trial_id, number))
+            self.on_execution()
 
     def _finalists(self, number: int) -> list[Any]:
         best = self.oracle.get_best_trials(number)
@@ -149,13 +177,52 @@ class PenaltyTuner(Tuner):
             space.others(hp),
         )
 
-    def _execute(self, *args: Any, **kwargs: Any) -> Execution:
-        execution = super()._execute(*args, **kwargs)
-        return dataclasses.replace(execution, reused=self.penalized.models.reused)
+    # One execution, here or in a worker
 
-    def _try_build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
-        self.penalized.seed = self._execution_seed
-        return super()._try_build(hp)
+    def _execute(
+        self, trial: Trial, number: int, callbacks: Sequence[Any], *nothing: Any
+    ) -> Execution:
+        return self.penalized.run(*self._job(trial, number, callbacks))
+
+    def _job(self, trial: Trial, number: int, callbacks: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the arguments of `PenalizedModel.run`."""
+        return trial.hyperparameters, self.seed + number, self._copies(trial, number, callbacks)
+
+    def _run_side_by_side(self, jobs: Sequence[tuple[Trial, int]], callbacks: Any) -> None:
+        """If there are workers, let them run the executions that have no record."""
+        missing = {
+            (trial.trial_id, number): self._job(trial, number, callbacks)
+            for trial, number in jobs
+            if not self._file(trial.trial_id, number, ".json").exists()
+        }
+        if self.workers is not None:
+            for (trial_id, number), execution in self.workers.run(missing):
+                trial = self.oracle.get_trial(trial_id)
+                self._record(trial, number, execution)
+                self.on_execution_end(trial, number, execution)
+
+    def _run_trials(self, *, callbacks: Sequence[Any]) -> None:
+        while trials := self._next_trials():
+            self._run_side_by_side([(trial, 0) for trial in trials], callbacks)
+            for trial in trials:
+                self._try_run_and_update_trial(trial, callbacks=callbacks)
+                self.on_trial_end(trial)
+
+    def _next_trials(self) -> list[Trial]:
+        """Return the trials of the next round, or of one that was interrupted.
+
+        The trials of a round are proposed together. So what is proposed depends on the number of
+        workers, but not on which of them is faster.
+        """
+        size = 2 * self.workers.number if self.workers is not None else 1
+        oracle: Any = self.oracle
+        trials: list[Trial] = []
+        while not trials or oracle._retry_queue or len(oracle.trials) % size:
+            trial = oracle.create_trial(f"{self.tuner_id}-{len(trials)}")
+            if trial.status == "STOPPED":
+                break
+            trials.append(trial)
+        return trials
 
     def _callbacks(self, *args: Any) -> tuple[list[Any], list[Any]]:
         return [], []

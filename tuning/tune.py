@@ -47,6 +47,7 @@ def tune(
     learning_rate: float | None = None,
     seed: int = 0,
     resume: bool = True,
+    workers: int = 1,
     verbose: int = 1,
     **options: Any,
 ) -> Tuning:
@@ -87,6 +88,10 @@ def tune(
         learning_rate: The peak of the learning rate, 0.005 by default. `None` for a compiled model.
         seed: The seed of the search and of the first runs. The finalists have the next ones.
         resume: Whether to resume the search in `directory`. `False` deletes it.
+        workers: The number of processes that run trainings side by side, each on an equal share of
+            the processors. With several, the candidates are proposed in rounds of twice as many, so
+            the search is the same whichever process is faster. A process that is killed loses only
+            its training, which is begun anew. The model and the data must be in memory.
         verbose: 0 is silent, 1 shows a progress bar over the runs.
         **options: The options of a model of the zoo, such as `units`.
 
@@ -118,7 +123,7 @@ def tune(
     check_path("directory", directory)
     check_bool("resume", resume)
     counts = {"max_trials": max_trials, "finalists": finalists, "seeds": seeds, "epochs": epochs}
-    for name, count in counts.items():
+    for name, count in {**counts, "workers": workers}.items():
         check_integer(name, count, minimum=1)
     finalists = min(finalists, max_trials)
     check_sampler(sampler)
@@ -173,6 +178,7 @@ def tune(
             seed=seed,
             directory=files.path,
             on_execution=bar.update,
+            workers=workers,
         )
         board = keras.callbacks.TensorBoard(files.path / "tensorboard", write_graph=False)
         tuner.race(finalists, seeds, [board])

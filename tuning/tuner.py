@@ -3,7 +3,6 @@
 import copy
 import inspect
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -22,10 +21,9 @@ from ..core.checks import check_integer, check_type, message
 from ..zoo.training.work_directory import differences, write_json
 from .choice import standard_error
 from .dashboard import Dashboard, boards_of, row_of, run_of
-from .execution import Execution, describe
+from .execution import Execution, describe, new_session
 from .oracle import OF_THE_LEDGER, DefaultsFirst, GoOn, directions_of, objective_of, restore_grid
 
-_BUILDS_A_COLLECTION = 10
 _OF_THE_ORACLE = (
     *("hyperparameters", "tune_new_entries", "allow_new_entries"),
     *("max_retries_per_trial", "max_consecutive_failed_trials"),
@@ -128,7 +126,6 @@ class Tuner(keras_tuner.Tuner):
         self._space: dict[str, Any] | None = None
         self._fit: dict[str, Any] | None = None
         self._dashboards: list[Dashboard] = []
-        self._builds = 0
         # KerasTuner's own files can be torn by a kill; `save` replaces one file as a whole.
         oracle.save = self.save
         oracle._save_trial = lambda trial: None
@@ -177,6 +174,9 @@ class Tuner(keras_tuner.Tuner):
                 trial = self.oracle.get_trial(trial_id)
                 for number, execution in enumerate(self.executions(trial_id)):
                     dashboard.add(row_of(trial, number, execution), trial.hyperparameters)
+        self._run_trials(*fit_args, **fit_kwargs)
+
+    def _run_trials(self, *fit_args: Any, **fit_kwargs: Any) -> None:
         super().search(*fit_args, **fit_kwargs)
 
     def _fits_by_keras(self) -> bool:
@@ -266,11 +266,16 @@ class Tuner(keras_tuner.Tuner):
         """Return the record of an execution; train if there is none."""
         file = self._file(trial.trial_id, number, ".json")
         if not file.exists():
-            execution = self._execute(trial, number, callbacks, args, kwargs or {})
-            write_json(file, asdict(execution), default=float)
+            self._record(trial, number, self._execute(trial, number, callbacks, args, kwargs or {}))
         execution = Execution(**json.loads(file.read_text()))
         self.on_execution_end(trial, number, execution)
         return execution
+
+    def _record(self, trial: Trial, number: int, execution: Execution) -> None:
+        """Keep the record of an execution."""
+        write_json(self._file(trial.trial_id, number, ".json"), asdict(execution), default=float)
+        for dashboard in self._dashboards:
+            dashboard.add(row_of(trial, number, execution), trial.hyperparameters)
 
     def _execute(
         self,
@@ -282,31 +287,28 @@ class Tuner(keras_tuner.Tuner):
     ) -> Execution:
         """Build and train a model of a trial."""
         seed = self._execution_seed = self.seed + number
-        hp, objective = trial.hyperparameters, self.oracle.objective
-        theirs = [_copy(callback) for callback in callbacks]
-        for board in boards_of(theirs):
-            board.log_dir = str(Path(board.log_dir) / run_of(trial, number))
+        hp = trial.hyperparameters
+        theirs = self._copies(trial, number, callbacks)
         if "tuner/epochs" in hp.values:  # a rung of Hyperband
             kwargs = {**kwargs, **{n: hp.values[f"tuner/{n}"] for n in ("epochs", "initial_epoch")}}
         first, last = self._callbacks(trial, number, theirs)
-        began = time.perf_counter()
-        build_config = None
-        try:
+
+        def train() -> tuple[Any, dict[str, Any]]:
             model = self._try_build(hp)
-            result = self.hypermodel.fit(
-                hp, model, *args, callbacks=[*first, *theirs, *last], **kwargs
-            )
-            tuner_utils.validate_trial_results(result, objective, "HyperModel.fit()")
-            build_config = model.get_build_config()
-        except Exception as error:
-            if not _is_failure_of_trial(error):
-                raise
-            result = str(error)
-        seconds = round(time.perf_counter() - began, 3)
-        execution = Execution.of(result, objective, seed, seconds, build_config)
-        for dashboard in self._dashboards:
-            dashboard.add(row_of(trial, number, execution), hp)
-        return execution
+            every = [*first, *theirs, *last]
+            result = self.hypermodel.fit(hp, model, *args, callbacks=every, **kwargs)
+            return result, model.get_build_config()
+
+        return Execution.run(train, self.oracle.objective, seed)
+
+    def _copies(
+        self, trial: Trial, number: int, callbacks: Sequence[keras.callbacks.Callback]
+    ) -> list[keras.callbacks.Callback]:
+        """Return the callbacks of the user for an execution; each logs into its own directory."""
+        copies = [_copy(callback) for callback in callbacks]
+        for board in boards_of(copies):
+            board.log_dir = str(Path(board.log_dir) / run_of(trial, number))
+        return copies
 
     def _callbacks(
         self, trial: Trial, number: int, theirs: Sequence[keras.callbacks.Callback]
@@ -325,13 +327,8 @@ class Tuner(keras_tuner.Tuner):
         return first, [tuner_utils.TunerCallback(self, trial), best]
 
     def _try_build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
-        """Build a model with the weights of the seed of the execution, and seed its training.
-
-        KerasTuner collects garbage twice before each model, which takes 0.3 s each time.
-        """
-        keras.utils.set_random_seed(self._execution_seed)
-        self._builds += 1
-        keras.backend.clear_session(free_memory=self._builds % _BUILDS_A_COLLECTION == 0)
+        """Build a model with the weights of the seed of the execution, and seed its training."""
+        new_session(self._execution_seed)
         model = self._build_hypermodel(hp)
         if not isinstance(model, keras.Model):
             raise TypeError(message("hypermodel", model, "a function that returns a keras.Model"))
@@ -442,9 +439,3 @@ def _copy(callback: keras.callbacks.Callback) -> keras.callbacks.Callback:
         return copy.deepcopy(callback)
     except Exception:  # callbacks of users may raise anything
         return callback
-
-
-def _is_failure_of_trial(error: Exception) -> bool:
-    """Return whether an error is due to the values of the hyperparameters."""
-    expected = keras_tuner.errors.FailedTrialError | FloatingPointError
-    return isinstance(error, expected) or type(error).__name__ == "ResourceExhaustedError"
