@@ -2,8 +2,19 @@
 
 from .choice import Candidate, Tuning
 from .optuna_oracle import OptunaOracle
+from .path import penalty_path
+from .path_result import PenaltyPath
 from .penalty_space import PenaltySpace
 from .tune import tune
 from .tuner import Tuner
 
-__all__ = ["Candidate", "OptunaOracle", "PenaltySpace", "Tuner", "Tuning", "tune"]
+__all__ = [
+    "Candidate",
+    "OptunaOracle",
+    "PenaltyPath",
+    "PenaltySpace",
+    "Tuner",
+    "Tuning",
+    "penalty_path",
+    "tune",
+]
