@@ -34,7 +34,7 @@ from .search import penalized
 
 PROXIMAL = ("l1", "group_lasso")  # applied by a ProximalPenalty, for exact zeros
 _VALUES = 12
-_UNITLESS = (1e-3, 1.0)  # the range of PROXIMAL with AdamW, where 1 makes all weights zero
+_UNITLESS = (1e-3, 1.0)  # the range of PROXIMAL with AdamW, where 1 leaves few weights
 _MOST_COEFFICIENTS = 1000
 
 Make = Callable[[Regularization, int], keras.Model]
@@ -72,7 +72,7 @@ def penalty_path(
     is minimized by `sklearn.linear_model.Lasso(alpha=l1 / 2)` and `Ridge(alpha=len(y) * l2)`. Use
     batches of the whole training part (`zoo.load_data(..., batch_size=len(y))`): the noise of small
     batches moves weights away from the minimum. With AdamW or Adam, the strengths of `l1` and
-    `group_lasso` have no unit; at 1, all weights become zero.
+    `group_lasso` have no unit, and at 1, few weights remain.
 
     Args:
         model: One of `zoo.list_models()`, or a Keras model, compiled or not, as for `tuning.tune`.
@@ -153,17 +153,22 @@ def penalty_path(
         make, around = _of_a_user(model, data, base, weakest, learning_rate)
     path = [around.replace(**{field: value}) for value in values]
     check_train_transform(data, path[-1])
-    budget = {"epochs": epochs, "learning_rate": learning_rate or LEARNING_RATE}
+    statistics = BatchNormReestimation(engine.first_batches(data))
+    training: Any = {
+        "epochs": epochs,
+        "learning_rate": learning_rate or LEARNING_RATE,
+        "callbacks": [statistics],
+    }
     runs, relaxed_runs = [], []
     total = len(values) * seeds * (1 + relaxed)
     with tqdm(total=total, unit="run", disable=not verbose) as bar:
         for regularization, each in product(path, range(seed, seed + seeds)):
-            trained, run = _train(make, data, regularization, each, **budget)
+            trained, run = _train(make, data, regularization, each, **training)
             runs.append(run)
             bar.update()
             if relaxed:
                 weights = trained.get_weights()
-                _, run = _train(make, data, regularization, each, relax=weights, **budget)
+                _, run = _train(make, data, regularization, each, relax=weights, **training)
                 relaxed_runs.append(run)
                 bar.update()
     found = _path(field, values, relaxed_runs) if relaxed else None
@@ -188,6 +193,7 @@ def _train(
     *,
     epochs: int,
     learning_rate: float,
+    callbacks: list[keras.callbacks.Callback],
     relax: list[np.ndarray] | None = None,
 ) -> tuple[keras.Model, _Run]:
     """Train a model and evaluate it; with the weights to `relax`, refit the nonzero ones."""
@@ -195,15 +201,15 @@ def _train(
     rest = regularization.replace(**dict.fromkeys(PROXIMAL, 0.0))
     keras.utils.set_random_seed(seed)  # pairs layers of a user that have no seed
     model = trainee = make(rest, seed)
-    budget: Any = {"epochs": epochs, "learning_rate": learning_rate}
     if not engine.is_compiled(model):
-        trainee = engine.compile_model(model, data, rest, **budget)
-    callbacks: list[Any] = [BatchNormReestimation(engine.first_batches(data))]
+        trainee = engine.compile_model(
+            model, data, rest, epochs=epochs, learning_rate=learning_rate
+        )
     if relax is not None:
         model.set_weights(relax)
-        callbacks.append(ProximalPenalty(l1=0.0, debias_from=0))
+        callbacks = [*callbacks, ProximalPenalty(l1=0.0, debias_from=0)]
     elif strengths:
-        callbacks.append(ProximalPenalty(**strengths))
+        callbacks = [*callbacks, ProximalPenalty(**strengths)]
     train_only = replace(data, raw_splits={"train": data.raw_splits["train"]})
     engine.fit(trainee, train_only, rest, epochs=epochs, seed=seed, callbacks=callbacks)
     found = engine.figures(model, data, ("train", "validation"))

@@ -120,49 +120,48 @@ class PenaltyPath:
         check_path("path", path)
         figure = new_figure(8, 7)
         weights, losses = figure.subplots(2, sharex=True)
+        declared: Any = Regularization.fields()[self.field]
+        losses.set_xscale(declared.scale)
         self._draw_weights(weights)
         self._draw_losses(losses)
-        declared: Any = Regularization.fields()[self.field]
-        if declared.scale == "log":
-            losses.set_xscale("log")
+        for axis in (weights, losses):
+            axis.axvline(self.best, color="0.5", ls=":", label=f"smallest: {self.best:.3g}")
+            axis.axvline(self.choice, color="0.2", ls="--", label=f"choice: {self.choice:.3g}")
+        losses.legend(fontsize=8, frameon=False)
         losses.set_xlabel(self.field)
         figure.savefig(path)
 
     def _draw_weights(self, axis: Any) -> None:
-        lines = self.norms if self.coefficients is None else self.coefficients
-        means = lines.mean(axis=1).reshape(len(self.values), -1)
-        drawn = axis.plot(self.values, means, linewidth=1)
-        axis.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+        shown = self.norms if self.coefficients is None else self.coefficients
+        lines = axis.plot(self.values, shown.mean(axis=1).reshape(len(self.values), -1), lw=1)
         if self.coefficients is None:
-            axis.set_ylabel("norm of the kernel")
-            if len(drawn) <= _MOST_NAMES:
-                axis.legend(drawn, self.kernels, fontsize=8, frameon=False)
+            axis.set(ylabel="norm of the kernel", ylim=(0, None))
+            if len(lines) <= _MOST_NAMES:
+                axis.legend(lines, self.kernels, fontsize=8, frameon=False)
         else:
+            axis.axhline(0, color="0.8", lw=0.8, zorder=0)
             axis.set_ylabel("coefficient")
-        top = axis.secondary_xaxis("top")
         step = -(-len(self.values) // _MOST_COUNTS)
         counts = [f"{count:,.0f}" for count in self.nonzeros.mean(axis=1)]
+        top = axis.secondary_xaxis("top")
         top.set_xticks(self.values[::step], counts[::step], fontsize=8)
         top.set_xticks([], minor=True)
-        top.set_xlabel(f"nonzero weights of {self.size:,}")
+        top.set_xlabel(f"nonzero weights, of {self.size:,}")
 
     def _draw_losses(self, axis: Any) -> None:
-        curves = [
-            ("train", "C0", self.train_losses, _errors(self.train_losses)),
-            ("validation", "C1", self.validation_losses, self.validation_errors),
-        ]
+        parts = {
+            "train": (self.train_losses, _errors(self.train_losses)),
+            "validation": (self.validation_losses, self.validation_errors),
+        }
+        for part, (losses, errors) in parts.items():
+            means = losses.mean(axis=1)
+            (line,) = axis.plot(self.values, means, ".-", label=part)
+            band = means - errors, means + errors
+            axis.fill_between(self.values, *band, color=line.get_color(), alpha=0.2, lw=0)
         if self.relaxed:
-            relaxed = self.relaxed.validation_losses, self.relaxed.validation_errors
-            curves.append(("validation, relaxed", "C2", *relaxed))
-        for name, color, values, errors in curves:
-            means = values.mean(axis=1)
-            axis.plot(self.values, means, ".-", color=color, label=name)
-            low, high = means - errors, means + errors
-            axis.fill_between(self.values, low, high, color=color, alpha=0.2, linewidth=0)
-        axis.axvline(self.best, color="0.5", linestyle=":", label=f"smallest, {self.best:g}")
-        axis.axvline(self.choice, color="0.2", linestyle="--", label=f"choice, {self.choice:g}")
+            means = self.relaxed.validation_losses.mean(axis=1)
+            axis.plot(self.values, means, ".--", color="C2", label="validation, relaxed")
         axis.set_ylabel("data loss")
-        axis.legend(fontsize=8, frameon=False)
 
 
 def _errors(losses: np.ndarray) -> np.ndarray:
