@@ -84,9 +84,10 @@ def penalty_path(
             SGD, from 1 to 0.001.
         validation_data: The validation part in the same form, if `data` is not from
             `zoo.load_data`; by default, a tenth of arrays is held out. A dataset needs it.
-        seeds: The number of trainings of each value. With several, the errors of the losses are
-            those of the mean over the seeds. They vary the initial weights of a model of the zoo,
-            but only the order of samples and dropout of a Keras model.
+        seeds: The number of trainings of each value. With one, the error of a validation loss is
+            that of the mean over the rows, otherwise that of the mean over the seeds. These vary
+            the initial weights of a model of the zoo, but only the order of samples and dropout of
+            a Keras model.
         base: All other fields: a `Regularization`, the name of a tier, or `None` for all off.
         epochs: The number of epochs of each training.
         learning_rate: The peak of the learning rate, 0.005 by default. `None` for a compiled model.

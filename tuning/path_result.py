@@ -13,7 +13,7 @@ from ..core.checks import check_path
 from ..zoo import Regularization
 
 _MOST_NAMES = 10  # kernels in a legend
-_MOST_COUNTS = 15  # numbers above the picture
+_MOST_COUNTS = 12  # numbers above the picture
 
 
 @dataclass(frozen=True, eq=False)
