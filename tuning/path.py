@@ -33,7 +33,6 @@ from .path_result import PenaltyPath
 from .search import penalized
 
 PROXIMAL = ("l1", "group_lasso")  # applied by a ProximalPenalty, for exact zeros
-_VALUES = 12
 _UNITLESS = (1e-3, 1.0)  # the range of PROXIMAL with AdamW, where 1 leaves few weights
 _MOST_COEFFICIENTS = 1000
 
@@ -284,7 +283,7 @@ def _of_a_user(
 def _default_values(field: Strength, *, unitless: bool) -> list[float]:
     low, high = _UNITLESS if unitless else field.search
     spaced = np.geomspace if field.scale == "log" else np.linspace
-    values = [float(f"{value:.3g}") for value in spaced(high, low, _VALUES)]
+    values = [float(f"{value:.3g}") for value in spaced(high, low, 12)]
     return values if field.stronger == "up" else values[::-1]
 
 
