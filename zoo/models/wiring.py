@@ -59,6 +59,7 @@ class Wiring:
         self.head_name = head_name
         self.wired: set[str] = set()
         self._seeds = random.Random(seed)
+        self._seed = seed
         self._names: Counter[str] = Counter()
 
     def seed(self) -> int:
@@ -79,9 +80,15 @@ class Wiring:
         return getattr(self.regularization, name)
 
     def _seed_and_name(self, kind: str) -> dict[str, Any]:
-        """Return the arguments of a random layer that determine its masks."""
+        """Return the arguments of a random layer that determine its masks.
+
+        Its seed depends on its name only, so that it changes no initial weights: models with the
+        same seed and different regularizations begin with the same ones.
+        """
         self._names[kind] += 1
-        return {"seed": self.seed(), "name": f"{kind}_{self._names[kind]}"}
+        name = f"{kind}_{self._names[kind]}"
+        seed = random.Random(f"{name} of {self._seed}").getrandbits(31)
+        return {"seed": seed, "name": name}
 
     def _apply(self, x: Any, field: str, *arguments: Any) -> Any:
         """Apply the random layer of a field, if the field is on."""

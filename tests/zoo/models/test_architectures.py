@@ -6,6 +6,7 @@ import pytest
 
 from occam import zoo
 from occam.zoo.layers import StochasticDepth
+from occam.zoo.models import get_architecture
 
 # Trainable parameters: how they are known, and the paper's own words.
 COUNTS = [
@@ -67,6 +68,34 @@ def test_every_model_is_counted():
 def test_parameters(name, shape, classes, options, count):
     model = zoo.create_model(name, input_shape=shape, num_classes=classes, **options)
     assert trainable(model) == count
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "options"),
+    [
+        ("mlp", (10,), {"units": (8, 8)}),
+        ("resnet1d", (20, 1), {}),
+        ("resnet20", (8, 8, 1), {}),
+        ("vit_tiny", (8, 8, 1), {"patch_size": 4, "width": 24, "depth": 2}),
+        ("tabular_resnet", (10,), {}),
+        ("realmlp", (10,), {}),
+    ],
+)
+def test_the_regularization_changes_no_initial_weight(name, shape, options):
+    fields = zoo.Regularization.fields()
+    on = {
+        n: fields[n].weakest
+        for n in get_architecture(name).supported
+        if fields[n].where != "samples"
+    }
+    arguments = {"input_shape": shape, "num_classes": 3, "seed": 7, **options}
+    models = [
+        zoo.create_model(name, regularization=zoo.Regularization(**values), **arguments)
+        for values in ({}, on)
+    ]
+    assert len(models[1].weights) > len(models[0].weights)  # rates of the random layers
+    for one, other in zip(*(model.trainable_weights for model in models), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.slow
