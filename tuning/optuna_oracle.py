@@ -1,5 +1,6 @@
 """`OptunaOracle`: the samplers and the storage of Optuna for KerasTuner."""
 
+import contextlib
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -167,6 +168,12 @@ def check_sampler(sampler: Any) -> None:
         expected = f"one of {', '.join(SAMPLERS)}, or a sampler of Optuna"
         check_type("sampler", sampler, str, expected)
         check_one_of("sampler", sampler, tuple(SAMPLERS))
+
+
+def delete_study(storage: str, name: str) -> None:
+    """Delete a study from a database, if it is there."""
+    with contextlib.suppress(KeyError):
+        optuna.delete_study(study_name=name, storage=storage)
 
 
 def _suggest(trial: Trial, parameter: Any) -> Any:

@@ -112,6 +112,7 @@ class PenaltyTuner(Tuner):
         directory: The directory of the search.
         on_execution: Function to call after each execution.
         workers: The number of processes that run executions; 1 for this process.
+        storage: The address of the database of Optuna; by default, a file in the directory.
     """
 
     def __init__(
@@ -125,11 +126,14 @@ class PenaltyTuner(Tuner):
         directory: Path,
         on_execution: Callable[[], Any],
         workers: int = 1,
+        storage: str | None = None,
     ):
         self.penalized, self.on_execution = hypermodel, on_execution
         self.workers = Workers(workers, hypermodel.run) if workers > 1 else None
         self._ended: set[tuple[str, int]] = set()
-        oracle = OptunaOracle(OBJECTIVE, max_trials, sampler=sampler, known=known, seed=seed)
+        oracle = OptunaOracle(
+            OBJECTIVE, max_trials, sampler=sampler, known=known, storage=storage, seed=seed
+        )
         oracle.verbose = 0
         path = {"directory": directory.parent, "project_name": directory.name}
         with contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner"

@@ -23,7 +23,7 @@ from ..zoo.training.train_transform import check_train_transform
 from ..zoo.training.work_directory import WorkDirectory
 from .choice import Tuning
 from .execution import describe
-from .optuna_oracle import check_sampler
+from .optuna_oracle import check_sampler, delete_study
 from .penalty_space import PenaltySpace, check_fields
 from .search import Make, PenalizedModel, PenaltyTuner, penalized
 
@@ -48,6 +48,7 @@ def tune(
     seed: int = 0,
     resume: bool = True,
     workers: int = 1,
+    storage: str | None = None,
     verbose: int = 1,
     **options: Any,
 ) -> Tuning:
@@ -92,6 +93,9 @@ def tune(
             the processors. With several, the candidates are proposed in rounds of twice as many, so
             the search is the same whichever process is faster. A process that is killed loses only
             its training, which is begun anew. The model and the data must be in memory.
+        storage: The address of a database for the study of Optuna, such as
+            `"postgresql+psycopg2://user@host/name"`. The study has the name of the directory. By
+            default it is a file in the directory.
         verbose: 0 is silent, 1 shows a progress bar over the runs.
         **options: The options of a model of the zoo, such as `units`.
 
@@ -127,6 +131,7 @@ def tune(
         check_integer(name, count, minimum=1)
     finalists = min(finalists, max_trials)
     check_sampler(sampler)
+    check_type("storage", storage, (str, NoneType), "the address of a database or None")
     check_number("learning_rate", learning_rate, "(0, inf)", optional=True)
     check_integer("seed", seed, minimum=0)
     if isinstance(model, str):
@@ -168,6 +173,8 @@ def tune(
         contents=("trial_*", "search.json", "optuna.db*", "tensorboard"),
     )
     files.open(config, resume=resume)
+    if storage is not None and not resume:
+        delete_study(storage, files.path.name)
     metric = f"val_{data.task.metric}"
     with tqdm(total=max_trials + finalists * seeds, unit="run", disable=not verbose) as bar:
         tuner = PenaltyTuner(
@@ -179,6 +186,7 @@ def tune(
             directory=files.path,
             on_execution=bar.update,
             workers=workers,
+            storage=storage,
         )
         board = keras.callbacks.TensorBoard(files.path / "tensorboard", write_graph=False)
         tuner.race(finalists, seeds, [board])

@@ -2,11 +2,17 @@
 
 import os
 import re
+import shutil
 import signal
+import socket
+import subprocess
+import tempfile
 import threading
+from pathlib import Path
 
 import keras
 import numpy as np
+import optuna
 import pytest
 
 from occam import tuning
@@ -14,10 +20,10 @@ from occam.tuning.workers import Workers
 
 ARGUMENTS = {
     "space": ["l2"],
-    "max_trials": 5,
-    "finalists": 2,
-    "seeds": 2,
-    "epochs": 2,
+    "max_trials": 4,
+    "finalists": 1,
+    "seeds": 1,
+    "epochs": 1,
     "workers": 2,
     "verbose": 0,
 }
@@ -54,8 +60,33 @@ def test_the_runs_are_those_of_one_process(data, found, tmp_path):
     assert pattern.sub("", ours.read_text()) == pattern.sub("", theirs.read_text())
 
 
+@pytest.fixture(scope="module")
+def postgresql(tmp_path_factory):
+    """The address of an empty database of PostgreSQL."""
+    (programs,) = Path("/usr/lib/postgresql").glob("*/bin")
+    directory = Path(tempfile.mkdtemp(dir="/tmp"))  # the path of a socket must be short
+    as_user = []
+    if os.getuid() == 0:  # PostgreSQL does not run as root
+        shutil.chown(directory, "postgres")
+        as_user = ["runuser", "-u", "postgres", "--"]
+
+    def run(program, *arguments):
+        command = [*as_user, str(programs / program), "-D", str(directory / "data"), *arguments]
+        subprocess.run(command, check=True, cwd=directory, stdout=subprocess.DEVNULL)
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    run("initdb", "--auth=trust", "--username=occam", "--no-sync")
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={directory}"
+    run("pg_ctl", "-w", "-o", options, "-l", str(directory / "log"), "start")
+    yield f"postgresql+psycopg2://occam@127.0.0.1:{port}/postgres"
+    run("pg_ctl", "-m", "immediate", "stop")
+    shutil.rmtree(directory)
+
+
 @pytest.mark.slow
-def test_a_killed_worker_changes_nothing(data, found, tmp_path):
+def test_a_killed_worker_changes_nothing(data, found, postgresql, tmp_path):
     test, killed = os.getpid(), tmp_path / "killed"
 
     def build_or_die(hp):
@@ -64,9 +95,14 @@ def test_a_killed_worker_changes_nothing(data, found, tmp_path):
             os.kill(os.getpid(), signal.SIGKILL)
         return build(hp)
 
-    again = tuning.tune(build_or_die, data, directory=tmp_path / "search", **ARGUMENTS)
+    arguments = {**ARGUMENTS, "directory": tmp_path / "search", "storage": postgresql}
+    again = tuning.tune(build_or_die, data, **arguments)
     assert killed.exists()
     assert again.candidates == found.candidates
+    (study,) = optuna.get_all_study_summaries(storage=postgresql)
+    assert (study.study_name, study.n_trials) == ("search", ARGUMENTS["max_trials"])
+    anew = tuning.tune(build, data, **{**arguments, "max_trials": 1, "workers": 1}, resume=False)
+    assert len(anew.candidates) == 1
 
 
 @pytest.mark.slow
