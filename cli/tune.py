@@ -74,6 +74,6 @@ class TuneCommand(Command, DataFlags):
             seed=self.seed,
             resume=not self.restart,
         )
-        print(found.table())
+        print(found)
         print(f"chosen: {found.regularization}")
         print(f"trials: {found.directory}")

@@ -20,7 +20,8 @@ found = tuning.tune(
     epochs=60,
     directory="trials",
 )
-print(found.table())
+print(found)
+print(found.refit())
 
 run.export("exports/mlp")
 answer = exports.load("exports/mlp").predict(next(iter(data.raw("test")))[0])

@@ -123,7 +123,7 @@ def test_a_run_is_trained_tuned_exported_and_served(digits, tmp_path):
     assert run.result["validation"]["accuracy"] > 0.5
     search = {"space": ["l2", "dropout"], "max_trials": 2, "seeds": 1, "epochs": 1, "verbose": 0}
     found = tuning.tune("mlp", digits, directory=tmp_path / "trials", **search)
-    assert len(found.table().splitlines()) >= 2
+    assert len(str(found).splitlines()) >= 2
     exports.export(model, tmp_path / "exports", preprocessing=digits.preprocessing)
     features, _ = next(iter(digits.raw("test")))
     answer = exports.load(tmp_path / "exports").predict(features)

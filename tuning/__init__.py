@@ -5,6 +5,7 @@ from .optuna_oracle import OptunaOracle
 from .path import penalty_path
 from .path_result import PenaltyPath
 from .penalty_space import PenaltySpace
+from .refit import Refit
 from .tune import tune
 from .tuner import Tuner
 
@@ -13,6 +14,7 @@ __all__ = [
     "OptunaOracle",
     "PenaltyPath",
     "PenaltySpace",
+    "Refit",
     "Tuner",
     "Tuning",
     "penalty_path",

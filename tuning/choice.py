@@ -1,16 +1,20 @@
 """The objective, the candidates of a search, and the choice among them."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean, median, stdev
 from typing import Any
 
 import keras_tuner
+import pandas
 
 from ..core.text_table import table
 from ..zoo import Regularization
+from .execution import Execution
+from .refit import Refit, Training, refit
 
 # A name in the training history, and "min" or "max". Not "val_loss": it contains the penalties.
 OBJECTIVE = keras_tuner.Objective("val_data_loss", "min")
@@ -60,6 +64,11 @@ class Candidate:
         """The mean of the metric."""
         return mean(self.metrics)
 
+    @property
+    def metric_error(self) -> float:
+        """The standard error of the mean metric."""
+        return standard_error(self.metrics)
+
 
 def standard_error(values: Sequence[float]) -> float:
     """Return the standard error of the mean, `s / sqrt(n)`; 0 for a single value.
@@ -102,30 +111,39 @@ def choose(candidates: Sequence[Candidate], space: Sequence[str]) -> Candidate:
 class Tuning:
     """The result of `tune`.
 
+    `str` of it is a table of the candidates, with an asterisk at the chosen one.
+
     Args:
         candidates: All trials, in the order in which they ran.
         space: The fields of the search.
-        directory: The directory with the trials and their TensorBoard logs.
+        directory: The directory with the trials, their TensorBoard logs, and `winner.json`.
         metric: The name of the metric of the candidates.
+        training: What all runs of the search share, for `refit`.
 
     Example:
 
     >>> from occam.zoo import Regularization
     >>> off = Candidate(0, Regularization(), (0.50, 0.54), (0.90, 0.90))
     >>> on = Candidate(1, Regularization(l2=1e-4), (0.51, 0.55), (0.90, 0.89))
-    >>> tuning = Tuning((off, on), ("l2",), Path("trials"))
-    >>> tuning.regularization  # the two are within one standard error
+    >>> found = Tuning((off, on), ("l2",), Path("trials"))
+    >>> found.regularization  # the two are within one standard error
     Regularization(l2=0.0001)
-    >>> print(tuning.table())
-       trial  val_data_loss    val_accuracy  regularization
-           0  0.5200 ± 0.0200         0.900  Regularization()
-    *      1  0.5300 ± 0.0200         0.895  Regularization(l2=0.0001)
+    >>> print(found)
+       trial  val_data_loss    val_accuracy  l2
+           0  0.5200 ± 0.0200         0.900  off
+    *      1  0.5300 ± 0.0200         0.895  0.0001
+    >>> found.table()[["val_data_loss", "seeds", "l2", "chosen"]]
+           val_data_loss  seeds      l2  chosen
+    trial
+    0               0.52      2  0.0000   False
+    1               0.53      2  0.0001    True
     """
 
     candidates: tuple[Candidate, ...]
     space: tuple[str, ...]
     directory: Path
     metric: str = "val_accuracy"
+    training: Training | None = field(default=None, compare=False, repr=False)
 
     @property
     def chosen(self) -> Candidate:
@@ -143,15 +161,52 @@ class Tuning:
         """The values of the hyperparameters of `build` in the chosen candidate."""
         return self.chosen.hyperparameters
 
-    def table(self) -> str:
-        """Return a table of the candidates, with an asterisk at the chosen one.
+    @property
+    def winner(self) -> dict[str, Any]:
+        """The chosen candidate as JSON values, which `tune` writes into `winner.json`.
 
-        The finalists come first, then the others, each best first.
+        `Regularization.from_dict(winner["regularization"])` reads it back. The figures of
+        `validation` are means over the seeds; `*_error` are their standard errors.
         """
         chosen = self.chosen
-        names = list({name: None for c in self.candidates for name in c.hyperparameters})
+        return {
+            "model": self.training and self.training.record,
+            "regularization": chosen.regularization.to_dict(),
+            "hyperparameters": dict(chosen.hyperparameters),
+            "trial": chosen.trial,
+            "seeds": len(chosen.losses),
+            "validation": self._validation(chosen),
+        }
+
+    def table(self) -> pandas.DataFrame:
+        """Return a row for each candidate: its figures, hyperparameters and searched fields.
+
+        The finalists come first, then the others, each best first. A field that is off has its
+        value in `Regularization`, 0 or "none".
+        """
+        chosen = self.chosen
+        error = f"{OBJECTIVE.name}_error"
+        rows = [
+            {
+                "trial": c.trial,
+                OBJECTIVE.name: SIGN * c.loss,
+                error: c.loss_error if len(c.losses) > 1 else None,
+                **({self.metric: c.metric} if self.metric != OBJECTIVE.name else {}),
+                "seeds": len(c.losses),
+                **dict.fromkeys(self._hyperparameter_names),
+                **c.hyperparameters,
+                **{name: getattr(c.regularization, name) for name in self.space},
+                "finalist": c.finalist,
+                "chosen": c is chosen,
+            }
+            for c in self._ranked
+        ]
+        return pandas.DataFrame(rows).astype({error: float}).set_index("trial")
+
+    def __str__(self) -> str:
+        chosen, names = self.chosen, self._hyperparameter_names
         metric = [self.metric] if self.metric != OBJECTIVE.name else []
-        head = ("", "trial", OBJECTIVE.name, *metric, *names, "regularization")
+        head = ("", "trial", OBJECTIVE.name, *metric, *names, *self.space)
         rows = [
             (
                 "*" if c is chosen else "",
@@ -159,12 +214,96 @@ class Tuning:
                 f"{SIGN * c.loss:.4f}" + f" ± {c.loss_error:.4f}" * (len(c.losses) > 1),
                 *([c.metric] if metric else []),
                 *(_text(c.hyperparameters.get(name, "")) for name in names),
-                repr(c.regularization),
+                *(_text(c.regularization.on().get(name, "off")) for name in self.space),
             )
-            for c in sorted(self.candidates, key=lambda c: (not c.finalist, c.loss))
+            for c in self._ranked
         ]
         return table(head, rows)
 
+    def executions(self, candidate: Candidate) -> list[Execution]:
+        """Return the records of the runs of a candidate in the directory, the first seed first.
+
+        That of a finalist selected it, and is not among its `losses`.
+        """
+        (trial,) = (
+            path
+            for path in self.directory.glob("trial_*")
+            if int(path.name.removeprefix("trial_")) == candidate.trial
+        )
+        count = len(list(trial.glob("execution-*.json")))
+        files = (trial / f"execution-{number}.json" for number in range(count))
+        return [Execution(**json.loads(file.read_text())) for file in files]
+
+    @property
+    def epochs(self) -> int:
+        """The median of the best epochs of the runs of the chosen candidate, at least 1."""
+        runs = self.executions(self.chosen)[-len(self.chosen.losses) :]
+        return max(round(median(run.best_epoch for run in runs)), 1)
+
+    def refit(self, *, verbose: int = 1) -> Refit:
+        """Train the chosen candidate once on all rows but the test part, and look at that once.
+
+        The training begins and goes as in the search, on its first seed, with the same schedule
+        and number of steps in an epoch, and stops after `epochs`. The model is a run of `zoo.train`
+        in `refit` of the directory. `refit.json` records the look: calling `refit` again, or after
+        `tune` with the same arguments in another process, returns the recorded figures.
+
+        Args:
+            verbose: 0 is silent, 1 shows a progress bar.
+
+        Returns:
+            A `Refit`. If the data has no test part, its `test` and `optimism` are `None`.
+
+        Raises:
+            ValueError: If the data is not in memory, so that its parts cannot be joined.
+            FloatingPointError: If the training diverged.
+
+        Example:
+
+        >>> import tempfile
+        >>> from occam import tuning, zoo
+        >>> data = zoo.load_data("digits")
+        >>> search = {"max_trials": 1, "seeds": 2, "epochs": 2, "verbose": 0}
+        >>> found = tuning.tune("mlp", data, directory=tempfile.mkdtemp(), **search)
+        >>> refit = found.refit(verbose=0)
+        >>> sorted(refit.test)
+        ['accuracy', 'accuracy_error', 'data_loss', 'data_loss_error']
+        >>> refit.run.result["train"]["accuracy"] > 0.2
+        True
+        """
+        if self.training is None:
+            raise ValueError("Only the result of tuning.tune can be refitted.")
+        chosen = self.chosen
+        return refit(
+            self.training,
+            chosen.regularization,
+            chosen.hyperparameters,
+            trial=chosen.trial,
+            epochs=self.epochs,
+            validation=self._validation(chosen),
+            directory=self.directory,
+            verbose=verbose,
+        )
+
+    @property
+    def _ranked(self) -> list[Candidate]:
+        return sorted(self.candidates, key=lambda c: (not c.finalist, c.loss))
+
+    @property
+    def _hyperparameter_names(self) -> list[str]:
+        return list({name: None for c in self.candidates for name in c.hyperparameters})
+
+    def _validation(self, candidate: Candidate) -> dict[str, float]:
+        """Return the figures of a candidate, named as in `Run.result`."""
+        figures = {OBJECTIVE.name: (SIGN * candidate.loss, candidate.loss_error)}
+        figures[self.metric] = figures.get(self.metric, (candidate.metric, candidate.metric_error))
+        found = {}
+        for name, (value, error) in figures.items():
+            found[name.removeprefix("val_")] = value
+            if len(candidate.losses) > 1:
+                found[f"{name.removeprefix('val_')}_error"] = error
+        return {name: value for name, value in found.items() if math.isfinite(value)}
+
 
 def _text(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

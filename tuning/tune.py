@@ -25,6 +25,7 @@ from .choice import Tuning
 from .execution import describe
 from .optuna_oracle import check_sampler, delete_study
 from .penalty_space import PenaltySpace, check_fields
+from .refit import Training
 from .search import Make, PenalizedModel, PenaltyTuner, penalized
 
 _FIELDS = Regularization.fields()
@@ -100,7 +101,8 @@ def tune(
         **options: The options of a model of the zoo, such as `units`.
 
     Returns:
-        A `Tuning`: `.regularization` is the choice, `.candidates` and `.table()` are all trials.
+        A `Tuning`: `.regularization` is the choice, also in `winner.json` of the directory, and
+        `.table()` are all trials. `.refit()` trains the choice.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -170,7 +172,10 @@ def tune(
         directory,
         job="search",
         arguments=("model", "data", "base", "search"),
-        contents=("trial_*", "search.json", "optuna.db*", "tensorboard"),
+        contents=(
+            *("trial_*", "search.json", "optuna.db*", "tensorboard", "winner.json"),
+            *("refit", "refit.json"),
+        ),
     )
     files.open(config, resume=resume)
     if storage is not None and not resume:
@@ -191,7 +196,10 @@ def tune(
         board = keras.callbacks.TensorBoard(files.path / "tensorboard", write_graph=False)
         tuner.race(finalists, seeds, [board])
     candidates = tuner.candidates(finalists, metric)
-    return Tuning(candidates, subject.space.fields, files.path, metric)
+    training = Training(subject.make, data, epochs, rate, seed, subject.record)
+    found = Tuning(candidates, subject.space.fields, files.path, metric, training)
+    files.write_json(files.path / "winner.json", found.winner)
+    return found
 
 
 @dataclass(frozen=True)

@@ -69,10 +69,32 @@ def test_random_candidates_follow_without_duplicates(digits, tmp_path, monkeypat
 
 def test_the_choice_is_one_of_the_candidates_and_marked_in_the_table(found):
     assert found.regularization in [c.regularization for c in found.candidates]
-    head, *rows = found.table().splitlines()
-    assert head.split() == ["trial", "val_data_loss", "val_accuracy", "regularization"]
+    head, *rows = str(found).splitlines()
+    assert head.split() == ["trial", "val_data_loss", "val_accuracy", "l2", "dropout"]
     assert len(rows) == 3
-    assert [repr(found.regularization) in row for row in rows if row.startswith("*")] == [True]
+    (chosen,) = (row for row in rows if row.startswith("*"))
+    assert chosen.split()[1] == str(found.chosen.trial)
+    table = found.table()
+    assert list(table.index) == [int(row[1:].split()[0]) for row in rows]
+    assert table.index[table.chosen].tolist() == [found.chosen.trial]
+    assert table.finalist.tolist() == [True, True, False]
+    assert table.val_data_loss_error.isna().tolist() == [False, False, True]
+    assert [zoo.Regularization(l2=row.l2, dropout=row.dropout) for row in table.itertuples()] == [
+        found.candidates[trial].regularization for trial in table.index
+    ]
+
+
+def test_the_winner_is_written(found):
+    winner = json.loads((found.directory / "winner.json").read_text())
+    assert zoo.Regularization.from_dict(winner["regularization"]) == found.regularization
+    assert (winner["trial"], winner["seeds"]) == (found.chosen.trial, 2)
+    assert winner["model"] == {"name": "mlp", "units": [16]}
+    assert winner["validation"] == {
+        "data_loss": found.chosen.loss,
+        "data_loss_error": found.chosen.loss_error,
+        "accuracy": found.chosen.metric,
+        "accuracy_error": found.chosen.metric_error,
+    }
 
 
 def test_each_trial_has_a_directory_and_each_run_its_figures(found):
@@ -204,7 +226,8 @@ def test_hyperparameters_are_searched_together_with_penalties(digits, tmp_path, 
     assert found.candidates[0].hyperparameters["units"] == 8
     assert {c.hyperparameters["units"] for c in found.candidates} <= {8, 16}
     assert ("rate" in found.hyperparameters) == (build is compiled)
-    assert "units" in found.table().splitlines()[0]
+    assert "units" in str(found).splitlines()[0]
+    assert set(found.table().units) <= {8, 16}
 
 
 class WithFit(keras_tuner.HyperModel):

@@ -234,7 +234,7 @@ def run_folds(
     scores = {}
     if not engine.is_compiled(fitter.model):
         last = [values[best - 1] for values in outputs]
-        scores = _scores(data.task, y, masks.reshape(repeats, k, -1), last)
+        scores = scores_and_errors(data.task, y, masks.reshape(repeats, k, -1), last)
     return CrossValidation(f"{k}x{repeats}", tuple(histories), mean, weights, scores, best, seconds)
 
 
@@ -309,7 +309,7 @@ class _Outputs(keras.callbacks.Callback):
         self.outputs = list(state["outputs"])
 
 
-def _scores(
+def scores_and_errors(
     task: Task, y: np.ndarray, masks: np.ndarray, outputs: list[np.ndarray]
 ) -> dict[str, tuple[float, float]]:
     """Return each score of the task with its standard error; see `CrossValidation`.
