@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import keras_tuner
 import pandas
 
+from ..core.checks import check_path
 from ..core.text_table import table
 from ..zoo import Regularization
 from .execution import Execution
@@ -284,6 +286,30 @@ class Tuning:
             directory=self.directory,
             verbose=verbose,
         )
+
+    def plot(self, directory: str | os.PathLike[str] | None = None) -> list[Path]:
+        """Draw the search into PNG files, and return their paths.
+
+        - `history.png`: the objective of each trial on the first seed, and the best so far.
+        - `slices.png`: the objective against each searched value.
+        - `parallel_coordinates.png`: all values of each trial, colored by the objective.
+        - `importances.png`: how much each value alone decides whether a trial is among the best
+          tenth, by PED-ANOVA. Warns if there are fewer than 30 trials.
+        - `learning_curves.png`: the objective of the finalists after each epoch, as mean and
+          standard error over the seeds.
+
+        A field that is off has a place of its own, at the lower end of its axis.
+
+        Args:
+            directory: The directory of the files, by default `pictures` in that of the search.
+
+        Reference: Watanabe, Bansal & Hutter, PED-ANOVA: Efficiently Quantifying Hyperparameter
+        Importance in Arbitrary Subspaces, 2023, https://arxiv.org/abs/2304.10255
+        """
+        from .pictures import draw  # matplotlib is slow to import
+
+        check_path("directory", directory, optional=True)
+        return draw(self, Path(directory or self.directory / "pictures"))
 
     @property
     def _ranked(self) -> list[Candidate]:

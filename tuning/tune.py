@@ -102,7 +102,7 @@ def tune(
 
     Returns:
         A `Tuning`: `.regularization` is the choice, also in `winner.json` of the directory, and
-        `.table()` are all trials. `.refit()` trains the choice.
+        `.table()` are all trials. `.refit()` trains the choice, and `.plot()` draws the search.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -174,7 +174,7 @@ def tune(
         arguments=("model", "data", "base", "search"),
         contents=(
             *("trial_*", "search.json", "optuna.db*", "tensorboard", "winner.json"),
-            *("refit", "refit.json"),
+            *("refit", "refit.json", "pictures"),
         ),
     )
     files.open(config, resume=resume)
