@@ -131,9 +131,9 @@ class Tuning:
     >>> found.regularization  # the two are within one standard error
     Regularization(l2=0.0001)
     >>> print(found)
-       trial  val_data_loss    val_accuracy  l2
-           0  0.5200 ± 0.0200         0.900  off
-    *      1  0.5300 ± 0.0200         0.895  0.0001
+    trial  val_data_loss    val_accuracy  l2
+        0  0.5200 ± 0.0200         0.900  off
+    *   1  0.5300 ± 0.0200         0.895  0.0001
     >>> found.table()[["val_data_loss", "seeds", "l2", "chosen"]]
            val_data_loss  seeds      l2  chosen
     trial
@@ -208,11 +208,10 @@ class Tuning:
     def __str__(self) -> str:
         chosen, names = self.chosen, self._hyperparameter_names
         metric = [self.metric] if self.metric != OBJECTIVE.name else []
-        head = ("", "trial", OBJECTIVE.name, *metric, *names, *self.space)
+        head = ("trial", OBJECTIVE.name, *metric, *names, *self.space)
         rows = [
             (
-                "*" if c is chosen else "",
-                c.trial,
+                f"{'*' if c is chosen else ' '} {c.trial:>3}",
                 f"{SIGN * c.loss:.4f}" + f" ± {c.loss_error:.4f}" * (len(c.losses) > 1),
                 *([c.metric] if metric else []),
                 *(_text(c.hyperparameters.get(name, "")) for name in names),
