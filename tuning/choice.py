@@ -297,7 +297,8 @@ class Tuning:
         - `learning_curves.png`: the objective of the finalists after each epoch, as mean and
           standard error over the seeds.
 
-        A field that is off has a place of its own, at the lower end of its axis.
+        A field that is off has a place of its own, at the lower end of its axis. A value of a tier
+        beyond the range of the search is drawn just outside of it.
 
         Args:
             directory: The directory of the files, by default `pictures` in that of the search.

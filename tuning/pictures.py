@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .choice import Tuning
 
 _OFF = -0.2  # the position of a field that is off, below those of its range, 0 to 1
+_BEYOND = 0.08  # how far outside of the range the positions of all values beyond it are
 _MIN_TRIALS = 30  # for importances
 _CHOSEN: dict[str, Any] = {
     "s": 110,
@@ -43,7 +44,8 @@ class Axis:
 
     Args:
         name: The name of the value.
-        positions: That of each trial: 0 to 1 in the range of the search, on its scale, or `_OFF`.
+        positions: That of each trial: 0 to 1 in the range of the search on its scale, just outside
+            of it, or `_OFF`.
         ticks: The positions of the ticks, and their labels.
     """
 
@@ -98,12 +100,17 @@ def _axes(found: "Tuning", trials: list[Any]) -> list[Axis]:
             values = [trial.regularization.on().get(name) for trial in trials]
         else:
             values = [trial.hyperparameters.get(name) for trial in trials]
-        positions = [_OFF if v is None else float(parameter.value_to_prob(v)) for v in values]
+        positions = [_OFF if v is None else _position(parameter, v) for v in values]
         ticks = {parameter.value_to_prob(tick): _label(tick) for tick in _ticks(parameter)}
         if None in values:
             ticks = {_OFF: "off" if name in found.space else "unset", **ticks}
         axes.append(Axis(name, np.array(positions), ([*ticks], [*ticks.values()])))
     return axes
+
+
+def _position(parameter: Any, value: Any) -> float:
+    """Return the position of a value; tiers may lie outside of the range of the search."""
+    return min(max(float(parameter.value_to_prob(value)), -_BEYOND), 1 + _BEYOND)
 
 
 def _ticks(parameter: Any) -> list[Any]:
@@ -157,7 +164,7 @@ def _slices(axes: list[Axis], losses: np.ndarray, chosen: np.ndarray) -> Figure:
         axis.scatter(each.positions, losses, s=16, color="C0")
         axis.scatter(each.positions[chosen], losses[chosen], **_CHOSEN)
         axis.set_xticks(*each.ticks, fontsize=8)
-        axis.set(xlabel=each.name, xlim=(min(each.positions.min(), 0) - 0.06, 1.06))
+        axis.set(xlabel=each.name, xlim=(min(each.positions.min(), 0) - 0.06, 1.12))
         if number % columns == 1 or columns == 1:
             axis.set_ylabel("val_data_loss")
         else:
@@ -181,7 +188,7 @@ def _parallel_coordinates(axes: list[Axis], losses: np.ndarray, chosen: np.ndarr
         for position, label in zip(*each.ticks, strict=True):
             axis.annotate(label, (place, position), (5, 0), zorder=4, **_TICK_LABEL)
     axis.set_xticks(range(len(axes)), [each.name for each in axes])
-    axis.set(yticks=[], xlim=(-0.15, len(axes) - 0.6), ylim=(_OFF - 0.08, 1.08))
+    axis.set(yticks=[], xlim=(-0.15, len(axes) - 0.6), ylim=(_OFF - 0.08, 1.12))
     axis.spines[:].set_visible(False)
     axis.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1))
     bar = figure.colorbar(colors, ax=axis, pad=0.02, ticks=MaxNLocator(5, integer=True))
@@ -235,7 +242,7 @@ def _importances(axes: list[Axis], losses: np.ndarray) -> Figure:
         )
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study()
-    distributions = {each.name: FloatDistribution(_OFF, 1.0) for each in axes}
+    distributions = {each.name: FloatDistribution(_OFF, 1 + _BEYOND) for each in axes}
     for number, loss in enumerate(losses):
         params = {each.name: each.positions[number] for each in axes}
         study.add_trial(optuna.create_trial(params=params, distributions=distributions, value=loss))

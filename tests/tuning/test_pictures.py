@@ -1,4 +1,5 @@
 import keras
+import keras_tuner
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
@@ -69,6 +70,14 @@ def test_a_field_that_is_off_has_a_place_and_the_switches_have_no_axis(searched)
     assert labels == ["off", "1e-06", "1e-05", "0.0001", "0.001", "0.01"]
     assert positions == sorted(positions)
     assert axes["act"].ticks[1] == ["relu", "tanh"]
+
+
+def test_a_tier_beyond_the_range_of_the_search_is_just_outside_of_it():
+    hp = keras_tuner.HyperParameters()
+    hp.Float("l2", 1e-6, 1e-2, sampling="log")
+    (parameter,) = hp.space
+    positions = [pictures._position(parameter, value) for value in (1e-9, 1e-6, 1e-4, 1e-2, 3e-2)]
+    assert positions == pytest.approx([-0.08, 0, 0.5, 1, 1.08])
 
 
 def test_importances_of_many_trials_come_without_a_warning(searched):

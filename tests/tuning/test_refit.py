@@ -131,3 +131,12 @@ def test_data_that_is_not_in_memory_is_refused(digits, tmp_path):
     unknown = tuning.Tuning(found.candidates, found.space, found.directory)
     with pytest.raises(ValueError, match=r"Only the result of tuning.tune can be refitted"):
         unknown.refit()
+
+
+def test_a_metric_that_is_no_score_of_the_task_has_no_error_on_the_test_part(data_dir, tmp_path):
+    data = zoo.load_data("tags", data_dir=data_dir)
+    arguments = {**ARGUMENTS, "max_trials": 1, "units": (8,)}
+    found = tuning.tune("mlp", data, directory=tmp_path / "search", epochs=1, **arguments)
+    refit = found.refit(verbose=0)
+    assert [*refit.test] == ["data_loss", "label_accuracy", "data_loss_error"]
+    assert str(refit.run).startswith("macro_f1: train ")

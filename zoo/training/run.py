@@ -141,7 +141,8 @@ class Run:
 
     def __str__(self) -> str:
         name = next(iter(self.task.scores_up), "data_loss")
-        parts = [part for part in ("train", "validation", "test") if part in self.result]
+        parts = ("train", "validation", "test")
+        parts = [part for part in parts if name in self.result.get(part, {})]
         figures = ", ".join(f"{part} {self._figure(part, name)}" for part in parts)
         text = f"{name}: {figures}; {counted(self.result['epochs'], 'epoch')}"
         if name != "data_loss" and "data_loss_error" in self.result["validation"]:
