@@ -52,8 +52,14 @@ class TuneCommand(Command, DataFlags):
     epochs: int = 50
     """Maximum number of passes over the training data in a run."""
 
-    learning_rate: float = 5e-3
-    """Peak of the learning rate."""
+    learning_rate: Annotated[tuple[float, ...], tyro.conf.arg(metavar="RATE [RATE]")] = (5e-3,)
+    """Peak of the learning rate, or the two ends of a range to search."""
+
+    workers: int = 1
+    """Number of processes that run trainings side by side."""
+
+    storage: str | None = None
+    """Address of a database for the study of Optuna (default: a file in the directory)."""
 
     seed: int = 0
     """Seed of the search and of the first runs."""
@@ -65,6 +71,7 @@ class TuneCommand(Command, DataFlags):
         from ..tuning import tune
 
         data = self.load()
+        rate = self.learning_rate[0] if len(self.learning_rate) == 1 else self.learning_rate
         live = sys.stderr is not None and sys.stderr.isatty()
         runs = self.max_trials + min(self.finalists, self.max_trials) * self.seeds
         with _live(self.directory, runs) if live else contextlib.nullcontext():
@@ -79,7 +86,9 @@ class TuneCommand(Command, DataFlags):
                 sampler=self.sampler,
                 seeds=self.seeds,
                 epochs=self.epochs,
-                learning_rate=self.learning_rate,
+                learning_rate=rate,
+                workers=self.workers,
+                storage=self.storage,
                 seed=self.seed,
                 resume=not self.restart,
                 verbose=int(not live),
@@ -89,9 +98,13 @@ class TuneCommand(Command, DataFlags):
         print(f"search: {found.directory}, with the choice in winner.json")
         rows = "all rows but the test part" if data.divisible else "the training part"
         print(f"\nTo train it on {rows}:")
-        print(shlex.join(self._train_command(found.regularization, refit=data.divisible)))
+        rate = found.hyperparameters.get("learning_rate", self.learning_rate[0])
+        command = self._train_command(found.regularization, rate, refit=data.divisible)
+        print(shlex.join(command))
 
-    def _train_command(self, regularization: Regularization, *, refit: bool) -> list[str]:
+    def _train_command(
+        self, regularization: Regularization, rate: float, *, refit: bool
+    ) -> list[str]:
         """Return the command that trains the model with the choice of the search."""
         command = ["occam", "train", self.model, *_flag("data", self.data)]
         for field in dataclasses.fields(DataFlags):
@@ -102,9 +115,9 @@ class TuneCommand(Command, DataFlags):
         for name, value in regularization.on().items():
             command += _flag(name, value)
         command += _flag("epochs", self.epochs)
-        for name in ("learning_rate", "seed"):
-            if getattr(self, name) != getattr(TuneCommand, name):
-                command += _flag(name, getattr(self, name))
+        command += _flag("learning_rate", rate)
+        if self.seed != TuneCommand.seed:
+            command += _flag("seed", self.seed)
         if refit:
             command += _flag("refit", "yes")
         return [*command, *_flag("log_dir", f"{self.directory}-winner")]

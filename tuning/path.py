@@ -1,13 +1,13 @@
 """`penalty_path`: the coefficients and the loss of a model along the values of one penalty."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
-from types import NoneType
 from typing import Any, NamedTuple
 
 import keras
+import keras_tuner
 import numpy as np
 from tqdm import tqdm
 
@@ -21,22 +21,17 @@ from ..core.checks import (
     check_type,
     message,
 )
-from ..zoo import Data, Regularization, create_model
-from ..zoo.models import Setting, get_architecture, resolve
+from ..zoo import Data, Regularization
 from ..zoo.regularization import Strength
 from ..zoo.training import engine
-from ..zoo.training.configuration import check_compiled, check_model
 from ..zoo.training.prepare import LEARNING_RATE
-from ..zoo.training.train import as_data
 from ..zoo.training.train_transform import check_train_transform
 from .path_result import PenaltyPath
-from .search import penalized
+from .subject import Subject, subject_of
 
 PROXIMAL = ("l1", "group_lasso")  # applied by a ProximalPenalty, for exact zeros
 _UNITLESS = (1e-3, 1.0)  # the range of PROXIMAL with AdamW, where 1 leaves few weights
 _MOST_COEFFICIENTS = 1000
-
-Make = Callable[[Regularization, int], keras.Model]
 
 
 def penalty_path(
@@ -139,19 +134,20 @@ def penalty_path(
         unitless = field in PROXIMAL and not isinstance(optimizer, keras.optimizers.SGD)
         values = _default_values(numbers[field], unitless=unitless)
     values = _check_values(values, numbers[field])
-    data = as_data(data, validation_data, compiled=compiled, seed=seed)
+    subject, data = subject_of(
+        model,
+        data,
+        validation_data,
+        [field],
+        base,
+        learning_rate,
+        options,
+        seed=seed,
+        argument="field",
+    )
     if "validation" not in data.raw_splits:
         raise ValueError(message("data", data.name, "data with a validation part, not folds"))
-    weakest = {field: values[-1]}
-    if isinstance(model, str):
-        make, around = _of_the_zoo(model, data, base, weakest, options)
-    elif options:
-        raise ValueError(
-            f"`{next(iter(options))}` must not be given: only models of the zoo have options."
-        )
-    else:
-        make, around = _of_a_user(model, data, base, weakest, learning_rate)
-    path = [around.replace(**{field: value}) for value in values]
+    path = [subject.space.around.replace(**{field: value}) for value in values]
     check_train_transform(data, path[-1])
     statistics = BatchNormReestimation(engine.first_batches(data))
     training: Any = {
@@ -163,12 +159,12 @@ def penalty_path(
     total = len(values) * seeds * (1 + relaxed)
     with tqdm(total=total, unit="run", disable=not verbose) as bar:
         for regularization, each in product(path, range(seed, seed + seeds)):
-            trained, run = _train(make, data, regularization, each, **training)
+            trained, run = _train(subject, data, regularization, each, **training)
             runs.append(run)
             bar.update()
             if relaxed:
                 weights = trained.get_weights()
-                _, run = _train(make, data, regularization, each, relax=weights, **training)
+                _, run = _train(subject, data, regularization, each, relax=weights, **training)
                 relaxed_runs.append(run)
                 bar.update()
     found = _path(field, values, relaxed_runs) if relaxed else None
@@ -186,7 +182,7 @@ class _Run(NamedTuple):
 
 
 def _train(
-    make: Make,
+    subject: Subject,
     data: Data,
     regularization: Regularization,
     seed: int,
@@ -200,7 +196,7 @@ def _train(
     strengths = {n: value for n, value in regularization.on().items() if n in PROXIMAL}
     rest = regularization.replace(**dict.fromkeys(PROXIMAL, 0.0))
     keras.utils.set_random_seed(seed)  # pairs layers of a user that have no seed
-    model = trainee = make(rest, seed)
+    model = trainee = subject.make(keras_tuner.HyperParameters(), rest, seed)
     if not engine.is_compiled(model):
         trainee = engine.compile_model(
             model, data, rest, epochs=epochs, learning_rate=learning_rate
@@ -244,40 +240,6 @@ def _path(field: str, values: tuple[float, ...], runs: Sequence[_Run]) -> Penalt
         kernels=tuple(runs[0].names),
         coefficients=table(run.kernels[0] for run in runs) if single else None,
     )
-
-
-def _of_the_zoo(
-    name: str, data: Data, base: Any, weakest: dict[str, float], options: dict[str, Any]
-) -> tuple[Make, Regularization]:
-    """Return the function that makes a model of the zoo, and the other fields."""
-    architecture = get_architecture(name, argument="model")
-    around = resolve(base, name, Setting.of(data), argument="base")
-    architecture.check(around.replace(**weakest))
-
-    def make(regularization: Regularization, seed: int) -> keras.Model:
-        return create_model(name, data=data, regularization=regularization, seed=seed, **options)
-
-    return make, around
-
-
-def _of_a_user(
-    model: keras.Model,
-    data: Data,
-    base: Any,
-    weakest: dict[str, float],
-    learning_rate: float | None,
-) -> tuple[Make, Regularization]:
-    """Return the function that copies a Keras model, and the other fields."""
-    expected = "an occam.zoo.Regularization or None for a model from elsewhere"
-    check_type("base", base, (Regularization, NoneType), expected)
-    around = base or Regularization()
-    on = around.replace(**weakest)
-    if engine.is_compiled(model):
-        check_compiled(model, data, on, learning_rate)
-    else:
-        check_model(model, data)
-    penalized(model, on, 0)  # raises if the model does not support a field
-    return lambda regularization, seed: penalized(model, regularization, seed), around
 
 
 def _default_values(field: Strength, *, unitless: bool) -> list[float]:

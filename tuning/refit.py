@@ -1,7 +1,7 @@
 """`Refit`: the choice of a search, trained on all rows but the test part, and tested once."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from ..zoo.training.cross_validation import scores_and_errors
 from ..zoo.training.fit import Fitter
 from ..zoo.training.run import RunDirectory
 from ..zoo.training.work_directory import write_json
+from .subject import Make
 
 
 @dataclass(frozen=True)
@@ -100,15 +101,16 @@ class Training:
         make: Function from hyperparameters, regularization and seed to the model.
         data: The data.
         epochs: The maximum number of epochs.
-        learning_rate: The peak of the learning rate of models that are not compiled.
+        learning_rate: The peak of the learning rate of models that are not compiled, or the ends of
+            the range of the hyperparameter `learning_rate`.
         seed: The first seed.
         record: What identifies the model, as JSON values.
     """
 
-    make: Callable[[keras_tuner.HyperParameters, Regularization, int], keras.Model]
+    make: Make
     data: Data
     epochs: int
-    learning_rate: float
+    learning_rate: float | tuple[float, float]
     seed: int
     record: dict[str, Any]
 
@@ -142,7 +144,9 @@ def refit(
     keras.utils.set_random_seed(seed)  # as in each run of the search
     model = training.make(hp, regularization, seed)
     keras.utils.set_random_seed(seed)
-    rate = None if engine.is_compiled(model) else training.learning_rate
+    rate: Any = None if engine.is_compiled(model) else training.learning_rate
+    if isinstance(rate, tuple):
+        rate = hyperparameters["learning_rate"]
     budget = Budget.of(data, epochs=training.epochs, patience=None)  # steps as in the search
     length = {**budget.to_dict(), "learning_rate": rate, "train_eval": 0.0, "seed": seed}
     config = configuration(

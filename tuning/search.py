@@ -13,18 +13,18 @@ import keras_tuner
 from keras_tuner.src.engine.trial import Trial  # of KerasTuner 1.4.8; it is not public
 
 from ..callbacks import BatchNormReestimation, EarlyStopping, LossLedger
-from ..zoo import Data, Regularization, regularize
+from ..core.checks import check_number, message
+from ..zoo import Data
 from ..zoo.training import engine
+from ..zoo.training.prepare import LEARNING_RATE
 from .choice import OBJECTIVE, SIGN, Candidate
 from .compiled_models import CompiledModels
 from .execution import Execution, new_session
 from .optuna_oracle import OptunaOracle
 from .penalty_space import PenaltySpace
+from .subject import Make
 from .tuner import Tuner
 from .workers import Workers
-
-# From the hyperparameters of a trial, its regularization and a seed to a model.
-Make = Callable[[keras_tuner.HyperParameters, Regularization, int], keras.Model]
 
 
 class PenalizedModel(keras_tuner.HyperModel):
@@ -35,11 +35,18 @@ class PenalizedModel(keras_tuner.HyperModel):
         space: The fields of the search.
         data: The data.
         epochs: The maximum number of epochs.
-        learning_rate: The peak of the learning rate of models that are not compiled.
+        learning_rate: The peak of the learning rate of models that are not compiled, or the ends of
+            a range to search.
     """
 
     def __init__(
-        self, make: Make, space: PenaltySpace, data: Data, *, epochs: int, learning_rate: float
+        self,
+        make: Make,
+        space: PenaltySpace,
+        data: Data,
+        *,
+        epochs: int,
+        learning_rate: float | tuple[float, float],
     ):
         super().__init__()
         self.make, self.space, self.data = make, space, data
@@ -50,12 +57,16 @@ class PenalizedModel(keras_tuner.HyperModel):
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         regularization = self.space(hp)
         model = self.make(hp, regularization, self.seed)
+        rate: Any = self.learning_rate
+        if isinstance(rate, tuple):
+            default = min(max(LEARNING_RATE, rate[0]), rate[1])
+            rate = hp.Float("learning_rate", *rate, sampling="log", default=default)
         others = self.space.others(hp)
         if engine.is_compiled(model):
             return self.models.get(model, lambda: model, same=others)
 
         def compiled() -> keras.Model:
-            budget = {"epochs": self.epochs, "learning_rate": self.learning_rate}
+            budget = {"epochs": self.epochs, "learning_rate": rate}
             return engine.compile_model(model, self.data, regularization, **budget)
 
         return self.models.get(model, compiled, regularization, same=others)
@@ -232,12 +243,13 @@ class PenaltyTuner(Tuner):
         return [], []
 
 
-def penalized(model: keras.Model, regularization: Regularization, seed: int) -> keras.Model:
-    """Return a copy of a model with the penalties and rates of a trial, compiled as the model is.
-
-    The copy has the same weights.
-    """
-    copy, _ = regularize(model, regularization.only("model"), seed=seed)
-    if engine.is_compiled(model):
-        copy.compile_from_config(model.get_compile_config())
-    return copy
+def check_rate(learning_rate: Any) -> None:
+    """Raise an error unless `learning_rate` is a positive number, a range of them, or `None`."""
+    if not isinstance(learning_rate, tuple):
+        check_number("learning_rate", learning_rate, "(0, inf)", optional=True)
+        return
+    for number, end in enumerate(learning_rate):
+        check_number(f"learning_rate[{number}]", end, "(0, inf)")
+    if len(learning_rate) != 2 or learning_rate[0] >= learning_rate[1]:
+        expected = "a number, None, or a tuple of the smaller and the larger end of a range"
+        raise ValueError(message("learning_rate", learning_rate, expected))

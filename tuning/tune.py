@@ -2,34 +2,23 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from types import NoneType
 from typing import Any
 
 import keras
 import keras_tuner
-from keras_tuner.src.engine.hypermodel import get_hypermodel  # of KerasTuner 1.4.8
 from tqdm import tqdm
 
-from ..core.checks import check_bool, check_integer, check_number, check_path, check_type, message
-from ..zoo import Data, Regularization, create_model
-from ..zoo.models import Setting, get_architecture, resolve
-from ..zoo.tasks import Regression
-from ..zoo.training import engine
-from ..zoo.training.configuration import check_compiled, check_model, model_record
+from ..core.checks import check_bool, check_integer, check_path, check_type, message
+from ..zoo import Regularization
 from ..zoo.training.prepare import LEARNING_RATE
-from ..zoo.training.train import as_data
 from ..zoo.training.train_transform import check_train_transform
 from ..zoo.training.work_directory import WorkDirectory
 from .choice import Tuning
-from .execution import describe
 from .optuna_oracle import check_sampler, delete_study
-from .penalty_space import PenaltySpace, check_fields
 from .refit import Training
-from .search import Make, PenalizedModel, PenaltyTuner, penalized
-
-_FIELDS = Regularization.fields()
-SPACE = ("l2", "dropout", "noise", "label_smoothing")
+from .search import PenalizedModel, PenaltyTuner, check_rate
+from .subject import subject_of
 
 
 def tune(
@@ -45,7 +34,7 @@ def tune(
     base: Regularization | str | None = None,
     sampler: Any = "tpe",
     epochs: int = 50,
-    learning_rate: float | None = None,
+    learning_rate: float | tuple[float, float] | None = None,
     seed: int = 0,
     resume: bool = True,
     workers: int = 1,
@@ -87,7 +76,8 @@ def tune(
         epochs: The maximum number of epochs of a run. Use the number of the final training: longer
             training needs more regularization. A run stops after a fifth of them (at least 10)
             without improvement.
-        learning_rate: The peak of the learning rate, 0.005 by default. `None` for a compiled model.
+        learning_rate: The peak of the learning rate, 0.005 by default, or the ends of a range to
+            search, on a logarithmic scale. `None` for a compiled model.
         seed: The seed of the search and of the first runs. The finalists have the next ones.
         resume: Whether to resume the search in `directory`. `False` deletes it.
         workers: The number of processes that run trainings side by side, each on an equal share of
@@ -134,28 +124,19 @@ def tune(
     finalists = min(finalists, max_trials)
     check_sampler(sampler)
     check_type("storage", storage, (str, NoneType), "the address of a database or None")
-    check_number("learning_rate", learning_rate, "(0, inf)", optional=True)
+    check_rate(learning_rate)
     check_integer("seed", seed, minimum=0)
-    if isinstance(model, str):
-        get_architecture(model, argument="model")
-        data = as_data(data, validation_data, compiled=False, seed=seed)
-        subject = _of_the_zoo(model, data, space, base, options)
-    else:
-        if options:
-            raise ValueError(
-                f"`{next(iter(options))}` must not be given: only models of the zoo have options."
-            )
-        hypermodel = _hypermodel(model)
-        example = hypermodel.build(keras_tuner.HyperParameters())
-        compiled = engine.is_compiled(example)
-        data = as_data(data, validation_data, compiled=compiled, seed=seed)
-        subject = _of_a_user(hypermodel, example, data, space, base, learning_rate)
+    subject, data = subject_of(
+        model, data, validation_data, space, base, learning_rate, options, seed=seed
+    )
     if data.cv:
         expected = "data with a validation part; load it without validation='cv:...'"
         raise ValueError(message("data", data.cv, expected))
-    check_train_transform(data, _weakest(subject.space))
+    check_train_transform(data, subject.weakest)
     subject.make(keras_tuner.HyperParameters(), subject.space.around, seed)  # raises early
-    rate = learning_rate or LEARNING_RATE
+    rate = (
+        tuple(learning_rate) if isinstance(learning_rate, list) else learning_rate or LEARNING_RATE
+    )
     config = {
         "model": subject.record,
         "data": data.to_dict(),
@@ -200,100 +181,3 @@ def tune(
     found = Tuning(candidates, subject.space.fields, files.path, metric, training)
     files.write_json(files.path / "winner.json", found.winner)
     return found
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A kind of model to search.
-
-    Args:
-        make: Function that builds the model of a trial.
-        space: The fields of the search.
-        known: The values of the first trials.
-        record: What identifies the model, as JSON values.
-    """
-
-    make: Make
-    space: PenaltySpace
-    known: list[dict[str, Any]]
-    record: dict[str, Any]
-
-
-def _of_the_zoo(
-    name: str, data: Data, space: Sequence[str] | None, base: Any, options: dict[str, Any]
-) -> Subject:
-    """Return the subject of a name of `zoo.list_models()`."""
-    architecture, setting = get_architecture(name), Setting.of(data)
-    if space is None:
-        space = SPACE[:-1] if isinstance(data.task, Regression) else SPACE
-    fields = check_fields("space", space, architecture.supported)
-    base = resolve(base, name, setting, argument="base")
-    architecture.check(base)
-    penalties = PenaltySpace(fields, around=base)
-
-    def make(hp: Any, regularization: Regularization, seed: int) -> keras.Model:
-        return create_model(name, data=data, regularization=regularization, seed=seed, **options)
-
-    known = [penalties.values(tier) for tier in architecture.presets_for(setting).values()]
-    return Subject(make, penalties, known, {"name": name, **options})
-
-
-def _of_a_user(
-    hypermodel: keras_tuner.HyperModel,
-    example: keras.Model,
-    data: Data,
-    space: Sequence[str] | None,
-    base: Any,
-    learning_rate: float | None,
-) -> Subject:
-    """Return the subject of a hypermodel, one model of which is `example`."""
-    expected = "an occam.zoo.Regularization or None for a model from elsewhere"
-    check_type("base", base, (Regularization, NoneType), expected)
-    fields = check_fields("space", ("l2", "dropout") if space is None else space, _FIELDS)
-    penalties = PenaltySpace(fields, around=base)
-    if engine.is_compiled(example):
-        check_compiled(example, data, _weakest(penalties), learning_rate)
-    else:
-        check_model(example, data)
-    penalized(example, _weakest(penalties), 0)  # raises if the model does not support a field
-
-    def make(hp: Any, regularization: Regularization, seed: int) -> keras.Model:
-        return penalized(hypermodel.build(hp), regularization, seed)
-
-    record = {"from": "elsewhere", **model_record(example)}
-    if isinstance(hypermodel, _Always):  # each candidate begins with its weights
-        record["weights"] = describe(example.get_weights())
-    return Subject(make, penalties, [], record)
-
-
-def _hypermodel(model: Any) -> keras_tuner.HyperModel:
-    """Return the hypermodel of a Keras model, or of a function that builds one."""
-    if isinstance(model, keras.Model):
-        return _Always(model)
-    expected = "a name of zoo.list_models(), a keras.Model, or a function build(hp)"
-    if not (isinstance(model, keras_tuner.HyperModel) or callable(model)):
-        raise TypeError(message("model", model, expected))
-    hypermodel: Any = get_hypermodel(model)
-    if type(hypermodel).fit is not keras_tuner.HyperModel.fit:
-        raise ValueError(
-            "`model` must not have a `fit` of its own: use tuning.Tuner, and tuning.PenaltySpace "
-            f"in `build`. Received: model={model!r}"
-        )
-    return hypermodel
-
-
-class _Always(keras_tuner.HyperModel):
-    """The hypermodel of one model."""
-
-    def __init__(self, model: keras.Model):
-        super().__init__()
-        self.model = model
-
-    def build(self, hp: Any) -> keras.Model:
-        return self.model
-
-
-def _weakest(space: PenaltySpace) -> Regularization:
-    """Return the regularization with all fields of the search on."""
-    fields = Regularization.fields()
-    return space.around.replace(**{name: fields[name].weakest for name in space.fields})

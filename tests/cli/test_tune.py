@@ -62,11 +62,12 @@ def test_the_command_keeps_all_flags_of_the_data(tmp_path):
     )
     command = TuneCommand(model="mlp", directory=tmp_path / "a", **vars(flags), seed=4)
     regularization = Regularization(l2=1 / 3000, augmentation="light", dropout=0.1)
-    line = shlex.join(command._train_command(regularization, refit=False))
+    line = shlex.join(command._train_command(regularization, 0.02, refit=False))
     parsed = _parse(shlex.split(line)[1:])
     names = [field.name for field in dataclasses.fields(DataFlags)]
     assert {name: getattr(parsed, name) for name in names} == vars(flags)
     assert (parsed.model, parsed.seed, parsed.epochs, parsed.refit) == ("mlp", 4, 50, "auto")
+    assert parsed.learning_rate == 0.02
     assert parsed.log_dir == tmp_path / "a-winner"
     strengths = {n: v for n, v in vars(parsed.strengths).items() if v not in (None, "tier")}
     assert strengths == regularization.on()

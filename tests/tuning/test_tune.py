@@ -173,6 +173,10 @@ def test_another_search_in_the_same_directory_is_an_error(found, digits):
             "`space` must be a list of fields of the regularization. Received: space='l2'",
         ),
         ({"width": 3}, "Model 'mlp' has no option width"),
+        (
+            {"learning_rate": (1e-2, 1e-3)},
+            "a tuple of the smaller and the larger end of a range. Received: learning_rate=",
+        ),
         ({"base": "heavy"}, "`base` must be an occam.zoo.Regularization, the name of a tier"),
     ],
 )
@@ -214,6 +218,18 @@ def test_the_penalties_of_a_keras_model_are_searched(digits, tmp_path):
     other = small(keras_tuner.HyperParameters())
     with pytest.raises(ValueError, match=r"model weights \['float32"):
         tuning.tune(other, digits, directory=tmp_path / "search", base=base, **arguments)
+
+
+def test_the_learning_rate_is_searched_in_a_range(digits, tmp_path):
+    arguments = {**ARGUMENTS, "learning_rate": (1e-3, 1e-2), "directory": tmp_path / "search"}
+    found = tuning.tune("mlp", digits, **arguments)
+    rates = [c.hyperparameters["learning_rate"] for c in found.candidates]
+    assert rates[0] == 5e-3
+    assert all(1e-3 <= rate <= 1e-2 for rate in rates)
+    again = tuning.tune("mlp", digits, **arguments)
+    assert again.candidates == found.candidates
+    run = again.refit(verbose=0).run
+    assert run.config["training"]["learning_rate"] == again.hyperparameters["learning_rate"]
 
 
 @pytest.mark.parametrize("build", [small, compiled])

@@ -1,0 +1,177 @@
+"""`Subject`: what a search or a path of penalties trains."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import NoneType
+from typing import Any
+
+import keras
+import keras_tuner
+from keras_tuner.src.engine.hypermodel import get_hypermodel  # of KerasTuner 1.4.8
+
+from ..core.checks import check_type, message
+from ..zoo import Data, Regularization, create_model, regularize
+from ..zoo.models import Setting, get_architecture, resolve
+from ..zoo.tasks import Regression
+from ..zoo.training import engine
+from ..zoo.training.configuration import check_compiled, check_model, model_record
+from ..zoo.training.train import as_data
+from .execution import describe
+from .penalty_space import PenaltySpace, check_fields
+
+SPACE = ("l2", "dropout", "noise", "label_smoothing")
+
+# From the hyperparameters of a trial, its regularization and a seed to a model.
+Make = Callable[[keras_tuner.HyperParameters, Regularization, int], keras.Model]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A kind of model whose penalties vary.
+
+    Args:
+        make: Function that builds the model of a trial.
+        space: The fields that vary.
+        known: The values of the first trials.
+        record: What identifies the model, as JSON values.
+    """
+
+    make: Make
+    space: PenaltySpace
+    known: list[dict[str, Any]]
+    record: dict[str, Any]
+
+    @property
+    def weakest(self) -> Regularization:
+        """The regularization with all fields that vary on."""
+        fields = Regularization.fields()
+        on = {name: fields[name].weakest for name in self.space.fields}
+        return self.space.around.replace(**on)
+
+
+def subject_of(
+    model: Any,
+    data: Any,
+    validation_data: Any,
+    space: Sequence[str] | None,
+    base: Any,
+    learning_rate: float | None,
+    options: Mapping[str, Any],
+    *,
+    seed: int,
+    argument: str = "space",
+) -> tuple[Subject, Data]:
+    """Return the subject of a model, and its data.
+
+    Args:
+        model, data, validation_data, space, base, learning_rate, options, seed: As in `tune`.
+        argument: The name of `space` in an error.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If the model does not support a field, or the data does not suit the model.
+    """
+    if isinstance(model, str):
+        get_architecture(model, argument="model")
+        data = as_data(data, validation_data, compiled=False, seed=seed)
+        return _of_the_zoo(model, data, space, base, options, argument), data
+    if options:
+        raise ValueError(
+            f"`{next(iter(options))}` must not be given: only models of the zoo have options."
+        )
+    hypermodel = _hypermodel(model)
+    example = hypermodel.build(keras_tuner.HyperParameters())
+    data = as_data(data, validation_data, compiled=engine.is_compiled(example), seed=seed)
+    return _of_a_user(hypermodel, example, data, space, base, learning_rate, argument), data
+
+
+def penalized(model: keras.Model, regularization: Regularization, seed: int) -> keras.Model:
+    """Return a copy of a model with the penalties and rates of a trial, compiled as the model is.
+
+    The copy has the same weights.
+    """
+    copy, _ = regularize(model, regularization.only("model"), seed=seed)
+    if engine.is_compiled(model):
+        copy.compile_from_config(model.get_compile_config())
+    return copy
+
+
+def _of_the_zoo(
+    name: str,
+    data: Data,
+    space: Sequence[str] | None,
+    base: Any,
+    options: Mapping[str, Any],
+    argument: str,
+) -> Subject:
+    """Return the subject of a name of `zoo.list_models()`."""
+    architecture, setting = get_architecture(name), Setting.of(data)
+    if space is None:
+        space = SPACE[:-1] if isinstance(data.task, Regression) else SPACE
+    fields = check_fields(argument, space, architecture.supported)
+    base = resolve(base, name, setting, argument="base")
+    architecture.check(base)
+    penalties = PenaltySpace(fields, around=base)
+
+    def make(hp: Any, regularization: Regularization, seed: int) -> keras.Model:
+        return create_model(name, data=data, regularization=regularization, seed=seed, **options)
+
+    known = [penalties.values(tier) for tier in architecture.presets_for(setting).values()]
+    return Subject(make, penalties, known, {"name": name, **options})
+
+
+def _of_a_user(
+    hypermodel: keras_tuner.HyperModel,
+    example: keras.Model,
+    data: Data,
+    space: Sequence[str] | None,
+    base: Any,
+    learning_rate: float | None,
+    argument: str,
+) -> Subject:
+    """Return the subject of a hypermodel, one model of which is `example`."""
+    expected = "an occam.zoo.Regularization or None for a model from elsewhere"
+    check_type("base", base, (Regularization, NoneType), expected)
+    space = ("l2", "dropout") if space is None else space
+    penalties = PenaltySpace(check_fields(argument, space, Regularization.fields()), around=base)
+
+    def make(hp: Any, regularization: Regularization, seed: int) -> keras.Model:
+        return penalized(hypermodel.build(hp), regularization, seed)
+
+    record = {"from": "elsewhere", **model_record(example)}
+    if isinstance(hypermodel, _Always):  # each candidate begins with its weights
+        record["weights"] = describe(example.get_weights())
+    subject = Subject(make, penalties, [], record)
+    if engine.is_compiled(example):
+        check_compiled(example, data, subject.weakest, learning_rate)
+    else:
+        check_model(example, data)
+    penalized(example, subject.weakest, 0)  # raises if the model does not support a field
+    return subject
+
+
+def _hypermodel(model: Any) -> keras_tuner.HyperModel:
+    """Return the hypermodel of a Keras model, or of a function that builds one."""
+    if isinstance(model, keras.Model):
+        return _Always(model)
+    expected = "a name of zoo.list_models(), a keras.Model, or a function build(hp)"
+    if not (isinstance(model, keras_tuner.HyperModel) or callable(model)):
+        raise TypeError(message("model", model, expected))
+    hypermodel: Any = get_hypermodel(model)
+    if type(hypermodel).fit is not keras_tuner.HyperModel.fit:
+        raise ValueError(
+            "`model` must not have a `fit` of its own: use tuning.Tuner, and tuning.PenaltySpace "
+            f"in `build`. Received: model={model!r}"
+        )
+    return hypermodel
+
+
+class _Always(keras_tuner.HyperModel):
+    """The hypermodel of one model."""
+
+    def __init__(self, model: keras.Model):
+        super().__init__()
+        self.model = model
+
+    def build(self, hp: Any) -> keras.Model:
+        return self.model
