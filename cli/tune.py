@@ -30,7 +30,7 @@ class TuneCommand(Command, DataFlags):
 
     space: Annotated[
         tuple[str, ...],
-        tyro.conf.arg(help_behavior_hint="(default: l2 dropout noise label_smoothing)"),
+        tyro.conf.arg(help_behavior_hint="(default: l2, dropout and the fields of the tiers)"),
     ] = ()
     """Fields of the regularization to search; `occam models MODEL` lists them."""
 

@@ -12,14 +12,13 @@ from keras_tuner.src.engine.hypermodel import get_hypermodel  # of KerasTuner 1.
 from ..core.checks import check_type, message
 from ..zoo import Data, Regularization, create_model, regularize
 from ..zoo.models import Setting, get_architecture, resolve
-from ..zoo.tasks import Regression
 from ..zoo.training import engine
 from ..zoo.training.configuration import check_compiled, check_model, model_record
 from ..zoo.training.train import as_data
 from .execution import describe
 from .penalty_space import PenaltySpace, check_fields
 
-SPACE = ("l2", "dropout", "noise", "label_smoothing")
+SPACE = ("l2", "dropout")  # searched by default, with the fields of the tiers of a model
 
 # From the hyperparameters of a trial, its regularization and a seed to a model.
 Make = Callable[[keras_tuner.HyperParameters, Regularization, int], keras.Model]
@@ -106,8 +105,10 @@ def _of_the_zoo(
 ) -> Subject:
     """Return the subject of a name of `zoo.list_models()`."""
     architecture, setting = get_architecture(name), Setting.of(data)
+    tiers = architecture.presets_for(setting).values()
     if space is None:
-        space = SPACE[:-1] if isinstance(data.task, Regression) else SPACE
+        used = {*SPACE, *(name for tier in tiers for name in tier.on())}
+        space = [name for name in architecture.supported if name in used]
     fields = check_fields(argument, space, architecture.supported)
     base = resolve(base, name, setting, argument="base")
     architecture.check(base)
@@ -116,7 +117,7 @@ def _of_the_zoo(
     def make(hp: Any, regularization: Regularization, seed: int) -> keras.Model:
         return create_model(name, data=data, regularization=regularization, seed=seed, **options)
 
-    known = [penalties.values(tier) for tier in architecture.presets_for(setting).values()]
+    known = [penalties.values(tier) for tier in tiers]
     return Subject(make, penalties, known, {"name": name, **options})
 
 
@@ -132,8 +133,8 @@ def _of_a_user(
     """Return the subject of a hypermodel, one model of which is `example`."""
     expected = "an occam.zoo.Regularization or None for a model from elsewhere"
     check_type("base", base, (Regularization, NoneType), expected)
-    space = ("l2", "dropout") if space is None else space
-    penalties = PenaltySpace(check_fields(argument, space, Regularization.fields()), around=base)
+    fields = check_fields(argument, SPACE if space is None else space, Regularization.fields())
+    penalties = PenaltySpace(fields, around=base)
 
     def make(hp: Any, regularization: Regularization, seed: int) -> keras.Model:
         return penalized(hypermodel.build(hp), regularization, seed)

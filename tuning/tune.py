@@ -64,8 +64,7 @@ def tune(
         validation_data: The validation part in the same form, if `data` is not from
             `zoo.load_data`; by default, a tenth of arrays is held out. A dataset needs it.
         space: The fields to search, each off or in the range of `Regularization.fields`. By default
-            `l2`, `dropout`, `noise` and, unless the task is regression, `label_smoothing`; for a
-            model from elsewhere `l2` and `dropout`.
+            `l2`, `dropout` and, for a model of the zoo, the fields of its tiers.
         max_trials: The number of candidates.
         finalists: The number of finalists.
         seeds: The number of runs of each finalist, after its first.
