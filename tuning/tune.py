@@ -14,7 +14,7 @@ from ..zoo import Regularization
 from ..zoo.training.prepare import LEARNING_RATE
 from ..zoo.training.train_transform import check_train_transform
 from ..zoo.training.work_directory import WorkDirectory
-from .choice import Tuning
+from .choice import OBJECTIVE, Tuning
 from .optuna_oracle import check_sampler, delete_study
 from .refit import Training
 from .search import PenalizedModel, PenaltyTuner, check_rate
@@ -175,6 +175,9 @@ def tune(
         )
         board = keras.callbacks.TensorBoard(files.path / "tensorboard", write_graph=False)
         tuner.race(finalists, seeds, [board])
+    runs = (run for trial in tuner.oracle.start_order for run in tuner.executions(trial))
+    if not all(metric in run.metrics for run in runs if run.score is not None):
+        metric = OBJECTIVE.name  # a compiled model may have other metrics, or none
     candidates = tuner.candidates(finalists, metric)
     training = Training(subject.make, data, epochs, rate, seed, subject.record)
     found = Tuning(candidates, subject.space.fields, files.path, metric, training)

@@ -140,7 +140,8 @@ class Run:
         }
 
     def __str__(self) -> str:
-        name = next(iter(self.task.scores_up), "data_loss")
+        scores = (name for name in self.task.scores_up if name in self.result["train"])
+        name = next(scores, "data_loss")
         parts = ("train", "validation", "test")
         parts = [part for part in parts if name in self.result.get(part, {})]
         figures = ", ".join(f"{part} {self._figure(part, name)}" for part in parts)
