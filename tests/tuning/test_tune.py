@@ -138,6 +138,20 @@ def test_a_finished_search_is_read_back(found, digits, monkeypatch):
     assert len(list((found.directory / "tensorboard").glob("events.out.tfevents.*"))) == 1
 
 
+def test_a_search_that_begins_anew_forgets_the_look_at_the_test_part(digits, tmp_path, monkeypatch):
+    history = {"val_data_loss": [1.0], "val_accuracy": [0.5]}
+    monkeypatch.setattr("occam.zoo.training.engine.fit", lambda *args, **kwargs: history)
+    arguments = {**ARGUMENTS, "max_trials": 1, "seeds": 1, "directory": tmp_path}
+    tuning.tune("mlp", digits, **arguments)
+    for name in ("refit", "pictures"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "refit.json").touch()
+    tuning.tune("mlp", digits, **arguments, resume=False)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert "winner.json" in names
+    assert not names & {"refit", "refit.json", "pictures"}
+
+
 def test_the_test_part_is_not_read(digits, tmp_path, monkeypatch):
     monkeypatch.setattr(type(digits), "test", property(lambda self: pytest.fail("test was read")))
     arguments = {**ARGUMENTS, "max_trials": 1, "epochs": 1}
