@@ -29,7 +29,7 @@ class OptunaOracle(keras_tuner.Oracle):
     The trials are a study of Optuna: its dashboard, its plots and `optuna.load_study` can read it.
     The first trials have known values, or else the default values of the search space. The sampler
     ignores failed trials instead of counting them as bad ones. Values that were tried are not tried
-    again.
+    again: if the sampler proposes nothing else, they are random.
 
     Args:
         objective: As for the oracles of KerasTuner, with one direction.
@@ -131,10 +131,13 @@ class OptunaOracle(keras_tuner.Oracle):
 
     def _ask(self, trial_id: str, repeat: int, known: Mapping[str, Any] | None = None) -> Trial:
         """Return a new trial of the study, for known values or for those of the sampler."""
-        if isinstance(self.sampler, BaseSampler):
+        # A search that is resumed draws what one that was not interrupted draws.
+        seed = self.seed + _MAX_REPEATS * len(self.trials) + repeat
+        if repeat > _MAX_REPEATS // 2:  # a sampler may insist on the best values
+            self.study.sampler = RandomSampler(seed=seed)
+        elif isinstance(self.sampler, BaseSampler):
             self.study.sampler = self.sampler
-        else:  # a search that is resumed draws what one that was not interrupted draws
-            seed = self.seed + _MAX_REPEATS * len(self.trials) + repeat
+        else:
             self.study.sampler = SAMPLERS[self.sampler](seed=seed)
         if known is not None:
             space = {each.name: each for each in self.hyperparameters.space}

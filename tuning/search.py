@@ -154,6 +154,9 @@ class PenaltyTuner(Tuner):
 
     def race(self, finalists: int, seeds: int, callbacks: Sequence[Any]) -> None:
         """Run all trials on one seed, and the best of them on so many others, the same for all."""
+        for trial_id in self.oracle.end_order:  # of a search that is resumed
+            for number, execution in enumerate(self.executions(trial_id)):
+                self.on_execution_end(self.oracle.get_trial(trial_id), number, execution)
         try:
             self.search(callbacks=list(callbacks))
             finals = [(t, n) for n in range(1, seeds + 1) for t in self._finalists(finalists)]

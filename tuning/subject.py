@@ -17,6 +17,7 @@ from ..zoo.training.configuration import check_compiled, check_model, model_reco
 from ..zoo.training.train import as_data
 from .execution import describe
 from .penalty_space import PenaltySpace, check_fields
+from .tuner import has_fit
 
 SPACE = ("l2", "dropout")  # searched by default, with the fields of the tiers of a model
 
@@ -159,7 +160,7 @@ def _hypermodel(model: Any) -> keras_tuner.HyperModel:
     if not (isinstance(model, keras_tuner.HyperModel) or callable(model)):
         raise TypeError(message("model", model, expected))
     hypermodel: Any = get_hypermodel(model)
-    if type(hypermodel).fit is not keras_tuner.HyperModel.fit:
+    if has_fit(hypermodel):
         raise ValueError(
             "`model` must not have a `fit` of its own: use tuning.Tuner, and tuning.PenaltySpace "
             f"in `build`. Received: model={model!r}"

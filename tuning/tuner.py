@@ -13,6 +13,7 @@ import keras
 import keras_tuner
 import pandas
 from keras_tuner.src.engine import tuner_utils  # of KerasTuner 1.4.8; none of it is public
+from keras_tuner.src.engine.objective import DefaultObjective
 from keras_tuner.src.engine.trial import Trial
 
 from ..callbacks import LossLedger
@@ -119,8 +120,10 @@ class Tuner(keras_tuner.Tuner):
             oracle = DefaultsFirst(objective=objective, max_trials=trials, seed=seed, **of_oracle)
         elif given := [*of_oracle, *["objective"] * (objective is not None)]:
             raise ValueError(f"`{given[0]}` must be an argument of `oracle`, if one is given.")
-        elif max_trials is not None:
-            oracle.max_trials = max_trials
+        else:
+            oracle.max_trials = max_trials or oracle.max_trials
+            if isinstance(oracle.objective, DefaultObjective) and self._fits_by_keras(hypermodel):
+                oracle.objective = objective_of("val_data_loss")
         self.executions_per_trial = executions_per_trial
         self.seed = self._execution_seed = seed
         self._space: dict[str, Any] | None = None
@@ -159,7 +162,7 @@ class Tuner(keras_tuner.Tuner):
         validated = any(
             arguments.get(n) is not None for n in ("validation_data", "validation_split")
         )
-        if self._fits_by_keras() and objective.startswith("val_") and not validated:
+        if self._fits_by_keras(self.hypermodel) and objective.startswith("val_") and not validated:
             raise ValueError(
                 f"The objective {objective!r} needs `validation_data` or `validation_split`."
             )
@@ -179,15 +182,15 @@ class Tuner(keras_tuner.Tuner):
     def _run_trials(self, *fit_args: Any, **fit_kwargs: Any) -> None:
         super().search(*fit_args, **fit_kwargs)
 
-    def _fits_by_keras(self) -> bool:
+    def _fits_by_keras(self, hypermodel: Any) -> bool:
         """Return whether the arguments of `search` are those of `Model.fit`."""
-        fit = getattr(type(self.hypermodel), "fit", None)
-        return type(self).run_trial is Tuner.run_trial and fit is keras_tuner.HyperModel.fit
+        own_fit = isinstance(hypermodel, keras_tuner.HyperModel) and has_fit(hypermodel)
+        return type(self).run_trial is Tuner.run_trial and not own_fit
 
     def _bound(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments of `search` by name, those in order as `Model.fit` names them."""
         names = [f"argument {number}" for number in range(len(args))]
-        if self._fits_by_keras():
+        if self._fits_by_keras(self.hypermodel):
             names = [*inspect.signature(keras.Model.fit).parameters][1:]
         return {**dict(zip(names, args, strict=False)), **kwargs}
 
@@ -431,6 +434,11 @@ class Tuner(keras_tuner.Tuner):
     def _file(self, trial_id: str, number: int, suffix: str) -> Path:
         """Return the path of a file of an execution."""
         return Path(self.get_trial_dir(trial_id)) / f"execution-{number}{suffix}"
+
+
+def has_fit(hypermodel: keras_tuner.HyperModel) -> bool:
+    """Return whether a hypermodel has a `fit` of its own."""
+    return type(hypermodel).fit is not keras_tuner.HyperModel.fit
 
 
 def _copy(callback: keras.callbacks.Callback) -> keras.callbacks.Callback:

@@ -158,6 +158,19 @@ def test_it_stops_when_all_values_were_tried(tmp_path):
     assert sorted(tuner.table().x) == [1, 2, 3]
 
 
+class AlwaysOne(optuna.samplers.RandomSampler):
+    def sample_independent(self, *args):
+        return 1
+
+
+def test_random_values_follow_if_a_sampler_repeats_itself(tmp_path):
+    def function(hp):
+        return float(hp.Int("x", 1, 50))
+
+    tuner = search(function, tmp_path, max_trials=5, sampler=AlwaysOne())
+    assert len(set(tuner.table().x)) == 5
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [

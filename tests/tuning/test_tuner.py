@@ -54,6 +54,26 @@ def test_it_has_the_methods_of_keras_tuner(tuner, capsys):
     assert tuner.remaining_trials == 0
 
 
+def test_an_oracle_without_an_objective_gets_the_data_loss(tmp_path):
+    oracle = keras_tuner.oracles.HyperbandOracle(max_epochs=2)
+    found = tuning.Tuner(build, oracle=oracle, directory=tmp_path)
+    assert (found.oracle.objective.name, found.oracle.objective.direction) == (
+        "val_data_loss",
+        "min",
+    )
+
+    class OwnFit(keras_tuner.HyperModel):
+        def build(self, hp):
+            return build(hp)
+
+        def fit(self, hp, model, **kwargs):
+            return 0.0
+
+    oracle = keras_tuner.oracles.RandomSearchOracle(max_trials=2)
+    tuning.Tuner(OwnFit(), oracle=oracle, directory=tmp_path / "own")
+    assert oracle.objective.name == "default_objective"
+
+
 def test_the_default_values_come_first(tuner):
     assert tuner.oracle.get_trial("0").hyperparameters.values == {"l2": 1e-5, "drop": False}
 
