@@ -2,6 +2,8 @@
 
     python examples/keras_tuner/dense_classifier.py
 
+Takes less than a minute on two cores.
+
 Only the line of the tuner differs from a script for KerasTuner; the comment above it is the stock
 one.
 """

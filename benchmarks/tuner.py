@@ -1,0 +1,163 @@
+"""Compare `tuning.Tuner` and `tuning.tune` with KerasTuner's random search: speed and result.
+
+    python -m benchmarks.tuner [--models mlp resnet1d] [--trials 5] [--epochs 5] [--workers 2]
+
+In each round, all of them search `l2`, `dropout` and `noise` of the same model on mnist1d, in turn
+and in one process, with the same optimizer and number of epochs. `Tuner` runs the same script as
+random search; `tune` trains as `zoo.train` does. `ratio` is that of the trainings a minute: the
+median of the rounds.
+
+Then `tune` has 40 trials to reach the validation data loss that random search is expected to find
+in 40: its smallest in 40 draws, with replacement, from the trials of all rounds. (So the target is
+too easy if these are far fewer than 40.) `until best of 40` is the time that `tune` takes for it,
+relative to 40 trials of random search at its median speed.
+"""
+
+import argparse
+import inspect
+import itertools
+import json
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import keras
+import keras_tuner
+import numpy as np
+
+from benchmarks.epoch import arrays
+from benchmarks.timing import time_in_turn
+from occam import tuning, zoo
+from occam.core.text_table import table
+
+FIELDS = ("l2", "dropout", "noise")
+LEARNING_RATE = 5e-3
+BUDGET = 40
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", nargs="+", default=["mlp", "resnet1d"])
+    parser.add_argument("--rounds", type=int, default=4, help="default: 4")
+    parser.add_argument("--trials", type=int, default=5, help="of each search (default: 5)")
+    parser.add_argument("--epochs", type=int, default=5, help="of each trial (default: 5)")
+    parser.add_argument("--workers", type=int, help="of `tune` (default: its own)")
+    arguments = parser.parse_args()
+    rows = [row for name in arguments.models for row in compare(name, arguments)]
+    print(table(("model", "search", "trials/min", "ratio", f"until best of {BUDGET}"), rows))
+
+
+def compare(name: str, arguments: argparse.Namespace) -> list[tuple[str, ...]]:
+    """Return the rows of a model."""
+    subject = Subject(name, arguments.epochs, arguments.workers)
+    trials, seeds, losses = arguments.trials, itertools.count(1), []
+    seconds = time_in_turn(
+        {
+            "RandomSearch": lambda: losses.extend(subject.random_search(trials, next(seeds))),
+            "Tuner": lambda: subject.tuner(trials, next(seeds)),
+            "tune": lambda: subject.tune(trials, next(seeds)),
+        },
+        arguments.rounds,
+    )
+    stock = seconds["RandomSearch"]
+    target = expected_best(losses, BUDGET)
+    reached = [after for after, loss in subject.tune(BUDGET, next(seeds)) if loss <= target]
+    until = f"{min(reached) / (BUDGET * median(stock) / trials):.2f}" if reached else "not reached"
+    last = {"RandomSearch": "1.00", "Tuner": "", "tune": until}
+    return [
+        (name, way, f"{60 * trials / median(own):.1f}", f"{median(stock / own):.2f}", last[way])
+        for way, own in seconds.items()
+    ]
+
+
+def expected_best(losses: list[float], trials: int) -> float:
+    """Return the mean of the smallest loss of so many trials, drawn with replacement."""
+    drawn = np.random.default_rng(0).choice(losses, (10_000, trials))
+    return float(drawn.min(axis=1).mean())
+
+
+class Subject:
+    """The searches of a model of the zoo on mnist1d, each in a directory of its own.
+
+    Args:
+        name: The name of the model.
+        epochs: The number of epochs of each trial.
+        workers: The number of workers of `tune`, if it takes one.
+    """
+
+    def __init__(self, name: str, epochs: int, workers: int | None = None):
+        self.name, self.epochs = name, epochs
+        self.data, self.space = zoo.load_data("mnist1d"), tuning.PenaltySpace(FIELDS)
+        self.workers: dict[str, Any] = {}
+        if workers is not None and "workers" in inspect.signature(tuning.tune).parameters:
+            self.workers["workers"] = workers
+
+    def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
+        """Return a model, compiled with the defaults of Keras."""
+        model = zoo.create_model(self.name, data=self.data, regularization=self.space(hp))
+        steps = self.epochs * self.data.steps_per_epoch
+        loss = self.data.task.loss()
+        model.compile(
+            zoo.optimizers.adamw(LEARNING_RATE, steps),
+            loss,
+            metrics=self.data.task.metrics(),
+            weighted_metrics=[zoo.metrics.DataLoss(loss)],
+        )
+        return model
+
+    def random_search(self, trials: int, seed: int) -> list[float]:
+        """Search with KerasTuner and return the validation data loss of each trial."""
+        objective = keras_tuner.Objective("val_data_loss", "min")
+        with tempfile.TemporaryDirectory() as directory:
+            tuner = keras_tuner.RandomSearch(
+                self.build, objective, trials, seed=seed, directory=directory
+            )
+            self.run(tuner)
+        return [trial.score for trial in tuner.oracle.trials.values()]
+
+    def tuner(self, trials: int, seed: int) -> None:
+        """Search with the same script and `tuning.Tuner`."""
+        with tempfile.TemporaryDirectory() as directory:
+            tuner = tuning.Tuner(self.build, max_trials=trials, seed=seed, directory=directory)
+            self.run(tuner)
+
+    def run(self, tuner: keras_tuner.Tuner) -> None:
+        tuner.search(
+            *arrays(self.data.train),
+            validation_data=arrays(self.data.validation),
+            batch_size=self.data.batch_size,
+            epochs=self.epochs,
+            verbose=0,
+        )
+
+    def tune(self, trainings: int, seed: int) -> list[tuple[float, float]]:
+        """Search with `tuning.tune` and return the seconds until each trial ended, and its loss.
+
+        The last of the trainings is that of the finalist.
+        """
+        with tempfile.TemporaryDirectory() as directory:
+            start = time.time()
+            tuning.tune(
+                self.name,
+                self.data,
+                space=FIELDS,
+                max_trials=trainings - 1,
+                finalists=1,
+                seeds=1,
+                directory=directory,
+                epochs=self.epochs,
+                learning_rate=LEARNING_RATE,
+                seed=seed,
+                verbose=0,
+                **self.workers,
+            )
+            records = [*Path(directory).glob("trial_*/execution-0.json")]
+            ends = [record.stat().st_mtime - start for record in records]
+            losses = [json.loads(record.read_text())["score"] for record in records]
+        return [(end, loss) for end, loss in zip(ends, losses, strict=True) if loss is not None]
+
+
+if __name__ == "__main__":
+    main()
