@@ -114,6 +114,11 @@ class Execution:
         return history
 
 
+def has_fit(hypermodel: keras_tuner.HyperModel) -> bool:
+    """Return whether a hypermodel has a `fit` of its own."""
+    return type(hypermodel).fit is not keras_tuner.HyperModel.fit
+
+
 def new_session(seed: int) -> None:
     """Seed the random numbers of a model and let the names of its layers begin anew.
 

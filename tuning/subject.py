@@ -15,9 +15,8 @@ from ..zoo.models import Setting, get_architecture, resolve
 from ..zoo.training import engine
 from ..zoo.training.configuration import check_compiled, check_model, model_record
 from ..zoo.training.train import as_data
-from .execution import describe
+from .execution import describe, has_fit
 from .penalty_space import PenaltySpace, check_fields
-from .tuner import has_fit
 
 SPACE = ("l2", "dropout")  # searched by default, with the fields of the tiers of a model
 

@@ -22,7 +22,7 @@ from ..core.checks import check_integer, check_type, message
 from ..zoo.training.work_directory import differences, write_json
 from .choice import standard_error
 from .dashboard import Dashboard, boards_of, row_of, run_of
-from .execution import Execution, describe, new_session
+from .execution import Execution, describe, has_fit, new_session
 from .oracle import OF_THE_LEDGER, DefaultsFirst, GoOn, directions_of, objective_of, restore_grid
 
 _OF_THE_ORACLE = (
@@ -434,11 +434,6 @@ class Tuner(keras_tuner.Tuner):
     def _file(self, trial_id: str, number: int, suffix: str) -> Path:
         """Return the path of a file of an execution."""
         return Path(self.get_trial_dir(trial_id)) / f"execution-{number}{suffix}"
-
-
-def has_fit(hypermodel: keras_tuner.HyperModel) -> bool:
-    """Return whether a hypermodel has a `fit` of its own."""
-    return type(hypermodel).fit is not keras_tuner.HyperModel.fit
 
 
 def _copy(callback: keras.callbacks.Callback) -> keras.callbacks.Callback:
