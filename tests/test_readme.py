@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 
 from occam import callbacks, exports, zoo
 from occam.zoo.training import budget
@@ -117,3 +118,22 @@ def test_a_keras_tuner_script(tmp_path, monkeypatch, capsys):
     names = {"x": x, "y": y, "x_val": x, "y_val": y}
     exec("import keras\nfrom occam import tuning, zoo\n" + code, names)
     assert capsys.readouterr().out.split()[:5] == ["score", "score_error", "units", "l2", "dropout"]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Importances of 2 trials:UserWarning")
+def test_the_search_of_a_keras_model(tmp_path, monkeypatch, capsys):
+    blocks = re.findall(r"```python\n(.*?)```", README, re.S)
+    script, code = (next(c for c in blocks if n in c) for n in ("PenaltySpace", "penalty_path"))
+    monkeypatch.chdir(tmp_path)
+    x = np.random.default_rng(0).normal(size=(60, 5)).astype("float32")
+    names = {"x": x, "y": (x[:, 0] > 0).astype("int32")}
+    names |= {"x_val": x, "y_val": names["y"]}
+    build = script.partition("# was:")[0]
+    code = code.replace("max_trials=40", "max_trials=2").replace('"epochs": 20', '"epochs": 1')
+    code = code.replace("workers=2", "finalists=1, verbose=0").replace('"l1",', '"l1", [0.1],')
+    imports = "import keras\nimport keras_tuner\nfrom occam import tuning, zoo\n"
+    exec(imports + build + code, names)
+    assert len(names["found"].candidates) == 2
+    assert (tmp_path / "race" / "pictures" / "importances.png").exists()
+    assert (tmp_path / "path.png").exists()

@@ -296,7 +296,7 @@ class Tuner(keras_tuner.Tuner):
             kwargs = {**kwargs, **{n: hp.values[f"tuner/{n}"] for n in ("epochs", "initial_epoch")}}
         first, last = self._callbacks(trial, number, theirs)
 
-        def train() -> tuple[Any, dict[str, Any]]:
+        def train() -> tuple[Any, Any]:
             model = self._try_build(hp)
             every = [*first, *theirs, *last]
             result = self.hypermodel.fit(hp, model, *args, callbacks=every, **kwargs)

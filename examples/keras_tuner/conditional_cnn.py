@@ -5,15 +5,14 @@
 Takes less than a minute on two cores.
 
 The width of the second block and the rate of the dropout exist only if these are on. Hyperband
-trains many models for few epochs, and the best of them for more. Only the line of the tuner, with
-its objective, differs from a script for KerasTuner; the comment above it is the stock one.
+trains many models for few epochs, and the best of them for more. Only the line of the tuner differs
+from a script for KerasTuner; the comment above it is the stock one.
 """
 
 from typing import Any
 
 import keras
 import keras_tuner
-from keras_tuner.oracles import HyperbandOracle
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
@@ -56,9 +55,8 @@ x_rest, x_test, y_rest, y_test = train_test_split(x, y, test_size=300, random_st
 x_train, x_val, y_train, y_val = train_test_split(x_rest, y_rest, test_size=300, random_state=0)
 
 names = {"directory": "search", "project_name": "conditional_cnn"}
-data_loss = keras_tuner.Objective("val_data_loss", "min")
 # KerasTuner: tuner = keras_tuner.Hyperband(build, "val_loss", max_epochs=EPOCHS, **names)
-tuner = tuning.Tuner(build, oracle=HyperbandOracle(data_loss, max_epochs=EPOCHS), **names)
+tuner = tuning.Tuner(build, oracle=keras_tuner.oracles.HyperbandOracle(max_epochs=EPOCHS), **names)
 tuner.search(x_train, y_train, validation_data=(x_val, y_val), verbose=0)
 
 tuner.results_summary(num_trials=3)
