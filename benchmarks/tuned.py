@@ -48,7 +48,7 @@ def main() -> None:
                 workers=arguments.workers,
             )
         seconds = time.perf_counter() - began
-        print(found.table(), f"{seconds:.0f} s", sep="\n", flush=True)
+        print(found, f"{seconds:.0f} s", sep="\n", flush=True)
         candidates: dict[str, Any] = {"none": "none", "medium": "medium"}
         candidates["tuned"] = found.regularization
         scores = {

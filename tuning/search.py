@@ -97,8 +97,12 @@ class PenalizedModel(keras_tuner.HyperModel):
 
     def run(
         self, hp: keras_tuner.HyperParameters, seed: int, callbacks: Sequence[Any]
-    ) -> Execution:
-        """Build and train the model of a trial with one seed."""
+    ) -> tuple[Execution, keras_tuner.HyperParameters]:
+        """Build and train the model of a trial with one seed.
+
+        Returns:
+            The record, and the hyperparameters with those that the training declared.
+        """
 
         def train() -> tuple[Any, None]:
             new_session(seed)
@@ -108,7 +112,7 @@ class PenalizedModel(keras_tuner.HyperModel):
             return self.fit(hp, model, callbacks=list(callbacks)), None
 
         execution = Execution.run(train, OBJECTIVE, seed)
-        return dataclasses.replace(execution, reused=self.models.reused)
+        return dataclasses.replace(execution, reused=self.models.reused), hp
 
 
 class PenaltyTuner(Tuner):
@@ -200,7 +204,8 @@ class PenaltyTuner(Tuner):
     def _execute(
         self, trial: Trial, number: int, callbacks: Sequence[Any], *nothing: Any
     ) -> Execution:
-        return self.penalized.run(*self._job(trial, number, callbacks))
+        execution, _ = self.penalized.run(*self._job(trial, number, callbacks))
+        return execution
 
     def _job(self, trial: Trial, number: int, callbacks: Sequence[Any]) -> tuple[Any, ...]:
         """Return the arguments of `PenalizedModel.run`."""
@@ -214,8 +219,9 @@ class PenaltyTuner(Tuner):
             if not self._file(trial.trial_id, number, ".json").exists()
         }
         if self.workers is not None:
-            for (trial_id, number), execution in self.workers.run(missing):
+            for (trial_id, number), (execution, hp) in self.workers.run(missing):
                 trial = self.oracle.get_trial(trial_id)
+                trial.hyperparameters = hp
                 self._record(trial, number, execution)
                 self.on_execution_end(trial, number, execution)
 

@@ -38,6 +38,8 @@ def data():
 
 def build(hp):
     hidden = keras.layers.Dense(hp.Int("units", 2, 4), "relu")
+    if hp.get("units") > 2:
+        hp.Choice("declared later", [1, 2])
     model = keras.Sequential([keras.Input((3,)), hidden, keras.layers.Dense(1)])
     model.compile("adam", "mse")
     return model
@@ -52,6 +54,9 @@ def found(data, tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_runs_are_those_of_one_process(data, found, tmp_path):
+    later = [c.hyperparameters for c in found.candidates if c.hyperparameters["units"] > 2]
+    assert later
+    assert all("declared later" in values for values in later)
     alone = tuning.tune(build, data, directory=tmp_path, **{**ARGUMENTS, "workers": 1})
     # The first trial has the default values; later ones are proposed in rounds.
     assert alone.candidates[0].regularization == found.candidates[0].regularization
