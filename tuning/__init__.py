@@ -1,6 +1,7 @@
 """Tuning: KerasTuner searches the regularization of a model, by the one-standard-error rule."""
 
 from .choice import Candidate, Tuning
+from .gaussian_process import GaussianProcessSampler
 from .optuna_oracle import OptunaOracle
 from .path import penalty_path
 from .path_result import PenaltyPath
@@ -11,6 +12,7 @@ from .tuner import Tuner
 
 __all__ = [
     "Candidate",
+    "GaussianProcessSampler",
     "OptunaOracle",
     "PenaltyPath",
     "PenaltySpace",
