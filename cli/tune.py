@@ -46,7 +46,7 @@ class TuneCommand(Command, DataFlags):
     seeds: int = 3
     """Number of further runs of each finalist."""
 
-    sampler: Literal["tpe", "cmaes", "qmc", "random"] = "tpe"
+    sampler: Literal["tpe", "cmaes", "qmc", "gp", "random"] = "tpe"
     """How Optuna proposes the candidates after the tiers."""
 
     epochs: int = 50

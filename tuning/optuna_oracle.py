@@ -12,12 +12,14 @@ from optuna.samplers import BaseSampler, CmaEsSampler, QMCSampler, RandomSampler
 from optuna.trial import Trial, TrialState
 
 from ..core.checks import check_integer, check_one_of, check_type
+from .gaussian_process import GaussianProcessSampler
 from .oracle import directions_of, is_tried, known_values, objective_of
 
 SAMPLERS: Mapping[str, Any] = {
     "tpe": TPESampler,
     "cmaes": functools.partial(CmaEsSampler, warn_independent_sampling=False),
     "qmc": functools.partial(QMCSampler, warn_independent_sampling=False),
+    "gp": GaussianProcessSampler,
     "random": RandomSampler,
 }
 _MAX_REPEATS = 20  # as in the oracles of KerasTuner
@@ -35,8 +37,8 @@ class OptunaOracle(keras_tuner.Oracle):
         objective: As for the oracles of KerasTuner, with one direction.
         max_trials: The number of trials.
         sampler: "tpe" (Tree-structured Parzen Estimator), "cmaes" (CMA-ES, for floats and
-            integers), "qmc" (quasi-random), "random", or a sampler of Optuna, which then ignores
-            `seed`.
+            integers), "qmc" (quasi-random), "gp" (`GaussianProcessSampler`), "random", or a sampler
+            of Optuna, which then ignores `seed`.
         known: The values of the first trials by name; other hyperparameters have their defaults. A
             number out of its range is recorded in the study as the end of the range.
         storage: The address of a database, such as `"sqlite:///search.db"`. By default a file

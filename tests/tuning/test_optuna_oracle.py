@@ -116,7 +116,7 @@ def test_tpe_finds_better_values_than_chance(tmp_path):
     assert best["tpe"] < best["random"]
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random"])
+@pytest.mark.parametrize("sampler", ["tpe", "gp", "random"])
 def test_an_interrupted_search_goes_on_as_if_it_had_not_been(tmp_path, sampler):
     whole = search(bowl, tmp_path / "whole", sampler=sampler, max_trials=14)
     search(bowl, tmp_path / "parts", sampler=sampler, max_trials=14, stop_at=12)
@@ -174,11 +174,11 @@ def test_random_values_follow_if_a_sampler_repeats_itself(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"sampler": "best"}, ValueError, "`sampler` must be one of 'tpe', 'cmaes', 'qmc'"),
+        ({"sampler": "best"}, ValueError, "`sampler` must be one of 'tpe', 'cmaes', 'qmc', 'gp'"),
         (
             {"sampler": 3},
             TypeError,
-            "`sampler` must be one of tpe, cmaes, qmc, random, or a sampler",
+            "`sampler` must be one of tpe, cmaes, qmc, gp, random, or a sampler",
         ),
         ({"max_trials": 0}, ValueError, "`max_trials` must be an integer >= 1"),
         ({"objective": ["val_loss", "val_accuracy"]}, ValueError, "must be one objective"),

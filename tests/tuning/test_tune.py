@@ -180,7 +180,7 @@ def test_another_search_in_the_same_directory_is_an_error(found, digits):
         ({"max_trials": 1.5}, "Received: max_trials=1.5"),
         ({"seeds": 0}, "`seeds` must be an integer >= 1"),
         ({"finalists": 0}, "`finalists` must be an integer >= 1"),
-        ({"sampler": "best"}, "`sampler` must be one of 'tpe', 'cmaes', 'qmc', 'random'"),
+        ({"sampler": "best"}, "`sampler` must be one of 'tpe', 'cmaes', 'qmc', 'gp', 'random'"),
         ({"learning_rate": 0}, r"`learning_rate` must be a number in \(0, inf\)"),
         (
             {"space": "l2"},
