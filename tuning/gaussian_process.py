@@ -206,14 +206,12 @@ class Space:
 
     def read(self, trials: Sequence[FrozenTrial]) -> Array:
         """Return the values of trials."""
-        rows = [
-            [
-                each.to_internal_repr(trial.params[name]) if name in trial.params else np.nan
-                for name, each in self.space.items()
-            ]
-            for trial in trials
-        ]
-        return np.array(rows, float).reshape(len(trials), len(self.space))
+        values = np.full((len(trials), len(self.space)), np.nan)
+        for row, params in zip(values, (trial.params for trial in trials), strict=True):
+            for i, (name, each) in enumerate(self.space.items()):
+                if name in params:
+                    row[i] = each.to_internal_repr(params[name])
+        return values
 
     def write(self, values: Array) -> dict[str, Any]:
         """Return the parameters of one row of values."""
@@ -252,7 +250,7 @@ class Space:
         values = np.array(values, float)
         return np.log(values, where=np.broadcast_to(self.is_log, values.shape), out=values)
 
-    def _conditions(self, values: Array) -> list[tuple[int, int, Array]]:
+    def _conditions(self, values: Array) -> list[tuple[int, int, list[float]]]:
         """Return each conditional parameter, the one it depends on, and the values that end it.
 
         Among the parameters that explain the trials, it is the one with the fewest values. Those
@@ -261,16 +259,15 @@ class Space:
         present = ~np.isnan(values)
         conditions = []
         for child in np.argsort(-present.sum(axis=0), kind="stable"):
-            if present[:, child].all():
-                continue
+            with_it, without = values[present[:, child]], values[~present[:, child]]
             found = []
-            for parent in np.flatnonzero(self.step > 0):
-                on = np.unique(values[present[:, child], parent])
-                off = np.unique(values[~present[:, child] & present[:, parent], parent])
-                if len(off) and not np.isnan(on).any() and not np.isin(on, off).any():
-                    found.append((len(on) + len(off), int(parent), off))
+            for parent in np.flatnonzero(self.step > 0) if len(without) else ():
+                on, off = set(with_it[:, parent].tolist()), set(without[:, parent].tolist())
+                off = {value for value in off if not math.isnan(value)}
+                if off and not on & off and not any(map(math.isnan, on)):
+                    found.append((len(on) + len(off), int(parent), sorted(off)))
             if found:
-                conditions.append((int(child), *min(found, key=lambda each: each[0])[1:]))
+                conditions.append((int(child), *min(found)[1:]))
         return conditions
 
 
