@@ -215,11 +215,11 @@ class Space:
 
     def write(self, values: Array) -> dict[str, Any]:
         """Return the parameters of one row of values."""
-        named = zip(self.space.items(), values, strict=True)
+        named = zip(self.space.items(), values.tolist(), strict=True)
         return {
             name: each.to_external_repr(value)
             for (name, each), value in named
-            if not np.isnan(value)
+            if not math.isnan(value)
         }
 
     def units(self, values: Array) -> Array:

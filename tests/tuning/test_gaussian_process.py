@@ -142,6 +142,11 @@ def test_space_maps_values_to_units_and_back():
     }
 
 
+def test_proposals_have_the_types_of_python():
+    study = minimize(branin, trials=12)
+    assert {type(value) for value in study.trials[-1].params.values()} == {float}
+
+
 def test_space_finds_nested_conditions():
     space = {
         "optimizer": CategoricalDistribution(["sgd", "adam", "lion"]),
