@@ -1,6 +1,8 @@
 """`Workers`: processes that run the executions of a search side by side."""
 
 import os
+import threading
+import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -79,12 +81,12 @@ class Workers:
                 self.number,
                 timeout=_IDLE_SECONDS,
                 initializer=_begin,
-                initargs=(self._pickled, threads),
+                initargs=(self._pickled, threads, os.getpid()),
             )
         return self._executor.submit(_call, arguments)
 
 
-def _begin(pickled: bytes, threads: int) -> None:
+def _begin(pickled: bytes, threads: int, parent: int) -> None:
     """Make this process a worker.
 
     Steps of small models are too small to split: with one thread each, two processes train twice
@@ -96,6 +98,14 @@ def _begin(pickled: bytes, threads: int) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     global _work
     _work = cloudpickle.loads(pickled)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent, also if that is killed."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _call(arguments: tuple[Any, ...]) -> Any:

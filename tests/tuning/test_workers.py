@@ -6,8 +6,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import keras
@@ -108,6 +110,42 @@ def test_a_killed_worker_changes_nothing(data, found, postgresql, tmp_path):
     assert (study.study_name, study.n_trials) == ("search", ARGUMENTS["max_trials"])
     anew = tuning.tune(build, data, **{**arguments, "max_trials": 1, "workers": 1}, resume=False)
     assert len(anew.candidates) == 1
+
+
+SCRIPT = """
+import os, sys, time
+from pathlib import Path
+from occam.tuning.workers import Workers
+
+def work(number):
+    (Path(sys.argv[1]) / str(os.getpid())).touch()
+    time.sleep(600)
+
+list(Workers(2, work).run({0: (0,), 1: (1,)}))
+"""
+
+
+@pytest.mark.slow
+def test_workers_end_with_a_killed_search(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path)])
+    deadline = time.time() + 120
+    while len(workers := list(tmp_path.iterdir())) < 2:
+        assert process.poll() is None
+        assert time.time() < deadline
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    while any(runs(worker.name) for worker in workers):
+        assert time.time() < deadline
+        time.sleep(0.1)
+
+
+def runs(number):
+    """Whether a process exists and is not a zombie."""
+    try:
+        return Path("/proc", number, "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 @pytest.mark.slow
