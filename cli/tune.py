@@ -61,6 +61,9 @@ class TuneCommand(Command, DataFlags):
     storage: str | None = None
     """Address of a database for the study of Optuna (default: a file in the directory)."""
 
+    no_prune: bool = False
+    """Do not stop candidates that are worse than the median of the others."""
+
     seed: int = 0
     """Seed of the search and of the first runs."""
 
@@ -89,6 +92,7 @@ class TuneCommand(Command, DataFlags):
                 learning_rate=rate,
                 workers=self.workers,
                 storage=self.storage,
+                prune=not self.no_prune,
                 seed=self.seed,
                 resume=not self.restart,
                 verbose=int(not live),

@@ -39,6 +39,7 @@ def tune(
     resume: bool = True,
     workers: int = 1,
     storage: str | None = None,
+    prune: bool = True,
     verbose: int = 1,
     **options: Any,
 ) -> Tuning:
@@ -86,6 +87,8 @@ def tune(
         storage: The address of a database for the study of Optuna, such as
             `"postgresql+psycopg2://user@host/name"`. The study has the name of the directory. By
             default it is a file in the directory.
+        prune: Whether a candidate stops that, after three tenths of the epochs, is worse than the
+            median of the finished candidates at the same epoch.
         verbose: 0 is silent, 1 shows a progress bar over the runs.
         **options: The options of a model of the zoo, such as `units`.
 
@@ -117,6 +120,7 @@ def tune(
     """
     check_path("directory", directory)
     check_bool("resume", resume)
+    check_bool("prune", prune)
     counts = {"max_trials": max_trials, "finalists": finalists, "seeds": seeds, "epochs": epochs}
     for name, count in {**counts, "workers": workers}.items():
         check_integer(name, count, minimum=1)
@@ -145,6 +149,7 @@ def tune(
             **counts,
             "sampler": sampler if isinstance(sampler, str) else type(sampler).__name__,
             "learning_rate": rate,
+            "prune": prune,
             "seed": seed,
         },
     }
@@ -172,6 +177,7 @@ def tune(
             on_execution=bar.update,
             workers=workers,
             storage=storage,
+            prune=prune,
         )
         board = keras.callbacks.TensorBoard(files.path / "tensorboard", write_graph=False)
         tuner.race(finalists, seeds, [board])

@@ -234,6 +234,26 @@ def test_the_penalties_of_a_keras_model_are_searched(digits, tmp_path):
         tuning.tune(other, digits, directory=tmp_path / "search", base=base, **arguments)
 
 
+@pytest.mark.slow
+def test_candidates_below_the_median_stop(digits, tmp_path):
+    arguments = {**ARGUMENTS, "max_trials": 9, "finalists": 1, "seeds": 1, "epochs": 12}
+    found = tuning.tune("mlp", digits, directory=tmp_path, sampler="random", **arguments)
+    curves, stopped = [], []
+    for candidate in found.candidates:
+        losses = found.executions(candidate)[0].history["val_data_loss"]
+        best = np.minimum.accumulate(losses)
+        worse = [
+            len(curves) >= 4 and best[e] > np.median([c[min(e, len(c) - 1)] for c in curves])
+            for e in range(4, len(best))  # from epoch 5
+        ]
+        assert not any(worse[:-1])  # else it would have stopped before
+        assert worse[-1] or len(best) == 12
+        stopped.append(bool(worse[-1]))
+        curves.append(best)
+    assert any(stopped)
+    assert found.chosen.trial not in np.flatnonzero(stopped)
+
+
 def test_the_learning_rate_is_searched_in_a_range(digits, tmp_path):
     arguments = {**ARGUMENTS, "learning_rate": (1e-3, 1e-2), "directory": tmp_path / "search"}
     found = tuning.tune("mlp", digits, **arguments)
