@@ -4,8 +4,8 @@
 
 In each round, all of them search `l2`, `dropout` and `noise` of the same model on mnist1d, in turn,
 with the same optimizer and number of epochs. `Tuner` runs the same script as random search; `tune`
-trains as `zoo.train` does, in several processes. `ratio` is that of the trainings a minute: the
-median of the rounds.
+trains as `zoo.train` does, in several processes, and stops bad candidates early. `ratio` is that of
+the trainings a minute: the median of the rounds.
 
 Then `tune` has 40 trials to reach the validation data loss that random search is expected to find
 in 40: its smallest in 40 draws, with replacement, from the trials of all rounds. (So the target is

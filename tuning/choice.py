@@ -35,6 +35,7 @@ class Candidate:
         metrics: The values of the metric of the task at the same epochs, on validation data.
         finalist: Whether it was among the best trials, and trained on several seeds.
         hyperparameters: The values of the hyperparameters of a `build(hp)` function.
+        stopped: Whether it was stopped because it was worse than others; see `prune` of `tune`.
 
     Example:
 
@@ -50,6 +51,7 @@ class Candidate:
     metrics: tuple[float, ...]
     finalist: bool = True
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    stopped: bool = False
 
     @property
     def loss(self) -> float:
@@ -198,6 +200,7 @@ class Tuning:
                 **dict.fromkeys(self._hyperparameter_names),
                 **c.hyperparameters,
                 **{name: getattr(c.regularization, name) for name in self.space},
+                "stopped": c.stopped,
                 "finalist": c.finalist,
                 "chosen": c is chosen,
             }

@@ -15,7 +15,7 @@ from ..zoo import Regularization
 from ..zoo.regularizers.lookup import Sum
 from ..zoo.training.sharpness_aware import SharpnessAware
 
-_RECORDS = ("seed", "blueprint")  # entries of a config that tell where its variables came from
+_RECORDS = ("seed", "blueprint")  # entries of a config that do not change the traced step
 
 
 class CompiledModels:
@@ -63,10 +63,10 @@ class CompiledModels:
             compile: Function that compiles `fresh` and returns the model to train.
             regularization: The weight decay and the radius of sharpness-aware steps, which the
                 optimizer and the model to train have. `None` if they have no such values.
-            same: What else must be equal for a model to be used again, as JSON values.
+            same: Additional key of the model, as JSON values.
         """
         key = structure(fresh)
-        if key is None:  # it may change in ways that its configuration does not show
+        if key is None:
             self.reused = False
             return compile()
         sharpness_aware = regularization is not None and regularization.sam_rho > 0
@@ -114,7 +114,8 @@ class _Compiled:
 def structure(model: keras.Model) -> Any:
     """Return the configuration of a model without its seeds and live values, as JSON values.
 
-    It is `None` for a subclassed model, whose configuration need not show all of it.
+    It is `None` if the model may have a state that neither its configuration nor its variables
+    show: for subclassed models, layers of users, and recurrent layers that keep their states.
 
     Example:
 
@@ -124,10 +125,16 @@ def structure(model: keras.Model) -> Any:
     >>> config["rate"], config["seed"]
     ('live', None)
     """
-    if not can_be_rebuilt(model):
+    if not (can_be_rebuilt(model) and all(map(_has_no_other_state, model._flatten_layers()))):
         return None
     penalties = [keras.saving.serialize_keras_object(each) for each in _penalties(model)]
     return {**_without_values(model.get_config()), "penalties": _without_values(penalties)}
+
+
+def _has_no_other_state(layer: keras.Layer) -> bool:
+    ours = type(layer).__module__.split(".")[0] in ("keras", "occam")
+    stateful = getattr(layer, "stateful", False)
+    return ours and not stateful and not isinstance(layer, keras.layers.Lambda)
 
 
 def _without_values(config: Any) -> Any:

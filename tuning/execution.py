@@ -33,6 +33,7 @@ class Execution:
         error: Why the training failed, or `None`.
         build_config: What an unbuilt model needs to be built.
         reused: Whether it trained a model that was compiled for an earlier one.
+        stopped: Whether it was stopped because it was worse than others.
     """
 
     seed: int
@@ -44,12 +45,13 @@ class Execution:
     error: str | None = None
     build_config: dict[str, Any] | None = None
     reused: bool = False
+    stopped: bool = False
 
     @classmethod
     def run(
         cls, train: Callable[[], tuple[Any, dict[str, Any] | None]], objective: Any, seed: int
     ) -> "Execution":
-        """Call `train` and return the record of what it returns, or of why it failed.
+        """Run `train` and return its record.
 
         Args:
             train: Function that builds and trains a model, and returns the result of
@@ -124,9 +126,11 @@ def new_session(seed: int) -> None:
 
     KerasTuner collects garbage twice before each model, which takes 0.3 s each time.
     """
+    policy = keras.config.dtype_policy()
     keras.utils.set_random_seed(seed)
     collects = next(_sessions) % _SESSIONS_A_COLLECTION == 0
     keras.backend.clear_session(free_memory=collects)
+    keras.config.set_dtype_policy(policy)  # Keras forgets it, too
 
 
 def _is_failure_of_trial(error: Exception) -> bool:

@@ -43,6 +43,7 @@ class OptunaOracle(keras_tuner.Oracle):
             number out of its range is recorded in the study as the end of the range.
         storage: The address of a database, such as `"sqlite:///search.db"`. By default a file
             `optuna.db` in the directory of the project.
+        study_name: The name of the study, by default that of the project.
         seed: The seed of the sampler.
         **kwargs: The other arguments of `keras_tuner.Oracle`.
 
@@ -70,6 +71,7 @@ class OptunaOracle(keras_tuner.Oracle):
         sampler: str | BaseSampler = "tpe",
         known: Sequence[Mapping[str, Any]] = (),
         storage: str | None = None,
+        study_name: str | None = None,
         seed: int = 0,
         **kwargs: Any,
     ):
@@ -81,7 +83,8 @@ class OptunaOracle(keras_tuner.Oracle):
         super().__init__(objective_of(objective), max_trials, seed=seed + 1, **kwargs)
         if len(directions_of(self.objective)) > 1:
             raise ValueError("`objective` must be one objective. Received: several")
-        self.sampler, self.storage, self.known = sampler, storage, tuple(known)
+        self.sampler, self.known = sampler, tuple(known)
+        self.storage, self.study_name = storage, study_name
         self._study: optuna.Study | None = None
 
     @property
@@ -92,15 +95,20 @@ class OptunaOracle(keras_tuner.Oracle):
             optuna.logging.set_verbosity(optuna.logging.WARNING)
             self._study = optuna.create_study(
                 storage=self.storage or f"sqlite:///{path}",
-                study_name=self._project_name,
+                study_name=self.study_name or self._project_name,
                 direction="maximize" if self.objective.direction == "max" else "minimize",
                 load_if_exists=True,
             )
-            finished = self._study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
-            if finished and not self.trials:
+            known, name = self._study.get_trials(deepcopy=False), self._study.study_name
+            if self.trials and not known:
                 raise ValueError(
-                    f"The study {self._project_name!r} in `storage` has trials of another search. "
-                    "Choose another `project_name` or `storage`, or delete the study."
+                    f"`storage` must have the study {name!r} of the search that is resumed. "
+                    f"Received: storage={self.storage!r}, which has no trial of it"
+                )
+            if not self.trials and any(trial.state == TrialState.COMPLETE for trial in known):
+                raise ValueError(
+                    f"The study {name!r} in `storage` has trials of another search. Choose another "
+                    "directory, `project_name` or `storage`, or delete the study."
                 )
         return self._study
 
@@ -175,7 +183,7 @@ def check_sampler(sampler: Any) -> None:
         check_one_of("sampler", sampler, tuple(SAMPLERS))
 
 
-def delete_study(storage: str, name: str) -> None:
+def delete_study(storage: str, name: str | None) -> None:
     """Delete a study from a database, if it is there."""
     with contextlib.suppress(KeyError):
         optuna.delete_study(study_name=name, storage=storage)

@@ -149,6 +149,7 @@ def penalty_path(
         raise ValueError(message("data", data.name, "data with a validation part, not folds"))
     path = [subject.space.around.replace(**{field: value}) for value in values]
     check_train_transform(data, path[-1])
+    subject.make(keras_tuner.HyperParameters(), path[-1], seed)  # raises early
     statistics = BatchNormReestimation(engine.first_batches(data))
     training: Any = {
         "epochs": epochs,

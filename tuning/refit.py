@@ -50,7 +50,7 @@ class Refit:
 
     @property
     def test(self) -> dict[str, float] | None:
-        """The same of the model on the test part, with standard errors over its rows, if known."""
+        """Test figures of the model, with standard errors over the rows, if known."""
         if "test" not in self.run.result:
             return None
         names = [*self._names, *(f"{name}_error" for name in self._names)]
@@ -160,7 +160,7 @@ def refit(
     if files.finished:
         run = Run.load(files.path)
         model.set_weights(run.load_model().get_weights())
-        return Refit(model, run)
+        return _recorded(Refit(model, run), directory)
     rows = data.without_validation()
     fitter.say(f"Refitting to all {rows.sizes['train']} rows for {counted(epochs, 'epoch')}.")
     fit = fitter.fit(rows, epochs=epochs, files=files)
@@ -181,9 +181,13 @@ def refit(
         "seconds": round(fit.seconds, 3),
     }
     files.close(model, fit.history, result)
-    found = Refit(model, Run(config, fit.history, result, files.path))
-    record = {"trial": trial, "epochs": epochs, "validation": found.validation}
-    record |= {"test": found.test, "optimism": found.optimism}
+    return _recorded(Refit(model, Run(config, fit.history, result, files.path)), directory)
+
+
+def _recorded(found: Refit, directory: Path) -> Refit:
+    """Write the figures of a refit into `refit.json`, and return it."""
+    record = {"trial": found.run.config["training"]["trial"], "epochs": found.run.result["epochs"]}
+    record |= {"validation": found.validation, "test": found.test, "optimism": found.optimism}
     write_json(directory / "refit.json", record, indent=2)
     return found
 

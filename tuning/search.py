@@ -14,7 +14,6 @@ import numpy as np
 from keras_tuner.src.engine.trial import Trial  # of KerasTuner 1.4.8; it is not public
 
 from ..callbacks import BatchNormReestimation, EarlyStopping, LossLedger
-from ..core.checks import check_number, message
 from ..zoo import Data
 from ..zoo.training import engine
 from ..zoo.training.prepare import LEARNING_RATE
@@ -45,6 +44,8 @@ class PenalizedModel(keras_tuner.HyperModel):
         epochs: The maximum number of epochs.
         learning_rate: The peak of the learning rate of models that are not compiled, or the ends of
             a range to search.
+
+    `build` uses the seed of the attribute `seed`, which `run` sets.
     """
 
     def __init__(
@@ -67,8 +68,7 @@ class PenalizedModel(keras_tuner.HyperModel):
         model = self.make(hp, regularization, self.seed)
         rate: Any = self.learning_rate
         if isinstance(rate, tuple):
-            default = min(max(LEARNING_RATE, rate[0]), rate[1])
-            rate = hp.Float("learning_rate", *rate, sampling="log", default=default)
+            rate = declare_rate(hp, *rate)
         others = self.space.others(hp)
         if engine.is_compiled(model):
             return self.models.get(model, lambda: model, same=others)
@@ -120,7 +120,22 @@ class PenalizedModel(keras_tuner.HyperModel):
             return self.fit(hp, model, callbacks=list(callbacks)), None
 
         execution = Execution.run(train, OBJECTIVE, seed)
-        return dataclasses.replace(execution, reused=self.models.reused), hp
+        stopped = any(c.stopped for c in callbacks if isinstance(c, MedianStopping))
+        return dataclasses.replace(execution, reused=self.models.reused, stopped=stopped), hp
+
+
+def declare_rate(hp: keras_tuner.HyperParameters, low: float, high: float) -> float:
+    """Declare the hyperparameter `learning_rate`, and return its value."""
+    default = min(max(LEARNING_RATE, low), high)
+    rate: Any = hp.Float("learning_rate", low, high, sampling="log", default=default)
+    for parameter in (each for each in hp.space if each.name == "learning_rate"):
+        config = parameter.get_config()
+        if (config.get("min_value"), config.get("max_value")) != (low, high):
+            raise ValueError(
+                "`learning_rate` must be a number or None if `model` declares a hyperparameter of "
+                f"that name. Received: learning_rate={(low, high)!r} and {parameter}"
+            )
+    return rate
 
 
 class MedianStopping(keras.callbacks.Callback):
@@ -140,11 +155,12 @@ class MedianStopping(keras.callbacks.Callback):
         super().__init__()
         self.medians, self.first = medians, first
         self.best = math.inf
+        self.stopped = False
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.best = min(self.best, SIGN * logs[OBJECTIVE.name])
         if epoch + 1 >= self.first and self.best > self.medians[epoch]:
-            self.model.stop_training = True
+            self.model.stop_training = self.stopped = True
 
 
 class PenaltyTuner(Tuner):
@@ -160,6 +176,7 @@ class PenaltyTuner(Tuner):
         on_execution: Function to call after each execution.
         workers: The number of processes that run executions; 1 for this process.
         storage: The address of the database of Optuna; by default, a file in the directory.
+        study_name: The name of the study in `storage`.
         prune: Whether candidates may stop early; see `MedianStopping`.
     """
 
@@ -175,14 +192,22 @@ class PenaltyTuner(Tuner):
         on_execution: Callable[[], Any],
         workers: int = 1,
         storage: str | None = None,
+        study_name: str | None = None,
         prune: bool = True,
     ):
         self.prune = prune
         self.penalized, self.on_execution = hypermodel, on_execution
         self.workers = Workers(workers, hypermodel.run) if workers > 1 else None
         self._ended: set[tuple[str, int]] = set()
+        self._curves: dict[str, np.ndarray] = {}
         oracle = OptunaOracle(
-            OBJECTIVE, max_trials, sampler=sampler, known=known, storage=storage, seed=seed
+            OBJECTIVE,
+            max_trials,
+            sampler=sampler,
+            known=known,
+            storage=storage,
+            study_name=study_name,
+            seed=seed,
         )
         oracle.verbose = 0
         path = {"directory": directory.parent, "project_name": directory.name}
@@ -232,6 +257,7 @@ class PenaltyTuner(Tuner):
             tuple(math.nan if run.score is None else run.metrics[metric] for run in runs),
             finalist,
             space.others(hp),
+            self.executions(trial_id)[0].stopped,
         )
 
     # One execution, here or in a worker
@@ -256,27 +282,29 @@ class PenaltyTuner(Tuner):
         A training that stopped counts with its best loss thereafter. There are none for fewer than
         four trials.
         """
-        curves = []
         for trial_id in self.oracle.end_order:
-            run = self.executions(trial_id)[0]
-            if run.score is not None:
+            run = None if trial_id in self._curves else self.executions(trial_id)[0]
+            if run is not None and run.score is not None:
                 curve = np.minimum.accumulate(SIGN * np.array(run.history[OBJECTIVE.name]))
-                curves.append(np.pad(curve, (0, self.penalized.epochs - len(curve)), mode="edge"))
+                rest = self.penalized.epochs - len(curve)
+                self._curves[trial_id] = np.pad(curve, (0, rest), mode="edge")
+        curves = list(self._curves.values())
         return np.median(curves, axis=0).tolist() if len(curves) >= _MIN_TRIALS else []
 
     def _run_side_by_side(self, jobs: Sequence[tuple[Trial, int]], callbacks: Any) -> None:
         """If there are workers, let them run the executions that have no record."""
+        if self.workers is None:
+            return
         missing = {
             (trial.trial_id, number): self._job(trial, number, callbacks)
             for trial, number in jobs
             if not self._file(trial.trial_id, number, ".json").exists()
         }
-        if self.workers is not None:
-            for (trial_id, number), (execution, hp) in self.workers.run(missing):
-                trial = self.oracle.get_trial(trial_id)
-                trial.hyperparameters = hp
-                self._record(trial, number, execution)
-                self.on_execution_end(trial, number, execution)
+        for (trial_id, number), (execution, hp) in self.workers.run(missing):
+            trial = self.oracle.get_trial(trial_id)
+            trial.hyperparameters = hp
+            self._record(trial, number, execution)
+            self.on_execution_end(trial, number, execution)
 
     def _run_trials(self, *, callbacks: Sequence[Any]) -> None:
         while trials := self._next_trials():
@@ -303,15 +331,3 @@ class PenaltyTuner(Tuner):
 
     def _callbacks(self, *args: Any) -> tuple[list[Any], list[Any]]:
         return [], []
-
-
-def check_rate(learning_rate: Any) -> None:
-    """Raise an error unless `learning_rate` is a positive number, a range of them, or `None`."""
-    if not isinstance(learning_rate, tuple):
-        check_number("learning_rate", learning_rate, "(0, inf)", optional=True)
-        return
-    for number, end in enumerate(learning_rate):
-        check_number(f"learning_rate[{number}]", end, "(0, inf)")
-    if len(learning_rate) != 2 or learning_rate[0] >= learning_rate[1]:
-        expected = "a number, None, or a tuple of the smaller and the larger end of a range"
-        raise ValueError(message("learning_rate", learning_rate, expected))

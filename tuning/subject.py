@@ -1,4 +1,4 @@
-"""`Subject`: what a search or a path of penalties trains."""
+"""`Subject`: the model of a search or of a penalty path, with the fields that vary."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -76,10 +76,12 @@ def subject_of(
         return _of_the_zoo(model, data, space, base, options, argument), data
     if options:
         raise ValueError(
-            f"`{next(iter(options))}` must not be given: only models of the zoo have options."
+            f"`{next(iter(options))}` is no argument: only models of the zoo have other options."
         )
     hypermodel = _hypermodel(model)
     example = hypermodel.build(keras_tuner.HyperParameters())
+    if not isinstance(example, keras.Model):
+        raise TypeError(message("model", example, "a function that returns a keras.Model"))
     data = as_data(data, validation_data, compiled=engine.is_compiled(example), seed=seed)
     return _of_a_user(hypermodel, example, data, space, base, learning_rate, argument), data
 
@@ -91,8 +93,25 @@ def penalized(model: keras.Model, regularization: Regularization, seed: int) -> 
     """
     copy, _ = regularize(model, regularization.only("model"), seed=seed)
     if engine.is_compiled(model):
-        copy.compile_from_config(model.get_compile_config())
+        _compile_like(copy, model)
     return copy
+
+
+def _compile_like(copy: keras.Model, model: keras.Model) -> None:
+    """Compile a copy as its model is, with an optimizer and metrics of its own.
+
+    `compile_from_config` cannot read losses and metrics that are functions of the user.
+    """
+
+    def anew(each: Any) -> Any:
+        return type(each).from_config(each.get_config()) if isinstance(each, keras.Metric) else each
+
+    arguments = dict(model._compile_config.config)  # of Keras 3.15; it has no public name
+    for name in ("metrics", "weighted_metrics"):
+        arguments[name] = keras.tree.map_structure(anew, arguments[name])
+    optimizer: Any = model.optimizer
+    arguments["optimizer"] = type(optimizer).from_config(optimizer.get_config())
+    copy.compile(**arguments)
 
 
 def _of_the_zoo(

@@ -1,15 +1,18 @@
 """`tune`: search the regularization of a model."""
 
 import os
+import zlib
 from collections.abc import Callable, Sequence
 from types import NoneType
 from typing import Any
 
 import keras
 import keras_tuner
+import sqlalchemy
+from sqlalchemy.exc import ArgumentError
 from tqdm import tqdm
 
-from ..core.checks import check_bool, check_integer, check_path, check_type, message
+from ..core.checks import check_bool, check_integer, check_number, check_path, check_type, message
 from ..zoo import Regularization
 from ..zoo.training.prepare import LEARNING_RATE
 from ..zoo.training.train_transform import check_train_transform
@@ -17,7 +20,7 @@ from ..zoo.training.work_directory import WorkDirectory
 from .choice import OBJECTIVE, Tuning
 from .optuna_oracle import check_sampler, delete_study
 from .refit import Training
-from .search import PenalizedModel, PenaltyTuner, check_rate
+from .search import PenalizedModel, PenaltyTuner, declare_rate
 from .subject import subject_of
 
 
@@ -72,7 +75,8 @@ def tune(
         directory: The directory of the search, with the runs of each trial. TensorBoard shows all
             trials of its `tensorboard` in the HParams dashboard.
         base: All other fields: a `Regularization`, the name of a tier, or `None` for all off.
-        sampler: How `OptunaOracle` proposes the other candidates.
+        sampler: How `OptunaOracle` proposes the other candidates: "tpe", "cmaes", "qmc", "gp",
+            "random", or a sampler of Optuna.
         epochs: The maximum number of epochs of a run. Use the number of the final training: longer
             training needs more regularization. A run stops after a fifth of them (at least 10)
             without improvement.
@@ -83,12 +87,14 @@ def tune(
         workers: The number of processes that run trainings side by side, each on an equal share of
             the processors. With several, the candidates are proposed in rounds of twice as many, so
             the search is the same whichever process is faster. A process that is killed loses only
-            its training, which is begun anew. The model and the data must be in memory.
+            its training, which is begun anew. The model and the data must be in memory, and the
+            classes of a user's layers registered with Keras. One GPU does not train faster.
         storage: The address of a database for the study of Optuna, such as
-            `"postgresql+psycopg2://user@host/name"`. The study has the name of the directory. By
+            `"postgresql+psycopg2://user@host/name"`. The study is named after the directory. By
             default it is a file in the directory.
-        prune: Whether a candidate stops that, after three tenths of the epochs, is worse than the
-            median of the finished candidates at the same epoch.
+        prune: Whether to stop candidates whose best objective so far is worse than the median of
+            all finished candidates at the same epoch, after three tenths of the epochs but not
+            before the fifth, once four candidates have finished.
         verbose: 0 is silent, 1 shows a progress bar over the runs.
         **options: The options of a model of the zoo, such as `units`.
 
@@ -101,6 +107,8 @@ def tune(
         ValueError: If the model, tier or field is unknown, the model does not support a field, a
             number is out of range, or `directory` holds something else or a search with other
             arguments.
+
+        RuntimeError: If worker processes are killed again and again.
 
     Example:
 
@@ -126,8 +134,8 @@ def tune(
         check_integer(name, count, minimum=1)
     finalists = min(finalists, max_trials)
     check_sampler(sampler)
-    check_type("storage", storage, (str, NoneType), "the address of a database or None")
-    check_rate(learning_rate)
+    _check_storage(storage)
+    learning_rate = _check_rate(learning_rate)
     check_integer("seed", seed, minimum=0)
     subject, data = subject_of(
         model, data, validation_data, space, base, learning_rate, options, seed=seed
@@ -136,7 +144,10 @@ def tune(
         expected = "data with a validation part; load it without validation='cv:...'"
         raise ValueError(message("data", data.cv, expected))
     check_train_transform(data, subject.weakest)
-    subject.make(keras_tuner.HyperParameters(), subject.space.around, seed)  # raises early
+    hp = keras_tuner.HyperParameters()
+    subject.make(hp, subject.space.around, seed)  # raises early
+    if isinstance(learning_rate, tuple):
+        declare_rate(hp, *learning_rate)
     rate = (
         tuple(learning_rate) if isinstance(learning_rate, list) else learning_rate or LEARNING_RATE
     )
@@ -163,8 +174,11 @@ def tune(
         ),
     )
     files.open(config, resume=resume)
+    # In one database, searches in directories of the same name are several studies.
+    where = zlib.crc32(str(files.path.resolve()).encode())
+    study_name = None if storage is None else f"{files.path.name}-{where:08x}"
     if storage is not None and not resume:
-        delete_study(storage, files.path.name)
+        delete_study(storage, study_name)
     metric = f"val_{data.task.metric}"
     with tqdm(total=max_trials + finalists * seeds, unit="run", disable=not verbose) as bar:
         tuner = PenaltyTuner(
@@ -177,6 +191,7 @@ def tune(
             on_execution=bar.update,
             workers=workers,
             storage=storage,
+            study_name=study_name,
             prune=prune,
         )
         board = keras.callbacks.TensorBoard(files.path / "tensorboard", write_graph=False)
@@ -189,3 +204,26 @@ def tune(
     found = Tuning(candidates, subject.space.fields, files.path, metric, training)
     files.write_json(files.path / "winner.json", found.winner)
     return found
+
+
+def _check_rate(learning_rate: Any) -> Any:
+    """Return a positive number, a range as a tuple, or `None`; raise an error otherwise."""
+    if not isinstance(learning_rate, tuple | list):
+        check_number("learning_rate", learning_rate, "(0, inf)", optional=True)
+        return learning_rate
+    for end in learning_rate:
+        check_number("learning_rate", end, "(0, inf)")
+    if len(learning_rate) != 2 or learning_rate[0] >= learning_rate[1]:
+        expected = "a number, a tuple of the smaller and the larger end of a range, or None"
+        raise ValueError(message("learning_rate", learning_rate, expected))
+    return tuple(learning_rate)
+
+
+def _check_storage(storage: str | None) -> None:
+    """Raise an error unless `storage` is the address of a database or `None`."""
+    expected = "the address of a database, such as 'sqlite:///search.db', or None"
+    check_type("storage", storage, (str, NoneType), expected)
+    try:
+        sqlalchemy.make_url(storage or "sqlite://")
+    except ArgumentError as error:
+        raise ValueError(message("storage", storage, expected)) from error

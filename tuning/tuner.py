@@ -275,7 +275,8 @@ class Tuner(keras_tuner.Tuner):
         return execution
 
     def _record(self, trial: Trial, number: int, execution: Execution) -> None:
-        """Keep the record of an execution."""
+        """Keep the record of an execution, after the hyperparameters that it declared."""
+        self.save()
         write_json(self._file(trial.trial_id, number, ".json"), asdict(execution), default=float)
         for dashboard in self._dashboards:
             dashboard.add(row_of(trial, number, execution), trial.hyperparameters)

@@ -4,15 +4,16 @@ import os
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from concurrent.futures import as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 import cloudpickle
+import keras
 import loky
 
 _IDLE_SECONDS = 300  # after which a worker without a job ends
-_MAX_DEATHS = 3  # of the workers, without a finished job between them
+_MAX_DEATHS = 3  # of workers, without a finished job between them
 
 _work: Any = None  # the function of this process, if it is a worker
 
@@ -20,7 +21,7 @@ _work: Any = None  # the function of this process, if it is a worker
 class Workers:
     """Processes that call a function on many arguments.
 
-    A job whose worker is killed is run again by another one.
+    A job whose worker is killed is run again by another one. The other jobs go on.
 
     Args:
         number: The number of processes. Each uses an equal share of the processors.
@@ -32,14 +33,16 @@ class Workers:
 
     def __init__(self, number: int, work: Callable[..., Any]):
         self.number = number
+        self._executors: list[Any] = [None] * number  # each of one process
         try:
-            self._pickled = cloudpickle.dumps(work)
+            # The classes of a user's script must be known before a model with them is read.
+            session = keras.config.dtype_policy().name, dict(keras.saving.get_custom_objects())
+            self._pickled = cloudpickle.dumps((*session, cloudpickle.dumps(work)))
         except Exception as error:  # models and data of users may raise anything
             raise TypeError(
                 "`workers` must be 1 for a model or data that cannot be sent to another process "
                 f"({type(error).__name__}: {error}). Received: workers={number}"
             ) from error
-        self._executor: Any = None
 
     def run(self, jobs: Mapping[Hashable, tuple[Any, ...]]) -> Iterator[tuple[Any, Any]]:
         """Yield the name and the result of each job as soon as it is finished.
@@ -50,40 +53,54 @@ class Workers:
         Raises:
             RuntimeError: If workers are killed again and again.
         """
-        left, deaths = dict(jobs), 0
-        while left:
-            futures = {self._submit(arguments): name for name, arguments in left.items()}
-            try:
-                for future in as_completed(futures):
-                    result, name = future.result(), futures[future]
-                    del left[name]
+        waiting, deaths = list(jobs), 0
+        free, running = list(range(self.number)), {}
+        while waiting or running:
+            while waiting and free:
+                name, worker = waiting.pop(0), free.pop()
+                running[self._submit(worker, jobs[name])] = name, worker
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                name, worker = running.pop(future)
+                free.append(worker)
+                try:
+                    result = future.result()
+                except BrokenProcessPool as error:
+                    self._close(worker)
+                    waiting.insert(0, name)
+                    deaths += 1
+                    if deaths == _MAX_DEATHS:
+                        raise RuntimeError(
+                            f"Worker processes were killed {deaths} times in a row: use fewer "
+                            f"`workers` if the memory is full. Received: workers={self.number}"
+                        ) from error
+                else:
                     deaths = 0
                     yield name, result
-            except BrokenProcessPool as error:
-                self.close()
-                deaths += 1
-                if deaths == _MAX_DEATHS:
-                    raise RuntimeError(
-                        f"The worker processes were killed {deaths} times in a row: use fewer "
-                        f"`workers` if the memory is full. Received: workers={self.number}"
-                    ) from error
 
     def close(self) -> None:
         """Kill the processes."""
-        if self._executor is not None:
-            self._executor.shutdown(wait=True, kill_workers=True)
-            self._executor = None
+        for worker in range(self.number):
+            self._close(worker)
 
-    def _submit(self, arguments: tuple[Any, ...]) -> Any:
-        if self._executor is None:
-            threads = max(1, (os.cpu_count() or 1) // self.number)
-            self._executor = loky.ProcessPoolExecutor(
-                self.number,
-                timeout=_IDLE_SECONDS,
-                initializer=_begin,
-                initargs=(self._pickled, threads, os.getpid()),
-            )
-        return self._executor.submit(_call, arguments)
+    def _close(self, worker: int) -> None:
+        if self._executors[worker] is not None:
+            self._executors[worker].shutdown(wait=True, kill_workers=True)
+            self._executors[worker] = None
+
+    def _submit(self, worker: int, arguments: tuple[Any, ...]) -> "Future[Any]":
+        if self._executors[worker] is not None:
+            try:
+                return self._executors[worker].submit(_call, arguments)
+            except BrokenProcessPool:  # it was killed while it had nothing to do
+                self._close(worker)
+        threads = max(1, (os.cpu_count() or 1) // self.number)
+        self._executors[worker] = loky.ProcessPoolExecutor(
+            1,
+            timeout=_IDLE_SECONDS,
+            initializer=_begin,
+            initargs=(self._pickled, threads, os.getpid()),
+        )
+        return self._executors[worker].submit(_call, arguments)
 
 
 def _begin(pickled: bytes, threads: int, parent: int) -> None:
@@ -92,13 +109,21 @@ def _begin(pickled: bytes, threads: int, parent: int) -> None:
     Steps of small models are too small to split: with one thread each, two processes train twice
     as fast on two processors as one.
     """
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
     global _work
-    _work = cloudpickle.loads(pickled)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    try:
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)  # other workers need some, too
+        policy, classes, work = cloudpickle.loads(pickled)
+        keras.config.set_dtype_policy(policy)
+        keras.saving.get_custom_objects().update(classes)
+        _work = cloudpickle.loads(work)
+    except Exception as error:  # raised by the first job: here, it would look like a kill
+        _work = error
 
 
 def _end_with(parent: int) -> None:
@@ -109,4 +134,9 @@ def _end_with(parent: int) -> None:
 
 
 def _call(arguments: tuple[Any, ...]) -> Any:
+    if isinstance(_work, Exception):
+        raise RuntimeError(
+            "The model or the data could not be read in another process: register the classes of "
+            "layers with keras.saving.register_keras_serializable, or use workers=1"
+        ) from _work
     return _work(*arguments)

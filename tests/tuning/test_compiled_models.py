@@ -91,11 +91,24 @@ def test_limits_that_are_constants_belong_to_the_structure(digits):
     assert structure(models[0]) != structure(models[1])
 
 
-def test_a_subclassed_model_has_no_structure():
+class Twice(keras.layers.Layer):
+    def call(self, inputs):
+        return 2 * inputs
+
+
+def of_layers(*layers):
+    return keras.Sequential([keras.Input((3, 2), batch_size=1), *layers])
+
+
+def test_models_with_a_state_of_their_own_have_no_structure():
     class Model(keras.Model):
         def call(self, inputs):
             return inputs
 
+    assert structure(of_layers(keras.layers.GRU(1))) is not None
+    assert structure(of_layers(keras.layers.GRU(1, stateful=True))) is None
+    assert structure(of_layers(Twice())) is None
+    assert structure(of_layers(keras.layers.Lambda(lambda x: x))) is None
     assert structure(Model()) is None
 
 

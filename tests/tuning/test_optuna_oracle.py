@@ -153,6 +153,12 @@ def test_the_study_of_a_search_that_was_deleted_is_refused(tmp_path):
         search(bowl, tmp_path / "second", storage=storage)
 
 
+def test_a_search_resumes_with_its_own_study(tmp_path):
+    search(bowl, tmp_path, stop_at=4, storage=f"sqlite:///{tmp_path}/own.db")
+    with pytest.raises(ValueError, match="`storage` must have the study 'untitled_project' of the"):
+        search(bowl, tmp_path, storage=f"sqlite:///{tmp_path}/other.db")
+
+
 def test_it_stops_when_all_values_were_tried(tmp_path):
     tuner = search(lambda hp: float(hp.Choice("x", [1, 2, 3])), tmp_path, max_trials=10)
     assert sorted(tuner.table().x) == [1, 2, 3]

@@ -234,7 +234,7 @@ def test_plot_writes_a_picture(along_l1, tmp_path):
         ({"epochs": 0}, ValueError, "`epochs` must be an integer >= 1"),
         ({"learning_rate": 0.1}, ValueError, "`learning_rate` must be None, since model"),
         ({"base": "light"}, TypeError, "`base` must be an occam.zoo.Regularization or None"),
-        ({"units": (8,)}, ValueError, "`units` must not be given"),
+        ({"units": (8,)}, ValueError, "`units` is no argument"),
         ({"model": "mlp9"}, ValueError, "mlp9"),
         ({"model": keras.layers.Dense(1)}, TypeError, "`model` must be the name of a model"),
     ],

@@ -189,8 +189,9 @@ def test_another_search_in_the_same_directory_is_an_error(found, digits):
         ({"width": 3}, "Model 'mlp' has no option width"),
         (
             {"learning_rate": (1e-2, 1e-3)},
-            "a tuple of the smaller and the larger end of a range. Received: learning_rate=",
+            "a tuple of the smaller and the larger end of a range, or None. Received: learning_rat",
         ),
+        ({"storage": "hello"}, "`storage` must be the address of a database, such as 'sqlite:"),
         ({"base": "heavy"}, "`base` must be an occam.zoo.Regularization, the name of a tier"),
     ],
 )
@@ -210,6 +211,11 @@ def small(hp):
             keras.layers.Dense(10),
         ]
     )
+
+
+def with_rate(hp):
+    hp.Float("learning_rate", 1e-6, 1e-5)
+    return small(hp)
 
 
 def compiled(hp):
@@ -280,6 +286,27 @@ def test_hyperparameters_are_searched_together_with_penalties(digits, tmp_path, 
     assert set(found.table().units) <= {8, 16}
 
 
+def test_losses_and_metrics_of_the_user_are_kept(tmp_path):
+    def loss(y, outputs):
+        return keras.ops.mean(keras.ops.square(y - outputs), axis=-1)
+
+    x = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.1), loss, metrics=[loss])
+    arguments = {"space": ["l2"], "max_trials": 2, "finalists": 1, "seeds": 1, "epochs": 1}
+    found = tuning.tune(model, (x, x[:, :1]), directory=tmp_path, verbose=0, **arguments)
+    assert np.isfinite([c.loss for c in found.candidates]).all()
+
+
+def test_the_precision_policy_outlives_a_search(digits, tmp_path):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        tuning.tune("mlp", digits, directory=tmp_path, **{**ARGUMENTS, "max_trials": 1})
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
 class WithFit(keras_tuner.HyperModel):
     def build(self, hp):
         return small(hp)
@@ -294,7 +321,8 @@ class WithFit(keras_tuner.HyperModel):
         (small, {"space": ["stochastic_depth"]}, "stochastic_depth.*It has no residual sum"),
         (compiled, {"space": ["weight_decay"]}, "`weight_decay` must be 0, since model"),
         (compiled, {"learning_rate": 0.1}, "`learning_rate` must be None, since model"),
-        (small, {"width": 3}, "`width` must not be given: only models of the zoo have options"),
+        (small, {"width": 3}, "`width` is no argument: only models of the zoo have other options"),
+        (with_rate, {"learning_rate": (0.1, 0.2)}, "`learning_rate` must be a number or None if"),
         (WithFit(), {}, "`model` must not have a `fit` of its own: use tuning.Tuner"),
     ],
 )

@@ -38,6 +38,20 @@ def data():
     return x, x.sum(axis=1)
 
 
+class Unreadable:
+    """A function that no other process can read."""
+
+    def __reduce__(self):
+        return fail_elsewhere, (os.getpid(),)
+
+    def __call__(self, number):
+        return number
+
+
+def fail_elsewhere(pid):
+    raise ValueError("only here")
+
+
 def build(hp):
     hidden = keras.layers.Dense(hp.Int("units", 2, 4), "relu")
     if hp.get("units") > 2:
@@ -93,6 +107,27 @@ def postgresql(tmp_path_factory):
 
 
 @pytest.mark.slow
+def test_a_killed_worker_interrupts_no_other_job(tmp_path):
+    def work(name):
+        with (tmp_path / "starts").open("a") as file:
+            file.write(f"{name} ")
+        if name == "dies" and not (tmp_path / "killed").exists():
+            (tmp_path / "killed").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(20 if name == "long" else 0)
+        return os.getpid()
+
+    workers = Workers(2, work)
+    try:
+        pids = dict(workers.run({"long": ("long",), "dies": ("dies",)}))
+        assert sorted((tmp_path / "starts").read_text().split()) == ["dies", "dies", "long"]
+        os.kill(pids["long"], signal.SIGKILL)  # while it has nothing to do
+        assert set(dict(workers.run({"next": ("next",), "last": ("last",)}))) == {"next", "last"}
+    finally:
+        workers.close()
+
+
+@pytest.mark.slow
 def test_a_killed_worker_changes_nothing(data, found, postgresql, tmp_path):
     test, killed = os.getpid(), tmp_path / "killed"
 
@@ -107,9 +142,14 @@ def test_a_killed_worker_changes_nothing(data, found, postgresql, tmp_path):
     assert killed.exists()
     assert again.candidates == found.candidates
     (study,) = optuna.get_all_study_summaries(storage=postgresql)
-    assert (study.study_name, study.n_trials) == ("search", ARGUMENTS["max_trials"])
+    assert study.study_name.startswith("search-")
+    assert study.n_trials == ARGUMENTS["max_trials"]
     anew = tuning.tune(build, data, **{**arguments, "max_trials": 1, "workers": 1}, resume=False)
     assert len(anew.candidates) == 1
+    # Another directory of the same name is another study.
+    other = {**arguments, "directory": tmp_path / "other" / "search", "max_trials": 1, "workers": 1}
+    tuning.tune(build, data, **other)
+    assert len(optuna.get_all_study_summaries(storage=postgresql)) == 2
 
 
 SCRIPT = """
@@ -156,6 +196,10 @@ def test_errors_of_workers(data, tmp_path):
     workers = Workers(2, die)
     with pytest.raises(RuntimeError, match="killed 3 times in a row: use fewer `workers`"):
         list(workers.run({0: (0,)}))
+
+    with pytest.raises(RuntimeError, match="register the classes of layers") as raised:
+        list(Workers(2, Unreadable()).run({0: (0,)}))
+    assert "only here" in str(raised.value.__cause__)
 
     lock = threading.Lock()
 
