@@ -19,7 +19,7 @@ from .npz import write_npz
 from .preprocessing import fit_preprocessing
 from .robust_scale import RobustScale
 from .source import data_errors
-from .split import ArraySplit, DatasetSplit, Split, one_epoch
+from .split import ArraySplit, DatasetSplit, Split, arguments_of, one_epoch
 from .text import vocabulary_size
 
 _ROUGHNESS_BATCHES = 32
@@ -75,6 +75,8 @@ class Data:
     fit_preprocessing: Callable[[Any, str], keras.layers.Layer] = field(
         default=fit_preprocessing, repr=False
     )
+
+    __getstate__ = arguments_of
 
     @property
     def name(self) -> str:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,14 @@ _DECODED_AT_ONCE = 256  # examples
 
 
 Tree = Any  # an array, or a nested dict, list or tuple of arrays
+
+
+def arguments_of(instance: Any) -> dict[str, Any]:
+    """Return the arguments of a dataclass, for its `__getstate__`.
+
+    A copy in another process computes its cached properties anew: datasets cannot be pickled.
+    """
+    return {each.name: getattr(instance, each.name) for each in fields(instance)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +46,8 @@ class ArraySplit:
     weights: np.ndarray | None = None
     keys: np.ndarray | None = None
     in_memory = True
+
+    __getstate__ = arguments_of
 
     def __post_init__(self):
         for name in ("features", "targets", "weights"):

@@ -1,3 +1,4 @@
+import cloudpickle
 import keras
 import numpy as np
 import pytest
@@ -110,3 +111,11 @@ def test_the_roughness_is_the_change_from_step_to_step():
     x = np.tile([1.0, -1.0], (50, 4))[..., None]  # standardized already: each change is 2
     data = load_data((x, np.arange(50) % 2), batch_size=16)
     assert data.roughness == pytest.approx(2.0)
+
+
+def test_data_that_was_used_can_be_pickled(digits, collect):
+    expected = collect(digits.validation)
+    next(iter(digits.epochs(seed=0)))
+    copy = cloudpickle.loads(cloudpickle.dumps(digits))
+    for ours, theirs in zip(collect(copy.validation), expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
