@@ -18,12 +18,12 @@ _DECODED_AT_ONCE = 256  # examples
 Tree = Any  # an array, or a nested dict, list or tuple of arrays
 
 
-def arguments_of(instance: Any) -> dict[str, Any]:
-    """Return the arguments of a dataclass, for its `__getstate__`.
+def arguments_of(self: Any) -> dict[str, Any]:
+    """Return the arguments of a dataclass, as its method `__getstate__`.
 
     A copy in another process computes its cached properties anew: datasets cannot be pickled.
     """
-    return {each.name: getattr(instance, each.name) for each in fields(instance)}
+    return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
 @dataclass(frozen=True, eq=False)
