@@ -52,7 +52,7 @@ def main() -> None:
         candidates: dict[str, Any] = {"none": "none", "medium": "medium"}
         candidates["tuned"] = found.regularization
         scores = {
-            key: test_scores(arguments, data, regularization)
+            key: scores_of(arguments, data, regularization)
             for key, regularization in candidates.items()
         }
         gains = [one - other for one, other in zip(scores["tuned"], scores["medium"], strict=True)]
@@ -62,7 +62,7 @@ def main() -> None:
     print(table(header, rows))
 
 
-def test_scores(
+def scores_of(
     arguments: argparse.Namespace, data: zoo.Data, regularization: Any
 ) -> Sequence[float]:
     """Return the score on the test part after a training with each of the fresh seeds."""

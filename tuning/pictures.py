@@ -5,7 +5,7 @@ import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras_tuner
 import numpy as np
@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from optuna.distributions import FloatDistribution
 
-if TYPE_CHECKING:
-    from .choice import Tuning
+from .choice import OBJECTIVE, SIGN, Tuning
 
+_LOSS = OBJECTIVE.name if SIGN == 1 else f"-{OBJECTIVE.name}"
 _OFF = -0.2  # the position of a field that is off, below those of its range, 0 to 1
 _BEYOND = 0.08  # how far outside of the range the positions of all values beyond it are
 _MIN_TRIALS = 30  # for importances
@@ -54,14 +54,14 @@ class Axis:
     ticks: tuple[list[float], list[str]]
 
 
-def draw(found: "Tuning", directory: Path) -> list[Path]:
+def draw(found: Tuning, directory: Path) -> list[Path]:
     """Draw the pictures of a search as PNG files; see `Tuning.plot`."""
     trials, losses = [], []
     for candidate in found.candidates:
         loss = found.executions(candidate)[0].score
         if loss is not None:
             trials.append(candidate)
-            losses.append(loss)
+            losses.append(SIGN * loss)
     losses = np.array(losses)
     numbers = np.array([candidate.trial for candidate in trials])
     axes = _axes(found, trials)
@@ -81,7 +81,7 @@ def draw(found: "Tuning", directory: Path) -> list[Path]:
     return paths
 
 
-def _axes(found: "Tuning", trials: list[Any]) -> list[Axis]:
+def _axes(found: Tuning, trials: list[Any]) -> list[Axis]:
     """Return an axis for each field and hyperparameter of the search.
 
     The switches of `PenaltySpace` become a position of the field, "off".
@@ -147,7 +147,7 @@ def _history(numbers: np.ndarray, losses: np.ndarray, chosen: int) -> Figure:
     marked = numbers == chosen
     axis.scatter(numbers[marked], losses[marked], **_CHOSEN)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set(xlabel="trial", ylabel="val_data_loss")
+    axis.set(xlabel="trial", ylabel=_LOSS)
     axis.legend(frameon=False)
     return figure
 
@@ -166,7 +166,7 @@ def _slices(axes: list[Axis], losses: np.ndarray, chosen: np.ndarray) -> Figure:
         axis.set_xticks(*each.ticks, fontsize=8)
         axis.set(xlabel=each.name, xlim=(min(each.positions.min(), 0) - 0.06, 1.12))
         if number % columns == 1 or columns == 1:
-            axis.set_ylabel("val_data_loss")
+            axis.set_ylabel(_LOSS)
         else:
             axis.tick_params(labelleft=False)
     return figure
@@ -192,23 +192,23 @@ def _parallel_coordinates(axes: list[Axis], losses: np.ndarray, chosen: np.ndarr
     axis.spines[:].set_visible(False)
     axis.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1))
     bar = figure.colorbar(colors, ax=axis, pad=0.02, ticks=MaxNLocator(5, integer=True))
-    bar.set_label("rank by val_data_loss on the first seed", fontsize=8)
+    bar.set_label(f"rank by {_LOSS} on the first seed", fontsize=8)
     bar.ax.invert_yaxis()
     return figure
 
 
-def _learning_curves(found: "Tuning") -> Figure:
+def _learning_curves(found: Tuning) -> Figure:
     """Draw the data loss of the finalists after each epoch, over the seeds that judge them."""
     figure = _figure(6.8, 4.2, "Finalists: mean over the seeds, with its standard error")
     axis = figure.add_subplot()
     finalists = [each for each in found.candidates if each.finalist]
     for candidate in sorted(finalists, key=lambda each: each.loss):
         runs = found.executions(candidate)[-len(candidate.losses) :]
-        curves = [run.history["val_data_loss"] for run in runs if run.score is not None]
+        curves = [run.history[OBJECTIVE.name] for run in runs if run.score is not None]
         if not curves:
             continue
         shortest = min(map(len, curves))  # from there on, the mean would be of other seeds
-        values = np.array([curve[:shortest] for curve in curves])
+        values = SIGN * np.array([curve[:shortest] for curve in curves])
         mean, epochs = values.mean(axis=0), np.arange(1, shortest + 1)
         mark = ", chosen" if candidate is found.chosen else ""
         (line,) = axis.plot(epochs, mean, marker="." if shortest < 10 else "")
@@ -220,7 +220,7 @@ def _learning_curves(found: "Tuning") -> Figure:
                 epochs, mean - error, mean + error, color=line.get_color(), alpha=0.2, linewidth=0
             )
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set(xlabel="epoch", ylabel="val_data_loss")
+    axis.set(xlabel="epoch", ylabel=_LOSS)
     low, high = axis.dataLim.intervaly
     if low > 0 and high / low > 5:
         axis.set_yscale("log")

@@ -95,7 +95,7 @@ def _with_error(figures: Mapping[str, float], name: str) -> str:
 
 @dataclass(frozen=True)
 class Training:
-    """What all runs of a search share.
+    """The settings of all runs of a search.
 
     Args:
         make: Function from hyperparameters, regularization and seed to the model.

@@ -271,7 +271,7 @@ class PenaltyTuner(Tuner):
     def _job(self, trial: Trial, number: int, callbacks: Sequence[Any]) -> tuple[Any, ...]:
         """Return the arguments of `PenalizedModel.run`."""
         copies = self._copies(trial, number, callbacks)
-        if self.prune and number == 0 and len(medians := self._medians()):
+        if self.prune and number == 0 and (medians := self._medians()):
             first = max(math.ceil(_PRUNED_FROM * self.penalized.epochs), _MIN_EPOCHS)
             copies.append(MedianStopping(medians, first))
         return trial.hyperparameters, self.seed + number, copies
