@@ -60,6 +60,7 @@ class Execution:
             seed: The seed of the training.
 
         Raises:
+            ValueError: If the objective is not among the logged values.
             Exception: If `train` raises an error that is not due to the hyperparameters.
         """
         began = time.perf_counter()
@@ -72,22 +73,6 @@ class Execution:
                 raise
             result = str(error)
         seconds = round(time.perf_counter() - began, 3)
-        return cls.of(result, objective, seed, seconds, build_config)
-
-    @classmethod
-    def of(
-        cls,
-        result: Any,
-        objective: Any,
-        seed: int,
-        seconds: float,
-        build_config: dict[str, Any] | None = None,
-    ) -> "Execution":
-        """Return the record of what `HyperModel.fit` returned, or of the text of its error.
-
-        Raises:
-            ValueError: If the objective is not among the logged values.
-        """
         if isinstance(result, str):
             return cls(seed, None, 0, {}, {}, seconds, result)
         history = {}

@@ -10,6 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ..core.text_table import table
+from .choice import OBJECTIVE, SIGN
 
 _BEST = 5  # candidates in the table
 
@@ -56,7 +57,7 @@ class Progress:
         options: Any = {"initial": self._before, "unit": "run", "ncols": width}
         lines = [tqdm.format_meter(done, self.runs, elapsed, **options)]
         finite = [t for t in trials if scores[t["trial_id"]] and None not in scores[t["trial_id"]]]
-        finite.sort(key=lambda t: (-len(scores[t["trial_id"]]), mean(scores[t["trial_id"]])))
+        finite.sort(key=lambda t: (-len(scores[t["trial_id"]]), SIGN * mean(scores[t["trial_id"]])))
         rows = []
         for trial in finite[:_BEST]:
             values, runs = trial["hyperparameters"]["values"], scores[trial["trial_id"]]
@@ -64,7 +65,7 @@ class Progress:
             strengths = (_text(values[name]) if values[f"{name} on"] else "off" for name in names)
             rows.append((int(trial["trial_id"]), f"{mean(runs):.4f}", len(runs), *strengths))
         if rows:
-            lines.append(table(("trial", "val_data_loss", "runs", *names), rows))
+            lines.append(table(("trial", OBJECTIVE.name, "runs", *names), rows))
         return "\n".join(lines)
 
     def _scores_of(self, trial_id: str) -> list[float | None]:

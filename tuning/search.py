@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import io
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -168,47 +168,30 @@ class PenaltyTuner(Tuner):
 
     Args:
         hypermodel: The model.
-        known: The values of the first trials.
-        max_trials: The number of trials.
-        sampler: The sampler of `OptunaOracle` for the others.
-        seed: The seed of the search, and of the first execution of each trial.
+        oracle: The oracle, with the objective `OBJECTIVE`.
+        seed: The seed of the first execution of each trial.
         directory: The directory of the search.
         on_execution: Function to call after each execution.
         workers: The number of processes that run executions; 1 for this process.
-        storage: The address of the database of Optuna; by default, a file in the directory.
-        study_name: The name of the study in `storage`.
         prune: Whether candidates may stop early; see `MedianStopping`.
     """
 
     def __init__(
         self,
         hypermodel: PenalizedModel,
+        oracle: OptunaOracle,
         *,
-        known: Sequence[Mapping[str, Any]],
-        max_trials: int,
-        sampler: Any,
         seed: int,
         directory: Path,
         on_execution: Callable[[], Any],
-        workers: int = 1,
-        storage: str | None = None,
-        study_name: str | None = None,
-        prune: bool = True,
+        workers: int,
+        prune: bool,
     ):
         self.prune = prune
         self.penalized, self.on_execution = hypermodel, on_execution
         self.workers = Workers(workers, hypermodel.run) if workers > 1 else None
         self._ended: set[tuple[str, int]] = set()
         self._curves: dict[str, np.ndarray] = {}
-        oracle = OptunaOracle(
-            OBJECTIVE,
-            max_trials,
-            sampler=sampler,
-            known=known,
-            storage=storage,
-            study_name=study_name,
-            seed=seed,
-        )
         oracle.verbose = 0
         path = {"directory": directory.parent, "project_name": directory.name}
         with contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner"

@@ -18,7 +18,7 @@ from ..zoo.training.prepare import LEARNING_RATE
 from ..zoo.training.train_transform import check_train_transform
 from ..zoo.training.work_directory import WorkDirectory
 from .choice import OBJECTIVE, Tuning
-from .optuna_oracle import check_sampler, delete_study
+from .optuna_oracle import OptunaOracle, check_sampler, delete_study
 from .refit import Training
 from .search import PenalizedModel, PenaltyTuner, declare_rate
 from .subject import subject_of
@@ -179,19 +179,24 @@ def tune(
     study_name = None if storage is None else f"{files.path.name}-{where:08x}"
     if storage is not None and not resume:
         delete_study(storage, study_name)
+    oracle = OptunaOracle(
+        OBJECTIVE,
+        max_trials,
+        sampler=sampler,
+        known=subject.known,
+        storage=storage,
+        study_name=study_name,
+        seed=seed,
+    )
     metric = f"val_{data.task.metric}"
     with tqdm(total=max_trials + finalists * seeds, unit="run", disable=not verbose) as bar:
         tuner = PenaltyTuner(
             PenalizedModel(subject.make, subject.space, data, epochs=epochs, learning_rate=rate),
-            known=subject.known,
-            max_trials=max_trials,
-            sampler=sampler,
+            oracle,
             seed=seed,
             directory=files.path,
             on_execution=bar.update,
             workers=workers,
-            storage=storage,
-            study_name=study_name,
             prune=prune,
         )
         board = keras.callbacks.TensorBoard(files.path / "tensorboard", write_graph=False)
