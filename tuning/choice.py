@@ -9,18 +9,14 @@ from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any
 
-import keras_tuner
 import pandas
 
 from ..core.checks import check_path
 from ..core.text_table import table
 from ..zoo import Regularization
 from .execution import Execution
+from .oracle import OBJECTIVE, SIGN
 from .refit import Refit, Training, refit
-
-# A name in the training history, and "min" or "max". Not "val_loss": it contains the penalties.
-OBJECTIVE = keras_tuner.Objective("val_data_loss", "min")
-SIGN = 1 if OBJECTIVE.direction == "min" else -1  # loss = SIGN * objective
 
 
 @dataclass(frozen=True)

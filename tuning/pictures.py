@@ -5,7 +5,7 @@ import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras_tuner
 import numpy as np
@@ -16,7 +16,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from optuna.distributions import FloatDistribution
 
-from .choice import OBJECTIVE, SIGN, Tuning
+from .oracle import OBJECTIVE, SIGN
+
+if TYPE_CHECKING:
+    from .choice import Tuning
 
 _LOSS = OBJECTIVE.name if SIGN == 1 else f"-{OBJECTIVE.name}"
 _OFF = -0.2  # the position of a field that is off, below those of its range, 0 to 1
@@ -54,7 +57,7 @@ class Axis:
     ticks: tuple[list[float], list[str]]
 
 
-def draw(found: Tuning, directory: Path) -> list[Path]:
+def draw(found: "Tuning", directory: Path) -> list[Path]:
     """Draw the pictures of a search as PNG files; see `Tuning.plot`."""
     trials, losses = [], []
     for candidate in found.candidates:
@@ -81,7 +84,7 @@ def draw(found: Tuning, directory: Path) -> list[Path]:
     return paths
 
 
-def _axes(found: Tuning, trials: list[Any]) -> list[Axis]:
+def _axes(found: "Tuning", trials: list[Any]) -> list[Axis]:
     """Return an axis for each field and hyperparameter of the search.
 
     The switches of `PenaltySpace` become a position of the field, "off".
@@ -197,7 +200,7 @@ def _parallel_coordinates(axes: list[Axis], losses: np.ndarray, chosen: np.ndarr
     return figure
 
 
-def _learning_curves(found: Tuning) -> Figure:
+def _learning_curves(found: "Tuning") -> Figure:
     """Draw the data loss of the finalists after each epoch, over the seeds that judge them."""
     figure = _figure(6.8, 4.2, "Finalists: mean over the seeds, with its standard error")
     axis = figure.add_subplot()

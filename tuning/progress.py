@@ -10,7 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ..core.text_table import table
-from .choice import OBJECTIVE, SIGN
+from .oracle import OBJECTIVE, SIGN
 
 _BEST = 5  # candidates in the table
 

@@ -17,10 +17,11 @@ from ..callbacks import BatchNormReestimation, EarlyStopping, LossLedger
 from ..zoo import Data
 from ..zoo.training import engine
 from ..zoo.training.prepare import LEARNING_RATE
-from .choice import OBJECTIVE, SIGN, Candidate
+from .choice import Candidate
 from .compiled_models import CompiledModels
 from .execution import Execution, new_session
 from .optuna_oracle import OptunaOracle
+from .oracle import OBJECTIVE, SIGN
 from .penalty_space import PenaltySpace
 from .subject import Make
 from .tuner import Tuner

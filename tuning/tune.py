@@ -17,8 +17,9 @@ from ..zoo import Regularization
 from ..zoo.training.prepare import LEARNING_RATE
 from ..zoo.training.train_transform import check_train_transform
 from ..zoo.training.work_directory import WorkDirectory
-from .choice import OBJECTIVE, Tuning
+from .choice import Tuning
 from .optuna_oracle import OptunaOracle, check_sampler, delete_study
+from .oracle import OBJECTIVE
 from .refit import Training
 from .search import PenalizedModel, PenaltyTuner, declare_rate
 from .subject import subject_of
@@ -52,7 +53,7 @@ def tune(
     new ones. The best of them, the finalists, are then trained on several other seeds, the same for
     all. (For a Keras model, these vary only the order of samples and the dropout.) Of these runs,
     the most regularized finalist within one standard error of the best is chosen. Each run is
-    judged by the objective (`tuning.choice.OBJECTIVE`): its smallest validation data loss, without
+    judged by the objective (`tuning.oracle.OBJECTIVE`): its smallest validation data loss, without
     the penalty. The test part is not used.
 
     The first candidates are the tiers of a model of the zoo, beginning with `"none"`, if they
