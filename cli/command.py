@@ -79,9 +79,9 @@ class DataFlags:
     validation_fraction: float = 0.1
     """Fraction of the non-test samples to hold out for validation."""
 
-    standardize: Literal["yes", "no", "robust"] = "yes"
+    standardize: Literal["yes", "no", "robust", "minirocket"] = "yes"
     """Scale numbers by their mean and standard deviation; robust scales by quartiles and bounds
-    outliers."""
+    outliers; minirocket turns series into features of fixed convolutions, for mlp."""
 
     image_size: Annotated[
         tuple[int, int] | None,
@@ -143,7 +143,7 @@ class DataFlags:
             "split": self.split,
             "validation": self.validation,
             "test": self.test,
-            "standardize": {"yes": None, "no": False, "robust": "robust"}[self.standardize],
+            "standardize": {"yes": None, "no": False}.get(self.standardize, self.standardize),
         }
         return load_data(
             self.data,

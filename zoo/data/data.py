@@ -342,8 +342,7 @@ class Data:
         """
         if "validation" not in self.raw_splits:
             return self
-        data = self._divided("without validation", train=self._rows)
-        return replace(data, preprocessing=self.preprocessing)
+        return self._divided("without validation", self.preprocessing, train=self._rows)
 
     @cached_property
     def _rows(self) -> Any:
@@ -353,8 +352,10 @@ class Data:
             return train.joined(validation)
         return train
 
-    def _divided(self, rows: str, **splits: Any) -> "Data":
-        """Return data of other training and validation parts, preprocessed by the training part."""
+    def _divided(
+        self, rows: str, preprocessing: keras.layers.Layer | None = None, **splits: Any
+    ) -> "Data":
+        """Return data of other parts; without a preprocessing, fit it to the training part."""
         if not self.divisible:
             raise DataError(f"{self.origin}: only data in memory can be divided anew.")
         if "validation" not in splits and "test" in self.raw_splits:
@@ -366,7 +367,7 @@ class Data:
             self,
             arguments={**self.arguments, "rows": rows},
             raw_splits=splits,
-            preprocessing=self.fit_preprocessing(splits["train"], self.origin),
+            preprocessing=preprocessing or self.fit_preprocessing(splits["train"], self.origin),
             has_own_validation=False,
             class_weights=weights,
         )

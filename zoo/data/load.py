@@ -30,6 +30,7 @@ from .embedded import EMBEDDED, read_embedded
 from .folder import read_folder
 from .folds import fold_masks, is_folds, parse_folds
 from .hold_out import development_and_test, hold_out
+from .minirocket import fit_minirocket
 from .npz import read_npz
 from .packaged import is_packaged, read_packaged
 from .preprocessing import fit_preprocessing
@@ -51,7 +52,7 @@ def load_data(
     batch_size: int | None = None,
     seed: int = 0,
     validation_fraction: float = 0.1,
-    standardize: bool | Literal["robust"] = True,
+    standardize: bool | Literal["robust", "minirocket"] = True,
     class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
     **options: Any,
 ) -> Data:
@@ -96,7 +97,8 @@ def load_data(
         standardize: Whether to standardize numeric features over their last axis, and to number the
             words of texts; if not, they are as given. The columns of a table are always encoded.
             "robust" scales by the median and the quartiles, and bounds outliers, as `RobustScale`
-            does; the data must be in memory.
+            does; the data must be in memory. "minirocket" turns series into about 10,000
+            standardized features of `MiniRocket`, for `mlp`; they must be in memory.
         class_weight: The weight of each class, by its label or name, for training, evaluation and
             tuning. "balanced" weighs a class by `samples / (classes * samples of the class)` in the
             training part; `None` weighs all samples equally.
@@ -143,7 +145,7 @@ def load_data(
     check_integer("batch_size", batch_size, minimum=1, optional=True)
     check_integer("seed", seed, 0, 2**32 - 1)
     check_number("validation_fraction", validation_fraction, "(0, 1)")
-    check_one_of("standardize", standardize, (True, False, "robust"))
+    check_one_of("standardize", standardize, (True, False, "robust", "minirocket"))
     if isinstance(source, os.PathLike):
         source = str(Path(source).absolute())
     name = source if isinstance(source, str) else type(source).__name__
@@ -168,6 +170,8 @@ def load_data(
                 expected = "True or False for texts"
                 raise ValueError(message("standardize", standardize, expected))
             fit = functools.partial(fit, robust=True)
+        if standardize == "minirocket":
+            fit = fit_minirocket
         preprocessing = fit(train, read.origin)  # reads all of `train`
         for split in (validation, test):
             if isinstance(split, StreamSplit):

@@ -1,5 +1,6 @@
 """`Run`: a finished training, and `RunDirectory`: its files."""
 
+import copy
 import csv
 import json
 import os
@@ -98,7 +99,9 @@ class Run:
 
     def load_preprocessing(self) -> keras.layers.Layer:
         """Load the layer from raw features to those of the model; an export contains both."""
-        return keras.saving.deserialize_keras_object(self.config["data"]["preprocessing"])
+        # Keras removes entries from the config of a functional model.
+        config = copy.deepcopy(self.config["data"]["preprocessing"])
+        return keras.saving.deserialize_keras_object(config)
 
     def export(self, directory: str | os.PathLike[str], **arguments: Any) -> Export:
         """Publish the trained model, with its preprocessing, task, names and card.
