@@ -139,15 +139,49 @@ def keras_name(name: str) -> tuple[str, str]:
 def layout(tags: Iterable[str]) -> Summary:
     """Return the layout of the Custom Scalars dashboard for the logged tags."""
     tags = set(tags)
+    charts = [
+        (group.category, chart)
+        for group in GROUPS
+        for title, rest in (group.charts or {group.title: ".*"}).items()
+        if group.category and (chart := _chart(title, group.name, rest, tags))
+    ]
+    return _dashboard(charts)
+
+
+def band_layout(names: Iterable[str]) -> Summary:
+    """Return the layout of the Custom Scalars dashboard for values in `logs` with a band.
+
+    The chart of a name has the tags `<name>/mean`, `<name>/low` and `<name>/high`. It is in the
+    category of the group of the name, and shown in the order of the groups.
+    """
+    names = list(names)
+    charts = []
+    for group in GROUPS:
+        for name in names:
+            tag = grouped_name(name)[1]
+            if group.category and tag.startswith(f"{group.name}/"):
+                chart = Chart(title=name)
+                mean, low, high = (f"{name}/{of}" for of in BAND)
+                chart.margin.series.add(value=mean, lower=low, upper=high)
+                charts.append((group.category, chart))
+    categories = [group.category for group in GROUPS]
+    charts.reverse()  # TensorBoard 2.21 shows the charts with a band of a category in reverse
+    charts.sort(key=lambda chart: categories.index(chart[0]))
+    return _dashboard(charts)
+
+
+# The tags of a value with a band, below its name.
+BAND = ("mean", "low", "high")
+
+
+def _dashboard(charts: Iterable[tuple[str, Chart]]) -> Summary:
+    """Return the layout of charts, each with its category."""
     whole = Layout()
     categories = {}
-    for group in GROUPS:
-        for title, rest in (group.charts or {group.title: ".*"}).items():
-            chart = _chart(title, group.name, rest, tags)
-            if chart and group.category:
-                if group.category not in categories:
-                    categories[group.category] = whole.category.add(title=group.category)
-                categories[group.category].chart.append(chart)
+    for category, chart in charts:
+        if category not in categories:
+            categories[category] = whole.category.add(title=category)
+        categories[category].chart.append(chart)
     content = whole.SerializeToString()
     return tensor(metadata.CONFIG_SUMMARY_TAG, content, metadata.create_summary_metadata())
 

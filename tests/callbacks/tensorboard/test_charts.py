@@ -9,7 +9,7 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
 from occam.callbacks.tensorboard import plot_run, read_scalars, runs_of
-from occam.callbacks.tensorboard.charts import RUNS, grouped_name, layout
+from occam.callbacks.tensorboard.charts import RUNS, band_layout, grouped_name, layout
 from occam.callbacks.tensorboard.description import card
 from occam.callbacks.tensorboard.event_file import EventFile
 from occam.callbacks.tensorboard.summaries import histogram, scalars
@@ -67,6 +67,21 @@ def test_an_output_or_a_layer_named_total_does_not_hide_the_total():
 def titles(tags):
     whole = Layout.FromString(layout(tags).value[0].tensor.string_val[0])
     return [chart.title for category in whole.category for chart in category.chart]
+
+
+def test_the_layout_of_bands_has_the_categories_of_the_groups():
+    names = ["gap_loss", "penalty", "learning_rate", "steps_per_second", "val_auc", "loss"]
+    whole = Layout.FromString(band_layout(names).value[0].tensor.string_val[0])
+    # TensorBoard shows them in reverse.
+    assert {c.title: [chart.title for chart in c.chart][::-1] for c in whole.category} == {
+        "Generalization": ["loss", "val_auc", "gap_loss"],
+        "Penalties": ["penalty", "learning_rate"],
+    }
+    assert [category.title for category in whole.category] == ["Generalization", "Penalties"]
+    series = whole.category[1].chart[1].margin.series[0]
+    assert [series.value, series.lower, series.upper] == [
+        *("penalty/mean", "penalty/low", "penalty/high")
+    ]
 
 
 def test_the_layout_has_only_charts_with_values():
