@@ -7,6 +7,8 @@ from . import optimizers as optimizers
 from . import regularizers as regularizers
 from . import tasks as tasks
 from . import training as training
+from .comparison import Comparison as Comparison
+from .comparison import compare as compare
 from .data import Data as Data
 from .data import load_data as load_data
 from .linting import Finding as Finding
