@@ -17,6 +17,7 @@ import tyro
 
 from .board import BoardCommand
 from .command import Command
+from .compare import CompareCommand
 from .data import DataCommand
 from .demo import DemoCommand
 from .export import ExportCommand
@@ -33,6 +34,7 @@ COMMANDS = {
     "data": DataCommand,
     "train": TrainCommand,
     "tune": TuneCommand,
+    "compare": CompareCommand,
     "lint": LintCommand,
     "export": ExportCommand,
     "exports": ExportsCommand,
