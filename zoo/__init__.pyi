@@ -5,6 +5,7 @@ from . import metrics as metrics
 from . import models as models
 from . import optimizers as optimizers
 from . import regularizers as regularizers
+from . import robustness as robustness
 from . import tasks as tasks
 from . import training as training
 from .comparison import Comparison as Comparison
