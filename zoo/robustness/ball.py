@@ -38,7 +38,7 @@ class Ball:
         check_one_of("norm", norm, NORMS)
         if epsilon != math.inf:
             check_number("epsilon", epsilon, "(0, inf)")
-        low, high = _parsed(bounds, x.shape[1:])
+        low, high = parse_bounds(bounds, x.shape[1:])
         if (x < low).any() or (x > high).any():
             received = (float(x.min()), float(x.max()))
             raise ValueError(message("x", received, f"within bounds={bounds!r}"))
@@ -101,7 +101,12 @@ class Ball:
         return values.reshape(-1, *[1] * (self.center.ndim - 1))
 
 
-def _parsed(bounds: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+def parse_bounds(bounds: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the argument `bounds` as arrays for samples of a shape, infinite if it is `None`.
+
+    Raises:
+        ValueError: If it is something else than a low and a high bound.
+    """
     expected = f"None or (low, high), numbers or arrays that broadcast to {shape}, low < high"
     try:
         low, high = (-np.inf, np.inf) if bounds is None else bounds
