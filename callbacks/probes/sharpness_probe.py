@@ -95,7 +95,7 @@ class SharpnessProbe(Probe):
         self.seed = seed
 
     def measure(self):
-        if not any(map(_is_kernel, self.model.trainable_variables)):
+        if not any(map(is_kernel, self.model.trainable_variables)):
             raise ValueError(
                 "SharpnessProbe needs a trainable weight of rank 2 or more. "
                 f"Received: model={self.model.name!r} without one"
@@ -139,14 +139,26 @@ class SharpnessProbe(Probe):
         return loss, gradient
 
 
-def _perturbed(weights: list[Any], direction: list[Any], rho: Any) -> list[Any]:
-    """Return w + d, where d has the length rho |w_f| in each filter."""
+def filter_normalized(weights: list[Any], direction: list[Any]) -> list[Any]:
+    """Return a direction whose filters have the norms of those of the weights, float32.
+
+        d_f <- |w_f| d_f / |d_f|  for each filter f of each kernel, 0 for all other weights
+
+    Reference: Li et al., Visualizing the Loss Landscape of Neural Nets, 2018, section 4,
+    https://arxiv.org/abs/1712.09913
+    """
     return [
-        w + ops.cast(rho * _norm(w) * d / ops.maximum(_norm(d), _TINY), w.dtype)
-        if _is_kernel(w)
-        else w
+        _norm(w) * d / ops.maximum(_norm(d), _TINY)
+        if is_kernel(w)
+        else ops.zeros(w.shape, "float32")
         for w, d in zip(weights, direction, strict=True)
     ]
+
+
+def _perturbed(weights: list[Any], direction: list[Any], rho: Any) -> list[Any]:
+    """Return w + d, where d has the length rho |w_f| in each filter."""
+    changes = filter_normalized(weights, direction)
+    return [w + ops.cast(rho * d, w.dtype) for w, d in zip(weights, changes, strict=True)]
 
 
 def _norm(kernel: Any) -> Any:
@@ -156,5 +168,6 @@ def _norm(kernel: Any) -> Any:
     return ops.sqrt(ops.sum(ops.square(kernel), axis=axes, keepdims=True))
 
 
-def _is_kernel(weight: Any) -> bool:
+def is_kernel(weight: Any) -> bool:
+    """Return whether a weight has filters: slices along its last axis."""
     return len(weight.shape) >= 2

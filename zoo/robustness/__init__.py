@@ -7,12 +7,16 @@ from .corruption_accuracy import CorruptionAccuracy, corruption_accuracy
 from .corruptions import corrupt, list_corruptions
 from .fab import fab
 from .gradient_attacks import fgsm, pgd
+from .hessian import HessianEigenvalue, hessian_eigenvalue
+from .loss_landscape import LossLandscape, loss_landscape
 from .robust_accuracy import RobustnessCurve, robust_accuracy
 from .square import square
 
 __all__ = [
     "AttackResult",
     "CorruptionAccuracy",
+    "HessianEigenvalue",
+    "LossLandscape",
     "RobustnessCurve",
     "apgd",
     "auto_attack",
@@ -21,7 +25,9 @@ __all__ = [
     "fab",
     "fgsm",
     "gradient_masking",
+    "hessian_eigenvalue",
     "list_corruptions",
+    "loss_landscape",
     "pgd",
     "robust_accuracy",
     "square",
