@@ -107,14 +107,14 @@ def parse_bounds(bounds: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.nd
     Raises:
         ValueError: If it is something else than a low and a high bound.
     """
-    expected = f"None or (low, high), numbers or arrays that broadcast to {shape}, low < high"
+    expected = f"None or (low, high), numbers or arrays that broadcast to {shape}, low <= high"
+    given = (-np.inf, np.inf) if bounds is None else bounds
     try:
-        low, high = (-np.inf, np.inf) if bounds is None else bounds
-        low, high = (np.asarray(each, "float32") for each in (low, high))
+        low, high = (np.asarray(bound, "float32") for bound in given)
         fits = all(np.broadcast_shapes(each.shape, shape) == shape for each in (low, high))
-    except (TypeError, ValueError):
-        fits = False
-    if not fits or not (low < high).all():
+    except (TypeError, ValueError) as error:
+        raise ValueError(message("bounds", bounds, expected)) from error
+    if not fits or not np.all(low <= high):
         raise ValueError(message("bounds", bounds, expected))
     return low, high
 

@@ -48,7 +48,7 @@ class Classifier:
             expected = "a model of float features, which can be changed by small amounts"
             raise ValueError(message("model", f"{model.name} of {inputs[0].dtype}", expected))
         units = outputs[0].shape[-1]
-        if len(outputs[0].shape) != 2 or units < 2:
+        if len(outputs[0].shape) != 2 or units is None or units < 2:
             expected = "a classifier with the output (batch, classes) and at least 2 classes"
             raise ValueError(message("model", outputs[0].shape, expected))
         if last_activation(model) in ("softmax", "sigmoid"):
@@ -88,7 +88,9 @@ class Classifier:
         z = self.logits(x)
         if not np.isfinite(z).all():
             raise ValueError("`model` must return finite logits for `x`. Received: NaN or infinity")
-        if (z >= 0).all() and np.allclose(z.sum(axis=1), 1, atol=1e-5):
+        others = np.random.default_rng(0).normal(size=x.shape).astype("float32")
+        # The logits of a few samples may sum to 1 by chance, but not those of random inputs, too.
+        if _sum_to_one(z) and _sum_to_one(self.logits(others)):
             raise _returns_probabilities(self.model, "rows that sum to 1")
         return x, y.astype("int32")
 
@@ -138,6 +140,10 @@ class Classifier:
             self._functions[name](*(tf.constant(a[s : s + _BATCH]) for a in arrays)) for s in starts
         ]
         return [np.concatenate([np.asarray(p) for p in part]) for part in zip(*parts, strict=True)]
+
+
+def _sum_to_one(outputs: np.ndarray) -> bool:
+    return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-5))
 
 
 def _returns_probabilities(model: keras.Model, found: str) -> ValueError:

@@ -42,10 +42,11 @@ def corrupt(x: Any, kind: str, severity: int, seed: int = 0, *, bounds: Any = No
     occlusion   images                  a square of 0               5, 10, 20, 30, 40%
     ==========  ======================  ==========================  ===========================
 
-    The filters are wider for more than 40 steps or 32 pixels, in proportion. What a shift leaves
-    empty gets the value at the border. `offset` is the same for all samples, as of an instrument
-    that is not calibrated; all else is drawn for each sample. All severities have the same random
-    numbers: the noise becomes stronger, and the missing values become more.
+    The filters are wider for more than 40 steps or 32 pixels, in proportion. A shift is rounded
+    up to whole steps or pixels, and what it leaves empty gets the value at the border. `offset`
+    is the same for all samples, as of an instrument that is not calibrated; all else is drawn
+    for each sample. All severities have the same random numbers: the noise becomes stronger,
+    and the missing values become more.
 
     Args:
         x: The samples, floats without missing values.

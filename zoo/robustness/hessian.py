@@ -154,7 +154,8 @@ def _power_iteration(
 
 
 def _dot(one: _Vector, other: _Vector) -> Any:
-    return sum(ops.sum(a * ops.cast(b, a.dtype)) for a, b in zip(one, other, strict=True))
+    products: list[Any] = [ops.sum(a * b) for a, b in zip(one, other, strict=True)]
+    return sum(products)
 
 
 def _length(vector: _Vector) -> float:

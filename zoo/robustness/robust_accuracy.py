@@ -67,7 +67,7 @@ class RobustnessCurve:
         check_path("path", path)
         figure = Figure(figsize=(5, 3.5), layout="constrained")
         axis = figure.add_subplot()
-        axis.plot(self.epsilons, self.accuracies, marker="o", markersize=4)
+        axis.plot(self.epsilons, self.accuracies, marker="o", markersize=4, clip_on=False)
         band = (np.clip(self.accuracies + sign * self.errors, 0, 1) for sign in (-1, 1))
         axis.fill_between(self.epsilons, *band, alpha=0.2, linewidth=0)
         unit = {"linf": "largest change of a feature", "l2": "Euclidean length"}[self.norm]
@@ -99,7 +99,8 @@ def robust_accuracy(
     """Attack a classifier with one radius after another.
 
     A sample that is fooled within a radius is fooled within all larger ones, so only the others are
-    attacked again, and the curve never rises.
+    attacked again, and the curve never rises. Whether an attack by itself becomes weaker with the
+    radius, as single steps may, is not seen here; see `gradient_masking` for such signs.
 
     Args:
         epsilons: The radii, in increasing order; 0, the accuracy without an attack, is added.

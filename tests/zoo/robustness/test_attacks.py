@@ -143,6 +143,17 @@ def test_no_attack_leaves_the_ball_or_the_bounds(
     np.testing.assert_array_equal(found.x[was_wrong], x[was_wrong])
 
 
+@pytest.mark.parametrize("attack", ALL)
+def test_a_feature_whose_bounds_are_equal_stays(classifiers, attack):
+    classifier, x, y = classifiers["table"]
+    low, high = np.full(12, -9.0), np.full(12, 9.0)
+    x = x.copy()
+    x[:, 3] = low[3] = high[3] = 0.25
+    found = ALL[attack](classifier, x, y, 0.5, bounds=(low, high)).x
+    assert (found[:, 3] == 0.25).all()
+    assert not np.array_equal(found, x)
+
+
 @pytest.mark.parametrize("kind", ["table", "series", "image"])
 def test_attacks_fool_a_trained_model_of_each_rank(classifiers, kind):
     classifier, x, y = classifiers[kind]
@@ -247,6 +258,11 @@ def test_the_softmax_can_be_removed_as_the_message_says():
     model = dense(4, "softmax")
     model.layers[-1].activation = keras.activations.linear
     assert fgsm(model, np.ones((2, 3)), [0, 1], 0.1).x.shape == (2, 3)
+
+
+def test_logits_that_sum_to_one_by_chance_are_not_taken_for_probabilities():
+    model = linear_model([[0.0, 2.0]], [0.0, 0.0])
+    assert fgsm(model, [[0.5]], [1], 1.0).fooled.tolist() == [True]  # its logits are 0 and 1
 
 
 @pytest.mark.parametrize(

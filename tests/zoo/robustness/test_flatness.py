@@ -98,9 +98,8 @@ def test_the_landscape_of_least_squares_is_the_parabola_along_a_normalized_direc
     model.compile(loss="mse")
     found = loss_landscape(model, x, y, radius=2.0, points=5, seed=7)
     assert found.coordinates.tolist() == [-2, -1, 0, 1, 2]
-    direction = keras.ops.convert_to_numpy(
-        keras.random.normal((3, 1), seed=keras.random.SeedGenerator(7))
-    )
+    drawn = keras.random.normal((3, 1), seed=keras.random.SeedGenerator(7))
+    direction = np.array(keras.ops.convert_to_numpy(drawn))
     direction *= 3 / np.linalg.norm(direction)  # the norm of the one filter
     w = np.array([[1.0], [2.0], [2.0]])
     expected = [np.mean((x @ (w + a * direction) + 0.5) ** 2) for a in found.coordinates]
