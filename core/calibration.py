@@ -17,11 +17,24 @@ def calibration_bins(
         bins: The number M of bins.
     """
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    index = np.searchsorted(np.arange(1, bins) / bins, confidence, side="left")
+    return reliability_bins(confidence, right, bins)
+
+
+def reliability_bins(
+    probability: np.ndarray, happened: np.ndarray, bins: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the counts, frequencies and mean probabilities of the bins of `calibration_bins`.
+
+    Args:
+        probability: The predicted probability of an event, `(n,)`.
+        happened: Whether it happened, `(n,)`.
+        bins: The number of bins.
+    """
+    index = np.searchsorted(np.arange(1, bins) / bins, probability, side="left")
     counts = np.bincount(index, minlength=bins)
-    sums = (np.bincount(index, each, bins) for each in (right, confidence))
-    accuracy, mean_confidence = (total / np.maximum(counts, 1) for total in sums)
-    return counts, accuracy, mean_confidence
+    sums = (np.bincount(index, each, bins) for each in (happened, probability))
+    frequency, mean_probability = (total / np.maximum(counts, 1) for total in sums)
+    return counts, frequency, mean_probability
 
 
 def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int) -> float:

@@ -1,4 +1,5 @@
 from . import augmentation as augmentation
+from . import evaluation as evaluation
 from . import layers as layers
 from . import losses as losses
 from . import metrics as metrics
@@ -12,6 +13,11 @@ from .comparison import Comparison as Comparison
 from .comparison import compare as compare
 from .data import Data as Data
 from .data import load_data as load_data
+from .evaluation import Evaluation as Evaluation
+from .evaluation import check_inference as check_inference
+from .evaluation import evaluate as evaluate
+from .evaluation import mc_predict as mc_predict
+from .evaluation import risk_coverage as risk_coverage
 from .linting import Finding as Finding
 from .linting import lint as lint
 from .models import create_model as create_model

@@ -31,7 +31,7 @@ def sample(
     except ExportError:
 
         def dropped(rows: Any, seed: tf.Tensor) -> Any:
-            with _dropping(model, seed, itertools.count()):
+            with stochastic(model, _states(seed, itertools.count())):
                 return model(rows, training=True)
 
         return _passes(dropped, inputs, seeds, samples, units)
@@ -82,25 +82,32 @@ def _split(graph: FlatGraph) -> tuple[list[Call], list[Call]]:
 def _answer(call: Call, args: tuple, kwargs: dict, seed: tf.Tensor, numbers: Iterator[int]) -> Any:
     if not drops(call.operation):
         return inference(call, args, kwargs)
-    with _dropping(call.operation, seed, numbers):
+    with stochastic(call.operation, _states(seed, numbers)):
         return call.operation(*args, **{**kwargs, "training": True})
 
 
+def _states(seed: tf.Tensor, numbers: Iterator[int]) -> Iterator[tf.Tensor]:
+    """Yield the states of generators: the seed, int64 `(2,)`, with a counter for each of them."""
+    for number in numbers:
+        yield seed + tf.constant([0, number << 40], tf.int64)
+
+
 @contextmanager
-def _dropping(operation: Any, seed: tf.Tensor, numbers: Iterator[int]) -> Iterator[None]:
+def stochastic(
+    operation: Any, states: Iterator[Any], is_on: Callable[[Any], bool] = drops
+) -> Iterator[None]:
     """Make a call with `training=True` apply dropout and no other training behavior.
 
-    Inner layers without dropout run in inference mode, and no variable is assigned: layers write
-    into a scope that is thrown away. The seed, int64 `(2,)`, ends in a counter, to which each
-    generator adds one of `numbers`.
+    Layers within that are not `is_on` run in inference mode, and no variable is assigned: layers
+    write into a scope that is thrown away. Each random generator begins with one of `states`.
     """
     layers = operation._flatten_layers()
     with tf.init_scope():
         generators = [g for layer in layers for g in seed_generators(layer)]
-    state = [(g.state, seed + tf.constant([0, next(numbers) << 40], tf.int64)) for g in generators]
+    state = [(g.state, next(states)) for g in generators]
     with ExitStack() as stack:
         for layer in layers:
-            if takes_training(layer) and not drops(layer):
+            if takes_training(layer) and not is_on(layer):
                 stack.enter_context(_in_inference(layer))
         stack.enter_context(keras.StatelessScope(state_mapping=state))
         yield

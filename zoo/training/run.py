@@ -178,6 +178,7 @@ class RunDirectory(WorkDirectory):
             contents=(
                 *(STATE, "history.csv", "tensorboard", "model.tmp.keras", "model.keras"),
                 *("result.json", "outputs.npz", "outputs.tmp.npz", "folds", "refit", "rerun-*"),
+                "evaluation",  # of `occam evaluate`
             ),
         )
         self.state = self.path / STATE

@@ -1,0 +1,206 @@
+"""`check_inference`: whether the predictions of a model depend on their inputs alone."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from ...core.checks import check_number, check_type, message
+from ...core.text_table import table
+from ...exports.gates.sample import tolerance as tolerance_of
+
+_SMALL_BATCHES = (1, 3)
+
+
+@dataclass(frozen=True)
+class InferenceCheck:
+    """One property of the predictions of a model.
+
+    Args:
+        name: "repeatable", "batch size", "order", "call" or "state".
+        passed: Whether the model has it.
+        difference: The largest difference between two outputs that should be equal, divided by the
+            largest output (or by 1, if all are smaller); `None` for "state".
+        detail: What was found, in words.
+    """
+
+    name: str
+    passed: bool
+    difference: float | None
+    detail: str
+
+
+@dataclass(frozen=True)
+class InferenceReport:
+    """What `check_inference` found.
+
+    Args:
+        checks: The checks, in the order in which they were made.
+        tolerance: The largest accepted difference.
+        rows: The number of rows of the inputs.
+    """
+
+    checks: tuple[InferenceCheck, ...]
+    tolerance: float
+    rows: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether all checks passed."""
+        return all(check.passed for check in self.checks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        return {"passed": self.passed, **asdict(self)}
+
+    def __str__(self) -> str:
+        rows = [(c.name, "passed" if c.passed else "FAILED", c.detail) for c in self.checks]
+        return table(("inference", "", ""), rows)
+
+
+def check_inference(
+    model: keras.Model, x: Any, *, tolerance: float | None = None
+) -> InferenceReport:
+    """Check that predictions depend on nothing but the inputs of their own row.
+
+    ============  ==================================================================================
+    check         property
+    ============  ==================================================================================
+    repeatable    three predictions of the same inputs agree
+    batch size    a row gets the same prediction alone, among 3 rows and among all
+    order         a row gets the same prediction in the reversed batch
+    call          `model(x)` agrees with `model.predict(x)`
+    state         none of these changed a weight or another variable
+    ============  ==================================================================================
+
+    A layer that was called with `training=True`, a BatchNorm that uses the statistics of the batch,
+    augmentation that is on outside of training (the default of Keras' own), and statistics that
+    move with each request fail one of them. The random generator of a layer may advance, as those
+    of recurrent layers do, if predictions are the same. The gates of `exports.export` check the
+    same of a SavedModel. The variables have their values again at the end.
+
+    Args:
+        model: A built Keras model.
+        x: A batch of inputs as the model takes them, an array or arrays by name, of at least 4
+            rows; about 32 are enough.
+        tolerance: The largest accepted difference, relative to the largest output. By default 1e-5,
+            or 1e-3 in float16 and 1e-2 in bfloat16: the order of a sum depends on the batch.
+
+    Raises:
+        ValueError: If there are fewer than 4 rows, or an argument is out of range.
+        TypeError: If `model` is not a Keras model.
+
+    Example:
+
+    >>> flip = keras.layers.RandomFlip(seed=0)  # its default is training=True
+    >>> model = keras.Sequential([keras.Input((4, 4, 3)), flip, keras.layers.Flatten()])
+    >>> found = check_inference(model, np.random.default_rng(0).normal(size=(8, 4, 4, 3)))
+    >>> [check.name for check in found.checks if not check.passed]
+    ['call']
+    """
+    check_type("model", model, keras.Model, "a keras.Model")
+    check_number("tolerance", tolerance, "[0, inf)", optional=True)
+    x = keras.tree.map_structure(np.asarray, x)
+    rows = len(keras.tree.flatten(x)[0])
+    if rows < 4:
+        raise ValueError(message("x", rows, "a batch of at least 4 rows"))
+    if tolerance is None:
+        tolerance = tolerance_of(model.compute_dtype)
+    variables = list({id(v): v for v in model.variables}.values())
+    before = [np.array(keras.ops.convert_to_numpy(v)) for v in variables]
+    first = _predict(model, x)
+    checks = [
+        _compared("repeatable", [(_predict(model, x), first) for _ in range(2)], tolerance),
+        _compared(
+            "batch size",
+            [(_predict(model, _rows(x, slice(n))), _rows(first, slice(n))) for n in _SMALL_BATCHES],
+            tolerance,
+        ),
+        _compared(
+            "order",
+            [
+                (
+                    _predict(model, _rows(x, slice(None, None, -1))),
+                    _rows(first, slice(None, None, -1)),
+                )
+            ],
+            tolerance,
+        ),
+        _compared("call", [(_numpy(model(_tensors(x))), first)], tolerance),
+    ]
+    checks.append(_state(model, variables, before))
+    for variable, value in zip(variables, before, strict=True):
+        variable.assign(value)
+    return InferenceReport(tuple(checks), float(tolerance), rows)
+
+
+def _compared(name: str, pairs: list[tuple[Any, Any]], tolerance: float) -> InferenceCheck:
+    """Compare outputs, flat or nested, that should be equal."""
+    largest = 0.0
+    for received, expected in pairs:
+        leaves = zip(keras.tree.flatten(received), keras.tree.flatten(expected), strict=True)
+        for ours, right in leaves:
+            if ours.shape != right.shape:
+                detail = f"outputs of shape {ours.shape} instead of {right.shape}"
+                return InferenceCheck(name, False, None, detail)
+            ours, right = ours.astype("float64"), right.astype("float64")
+            scale = np.abs(right[np.isfinite(right)]).max(initial=1.0)
+            with np.errstate(invalid="ignore"):
+                apart = np.where(
+                    (ours == right) | (np.isnan(ours) & np.isnan(right)), 0, ours - right
+                )
+            largest = max(
+                largest, float(np.nan_to_num(np.abs(apart), nan=np.inf).max(initial=0)) / scale
+            )
+    passed = largest <= tolerance
+    detail = f"within {largest:.1e}" if passed else f"differs by {largest:.1e}: {_CAUSES[name]}"
+    return InferenceCheck(name, passed, largest, detail)
+
+
+_CAUSES = {
+    "repeatable": "a layer draws random numbers in inference, or an input changes the model",
+    "batch size": "the prediction of a row depends on how many rows are with it",
+    "order": "the prediction of a row depends on its place in the batch",
+    "call": "`model(x)` is not inference; call `model(x, training=False)`, or fix the layer whose "
+    "`training` is true by default",
+}
+
+
+def _state(model: keras.Model, variables: list[Any], before: list[np.ndarray]) -> InferenceCheck:
+    seeds = {id(g.state) for layer in model._flatten_layers() for g in layer._seed_generators}
+    changed = [
+        variable
+        for variable, old in zip(variables, before, strict=True)
+        if not np.array_equal(
+            keras.ops.convert_to_numpy(variable), old, equal_nan=old.dtype.kind == "f"
+        )
+    ]
+    moved = [variable.path for variable in changed if id(variable) not in seeds]
+    if moved:
+        return InferenceCheck("state", False, None, f"changed: {_some(moved)}")
+    drew = f"; random generators advanced: {_some(v.path for v in changed)}" if changed else ""
+    return InferenceCheck("state", True, None, f"none of {len(variables)} variables changed{drew}")
+
+
+def _some(paths: Iterable[str]) -> str:
+    first = list(paths)
+    more = f" and {len(first) - 3} more" if len(first) > 3 else ""
+    return ", ".join(first[:3]) + more
+
+
+def _predict(model: keras.Model, x: Any) -> Any:
+    return _numpy(model.predict_on_batch(x))
+
+
+def _numpy(outputs: Any) -> Any:
+    return keras.tree.map_structure(lambda t: np.asarray(keras.ops.convert_to_numpy(t)), outputs)
+
+
+def _tensors(x: Any) -> Any:
+    return keras.tree.map_structure(keras.ops.convert_to_tensor, x)
+
+
+def _rows(arrays: Any, rows: slice) -> Any:
+    return keras.tree.map_structure(lambda array: array[rows], arrays)
