@@ -137,15 +137,17 @@ class ExportCommand(Command):
                 raise ValueError(f"`{flag}` is for {needed} runs. Received: a run of {kind}")
 
 
-def load_data_of(run: "Run") -> "Data":
-    """Load the data of a run again."""
+def load_data_of(
+    run: "Run", otherwise: str = "Use `--skip-data`, or call exports.export in Python."
+) -> "Data":
+    """Load the data of a run again; `otherwise` says what to do if that is impossible."""
     from .. import zoo
 
     arguments = dict(run.config["data"]["arguments"])
     if "digest" in arguments:
         raise ValueError(
             f"Run {run.directory} was trained on data in memory ({arguments['source']}), which "
-            "cannot be loaded again. Use `--skip-data`, or call exports.export in Python."
+            f"cannot be loaded again. {otherwise}"
         )
     if isinstance(arguments["task"], dict):
         arguments["task"] = zoo.Task.from_dict(arguments["task"])

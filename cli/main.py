@@ -20,6 +20,7 @@ from .command import Command
 from .compare import CompareCommand
 from .data import DataCommand
 from .demo import DemoCommand
+from .evaluate import EvaluateCommand
 from .export import ExportCommand
 from .exports import ExportsCommand
 from .lint import LintCommand
@@ -34,6 +35,7 @@ COMMANDS = {
     "data": DataCommand,
     "train": TrainCommand,
     "tune": TuneCommand,
+    "evaluate": EvaluateCommand,
     "compare": CompareCommand,
     "lint": LintCommand,
     "export": ExportCommand,

@@ -90,9 +90,8 @@ def evaluate(
     >>> [*found.conformal], found.inference.passed, found.left_out
     (['lac', 'aps'], True, {})
 
-    References: the bootstrap: Efron & Tibshirani, An Introduction to the Bootstrap, 1993; CV+: Barber
-    et al., Predictive Inference with the Jackknife+, 2021, https://arxiv.org/abs/1905.02928. Others
-    are at `calibration`, `prediction_sets`, `risk_coverage`, `mc_predict` and `detect_outliers`.
+    References: CV+: Barber et al., Predictive Inference with the Jackknife+, 2021,
+    https://arxiv.org/abs/1905.02928. The functions of `zoo.evaluation` have the others.
     """
     check_type("model", model, (keras.Model, Run), "a keras.Model or a finished occam.zoo.Run")
     check_type("data", data, Data, Data.EXPECTED)
@@ -244,9 +243,9 @@ def _scores(
     values, replicates = {}, {}
     for number, (name, (y, z)) in enumerate(parts.items()):
 
-        def figures(rows, y=y, z=z, judged=name == part and not isinstance(task, Regression)):
+        def figures(rows, y=y, z=z, judged=name == part):
             found = task.scores(y[rows], z[rows])
-            if judged:
+            if judged and not isinstance(task, Regression):
                 p = answers.probabilities(z[rows])
                 found |= calibration_figures(*_events(y[rows], z[rows], answers))
                 found["brier"] = brier_score(p, y[rows])

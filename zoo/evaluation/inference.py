@@ -110,26 +110,16 @@ def check_inference(
         tolerance = tolerance_of(model.compute_dtype)
     variables = list({id(v): v for v in model.variables}.values())
     before = [np.array(keras.ops.convert_to_numpy(v)) for v in variables]
-    first = _predict(model, x)
-    checks = [
-        _compared("repeatable", [(_predict(model, x), first) for _ in range(2)], tolerance),
-        _compared(
-            "batch size",
-            [(_predict(model, _rows(x, slice(n))), _rows(first, slice(n))) for n in _SMALL_BATCHES],
-            tolerance,
-        ),
-        _compared(
-            "order",
-            [
-                (
-                    _predict(model, _rows(x, slice(None, None, -1))),
-                    _rows(first, slice(None, None, -1)),
-                )
-            ],
-            tolerance,
-        ),
-        _compared("call", [(_numpy(model(_tensors(x))), first)], tolerance),
-    ]
+    first, backwards = _predict(model, x), slice(None, None, -1)
+    pairs = {
+        "repeatable": [(_predict(model, x), first) for _ in range(2)],
+        "batch size": [
+            (_predict(model, _rows(x, slice(n))), _rows(first, slice(n))) for n in _SMALL_BATCHES
+        ],
+        "order": [(_predict(model, _rows(x, backwards)), _rows(first, backwards))],
+        "call": [(_numpy(model(keras.tree.map_structure(keras.ops.convert_to_tensor, x))), first)],
+    }
+    checks = [_compared(name, each, tolerance) for name, each in pairs.items()]
     checks.append(_state(model, variables, before))
     for variable, value in zip(variables, before, strict=True):
         variable.assign(value)
@@ -147,13 +137,9 @@ def _compared(name: str, pairs: list[tuple[Any, Any]], tolerance: float) -> Infe
                 return InferenceCheck(name, False, None, detail)
             ours, right = ours.astype("float64"), right.astype("float64")
             scale = np.abs(right[np.isfinite(right)]).max(initial=1.0)
-            with np.errstate(invalid="ignore"):
-                apart = np.where(
-                    (ours == right) | (np.isnan(ours) & np.isnan(right)), 0, ours - right
-                )
-            largest = max(
-                largest, float(np.nan_to_num(np.abs(apart), nan=np.inf).max(initial=0)) / scale
-            )
+            different = (ours != right) & ~(np.isnan(ours) & np.isnan(right))
+            distance = np.abs(ours[different] - right[different]) / scale
+            largest = max(largest, float(np.nan_to_num(distance, nan=np.inf).max(initial=0.0)))
     passed = largest <= tolerance
     detail = f"within {largest:.1e}" if passed else f"differs by {largest:.1e}: {_CAUSES[name]}"
     return InferenceCheck(name, passed, largest, detail)
@@ -196,10 +182,6 @@ def _predict(model: keras.Model, x: Any) -> Any:
 
 def _numpy(outputs: Any) -> Any:
     return keras.tree.map_structure(lambda t: np.asarray(keras.ops.convert_to_numpy(t)), outputs)
-
-
-def _tensors(x: Any) -> Any:
-    return keras.tree.map_structure(keras.ops.convert_to_tensor, x)
 
 
 def _rows(arrays: Any, rows: slice) -> Any:

@@ -87,9 +87,9 @@ def mc_predict(
     >>> found.mean.shape, found.mutual_information.shape, bool((found.standard_deviation > 0).all())
     ((2, 3), (2,), True)
 
-    References: Gal & Ghahramani, Dropout as a Bayesian Approximation: Representing Model Uncertainty
-    in Deep Learning, 2016, https://arxiv.org/abs/1506.02142; the mutual information: Houlsby et al.,
-    Bayesian Active Learning for Classification and Preference Learning, 2011,
+    References: Gal & Ghahramani, Dropout as a Bayesian Approximation: Representing Model
+    Uncertainty in Deep Learning, 2016, https://arxiv.org/abs/1506.02142; the mutual information:
+    Houlsby et al., Bayesian Active Learning for Classification and Preference Learning, 2011,
     https://arxiv.org/abs/1112.5745
     """
     check_type("model", model, keras.Model, "a keras.Model")

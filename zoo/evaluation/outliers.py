@@ -59,20 +59,16 @@ def detect_outliers(
 
     Example:
 
-    >>> detect_outliers([0.9, 0.8, 0.5], [0.6, 0.4]).auroc.value.__round__(3)
+    >>> round(detect_outliers([0.9, 0.8, 0.5], [0.6, 0.4]).auroc.value, 3)
     0.833
 
     Reference: Hendrycks & Gimpel, A Baseline for Detecting Misclassified and Out-of-Distribution
     Examples in Neural Networks, 2017, https://arxiv.org/abs/1610.02136
     """
-    arrays = {
-        "inliers": np.asarray(inliers, "float64"),
-        "outliers": np.asarray(outliers, "float64"),
-    }
-    for name, array in arrays.items():
+    inside, outside = np.asarray(inliers, "float64"), np.asarray(outliers, "float64")
+    for name, array in (("inliers", inside), ("outliers", outside)):
         if array.ndim != 1 or not len(array) or np.isnan(array).any():
             raise ValueError(message(name, array, "numbers of shape (n,), n > 0"))
-    inside, outside = arrays.values()
 
     def figures(rows: np.ndarray) -> dict[str, float]:
         first = rows[rows < len(inside)]

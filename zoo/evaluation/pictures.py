@@ -37,7 +37,7 @@ def draw(found: "Evaluation", directory: Path) -> list[Path]:
 
 
 def risk_coverage_figure(curves: dict[str, RiskCoverage]) -> Any:
-    """Return a figure of risk-coverage curves, between the best order and a random one.
+    """Return a figure of risk-coverage curves, with the best order of the first and a random one.
 
     Until all right answers are given, the best order has no risk: with a share e of mistakes, its
     risk at coverage c is max(0, 1 - (1 - e) / c). A random order has the risk e everywhere.
@@ -47,13 +47,11 @@ def risk_coverage_figure(curves: dict[str, RiskCoverage]) -> Any:
     for number, (name, curve) in enumerate(curves.items()):
         label = f"{name.replace('_', ' ')}, AURC {curve.aurc:.3g}"
         axis.plot(curve.coverage, curve.risk, color=f"C{number}", label=label)
-    for number, curve in enumerate(curves.values()):
-        mistakes = curve.risk[-1]
-        best = np.maximum(0, 1 - (1 - mistakes) / curve.coverage)
-        labels = ("random order", "best order") if number == 0 else (None, None)
-        color = "gray" if number == 0 else f"C{number}"
-        axis.axhline(mistakes, color=color, linestyle=":", linewidth=1, label=labels[0])
-        axis.plot(curve.coverage, best, color=color, linestyle="--", linewidth=1, label=labels[1])
+    first = next(iter(curves.values()))
+    mistakes, gray = first.risk[-1], {"color": "gray", "linewidth": 1}
+    best = np.maximum(0, 1 - (1 - mistakes) / first.coverage)
+    axis.axhline(mistakes, linestyle=":", label="random order", **gray)
+    axis.plot(first.coverage, best, linestyle="--", label="best order", **gray)
     axis.set(xlabel="coverage: share of samples answered", ylabel="risk: share of mistakes")
     axis.set(xlim=(0, 1), ylim=(0, None), title="Risk if the least confident are not answered")
     axis.legend(frameon=False, fontsize=8)

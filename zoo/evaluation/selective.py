@@ -34,13 +34,12 @@ class RiskCoverage:
         """Return the areas, and the risk at 50%, 60%, ..., 100% coverage, as JSON values."""
         shares = np.arange(5, 11) / 10
         rows = np.maximum(np.round(shares * len(self.risk)).astype(int), 1) - 1
+        risks = self.risk[rows].tolist()
         return {
             "aurc": self.aurc,
             "best_aurc": self.best_aurc,
             "excess_aurc": self.excess_aurc,
-            "risk_at": {
-                f"{s:.1f}": float(self.risk[row]) for s, row in zip(shares, rows, strict=True)
-            },
+            "risk_at": {f"{c:.1f}": risk for c, risk in zip(shares, risks, strict=True)},
         }
 
 
@@ -67,8 +66,8 @@ def risk_coverage(confidence: ArrayLike, correct: ArrayLike) -> RiskCoverage:
     ([0.0, 0.5, 0.333, 0.25], 0.271, 0.062)
 
     References: Geifman & El-Yaniv, Selective Classification for Deep Neural Networks, 2017,
-    https://arxiv.org/abs/1705.08500; the excess: Geifman et al., Bias-Reduced Uncertainty Estimation
-    for Deep Neural Classifiers, 2019, https://arxiv.org/abs/1805.08206
+    https://arxiv.org/abs/1705.08500; the excess: Geifman et al., Bias-Reduced Uncertainty
+    Estimation for Deep Neural Classifiers, 2019, https://arxiv.org/abs/1805.08206
     """
     confidence = np.asarray(confidence, "float64")
     mistakes = 1.0 - np.asarray(correct, "float64")
