@@ -25,6 +25,25 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join(lines)
 
 
+def blocks(
+    head: Sequence[str], rows: Sequence[Sequence[str]], width: int = 80
+) -> list[tuple[list[str], list[list[str]]]]:
+    """Divide a table into tables of at most `width` columns of text, each with the first column.
+
+    >>> blocks(("run", "loss", "accuracy"), [("a", "0.5", "0.9")], width=12)
+    [(['run', 'loss'], [['a', '0.5']]), (['run', 'accuracy'], [['a', '0.9']])]
+    """
+    columns = [list(column) for column in zip(head, *rows, strict=True)]
+    widths = [max(map(len, column)) for column in columns]
+    parts = [[0]]
+    for number in range(1, len(columns)):
+        needed = sum(widths[n] + 2 for n in [*parts[-1], number]) - 2
+        if needed > width and len(parts[-1]) > 1:
+            parts.append([0])
+        parts[-1].append(number)
+    return [([head[n] for n in part], [[row[n] for n in part] for row in rows]) for part in parts]
+
+
 def _cell(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 

@@ -20,13 +20,13 @@ from tqdm import tqdm
 from occam import zoo
 
 from ..runs import single_thread
-from .sets import SETS
+from .sets import RECIPES, SETS, Recipe
 
 RESULTS = Path(__file__).parent / "results.jsonl"
 
 
 class Job(NamedTuple):
-    """A data set, a model, a tier of regularization and a seed."""
+    """A data set, a model or the name of a recipe, a tier of regularization and a seed."""
 
     set: str
     model: str
@@ -107,8 +107,9 @@ def _append(record: Record, path: Path) -> None:
 def _train(job: Job) -> Record:
     (public,) = (each for each in SETS if each.name == job.set)
     keras.backend.clear_session()
-    data = zoo.load_data(job.set, seed=job.seed)
-    model = zoo.create_model(job.model, data=data, regularization=job.tier, seed=job.seed)
+    name, of_data, options = RECIPES.get(job.model, Recipe(job.model, {}, {}))
+    data = zoo.load_data(job.set, seed=job.seed, **of_data)
+    model = zoo.create_model(name, data=data, regularization=job.tier, seed=job.seed, **options)
     trained = zoo.train(model, data, verbose=0, log_dir=None, seed=job.seed)
     result, config, strengths = trained.result, trained.config, trained.regularization
     git = config["git"] or {"commit": "unknown", "dirty": False}

@@ -13,13 +13,25 @@ half) and the regressions of series of aeon.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 Half = Literal["development", "judging"]
 Kind = Literal["series", "image", "table"]
 
+
+class Recipe(NamedTuple):
+    """A model with arguments of `load_data` and options of the model that are not the defaults."""
+
+    model: str
+    data: Mapping[str, Any]
+    options: Mapping[str, Any]
+
+
+# A linear model of the features of fixed convolutions.
+RECIPES = {"minirocket": Recipe("mlp", {"standardize": "minirocket"}, {"units": ()})}
+
 MODELS: Mapping[Kind, tuple[str, ...]] = {
-    "series": ("mlp", "resnet1d"),
+    "series": ("mlp", "resnet1d", "minirocket"),
     "image": ("mlp", "lenet"),
     "table": ("mlp", "tabular_resnet"),
 }
@@ -70,7 +82,7 @@ class PublicSet:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The models to train on it."""
+        """The models, or names in `RECIPES`, to train on it."""
         return tuple(each for each in MODELS[self.kind] if (self.name, each) not in TOO_SMALL)
 
     @property
@@ -94,6 +106,8 @@ def _series(name: str, rows: int, source: str | None = None, **published: float)
 
 
 _UCI = "CC BY 4.0 (UCI)"
+
+FIVE = ("ucr/ACSF1", "ucr/ArrowHead", "ucr/GunPoint", "ucr/ItalyPowerDemand", "ucr/OSULeaf")
 
 SETS = (
     _series("ucr/ACSF1", 200, "archive 2018", mlp=0.558, resnet1d=0.916),

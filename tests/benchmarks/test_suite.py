@@ -11,7 +11,7 @@ from benchmarks.suite import runs
 from benchmarks.suite.__main__ import BEGIN, END, PAGE, jobs, with_report
 from benchmarks.suite.report import difference, is_worse, ranks, report, scores_of
 from benchmarks.suite.runs import Job, read, run
-from benchmarks.suite.sets import MODELS, SETS, halves
+from benchmarks.suite.sets import MODELS, RECIPES, SETS, halves
 from occam import zoo
 
 DEVELOPMENT = {
@@ -53,7 +53,7 @@ def test_what_is_said_of_a_data_set_is_true(public):
     assert public.metric in data.task.scores_up
     assert set(public.published) <= set(public.models)
     for model in public.models:
-        zoo.create_model(model, data=data)
+        zoo.create_model(RECIPES[model].model if model in RECIPES else model, data=data)
     rank = {"series": 2, "image": 3, "table": 1}[public.kind]
     assert len(data.input_shape) == rank
 

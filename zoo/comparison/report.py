@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ...core.text_table import counted, table
+from ...core.text_table import blocks, counted, table
 from .paired import Difference
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def text(comparison: "Comparison") -> str:
     for line, head, rows in _tables(comparison):
         folded = [folded for row in rows for folded in _folded(row)]
         parts += [_fill(line)] * bool(line)
-        parts += [table(*block) for block in _blocks(head, folded)]
+        parts += [table(*block) for block in blocks(head, folded)]
     parts.append("\n".join(_fill(line) for line in comparison.verdicts))
     parts.append("\n".join(_fill(line) for line in _remarks(comparison)))
     return "\n\n".join(part for part in parts if part)
@@ -99,18 +99,6 @@ def _folded(row: Sequence[str]) -> list[list[str]]:
         row[0], _NAME_WIDTH, subsequent_indent="  ", break_on_hyphens=False
     )
     return [[first, *row[1:]], *([other, *[""] * (len(row) - 1)] for other in others)]
-
-
-def _blocks(head: list[str], rows: list[list[str]]) -> list[tuple[list[str], list[list[str]]]]:
-    """Divide a table into tables that are narrow enough, each with the first column."""
-    columns = [list(column) for column in zip(head, *rows, strict=True)]
-    widths = [max(map(len, column)) for column in columns]
-    blocks = [[0]]
-    for number in range(1, len(columns)):
-        if sum(widths[n] + 2 for n in [*blocks[-1], number]) - 2 > _WIDTH and len(blocks[-1]) > 1:
-            blocks.append([0])
-        blocks[-1].append(number)
-    return [([head[n] for n in b], [[row[n] for n in b] for row in rows]) for b in blocks]
 
 
 def _escaped(text: str) -> str:

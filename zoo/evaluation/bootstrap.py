@@ -27,8 +27,8 @@ class Interval(NamedTuple):
         return cls(float(value), float(low), float(high))
 
     def __str__(self) -> str:
-        text = f"{self.value:.4g}"
-        return text if self.low is None else f"{text} [{self.low:.4g}, {self.high:.4g}]"
+        text = f"{self.value:.3g}"
+        return text if self.low is None else f"{text} [{self.low:.3g}, {self.high:.3g}]"
 
 
 def bootstrap_replicates(

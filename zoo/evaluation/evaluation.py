@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.checks import check_path
-from ...core.text_table import table
+from ...core.text_table import blocks, table
 from .bootstrap import Interval
 from .calibration import Calibration
 from .conformal import Conformal
@@ -123,7 +123,7 @@ class Evaluation:
     def __str__(self) -> str:
         parts = [f"{self.name} on {self.data} ({self.task}), judged on the {self.part} part"]
         for title, head, rows in self._tables():
-            parts.append(table((title.lower(), *head[1:]), rows))
+            parts += [table(*block) for block in blocks((title.lower(), *head[1:]), rows)]
         parts += [f"{name} left out: {reason}" for name, reason in self.left_out.items()]
         return "\n\n".join(parts)
 
