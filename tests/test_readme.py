@@ -55,6 +55,20 @@ def test_the_export_of_the_example(tmp_path, monkeypatch, capsys):
     assert exports.labels("exports/digits") == {"stable": 1}
 
 
+def test_the_evaluation_of_the_example(tmp_path, monkeypatch, capsys):
+    code = next(c for c in re.findall(r"```python\n(.*?)```", README, re.S) if "auto_attack" in c)
+    data = zoo.load_data("digits")
+    model = zoo.create_model("mlp", data=data, regularization="medium", units=(16,), seed=0)
+    monkeypatch.chdir(tmp_path)
+    run = zoo.train(model, data, steps=100, log_dir="runs/mlp", verbose=0, seed=0)
+    exec(code, {"zoo": zoo, "run": run, "data": data})
+    printed = capsys.readouterr().out
+    assert "judged on the test part" in printed
+    assert "square" in printed
+    assert "occlusion" in printed
+    assert (tmp_path / "runs/mlp/evaluation/evaluation.md").exists()
+
+
 def test_the_callbacks_of_the_example_work_together(tmp_path, monkeypatch):
     code = next(c for c in re.findall(r"```python\n(.*?)```", README, re.S) if "LossLedger" in c)
     rng = np.random.default_rng(0)
