@@ -1,9 +1,12 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from occam import zoo
+
+X = np.random.default_rng(0).normal(size=(80, 3)).astype("float32")
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +58,12 @@ def test_failures_are_one_line(inside, run, tmp_path):
     assert "holds no finished run" in done.stderr
 
 
-def test_data_in_memory_cannot_be_read_again(inside, tmp_path):
-    x = np.random.default_rng(0).normal(size=(80, 3)).astype("float32")
-    data = zoo.load_data((x, x[:, 0] > 0))
-    model = zoo.create_model("mlp", data=data, regularization="none", seed=0, units=(4,))
-    zoo.train(model, data, epochs=1, refit=False, log_dir=tmp_path / "run", verbose=0)
+def test_data_in_memory_cannot_be_read_again(inside, run, tmp_path):
+    trained, _ = run
+    shutil.copytree(trained.directory, tmp_path / "run")
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    config["data"]["arguments"] = dict(zoo.load_data((X, X[:, 0] > 0)).arguments)
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
     done = inside("evaluate", "run")
     assert done.returncode == 1
     assert "data in memory" in done.stderr

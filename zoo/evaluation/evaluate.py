@@ -119,7 +119,9 @@ def evaluate(
     except _LeftOut as reason:
         left_out["conformal"] = str(reason)
     if own:
-        calibration = Calibration(*own, *reliability_bins(*_events(y, z, answers), BINS))
+        counts, frequency, probability = reliability_bins(*_events(y, z, answers), BINS)
+        bins: Any = {"counts": counts, "frequency": frequency, "probability": probability}
+        calibration = Calibration(**own, **bins)
     else:
         left_out["calibration"] = "a regression has no probabilities"
     if len(y) >= _MIN_CHECKED:
@@ -210,9 +212,10 @@ class _Subject:
     def out_of_fold(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the targets and the out-of-fold logits or values of the first repeat."""
         run = self.run
-        if run is None or run.directory is None or not self.given.cv:
+        if run is None or run.directory is None or run.result["validation_by"] == "part":
             raise _LeftOut(
-                "the model has trained on the validation rows, and there are no out-of-fold outputs"
+                "there are no rows that the model has not trained on but those of the test part, "
+                "and no out-of-fold outputs"
             )
         reruns = len(run.result["reruns"])
         directory = run.directory / f"rerun-{reruns}" if reruns else run.directory
@@ -234,7 +237,7 @@ def _scores(
     answers: Answers,
     resamples: int,
     seed: int,
-) -> tuple[dict[str, dict[str, Interval]], dict[str, Interval], list[Interval]]:
+) -> tuple[dict[str, dict[str, Interval]], dict[str, Interval], dict[str, Interval]]:
     """Return the scores of all parts, their gap, and the calibration figures of one part.
 
     The parts are resampled independently of each other, so the replicates of the gap are the
@@ -257,7 +260,7 @@ def _scores(
         name: {n: Interval.of(v, replicates[name].get(n)) for n, v in found.items()}
         for name, found in values.items()
     }
-    own = [scores[part].pop(name) for name in _CALIBRATION if name in scores[part]]
+    own = {n: scores[part].pop(n) for n in _CALIBRATION if n in scores[part]}
     gap = {}
     for name in scores["train"] if part != "train" else ():
         sign = -1 if name in task.scores_up else 1
@@ -290,11 +293,11 @@ def _conformal(
     rows = len(calibration[0])
     if conformal_rank(rows, coverage) > rows:
         raise _LeftOut(f"{rows} calibration rows are too few for a coverage of {coverage:g}")
-    pairs = [(z, y) for y, z in (calibration, parts[part])]
+    known, new = [(z, y) for y, z in (calibration, parts[part])]
     how: Any = {"coverage": coverage, "calibrated_on": source}
     if isinstance(task, Regression):
-        return {"absolute_residual": judge_intervals(*pairs, task.names, **how)}
-    known, new = [(subject.answers.probabilities(z), y) for z, y in pairs]
+        return {"absolute_residual": judge_intervals(known, new, task.names, **how)}
+    known, new = [(subject.answers.probabilities(z), y) for z, y in (known, new)]
     return {
         method: judge_sets(known, new, task.names, method=method, seed=seed, **how)
         for method in ("lac", "aps")

@@ -55,8 +55,8 @@ def test_intervals_are_those_of_mapie(coverage):
     theirs = SplitConformalRegressor(model, confidence_level=coverage)
     theirs.conformalize(X[KNOWN], VALUES[KNOWN])
     _, ends = theirs.predict_interval(X[NEW])
-    pairs = [(model.predict(X[rows])[:, None], VALUES[rows][:, None]) for rows in (KNOWN, NEW)]
-    ours = judge_intervals(*pairs, ("value",), coverage=coverage, calibrated_on="validation")
+    known, new = [(model.predict(X[rows])[:, None], VALUES[rows][:, None]) for rows in (KNOWN, NEW)]
+    ours = judge_intervals(known, new, ("value",), coverage=coverage, calibrated_on="validation")
     np.testing.assert_allclose(2 * ours.thresholds[0], ends[:, 1, 0] - ends[:, 0, 0])
     inside = (VALUES[NEW] >= ends[:, 0, 0]) & (VALUES[NEW] <= ends[:, 1, 0])
     assert ours.coverage == ours.by_name["value"] == inside.mean()
