@@ -192,7 +192,7 @@ def _responses(
     steps, reach = x.shape[1], dilation * (_TAPS // 2)
     padded = module.pad(x, ((0, 0), (reach, reach), (0, 0)))
     taps = [padded[:, j * dilation : j * dilation + steps] for j in range(_TAPS)]
-    total = sum(taps[1:], taps[0])
+    total: Any = sum(taps[1:], taps[0])
     stacked = module.stack(taps, axis=2)  # (batch, steps, taps, channels)
     first, second, third = (module.take(stacked, column, axis=2) for column in kernels.T)
     return module.sum((3.0 * (first + second + third) - total[:, :, None]) * channels, axis=-1)
