@@ -71,18 +71,18 @@ class MiniRocket(keras.layers.Layer):
 
     def call(self, inputs):
         x = inputs[:, 1:] - inputs[:, :-1] if self.differences else inputs
-        features = []
+        counts, lengths = [], []
         for number, (dilation, thresholds) in enumerate(self.thresholds.items()):
             response = _responses(x, dilation, self.channels[dilation])
             for kernels, steps in _means(x.shape[1], dilation, number):
-                part = response[:, steps, kernels]
-                counts = [
-                    ops.sum(ops.cast(part > threshold, "float32"), axis=1)
+                part = response[kernels, :, steps]
+                above = [
+                    ops.sum(ops.cast(part > threshold[:, None, None], "float32"), axis=2)
                     for threshold in thresholds[kernels].T
                 ]
-                shares = ops.stack(counts, axis=-1) / part.shape[1]
-                features.append(ops.reshape(shares, (-1, thresholds[kernels].size)))
-        return ops.concatenate(features, axis=-1)
+                counts.append(ops.reshape(ops.stack(above, axis=1), (-1, ops.shape(x)[0])))
+                lengths += [part.shape[2]] * thresholds[kernels].size
+        return ops.transpose(ops.concatenate(counts)) / np.array(lengths, "float32")
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], sum(b.size for b in self.thresholds.values()))
@@ -169,33 +169,33 @@ def _fit_thresholds(
                 one = slice(kernel, kernel + 1)
                 response = _responses(row, dilation, mask[one], _KERNELS[one], module=np)
                 quantiles = np.arange(used + 1, used + count + 1) * _GOLDEN % 1
-                values[kernel] = np.quantile(response[0, inside, 0], quantiles)
+                values[kernel] = np.quantile(response[0, 0, inside], quantiles)
                 used += count
         thresholds[dilation], channels[dilation] = values, mask
     return MiniRocket(thresholds, channels, differences, name=name)
 
 
 def _responses(
-    x: Any,
-    dilation: int,
-    channels: np.ndarray,
-    kernels: np.ndarray = _KERNELS,
-    *,
-    module: Any = ops,
+    x: Any, dilation: int, channels: np.ndarray, kernels: Any = _KERNELS, *, module: Any = ops
 ) -> Any:
-    """Return the responses of kernels, `(batch, steps, kernels)`, to series padded with zeros.
+    """Return the responses of kernels, `(kernels, batch, steps)`, to series padded with zeros.
 
     The sum over the taps is written out, in place of a convolution, whose last digits depend on
     the library and the size of the batch: a comparison with a threshold would turn out otherwise.
-    `module` is `keras.ops` for tensors, or `numpy`, which is faster for a single series.
+    For the same reason nothing is divided: TensorFlow's graphs multiply by the inverse. `module`
+    is `keras.ops` for tensors, or `numpy`, which is faster for a single series.
     """
     steps, reach = x.shape[1], dilation * (_TAPS // 2)
     padded = module.pad(x, ((0, 0), (reach, reach), (0, 0)))
     taps = [padded[:, j * dilation : j * dilation + steps] for j in range(_TAPS)]
     total: Any = sum(taps[1:], taps[0])
-    stacked = module.stack(taps, axis=2)  # (batch, steps, taps, channels)
-    first, second, third = (module.take(stacked, column, axis=2) for column in kernels.T)
-    return module.sum((3.0 * (first + second + third) - total[:, :, None]) * channels, axis=-1)
+    stacked = module.stack(taps)  # (taps, batch, steps, channels)
+    # Along the first axis, whole arrays are copied, which is faster than along another.
+    first, second, third = (module.take(stacked, column, axis=0) for column in kernels.T)
+    response = 3.0 * (first + second + third) - total[None]
+    if channels.shape[1] == 1 and channels.all():
+        return response[..., 0]
+    return module.sum(response * channels[:, None, None], axis=-1)
 
 
 def _means(steps: int, dilation: int, number: int) -> tuple[tuple[slice, slice], ...]:
