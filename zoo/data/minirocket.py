@@ -19,6 +19,7 @@ _GOLDEN = (1 + math.sqrt(5)) / 2
 _AT_ONCE = 256  # series, to bound the memory of the responses of all kernels
 _FEATURES = 5000  # of the series and of its differences each
 _ROUNDING = 1e-12  # a variance below is that of a constant feature
+_TIE = 2e-5  # well above rounding: values equal to a quantile are not above the threshold
 
 
 @keras.saving.register_keras_serializable(package="occam")
@@ -169,7 +170,7 @@ def _fit_thresholds(
                 one = slice(kernel, kernel + 1)
                 response = _responses(row, dilation, mask[one], _KERNELS[one], module=np)
                 quantiles = np.arange(used + 1, used + count + 1) * _GOLDEN % 1
-                values[kernel] = np.quantile(response[0, 0, inside], quantiles)
+                values[kernel] = np.quantile(response[0, 0, inside], quantiles) + _TIE
                 used += count
         thresholds[dilation], channels[dilation] = values, mask
     return MiniRocket(thresholds, channels, differences, name=name)

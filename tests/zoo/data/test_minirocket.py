@@ -5,6 +5,7 @@ from itertools import combinations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
 from occam import exports, zoo
@@ -49,6 +50,14 @@ def test_a_series_has_the_same_features_in_any_batch():
     together = np.asarray(features(SERIES))
     alone = np.concatenate([np.asarray(features(SERIES[i : i + 1])) for i in range(12)])
     np.testing.assert_array_equal(together, alone)
+
+
+def test_series_with_few_values_have_the_same_features_in_a_graph():
+    """TensorFlow's graphs divide by constants otherwise, in the last digit, before thresholds."""
+    levels = np.repeat(RANDOM.integers(0, 3, (30, 12, 1)), 3, axis=1).astype("float32")
+    features = fit_minirocket(ArraySplit(levels, np.zeros(30)), "data", features=2000)
+    graph = tf.function(features)(tf.constant(levels))
+    np.testing.assert_allclose(graph, features(levels), atol=1e-5)
 
 
 def test_the_training_part_has_standardized_features_of_mean_square_norm_one():
