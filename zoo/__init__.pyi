@@ -15,6 +15,7 @@ from .data import Data as Data
 from .data import load_data as load_data
 from .evaluation import Evaluation as Evaluation
 from .evaluation import check_inference as check_inference
+from .evaluation import ensemble_predict as ensemble_predict
 from .evaluation import evaluate as evaluate
 from .evaluation import mc_predict as mc_predict
 from .evaluation import risk_coverage as risk_coverage

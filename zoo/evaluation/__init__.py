@@ -1,12 +1,14 @@
 """Evaluation: what a model is worth on data that it has not seen, and how sure it should be."""
 
+from .answers import PredictiveDistribution
 from .bootstrap import Interval, bootstrap_replicates
 from .calibration import Calibration, adaptive_calibration_error, brier_score
 from .conformal import Conformal, conformal_threshold, prediction_sets
+from .ensemble import ensemble_predict
 from .evaluate import evaluate
 from .evaluation import Evaluation, Uncertainty
 from .inference import InferenceCheck, InferenceReport, check_inference
-from .monte_carlo import MonteCarlo, mc_predict
+from .monte_carlo import mc_predict
 from .outliers import OutlierDetection, detect_outliers, energy
 from .selective import RiskCoverage, risk_coverage
 from .weights import KernelStatistics, weight_statistics
@@ -19,8 +21,8 @@ __all__ = [
     "InferenceReport",
     "Interval",
     "KernelStatistics",
-    "MonteCarlo",
     "OutlierDetection",
+    "PredictiveDistribution",
     "RiskCoverage",
     "Uncertainty",
     "adaptive_calibration_error",
@@ -30,6 +32,7 @@ __all__ = [
     "conformal_threshold",
     "detect_outliers",
     "energy",
+    "ensemble_predict",
     "evaluate",
     "mc_predict",
     "prediction_sets",

@@ -1,5 +1,7 @@
 """`Answers`: what the outputs of any Keras model mean for a task."""
 
+import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -15,6 +17,40 @@ from ..tasks import Given, Task
 
 _TINY = float(np.finfo("float32").tiny)
 _KINDS = ("classification", "multilabel", "regression")
+
+
+@dataclass(frozen=True, eq=False)
+class PredictiveDistribution:
+    """The mean and the spread of T predictions of the same inputs.
+
+    For p_t the probabilities of the t-th prediction, or the values of a regression, and
+    H[p] = - sum_c p_c log p_c,
+
+        mean = 1/T sum_t p_t                    standard_deviation = sqrt(1/T sum_t (p_t - mean)^2)
+        predictive_entropy = H[mean]            mutual_information = H[mean] - 1/T sum_t H[p_t]
+
+    The entropy is large if the answer is uncertain for any reason; the mutual information is large
+    if the predictions contradict each other, since the model has not learned such inputs.
+
+    Args:
+        passes: The probabilities `(T, n, classes)` or `(T, n, labels)`, or values
+            `(T, n, targets)`.
+        mean: Their mean, `(n, ...)`.
+        standard_deviation: Their standard deviation, `(n, ...)`.
+        predictive_entropy: The entropy of the mean in nats, `(n,)`, or `(n, labels)` for each label
+            by itself; `None` for a regression.
+        mutual_information: The part of it that the predictions disagree on, in the same shape;
+            `None` for a regression.
+
+    Reference: Houlsby et al., Bayesian Active Learning for Classification and Preference Learning,
+    2011, https://arxiv.org/abs/1112.5745
+    """
+
+    passes: np.ndarray
+    mean: np.ndarray
+    standard_deviation: np.ndarray
+    predictive_entropy: np.ndarray | None = None
+    mutual_information: np.ndarray | None = None
 
 
 class Answers:
@@ -71,21 +107,30 @@ class Answers:
         z = np.asarray(outputs, "float64")
         if isinstance(self.head, RegressionHead):
             return z
-        if isinstance(self.head, MultilabelHead):
-            return z if self.from_logits else _log(z) - _log1m(z)
-        if z.shape[1] == 1:
-            pair = (np.zeros_like(z), z) if self.from_logits else (_log1m(z), _log(z))
-            return np.concatenate(pair, axis=1)
-        return z if self.from_logits else _log(z)
+        if isinstance(self.head, MultilabelHead) or z.shape[1] > 1:
+            return z if self.from_logits else self.inverse(z)
+        pair = (np.zeros_like(z), z) if self.from_logits else (_log1m(z), _log(z))
+        return np.concatenate(pair, axis=1)
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """Return the probabilities behind the result of `logits`."""
-        return expit(logits) if isinstance(self.head, MultilabelHead) else softmax(logits, axis=1)
+        """Return the probabilities behind the result of `logits`, or the values."""
+        if isinstance(self.head, RegressionHead):
+            return logits
+        return expit(logits) if isinstance(self.head, MultilabelHead) else softmax(logits, axis=-1)
 
-    def moments(self, passes: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the moments of `exports.Uncertainty` of outputs `(n, passes, units)`."""
-        found = self.head.uncertainty(tf.constant(passes, tf.float32))
-        return {name: tensor.numpy() for name, tensor in found.items()}
+    def inverse(self, probabilities: np.ndarray) -> np.ndarray:
+        """Return logits for `probabilities`, or the values of a regression."""
+        if isinstance(self.head, RegressionHead):
+            return probabilities
+        odds = isinstance(self.head, MultilabelHead)
+        return _log(probabilities) - (_log1m(probabilities) if odds else 0)
+
+    def distribution(self, passes: np.ndarray) -> PredictiveDistribution:
+        """Return the moments of `probabilities` `(T, n, ...)`, as `exports.Uncertainty` does."""
+        given: Any = {} if isinstance(self.head, RegressionHead) else {"from_logits": False}
+        head = dataclasses.replace(self.head, **given)
+        found = head.uncertainty(tf.constant(np.moveaxis(passes, 0, 1), tf.float32))
+        return PredictiveDistribution(passes, **{n: value.numpy() for n, value in found.items()})
 
 
 def _log(p: np.ndarray) -> np.ndarray:

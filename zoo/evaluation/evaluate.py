@@ -1,33 +1,28 @@
 """`evaluate`: judge a trained model on a part of its data."""
 
-import json
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
-from scipy.special import logit, softmax
+from scipy.special import softmax
 
 from ...core.calibration import reliability_bins
 from ...core.checks import check_integer, check_number, check_one_of, check_type, message
 from ...exports.heads.regression import conformal_rank
 from ..data import Data
-from ..data.folds import parse_folds
-from ..data.source import data_errors
 from ..data.split import ArraySplit
-from ..tasks import Classification, Given, Multilabel, Regression, Task
+from ..tasks import Classification, Multilabel, Regression, Task
 from ..training import Run, engine
-from ..training.run import RunDirectory
-from ..training.work_directory import differences
-from .answers import Answers
+from .answers import Answers, PredictiveDistribution
 from .bootstrap import Interval, bootstrap_replicates
 from .calibration import BINS, Calibration, brier_score, calibration_figures
 from .conformal import Conformal, judge_intervals, judge_sets
 from .evaluation import Evaluation, Uncertainty
 from .inference import check_inference
-from .monte_carlo import MonteCarlo, mc_predict
 from .outliers import OutlierDetection, detect_outliers, energy
 from .selective import RiskCoverage, risk_coverage
+from .subject import LeftOut, Subject
 from .weights import weight_statistics
 
 _CHECKED_ROWS, _MIN_CHECKED = 32, 4  # of the inference check
@@ -35,7 +30,7 @@ _CALIBRATION = ("error", "adaptive_error", "brier")
 
 
 def evaluate(
-    model: keras.Model | Run,
+    model: keras.Model | Run | Sequence[keras.Model | Run],
     data: Data,
     *,
     part: str = "test",
@@ -61,11 +56,12 @@ def evaluate(
 
     Args:
         model: A finished `zoo.Run`, a model of the zoo, or any Keras model with one output
-            `(n, units)`. It takes features after `data.preprocessing`.
+            `(n, units)`. It takes features after `data.preprocessing`. Or a list of these, whose
+            mean is judged as that of a deep ensemble; see `ensemble_predict`.
         data: The data, from `zoo.load_data`; that of the run for a run.
         part: The part to judge: "test", "validation" or "train".
         coverage: The probability with which conformal sets and intervals cover the target.
-        samples: The number of passes of `mc_predict`; 0 for none.
+        samples: The number of passes of `mc_predict`; 0 for none, and for an ensemble.
         outliers: Raw features of samples that are none of the data, as `data.raw` has them, to see
             whether a classifier is less sure of them.
         bootstrap: The number of bootstrap samples; 0 for figures without intervals.
@@ -93,7 +89,6 @@ def evaluate(
     References: CV+: Barber et al., Predictive Inference with the Jackknife+, 2021,
     https://arxiv.org/abs/1905.02928. The functions of `zoo.evaluation` have the others.
     """
-    check_type("model", model, (keras.Model, Run), "a keras.Model or a finished occam.zoo.Run")
     check_type("data", data, Data, Data.EXPECTED)
     check_number("coverage", coverage, "(0, 1)")
     check_integer("samples", samples, 0)
@@ -102,21 +97,21 @@ def evaluate(
     if outliers is not None and not isinstance(data.task, Classification):
         expected = f"None for the task {data.task.kind!r}, only for classification"
         raise ValueError(message("outliers", outliers, expected))
-    subject = _Subject.of(model, data)
+    subject = Subject.of(model, data)
+    if samples and subject.is_ensemble:
+        raise ValueError(message("samples", samples, "0 for an ensemble"))
     check_one_of("part", part, tuple(subject.data.raw_splits))
-    task, answers, left_out = data.task, subject.answers, {}
+    task, answers, left_out = data.task, subject.answers[0], {}
     parts = {name: subject.read(name) for name in engine.PARTS if name in subject.data.raw_splits}
     y, z = parts[part]
     scores, gap, own = _scores(parts, part, task, answers, bootstrap, seed)
     rows = {name: len(targets) for name, (targets, _) in parts.items()}
     x = subject.inputs(part)
-    passes = (
-        mc_predict(subject.model, x, samples=samples, seed=seed, task=task) if samples else None
-    )
-    conformal, calibration, inference, detected = {}, None, None, {}
+    passes = subject.passes(x, samples, seed)
+    conformal, calibration, inference, weights, detected = {}, None, None, [], {}
     try:
         conformal = _conformal(subject, parts, part, coverage, seed)
-    except _LeftOut as reason:
+    except LeftOut as reason:
         left_out["conformal"] = str(reason)
     if own:
         counts, frequency, probability = reliability_bins(*_events(y, z, answers), BINS)
@@ -124,15 +119,19 @@ def evaluate(
         calibration = Calibration(**own, **bins)
     else:
         left_out["calibration"] = "a regression has no probabilities"
-    if len(y) >= _MIN_CHECKED:
-        first = keras.tree.map_structure(lambda array: array[:_CHECKED_ROWS], x)
-        inference = check_inference(subject.model, first)
+    if subject.is_ensemble:
+        left_out["weights"] = left_out["inference"] = "evaluate the members one by one"
     else:
-        left_out["inference"] = f"the part has fewer than {_MIN_CHECKED} rows"
+        weights = weight_statistics(subject.models[0])
+        if len(y) >= _MIN_CHECKED:
+            first = keras.tree.map_structure(lambda array: array[:_CHECKED_ROWS], x)
+            inference = check_inference(subject.models[0], first)
+        else:
+            left_out["inference"] = f"the part has fewer than {_MIN_CHECKED} rows"
     if outliers is not None:
         detected, rows["outliers"] = _outliers(subject, outliers, z, passes, bootstrap, seed)
         if "energy" not in detected:
-            left_out["energy"] = "the model returns probabilities, whose logits are not known"
+            left_out["energy"] = "the logits behind probabilities are not known"
     return Evaluation(
         name=subject.name,
         data=data.name,
@@ -144,90 +143,12 @@ def evaluate(
         calibration=calibration,
         conformal=conformal,
         risk_coverage=_curves(y, z, passes) if isinstance(task, Classification) else {},
-        uncertainty=None if passes is None else _uncertainty(passes, y, task),
+        uncertainty=None if passes is None else _uncertainty(subject, passes, y),
         outliers=detected,
-        weights=tuple(weight_statistics(subject.model)),
+        weights=tuple(weights),
         inference=inference,
         left_out=left_out,
     )
-
-
-class _LeftOut(Exception):
-    """The reason why a section is missing."""
-
-
-@dataclass(frozen=True)
-class _Subject:
-    """A model, the data that it was trained on, and the run that trained it, if there is one.
-
-    Args:
-        data: The data; for a run that was refit, its training part has the validation rows.
-        given: The data as it was passed.
-    """
-
-    name: str
-    model: keras.Model
-    data: Data
-    given: Data
-    run: Run | None
-    answers: Answers
-
-    @classmethod
-    def of(cls, model: keras.Model | Run, data: Data) -> "_Subject":
-        if isinstance(data.task, Given):
-            raise ValueError(
-                "`data` must have a task: zoo.load_data(..., task='classification'), 'multilabel' "
-                "or 'regression'. Received: the task 'given', whose scores are not known"
-            )
-        rows, run, name = data, None, getattr(model, "name", "model")
-        if isinstance(model, Run):
-            run, name = model, model.directory.name if model.directory else "run"
-            ours = json.loads(json.dumps(dict(data.arguments)))
-            if different := [*differences("data", run.config["data"]["arguments"], ours)]:
-                raise ValueError(
-                    f"`data` must be that of the run, for other data pass `run.load_model()`. "
-                    f"Received: other arguments ({'; '.join(different)})"
-                )
-            rows = data.without_validation() if run.result.get("refit") else data
-            model = run.load_model()
-        with data_errors():
-            x, *_ = next(iter(engine.batches_of(rows, "train").as_numpy_iterator()))
-        answers = Answers(model, model.predict_on_batch(x), data.task)
-        return cls(name, model, rows, data, run, answers)
-
-    def read(self, part: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return the targets of a part, and the logits or values of the model for it."""
-        with data_errors():
-            y, outputs, _ = engine.rows_of(self.model, engine.batches_of(self.data, part))
-        return y, self.answers.logits(outputs)
-
-    def inputs(self, part: str) -> Any:
-        """Return the inputs of the model for a part."""
-        with data_errors():
-            batches = engine.batches_of(self.data, part).as_numpy_iterator()
-            return keras.tree.map_structure(
-                lambda *each: np.concatenate(each), *(batch[0] for batch in batches)
-            )
-
-    def out_of_fold(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the targets and the out-of-fold logits or values of the first repeat."""
-        run = self.run
-        if run is None or run.directory is None or run.result["validation_by"] == "part":
-            raise _LeftOut(
-                "there are no rows that the model has not trained on but those of the test part, "
-                "and no out-of-fold outputs"
-            )
-        reruns = len(run.result["reruns"])
-        directory = run.directory / f"rerun-{reruns}" if reruns else run.directory
-        y = np.asarray(self.data.raw_splits["train"].targets)
-        folds, _ = parse_folds(self.given.cv)
-        outputs: Any = None
-        for number, mask in enumerate(self.given.fold_masks()[:folds]):
-            file = RunDirectory(directory / "folds" / str(number)).outputs
-            values = np.load(file)["outputs"][run.result["best_epoch"] - 1]
-            outputs = np.empty((len(y), *values.shape[1:])) if outputs is None else outputs
-            outputs[mask] = values
-        return y, self.answers.logits(outputs)
 
 
 def _scores(
@@ -279,32 +200,34 @@ def _events(y: np.ndarray, z: np.ndarray, answers: Answers) -> tuple[np.ndarray,
 
 
 def _conformal(
-    subject: _Subject, parts: dict[str, Any], part: str, coverage: float, seed: int
+    subject: Subject, parts: dict[str, Any], part: str, coverage: float, seed: int
 ) -> dict[str, Conformal]:
     task, source = subject.given.task, "validation"
     if isinstance(task, Multilabel):
-        raise _LeftOut("there are no sets for independent labels")
+        raise LeftOut("there are no sets for independent labels")
     if "validation" in parts:
         calibration = parts["validation"]
     else:
         source, calibration = "folds", subject.out_of_fold()
     if part != "test":
-        raise _LeftOut(f"the {part} part is not new to the model or the calibration")
+        raise LeftOut(f"the {part} part is not new to the model or the calibration")
     rows = len(calibration[0])
     if conformal_rank(rows, coverage) > rows:
-        raise _LeftOut(f"{rows} calibration rows are too few for a coverage of {coverage:g}")
+        raise LeftOut(f"{rows} calibration rows are too few for a coverage of {coverage:g}")
     known, new = [(z, y) for y, z in (calibration, parts[part])]
     how: Any = {"coverage": coverage, "calibrated_on": source}
     if isinstance(task, Regression):
         return {"absolute_residual": judge_intervals(known, new, task.names, **how)}
-    known, new = [(subject.answers.probabilities(z), y) for z, y in (known, new)]
+    known, new = [(subject.answers[0].probabilities(z), y) for z, y in (known, new)]
     return {
         method: judge_sets(known, new, task.names, method=method, seed=seed, **how)
         for method in ("lac", "aps")
     }
 
 
-def _curves(y: np.ndarray, z: np.ndarray, passes: MonteCarlo | None) -> dict[str, RiskCoverage]:
+def _curves(
+    y: np.ndarray, z: np.ndarray, passes: PredictiveDistribution | None
+) -> dict[str, RiskCoverage]:
     p = softmax(z, axis=1)
     found = {"max_probability": risk_coverage(p.max(axis=1), p.argmax(axis=1) == y)}
     if passes is not None and passes.predictive_entropy is not None:
@@ -313,16 +236,13 @@ def _curves(y: np.ndarray, z: np.ndarray, passes: MonteCarlo | None) -> dict[str
     return found
 
 
-def _uncertainty(passes: MonteCarlo, y: np.ndarray, task: Task) -> Uncertainty:
+def _uncertainty(subject: Subject, passes: PredictiveDistribution, y: np.ndarray) -> Uncertainty:
     entropy, information = passes.predictive_entropy, passes.mutual_information
-    outputs = passes.mean.astype("float64")
-    if isinstance(task, Classification):
-        outputs = np.log(np.maximum(outputs, np.finfo("float32").tiny))
-    elif isinstance(task, Multilabel):
-        outputs = logit(outputs)
+    mean = subject.answers[0].inverse(passes.mean.astype("float64"))
     return Uncertainty(
-        samples=len(passes.outputs),
-        scores=task.scores(y, outputs),
+        of="ensemble" if subject.is_ensemble else "Monte Carlo dropout",
+        samples=len(passes.passes),
+        scores=subject.given.task.scores(y, mean),
         entropy=None if entropy is None else float(entropy.mean()),
         mutual_information=None if information is None else float(information.mean()),
         standard_deviation=float(passes.standard_deviation.mean()),
@@ -330,10 +250,10 @@ def _uncertainty(passes: MonteCarlo, y: np.ndarray, task: Task) -> Uncertainty:
 
 
 def _outliers(
-    subject: _Subject,
+    subject: Subject,
     outliers: Any,
     z: np.ndarray,
-    passes: MonteCarlo | None,
+    passes: PredictiveDistribution | None,
     resamples: int,
     seed: int,
 ) -> tuple[dict[str, OutlierDetection], int]:
@@ -346,16 +266,14 @@ def _outliers(
         raise ValueError(message("outliers", shape, expected))
     n = len(keras.tree.flatten(raw)[0])
     split = ArraySplit(raw, np.zeros(n)).standardized(subject.given.preprocessing)
-    _, outputs, _ = engine.rows_of(subject.model, split.batches(subject.given.batch_size))
-    logits = [z, subject.answers.logits(outputs)]
+    logits = [z, subject.predict(split.batches(subject.given.batch_size))[1]]
     scores = {"max_probability": [softmax(each, axis=1).max(axis=1) for each in logits]}
-    if subject.answers.from_logits:
+    if subject.answers[0].from_logits and not subject.is_ensemble:
         scores["energy"] = [energy(each) for each in logits]
     if passes is not None:
-        how: Any = {"samples": len(passes.outputs), "seed": seed, "task": subject.given.task}
-        pair = (passes, mc_predict(subject.model, split.features, **how))
-        scores["predictive_entropy"] = [-np.asarray(each.predictive_entropy) for each in pair]
-        scores["mutual_information"] = [-np.asarray(each.mutual_information) for each in pair]
+        pair: Any = (passes, subject.passes(split.features, len(passes.passes), seed))
+        for name in ("predictive_entropy", "mutual_information"):
+            scores[name] = [-getattr(each, name) for each in pair]
     found = {
         name: detect_outliers(*pair, resamples=resamples, seed=seed)
         for name, pair in scores.items()

@@ -20,16 +20,18 @@ from .weights import KernelStatistics
 
 @dataclass(frozen=True, eq=False)
 class Uncertainty:
-    """The predictions of Monte Carlo dropout on the rows of the part; see `mc_predict`.
+    """The predictions of Monte Carlo dropout or of the members of an ensemble on the part.
 
     Args:
-        samples: The number of passes.
+        of: "Monte Carlo dropout", see `mc_predict`, or "ensemble", see `ensemble_predict`.
+        samples: The number of passes or members.
         scores: The scores of the task of the mean of the passes.
         entropy: The mean predictive entropy in nats, or `None` for a regression.
         mutual_information: The mean mutual information in nats, or `None` for a regression.
         standard_deviation: The mean standard deviation of the passes.
     """
 
+    of: str
     samples: int
     scores: dict[str, float]
     entropy: float | None
@@ -53,8 +55,9 @@ class Evaluation:
         calibration: The calibration of the probabilities; `None` for a regression.
         conformal: The conformal sets or intervals, by method.
         risk_coverage: The risk-coverage curves of a classification by the confidence that orders
-            the rows: "max_probability" and, with `samples`, "predictive_entropy".
-        uncertainty: The predictions of Monte Carlo dropout, with `samples`.
+            the rows: "max_probability" and, where there is `uncertainty`, "predictive_entropy".
+        uncertainty: The predictions of Monte Carlo dropout, with `samples`, or of the members of
+            an ensemble.
         outliers: How outliers are told from the data, by score.
         weights: The statistics of each kernel.
         inference: Whether predictions depend on their inputs alone.
@@ -168,7 +171,8 @@ class Evaluation:
             ]
             yield "Selective prediction", head, rows
         if self.uncertainty:
-            yield "Monte Carlo dropout", ("figure", "value"), _uncertainty_rows(self.uncertainty)
+            title = f"Uncertainty: {self.uncertainty.of}"
+            yield title, ("figure", "value"), _uncertainty_rows(self.uncertainty)
         if self.outliers:
             rows = [(name, str(o.auroc), str(o.fpr95)) for name, o in self.outliers.items()]
             head = ("score", "AUROC", "outliers above 95% of the data")

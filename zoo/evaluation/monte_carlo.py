@@ -1,8 +1,7 @@
-"""`mc_predict`: the predictions of a model whose dropout is left on."""
+"""`mc_predict`: predictions with dropout left on."""
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
@@ -13,30 +12,9 @@ from ...core.checks import check_integer, check_type
 from ...core.layer_kinds import Kind, drop_rates, kind_of
 from ...exports.signatures.monte_carlo import stochastic
 from ..tasks import Task
-from .answers import Answers
+from .answers import Answers, PredictiveDistribution
 
 _RANDOM_INPUTS = (Kind.AUGMENTATION, Kind.RANDOM_CROP)
-
-
-@dataclass(frozen=True, eq=False)
-class MonteCarlo:
-    """The mean and the spread of T passes; see `mc_predict`.
-
-    Args:
-        mean: The mean probabilities `(n, classes)` or `(n, labels)`, or values `(n, targets)`.
-        standard_deviation: That of the passes, in the same shape.
-        predictive_entropy: The entropy of the mean in nats, `(n,)`, or `(n, labels)` for each label
-            by itself; `None` for a regression.
-        mutual_information: The part of it that the passes disagree on, in the same shape; `None`
-            for a regression.
-        outputs: The outputs of all passes, `(T, n, units)`.
-    """
-
-    mean: np.ndarray
-    standard_deviation: np.ndarray
-    predictive_entropy: np.ndarray | None
-    mutual_information: np.ndarray | None
-    outputs: np.ndarray
 
 
 def mc_predict(
@@ -47,17 +25,8 @@ def mc_predict(
     seed: int = 0,
     batch_size: int = 256,
     task: Task | str | None = None,
-) -> MonteCarlo:
+) -> PredictiveDistribution:
     """Run a model several times with its dropout, noise and stochastic depth left on.
-
-    For p_t the probabilities of the t-th of T passes, or the values of a regression, and
-    H[p] = - sum_c p_c log p_c,
-
-        mean = 1/T sum_t p_t                    standard_deviation = sqrt(1/T sum_t (p_t - mean)^2)
-        predictive_entropy = H[mean]            mutual_information = H[mean] - 1/T sum_t H[p_t]
-
-    The entropy is large if the answer is uncertain for any reason; the mutual information is large
-    if the passes contradict each other, since the model has not learned such inputs.
 
     Only layers that are random in training and have a rate above 0 are random here: dropout of all
     kinds, recurrent and attention dropout, drop connect, drop block, stochastic depth and noise.
@@ -68,11 +37,14 @@ def mc_predict(
     Args:
         model: A model of the zoo, or any Keras model with one output `(n, units)`.
         x: Inputs as the model takes them, an array or arrays by name.
-        samples: T.
+        samples: The number of passes, >= 2.
         seed: The seed, an integer >= 0.
         batch_size: The number of rows in a batch; the masks depend on it.
         task: The task or its kind; by default, that of the model of the zoo, or what the last
             activation and the compiled loss tell.
+
+    Returns:
+        The probabilities of all passes, with their mean, spread, entropy and mutual information.
 
     Raises:
         ValueError: If no layer is random, an argument is out of range, or the outputs could mean
@@ -87,10 +59,8 @@ def mc_predict(
     >>> found.mean.shape, found.mutual_information.shape, bool((found.standard_deviation > 0).all())
     ((2, 3), (2,), True)
 
-    References: Gal & Ghahramani, Dropout as a Bayesian Approximation: Representing Model
-    Uncertainty in Deep Learning, 2016, https://arxiv.org/abs/1506.02142; the mutual information:
-    Houlsby et al., Bayesian Active Learning for Classification and Preference Learning, 2011,
-    https://arxiv.org/abs/1112.5745
+    Reference: Gal & Ghahramani, Dropout as a Bayesian Approximation: Representing Model Uncertainty
+    in Deep Learning, 2016, https://arxiv.org/abs/1506.02142
     """
     check_type("model", model, keras.Model, "a keras.Model")
     check_integer("samples", samples, 2)
@@ -102,7 +72,7 @@ def mc_predict(
             f"stochastic depth, at a rate above 0. Received: {model.name!r} without any"
         )
     rows = len(keras.tree.flatten(x)[0])
-    passes = [
+    outputs = [
         np.concatenate(
             [
                 _stochastic_pass(model, _slice(x, start, batch_size), [seed, number, start])
@@ -111,11 +81,9 @@ def mc_predict(
         )
         for number in range(samples)
     ]
-    outputs = np.stack(passes)
-    found = Answers(model, outputs[0], task).moments(np.moveaxis(outputs, 0, 1))
-    entropy, information = found.get("predictive_entropy"), found.get("mutual_information")
-    return MonteCarlo(
-        found["mean"], found["standard_deviation"], entropy, information, outputs=outputs
+    answers = Answers(model, outputs[0], task)
+    return answers.distribution(
+        np.stack([answers.probabilities(answers.logits(each)) for each in outputs])
     )
 
 

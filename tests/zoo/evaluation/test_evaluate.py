@@ -189,7 +189,7 @@ def test_outliers_are_raw_features_and_told_from_the_data(classified):
     probabilities = keras.Model(x, keras.layers.Softmax()(model(x)))
     found = zoo.evaluate(probabilities, data, outliers=outliers, bootstrap=0)
     assert {*found.outliers} == {"max_probability"}
-    assert "logits are not known" in found.left_out["energy"]
+    assert "logits behind probabilities" in found.left_out["energy"]
 
 
 def test_equal_seeds_give_equal_evaluations(classified):

@@ -1,0 +1,138 @@
+"""`Subject`: the model or the members of an ensemble that are judged, and their data."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from ...core.checks import message
+from ..data import Data
+from ..data.folds import parse_folds
+from ..data.source import data_errors
+from ..tasks import Given
+from ..training import Run, engine
+from ..training.run import RunDirectory
+from ..training.work_directory import differences
+from .answers import Answers, PredictiveDistribution
+from .ensemble import check_members, ensemble_predict
+from .monte_carlo import mc_predict
+
+
+class LeftOut(Exception):
+    """The reason why a section of an evaluation is missing."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is judged.
+
+    Args:
+        name: The name of the run or the model.
+        models: The model, or the members of an ensemble.
+        answers: What the outputs of each of them mean.
+        data: The data; for a run that was refit, its training part has the validation rows.
+        given: The data as it was passed.
+        run: The run, if it is one; not that of a member.
+    """
+
+    name: str
+    models: list[keras.Model]
+    answers: list[Answers]
+    data: Data
+    given: Data
+    run: Run | None
+
+    @classmethod
+    def of(cls, model: Any, data: Data) -> "Subject":
+        """Return the subject for the arguments of `evaluate`, or raise if they do not suit."""
+        if isinstance(data.task, Given):
+            raise ValueError(
+                "`data` must have a task: zoo.load_data(..., task='classification'), 'multilabel' "
+                "or 'regression'. Received: the task 'given', whose scores are not known"
+            )
+        one = isinstance(model, keras.Model | Run)
+        if not one and (isinstance(model, str) or not isinstance(model, Sequence)):
+            expected = "a keras.Model, a finished occam.zoo.Run, or a list of these"
+            raise TypeError(message("model", model, expected))
+        members = [model] if one else check_members("model", model)
+        runs = [member for member in members if isinstance(member, Run)]
+        ours = json.loads(json.dumps(dict(data.arguments)))
+        for run in runs:
+            if different := [*differences("data", run.config["data"]["arguments"], ours)]:
+                raise ValueError(
+                    "`data` must be that of the run, for other data pass `run.load_model()`. "
+                    f"Received: other arguments ({'; '.join(different)})"
+                )
+        refit = any(run.result.get("refit") for run in runs)
+        rows = data.without_validation() if refit else data
+        models = [each.load_model() if isinstance(each, Run) else each for each in members]
+        with data_errors():
+            x, *_ = next(iter(engine.batches_of(rows, "train").as_numpy_iterator()))
+        answers = [Answers(each, each.predict_on_batch(x), data.task) for each in models]
+        name = models[0].name if one else f"ensemble of {len(models)}"
+        if one and runs and runs[0].directory:
+            name = runs[0].directory.name
+        return cls(name, models, answers, rows, data, runs[0] if one and runs else None)
+
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether there are several models."""
+        return len(self.models) > 1
+
+    def inputs(self, part: str) -> Any:
+        """Return the inputs of the model for a part."""
+        with data_errors():
+            batches = engine.batches_of(self.data, part).as_numpy_iterator()
+            return keras.tree.map_structure(
+                lambda *each: np.concatenate(each), *(batch[0] for batch in batches)
+            )
+
+    def read(self, part: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the targets of a part, and the logits or values of the model for it."""
+        with data_errors():
+            return self.predict(engine.batches_of(self.data, part))
+
+    def predict(self, batches: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return the targets and the logits or values for batches.
+
+        Those of an ensemble are the logits of the mean of the probabilities.
+        """
+        found = [engine.rows_of(model, batches) for model in self.models]
+        pairs = zip(self.answers, found, strict=True)
+        logits = [answers.logits(outputs) for answers, (_, outputs, _) in pairs]
+        targets, first = found[0][0], self.answers[0]
+        if not self.is_ensemble:
+            return targets, logits[0]
+        return targets, first.inverse(np.mean([first.probabilities(z) for z in logits], axis=0))
+
+    def passes(self, x: Any, samples: int, seed: int) -> PredictiveDistribution | None:
+        """Return the predictions of the members, or of Monte Carlo dropout if there are samples."""
+        task = self.given.task
+        if self.is_ensemble:
+            return ensemble_predict(self.models, x, task=task)
+        if not samples:
+            return None
+        return mc_predict(self.models[0], x, samples=samples, seed=seed, task=task)
+
+    def out_of_fold(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the targets and the out-of-fold logits or values of the first repeat."""
+        run = self.run
+        if run is None or run.directory is None or run.result["validation_by"] == "part":
+            raise LeftOut(
+                "there are no rows that the model has not trained on but those of the test part, "
+                "and no out-of-fold outputs"
+            )
+        reruns = len(run.result["reruns"])
+        directory = run.directory / f"rerun-{reruns}" if reruns else run.directory
+        y = np.asarray(self.data.raw_splits["train"].targets)
+        folds, _ = parse_folds(self.given.cv)
+        outputs: Any = None
+        for number, mask in enumerate(self.given.fold_masks()[:folds]):
+            file = RunDirectory(directory / "folds" / str(number)).outputs
+            values = np.load(file)["outputs"][run.result["best_epoch"] - 1]
+            outputs = np.empty((len(y), *values.shape[1:])) if outputs is None else outputs
+            outputs[mask] = values
+        return y, self.answers[0].logits(outputs)
