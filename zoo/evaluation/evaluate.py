@@ -106,7 +106,8 @@ def evaluate(
     y, z = parts[part]
     scores, gap, own = _scores(parts, part, task, answers, bootstrap, seed)
     rows = {name: len(targets) for name, (targets, _) in parts.items()}
-    x = subject.inputs(part)
+    whole = bool(samples) or subject.is_ensemble
+    x, known = subject.inputs(part, None if whole else _CHECKED_ROWS)
     passes = subject.passes(x, samples, seed)
     conformal, calibration, inference, weights, detected = {}, None, None, [], {}
     try:
@@ -142,8 +143,8 @@ def evaluate(
         gap=gap,
         calibration=calibration,
         conformal=conformal,
-        risk_coverage=_curves(y, z, passes) if isinstance(task, Classification) else {},
-        uncertainty=None if passes is None else _uncertainty(subject, passes, y),
+        risk_coverage=_curves((y, z), (known, passes)) if isinstance(task, Classification) else {},
+        uncertainty=None if passes is None else _uncertainty(subject, passes, known),
         outliers=detected,
         weights=tuple(weights),
         inference=inference,
@@ -226,11 +227,14 @@ def _conformal(
 
 
 def _curves(
-    y: np.ndarray, z: np.ndarray, passes: PredictiveDistribution | None
+    predicted: tuple[np.ndarray, np.ndarray], uncertain: tuple[np.ndarray, Any]
 ) -> dict[str, RiskCoverage]:
+    """Return the curves for targets with logits, and for targets with a distribution, if any."""
+    y, z = predicted
     p = softmax(z, axis=1)
     found = {"max_probability": risk_coverage(p.max(axis=1), p.argmax(axis=1) == y)}
-    if passes is not None and passes.predictive_entropy is not None:
+    y, passes = uncertain
+    if passes is not None:
         right = passes.mean.argmax(axis=1) == y
         found["predictive_entropy"] = risk_coverage(-passes.predictive_entropy, right)
     return found

@@ -121,7 +121,7 @@ def check_inference(
     }
     checks = [_compared(name, each, tolerance) for name, each in pairs.items()]
     checks.append(_state(model, variables, before))
-    for variable, value in zip(variables, before, strict=True):
+    for variable, value in _changed(variables, before):
         variable.assign(value)
     return InferenceReport(tuple(checks), float(tolerance), rows)
 
@@ -156,18 +156,21 @@ _CAUSES = {
 
 def _state(model: keras.Model, variables: list[Any], before: list[np.ndarray]) -> InferenceCheck:
     seeds = {id(g.state) for layer in model._flatten_layers() for g in layer._seed_generators}
-    changed = [
-        variable
-        for variable, old in zip(variables, before, strict=True)
-        if not np.array_equal(
-            keras.ops.convert_to_numpy(variable), old, equal_nan=old.dtype.kind == "f"
-        )
-    ]
+    changed = [variable for variable, _ in _changed(variables, before)]
     moved = [variable.path for variable in changed if id(variable) not in seeds]
     if moved:
         return InferenceCheck("state", False, None, f"changed: {_some(moved)}")
     drew = f"; random generators advanced: {_some(v.path for v in changed)}" if changed else ""
     return InferenceCheck("state", True, None, f"none of {len(variables)} variables changed{drew}")
+
+
+def _changed(variables: list[Any], before: list[np.ndarray]) -> list[tuple[Any, np.ndarray]]:
+    """Return the variables whose values are others than before, with these."""
+    return [
+        (variable, old)
+        for variable, old in zip(variables, before, strict=True)
+        if np.asarray(keras.ops.convert_to_numpy(variable)).tobytes() != old.tobytes()
+    ]
 
 
 def _some(paths: Iterable[str]) -> str:

@@ -82,13 +82,17 @@ class Subject:
         """Whether there are several models."""
         return len(self.models) > 1
 
-    def inputs(self, part: str) -> Any:
-        """Return the inputs of the model for a part."""
+    def inputs(self, part: str, rows: int | None = None) -> tuple[Any, np.ndarray]:
+        """Return the inputs of the model and the targets of a part, or of its first rows."""
+        found, count = [], 0
         with data_errors():
-            batches = engine.batches_of(self.data, part).as_numpy_iterator()
-            return keras.tree.map_structure(
-                lambda *each: np.concatenate(each), *(batch[0] for batch in batches)
-            )
+            for batch in engine.batches_of(self.data, part).as_numpy_iterator():
+                found.append(batch[:2])
+                count += len(batch[1])
+                if rows is not None and count >= rows:
+                    break
+        joined: Any = keras.tree.map_structure(lambda *each: np.concatenate(each)[:rows], *found)
+        return joined
 
     def read(self, part: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the targets of a part, and the logits or values of the model for it."""
@@ -98,15 +102,18 @@ class Subject:
     def predict(self, batches: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return the targets and the logits or values for batches.
 
-        Those of an ensemble are the logits of the mean of the probabilities.
+        Those of an ensemble are the logits of the mean of the probabilities. The members see each
+        batch together, because a dataset may have another order in each pass.
         """
-        found = [engine.rows_of(model, batches) for model in self.models]
-        pairs = zip(self.answers, found, strict=True)
-        logits = [answers.logits(outputs) for answers, (_, outputs, _) in pairs]
-        targets, first = found[0][0], self.answers[0]
-        if not self.is_ensemble:
-            return targets, logits[0]
-        return targets, first.inverse(np.mean([first.probabilities(z) for z in logits], axis=0))
+        targets, logits, first = [], [], self.answers[0]
+        for x, y, *_ in batches.as_numpy_iterator():
+            pairs = zip(self.models, self.answers, strict=True)
+            each = [answers.logits(model.predict_on_batch(x)) for model, answers in pairs]
+            if self.is_ensemble:
+                each = [first.inverse(np.mean([first.probabilities(z) for z in each], axis=0))]
+            targets.append(y)
+            logits += each
+        return np.concatenate(targets), np.concatenate(logits)
 
     def passes(self, x: Any, samples: int, seed: int) -> PredictiveDistribution | None:
         """Return the predictions of the members, or of Monte Carlo dropout if there are samples."""

@@ -95,6 +95,7 @@ def test_conformal_intervals_cover_the_targets_of_a_regression(trained):
     assert found.uncertainty.entropy is None
 
 
+@pytest.mark.slow
 def test_a_refit_without_folds_leaves_conformal_prediction_out(tmp_path):
     data = load("classification")
     run = train(data, refit=True, epochs=3, log_dir=tmp_path / "run")
