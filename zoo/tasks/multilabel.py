@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 from scipy.special import expit, logit
-from sklearn import metrics
 
 from ...callbacks import baseline_loss
 from .task import DataError, Task
@@ -64,12 +63,11 @@ class Multilabel(Task):
         predicted, true = outputs > 0, y > 0.5
         p = np.clip(expit(np.asarray(outputs, "float64")), 1e-15, 1 - 1e-15)
         present = true.any(axis=0)  # average precision is not defined without a positive sample
-        precisions = [
-            metrics.average_precision_score(true[:, k], p[:, k]) for k in np.flatnonzero(present)
-        ]
+        precisions = [average_precision(true[:, k], p[:, k]) for k in np.flatnonzero(present)]
+        hits, count = 2 * (true & predicted).sum(axis=0), (true.sum(axis=0) + predicted.sum(axis=0))
         return {
-            "macro_f1": float(metrics.f1_score(true, predicted, average="macro", zero_division=0)),
-            "micro_f1": float(metrics.f1_score(true, predicted, average="micro", zero_division=0)),
+            "macro_f1": float(np.mean(hits / np.maximum(count, 1))),
+            "micro_f1": float(hits.sum() / max(count.sum(), 1)),
             "mean_average_precision": float(np.mean(precisions)) if precisions else 0.0,
             "subset_accuracy": float(np.mean((predicted == true).all(axis=1))),
             "log_loss": float(-np.mean(np.where(true, np.log(p), np.log1p(-p)))),
@@ -84,6 +82,23 @@ class Multilabel(Task):
     def summary(self, parts):
         counts = [y.sum(axis=0).astype(int).tolist() for y in parts.values()]
         return [("label", *parts), *zip(self.names, *counts, strict=True)]
+
+
+def average_precision(true: np.ndarray, p: np.ndarray) -> float:
+    """Return the area under the steps of precision over recall, for booleans and probabilities.
+
+        AP = sum_k (R_k - R_{k-1}) P_k
+
+    over the distinct probabilities, as in scikit-learn, but fast enough for a bootstrap. At least
+    one sample must be true.
+
+    >>> round(average_precision(np.array([True, False, True]), np.array([0.9, 0.8, 0.7])), 4)
+    0.8333
+    """
+    order = np.argsort(-p, kind="stable")
+    hits = np.cumsum(true[order])
+    last = np.flatnonzero(np.append(np.diff(p[order]) != 0, True))  # of equal probabilities
+    return float(np.diff(hits[last], prepend=0) @ (hits[last] / (last + 1)) / hits[-1])
 
 
 def _check_binary(targets: np.ndarray, field: str) -> None:

@@ -5,10 +5,13 @@ import json
 import keras
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.special import expit, softmax
 from sklearn import metrics
 
 from occam.zoo.tasks import Classification, DataError, Given, Multilabel, Regression, Task
+from occam.zoo.tasks.multilabel import average_precision
 
 RANDOM = np.random.default_rng(0)
 OUTPUTS = RANDOM.normal(size=(50, 3))
@@ -56,6 +59,14 @@ def test_scores_of_regression_are_those_of_scikit_learn():
     squared = metrics.mean_squared_error(VALUES, predicted)
     assert scores["rmse"] == pytest.approx(np.sqrt(squared))
     assert scores["r2"] == pytest.approx(metrics.r2_score(VALUES, predicted))
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=1, max_size=30))
+def test_the_average_precision_with_ties_is_that_of_scikit_learn(samples):
+    true, p = np.array([(True, 3), *samples]).T
+    expected = metrics.average_precision_score(true, p)
+    assert average_precision(true.astype(bool), p) == pytest.approx(expected)
 
 
 def test_a_label_without_a_positive_sample_has_no_average_precision():
