@@ -91,7 +91,7 @@ def load_data(
             default, `zoo.tasks.recognize` finds it from the targets.
         batch_size: The number of examples in a batch. By default a quarter of the training part,
             but at least 16 and at most 100.
-        seed: The seed of the validation split and of the order of training.
+        seed: The seed of the validation split, the order of training and MiniRocket's thresholds.
         validation_fraction: The fraction of the non-test samples to hold out for validation, in
             (0, 1). Not used if the source has a validation part.
         standardize: Whether to standardize numeric features over their last axis, and to number the
@@ -171,7 +171,7 @@ def load_data(
                 raise ValueError(message("standardize", standardize, expected))
             fit = functools.partial(fit, robust=True)
         if standardize == "minirocket":
-            fit = fit_minirocket
+            fit = functools.partial(fit_minirocket, seed=seed)
         preprocessing = fit(train, read.origin)  # reads all of `train`
         for split in (validation, test):
             if isinstance(split, StreamSplit):

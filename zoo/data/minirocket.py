@@ -96,7 +96,9 @@ class MiniRocket(keras.layers.Layer):
         return {**super().get_config(), **config, "differences": self.differences}
 
 
-def fit_minirocket(split: Any, origin: str, *, features: int = _FEATURES) -> keras.Model:
+def fit_minirocket(
+    split: Any, origin: str, *, features: int = _FEATURES, seed: int = 0
+) -> keras.Model:
     """Return the model from series to standardized features of `MiniRocket`.
 
     Half of the features are of the series, and half of its differences, as in MultiRocket. Each
@@ -108,6 +110,7 @@ def fit_minirocket(split: Any, origin: str, *, features: int = _FEATURES) -> ker
         origin: The source of the data, for error messages.
         features: The number of features of the series and of its differences, rounded down to a
             multiple of 84.
+        seed: The seed of the series whose responses give the thresholds, and of the channels.
 
     Raises:
         ValueError: If the part is no series of at least 10 steps, or not in memory.
@@ -126,7 +129,7 @@ def fit_minirocket(split: Any, origin: str, *, features: int = _FEATURES) -> ker
         )
     standardize = fit_standardization(split, origin)
     rows = np.asarray(standardize(split.features.astype("float32")))
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     layers = (
         _fit_thresholds(rows, features, random, name="minirocket"),
         _fit_thresholds(rows, features, random, differences=True, name="minirocket_differences"),

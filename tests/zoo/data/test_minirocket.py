@@ -117,6 +117,18 @@ def test_a_linear_model_finds_what_the_series_hide_from_it_and_is_served(tmp_pat
     np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-5)
 
 
+def test_the_seed_of_the_data_draws_the_thresholds():
+    rows = waves(20)
+    first, again, other = (
+        load_data(rows, test=False, standardize="minirocket", seed=seed) for seed in (3, 3, 4)
+    )
+    thresholds = [
+        each.preprocessing.get_layer("minirocket").thresholds[1] for each in (first, again, other)
+    ]
+    np.testing.assert_array_equal(thresholds[0], thresholds[1])
+    assert not np.array_equal(thresholds[0], thresholds[2])
+
+
 def test_folds_are_fitted_to_their_own_rows():
     data = load_data(waves(20), test=False, validation="cv:2", standardize="minirocket")
     first, second = data.folds()
