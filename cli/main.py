@@ -23,6 +23,7 @@ from .demo import DemoCommand
 from .evaluate import EvaluateCommand
 from .export import ExportCommand
 from .exports import ExportsCommand
+from .lab import LabCommand
 from .lint import LintCommand
 from .models import ModelsCommand
 from .predict import PredictCommand
@@ -44,6 +45,7 @@ COMMANDS = {
     "serve": ServeCommand,
     "board": BoardCommand,
     "demo": DemoCommand,
+    "lab": LabCommand,
 }
 
 

@@ -113,7 +113,7 @@ def test_a_linear_model_finds_what_the_series_hide_from_it_and_is_served(tmp_pat
     np.testing.assert_array_equal(run.load_preprocessing()(rows), data.preprocessing(rows))
     run.export(tmp_path / "served")
     answer = exports.load(tmp_path / "served").predict(rows)
-    expected = keras.ops.softmax(model(data.preprocessing(rows)))
+    expected = keras.ops.convert_to_numpy(keras.ops.softmax(model(data.preprocessing(rows))))
     np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-5)
 
 

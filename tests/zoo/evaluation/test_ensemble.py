@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -55,8 +57,8 @@ def test_an_ensemble_answers_with_the_mean_of_its_members(task):
 def test_equal_members_do_not_disagree():
     data = load("classification")
     (model,) = members_for(data, 1)
-    found = ensemble_predict([model, model], X)
-    np.testing.assert_allclose(found.mutual_information, 0, atol=1e-6)
+    information: Any = ensemble_predict([model, model], X).mutual_information
+    np.testing.assert_allclose(information, 0, atol=1e-6)
     one, twice = (zoo.evaluate(each, data, bootstrap=20) for each in (model, [model, model]))
     for name, interval in one.scores["test"].items():
         assert twice.scores["test"][name] == pytest.approx(interval, rel=1e-6)

@@ -1,0 +1,163 @@
+"""`occam lab`."""
+
+import dataclasses
+import os
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from ..core.text_table import table
+from .command import Command
+
+if TYPE_CHECKING:
+    from ..lab import Report
+
+_HEAD = ("quantity", "expected", "found", "holds")
+_ABOUT = """\
+# The laboratory
+Claims about regularization as experiments that anyone can run. `occam lab list` names them, `occam lab run NAME` runs one,
+and `make lab` regenerates this page. The code is in `examples/lab/`: one short module an experiment.
+"""
+
+
+@dataclasses.dataclass(kw_only=True)
+class LabCommand(Command):
+    """List or run the experiments of the laboratory: claims about regularization, measured.
+
+    `occam lab list` prints names and titles. `occam lab run NAME` prints what was expected and what
+    was found, and draws a picture. `occam lab run all` also writes a page of all experiments.
+    """
+
+    action: tyro.conf.Positional[
+        Annotated[
+            Literal["list", "run"],
+            tyro.conf.arg(metavar="{list,run}", help_behavior_hint="(required)"),
+        ]
+    ]
+    """What to do."""
+
+    name: tyro.conf.Positional[
+        Annotated[
+            str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="(required by run)")
+        ]
+    ] = None
+    """Name of the experiment to run, or all."""
+
+    directory: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("lab")
+    """Directory of the pictures, DIR/NAME.png."""
+
+    page: Annotated[
+        Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: DIR/lab.md)")
+    ] = None
+    """Page in Markdown that `run all` writes."""
+
+    small: bool = False
+    """Run at a reduced size, in seconds."""
+
+    def run(self) -> None:
+        from ..lab import experiments
+
+        if self.action == "list":
+            if self.name is not None:
+                raise ValueError(f"`list` takes no name. Received: {self.name!r}")
+            titles = [(name, _parts(name)["Title"]) for name in experiments()]
+            print(table(("name", "title"), titles))
+        elif self.name is None:
+            raise ValueError("`run` needs the name of an experiment, or all.")
+        elif self.name == "all":
+            self._run_all(experiments())
+        elif self.page is not None:
+            raise ValueError("`--page` needs `run all`.")
+        else:
+            parts = _parts(self.name)  # before the experiment, which may take minutes
+            report, seconds = self._experiment(self.name)
+            print(_text(self.name, parts, report, seconds))
+            print(f"picture: {self.directory / self.name}.png")
+
+    def _run_all(self, names: tuple[str, ...]) -> None:
+        from tqdm import tqdm
+
+        parts = {name: _parts(name) for name in names}
+        sections = []
+        with tqdm(names, unit="experiment") as bar:
+            for name in bar:
+                bar.set_postfix_str(name)
+                report, seconds = self._experiment(name)
+                tqdm.write(_text(name, parts[name], report, seconds), file=sys.stdout)
+                sections.append(self._section(name, parts[name], report, seconds))
+        page = self._page()
+        page.parent.mkdir(parents=True, exist_ok=True)
+        size = "\nThis page was written at reduced size.\n" if self.small else ""
+        page.write_text("\n".join([_ABOUT + size, *sections]), encoding="utf-8")
+        print(f"page: {page}")
+
+    def _page(self) -> Path:
+        return self.directory / "lab.md" if self.page is None else self.page
+
+    def _experiment(self, name: str) -> "tuple[Report, float]":
+        """Run an experiment, write its picture, and return its report and the seconds it took."""
+        from ..lab import load
+
+        start = time.perf_counter()
+        report = load(name).run(small=self.small)
+        seconds = time.perf_counter() - start
+        self.directory.mkdir(parents=True, exist_ok=True)
+        # Without the version of Matplotlib, an unchanged picture is an unchanged file.
+        report.figure.savefig(self.directory / f"{name}.png", metadata={"Software": None})
+        return report, seconds
+
+    def _section(self, name: str, parts: dict[str, str], report: "Report", seconds: float) -> str:
+        """Return an experiment's section of the page."""
+        picture = os.path.relpath(self.directory / f"{name}.png", self._page().parent)
+        rows = (_HEAD, ("---",) * len(_HEAD), *_rows(report))
+        lines = [" | ".join(cell.replace("|", r"\|") for cell in row) for row in rows]
+        return "\n".join(
+            [
+                f"## {parts['Title']}",
+                f"**Claim.** {parts['Claim']}\n",
+                *([] if report.holds else [f"**{_verdict(report)}**\n"]),
+                *(f"| {line} |" for line in lines),
+                f"\n![{parts['Title']}]({Path(picture).as_posix()})\n",
+                f"**Reference.** {parts['Reference']}\n",
+                f"`occam lab run {name}`: {seconds:.1f} seconds.\n",
+            ]
+        )
+
+
+def _parts(name: str) -> dict[str, str]:
+    from ..lab import load
+    from ..lab.experiment import describe
+
+    return describe(load(name))
+
+
+def _rows(report: "Report") -> list[tuple[str, ...]]:
+    return [
+        (f.quantity, f.expected, f.found, "yes" if f.holds else "NO") for f in report.findings
+    ]
+
+
+def _verdict(report: "Report") -> str:
+    if report.holds:
+        return "The claim holds."
+    failed = [finding.quantity for finding in report.findings if not finding.holds]
+    return f"The claim does not hold here: {'; '.join(failed)}."
+
+
+def _text(name: str, parts: dict[str, str], report: "Report", seconds: float) -> str:
+    about = (f"{part}: {parts[part]}" for part in ("Claim", "Reference"))
+    options = {"break_long_words": False, "break_on_hyphens": False}  # links stay whole
+    return "\n".join(
+        [
+            f"{name}: {parts['Title']}",
+            *("\n".join(textwrap.wrap(text, 80, subsequent_indent="  ", **options)) for text in about),
+            "",
+            table(_HEAD, _rows(report)),
+            "",
+            f"{_verdict(report)} ({seconds:.1f} seconds)",
+        ]
+    )
