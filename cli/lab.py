@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 _HEAD = ("quantity", "expected", "found", "holds")
 _ABOUT = """\
 # The laboratory
-Claims about regularization as experiments that anyone can run. `occam lab list` names them, `occam lab run NAME` runs one,
-and `make lab` regenerates this page. The code is in `examples/lab/`: one short module an experiment.
+Claims about regularization as experiments that anyone can run. `occam lab list` names them,
+`occam lab run NAME` runs one, and `make lab` regenerates this page. The code is in `examples/lab/`,
+one short module an experiment.
 """
 
 
@@ -41,9 +42,7 @@ class LabCommand(Command):
     """What to do."""
 
     name: tyro.conf.Positional[
-        Annotated[
-            str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="(required by run)")
-        ]
+        Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="(required by run)")]
     ] = None
     """Name of the experiment to run, or all."""
 
@@ -136,9 +135,7 @@ def _parts(name: str) -> dict[str, str]:
 
 
 def _rows(report: "Report") -> list[tuple[str, ...]]:
-    return [
-        (f.quantity, f.expected, f.found, "yes" if f.holds else "NO") for f in report.findings
-    ]
+    return [(f.quantity, f.expected, f.found, "yes" if f.holds else "NO") for f in report.findings]
 
 
 def _verdict(report: "Report") -> str:
@@ -154,7 +151,10 @@ def _text(name: str, parts: dict[str, str], report: "Report", seconds: float) ->
     return "\n".join(
         [
             f"{name}: {parts['Title']}",
-            *("\n".join(textwrap.wrap(text, 80, subsequent_indent="  ", **options)) for text in about),
+            *(
+                "\n".join(textwrap.wrap(text, 80, subsequent_indent="  ", **options))
+                for text in about
+            ),
             "",
             table(_HEAD, _rows(report)),
             "",

@@ -6,8 +6,8 @@ expectation is the input and inference needs no change. A network with dropout i
 for a softmax regression, nearly for a deeper network.
 
 Reference: Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting,
-2014, https://jmlr.org/papers/v15/srivastava14a.html; the ensemble: Goodfellow et al., Deep Learning,
-2016, section 7.12, https://www.deeplearningbook.org
+2014, https://jmlr.org/papers/v15/srivastava14a.html; the ensemble: Goodfellow et al., Deep
+Learning, 2016, section 7.12, https://www.deeplearningbook.org
 
 Time: 15 seconds.
 
@@ -140,7 +140,7 @@ def picture(outputs, one, two):
         mean.axhline(value, color=f"C{i}", ls=":")
     mean.set(xscale="log", xlabel="number of masks", ylabel="mean output of the layer")
     mean.set_title("The expectation is the input (dotted)")
-    mean.legend(fontsize="small", loc="lower right")
+    mean.legend(fontsize="small", loc="center right")
     names = "softmax regression", "two hidden layers"
     for axes, name, ensemble in zip(ensembles, names, (one, two), strict=True):
         axes.plot([0, 1], [0, 1], color="0.7", lw=1)

@@ -33,14 +33,17 @@ def powers(x):
 
 
 def ridge(x, y, strength):
-    """Return weights and bias of  argmin (1/n) |y - x w - b|^2 + strength |w|^2."""
+    """Return weights and bias of  argmin (1/n) |y - x w - b|^2 + strength |w|^2.
+
+    For targets of shape `(n, draws)`, there is a solution for each draw.
+    """
     centered, n = x - x.mean(0), len(x)
     if strength:
         squares = centered.T @ centered + n * strength * np.eye(DEGREE)
-        w = np.linalg.solve(squares, centered.T @ (y - y.mean()))
+        w = np.linalg.solve(squares, centered.T @ (y - y.mean(0)))
     else:
-        w = np.linalg.pinv(centered) @ (y - y.mean())  # the smallest of all that meet the points
-    return w, y.mean() - x.mean(0) @ w
+        w = np.linalg.pinv(centered) @ (y - y.mean(0))  # the smallest of all that meet the points
+    return w, y.mean(0) - x.mean(0) @ w
 
 
 def train(x, y, strength, *, steps):
@@ -63,7 +66,7 @@ def curve(solution):
 
 def distance(solution):
     """Return the root mean square distance of a curve from the line."""
-    return np.sqrt(np.mean((curve(solution) - SLOPE * GRID) ** 2))
+    return np.sqrt(np.mean((curve(solution).T - SLOPE * GRID) ** 2, axis=-1))
 
 
 def curvature(solution):
@@ -74,14 +77,14 @@ def curvature(solution):
 def run(*, small=False):
     rng = np.random.default_rng(0)
     x, draws = powers(POINTS), SLOPE * POINTS + rng.normal(scale=NOISE, size=(200, 5))
-    y, steps = draws[0], 1000 if small else 3000
+    y, steps = draws[0], 500 if small else 3000
     strengths = (STRENGTH, 0.3) if small else (0.003, 0.01, STRENGTH, 0.1, 0.3, 1.0)
 
     free = train(x, y, 0.0, steps=steps)
     trained = {strength: train(x, y, strength, steps=steps) for strength in strengths}
     path = np.geomspace(1e-3, 10, 60)
     closed = np.array([ridge(x, y, strength)[0] for strength in path])
-    distances = np.array([[distance(ridge(x, draw, s)) for draw in draws] for s in (0.0, *path)])
+    distances = np.array([distance(ridge(x, draws.T, s)) for s in (0.0, *path)])
     means = distances.mean(axis=1)
     at = int(np.argmin(np.abs(path - STRENGTH))) + 1
 

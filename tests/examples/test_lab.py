@@ -7,7 +7,7 @@ from occam.lab.experiment import PARTS, describe
 
 
 def test_there_is_no_experiment_of_another_name():
-    with pytest.raises(ValueError, match="`name` must be one of .*dropout_mask.*'experiment'"):
+    with pytest.raises(ValueError, match=r"`name` must be one of .*dropout_mask.*'experiment'"):
         lab.load("experiment")
 
 
