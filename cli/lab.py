@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import sys
 import textwrap
 import time
 from pathlib import Path
@@ -86,7 +85,8 @@ class LabCommand(Command):
             for name in bar:
                 bar.set_postfix_str(name)
                 report, seconds = self._experiment(name)
-                tqdm.write(_text(name, parts[name], report, seconds), file=sys.stdout)
+                with tqdm.external_write_mode():
+                    print(_text(name, parts[name], report, seconds), end="\n\n")
                 sections.append(self._section(name, parts[name], report, seconds))
         page = self._page()
         page.parent.mkdir(parents=True, exist_ok=True)

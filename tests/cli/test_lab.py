@@ -54,6 +54,8 @@ def test_run_all_writes_a_page_that_says_which_claims_do_not_hold(
     done = inside("lab", "run", "all", "--directory", "docs/images", "--page", "docs/lab.md")
     assert done.returncode == 0, done.stderr
     assert "2/2" in done.stderr
+    assert "\nThe claim holds. (0.0 seconds)\n" in done.stdout
+    assert "\nThe claim does not hold here: |w|. (0.0 seconds)\n" in done.stdout
     assert done.stdout.endswith("page: docs/lab.md\n")
     right, wrong = (tmp_path / "docs/lab.md").read_text().split("## About ")[1:]
     assert "| quantity | expected | found | holds |\n| --- | --- | --- | --- |\n" in right
