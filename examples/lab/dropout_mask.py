@@ -51,10 +51,11 @@ def run(*, small=False):
     errors = np.abs(drop(0, rows).mean(axis=0) - INPUT) / (np.abs(INPUT) / np.sqrt(rows))
     inference = np.asarray(Dropout(RATE)(np.array([INPUT]), training=False))[0]
 
-    x, y = load_wine(return_X_y=True)
+    x, y = map(np.asarray, load_wine(return_X_y=True))
     x = ((x - x.mean(0)) / x.std(0)).astype("float32")[:, : 6 if small else 10]
-    one = Ensemble(trained((), x, y), x)
-    two = Ensemble(trained((4, 4) if small else (6, 6), x, y), x)
+    units = (4, 4) if small else (6, 6)
+    one = Ensemble(trained((), x, y), x, x.shape[1:])
+    two = Ensemble(trained(units, x, y), x, units)
     findings = (
         Finding("the layer under the mask", str(python), str(layer.tolist()), [*layer] == python),
         Finding(
@@ -104,10 +105,12 @@ def trained(units, x, y, *, passes=60):
 
 
 class Ensemble:
-    """All 2^N sub-networks of a model with N droppable units, beside its inference."""
+    """All 2^N sub-networks of a model with N droppable units, beside its inference.
 
-    def __init__(self, model, x):
-        widths = [layer.output.shape[-1] for layer in model.layers if isinstance(layer, Dropout)]
+    `widths` are the sizes of the masks, whose sum is N.
+    """
+
+    def __init__(self, model, x, widths):
         self.size = 2 ** sum(widths)
         weights = [np.asarray(v, "float64") for v in model.trainable_variables]
         ends = np.cumsum(widths)[:-1]

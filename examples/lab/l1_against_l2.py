@@ -44,10 +44,12 @@ def run(*, small=False):
     lasso = Lasso(alpha=STRENGTH / 2, fit_intercept=False, tol=1e-8).fit(x, y).coef_
     ridge = Ridge(alpha=STRENGTH * ROWS, fit_intercept=False).fit(x, y).coef_
     differences = np.abs(proximal - lasso).max(), np.abs(shrunk - ridge).max()
-    spreads = [
-        posterior_spread(x, y, penalty, prior, rng)
-        for penalty, prior in ((L1(STRENGTH), "laplace"), (L2(STRENGTH), "norm"))
-    ]
+    # With noise of variance 1: a Laplace prior of scale 2 / (n s), a Gaussian of variance 1 / (n s).
+    priors = (
+        (L1(STRENGTH), stats.laplace, 2 / (ROWS * STRENGTH)),
+        (L2(STRENGTH), stats.norm, np.sqrt(1 / (ROWS * STRENGTH))),
+    )
+    spreads = [posterior_spread(x, y, *prior, rng) for prior in priors]
     zeros = int(np.sum(lasso == 0))
     findings = (
         Finding(
@@ -81,20 +83,13 @@ def train(x, y, steps, *, penalty=None, callbacks=()):
     return head.get_weights()[0][:, 0].astype("float64")
 
 
-def posterior_spread(x, y, penalty, prior, rng):
-    """Return how much  loss(w) + penalty(w) - c * (-log p(w | x, y))  varies over random w.
-
-    With noise of variance 1, c = 2 / n. L1 of strength s is a Laplace prior of scale 2 / (n s), and
-    L2 a Gaussian one of variance 1 / (n s).
-    """
-    if prior == "laplace":
-        density = stats.laplace(scale=2 / (ROWS * STRENGTH))
-    else:
-        density = stats.norm(scale=np.sqrt(1 / (ROWS * STRENGTH)))
+def posterior_spread(x, y, penalty, prior, scale, rng):
+    """Return how much  loss(w) + penalty(w) + (2 / n) log p(w | x, y)  varies over random w."""
     gaps = []
     for w in rng.normal(size=(100, FEATURES)):
         loss = np.mean((y - x @ w) ** 2) + float(penalty(keras.ops.convert_to_tensor(w, "float64")))
-        log_posterior = stats.norm.logpdf(y - x @ w).sum() + density.logpdf(w).sum()
+        log_likelihood = stats.norm.logpdf(y - x @ w).sum()
+        log_posterior = log_likelihood + prior.logpdf(w, scale=scale).sum()
         gaps.append(loss + 2 / ROWS * log_posterior)
     return np.std(gaps)
 
@@ -106,9 +101,7 @@ def picture(weights):
     draw_ball(axes["L2"], "L2", 2)
 
     w = np.linspace(-4, 4, 401)
-    axes["priors"].plot(
-        w, stats.laplace(scale=np.sqrt(0.5)).pdf(w), color="C0", label="Laplace: L1"
-    )
+    axes["priors"].plot(w, laplace, color="C0", label="Laplace: L1")
     axes["priors"].plot(w, stats.norm.pdf(w), color="C1", label="Gaussian: L2")
     axes["priors"].set(xlabel="w", ylabel="density", title="The priors, both of variance 1")
     axes["priors"].legend(fontsize="small")
@@ -136,7 +129,7 @@ def draw_ball(axes, name, power):
     offsets = np.stack([a, b], axis=-1) - center
     loss = np.einsum("...i,ij,...j", offsets, curvature, offsets)
     norm = (np.abs(a) ** power + np.abs(b) ** power) ** (1 / power)
-    inside = np.where(norm <= 1, loss, np.inf)  # the minimum on the ball of size 1
+    inside = np.where(norm <= 1 + 1e-9, loss, np.inf)  # the minimum on the ball of size 1
     best = np.unravel_index(np.argmin(inside), loss.shape)
     axes.contour(a, b, loss, levels=loss[best] * np.array([0.1, 0.4, 1, 2, 4]), colors="0.6")
     axes.contour(a, b, loss, levels=[loss[best]], colors="C3")

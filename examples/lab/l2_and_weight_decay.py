@@ -8,7 +8,7 @@ fraction.
 Reference: Loshchilov & Hutter, Decoupled Weight Decay Regularization, 2019,
 https://arxiv.org/abs/1711.05101
 
-Time: 17 seconds.
+Time: 15 seconds.
 
 Expected: Under SGD, L2 and weight decay train the same weights to float precision. Under Adam, they
 part at once, and what L2 takes from a weight falls as its gradients grow.
@@ -138,7 +138,7 @@ def fraction_lost(name, sizes, *, steps):
     for sign in signs:
         gradient = keras.ops.convert_to_tensor(sizes * sign, "float32")
         optimizer.apply([gradient + 2 * L2 * w if "L2" in name else gradient], [w])
-    return 1 - keras.ops.convert_to_numpy(w).astype("float64").mean(axis=0)
+    return 1 - np.mean(keras.ops.convert_to_numpy(w), axis=0, dtype="float64")
 
 
 def picture(apart, sizes, lost):
