@@ -13,7 +13,8 @@ from ..core.text_table import table
 from .command import Command
 
 if TYPE_CHECKING:
-    from ..lab import Report
+    # Not relative: in the checkout, the folder is examples/lab.
+    from occam.lab import Report
 
 _HEAD = ("quantity", "expected", "found", "holds")
 _ABOUT = """\
@@ -57,7 +58,7 @@ class LabCommand(Command):
     """Run at a reduced size, in seconds."""
 
     def run(self) -> None:
-        from ..lab import experiments
+        from occam.lab import experiments
 
         if self.action == "list":
             if self.name is not None:
@@ -99,7 +100,7 @@ class LabCommand(Command):
 
     def _experiment(self, name: str) -> "tuple[Report, float]":
         """Run an experiment, write its picture, and return its report and the seconds it took."""
-        from ..lab import load
+        from occam.lab import load
 
         start = time.perf_counter()
         report = load(name).run(small=self.small)
@@ -128,8 +129,8 @@ class LabCommand(Command):
 
 
 def _parts(name: str) -> dict[str, str]:
-    from ..lab import load
-    from ..lab.experiment import describe
+    from occam.lab import load
+    from occam.lab.experiment import describe
 
     return describe(load(name))
 

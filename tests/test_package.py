@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("callbacks", "cli", "core", "exports", "tuning", "zoo")
-FLOORS = {"core": 1, "callbacks": 2, "exports": 2, "zoo": 3, "tuning": 4, "lab": 5, "cli": 6}
+FLOORS = {"core": 1, "callbacks": 2, "exports": 2, "zoo": 3, "tuning": 4, "cli": 5}
 FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 MODULES = [
     ".".join(("occam", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")

@@ -44,7 +44,8 @@ def run(*, small=False):
     lasso = Lasso(alpha=STRENGTH / 2, fit_intercept=False, tol=1e-8).fit(x, y).coef_
     ridge = Ridge(alpha=STRENGTH * ROWS, fit_intercept=False).fit(x, y).coef_
     differences = np.abs(proximal - lasso).max(), np.abs(shrunk - ridge).max()
-    # With noise of variance 1: a Laplace prior of scale 2 / (n s), a Gaussian of variance 1 / (n s).
+    # If the noise has variance 1, the Laplace prior has scale 2 / (n s), and the Gaussian one has
+    # variance 1 / (n s).
     priors = (
         (L1(STRENGTH), stats.laplace, 2 / (ROWS * STRENGTH)),
         (L2(STRENGTH), stats.norm, np.sqrt(1 / (ROWS * STRENGTH))),
@@ -101,6 +102,7 @@ def picture(weights):
     draw_ball(axes["L2"], "L2", 2)
 
     w = np.linspace(-4, 4, 401)
+    laplace = stats.laplace.pdf(w, scale=np.sqrt(0.5))
     axes["priors"].plot(w, laplace, color="C0", label="Laplace: L1")
     axes["priors"].plot(w, stats.norm.pdf(w), color="C1", label="Gaussian: L2")
     axes["priors"].set(xlabel="w", ylabel="density", title="The priors, both of variance 1")

@@ -138,7 +138,7 @@ def fraction_lost(name, sizes, *, steps):
     for sign in signs:
         gradient = keras.ops.convert_to_tensor(sizes * sign, "float32")
         optimizer.apply([gradient + 2 * L2 * w if "L2" in name else gradient], [w])
-    return 1 - np.mean(keras.ops.convert_to_numpy(w), axis=0, dtype="float64")
+    return 1 - np.array(keras.ops.convert_to_numpy(w), "float64").mean(axis=0)
 
 
 def picture(apart, sizes, lost):
