@@ -39,7 +39,7 @@ class EvaluateCommand(Command):
     outliers: Annotated[
         Path | None, tyro.conf.arg(metavar="FILE.npz", help_behavior_hint="(default: none)")
     ] = None
-    """File with raw features of samples that are none of the data, as array x."""
+    """File with raw features of out-of-distribution samples, as array x."""
 
     bootstrap: int = 1000
     """Number of bootstrap samples for the intervals; 0 for none."""
@@ -52,6 +52,8 @@ class EvaluateCommand(Command):
 
         run = zoo.Run.load(self.run_directory)
         outliers = None if self.outliers is None else _read(self.outliers)
+        directory = self.directory or self.run_directory / "evaluation"
+        directory.mkdir(parents=True, exist_ok=True)  # before minutes of work
         data = load_data_of(run, otherwise="Call occam.zoo.evaluate in Python.")
         found = zoo.evaluate(
             run,
@@ -63,13 +65,15 @@ class EvaluateCommand(Command):
             bootstrap=self.bootstrap,
             seed=self.seed,
         )
-        written = found.save(self.directory or self.run_directory / "evaluation")
+        written = found.save(directory)
         print(f"{found}\n\nWritten: {', '.join(map(str, written))}")
 
 
 def _read(path: Path) -> Any:
     import numpy as np
 
+    if not path.is_file():
+        raise ValueError(f"`--outliers` must be an .npz file with an array x. Received: {path}")
     with np.load(path) as arrays:
         if "x" not in arrays:
             raise ValueError(f"{path} must hold an array x. Received: {', '.join(arrays)}")

@@ -182,7 +182,8 @@ def _check_data(runs: Sequence[Run], part: str) -> None:
             if ours != theirs:
                 raise ValueError(
                     "`runs` must be of the same data and task. Received: "
-                    f"{what} {theirs!r} in {place(runs[0])}, {ours!r} in {place(run)}"
+                    f"{what} {theirs!r} in {place(runs[0])}, {ours!r} in {place(run)}. Pass the "
+                    "directories of the runs on one data set"
                 )
         # The same arguments give the same samples, unless the file or the arrays have changed.
         data = run.config["data"]

@@ -32,7 +32,8 @@ class MiniRocket(keras.layers.Layer):
     a constant is 0. Each is used with several dilations `d`, and each response has several
     thresholds. For half of the kernels the series is padded with zeros; for the others, the mean is
     over the steps around which the kernel lies within the series. The halves change from dilation
-    to dilation. A kernel reads the sum of a subset of the channels.
+    to dilation. A kernel reads the sum of a subset of the channels, each with probability 1/2 in
+    `load_data`; the paper draws fewer of many.
 
     Args:
         thresholds: The thresholds `b`: for each dilation, an array `(84, number)`.
@@ -123,9 +124,9 @@ def fit_minirocket(
     series = isinstance(split, ArraySplit) and isinstance(shape, tuple) and len(shape) == 2
     if not series or shape[0] <= _TAPS:
         raise ValueError(
-            f"`standardize` must be True, False or 'robust' for {origin}; 'minirocket' is for "
-            f"series in memory, (steps, channels) with at least {_TAPS + 1} steps. "
-            f"Received: standardize='minirocket', features {shape}"
+            "`standardize` must be True, False or 'robust' unless the features are series (steps, "
+            f"channels) of at least {_TAPS + 1} steps, in memory. "
+            f"Received: standardize='minirocket' for {origin}, features of shape {shape}"
         )
     standardize = fit_standardization(split, origin)
     rows = np.asarray(standardize(split.features.astype("float32")))

@@ -56,7 +56,7 @@ def bootstrap_replicates(
     >>> values = np.arange(100.0)
     >>> replicates = bootstrap_replicates(lambda rows: {"mean": values[rows].mean()}, 100)["mean"]
     >>> print(Interval.of(values.mean(), replicates))
-    49.5 [43.82, 54.95]
+    49.5 [43.8, 55]
 
     Reference: Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13
     """

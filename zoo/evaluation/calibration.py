@@ -109,7 +109,7 @@ def brier_score(probabilities: ArrayLike, targets: ArrayLike) -> float:
         targets: Class ids `(n,)`, or zeros and ones `(n, labels)`.
 
     Raises:
-        ValueError: If the shapes do not fit.
+        ValueError: If the shapes do not fit, or the values are out of range.
 
     Example:
 
@@ -123,9 +123,16 @@ def brier_score(probabilities: ArrayLike, targets: ArrayLike) -> float:
     if p.ndim != 2 or y.shape not in (p.shape[:1], p.shape):
         expected = "class ids (n,), or zeros and ones of the shape of `probabilities`"
         raise ValueError(message("targets", targets, expected))
+    if not p.size or not ((p >= 0) & (p <= 1)).all():
+        raise ValueError(message("probabilities", probabilities, "numbers in [0, 1]"))
+    if y.ndim == 1 and not np.isin(y, np.arange(p.shape[1])).all():
+        expected = f"class ids from 0 to {p.shape[1] - 1}"
+        raise ValueError(message("targets", targets, expected))
+    if y.ndim == 2 and not np.isin(y, (0, 1)).all():
+        raise ValueError(message("targets", targets, "zeros and ones"))
     if y.ndim == 2:
         return float(np.mean((p - y) ** 2))
-    return float(np.mean(((p - np.eye(p.shape[1])[y]) ** 2).sum(axis=1)))
+    return float(np.mean(((p - np.eye(p.shape[1])[y.astype(int)]) ** 2).sum(axis=1)))
 
 
 def _events(probability: Any, happened: Any) -> tuple[np.ndarray, np.ndarray]:

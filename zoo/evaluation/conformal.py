@@ -1,12 +1,14 @@
 """Conformal prediction: sets and intervals that cover new targets with a stated probability."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...core.checks import check_number, check_one_of, message
+from ...core.checks import check_integer, check_number, check_one_of, check_type, message
+from ...core.text_table import counted
 from ...exports.heads.regression import conformal_rank
 
 Method = Literal["lac", "aps"]
@@ -73,10 +75,12 @@ def conformal_threshold(scores: ArrayLike, coverage: float) -> np.ndarray:
     rows = len(values)
     rank = conformal_rank(rows, coverage)
     if rank > rows:
-        needed = next(n for n in range(rows, 10**9) if conformal_rank(n, coverage) <= n)
+        needed = max(rows, math.floor(coverage / (1 - coverage)) - 1)
+        while conformal_rank(needed, coverage) > needed:
+            needed += 1
         raise ValueError(
-            f"`scores` must have at least {needed} rows for a coverage of {coverage:g}. "
-            f"Received: {rows} rows"
+            f"A coverage of {coverage:g} needs at least {counted(needed, 'row')} of scores or "
+            f"calibration data. Received: {counted(rows, 'row')}"
         )
     return np.sort(values, axis=0)[rank - 1]
 
@@ -126,17 +130,28 @@ def prediction_sets(
     Coverage, 2020, https://arxiv.org/abs/2006.02544
     """
     check_one_of("method", method, ("lac", "aps"))
+    check_number("coverage", coverage, "(0, 1)")
+    check_integer("seed", seed, 0)
+    check_type("calibration", calibration, (tuple, list), "a pair of probabilities and class ids")
     known, labels = np.asarray(calibration[0], "float64"), np.asarray(calibration[1])
     p = np.asarray(probabilities, "float64")
+    expected = "probabilities (n, classes) and class ids (n,) from 0 to classes - 1"
     if known.ndim != 2 or labels.shape != known.shape[:1] or labels.dtype.kind not in "iu":
-        expected = "probabilities (n, classes) and class ids (n,)"
         raise ValueError(message("calibration", calibration, expected))
     if p.ndim != 2 or p.shape[1] != known.shape[1]:
-        expected = f"of shape (m, {known.shape[1]}), like those of `calibration`"
-        raise ValueError(message("probabilities", probabilities, expected))
+        shape = f"of shape (m, {known.shape[1]}), like those of `calibration`"
+        raise ValueError(message("probabilities", probabilities, shape))
+    if not np.isin(labels, np.arange(known.shape[1])).all() or not _are_probabilities(known):
+        raise ValueError(message("calibration", calibration, expected))
+    if not _are_probabilities(p):
+        raise ValueError(message("probabilities", probabilities, "numbers in [0, 1]"))
     generator = np.random.default_rng(seed)
     threshold = _threshold(known, labels, coverage, method, generator)
     return _scores(p, method, generator) <= threshold
+
+
+def _are_probabilities(p: np.ndarray) -> bool:
+    return bool(((p >= 0) & (p <= 1)).all())
 
 
 def _threshold(

@@ -20,6 +20,7 @@ from .calibration import BINS, Calibration, brier_score, calibration_figures
 from .conformal import Conformal, judge_intervals, judge_sets
 from .evaluation import Evaluation, Uncertainty
 from .inference import check_inference
+from .monte_carlo import is_stochastic
 from .outliers import OutlierDetection, detect_outliers, energy
 from .selective import RiskCoverage, risk_coverage
 from .subject import LeftOut, Subject
@@ -51,8 +52,8 @@ def evaluate(
     Conformal prediction is calibrated on the validation part. If early stopping or a search chose
     the model by it, the coverage is slightly optimistic. A run that was refit has trained on these
     rows: with folds (`validation="cv:5x2"`), the out-of-fold outputs of the first repeat stand in
-    for them (cross-conformal, whose guarantee is weaker: at least 1 - 2 (1 - coverage) for the
-    related CV+); without, the section is left out.
+    for them. The coverage is then approximate, without a guarantee: the model that is judged is
+    not one of those that were calibrated, unlike in CV+. Without folds, the section is left out.
 
     Args:
         model: A finished `zoo.Run`, a model of the zoo, or any Keras model with one output
@@ -61,17 +62,16 @@ def evaluate(
         data: The data, from `zoo.load_data`; that of the run for a run.
         part: The part to judge: "test", "validation" or "train".
         coverage: The probability with which conformal sets and intervals cover the target.
-        samples: The number of passes of `mc_predict`; 0 for none, and for an ensemble.
-        outliers: Raw features of samples that are none of the data, as `data.raw` has them, to see
+        samples: The number of passes of `mc_predict`, at least 2; 0 for none, and for an ensemble.
+        outliers: Raw features of out-of-distribution samples, as `data.raw` has them, to see
             whether a classifier is less sure of them.
-        bootstrap: The number of bootstrap samples; 0 for figures without intervals.
+        bootstrap: The number of bootstrap samples, at least 20; 0 for figures without intervals.
         seed: The seed of the bootstrap, of the adaptive sets and of the passes.
 
     Raises:
         TypeError: If `model` or `data` is something else.
         ValueError: If an argument is out of range, the data is not that of the run or has no such
-            part or task, the outputs of the model do not suit the task, or with `samples`, no layer
-            of the model is random.
+            part or task, or the outputs of the model do not suit the task.
 
     Example:
 
@@ -86,13 +86,15 @@ def evaluate(
     >>> [*found.conformal], found.inference.passed, found.left_out
     (['lac', 'aps'], True, {})
 
-    References: CV+: Barber et al., Predictive Inference with the Jackknife+, 2021,
-    https://arxiv.org/abs/1905.02928. The functions of `zoo.evaluation` have the others.
+    References: the guarantees of folds: Barber et al., Predictive Inference with the Jackknife+,
+    2021, https://arxiv.org/abs/1905.02928. The functions of `zoo.evaluation` have the others.
     """
     check_type("data", data, Data, Data.EXPECTED)
     check_number("coverage", coverage, "(0, 1)")
-    check_integer("samples", samples, 0)
-    check_integer("bootstrap", bootstrap, 0)
+    for name, value, least in (("samples", samples, 2), ("bootstrap", bootstrap, 20)):
+        check_integer(name, value, 0)
+        if 0 < value < least:
+            raise ValueError(message(name, value, f"0 or an integer >= {least}"))
     check_integer("seed", seed, 0)
     if outliers is not None and not isinstance(data.task, Classification):
         expected = f"None for the task {data.task.kind!r}, only for classification"
@@ -102,6 +104,8 @@ def evaluate(
         raise ValueError(message("samples", samples, "0 for an ensemble"))
     check_one_of("part", part, tuple(subject.data.raw_splits))
     task, answers, left_out = data.task, subject.answers[0], {}
+    if samples and not is_stochastic(subject.models[0]):
+        samples, left_out["uncertainty"] = 0, "no layer of the model is random in training"
     parts = {name: subject.read(name) for name in engine.PARTS if name in subject.data.raw_splits}
     y, z = parts[part]
     scores, gap, own = _scores(parts, part, task, answers, bootstrap, seed)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...core.checks import check_path
+from ...core.checks import check_path, message
 from ...core.text_table import blocks, table
 from .bootstrap import Interval
 from .calibration import Calibration
@@ -116,6 +116,8 @@ class Evaluation:
 
         check_path("directory", directory)
         directory = Path(directory)
+        if directory.exists() and not directory.is_dir():
+            raise ValueError(message("directory", str(directory), "a directory or a new path"))
         directory.mkdir(parents=True, exist_ok=True)
         pictures = draw(self, directory)
         card, values = directory / "evaluation.md", directory / "evaluation.json"
@@ -126,7 +128,9 @@ class Evaluation:
     def __str__(self) -> str:
         parts = [f"{self.name} on {self.data} ({self.task}), judged on the {self.part} part"]
         for title, head, rows in self._tables():
-            parts += [table(*block) for block in blocks((title.lower(), *head[1:]), rows)]
+            parts += [
+                table(*block) for block in blocks((title[0].lower() + title[1:], *head[1:]), rows)
+            ]
         parts += [f"{name} left out: {reason}" for name, reason in self.left_out.items()]
         return "\n\n".join(parts)
 

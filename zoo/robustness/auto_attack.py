@@ -39,8 +39,9 @@ def auto_attack(
         APGD-CE, then targeted APGD-DLR, then targeted FAB, then Square
 
     The targeted attacks try the 9 most likely other classes, or all of them if there are fewer.
-    The defaults are those of the standard version, except that the schedule of Square is scaled to
-    its number of queries.
+    The defaults are those of the standard version. The attacks differ from the reference
+    implementation in details: the schedule of Square is scaled to its number of queries, and its
+    l2 windows may have even sides; APGD starts uniformly in the ball; FAB ends with a bisection.
 
     With fewer than 4 classes, the targeted loss is not defined. The reference implementation warns
     and then fails. Here it warns, and three classes get the untargeted APGD-DLR instead; with two,

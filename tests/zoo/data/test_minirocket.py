@@ -143,7 +143,7 @@ def test_folds_are_fitted_to_their_own_rows():
 )
 def test_what_is_no_series_is_refused(x):
     y = np.repeat((0, 1), 10)
-    with pytest.raises(ValueError, match=r"`standardize` must be True, False or 'robust'.*steps"):
+    with pytest.raises(ValueError, match=r"`standardize` must be True, False or 'robust' unless"):
         load_data((x, y), test=False, standardize="minirocket")
 
 

@@ -84,3 +84,17 @@ def test_wrong_events_are_refused(arguments, message):
 def test_wrong_targets_of_the_brier_score_are_refused():
     with pytest.raises(ValueError, match=r"`targets` must be class ids \(n,\)"):
         brier_score(P, Y[:3])
+
+
+@pytest.mark.parametrize(
+    ("p", "y", "expected"),
+    [
+        ([[0.5, 1.5]], [0], r"`probabilities` must be numbers in \[0, 1\]"),
+        (np.zeros((0, 2)), np.zeros(0, int), r"`probabilities` must be numbers in \[0, 1\]"),
+        ([[0.5, 0.5]], [-1], "`targets` must be class ids from 0 to 1"),
+        ([[0.5, 0.5]], [[7, 0]], "`targets` must be zeros and ones"),
+    ],
+)
+def test_a_brier_score_of_other_values_is_refused(p, y, expected):
+    with pytest.raises(ValueError, match=expected):
+        brier_score(p, y)

@@ -34,7 +34,7 @@ def test_the_threshold_is_the_stated_rank():
 
 def test_too_few_rows_are_refused_with_the_number_needed():
     with pytest.raises(
-        ValueError, match=r"at least 9 rows for a coverage of 0.9. Received: 8 rows"
+        ValueError, match=r"coverage of 0.9 needs at least 9 rows .* Received: 8 rows"
     ):
         conformal_threshold(np.arange(8), 0.9)
 
@@ -139,3 +139,21 @@ def test_sets_grow_with_the_coverage(first, second, method):
 def test_wrong_arguments_are_refused(arguments, options, message):
     with pytest.raises(ValueError, match=message):
         prediction_sets(*arguments, **options)
+
+
+@pytest.mark.parametrize("label", [-1, 3])
+def test_a_label_that_is_no_class_is_refused(label):
+    p = np.tile([0.6, 0.3, 0.1], (9, 1))
+    with pytest.raises(ValueError, match=r"class ids .* from 0 to classes - 1"):
+        prediction_sets((p, [label, *[0] * 8]), p)
+
+
+def test_logits_are_no_probabilities():
+    p = np.tile([0.6, 0.3, 0.1], (9, 1))
+    with pytest.raises(ValueError, match=r"`probabilities` must be numbers in \[0, 1\]"):
+        prediction_sets((p, [0] * 9), 10 * p - 5)
+
+
+def test_the_rows_that_a_coverage_needs_are_said_at_once():
+    with pytest.raises(ValueError, match="needs at least 999,999 rows"):
+        conformal_threshold([1.0], 0.999999)

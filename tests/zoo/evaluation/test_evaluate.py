@@ -246,11 +246,21 @@ def test_a_run_is_judged_on_its_own_data(classified):
         zoo.evaluate(run, other)
 
 
+def test_a_model_without_random_layers_has_no_passes(classified):
+    _, data = classified
+    plain = zoo.create_model("mlp", data=data, regularization="none", seed=0, units=(4,))
+    found = zoo.evaluate(plain, data, samples=4, bootstrap=0)
+    assert found.uncertainty is None
+    assert found.left_out["uncertainty"] == "no layer of the model is random in training"
+
+
 def test_arguments_that_do_not_suit_are_refused(classified, tmp_path):
     run, data = classified
     plain = zoo.create_model("mlp", data=data, regularization="none", seed=0, units=(4,))
-    with pytest.raises(ValueError, match="must have a layer that is random in training"):
-        zoo.evaluate(plain, data, samples=4)
+    with pytest.raises(ValueError, match="`samples` must be 0 or an integer >= 2"):
+        zoo.evaluate(plain, data, samples=1)
+    with pytest.raises(ValueError, match="`bootstrap` must be 0 or an integer >= 20"):
+        zoo.evaluate(plain, data, bootstrap=5)
     with pytest.raises(ValueError, match=r"`outliers` must be raw features.*\(3,\)"):
         zoo.evaluate(run, data, outliers=np.zeros((5, 4)))
     with pytest.raises(ValueError, match="`outliers` must be None for the task 'regression'"):
