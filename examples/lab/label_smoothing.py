@@ -2,14 +2,17 @@
 
 Claim: Training on `(1 - a) onehot(y) + a / K` in place of the labels of K classes bounds the best
 logits, so the weights and the confidence stay smaller, and the confidence of the model is closer
-to its accuracy: a lower expected calibration error (ECE).
+to its accuracy, a lower expected calibration error (ECE).
 
 Reference: Mueller, Kornblith & Hinton, When Does Label Smoothing Help?, 2019,
 https://arxiv.org/abs/1906.02629
 
-Time: SECONDS
+Time: 145 seconds on two cores that others used as well.
 
-Expected: EXPECTED
+Expected: With a label smoothing of 0.1, weights and confidence are smaller on both data sets. On
+mnist1d, whose MLP is overconfident, the ECE falls from 0.21 to 0.05. On digits, the model without
+is calibrated already, and the claim does not hold: the ECE rises from 0.02 to 0.14, since the
+targets cap the confidence near 0.9 and 97% of the answers are right. The accuracy hardly changes.
 """
 
 from typing import Any
@@ -35,7 +38,7 @@ MEASURES = {
 def run(*, small: bool = False) -> Report:
     """Train with and without label smoothing on two data sets, with several seeds."""
     amounts = (0.0, 0.1) if small else (0.0, 0.1, 0.2)
-    seeds = range(2 if small else 3)
+    seeds = range(1 if small else 3)
     epochs = {"mnist1d": 30} if small else {"mnist1d": 40, "digits": 40}
     found = {}
     for name, length in epochs.items():
@@ -73,15 +76,18 @@ def train(data: zoo.Data, amount: float, epochs: int, seed: int) -> dict[str, An
 def compare(name: str, measure: str, runs: dict[float, Any], sign: int) -> Finding:
     """Compare a label smoothing of 0.1 with none, seed by seed."""
     none, smooth = (np.array([run[measure] for run in runs[a]]) for a in (0.0, 0.1))
-    difference = smooth - none
-    error = difference.std(ddof=1) / np.sqrt(len(difference))
-    mean = difference.mean()
+    mean, error = (smooth - none).mean(), error_of(smooth - none)
     return Finding(
         f"{name}: {MEASURES[measure]} with a label smoothing of 0.1, and without",
         "smaller" if sign < 0 else "larger, as the model without is not overconfident",
         f"{smooth.mean():.3f} and {none.mean():.3f}, difference {mean:+.3f} ± {error:.3f}",
         bool(sign * mean > 2 * error),
     )
+
+
+def error_of(values: np.ndarray) -> float:
+    """Return the standard error of the mean, 0 of a single seed."""
+    return values.std(ddof=min(1, len(values) - 1)) / np.sqrt(len(values))
 
 
 def draw(found: dict[str, dict[float, list[dict[str, Any]]]]) -> Figure:
@@ -98,8 +104,8 @@ def draw(found: dict[str, dict[float, list[dict[str, Any]]]]) -> Figure:
             (ece, "ece", "C3"),
         ):
             values = np.array([[run[measure] for run in each] for each in runs.values()])
-            error = values.std(axis=1, ddof=1) / np.sqrt(values.shape[1])
-            axis.errorbar([*runs], values.mean(axis=1), error, color=color, marker="o", capsize=3)
+            spread = [error_of(each) for each in values]
+            axis.errorbar([*runs], values.mean(axis=1), spread, color=color, marker="o", capsize=3)
             axis.text(0.02, values[0].mean(), f" {MEASURES[measure]}", color=color, va="bottom")
             axis.set(xlabel="label smoothing")
         norm.set(ylabel=name, ylim=(0, None))
