@@ -12,7 +12,8 @@ Time: 145 seconds on two cores that others used as well.
 Expected: With a label smoothing of 0.1, weights and confidence are smaller on both data sets. On
 mnist1d, whose MLP is overconfident, the ECE falls from 0.21 to 0.05. On digits, the model without
 is calibrated already, and the claim does not hold: the ECE rises from 0.02 to 0.14, since the
-targets cap the confidence near 0.9 and 97% of the answers are right. The accuracy hardly changes.
+targets cap the confidence near 0.9 and 97% of the answers are right. The accuracy
+changes by less than 0.03.
 """
 
 from typing import Any
@@ -47,9 +48,9 @@ def run(*, small: bool = False) -> Report:
     findings = []
     for name, runs in found.items():
         findings += [
-            compare(name, "norm", runs, -1),
-            compare(name, "confidence", runs, -1),
-            compare(name, "ece", runs, -1 if name == "mnist1d" else +1),
+            compare(name, "norm", runs),
+            compare(name, "confidence", runs),
+            compare(name, "ece", runs),
         ]
     return Report(tuple(findings), draw(found))
 
@@ -73,15 +74,15 @@ def train(data: zoo.Data, amount: float, epochs: int, seed: int) -> dict[str, An
     }
 
 
-def compare(name: str, measure: str, runs: dict[float, Any], sign: int) -> Finding:
+def compare(name: str, measure: str, runs: dict[float, Any]) -> Finding:
     """Compare a label smoothing of 0.1 with none, seed by seed."""
     none, smooth = (np.array([run[measure] for run in runs[a]]) for a in (0.0, 0.1))
     mean, error = (smooth - none).mean(), error_of(smooth - none)
     return Finding(
         f"{name}: {MEASURES[measure]} with a label smoothing of 0.1, and without",
-        "smaller" if sign < 0 else "larger, as the model without is not overconfident",
+        "smaller",
         f"{smooth.mean():.3f} and {none.mean():.3f}, difference {mean:+.3f} ± {error:.3f}",
-        bool(sign * mean > 2 * error),
+        bool(mean < -2 * error),
     )
 
 
@@ -104,21 +105,22 @@ def draw(found: dict[str, dict[float, list[dict[str, Any]]]]) -> Figure:
             (ece, "ece", "C3"),
         ):
             values = np.array([[run[measure] for run in each] for each in runs.values()])
-            spread = [error_of(each) for each in values]
-            axis.errorbar([*runs], values.mean(axis=1), spread, color=color, marker="o", capsize=3)
-            axis.text(0.02, values[0].mean(), f" {MEASURES[measure]}", color=color, va="bottom")
-            axis.set(xlabel="label smoothing")
-        norm.set(ylabel=name, ylim=(0, None))
-        ece.set(ylim=(0, None))
+            mean, spread = values.mean(axis=1), [error_of(each) for each in values]
+            style: Any = {"color": color, "marker": "o", "capsize": 3}
+            axis.errorbar([*runs], mean, spread, label=MEASURES[measure], **style)
+            axis.set(xlabel="label smoothing", title=f"{name}: {MEASURES[measure]}")
+        sure.set(title=f"{name}: confidence and accuracy", ylim=(0.4, 1.02))
+        sure.legend(frameon=False, loc="best")
+        norm.set(ylim=(0, 36))
+        ece.set(ylim=(0, 0.25))
         for amount, color in ((0.0, "C4"), (0.1, "C5")):
             counts, right, mean = np.sum([pooled(run["bins"]) for run in runs[amount]], axis=0)
             many = counts >= 20
-            style = {"color": color, "marker": "o", "markersize": 4}
-            reliability.plot(
-                mean[many] / counts[many], right[many] / counts[many], label=f"{amount:g}", **style
-            )
+            sure_of, rate = mean[many] / counts[many], right[many] / counts[many]
+            reliability.plot(sure_of, rate, "o-", color=color, markersize=4, label=f"{amount:g}")
         reliability.plot([0, 1], [0, 1], color="gray", linestyle="--", linewidth=1)
-        reliability.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
+        reliability.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02))
+        reliability.set(title=f"{name}: reliability")
         reliability.legend(title="label smoothing", frameon=False, loc="upper left")
         for axis in row:
             axis.spines[["top", "right"]].set_visible(False)
