@@ -12,8 +12,8 @@ Time: 145 seconds on two cores that others used as well.
 Expected: With a label smoothing of 0.1, weights and confidence are smaller on both data sets. On
 mnist1d, whose MLP is overconfident, the ECE falls from 0.21 to 0.05. On digits, the model without
 is calibrated already, and the claim does not hold: the ECE rises from 0.02 to 0.14, since the
-targets cap the confidence near 0.9 and 97% of the answers are right. The accuracy
-changes by less than 0.03.
+targets cap the confidence near 0.9 and 97% of the answers are right. The accuracy changes
+by less than 0.03.
 """
 
 from typing import Any

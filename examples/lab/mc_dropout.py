@@ -6,13 +6,19 @@ where a regression extrapolates, and their mutual information tells inputs that 
 not learned from those that it has.
 
 Reference: Gal & Ghahramani, Dropout as a Bayesian Approximation, 2016,
-https://arxiv.org/abs/1506.02142; of the gap between two clusters of data: Foong, Burt, Li & Turner,
+https://arxiv.org/abs/1506.02142; the gap between two clusters: Foong, Burt, Li & Turner,
 On the Expressiveness of Approximate Inference in Bayesian Neural Networks, 2020,
 https://arxiv.org/abs/1909.00719
 
-Time: SECONDS
+Time: 75 seconds on two cores that others used as well.
 
-Expected: EXPECTED
+Expected: The spread of the regression is 2.7 times as large outside of the data as at the data,
+and 1.6 times in the gap; the curve that the data came from is still far outside of the band. The
+mutual information grows with the shift of a digit. It tells images shifted by 3 pixels from the
+others with an AUROC of 0.99, and images rotated by 30 degrees with 0.92, both better than the
+largest probability without dropout. The claim does not hold for a rotation by 90 degrees, perhaps
+since the strokes then lie in pixels that were hardly ever inked: the network is more confident of
+these images than of the others (0.33), and the mutual information hardly tells them (0.55).
 """
 
 from itertools import chain
