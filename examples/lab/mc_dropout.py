@@ -105,8 +105,9 @@ def error_of(values: np.ndarray) -> Any:
 
 
 def figures(values: np.ndarray) -> str:
-    """Return the mean and its standard error over the seeds."""
-    return f"{values.mean():.3f} ± {error_of(values):.3f}"
+    """Return the mean and, of several seeds, its standard error."""
+    error = f" ± {error_of(values):.3f}" if len(values) > 1 else ""
+    return f"{values.mean():.3f}{error}"
 
 
 def regression(seed: int, steps: int, passes: int) -> dict[str, np.ndarray]:
