@@ -136,7 +136,7 @@ def classification(seed: int, steps: int, passes: int) -> dict[str, dict[str, li
     passes_of = zoo.mc_predict(model, x, samples=passes, seed=seed, batch_size=len(x))
     sure = softmax(model.predict_on_batch(x), axis=1).max(axis=1)
     # of each move, and of the images as they are
-    information = np.split(passes_of.mutual_information, len(x) // len(raw))
+    information = np.split(np.asarray(passes_of.mutual_information), len(x) // len(raw))
     plain = np.split(sure, len(x) // len(raw))
     found, start = {}, 1
     for name, images in moves.items():
