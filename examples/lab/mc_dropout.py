@@ -119,7 +119,7 @@ def regression(seed: int, steps: int, passes: int) -> dict[str, np.ndarray]:
     model = train(data, 0.1, steps, seed)
     found = zoo.mc_predict(model, GRID[:, None], samples=passes, seed=seed, batch_size=len(GRID))
     mean, spread = found.mean[:, 0], found.standard_deviation[:, 0]
-    return {"x": x, "y": y, "mean": mean, "spread": spread, "passes": found.outputs[..., 0]}
+    return {"x": x, "y": y, "mean": mean, "spread": spread, "passes": found.passes[..., 0]}
 
 
 def classification(seed: int, steps: int, passes: int) -> dict[str, dict[str, list[float]]]:
