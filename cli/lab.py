@@ -39,7 +39,7 @@ class LabCommand(Command):
             tyro.conf.arg(metavar="{list,run}", help_behavior_hint="(required)"),
         ]
     ]
-    """What to do."""
+    """List the experiments, or run one."""
 
     name: tyro.conf.Positional[
         Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="(required by run)")]
@@ -81,7 +81,9 @@ class LabCommand(Command):
         from tqdm import tqdm
 
         parts = {name: _parts(name) for name in names}
-        sections = []
+        sections, page = [], self._page()
+        page.parent.mkdir(parents=True, exist_ok=True)
+        size = "\nThis page was written at reduced size.\n" if self.small else ""
         with tqdm(names, unit="experiment") as bar:
             for name in bar:
                 bar.set_postfix_str(name)
@@ -89,10 +91,8 @@ class LabCommand(Command):
                 with tqdm.external_write_mode():
                     print(_text(name, parts[name], report, seconds), end="\n\n")
                 sections.append(self._section(name, parts[name], report, seconds))
-        page = self._page()
-        page.parent.mkdir(parents=True, exist_ok=True)
-        size = "\nThis page was written at reduced size.\n" if self.small else ""
-        page.write_text("\n".join([_ABOUT + size, *sections]), encoding="utf-8")
+                # After each experiment: if a later one fails, the page has the earlier ones.
+                page.write_text("\n".join([_ABOUT + size, *sections]), encoding="utf-8")
         print(f"page: {page}")
 
     def _page(self) -> Path:

@@ -1,4 +1,4 @@
-"""What the experiments have in common: a docstring in five parts, and a `Report`.
+"""The form of an experiment: a docstring in five parts, and a `Report`.
 
 The docstring of an experiment begins with a title of one line. Paragraphs `Claim: ...`,
 `Reference: ...`, `Time: ...` (on two cores) and `Expected: ...` follow, each once. Its function

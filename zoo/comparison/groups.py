@@ -23,7 +23,7 @@ _LEFT_OUT = {
 
 
 class Seed(NamedTuple):
-    """What runs of one configuration differ in: runs of two groups with equal seeds are a pair.
+    """The seeds of a run. Runs of two groups with equal seeds are a pair.
 
     Args:
         training: The seed of the order of the samples and of their augmentation.

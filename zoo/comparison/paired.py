@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -86,9 +87,9 @@ def paired_difference(
         return Difference(pairs, mean)
     if np.ptp(differences) <= _ROUNDING * np.abs(values).max():
         return Difference(pairs, mean, 0.0)
-    margin = float(stats.t.ppf((1 + confidence) / 2, pairs - 1)) * error
-    p = 2 * float(stats.t.sf(abs(mean) / error, pairs - 1))
-    return Difference(pairs, mean, error, mean - margin, mean + margin, p)
+    test: Any = stats.ttest_rel(*values)
+    low, high = test.confidence_interval(confidence)
+    return Difference(pairs, mean, error, float(low), float(high), float(test.pvalue))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

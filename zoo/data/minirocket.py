@@ -16,7 +16,6 @@ _TAPS = 9
 _KERNELS = np.array([*combinations(range(_TAPS), 3)])  # the taps of weight 2; the others have -1
 _MAX_DILATIONS = 32
 _GOLDEN = (1 + math.sqrt(5)) / 2
-_AT_ONCE = 256  # series, to bound the memory of the responses of all kernels
 _FEATURES = 5000  # of the series and of its differences each
 _ROUNDING = 1e-12  # a variance below is that of a constant feature
 _TIE = 2e-5  # well above rounding: values equal to a quantile are not above the threshold
@@ -129,7 +128,7 @@ def fit_minirocket(
             f"Received: standardize='minirocket' for {origin}, features of shape {shape}"
         )
     standardize = fit_standardization(split, origin)
-    rows = np.asarray(standardize(split.features.astype("float32")))
+    rows = split.standardized(standardize).features
     random = np.random.default_rng(seed)
     layers = (
         _fit_thresholds(rows, features, random, name="minirocket"),
@@ -138,10 +137,7 @@ def fit_minirocket(
     inputs = keras.Input(shape, name="series")
     x = standardize(inputs)
     joined = keras.layers.Concatenate(name="joined")([layer(x) for layer in layers])
-    raw = keras.Model(inputs, joined)
-    values = np.concatenate(
-        [raw(split.features[i : i + _AT_ONCE]) for i in range(0, len(rows), _AT_ONCE)]
-    )
+    values = split.standardized(keras.Model(inputs, joined)).features
     mean, variance = values.mean(axis=0, dtype="float64"), values.var(axis=0, dtype="float64")
     variance = np.where(variance > _ROUNDING, variance, 1.0) * values.shape[1]
     scale = keras.layers.Normalization(

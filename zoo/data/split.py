@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 MEMORY_LIMIT = 2**30  # bytes of one part as float32; a larger part is streamed
-_STANDARDIZED_AT_ONCE = 4096  # examples; bounds the memory of the float32 copies
+_STANDARDIZED_AT_ONCE = 256  # examples; bounds the memory of the layer, 84 copies of a series
 _DECODED_AT_ONCE = 256  # examples
 
 

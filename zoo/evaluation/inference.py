@@ -34,7 +34,7 @@ class InferenceCheck:
 
 @dataclass(frozen=True)
 class InferenceReport:
-    """What `check_inference` found.
+    """The result of `check_inference`.
 
     Args:
         checks: The checks, in the order in which they were made.

@@ -27,7 +27,7 @@ class LeftOut(Exception):
 
 @dataclass(frozen=True)
 class Subject:
-    """What is judged.
+    """The model or ensemble to judge, and its data.
 
     Args:
         name: The name of the run or the model.

@@ -1,4 +1,4 @@
-"""What defines a group, and what it is called."""
+"""The fields that define a group, and its name."""
 
 import pytest
 

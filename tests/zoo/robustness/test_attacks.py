@@ -1,4 +1,4 @@
-"""What holds for every attack, and linear models, where the optimal attack has a closed form."""
+"""Properties of every attack, and linear models, where the optimal attack has a closed form."""
 
 import functools
 
