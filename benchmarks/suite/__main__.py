@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..records import read, run_all
 from .report import TIERS, report
-from .runs import RESULTS, Job, read, run_all
+from .runs import RESULTS, Job, train
 from .sets import MODELS, SETS, halves
 
 PAGE = Path(__file__).parents[2] / "docs" / "suite.md"
@@ -40,11 +41,11 @@ def main() -> None:
     commands.add_parser("report", help=f"write {PAGE.name}")
     arguments = parser.parse_args()
     if arguments.command == "run":
-        run_all(jobs(arguments), arguments.results, arguments.workers)
+        run_all(train, jobs(arguments), arguments.results, arguments.workers)
     else:
         if not arguments.results.is_file():
             parser.error(f"--results: {arguments.results} does not exist")
-        PAGE.write_text(with_report(PAGE.read_text(), report(read(arguments.results))))
+        PAGE.write_text(with_report(PAGE.read_text(), report(read(arguments.results, Job))))
         print(PAGE)
 
 

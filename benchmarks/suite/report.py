@@ -6,7 +6,8 @@ from statistics import mean
 
 from occam.tuning.choice import standard_error
 
-from .runs import Job, Record
+from ..records import Record
+from .runs import Job
 from .sets import FIVE, MODELS, SETS, SOURCES, Half, PublicSet, halves
 
 TIERS = ("none", "light", "medium", "strong", "auto")

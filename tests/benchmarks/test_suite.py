@@ -7,10 +7,10 @@ from importlib import metadata
 import numpy as np
 import pytest
 
-from benchmarks.suite import runs
+from benchmarks.records import read, run
 from benchmarks.suite.__main__ import BEGIN, END, PAGE, jobs, with_report
 from benchmarks.suite.report import difference, is_worse, ranks, report, scores_of
-from benchmarks.suite.runs import Job, read, run
+from benchmarks.suite.runs import Job, train
 from benchmarks.suite.sets import MODELS, RECIPES, SETS, halves
 from occam import zoo
 
@@ -58,37 +58,34 @@ def test_what_is_said_of_a_data_set_is_true(public):
     assert len(data.input_shape) == rank
 
 
-@pytest.fixture
-def trained(monkeypatch):
-    """Return the list of jobs that were trained; they train at once."""
-    done = []
+class Trained(list):
+    """A stand-in for `train` that trains at once, and the list of its jobs."""
 
-    def train(job):
-        done.append(job)
+    def __call__(self, job):
+        self.append(job)
         return {"metric": "accuracy", "test": 0.5 + job.seed / 10}
 
-    monkeypatch.setattr(runs, "_train", train)
-    return done
 
-
-def test_a_record_is_not_run_again(tmp_path, trained):
+def test_a_record_is_not_run_again(tmp_path):
+    trained = Trained()
     path = tmp_path / "results.jsonl"
     first, second = Job("sklearn/iris", "mlp", "none", 0), Job("sklearn/iris", "mlp", "none", 1)
-    assert run(first, path) == run(first, path)
-    assert run(second, path)["test"] == 0.6
+    assert run(trained, first, path) == run(trained, first, path)
+    assert run(trained, second, path)["test"] == 0.6
     assert trained == [first, second]
-    assert list(read(path)) == [first, second]
+    assert list(read(path, Job)) == [first, second]
 
 
-def test_a_torn_line_is_run_again_and_replaced(tmp_path, trained):
+def test_a_torn_line_is_run_again_and_replaced(tmp_path):
+    trained = Trained()
     path = tmp_path / "results.jsonl"
     first, second = Job("sklearn/iris", "mlp", "none", 0), Job("sklearn/iris", "mlp", "none", 1)
-    run(first, path)
-    run(second, path)
+    run(trained, first, path)
+    run(trained, second, path)
     whole = path.read_text()
     path.write_text(whole[:-7])
-    assert list(read(path)) == [first]
-    run(second, path)
+    assert list(read(path, Job)) == [first]
+    run(trained, second, path)
     assert path.read_text() == whole
     assert trained == [first, second, second]
 
@@ -98,21 +95,21 @@ def test_the_latest_of_two_records_counts(tmp_path):
     record = {"set": "sklearn/iris", "model": "mlp", "tier": "none", "seed": 0}
     lines = [json.dumps(record | {"test": score}) + "\n" for score in (0.1, 0.2)]
     path.write_text("".join(lines))
-    assert [found["test"] for found in read(path).values()] == [0.2]
+    assert [found["test"] for found in read(path, Job).values()] == [0.2]
 
 
 def test_a_line_that_is_no_record_is_an_error(tmp_path):
     path = tmp_path / "results.jsonl"
     path.write_text('{"set": "sklearn/iris"}\n')
     with pytest.raises(ValueError, match=r"results.jsonl, line 1: not a record \(KeyError\('mod"):
-        read(path)
+        read(path, Job)
 
 
 def test_a_run_of_a_small_data_set(tmp_path, monkeypatch):
     steps = zoo.train
     monkeypatch.setattr(zoo, "train", lambda *a, **options: steps(*a, steps=30, **options))
     path = tmp_path / "results.jsonl"
-    record = run(Job("sklearn/diabetes", "mlp", "light", 3), path)
+    record = run(train, Job("sklearn/diabetes", "mlp", "light", 3), path)
     assert json.loads(path.read_text()) == record
     assert (record["set"], record["tier"], record["seed"]) == ("sklearn/diabetes", "light", 3)
     assert (record["metric"], record["epochs"]) == ("r2", 1)
@@ -184,7 +181,7 @@ def test_the_report_of_a_file(tmp_path):
                 job = {"set": name, "model": model, "tier": tier, "seed": seed}
                 lines.append(json.dumps(job | {"test": value}) + "\n")
     path.write_text("".join(lines))
-    records = read(path)
+    records = read(path, Job)
     assert scores_of(records)["ucr/ACSF1", "mlp"]["medium"] == {0: 0.3, 1: 0.4}
     text = report(records)
     development, judging = text.split("### The judging half")
