@@ -25,7 +25,7 @@ ON_GPU := tests/test_gpu.py $(addprefix tests/, callbacks/ledger/test_loss_ledge
 	callbacks/strengths/test_schedule.py zoo/training/test_sharpness_aware.py \
 	zoo/layers/test_residual_branch.py exports/test_export.py)
 
-.PHONY: demo test test-all test-gpu test-jax bench methods suite lab screenshots lint wheel clean
+.PHONY: demo test test-all test-gpu test-jax bench methods suite results lab screenshots lint wheel clean
 
 demo: .venv/.run            ## load, train, tune, export, serve on the embedded data; ends with a table
 	$(BIN)/occam demo --directory demo
@@ -77,6 +77,9 @@ methods: .venv/.test        ## measure each method alone for docs/methods.md; an
 suite: .venv/.suite        ## train on public data, as far as it is missing, and write docs/suite.md
 	$(BIN)/python -m benchmarks.suite run
 	$(BIN)/python -m benchmarks.suite report
+
+results: .venv/.suite      ## each method alone, together and tuned: docs/results.md and the README
+	$(BIN)/python -m benchmarks.results
 
 lab: .venv/.test            ## run the experiments of the laboratory, and write docs/lab.md
 	$(BIN)/occam lab run all --directory docs/images/lab --page docs/lab.md

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..pages import with_text
 from ..records import read, run_all
 from .report import TIERS, report
 from .runs import RESULTS, Job, train
@@ -45,7 +46,8 @@ def main() -> None:
     else:
         if not arguments.results.is_file():
             parser.error(f"--results: {arguments.results} does not exist")
-        PAGE.write_text(with_report(PAGE.read_text(), report(read(arguments.results, Job))))
+        text = report(read(arguments.results, Job))
+        PAGE.write_text(with_text(PAGE.read_text(), BEGIN, text, END))
         print(PAGE)
 
 
@@ -67,19 +69,6 @@ def jobs(arguments: argparse.Namespace) -> list[Job]:
         and (arguments.sets is None or each.name in arguments.sets)
         and model in arguments.models
     ]
-
-
-def with_report(page: str, text: str) -> str:
-    """Return a page with the text between its two markers.
-
-    Raises:
-        ValueError: If the page lacks a marker.
-    """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"The page must have the lines {BEGIN!r} and {END!r}.")
-    return f"{before}{begin}\n\n{text}\n\n{end}{after}"
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from statistics import mean
 
 from occam.tuning.choice import standard_error
 
+from ..pages import markdown_table
 from ..records import Record
 from .runs import Job
 from .sets import FIVE, MODELS, SETS, SOURCES, Half, PublicSet, halves
@@ -88,7 +89,7 @@ def _half(half: Half, scores: Mapping[tuple[str, str], Scores]) -> Iterable[str]
         f"{'s' * (seeds != {1})}. {WORSE}: worse than none by more than two standard errors of the "
         "paired difference."
     )
-    yield _markdown(
+    yield markdown_table(
         ["data (rows)", "model", "metric", "published", *tiers],
         [
             [f"{each.name} ({each.rows:,})", f"`{model}`", each.metric, _published(each, model)]
@@ -97,7 +98,7 @@ def _half(half: Half, scores: Mapping[tuple[str, str], Scores]) -> Iterable[str]
         ],
     )
     yield "Difference to none, paired by seed:"
-    yield _markdown(
+    yield markdown_table(
         ["data", "model", *others],
         [
             [each.name, f"`{model}`", *(_difference(found, tier) for tier in others)]
@@ -108,7 +109,7 @@ def _half(half: Half, scores: Mapping[tuple[str, str], Scores]) -> Iterable[str]
         "Mean rank of each tier (1 is the best), and on how many pairs of data and model it is "
         f"{WORSE} worse and ▲ better than none by more than two standard errors:"
     )
-    yield _markdown(
+    yield markdown_table(
         ["kind", "pairs", *tiers],
         [
             _summary(kind, [found for each, _, found in pairs if kind in ("all", each.kind)], tiers)
@@ -134,7 +135,7 @@ def _five(scores: Mapping[tuple[str, str], Scores]) -> Iterable[str]:
             for tier in TIERS
         ]
         rows.append([f"`{model}`", *cells])
-    yield _markdown(["model", *TIERS], rows)
+    yield markdown_table(["model", *TIERS], rows)
 
 
 def _score(scores: Scores, tier: str) -> str:
@@ -188,9 +189,4 @@ def _table_of_sets() -> str:
     head = ["data", "kind", "task", "rows", "half", "package (its license)", "license of the data"]
     cited = {key: ", ".join(each.name for each in SETS if each.source == key) for key in SOURCES}
     published = "; ".join(f"{names}: {SOURCES[key]}" for key, names in cited.items())
-    return f"{_markdown(head, rows)}\n\nPublished scores: {published}."
-
-
-def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return f"{markdown_table(head, rows)}\n\nPublished scores: {published}."

@@ -7,8 +7,9 @@ from importlib import metadata
 import numpy as np
 import pytest
 
+from benchmarks.pages import with_text
 from benchmarks.records import read, run
-from benchmarks.suite.__main__ import BEGIN, END, PAGE, jobs, with_report
+from benchmarks.suite.__main__ import BEGIN, END, PAGE, jobs
 from benchmarks.suite.report import difference, is_worse, ranks, report, scores_of
 from benchmarks.suite.runs import Job, train
 from benchmarks.suite.sets import MODELS, RECIPES, SETS, halves
@@ -199,10 +200,10 @@ def test_the_report_of_a_file(tmp_path):
 
 def test_the_report_is_written_between_the_markers_of_the_page():
     page = PAGE.read_text()
-    written = with_report(with_report(page, "FIRST"), "SECOND")
+    written = with_text(with_text(page, BEGIN, "FIRST", END), BEGIN, "SECOND", END)
     assert f"{BEGIN}\n\nSECOND\n\n{END}" in written
     assert "FIRST" not in written
     assert written.split(BEGIN)[0] == page.split(BEGIN)[0]
     assert written.split(END)[1] == page.split(END)[1]
     with pytest.raises(ValueError, match=r"^The page must have the lines '<!-- Written by"):
-        with_report("no markers", "text")
+        with_text("no markers", BEGIN, "text", END)

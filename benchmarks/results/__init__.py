@@ -1,0 +1,1 @@
+"""The results table: each method alone, together and tuned, beside published figures."""

@@ -1,0 +1,175 @@
+"""docs/results.md and the table of the README, from the records of the runs."""
+
+import json
+from collections.abc import Mapping, Sequence
+from statistics import mean
+from typing import NamedTuple
+
+from occam import zoo
+from occam.tuning.choice import standard_error
+
+from ..pages import markdown_table
+from ..records import Record
+from ..suite.sets import SETS, SOURCES
+from .runs import (
+    ALONE,
+    ATTACKED,
+    DATA,
+    EPSILON,
+    MODEL,
+    PAPERS,
+    TRIALS,
+    TUNED,
+    Job,
+    baselines,
+    methods,
+    regularization_of,
+)
+
+_SUITE = {each.name: each for each in SETS}
+PUBLISHED: Mapping[str, Mapping[str, float]] = {
+    "mnist1d": {"MLP (paper)": 0.68, "MLP (the authors' notebook)": 0.657, "CNN (paper)": 0.94},
+    **{
+        name: {"MLP": scores["mlp"], "ResNet": scores["resnet1d"]}
+        for name in DATA
+        if name in _SUITE and "resnet1d" in (scores := _SUITE[name].published)
+    },
+}
+
+Records = Mapping[Job, Record]
+
+
+class Row(NamedTuple):
+    """The figures of a method on a data set, one for each seed."""
+
+    method: str
+    records: Sequence[Record]
+
+    def mean(self, name: str) -> float:
+        return mean(record[name] for record in self.records)
+
+    def cell(self, name: str) -> str:
+        """Return the mean ± the standard error of a figure; nothing if it does not exist."""
+        values = [self._value(record, name) for record in self.records]
+        if None in values:
+            return ""
+        error = f" ± {standard_error(values):.3f}" if len(values) > 1 else ""
+        return f"{mean(values):.3f}{error}"
+
+    @staticmethod
+    def _value(record: Record, name: str):
+        return record["train"] - record["test"] if name == "gap" else record[name]
+
+
+def rows_of(records: Records, data: str) -> list[Row]:
+    """Return the methods that have run on a data set, in the order of the table."""
+    found = {
+        method: [record for job, record in records.items() if job[:2] == (data, method)]
+        for method in methods(data)
+    }
+    return [Row(method, each) for method, each in found.items() if each]
+
+
+def page(records: Records) -> str:
+    """Return docs/results.md."""
+    measured = [data for data in DATA if rows_of(records, data)]
+    return "\n\n".join([_introduction(records), *(_section(records, data) for data in measured)])
+
+
+def summary(records: Records) -> str:
+    """Return the table of the README: a line for each data set."""
+    head = ["data", "published", "scikit-learn's best", "none", "best alone", "cocktail", "tuned"]
+    lines = []
+    for data in DATA:
+        rows = {row.method: row for row in rows_of(records, data)}
+        if not {"none", "cocktail"} <= rows.keys():
+            continue
+        published = PUBLISHED.get(data, {})
+        lines.append(
+            [
+                f"{data} ({rows['none'].records[0]['metric']})",
+                "; ".join(f"{name} {score:.3f}" for name, score in published.items()),
+                _best(rows, baselines(data)),
+                rows["none"].cell("test"),
+                _best(rows, ALONE),
+                rows["cocktail"].cell("test"),
+                rows["tuned"].cell("test") if "tuned" in rows else "",
+            ]
+        )
+    return markdown_table(head, lines)
+
+
+def _best(rows: Mapping[str, Row], names) -> str:
+    found = [rows[name] for name in names if name in rows]
+    if not found:
+        return ""
+    best = max(found, key=lambda row: row.mean("test"))
+    return f"{best.cell('test')} ({best.method.replace('_', ' ')})"
+
+
+def _introduction(records: Records) -> str:
+    seeds = sorted({len(row.records) for data in DATA for row in rows_of(records, data)})
+    number = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
+    alone = ", ".join(
+        f"`{name}={getattr(regularization_of('mnist1d', name), name):.2g}`"
+        if name != "augmentation"
+        else f"`augmentation={zoo.Regularization.fields()[name].middle!r}`"
+        for name in ALONE
+    )
+    return f"""# The results table
+`make results` trains what is missing and writes this page and the table of the README. No figure
+is typed by hand, but for those that are called published. Each row is the mean ± standard error of
+{number} seeds.
+
+- **none** and the methods are `{MODEL}` with all defaults: `zoo.load_data(name, seed=seed)`,
+  `zoo.create_model("{MODEL}", data=data, regularization=..., seed=seed)` and
+  `zoo.train(model, data, seed=seed)`.
+- Each **method alone** has the middle of its search range, not tuned: {alone}.
+- **cocktail** is the tier `medium`, which depends on the data.
+- **tuned** is the choice of `tuning.tune("{MODEL}", data, max_trials={TRIALS})` on the training and
+  validation part of seed 0, trained with each seed.
+- **scikit-learn's baselines** have their defaults and all rows but the test part; the penalties of
+  the linear models are chosen by cross-validation. Series and images are flattened.
+- **the paper's** models are trained as in the notebook of the paper.
+
+The **gap** is the score of the training part less that of the test part. The **calibration error**
+is the expected one, of 15 bins. **Attacked** is the accuracy on the first {ATTACKED} test rows
+under `zoo.robustness.auto_attack` in the l-infinity ball of {EPSILON} standard deviations of the
+data. The **seconds** are of one thread on a busy machine, and compare methods on one data set only.
+With 36 to 200 training rows and a test part of 100 to 1,029, differences of a few standard errors
+mean little."""
+
+
+def _section(records: Records, data: str) -> str:
+    rows = rows_of(records, data)
+    metric = rows[0].records[0]["metric"]
+    head = ["", metric, "gap", "calibration error", "attacked", "seconds"]
+    published = [
+        [f"*published: {name}*", f"{score:.3f}", "", "", "", ""]
+        for name, score in PUBLISHED.get(data, {}).items()
+    ]
+    lines = [
+        [
+            _title(row.method),
+            *(row.cell(name) for name in ("test", "gap", "calibration_error", "robust")),
+            f"{row.mean('seconds'):.1f}",
+        ]
+        for row in rows
+    ]
+    parts = [f"## {data}", markdown_table(head, [*published, *lines])]
+    if source := data in _SUITE and _SUITE[data].source:
+        parts.append(f"Published: {SOURCES[source]}.")
+    if (choices := _choices()) and data in choices:
+        on = ", ".join(
+            f"{name}={value!r}" for name, value in choices[data]["regularization"].items()
+        )
+        parts.append(f"Tuned: `Regularization({on})`, found in {choices[data]['seconds']} s.")
+    return "\n\n".join(parts)
+
+
+def _choices() -> dict:
+    return json.loads(TUNED.read_text()) if TUNED.exists() else {}
+
+
+def _title(method: str) -> str:
+    return f"`{method}`" if method in ALONE else f"**{method}**" if method not in PAPERS else method
