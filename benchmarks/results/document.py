@@ -6,18 +6,17 @@ from statistics import mean
 from typing import NamedTuple
 
 from occam import zoo
+from occam.core.text_table import counted
 from occam.tuning.choice import standard_error
 
 from ..pages import markdown_table
 from ..records import Record
-from ..suite.sets import SETS, SOURCES
 from .runs import (
     ALONE,
     ATTACKED,
     DATA,
     EPSILON,
     MODEL,
-    PAPERS,
     TRIALS,
     TUNED,
     Job,
@@ -26,15 +25,28 @@ from .runs import (
     regularization_of,
 )
 
-_SUITE = {each.name: each for each in SETS}
+_NETWORKS = ("MLP", "FCN", "ResNet")
+_SERIES = {
+    "ucr/ACSF1": (0.558, 0.898, 0.916),
+    "ucr/ArrowHead": (0.784, 0.843, 0.838),
+    "ucr/GunPoint": (0.928, 1.000, 0.991),
+    "ucr/ItalyPowerDemand": (0.953, 0.963, 0.962),
+    "ucr/OSULeaf": (0.560, 0.979, 0.980),
+}
 PUBLISHED: Mapping[str, Mapping[str, float]] = {
     "mnist1d": {"MLP (paper)": 0.68, "MLP (the authors' notebook)": 0.657, "CNN (paper)": 0.94},
-    **{
-        name: {"MLP": scores["mlp"], "ResNet": scores["resnet1d"]}
-        for name in DATA
-        if name in _SUITE and "resnet1d" in (scores := _SUITE[name].published)
-    },
+    **{name: dict(zip(_NETWORKS, scores, strict=True)) for name, scores in _SERIES.items()},
 }
+
+_OF_SERIES = (
+    "Ismail Fawaz et al., Deep Learning for Time Series Classification: a Review, 2019, "
+    "https://doi.org/10.1007/s10618-019-00619-1: means of five runs on the archive of 2018, "
+    "https://github.com/hfawaz/dl-4-tsc (results-ucr-128.csv)"
+)
+_OF_MNIST1D = (
+    "Greydanus & Kobak, Scaling Down Deep Learning with MNIST-1D, 2020, "
+    "https://arxiv.org/abs/2011.14439, and its notebook"
+)
 
 Records = Mapping[Job, Record]
 
@@ -109,7 +121,7 @@ def _best(rows: Mapping[str, Row], names) -> str:
 
 def _introduction(records: Records) -> str:
     seeds = sorted({len(row.records) for data in DATA for row in rows_of(records, data)})
-    number = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
+    number = f"{seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else counted(seeds[0], "seed")
     alone = ", ".join(
         f"`{name}={getattr(regularization_of('mnist1d', name), name):.2g}`"
         if name != "augmentation"
@@ -119,7 +131,7 @@ def _introduction(records: Records) -> str:
     return f"""# The results table
 `make results` trains what is missing and writes this page and the table of the README. No figure
 is typed by hand, but for those that are called published. Each row is the mean ± standard error of
-{number} seeds.
+{number}.
 
 - **none** and the methods are `{MODEL}` with all defaults: `zoo.load_data(name, seed=seed)`,
   `zoo.create_model("{MODEL}", data=data, regularization=..., seed=seed)` and
@@ -157,8 +169,8 @@ def _section(records: Records, data: str) -> str:
         for row in rows
     ]
     parts = [f"## {data}", markdown_table(head, [*published, *lines])]
-    if source := data in _SUITE and _SUITE[data].source:
-        parts.append(f"Published: {SOURCES[source]}.")
+    if data in PUBLISHED:
+        parts.append(f"Published: {_OF_SERIES if data in _SERIES else _OF_MNIST1D}.")
     if (choices := _choices()) and data in choices:
         on = ", ".join(
             f"{name}={value!r}" for name, value in choices[data]["regularization"].items()
@@ -172,4 +184,6 @@ def _choices() -> dict:
 
 
 def _title(method: str) -> str:
-    return f"`{method}`" if method in ALONE else f"**{method}**" if method not in PAPERS else method
+    if method in ALONE:
+        return f"`{method}`"
+    return f"**{method}**" if method in ("none", "cocktail", "tuned") else method

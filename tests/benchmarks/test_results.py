@@ -47,7 +47,7 @@ def test_figures_of_a_page_are_means_with_standard_errors():
     none = "| **none** | 0.750 ± 0.050 | 0.250 ± 0.050 | 0.100 ± 0.000 | 0.600 ± 0.100 | 1.0 |"
     assert none in text
     assert "| `weight_decay` | 0.850 | 0.150 | 0.100 | 0.500 | 1.0 |" in text
-    assert "| **random forest** | 0.900 | 0.100 | 0.100 |  | 1.0 |" in text
+    assert "| random forest | 0.900 | 0.100 | 0.100 |  | 1.0 |" in text
     assert "| *published: MLP (the authors' notebook)* | 0.657 |" in text
     assert "## breast_cancer" not in text  # not measured
 
