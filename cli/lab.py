@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import textwrap
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,7 +13,7 @@ from .command import Command
 
 if TYPE_CHECKING:
     # Not relative: in the checkout, the folder is examples/lab.
-    from occam.lab import Report
+    from occam.lab.experiment import Record
 
 _HEAD = ("quantity", "expected", "found", "holds")
 _ABOUT = """\
@@ -30,7 +29,8 @@ class LabCommand(Command):
     """List or run the experiments of the laboratory: claims about regularization, measured.
 
     `occam lab list` prints names and titles. `occam lab run NAME` prints what was expected and what
-    was found, and draws a picture. `occam lab run all` also writes a page of all experiments.
+    was found, and draws a picture. `occam lab run all` also writes a page of all experiments; those
+    that have run before, with the same code and size, do not run again.
     """
 
     action: tyro.conf.Positional[
@@ -47,7 +47,7 @@ class LabCommand(Command):
     """Name of the experiment to run, or all."""
 
     directory: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("lab")
-    """Directory of the pictures, DIR/NAME.png."""
+    """Directory of the pictures, DIR/NAME.png, and the findings, DIR/NAME.json."""
 
     page: Annotated[
         Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: DIR/lab.md)")
@@ -56,6 +56,9 @@ class LabCommand(Command):
 
     small: bool = False
     """Run at a reduced size, in seconds."""
+
+    restart: bool = False
+    """Run again what has run before."""
 
     def run(self) -> None:
         from occam.lab import experiments
@@ -73,8 +76,7 @@ class LabCommand(Command):
             raise ValueError("`--page` needs `run all`.")
         else:
             parts = _parts(self.name)  # before the experiment, which may take minutes
-            report, seconds = self._experiment(self.name)
-            print(_text(self.name, parts, report, seconds))
+            print(_text(self.name, parts, self._record(self.name)))
             print(f"picture: {self.directory / self.name}.png")
 
     def _run_all(self, names: tuple[str, ...]) -> None:
@@ -87,10 +89,10 @@ class LabCommand(Command):
         with tqdm(names, unit="experiment") as bar:
             for name in bar:
                 bar.set_postfix_str(name)
-                report, seconds = self._experiment(name)
+                record = self._record(name)
                 with tqdm.external_write_mode():
-                    print(_text(name, parts[name], report, seconds), end="\n\n")
-                sections.append(self._section(name, parts[name], report, seconds))
+                    print(_text(name, parts[name], record), end="\n\n")
+                sections.append(self._section(name, parts[name], record))
                 # After each experiment: if a later one fails, the page has the earlier ones.
                 page.write_text("\n".join([_ABOUT + size, *sections]), encoding="utf-8")
         print(f"page: {page}")
@@ -98,32 +100,25 @@ class LabCommand(Command):
     def _page(self) -> Path:
         return self.directory / "lab.md" if self.page is None else self.page
 
-    def _experiment(self, name: str) -> "tuple[Report, float]":
-        """Run an experiment, write its picture, and return its report and the seconds it took."""
-        from occam.lab import load
+    def _record(self, name: str) -> "Record":
+        from occam.lab.experiment import run
 
-        start = time.perf_counter()
-        report = load(name).run(small=self.small)
-        seconds = time.perf_counter() - start
-        self.directory.mkdir(parents=True, exist_ok=True)
-        # Without the version of Matplotlib, an unchanged picture is an unchanged file.
-        report.figure.savefig(self.directory / f"{name}.png", metadata={"Software": None})
-        return report, seconds
+        return run(name, self.directory, small=self.small, restart=self.restart)
 
-    def _section(self, name: str, parts: dict[str, str], report: "Report", seconds: float) -> str:
+    def _section(self, name: str, parts: dict[str, str], record: "Record") -> str:
         """Return an experiment's section of the page."""
         picture = os.path.relpath(self.directory / f"{name}.png", self._page().parent)
-        rows = (_HEAD, ("---",) * len(_HEAD), *_rows(report))
+        rows = (_HEAD, ("---",) * len(_HEAD), *_rows(record))
         lines = [" | ".join(cell.replace("|", r"\|") for cell in row) for row in rows]
         return "\n".join(
             [
                 f"## {parts['Title']}",
                 f"**Claim.** {parts['Claim']}\n",
-                *([] if report.holds else [f"**{_verdict(report)}**\n"]),
+                *([f"**{_verdict(record)}**\n"] if record.failed else []),
                 *(f"| {line} |" for line in lines),
                 f"\n![{parts['Title']}]({Path(picture).as_posix()})\n",
                 f"**Reference.** {parts['Reference']}\n",
-                f"`occam lab run {name}`: {seconds:.1f} seconds.\n",
+                f"`occam lab run {name}`: {record.seconds:.1f} seconds.\n",
             ]
         )
 
@@ -135,18 +130,18 @@ def _parts(name: str) -> dict[str, str]:
     return describe(load(name))
 
 
-def _rows(report: "Report") -> list[tuple[str, ...]]:
-    return [(f.quantity, f.expected, f.found, "yes" if f.holds else "NO") for f in report.findings]
+def _rows(record: "Record") -> list[tuple[str, ...]]:
+    return [(f.quantity, f.expected, f.found, "yes" if f.holds else "NO") for f in record.findings]
 
 
-def _verdict(report: "Report") -> str:
-    if report.holds:
+def _verdict(record: "Record") -> str:
+    if not record.failed:
         return "The claim holds."
-    failed = [finding.quantity for finding in report.findings if not finding.holds]
-    return f"The claim does not hold here: {'; '.join(failed)}."
+    quantities = "; ".join(finding.quantity for finding in record.failed)
+    return f"The claim does not hold here: {quantities}."
 
 
-def _text(name: str, parts: dict[str, str], report: "Report", seconds: float) -> str:
+def _text(name: str, parts: dict[str, str], record: "Record") -> str:
     about = (f"{part}: {parts[part]}" for part in ("Claim", "Reference"))
     options = {"break_long_words": False, "break_on_hyphens": False}  # links stay whole
     return "\n".join(
@@ -157,8 +152,8 @@ def _text(name: str, parts: dict[str, str], report: "Report", seconds: float) ->
                 for text in about
             ),
             "",
-            table(_HEAD, _rows(report)),
+            table(_HEAD, _rows(record)),
             "",
-            f"{_verdict(report)} ({seconds:.1f} seconds)",
+            f"{_verdict(record)} ({record.seconds:.1f} seconds)",
         ]
     )

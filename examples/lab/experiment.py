@@ -6,10 +6,15 @@ The docstring of an experiment begins with a title of one line. Paragraphs `Clai
 still shows the claim.
 """
 
+import hashlib
 import importlib
+import json
+import os
 import pkgutil
 import re
-from dataclasses import dataclass
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from types import ModuleType
 
 from matplotlib.figure import Figure
@@ -41,10 +46,55 @@ class Report:
     findings: tuple[Finding, ...]
     figure: Figure
 
+
+@dataclass(frozen=True)
+class Record:
+    """The findings of an experiment that has run, as they are kept in `NAME.json`.
+
+    Args:
+        findings: The findings.
+        seconds: The time that the experiment took.
+        small: Whether it ran at a reduced size.
+        source: The SHA-256 of the module that ran.
+    """
+
+    findings: tuple[Finding, ...]
+    seconds: float
+    small: bool
+    source: str
+
     @property
-    def holds(self) -> bool:
-        """Whether all findings agree with what was expected."""
-        return all(finding.holds for finding in self.findings)
+    def failed(self) -> list[Finding]:
+        """The findings that do not agree with what was expected."""
+        return [finding for finding in self.findings if not finding.holds]
+
+
+def run(name: str, directory: Path, *, small: bool = False, restart: bool = False) -> Record:
+    """Run an experiment, and write its picture `NAME.png` and its findings `NAME.json`.
+
+    If `directory` has the findings of the same module at the same size, they are returned and
+    nothing runs, unless `restart`. A change of the library does not count.
+    """
+    module = load(name)
+    source = hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()
+    kept = directory / f"{name}.json"
+    if kept.exists() and not restart:
+        values = json.loads(kept.read_text("utf-8"))
+        if (values["small"], values["source"]) == (small, source):
+            findings = tuple(Finding(**finding) for finding in values.pop("findings"))
+            return Record(findings, **values)
+    began = time.perf_counter()
+    report = module.run(small=small)
+    record = Record(report.findings, time.perf_counter() - began, small, source)
+    directory.mkdir(parents=True, exist_ok=True)
+    # Without the version of Matplotlib, an unchanged picture is an unchanged file.
+    report.figure.savefig(directory / f"{name}.png", metadata={"Software": None})
+    temporary = kept.with_suffix(".tmp")
+    # `holds` may be a bool of NumPy.
+    text = json.dumps(asdict(record), indent=2, ensure_ascii=False, default=bool)
+    temporary.write_text(text + "\n", "utf-8")
+    os.replace(temporary, kept)
+    return record
 
 
 def experiments() -> tuple[str, ...]:

@@ -1,9 +1,13 @@
+import json
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
+from matplotlib.figure import Figure
 
 from occam import lab
+from occam.lab import experiment
 
 NAME = "dropout_mask"
 
@@ -29,13 +33,13 @@ def test_run_prints_claim_and_findings_and_draws_a_picture(inside, tmp_path):
 
 
 @pytest.fixture
-def two_experiments(monkeypatch):
-    """A laboratory of two quick experiments; the claim of the second does not hold."""
-    from types import ModuleType
+def two_experiments(monkeypatch, tmp_path_factory):
+    """A laboratory of two quick experiments; the claim of the second does not hold.
 
-    from matplotlib.figure import Figure
-
-    modules = {}
+    Return the names of those that ran, and the directory of their modules.
+    """
+    modules, runs = {}, []
+    source = tmp_path_factory.mktemp("experiments")
     for name, holds in (("right", True), ("wrong", False)):
         module = modules[name] = ModuleType(name)
         module.__doc__ = (
@@ -43,9 +47,18 @@ def two_experiments(monkeypatch):
             "Expected: 1."
         )
         finding = lab.Finding("|w|", "1", "1" if holds else "2", holds)
-        module.run = lambda *, small=False, finding=finding: lab.Report((finding,), Figure())
+
+        def run(*, small=False, name=name, finding=finding):
+            runs.append(name)
+            return lab.Report((finding,), Figure())
+
+        module.run, path = run, source / f"{name}.py"
+        path.write_text("first version")
+        module.__file__ = str(path)
     monkeypatch.setattr(lab, "experiments", lambda: tuple(modules))
-    monkeypatch.setattr(lab, "load", modules.__getitem__)
+    for package in (lab, experiment):
+        monkeypatch.setattr(package, "load", modules.__getitem__)
+    return runs, source
 
 
 def test_run_all_writes_a_page_that_says_which_claims_do_not_hold(
@@ -73,6 +86,22 @@ def test_the_page_lies_beside_the_pictures_by_default(inside, two_experiments, t
     page = (tmp_path / "lab" / "lab.md").read_text()
     assert "![About right](right.png)" in page
     assert "This page was written at reduced size." in page
+
+
+def test_what_has_run_does_not_run_again(inside, two_experiments, tmp_path):
+    runs, source = two_experiments
+    inside("lab", "run", "right", "--directory", "pictures")
+    kept = json.loads((tmp_path / "pictures" / "right.json").read_text())
+    assert kept["findings"] == [{"quantity": "|w|", "expected": "1", "found": "1", "holds": True}]
+    done = inside("lab", "run", "all", "--directory", "pictures")
+    assert runs == ["right", "wrong"]
+    assert "\nThe claim holds. (" in done.stdout
+    inside("lab", "run", "right", "--directory", "pictures", "--restart")
+    inside("lab", "run", "right", "--directory", "pictures", "--small")  # of another size
+    assert runs == ["right", "wrong", "right", "right"]
+    (source / "wrong.py").write_text("second version")
+    inside("lab", "run", "all", "--directory", "pictures", "--small")
+    assert runs == ["right", "wrong", "right", "right", "wrong"]
 
 
 @pytest.mark.parametrize(
