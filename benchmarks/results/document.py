@@ -16,7 +16,9 @@ from .runs import (
     ATTACKED,
     DATA,
     EPSILON,
+    MINIROCKET,
     MODEL,
+    TIERS,
     TRIALS,
     TUNED,
     Job,
@@ -91,6 +93,7 @@ def page(records: Records) -> str:
 def summary(records: Records) -> str:
     """Return the table of the README: a line for each data set."""
     head = ["data", "published", "scikit-learn's best", "none", "best alone", "cocktail", "tuned"]
+    head.append("MiniRocket")
     lines = []
     for data in DATA:
         rows = {row.method: row for row in rows_of(records, data)}
@@ -104,8 +107,10 @@ def summary(records: Records) -> str:
                 _best(rows, baselines(data)),
                 rows["none"].cell("test"),
                 _best(rows, ALONE),
-                rows["cocktail"].cell("test"),
-                rows["tuned"].cell("test") if "tuned" in rows else "",
+                *(
+                    rows[name].cell("test") if name in rows else ""
+                    for name in ("cocktail", "tuned", MINIROCKET)
+                ),
             ]
         )
     return markdown_table(head, lines)
@@ -140,6 +145,8 @@ is typed by hand, but for those that are called published. Each row is the mean 
 - **cocktail** is the tier `medium`, which depends on the data.
 - **tuned** is the choice of `tuning.tune("{MODEL}", data, max_trials={TRIALS})` on the training and
   validation part of seed 0, trained with each seed.
+- **minirocket** is a linear model of MiniRocket's features under the tier `medium`:
+  `zoo.load_data(name, standardize="minirocket")`, and `mlp` with `units=()`.
 - **scikit-learn's baselines** have their defaults and all rows but the test part; the penalties of
   the linear models are chosen by cross-validation. Series and images are flattened.
 - **the paper's** models are trained as in the notebook of the paper.
@@ -186,4 +193,4 @@ def _choices() -> dict:
 def _title(method: str) -> str:
     if method in ALONE:
         return f"`{method}`"
-    return f"**{method}**" if method in ("none", "cocktail", "tuned") else method
+    return f"**{method}**" if method in (*TIERS, "tuned") else method

@@ -28,13 +28,16 @@ from occam import tuning, zoo
 from occam.zoo.evaluation.calibration import calibration_figures
 
 from ..records import Record
-from ..suite.sets import FIVE
+from ..suite.sets import FIVE, RECIPES, Recipe
 
 RESULTS = Path(__file__).parent / "results.jsonl"
 TUNED = Path(__file__).parent / "tuned.json"
 
 MODEL = "mlp"
+SERIES = ("mnist1d", *FIVE)
 DATA = ("mnist1d", "digits", "breast_cancer", "diabetes", *FIVE)
+MINIROCKET = "minirocket"
+TIERS = {"none": "none", "cocktail": "medium", MINIROCKET: "medium"}
 ALONE = ("l2", "weight_decay", "dropout", "augmentation", "mixup", "label_smoothing")
 EPSILON = 0.1  # of the attack, in standard deviations of the data
 ATTACKED = 100  # test rows
@@ -56,7 +59,8 @@ def methods(data: str) -> list[str]:
     regression = data == "diabetes"
     alone = [name for name in ALONE if not (regression and name == "label_smoothing")]
     papers = [*PAPERS] if data == "mnist1d" else []
-    return [*papers, *baselines(data), "none", *alone, "cocktail", "tuned"]
+    features = [MINIROCKET] if data in FIVE else []
+    return [*papers, *baselines(data), "none", *alone, "cocktail", "tuned", *features]
 
 
 def train(job: Job) -> Record:
@@ -65,12 +69,14 @@ def train(job: Job) -> Record:
     keras.utils.set_random_seed(job.seed)
     if job.method in PAPERS:
         return _train_paper(job)
-    data = zoo.load_data(job.data, seed=job.seed)
+    recipe = RECIPES[MINIROCKET] if job.method == MINIROCKET else Recipe(MODEL, {}, {})
+    data = zoo.load_data(job.data, seed=job.seed, **recipe.data)
     if job.method in baselines(job.data):
         return _fit_baseline(job, data)
     began = time.perf_counter()
+    regularization = regularization_of(job.data, job.method)
     model = zoo.create_model(
-        MODEL, data=data, regularization=regularization_of(job.data, job.method), seed=job.seed
+        recipe.model, data=data, regularization=regularization, seed=job.seed, **recipe.options
     )
     zoo.train(model, data, verbose=0, seed=job.seed)
     seconds = time.perf_counter() - began
@@ -81,7 +87,7 @@ def train(job: Job) -> Record:
         "metric": metric,
         **{part: found.scores[part][metric].value for part in ("train", "test")},
         "calibration_error": calibration,
-        "robust": None if calibration is None else _robust_accuracy(model, data),
+        "robust": _robust_accuracy(model, data) if calibration and not recipe.data else None,
         "seconds": seconds,
     }
 
@@ -90,8 +96,8 @@ def regularization_of(data: str, method: str) -> zoo.Regularization | str:
     """Return the regularization of a method: alone, it has the middle of its search range."""
     if method == "tuned":
         return zoo.Regularization(**json.loads(TUNED.read_text())[data]["regularization"])
-    if method in ("none", "cocktail"):
-        return {"none": "none", "cocktail": "medium"}[method]
+    if method in TIERS:
+        return TIERS[method]
     return zoo.Regularization(**{method: zoo.Regularization.fields()[method].middle})
 
 
@@ -146,7 +152,7 @@ def baselines(data: str) -> Mapping[str, Callable[[int], Any]]:
     """Return the baselines of scikit-learn for a data set, by name."""
     if data == "diabetes":
         return _REGRESSORS
-    return _OF_SERIES if data in ("mnist1d", *FIVE) else _CLASSIFIERS
+    return _OF_SERIES if data in SERIES else _CLASSIFIERS
 
 
 def _fit_baseline(job: Job, data: zoo.Data) -> Record:
