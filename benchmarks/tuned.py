@@ -45,7 +45,7 @@ def main() -> None:
                 directory=directory,
                 max_trials=arguments.trials,
                 epochs=arguments.epochs,
-                workers=arguments.workers,
+                resources=tuning.Resources(arguments.workers),
             )
         seconds = time.perf_counter() - began
         print(found, f"{seconds:.0f} s", sep="\n", flush=True)

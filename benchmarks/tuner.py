@@ -140,14 +140,13 @@ class Subject:
                 self.data,
                 space=FIELDS,
                 max_trials=trainings - 1,
-                finalists=1,
-                seeds=1,
+                racing=tuning.Racing(finalists=1, seeds=1),
                 directory=directory,
                 epochs=self.epochs,
                 learning_rate=LEARNING_RATE,
                 seed=seed,
                 verbose=0,
-                workers=self.workers,
+                resources=tuning.Resources(self.workers),
             )
             records = [*Path(directory).glob("trial_*/execution-0.json")]
             ends = [record.stat().st_mtime - start for record in records]

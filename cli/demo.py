@@ -77,7 +77,7 @@ class DemoCommand(Command):
         )
 
     def _tune(self, data: "Data") -> "Regularization":
-        from ..tuning import tune
+        from ..tuning import Racing, tune
 
         found = tune(
             "mlp",
@@ -85,8 +85,7 @@ class DemoCommand(Command):
             space=("l2", "dropout", "noise"),
             base="medium",
             max_trials=6,
-            finalists=2,
-            seeds=2,
+            racing=Racing(finalists=2, seeds=2),
             epochs=_EPOCHS["mlp"],  # the best strengths depend on it
             directory=self.directory / "trials",
         )

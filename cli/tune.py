@@ -71,7 +71,7 @@ class TuneCommand(Command, DataFlags):
     """Delete the search in the directory instead of resuming it."""
 
     def run(self) -> None:
-        from ..tuning import tune
+        from ..tuning import Racing, Resources, tune
 
         data = self.load()
         rate = self.learning_rate[0] if len(self.learning_rate) == 1 else self.learning_rate
@@ -82,19 +82,15 @@ class TuneCommand(Command, DataFlags):
                 self.model,
                 data,
                 space=self.space or None,
-                max_trials=self.max_trials,
-                finalists=self.finalists,
-                directory=self.directory,
                 base=self.base,
-                sampler=self.sampler,
-                seeds=self.seeds,
+                max_trials=self.max_trials,
+                racing=Racing(self.finalists, self.seeds, self.sampler, not self.no_prune),
                 epochs=self.epochs,
                 learning_rate=rate,
-                workers=self.workers,
-                storage=self.storage,
-                prune=not self.no_prune,
                 seed=self.seed,
+                directory=self.directory,
                 resume=not self.restart,
+                resources=Resources(self.workers, self.storage),
                 verbose=int(not live),
             )
         print(found)

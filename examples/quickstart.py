@@ -16,7 +16,7 @@ found = tuning.tune(
     data,
     space=["noise", "dropout"],
     max_trials=6,
-    finalists=2,
+    racing=tuning.Racing(finalists=2),
     epochs=60,
     directory="trials",
 )

@@ -127,7 +127,7 @@ def test_every_task_goes_from_the_data_to_a_served_answer(task, load, tmp_path):
         data,
         space=["l2"],
         max_trials=1,
-        seeds=1,
+        racing=tuning.Racing(seeds=1),
         epochs=1,
         directory=tmp_path / "trials",
         verbose=0,

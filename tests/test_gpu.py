@@ -121,7 +121,7 @@ def test_a_run_is_trained_tuned_exported_and_served(digits, tmp_path):
     run = zoo.train(model, digits, epochs=3, log_dir=tmp_path / "run", verbose=0)
     assert on_gpu(model.trainable_weights)
     assert run.result["validation"]["accuracy"] > 0.5
-    search = {"space": ["l2", "dropout"], "max_trials": 2, "seeds": 1, "epochs": 1, "verbose": 0}
+    search = {"space": ["l2", "dropout"], "max_trials": 2, "epochs": 1, "verbose": 0}
     found = tuning.tune("mlp", digits, directory=tmp_path / "trials", **search)
     assert len(str(found).splitlines()) >= 2
     exports.export(model, tmp_path / "exports", preprocessing=digits.preprocessing)

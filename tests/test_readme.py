@@ -145,9 +145,8 @@ def test_the_search_of_a_keras_model(tmp_path, monkeypatch, capsys):
     names |= {"x_val": x, "y_val": names["y"]}
     build = script.partition("# was:")[0]
     code = code.replace("max_trials=40", "max_trials=2").replace('"epochs": 20', '"epochs": 1')
-    code = code.replace("workers=2", "workers=2, finalists=1, verbose=0").replace(
-        '"l1",', '"l1", [0.1],'
-    )
+    code = code.replace("resources=two", "resources=two, racing=tuning.Racing(1), verbose=0")
+    code = code.replace('"l1",', '"l1", [0.1],')
     imports = "import keras\nimport keras_tuner\nfrom occam import tuning, zoo\n"
     exec(imports + build + code, names)
     assert len(names["found"].candidates) == 2

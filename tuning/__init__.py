@@ -7,6 +7,7 @@ from .path import penalty_path
 from .path_result import PenaltyPath
 from .penalty_space import PenaltySpace
 from .refit import Refit
+from .settings import Racing, Resources
 from .tune import tune
 from .tuner import Tuner
 
@@ -16,7 +17,9 @@ __all__ = [
     "OptunaOracle",
     "PenaltyPath",
     "PenaltySpace",
+    "Racing",
     "Refit",
+    "Resources",
     "Tuner",
     "Tuning",
     "penalty_path",

@@ -31,7 +31,7 @@ class Candidate:
         metrics: The values of the metric of the task at the same epochs, on validation data.
         finalist: Whether it was among the best trials, and trained on several seeds.
         hyperparameters: The values of the hyperparameters of a `build(hp)` function.
-        stopped: Whether it was stopped because it was worse than others; see `prune` of `tune`.
+        stopped: Whether it was stopped because it was worse than others; see `prune` of `Racing`.
 
     Example:
 
@@ -263,7 +263,7 @@ class Tuning:
         >>> import tempfile
         >>> from occam import tuning, zoo
         >>> data = zoo.load_data("digits")
-        >>> search = {"max_trials": 1, "seeds": 2, "epochs": 2, "verbose": 0}
+        >>> search = {"max_trials": 1, "epochs": 2, "verbose": 0}
         >>> found = tuning.tune("mlp", data, directory=tempfile.mkdtemp(), **search)
         >>> refit = found.refit(verbose=0)
         >>> sorted(refit.test)

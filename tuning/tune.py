@@ -8,8 +8,6 @@ from typing import Any
 
 import keras
 import keras_tuner
-import sqlalchemy
-from sqlalchemy.exc import ArgumentError
 from tqdm import tqdm
 
 from ..core.checks import check_bool, check_integer, check_number, check_path, check_type, message
@@ -18,10 +16,11 @@ from ..zoo.training.prepare import LEARNING_RATE
 from ..zoo.training.train_transform import check_train_transform
 from ..zoo.training.work_directory import WorkDirectory
 from .choice import Tuning
-from .optuna_oracle import OptunaOracle, check_sampler, delete_study
+from .optuna_oracle import OptunaOracle, delete_study
 from .oracle import OBJECTIVE
 from .refit import Training
 from .search import PenalizedModel, PenaltyTuner, declare_rate
+from .settings import Racing, Resources
 from .subject import subject_of
 
 
@@ -31,19 +30,15 @@ def tune(
     *,
     validation_data: Any = None,
     space: Sequence[str] | None = None,
-    max_trials: int = 28,
-    finalists: int = 4,
-    seeds: int = 3,
-    directory: str | os.PathLike[str],
     base: Regularization | str | None = None,
-    sampler: Any = "tpe",
+    max_trials: int = 28,
+    racing: Racing | None = None,
     epochs: int = 50,
     learning_rate: float | tuple[float, float] | None = None,
     seed: int = 0,
+    directory: str | os.PathLike[str],
     resume: bool = True,
-    workers: int = 1,
-    storage: str | None = None,
-    prune: bool = True,
+    resources: Resources | None = None,
     verbose: int = 1,
     **options: Any,
 ) -> Tuning:
@@ -70,32 +65,21 @@ def tune(
             `zoo.load_data`; by default, a tenth of arrays is held out. A dataset needs it.
         space: The fields to search, each off or in the range of `Regularization.fields`. By default
             `l2`, `dropout` and, for a model of the zoo, the fields of its tiers.
-        max_trials: The number of candidates.
-        finalists: The number of finalists.
-        seeds: The number of runs of each finalist, after its first.
-        directory: The directory of the search, with the runs of each trial. TensorBoard shows all
-            trials of its `tensorboard` in the HParams dashboard.
         base: All other fields: a `Regularization`, the name of a tier, or `None` for all off.
-        sampler: How `OptunaOracle` proposes the other candidates: "tpe", "cmaes", "qmc", "gp",
-            "random", or a sampler of Optuna.
+        max_trials: The number of candidates.
+        racing: How the candidates are proposed, and how many finalists run on how many seeds: a
+            `tuning.Racing`, by default 4 finalists on 3 more seeds.
         epochs: The maximum number of epochs of a run. Use the number of the final training: longer
             training needs more regularization. A run stops after a fifth of them (at least 10)
             without improvement.
         learning_rate: The peak of the learning rate, 0.005 by default, or the ends of a range to
             search, on a logarithmic scale. `None` for a compiled model.
         seed: The seed of the search and of the first runs. The finalists have the next ones.
+        directory: The directory of the search, with the runs of each trial. TensorBoard shows all
+            trials of its `tensorboard` in the HParams dashboard.
         resume: Whether to resume the search in `directory`. `False` deletes it.
-        workers: The number of processes that run trainings side by side, each on an equal share of
-            the processors. With several, the candidates are proposed in rounds of twice as many, so
-            the search is the same whichever process is faster. A process that is killed loses only
-            its training, which is begun anew. The model and the data must be in memory, and the
-            classes of a user's layers registered with Keras. One GPU does not train faster.
-        storage: The address of a database for the study of Optuna, such as
-            `"postgresql+psycopg2://user@host/name"`. The study is named after the directory. By
-            default it is a file in the directory.
-        prune: Whether to stop candidates whose best objective so far is worse than the median of
-            all finished candidates at the same epoch, after three tenths of the epochs but not
-            before the fifth, once four candidates have finished.
+        resources: The number of processes and the database of the search: a `tuning.Resources`, by
+            default one process and a file in the directory.
         verbose: 0 is silent, 1 shows a progress bar over the runs.
         **options: The options of a model of the zoo, such as `units`.
 
@@ -123,19 +107,16 @@ def tune(
     >>> found.regularization
     Regularization()
 
-    Reference: Breiman et al., Classification and Regression Trees, 1984, section 3.4.3 (the rule);
-    Maron & Moore, Hoeffding Races: Accelerating Model Selection Search, 1994 (racing).
-    `python -m benchmarks.racing` compares ways to spend the same number of runs.
+    Reference: Breiman et al., Classification and Regression Trees, 1984, section 3.4.3 (the rule)
     """
     check_path("directory", directory)
     check_bool("resume", resume)
-    check_bool("prune", prune)
-    counts = {"max_trials": max_trials, "finalists": finalists, "seeds": seeds, "epochs": epochs}
-    for name, count in {**counts, "workers": workers}.items():
-        check_integer(name, count, minimum=1)
-    finalists = min(finalists, max_trials)
-    check_sampler(sampler)
-    _check_storage(storage)
+    expected = "an occam.tuning.{} or None"
+    check_type("racing", racing, (Racing, NoneType), expected.format("Racing"))
+    check_type("resources", resources, (Resources, NoneType), expected.format("Resources"))
+    racing, resources = racing or Racing(), resources or Resources()
+    check_integer("max_trials", max_trials, minimum=1)
+    check_integer("epochs", epochs, minimum=1)
     learning_rate = _check_rate(learning_rate)
     check_integer("seed", seed, minimum=0)
     subject, data = subject_of(
@@ -158,10 +139,10 @@ def tune(
         "base": subject.space.around.to_dict(),
         "search": {
             "space": list(subject.space.fields),
-            **counts,
-            "sampler": sampler if isinstance(sampler, str) else type(sampler).__name__,
+            "max_trials": max_trials,
+            **racing.to_dict(),
+            "epochs": epochs,
             "learning_rate": rate,
-            "prune": prune,
             "seed": seed,
         },
     }
@@ -175,6 +156,7 @@ def tune(
         ),
     )
     files.open(config, resume=resume)
+    storage, finalists = resources.storage, min(racing.finalists, max_trials)
     # In one database, searches in directories of the same name are several studies.
     where = zlib.crc32(str(files.path.resolve()).encode())
     study_name = None if storage is None else f"{files.path.name}-{where:08x}"
@@ -183,25 +165,25 @@ def tune(
     oracle = OptunaOracle(
         OBJECTIVE,
         max_trials,
-        sampler=sampler,
+        sampler=racing.sampler,
         known=subject.known,
         storage=storage,
         study_name=study_name,
         seed=seed,
     )
     metric = f"val_{data.task.metric}"
-    with tqdm(total=max_trials + finalists * seeds, unit="run", disable=not verbose) as bar:
+    with tqdm(total=max_trials + finalists * racing.seeds, unit="run", disable=not verbose) as bar:
         tuner = PenaltyTuner(
             PenalizedModel(subject.make, subject.space, data, epochs=epochs, learning_rate=rate),
             oracle,
             seed=seed,
             directory=files.path,
             on_execution=bar.update,
-            workers=workers,
-            prune=prune,
+            workers=resources.workers,
+            prune=racing.prune,
         )
         board = keras.callbacks.TensorBoard(files.path / "tensorboard", write_graph=False)
-        tuner.race(finalists, seeds, [board])
+        tuner.race(finalists, racing.seeds, [board])
     runs = (run for trial in tuner.oracle.start_order for run in tuner.executions(trial))
     if not all(metric in run.metrics for run in runs if run.score is not None):
         metric = OBJECTIVE.name  # a compiled model may have other metrics, or none
@@ -223,13 +205,3 @@ def _check_rate(learning_rate: Any) -> Any:
         expected = "a number, a tuple of the smaller and the larger end of a range, or None"
         raise ValueError(message("learning_rate", learning_rate, expected))
     return tuple(learning_rate)
-
-
-def _check_storage(storage: str | None) -> None:
-    """Raise an error unless `storage` is the address of a database or `None`."""
-    expected = "the address of a database, such as 'sqlite:///search.db', or None"
-    check_type("storage", storage, (str, NoneType), expected)
-    try:
-        sqlalchemy.make_url(storage or "sqlite://")
-    except ArgumentError as error:
-        raise ValueError(message("storage", storage, expected)) from error

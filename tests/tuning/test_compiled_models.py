@@ -128,10 +128,9 @@ def test_only_the_most_recent_models_are_kept():
 
 
 def test_a_search_compiles_each_structure_once(digits, tmp_path):
-    arguments = {"space": ["l2"], "epochs": 2, "seeds": 1, "units": (8,), "verbose": 0}
-    found = tuning.tune(
-        "mlp", digits, max_trials=5, finalists=1, directory=tmp_path, sampler="random", **arguments
-    )
+    racing = tuning.Racing(1, 1, sampler="random")
+    arguments = {"space": ["l2"], "epochs": 2, "racing": racing, "units": (8,), "verbose": 0}
+    found = tuning.tune("mlp", digits, max_trials=5, directory=tmp_path, **arguments)
     on = [bool(candidate.regularization.l2) for candidate in found.candidates]
     expected = [switch in on[:number] for number, switch in enumerate(on)]
     assert _reused(found) == expected
@@ -158,11 +157,9 @@ def test_a_compiled_model_of_a_user_is_compiled_once(tmp_path):
         validation_data=(x[1], x[1].sum(axis=1)),
         space=["l2"],
         max_trials=6,
-        finalists=1,
-        seeds=1,
+        racing=tuning.Racing(1, 1, sampler="random"),
         epochs=2,
         directory=tmp_path,
-        sampler="random",
         verbose=0,
     )
     kinds = [(c.hyperparameters["units"], c.regularization.l2 > 0) for c in found.candidates]

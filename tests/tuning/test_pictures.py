@@ -38,8 +38,7 @@ def searched(digits, tmp_path_factory):
             digits,
             space=["l2", "dropout"],
             max_trials=8,
-            finalists=2,
-            seeds=1,
+            racing=tuning.Racing(finalists=2, seeds=1),
             epochs=2,
             directory=directory,
             verbose=0,
@@ -91,7 +90,7 @@ def test_importances_of_many_trials_come_without_a_warning(searched):
 
 
 def test_one_trial_has_no_importances(digits, tmp_path):
-    arguments = {"max_trials": 1, "seeds": 1, "epochs": 1, "directory": tmp_path, "verbose": 0}
+    arguments = {"max_trials": 1, "epochs": 1, "directory": tmp_path, "verbose": 0}
     found = tuning.tune("mlp", digits, units=(8,), **arguments)
     paths = found.plot(tmp_path / "elsewhere")
     assert sorted(path.stem for path in paths) == [name for name in NAMES if name != "importances"]

@@ -11,7 +11,8 @@ import tensorflow as tf
 from occam import exports, tuning, zoo
 from occam.zoo.data import Data
 
-ARGUMENTS = {"space": ["l2"], "max_trials": 2, "finalists": 1, "seeds": 2, "verbose": 0}
+ONE = {"max_trials": 1, "racing": tuning.Racing(1, 1)}
+ARGUMENTS = {"space": ["l2"], "max_trials": 2, "racing": tuning.Racing(1, 2), "verbose": 0}
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +112,7 @@ def test_a_compiled_model_of_a_function_without_a_test_part(digits, tmp_path):
 
 
 def test_a_compiled_model_without_a_metric_of_the_task(digits, tmp_path):
-    arguments = {**ARGUMENTS, "max_trials": 1, "seeds": 1}
+    arguments = {**ARGUMENTS, **ONE}
     found = tuning.tune(compiled, digits, directory=tmp_path / "search", epochs=1, **arguments)
     assert found.metric == "val_data_loss"
     assert str(found).splitlines()[0].split() == ["trial", "val_data_loss", "units", "rate", "l2"]
@@ -123,7 +124,7 @@ def test_a_compiled_model_without_a_metric_of_the_task(digits, tmp_path):
 def test_a_keras_model_is_not_changed(digits, tmp_path):
     model = zoo.create_model("mlp", data=digits, regularization="none", seed=5, units=(8,))
     before = model.get_weights()
-    arguments = {**ARGUMENTS, "max_trials": 1, "seeds": 1}
+    arguments = {**ARGUMENTS, **ONE}
     found = tuning.tune(model, digits, directory=tmp_path / "search", epochs=1, **arguments)
     refit = found.refit(verbose=0)
     assert refit.test["accuracy"] > 0.1
@@ -135,7 +136,7 @@ def test_data_that_is_not_in_memory_is_refused(digits, tmp_path):
     x, y = next(iter(digits.train))
     batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(20)
     data = zoo.load_data(batches, validation=batches, test=False)
-    arguments = {**ARGUMENTS, "max_trials": 1, "seeds": 1}
+    arguments = {**ARGUMENTS, **ONE}
     found = tuning.tune("mlp", data, directory=tmp_path / "search", epochs=1, **arguments)
     with pytest.raises(ValueError, match="`data` must be in memory, to join its parts for a refit"):
         found.refit(verbose=0)
@@ -146,7 +147,7 @@ def test_data_that_is_not_in_memory_is_refused(digits, tmp_path):
 
 def test_a_metric_that_is_no_score_of_the_task_has_no_error_on_the_test_part(data_dir, tmp_path):
     data = zoo.load_data("tags", data_dir=data_dir)
-    arguments = {**ARGUMENTS, "max_trials": 1, "seeds": 1, "units": (8,)}
+    arguments = {**ARGUMENTS, **ONE, "units": (8,)}
     found = tuning.tune("mlp", data, directory=tmp_path / "search", epochs=1, **arguments)
     refit = found.refit(verbose=0)
     assert list(refit.test or {}) == ["data_loss", "label_accuracy", "data_loss_error"]

@@ -23,10 +23,9 @@ from occam.tuning.workers import Workers
 ARGUMENTS = {
     "space": ["l2"],
     "max_trials": 4,
-    "finalists": 1,
-    "seeds": 1,
+    "racing": tuning.Racing(finalists=1, seeds=1),
     "epochs": 1,
-    "workers": 2,
+    "resources": tuning.Resources(workers=2),
     "verbose": 0,
 }
 
@@ -73,7 +72,7 @@ def test_the_runs_are_those_of_one_process(data, found, tmp_path):
     later = [c.hyperparameters for c in found.candidates if c.hyperparameters["units"] > 2]
     assert later
     assert all("declared later" in values for values in later)
-    alone = tuning.tune(build, data, directory=tmp_path, **{**ARGUMENTS, "workers": 1})
+    alone = tuning.tune(build, data, directory=tmp_path, **{**ARGUMENTS, "resources": None})
     # The first trial has the default values; later ones are proposed in rounds.
     assert alone.candidates[0].regularization == found.candidates[0].regularization
     ours, theirs = (each.directory / "trial_0" / "execution-0.json" for each in (alone, found))
@@ -137,18 +136,19 @@ def test_a_killed_worker_changes_nothing(data, found, postgresql, tmp_path):
             os.kill(os.getpid(), signal.SIGKILL)
         return build(hp)
 
-    arguments = {**ARGUMENTS, "directory": tmp_path / "search", "storage": postgresql}
+    resources = tuning.Resources(2, storage=postgresql)
+    arguments = {**ARGUMENTS, "directory": tmp_path / "search", "resources": resources}
     again = tuning.tune(build_or_die, data, **arguments)
     assert killed.exists()
     assert again.candidates == found.candidates
     (study,) = optuna.get_all_study_summaries(storage=postgresql)
     assert study.study_name.startswith("search-")
     assert study.n_trials == ARGUMENTS["max_trials"]
-    anew = tuning.tune(build, data, **{**arguments, "max_trials": 1, "workers": 1}, resume=False)
+    arguments |= {"max_trials": 1, "resources": tuning.Resources(storage=postgresql)}
+    anew = tuning.tune(build, data, **arguments, resume=False)
     assert len(anew.candidates) == 1
     # Another directory of the same name is another study.
-    other = {**arguments, "directory": tmp_path / "other" / "search", "max_trials": 1, "workers": 1}
-    tuning.tune(build, data, **other)
+    tuning.tune(build, data, **{**arguments, "directory": tmp_path / "other" / "search"})
     assert len(optuna.get_all_study_summaries(storage=postgresql)) == 2
 
 
