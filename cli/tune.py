@@ -19,8 +19,9 @@ class TuneCommand(Command, DataFlags):
     """Search a model's penalties and rates of dropout and noise, judged on validation data loss.
 
     All candidates run on one seed, and the best of them on several others. The most regularized of
-    these finalists within one standard error of the best is chosen. A search that was killed
-    resumes when it is started again with the same arguments.
+    these finalists within one standard error of the best is chosen. With --validation cv:5, all are
+    judged by cross-validation. A search that was killed resumes when it is started again with the
+    same arguments.
     """
 
     model: tyro.conf.Positional[ModelName]
@@ -72,11 +73,15 @@ class TuneCommand(Command, DataFlags):
 
     def run(self) -> None:
         from ..tuning import Racing, Resources, tune
+        from ..zoo.data.folds import parse_folds
 
         data = self.load()
         rate = self.learning_rate[0] if len(self.learning_rate) == 1 else self.learning_rate
         live = sys.stderr is not None and sys.stderr.isatty()
         runs = self.max_trials + min(self.finalists, self.max_trials) * self.seeds
+        if data.cv:
+            k, repeats = parse_folds(data.cv)
+            runs *= k * repeats
         with _live(self.directory, runs) if live else contextlib.nullcontext():
             found = tune(
                 self.model,

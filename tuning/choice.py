@@ -26,8 +26,9 @@ class Candidate:
     Args:
         trial: The number of the trial, from 0.
         regularization: The regularization of the trial.
-        losses: The best value of the objective in the run with each seed, negated if larger
-            values are better. For a finalist, without the seed that selected it.
+        losses: The best value of the objective in the run with each seed, and of each seed on each
+            fold, negated if larger values are better. For a finalist, without the seed that
+            selected it.
         metrics: The values of the metric of the task at the same epochs, on validation data.
         finalist: Whether it was among the best trials, and trained on several seeds.
         hyperparameters: The values of the hyperparameters of a `build(hp)` function.
@@ -118,6 +119,7 @@ class Tuning:
         space: The fields of the search.
         directory: The directory with the trials, their TensorBoard logs, and `winner.json`.
         metric: The name of the metric of the candidates.
+        folds: The number of runs with each seed.
         training: What all runs of the search share, for `refit`.
 
     Example:
@@ -143,6 +145,7 @@ class Tuning:
     space: tuple[str, ...]
     directory: Path
     metric: str = "val_accuracy"
+    folds: int = 1
     training: Training | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -166,7 +169,7 @@ class Tuning:
         """The chosen candidate as JSON values, which `tune` writes into `winner.json`.
 
         `Regularization.from_dict(winner["regularization"])` reads it back. The figures of
-        `validation` are means over the seeds; `*_error` are their standard errors.
+        `validation` are means over the seeds and folds; `*_error` are their standard errors.
         """
         chosen = self.chosen
         return {
@@ -174,7 +177,8 @@ class Tuning:
             "regularization": chosen.regularization.to_dict(),
             "hyperparameters": dict(chosen.hyperparameters),
             "trial": chosen.trial,
-            "seeds": len(chosen.losses),
+            "seeds": len(chosen.losses) // self.folds,
+            "folds": self.folds,
             "validation": self._validation(chosen),
         }
 
@@ -192,7 +196,7 @@ class Tuning:
                 OBJECTIVE.name: SIGN * c.loss,
                 error: c.loss_error if len(c.losses) > 1 else None,
                 **({self.metric: c.metric} if self.metric != OBJECTIVE.name else {}),
-                "seeds": len(c.losses),
+                "seeds": len(c.losses) // self.folds,
                 **dict.fromkeys(self._hyperparameter_names),
                 **c.hyperparameters,
                 **{name: getattr(c.regularization, name) for name in self.space},
@@ -223,7 +227,8 @@ class Tuning:
     def executions(self, candidate: Candidate) -> list[Execution]:
         """Return the records of the runs of a candidate in the directory, the first seed first.
 
-        That of a finalist selected it, and is not among its `losses`.
+        A seed has `folds` runs. The first one of a finalist selected it, and is not among its
+        `losses`.
         """
         (trial,) = (
             path

@@ -34,6 +34,7 @@ class Execution:
         build_config: What an unbuilt model needs to be built.
         reused: Whether it trained a model that was compiled for an earlier one.
         stopped: Whether it was stopped because it was worse than others.
+        fold: The number of the fold on which it was judged, from 0.
     """
 
     seed: int
@@ -46,6 +47,7 @@ class Execution:
     build_config: dict[str, Any] | None = None
     reused: bool = False
     stopped: bool = False
+    fold: int = 0
 
     @classmethod
     def run(

@@ -61,10 +61,10 @@ def draw(found: "Tuning", directory: Path) -> list[Path]:
     """Draw the pictures of a search as PNG files; see `Tuning.plot`."""
     trials, losses = [], []
     for candidate in found.candidates:
-        loss = found.executions(candidate)[0].score
-        if loss is not None:
+        scores = [run.score for run in found.executions(candidate)[: found.folds]]
+        if None not in scores:
             trials.append(candidate)
-            losses.append(SIGN * loss)
+            losses.append(SIGN * np.mean(scores))
     losses = np.array(losses)
     numbers = np.array([candidate.trial for candidate in trials])
     axes = _axes(found, trials)
@@ -202,7 +202,8 @@ def _parallel_coordinates(axes: list[Axis], losses: np.ndarray, chosen: np.ndarr
 
 def _learning_curves(found: "Tuning") -> Figure:
     """Draw the data loss of the finalists after each epoch, over the seeds that judge them."""
-    figure = _figure(6.8, 4.2, "Finalists: mean over the seeds, with its standard error")
+    runs = "seeds" if found.folds == 1 else "seeds and folds"
+    figure = _figure(6.8, 4.2, f"Finalists: mean over the {runs}, with its standard error")
     axis = figure.add_subplot()
     finalists = [each for each in found.candidates if each.finalist]
     for candidate in sorted(finalists, key=lambda each: each.loss):

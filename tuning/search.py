@@ -36,32 +36,34 @@ _MIN_TRIALS = 4
 
 
 class PenalizedModel(keras_tuner.HyperModel):
-    """Build a model with the regularization of a trial, and train it on `data`.
+    """Build a model with the regularization of a trial, and train it.
 
     Args:
         make: Function that builds the model, compiled or not.
         space: The fields of the search.
-        data: The data.
+        folds: The data to train and judge on: of each fold, or one for all if there are none.
         epochs: The maximum number of epochs.
         learning_rate: The peak of the learning rate of models that are not compiled, or the ends of
             a range to search.
+        epoch_steps: The number of steps in an epoch, by default those of a pass.
 
-    `build` uses the seed of the attribute `seed`, which `run` sets.
+    `build` uses the seed and the fold of the attributes `seed` and `data`, which `run` sets.
     """
 
     def __init__(
         self,
         make: Make,
         space: PenaltySpace,
-        data: Data,
+        folds: Sequence[Data],
         *,
         epochs: int,
         learning_rate: float | tuple[float, float],
+        epoch_steps: int | None = None,
     ):
         super().__init__()
-        self.make, self.space, self.data = make, space, data
-        self.epochs, self.learning_rate = epochs, learning_rate
-        self.seed = 0  # of the next execution
+        self.make, self.space, self.folds = make, space, folds
+        self.epochs, self.learning_rate, self.epoch_steps = epochs, learning_rate, epoch_steps
+        self.seed, self.data = 0, folds[0]  # of the next execution
         self.models = CompiledModels()
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
@@ -75,8 +77,14 @@ class PenalizedModel(keras_tuner.HyperModel):
             return self.models.get(model, lambda: model, same=others)
 
         def compiled() -> keras.Model:
-            budget = {"epochs": self.epochs, "learning_rate": rate}
-            return engine.compile_model(model, self.data, regularization, **budget)
+            return engine.compile_model(
+                model,
+                self.data,
+                regularization,
+                epochs=self.epochs,
+                learning_rate=rate,
+                epoch_steps=self.epoch_steps,
+            )
 
         return self.models.get(model, compiled, regularization, same=others)
 
@@ -99,15 +107,16 @@ class PenalizedModel(keras_tuner.HyperModel):
             self.data,
             self.space(hp),
             epochs=self.epochs,
+            epoch_steps=self.epoch_steps,
             seed=self.seed,
             callbacks=[*ours, *callbacks],
         )
         return history
 
     def run(
-        self, hp: keras_tuner.HyperParameters, seed: int, callbacks: Sequence[Any]
+        self, hp: keras_tuner.HyperParameters, seed: int, fold: int, callbacks: Sequence[Any]
     ) -> tuple[Execution, keras_tuner.HyperParameters]:
-        """Build and train the model of a trial with one seed.
+        """Build and train the model of a trial with one seed, on one fold.
 
         Returns:
             The record, and the hyperparameters with those that the training declared.
@@ -115,14 +124,15 @@ class PenalizedModel(keras_tuner.HyperModel):
 
         def train() -> tuple[Any, None]:
             new_session(seed)
-            self.seed = seed
+            self.seed, self.data = seed, self.folds[fold]
             model = self.build(hp)
             keras.utils.set_random_seed(seed)
             return self.fit(hp, model, callbacks=list(callbacks)), None
 
         execution = Execution.run(train, OBJECTIVE, seed)
         stopped = any(c.stopped for c in callbacks if isinstance(c, MedianStopping))
-        return dataclasses.replace(execution, reused=self.models.reused, stopped=stopped), hp
+        record = {"fold": fold, "reused": self.models.reused, "stopped": stopped}
+        return dataclasses.replace(execution, **record), hp
 
 
 def declare_rate(hp: keras_tuner.HyperParameters, low: float, high: float) -> float:
@@ -167,6 +177,9 @@ class MedianStopping(keras.callbacks.Callback):
 class PenaltyTuner(Tuner):
     """Search the penalties of a `PenalizedModel`, without keeping its weights.
 
+    Execution `n` of a trial has the seed `seed + n // k` and the fold `n % k` of `k` folds. The score
+    of a trial is the mean over the folds of the first seed.
+
     Args:
         hypermodel: The model.
         oracle: The oracle, with the objective `OBJECTIVE`.
@@ -192,22 +205,29 @@ class PenaltyTuner(Tuner):
         self.penalized, self.on_execution = hypermodel, on_execution
         self.workers = Workers(workers, hypermodel.run) if workers > 1 else None
         self._ended: set[tuple[str, int]] = set()
-        self._curves: dict[str, np.ndarray] = {}
+        self._curves: dict[tuple[str, int], np.ndarray] = {}
+        self.folds = len(hypermodel.folds)
         oracle.verbose = 0
         path = {"directory": directory.parent, "project_name": directory.name}
         with contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner"
-            super().__init__(hypermodel, oracle=oracle, seed=seed, **path)
+            super().__init__(
+                hypermodel, oracle=oracle, executions_per_trial=self.folds, seed=seed, **path
+            )
 
     _restart = "resume=False"
 
     def race(self, finalists: int, seeds: int, callbacks: Sequence[Any]) -> None:
-        """Run all trials on one seed, and the best of them on so many others, the same for all."""
+        """Run all trials on one seed, and the best of them on so many others, the same for all.
+
+        With folds, a trial has a run on each fold for each seed.
+        """
         for trial_id in self.oracle.end_order:  # of a search that is resumed
             for number, execution in enumerate(self.executions(trial_id)):
                 self.on_execution_end(self.oracle.get_trial(trial_id), number, execution)
         try:
             self.search(callbacks=list(callbacks))
-            finals = [(t, n) for n in range(1, seeds + 1) for t in self._finalists(finalists)]
+            numbers = range(self.folds, self.folds * (1 + seeds))
+            finals = [(t, n) for n in numbers for t in self._finalists(finalists)]
             self._run_side_by_side(finals, callbacks)
             for trial, number in finals:
                 self._execution(trial, number, callbacks)
@@ -232,8 +252,9 @@ class PenaltyTuner(Tuner):
     def _candidate(self, trial_id: str, finalist: bool, metric: str) -> Candidate:
         space = self.penalized.space
         hp = self.oracle.get_trial(trial_id).hyperparameters.copy()
-        # The first execution selected the finalists, so its score of them is too optimistic.
-        runs = self.executions(trial_id)[1 if finalist else 0 :]
+        # The first seed selected the finalists, so its score of them is too optimistic.
+        executions = self.executions(trial_id)
+        runs = executions[self.folds :] if finalist else executions[: self.folds]
         return Candidate(
             int(trial_id),
             space(hp),
@@ -241,7 +262,7 @@ class PenaltyTuner(Tuner):
             tuple(math.nan if run.score is None else run.metrics[metric] for run in runs),
             finalist,
             space.others(hp),
-            self.executions(trial_id)[0].stopped,
+            any(run.stopped for run in executions),
         )
 
     # One execution, here or in a worker
@@ -255,24 +276,27 @@ class PenaltyTuner(Tuner):
     def _job(self, trial: Trial, number: int, callbacks: Sequence[Any]) -> tuple[Any, ...]:
         """Return the arguments of `PenalizedModel.run`."""
         copies = self._copies(trial, number, callbacks)
-        if self.prune and number == 0 and (medians := self._medians()):
+        seed, fold = divmod(number, self.folds)
+        if self.prune and seed == 0 and (medians := self._medians(fold)):
             first = max(math.ceil(_PRUNED_FROM * self.penalized.epochs), _MIN_EPOCHS)
             copies.append(MedianStopping(medians, first))
-        return trial.hyperparameters, self.seed + number, copies
+        return trial.hyperparameters, self.seed + seed, fold, copies
 
-    def _medians(self) -> list[float]:
-        """Return the medians of the best losses of all finished trials, after each epoch.
+    def _medians(self, fold: int) -> list[float]:
+        """Return the medians of the best losses of finished trials on a fold, after each epoch.
 
         A training that stopped counts with its best loss thereafter. There are none for fewer than
         four trials.
         """
         for trial_id in self.oracle.end_order:
-            run = None if trial_id in self._curves else self.executions(trial_id)[0]
-            if run is not None and run.score is not None:
-                curve = np.minimum.accumulate(SIGN * np.array(run.history[OBJECTIVE.name]))
-                rest = self.penalized.epochs - len(curve)
-                self._curves[trial_id] = np.pad(curve, (0, rest), mode="edge")
-        curves = list(self._curves.values())
+            if (trial_id, fold) in self._curves:
+                continue
+            for run in self.executions(trial_id)[fold : fold + 1]:
+                if run.score is not None:
+                    curve = np.minimum.accumulate(SIGN * np.array(run.history[OBJECTIVE.name]))
+                    rest = self.penalized.epochs - len(curve)
+                    self._curves[trial_id, fold] = np.pad(curve, (0, rest), mode="edge")
+        curves = [curve for (_, number), curve in self._curves.items() if number == fold]
         return np.median(curves, axis=0).tolist() if len(curves) >= _MIN_TRIALS else []
 
     def _run_side_by_side(self, jobs: Sequence[tuple[Trial, int]], callbacks: Any) -> None:
@@ -292,7 +316,8 @@ class PenaltyTuner(Tuner):
 
     def _run_trials(self, *, callbacks: Sequence[Any]) -> None:
         while trials := self._next_trials():
-            self._run_side_by_side([(trial, 0) for trial in trials], callbacks)
+            runs = [(trial, fold) for trial in trials for fold in range(self.folds)]
+            self._run_side_by_side(runs, callbacks)
             for trial in trials:
                 self._try_run_and_update_trial(trial, callbacks=callbacks)
                 self.on_trial_end(trial)

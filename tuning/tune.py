@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from ..core.checks import check_bool, check_integer, check_number, check_path, check_type, message
 from ..zoo import Regularization
+from ..zoo.data.folds import parse_folds
 from ..zoo.training.prepare import LEARNING_RATE
 from ..zoo.training.train_transform import check_train_transform
 from ..zoo.training.work_directory import WorkDirectory
@@ -29,6 +30,7 @@ def tune(
     data: Any,
     *,
     validation_data: Any = None,
+    folds: int | str | None = None,
     space: Sequence[str] | None = None,
     base: Regularization | str | None = None,
     max_trials: int = 28,
@@ -63,6 +65,11 @@ def tune(
         data: The data, from `zoo.load_data`, or what `fit` takes; see `zoo.train`.
         validation_data: The validation part in the same form, if `data` is not from
             `zoo.load_data`; by default, a tenth of arrays is held out. A dataset needs it.
+        folds: "5" or 5 for 5 folds, "5x2" for 2 repeats, for data with few rows: each candidate is
+            judged by (stratified) cross-validation of the rows of the training and validation part,
+            with the same folds for all. One seed is then a training on each fold, and a standard
+            error is over folds and seeds. By default those of
+            `zoo.load_data(..., validation="cv:5x2")`, if it has any.
         space: The fields to search, each off or in the range of `Regularization.fields`. By default
             `l2`, `dropout` and, for a model of the zoo, the fields of its tiers.
         base: All other fields: a `Regularization`, the name of a tier, or `None` for all off.
@@ -122,9 +129,14 @@ def tune(
     subject, data = subject_of(
         model, data, validation_data, space, base, learning_rate, options, seed=seed
     )
-    if data.cv:
-        expected = "data with a validation part; load it without validation='cv:...'"
-        raise ValueError(message("data", data.cv, expected))
+    rows, epoch_steps = [data], None
+    if isinstance(folds, int):
+        check_integer("folds", folds, minimum=2)
+    if folds is not None or data.cv:
+        k, repeats = parse_folds(data.cv if folds is None else str(folds))
+        rows, data = data.folds(k, repeats), data.without_validation()
+        # So that an epoch means the same for the refit, which has the rows of all folds.
+        epoch_steps = data.steps_per_epoch
     check_train_transform(data, subject.weakest)
     hp = keras_tuner.HyperParameters()
     subject.make(hp, subject.space.around, seed)  # raises early
@@ -138,6 +150,7 @@ def tune(
         "data": data.to_dict(),
         "base": subject.space.around.to_dict(),
         "search": {
+            "folds": len(rows),
             "space": list(subject.space.fields),
             "max_trials": max_trials,
             **racing.to_dict(),
@@ -172,9 +185,17 @@ def tune(
         seed=seed,
     )
     metric = f"val_{data.task.metric}"
-    with tqdm(total=max_trials + finalists * racing.seeds, unit="run", disable=not verbose) as bar:
+    runs = len(rows) * (max_trials + finalists * racing.seeds)
+    with tqdm(total=runs, unit="run", disable=not verbose) as bar:
         tuner = PenaltyTuner(
-            PenalizedModel(subject.make, subject.space, data, epochs=epochs, learning_rate=rate),
+            PenalizedModel(
+                subject.make,
+                subject.space,
+                rows,
+                epochs=epochs,
+                learning_rate=rate,
+                epoch_steps=epoch_steps,
+            ),
             oracle,
             seed=seed,
             directory=files.path,
@@ -189,7 +210,7 @@ def tune(
         metric = OBJECTIVE.name  # a compiled model may have other metrics, or none
     candidates = tuner.candidates(finalists, metric)
     training = Training(subject.make, data, epochs, rate, seed, subject.record)
-    found = Tuning(candidates, subject.space.fields, files.path, metric, training)
+    found = Tuning(candidates, subject.space.fields, files.path, metric, len(rows), training)
     files.write_json(files.path / "winner.json", found.winner)
     return found
 
