@@ -1,6 +1,7 @@
 """The base of all sub-commands, and the arguments that several of them share."""
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
@@ -154,6 +155,32 @@ class DataFlags:
             class_weight=self.class_weight,
             **{name: value for name, value in options.items() if value is not None},
         )
+
+
+@dataclasses.dataclass(kw_only=True)
+class OptionFlags:
+    """The options of an architecture."""
+
+    options: Annotated[
+        dict[str, str],
+        tyro.conf.arg(metavar="NAME VALUE ...", help_behavior_hint="(default: the model's)"),
+    ] = dataclasses.field(default_factory=dict)
+    """Options of the architecture, with values in JSON: units [64,64] spectrum true."""
+
+    def parsed_options(self) -> dict[str, Any]:
+        """Return the options with their values."""
+        return {name: from_json(f"--options {name}", v) for name, v in self.options.items()}
+
+
+def from_json(flag: str, value: str) -> Any:
+    """Return the value of a flag in JSON."""
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        raise ValueError(
+            f"{flag} must have a value in JSON, such as 3, [64,64], true or "
+            f"'\"layer\"'. Received: {value}"
+        ) from None
 
 
 _OF_TIER = "tier"  # keeps the tier's option

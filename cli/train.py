@@ -1,17 +1,16 @@
 """`occam train`."""
 
 import dataclasses
-import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
 
-from .command import Command, DataFlags, ModelName, RegularizationFlags
+from .command import Command, DataFlags, ModelName, OptionFlags, RegularizationFlags
 
 
 @dataclasses.dataclass(kw_only=True)
-class TrainCommand(Command, DataFlags, RegularizationFlags):
+class TrainCommand(Command, DataFlags, OptionFlags, RegularizationFlags):
     """Train a model and evaluate it.
 
     Writes a run directory: config.json, history.csv, model.keras, result.json and TensorBoard
@@ -19,12 +18,6 @@ class TrainCommand(Command, DataFlags, RegularizationFlags):
     """
 
     model: tyro.conf.Positional[ModelName]
-
-    options: Annotated[
-        dict[str, str],
-        tyro.conf.arg(metavar="NAME VALUE ...", help_behavior_hint="(default: the model's)"),
-    ] = dataclasses.field(default_factory=dict)
-    """Options of the architecture, with values in JSON: units [64,64] spectrum true."""
 
     log_dir: Annotated[
         Path | None,
@@ -75,7 +68,7 @@ class TrainCommand(Command, DataFlags, RegularizationFlags):
         from ..zoo.training.race import race_directory
 
         zoo.models.get_architecture(self.model, argument="model")  # before the data is read
-        options = {name: _from_json(name, value) for name, value in self.options.items()}
+        options = self.parsed_options()
         data = self.load()
         log_dir = self.log_dir or Path("runs") / self.model
         length = {
@@ -116,14 +109,3 @@ class TrainCommand(Command, DataFlags, RegularizationFlags):
         print(run)
         print(run.verdict)
         print(f"run: {run.directory}")
-
-
-def _from_json(name: str, value: str) -> Any:
-    """Return the value of an option of the architecture."""
-    try:
-        return json.loads(value)
-    except json.JSONDecodeError:
-        raise ValueError(
-            f"--options {name} must have a value in JSON, such as 3, [64,64], true or "
-            f"'\"layer\"'. Received: {value}"
-        ) from None

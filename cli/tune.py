@@ -2,20 +2,21 @@
 
 import contextlib
 import dataclasses
+import json
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
 from ..zoo import Regularization
-from .command import Command, DataFlags, ModelName, Tier
+from .command import Command, DataFlags, ModelName, OptionFlags, Tier, from_json
 
 
 @dataclasses.dataclass(kw_only=True)
-class TuneCommand(Command, DataFlags):
+class TuneCommand(Command, DataFlags, OptionFlags):
     """Search a model's penalties and rates of dropout and noise, judged on validation data loss.
 
     All candidates run on one seed, and the best of them on several others. The most regularized of
@@ -35,6 +36,13 @@ class TuneCommand(Command, DataFlags):
     ] = ()
     """Fields of the regularization to search; `occam models MODEL` lists them."""
 
+    search: Annotated[
+        dict[str, str],
+        tyro.conf.arg(metavar="NAME VALUES ...", help_behavior_hint="(default: none)"),
+    ] = dataclasses.field(default_factory=dict)
+    """Other arguments to search: learning_rate, batch_size, epochs and the options of the model.
+    VALUES are choices in JSON or a range, as in batch_size [16,32,64] learning_rate 1e-4:1e-2."""
+
     base: Tier = "none"
     """Tier with the values of all other fields."""
 
@@ -53,8 +61,8 @@ class TuneCommand(Command, DataFlags):
     epochs: int = 50
     """Maximum number of passes over the training data in a run."""
 
-    learning_rate: Annotated[tuple[float, ...], tyro.conf.arg(metavar="RATE [RATE]")] = (5e-3,)
-    """Peak of the learning rate, or the two ends of a range to search."""
+    learning_rate: float = 5e-3
+    """Peak of the learning rate."""
 
     workers: int = 1
     """Number of processes that run trainings side by side."""
@@ -76,7 +84,7 @@ class TuneCommand(Command, DataFlags):
         from ..zoo.data.folds import parse_folds
 
         data = self.load()
-        rate = self.learning_rate[0] if len(self.learning_rate) == 1 else self.learning_rate
+        search = {name: _values(name, text) for name, text in self.search.items()}
         live = sys.stderr is not None and sys.stderr.isatty()
         runs = self.max_trials + min(self.finalists, self.max_trials) * self.seeds
         if data.cv:
@@ -87,45 +95,64 @@ class TuneCommand(Command, DataFlags):
                 self.model,
                 data,
                 space=self.space or None,
+                search=search or None,
                 base=self.base,
                 max_trials=self.max_trials,
                 racing=Racing(self.finalists, self.seeds, self.sampler, not self.no_prune),
                 epochs=self.epochs,
-                learning_rate=rate,
+                learning_rate=self.learning_rate,
                 seed=self.seed,
                 directory=self.directory,
                 resume=not self.restart,
                 resources=Resources(self.workers, self.storage),
                 verbose=int(not live),
+                **self.parsed_options(),
             )
         print(found)
         print(f"\nchosen: {found.regularization}")
+        if found.hyperparameters:
+            print(" " * 8 + ", ".join(f"{n}={v!r}" for n, v in found.hyperparameters.items()))
         print(f"search: {found.directory}, with the choice in winner.json")
         rows = "all rows but the test part" if data.divisible else "the training part"
         print(f"\nTo train it on {rows}:")
-        rate = found.hyperparameters.get("learning_rate", self.learning_rate[0])
-        command = self._train_command(found.regularization, rate, refit=data.divisible)
+        command = self._train_command(
+            found.regularization, found.hyperparameters, refit=data.divisible
+        )
         print(shlex.join(command))
 
     def _train_command(
-        self, regularization: Regularization, rate: float, *, refit: bool
+        self, regularization: Regularization, searched: Mapping[str, Any], *, refit: bool
     ) -> list[str]:
         """Return the command that trains the model with the choice of the search."""
+        training = {"epochs": self.epochs, "learning_rate": self.learning_rate, **searched}
         command = ["occam", "train", self.model, *_flag("data", self.data)]
         for field in dataclasses.fields(DataFlags):
-            value = getattr(self, field.name)
+            value = training.get(field.name, getattr(self, field.name))
             if field.name != "data" and value not in (field.default, {}):
                 command += _flag(field.name, value)
+        options = dict(self.options)
+        for name in searched.keys() - {"epochs", "learning_rate", "batch_size"}:
+            options[name] = json.dumps(searched[name], separators=(",", ":"))
+        if options:
+            command += _flag("options", dict(sorted(options.items())))
         command += _flag("regularization", "none")
         for name, value in regularization.on().items():
             command += _flag(name, value)
-        command += _flag("epochs", self.epochs)
-        command += _flag("learning_rate", rate)
+        command += _flag("epochs", training["epochs"])
+        command += _flag("learning_rate", training["learning_rate"])
         if self.seed != TuneCommand.seed:
             command += _flag("seed", self.seed)
         if refit:
             command += _flag("refit", "yes")
         return [*command, *_flag("log_dir", f"{self.directory}-winner")]
+
+
+def _values(name: str, text: str) -> Any:
+    """Return the choices in JSON, or the ends of a range, of an argument to search."""
+    low, colon, high = text.partition(":")
+    if colon and not text.startswith(("[", "{", '"')):
+        return from_json(f"--search {name}", low), from_json(f"--search {name}", high)
+    return from_json(f"--search {name}", text)
 
 
 def _flag(name: str, value: Any) -> list[str]:

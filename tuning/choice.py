@@ -31,7 +31,8 @@ class Candidate:
             selected it.
         metrics: The values of the metric of the task at the same epochs, on validation data.
         finalist: Whether it was among the best trials, and trained on several seeds.
-        hyperparameters: The values of the hyperparameters of a `build(hp)` function.
+        hyperparameters: The values of the other hyperparameters: searched arguments, and those of a
+            `build(hp)` function.
         stopped: Whether it was stopped because it was worse than others; see `prune` of `Racing`.
 
     Example:
@@ -161,7 +162,7 @@ class Tuning:
 
     @property
     def hyperparameters(self) -> Mapping[str, Any]:
-        """The values of the hyperparameters of `build` in the chosen candidate."""
+        """The searched arguments and hyperparameters of `build` in the chosen candidate."""
         return self.chosen.hyperparameters
 
     @property

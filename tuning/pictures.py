@@ -113,6 +113,8 @@ def _axes(found: "Tuning", trials: list[Any]) -> list[Axis]:
 
 def _position(parameter: Any, value: Any) -> float:
     """Return the position of a value; tiers may lie outside of the range of the search."""
+    if isinstance(value, list | tuple):  # of an option of the model
+        value = json.dumps(value)
     return min(max(float(parameter.value_to_prob(value)), -_BEYOND), 1 + _BEYOND)
 
 

@@ -58,12 +58,17 @@ class Progress:
         lines = [tqdm.format_meter(done, self.runs, elapsed, **options)]
         finite = [t for t in trials if scores[t["trial_id"]] and None not in scores[t["trial_id"]]]
         finite.sort(key=lambda t: (-len(scores[t["trial_id"]]), SIGN * mean(scores[t["trial_id"]])))
-        rows = []
-        for trial in finite[:_BEST]:
-            values, runs = trial["hyperparameters"]["values"], scores[trial["trial_id"]]
-            names = [name.removesuffix(" on") for name in values if name.endswith(" on")]
-            strengths = (_text(values[name]) if values[f"{name} on"] else "off" for name in names)
-            rows.append((int(trial["trial_id"]), f"{mean(runs):.4f}", len(runs), *strengths))
+        best = [(t, t["hyperparameters"]["values"]) for t in finite[:_BEST]]
+        names = {n.removesuffix(" on"): None for _, values in best for n in values}
+        rows = [
+            (
+                int(trial["trial_id"]),
+                f"{mean(scores[trial['trial_id']]):.4f}",
+                len(scores[trial["trial_id"]]),
+                *(_text(values[n]) if values.get(f"{n} on", n in values) else "off" for n in names),
+            )
+            for trial, values in best
+        ]
         if rows:
             lines.append(table(("trial", OBJECTIVE.name, "runs", *names), rows))
         return "\n".join(lines)

@@ -21,6 +21,7 @@ from ..zoo.training.cross_validation import scores_and_errors
 from ..zoo.training.fit import Fitter
 from ..zoo.training.run import RunDirectory
 from ..zoo.training.work_directory import write_json
+from .argument_space import ArgumentSpace
 from .subject import Make
 
 
@@ -98,19 +99,16 @@ class Training:
     """The settings of all runs of a search.
 
     Args:
-        make: Function from hyperparameters, regularization and seed to the model.
+        make: Function from hyperparameters, regularization, seed and options to the model.
         data: The data.
-        epochs: The maximum number of epochs.
-        learning_rate: The peak of the learning rate of models that are not compiled, or the ends of
-            the range of the hyperparameter `learning_rate`.
+        arguments: The arguments of the training, and what is searched of them and of the model.
         seed: The first seed.
         record: What identifies the model, as JSON values.
     """
 
     make: Make
     data: Data
-    epochs: int
-    learning_rate: float | tuple[float, float]
+    arguments: ArgumentSpace
     seed: int
     record: dict[str, Any]
 
@@ -136,18 +134,17 @@ def refit(
         directory: The directory of the search.
         verbose: 0 is silent, 1 shows a progress bar.
     """
-    data, seed = training.data, training.seed
-    if not data.divisible:
-        raise ValueError(message("data", data.origin, "in memory, to join its parts for a refit"))
     hp = keras_tuner.HyperParameters()
     hp.values = dict(hyperparameters)
+    arguments, seed = training.arguments.training(hp), training.seed
+    data = training.data.with_batch_size(arguments["batch_size"])
+    if not data.divisible:
+        raise ValueError(message("data", data.origin, "in memory, to join its parts for a refit"))
     keras.utils.set_random_seed(seed)  # as in each run of the search
-    model = training.make(hp, regularization, seed)
+    model = training.make(hp, regularization, seed, **training.arguments.options(hp))
     keras.utils.set_random_seed(seed)
-    rate: Any = None if engine.is_compiled(model) else training.learning_rate
-    if isinstance(rate, tuple):
-        rate = hyperparameters["learning_rate"]
-    budget = Budget.of(data, epochs=training.epochs, patience=None)  # steps as in the search
+    rate = None if engine.is_compiled(model) else arguments["learning_rate"]
+    budget = Budget.of(data, epochs=arguments["epochs"], patience=None)  # steps as in the search
     length = {**budget.to_dict(), "learning_rate": rate, "train_eval": 0.0, "seed": seed}
     config = configuration(
         model, data, regularization, {**length, "validation_by": "search", "trial": trial}
@@ -173,7 +170,7 @@ def refit(
         "gap": engine.gap(figures, data.task),
         "epochs": epochs,
         "best_epoch": epochs,
-        "stopped_early": epochs < training.epochs,
+        "stopped_early": epochs < arguments["epochs"],
         "verdict": None,
         "validation_by": "search",
         "refit": True,

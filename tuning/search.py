@@ -16,7 +16,7 @@ from keras_tuner.src.engine.trial import Trial  # of KerasTuner 1.4.8; it is not
 from ..callbacks import BatchNormReestimation, EarlyStopping, LossLedger
 from ..zoo import Data
 from ..zoo.training import engine
-from ..zoo.training.prepare import LEARNING_RATE
+from .argument_space import ArgumentSpace
 from .choice import Candidate
 from .compiled_models import CompiledModels
 from .execution import Execution, new_session
@@ -36,42 +36,37 @@ _MIN_TRIALS = 4
 
 
 class PenalizedModel(keras_tuner.HyperModel):
-    """Build a model with the regularization of a trial, and train it.
+    """Build a model with the regularization and the arguments of a trial, and train it.
 
     Args:
         make: Function that builds the model, compiled or not.
         space: The fields of the search.
-        folds: The data to train and judge on: of each fold, or one for all if there are none.
-        epochs: The maximum number of epochs.
-        learning_rate: The peak of the learning rate of models that are not compiled, or the ends of
-            a range to search.
-        epoch_steps: The number of steps in an epoch, by default those of a pass.
+        arguments: The arguments of the training, and what is searched of them and of the model.
+        data: The data. An epoch has as many steps as one pass over its training part.
+        folds: The data of each fold to train and judge on, or `[data]`.
 
-    `build` uses the seed and the fold of the attributes `seed` and `data`, which `run` sets.
+    `build` uses the seed and the fold of the attributes `seed` and `fold`, which `run` sets.
     """
 
     def __init__(
         self,
         make: Make,
         space: PenaltySpace,
+        arguments: ArgumentSpace,
+        data: Data,
         folds: Sequence[Data],
-        *,
-        epochs: int,
-        learning_rate: float | tuple[float, float],
-        epoch_steps: int | None = None,
     ):
         super().__init__()
-        self.make, self.space, self.folds = make, space, folds
-        self.epochs, self.learning_rate, self.epoch_steps = epochs, learning_rate, epoch_steps
-        self.seed, self.data = 0, folds[0]  # of the next execution
+        self.make, self.space, self.arguments = make, space, arguments
+        self.data, self.folds = data, folds
+        self.seed, self.fold = 0, 0  # of the next execution
         self.models = CompiledModels()
+        self._batches: dict[tuple[int, int], Data] = {}
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         regularization = self.space(hp)
-        model = self.make(hp, regularization, self.seed)
-        rate: Any = self.learning_rate
-        if isinstance(rate, tuple):
-            rate = declare_rate(hp, *rate)
+        model = self.make(hp, regularization, self.seed, **self.arguments.options(hp))
+        arguments = self.arguments.training(hp)
         others = self.space.others(hp)
         if engine.is_compiled(model):
             return self.models.get(model, lambda: model, same=others)
@@ -79,11 +74,11 @@ class PenalizedModel(keras_tuner.HyperModel):
         def compiled() -> keras.Model:
             return engine.compile_model(
                 model,
-                self.data,
+                self._rows(arguments),
                 regularization,
-                epochs=self.epochs,
-                learning_rate=rate,
-                epoch_steps=self.epoch_steps,
+                epochs=arguments["epochs"],
+                learning_rate=arguments["learning_rate"],
+                epoch_steps=self._epoch_steps(arguments),
             )
 
         return self.models.get(model, compiled, regularization, same=others)
@@ -91,23 +86,25 @@ class PenalizedModel(keras_tuner.HyperModel):
     def fit(
         self, hp: keras_tuner.HyperParameters, model: Any, *, callbacks: list[Any]
     ) -> keras.callbacks.History:
+        arguments = self.arguments.training(hp)
+        data, epochs = self._rows(arguments), arguments["epochs"]
         stopping = EarlyStopping(
             OBJECTIVE.name,
             mode=OBJECTIVE.direction,
-            patience=max(10, self.epochs // 5),
+            patience=max(10, epochs // 5),
             verbose=0,
             restore_best_weights=False,
         )
-        ours = [BatchNormReestimation(engine.first_batches(self.data)), stopping]
+        ours = [BatchNormReestimation(engine.first_batches(data)), stopping]
         if engine.is_compiled(model):
             ours.insert(0, LossLedger())
         history = keras.callbacks.History()
         history.history = engine.fit(
             model,
-            self.data,
+            data,
             self.space(hp),
-            epochs=self.epochs,
-            epoch_steps=self.epoch_steps,
+            epochs=epochs,
+            epoch_steps=self._epoch_steps(arguments),
             seed=self.seed,
             callbacks=[*ours, *callbacks],
         )
@@ -124,7 +121,7 @@ class PenalizedModel(keras_tuner.HyperModel):
 
         def train() -> tuple[Any, None]:
             new_session(seed)
-            self.seed, self.data = seed, self.folds[fold]
+            self.seed, self.fold = seed, fold
             model = self.build(hp)
             keras.utils.set_random_seed(seed)
             return self.fit(hp, model, callbacks=list(callbacks)), None
@@ -134,19 +131,15 @@ class PenalizedModel(keras_tuner.HyperModel):
         record = {"fold": fold, "reused": self.models.reused, "stopped": stopped}
         return dataclasses.replace(execution, **record), hp
 
+    def _rows(self, arguments: dict[str, Any]) -> Data:
+        """Return the data of the fold, in batches of the size of a trial."""
+        key = self.fold, arguments["batch_size"]
+        if key not in self._batches:  # its arrays are standardized once
+            self._batches[key] = self.folds[self.fold].with_batch_size(key[1])
+        return self._batches[key]
 
-def declare_rate(hp: keras_tuner.HyperParameters, low: float, high: float) -> float:
-    """Declare the hyperparameter `learning_rate`, and return its value."""
-    default = min(max(LEARNING_RATE, low), high)
-    rate: Any = hp.Float("learning_rate", low, high, sampling="log", default=default)
-    for parameter in (each for each in hp.space if each.name == "learning_rate"):
-        config = parameter.get_config()
-        if (config.get("min_value"), config.get("max_value")) != (low, high):
-            raise ValueError(
-                "`learning_rate` must be a number or None if `model` declares a hyperparameter of "
-                f"that name. Received: learning_rate={(low, high)!r} and {parameter}"
-            )
-    return rate
+    def _epoch_steps(self, arguments: dict[str, Any]) -> int:
+        return self.data.with_batch_size(arguments["batch_size"]).steps_per_epoch
 
 
 class MedianStopping(keras.callbacks.Callback):
@@ -177,8 +170,8 @@ class MedianStopping(keras.callbacks.Callback):
 class PenaltyTuner(Tuner):
     """Search the penalties of a `PenalizedModel`, without keeping its weights.
 
-    Execution `n` of a trial has the seed `seed + n // k` and the fold `n % k` of `k` folds. The score
-    of a trial is the mean over the folds of the first seed.
+    Execution `n` of a trial has the seed `seed + n // k` and the fold `n % k`, of `k` folds. The
+    score of a trial is the mean over the folds of the first seed.
 
     Args:
         hypermodel: The model.
@@ -261,7 +254,7 @@ class PenaltyTuner(Tuner):
             tuple(math.inf if run.score is None else SIGN * run.score for run in runs),
             tuple(math.nan if run.score is None else run.metrics[metric] for run in runs),
             finalist,
-            space.others(hp),
+            self.penalized.arguments.decoded(space.others(hp)),
             any(run.stopped for run in executions),
         )
 
@@ -277,16 +270,17 @@ class PenaltyTuner(Tuner):
         """Return the arguments of `PenalizedModel.run`."""
         copies = self._copies(trial, number, callbacks)
         seed, fold = divmod(number, self.folds)
-        if self.prune and seed == 0 and (medians := self._medians(fold)):
-            first = max(math.ceil(_PRUNED_FROM * self.penalized.epochs), _MIN_EPOCHS)
+        epochs = self.penalized.arguments.training(trial.hyperparameters)["epochs"]
+        if self.prune and seed == 0 and (medians := self._medians(fold, epochs)):
+            first = max(math.ceil(_PRUNED_FROM * epochs), _MIN_EPOCHS)
             copies.append(MedianStopping(medians, first))
         return trial.hyperparameters, self.seed + seed, fold, copies
 
-    def _medians(self, fold: int) -> list[float]:
+    def _medians(self, fold: int, epochs: int) -> list[float]:
         """Return the medians of the best losses of finished trials on a fold, after each epoch.
 
-        A training that stopped counts with its best loss thereafter. There are none for fewer than
-        four trials.
+        A training that stopped counts with its best loss thereafter, and one of another length at
+        the same fraction of its epochs. There are none for fewer than four trials.
         """
         for trial_id in self.oracle.end_order:
             if (trial_id, fold) in self._curves:
@@ -294,9 +288,15 @@ class PenaltyTuner(Tuner):
             for run in self.executions(trial_id)[fold : fold + 1]:
                 if run.score is not None:
                     curve = np.minimum.accumulate(SIGN * np.array(run.history[OBJECTIVE.name]))
-                    rest = self.penalized.epochs - len(curve)
+                    hp = self.oracle.get_trial(trial_id).hyperparameters
+                    rest = self.penalized.arguments.training(hp)["epochs"] - len(curve)
                     self._curves[trial_id, fold] = np.pad(curve, (0, rest), mode="edge")
-        curves = [curve for (_, number), curve in self._curves.items() if number == fold]
+        after = np.arange(1, epochs + 1) / epochs
+        curves = [
+            curve[np.ceil(after * len(curve) - 1e-9).astype(int) - 1]
+            for (_, number), curve in self._curves.items()
+            if number == fold
+        ]
         return np.median(curves, axis=0).tolist() if len(curves) >= _MIN_TRIALS else []
 
     def _run_side_by_side(self, jobs: Sequence[tuple[Trial, int]], callbacks: Any) -> None:

@@ -1,7 +1,7 @@
 """`Subject`: the model of a search or of a penalty path, with the fields that vary."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import NoneType
 from typing import Any
 
@@ -20,8 +20,8 @@ from .penalty_space import PenaltySpace, check_fields
 
 SPACE = ("l2", "dropout")  # searched by default, with the fields of the tiers of a model
 
-# From the hyperparameters of a trial, its regularization and a seed to a model.
-Make = Callable[[keras_tuner.HyperParameters, Regularization, int], keras.Model]
+# From the hyperparameters of a trial, its regularization, a seed and options to a model.
+Make = Callable[..., keras.Model]
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,19 @@ class Subject:
     """A kind of model whose penalties vary.
 
     Args:
-        make: Function that builds the model of a trial.
+        make: Function that builds the model of a trial, from its hyperparameters, regularization,
+            seed and, as keywords, searched options.
         space: The fields that vary.
         known: The values of the first trials.
         record: What identifies the model, as JSON values.
+        options: The options that `make` takes, and their values otherwise.
     """
 
     make: Make
     space: PenaltySpace
     known: list[dict[str, Any]]
     record: dict[str, Any]
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def weakest(self) -> Regularization:
@@ -133,11 +136,13 @@ def _of_the_zoo(
     architecture.check(base)
     penalties = PenaltySpace(fields, around=base)
 
-    def make(hp: Any, regularization: Regularization, seed: int) -> keras.Model:
-        return create_model(name, data=data, regularization=regularization, seed=seed, **options)
+    def make(hp: Any, regularization: Regularization, seed: int, **searched: Any) -> keras.Model:
+        given: dict[str, Any] = {"data": data, "regularization": regularization, "seed": seed}
+        return create_model(name, **given, **{**options, **searched})
 
     known = [penalties.values(tier) for tier in tiers]
-    return Subject(make, penalties, known, {"name": name, **options})
+    record = {"name": name, **options}
+    return Subject(make, penalties, known, record, {**architecture.options, **options})
 
 
 def _of_a_user(

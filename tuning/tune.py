@@ -2,7 +2,7 @@
 
 import os
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import NoneType
 from typing import Any
 
@@ -13,16 +13,19 @@ from tqdm import tqdm
 from ..core.checks import check_bool, check_integer, check_number, check_path, check_type, message
 from ..zoo import Regularization
 from ..zoo.data.folds import parse_folds
+from ..zoo.data.split import DatasetSplit
+from ..zoo.training import engine
 from ..zoo.training.prepare import LEARNING_RATE
 from ..zoo.training.train_transform import check_train_transform
 from ..zoo.training.work_directory import WorkDirectory
+from .argument_space import ArgumentSpace
 from .choice import Tuning
 from .optuna_oracle import OptunaOracle, delete_study
 from .oracle import OBJECTIVE
 from .refit import Training
-from .search import PenalizedModel, PenaltyTuner, declare_rate
+from .search import PenalizedModel, PenaltyTuner
 from .settings import Racing, Resources
-from .subject import subject_of
+from .subject import Subject, subject_of
 
 
 def tune(
@@ -32,11 +35,12 @@ def tune(
     validation_data: Any = None,
     folds: int | str | None = None,
     space: Sequence[str] | None = None,
+    search: Mapping[str, Any] | None = None,
     base: Regularization | str | None = None,
     max_trials: int = 28,
     racing: Racing | None = None,
     epochs: int = 50,
-    learning_rate: float | tuple[float, float] | None = None,
+    learning_rate: float | None = None,
     seed: int = 0,
     directory: str | os.PathLike[str],
     resume: bool = True,
@@ -72,6 +76,11 @@ def tune(
             `zoo.load_data(..., validation="cv:5x2")`, if it has any.
         space: The fields to search, each off or in the range of `Regularization.fields`. By default
             `l2`, `dropout` and, for a model of the zoo, the fields of its tiers.
+        search: Other arguments to search, by name: `learning_rate`, `batch_size`, `epochs` and the
+            options of a model of the zoo, such as `units` or `width`. A list has the choices, a
+            tuple the smaller and the larger end of a range on a logarithmic scale:
+            `{"batch_size": [16, 32, 64], "learning_rate": (1e-4, 1e-2)}`. The first candidates have
+            the value that the argument has otherwise, if that is in the search.
         base: All other fields: a `Regularization`, the name of a tier, or `None` for all off.
         max_trials: The number of candidates.
         racing: How the candidates are proposed, and how many finalists run on how many seeds: a
@@ -79,8 +88,7 @@ def tune(
         epochs: The maximum number of epochs of a run. Use the number of the final training: longer
             training needs more regularization. A run stops after a fifth of them (at least 10)
             without improvement.
-        learning_rate: The peak of the learning rate, 0.005 by default, or the ends of a range to
-            search, on a logarithmic scale. `None` for a compiled model.
+        learning_rate: The peak of the learning rate, 0.005 by default. `None` for a compiled model.
         seed: The seed of the search and of the first runs. The finalists have the next ones.
         directory: The directory of the search, with the runs of each trial. TensorBoard shows all
             trials of its `tensorboard` in the HParams dashboard.
@@ -124,27 +132,30 @@ def tune(
     racing, resources = racing or Racing(), resources or Resources()
     check_integer("max_trials", max_trials, minimum=1)
     check_integer("epochs", epochs, minimum=1)
-    learning_rate = _check_rate(learning_rate)
+    check_number("learning_rate", learning_rate, "(0, inf)", optional=True)
     check_integer("seed", seed, minimum=0)
     subject, data = subject_of(
         model, data, validation_data, space, base, learning_rate, options, seed=seed
     )
-    rows, epoch_steps = [data], None
+    rows = [data]
     if isinstance(folds, int):
         check_integer("folds", folds, minimum=2)
     if folds is not None or data.cv:
         k, repeats = parse_folds(data.cv if folds is None else str(folds))
         rows, data = data.folds(k, repeats), data.without_validation()
-        # So that an epoch means the same for the refit, which has the rows of all folds.
-        epoch_steps = data.steps_per_epoch
     check_train_transform(data, subject.weakest)
     hp = keras_tuner.HyperParameters()
-    subject.make(hp, subject.space.around, seed)  # raises early
-    if isinstance(learning_rate, tuple):
-        declare_rate(hp, *learning_rate)
-    rate = (
-        tuple(learning_rate) if isinstance(learning_rate, list) else learning_rate or LEARNING_RATE
-    )
+    example = subject.make(hp, subject.space.around, seed)  # raises early
+    training = {"epochs": epochs, "learning_rate": learning_rate or LEARNING_RATE}
+    training["batch_size"] = data.batch_size
+    fixed = {}
+    if engine.is_compiled(example):
+        fixed["learning_rate"] = "`model` is compiled with an optimizer of its own"
+    if isinstance(data.raw_splits["train"], DatasetSplit):
+        fixed["batch_size"] = "`data` is a dataset of batches, which have one size"
+    arguments = ArgumentSpace(search, training, subject.options, fixed)
+    arguments.training(hp)  # raises if `model` has a hyperparameter of the same name
+    _check_options(arguments, subject, seed)
     config = {
         "model": subject.record,
         "data": data.to_dict(),
@@ -155,7 +166,8 @@ def tune(
             "max_trials": max_trials,
             **racing.to_dict(),
             "epochs": epochs,
-            "learning_rate": rate,
+            "learning_rate": learning_rate,
+            "arguments": arguments.to_dict(),
             "seed": seed,
         },
     }
@@ -188,14 +200,7 @@ def tune(
     runs = len(rows) * (max_trials + finalists * racing.seeds)
     with tqdm(total=runs, unit="run", disable=not verbose) as bar:
         tuner = PenaltyTuner(
-            PenalizedModel(
-                subject.make,
-                subject.space,
-                rows,
-                epochs=epochs,
-                learning_rate=rate,
-                epoch_steps=epoch_steps,
-            ),
+            PenalizedModel(subject.make, subject.space, arguments, data, rows),
             oracle,
             seed=seed,
             directory=files.path,
@@ -209,20 +214,17 @@ def tune(
     if not all(metric in run.metrics for run in runs if run.score is not None):
         metric = OBJECTIVE.name  # a compiled model may have other metrics, or none
     candidates = tuner.candidates(finalists, metric)
-    training = Training(subject.make, data, epochs, rate, seed, subject.record)
-    found = Tuning(candidates, subject.space.fields, files.path, metric, len(rows), training)
+    shared = Training(subject.make, data, arguments, seed, subject.record)
+    found = Tuning(candidates, subject.space.fields, files.path, metric, len(rows), shared)
     files.write_json(files.path / "winner.json", found.winner)
     return found
 
 
-def _check_rate(learning_rate: Any) -> Any:
-    """Return a positive number, a range as a tuple, or `None`; raise an error otherwise."""
-    if not isinstance(learning_rate, tuple | list):
-        check_number("learning_rate", learning_rate, "(0, inf)", optional=True)
-        return learning_rate
-    for end in learning_rate:
-        check_number("learning_rate", end, "(0, inf)")
-    if len(learning_rate) != 2 or learning_rate[0] >= learning_rate[1]:
-        expected = "a number, a tuple of the smaller and the larger end of a range, or None"
-        raise ValueError(message("learning_rate", learning_rate, expected))
-    return tuple(learning_rate)
+def _check_options(arguments: ArgumentSpace, subject: Subject, seed: int) -> None:
+    """Raise an error if the model cannot be built with a searched option."""
+    for name, value, hp in arguments.samples():
+        try:
+            subject.make(hp, subject.space.around, seed, **arguments.options(hp))
+        except (TypeError, ValueError) as error:
+            argument, expected = f"search[{name!r}]", "values that the model takes"
+            raise ValueError(f"{message(argument, value, expected)}. {error}") from error

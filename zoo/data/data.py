@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ...core.checks import check_one_of, check_path, message
+from ...core.checks import check_integer, check_one_of, check_path, message
 from ..tasks import Classification, DataError, Given, Multilabel, Task
 from .description import describe
 from .folds import fold_masks, is_folds, parse_folds
@@ -324,6 +324,26 @@ class Data:
                 f"`repeats`. Received: k=None, repeats={repeats!r}"
             )
         return parse_folds(self.cv)
+
+    def with_batch_size(self, batch_size: int) -> "Data":
+        """Return the data in batches of another size.
+
+        Raises:
+            DataError: If the data is a dataset of batches, which have a size of their own.
+
+        Example:
+
+        >>> from occam import zoo
+        >>> data = zoo.load_data("digits", batch_size=100)
+        >>> data.steps_per_epoch, data.with_batch_size(50).steps_per_epoch
+        (13, 26)
+        """
+        check_integer("batch_size", batch_size, minimum=1)
+        if batch_size == self.batch_size:
+            return self
+        if isinstance(self.raw_splits["train"], DatasetSplit):
+            raise DataError(f"{self.origin}: a dataset has batches of its own, of one size.")
+        return replace(self, arguments={**self.arguments, "batch_size": batch_size})
 
     def without_validation(self) -> "Data":
         """Return the data with the rows of the validation part in the training part.
