@@ -67,8 +67,15 @@ class TuneCommand(Command, DataFlags, OptionFlags):
     workers: int = 1
     """Number of processes that run trainings side by side."""
 
-    storage: str | None = None
-    """Address of a database for the study of Optuna (default: a file in the directory)."""
+    storage: Annotated[
+        str | None,
+        tyro.conf.arg(metavar="URL", help_behavior_hint="(default: a file in the directory)"),
+    ] = None
+    """Address of a database, such as postgresql+psycopg2://user@host/name. The same command on
+    several machines is one search, whose runs they share."""
+
+    machines: int = 1
+    """Number of machines that are going to share the search."""
 
     no_prune: bool = False
     """Do not stop candidates that are worse than the median of the others."""
@@ -104,7 +111,7 @@ class TuneCommand(Command, DataFlags, OptionFlags):
                 seed=self.seed,
                 directory=self.directory,
                 resume=not self.restart,
-                resources=Resources(self.workers, self.storage),
+                resources=Resources(self.workers, self.storage, self.machines),
                 verbose=int(not live),
                 **self.parsed_options(),
             )

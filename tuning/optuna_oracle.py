@@ -8,12 +8,14 @@ from typing import Any
 
 import keras_tuner
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import BaseSampler, CmaEsSampler, QMCSampler, RandomSampler, TPESampler
 from optuna.trial import Trial, TrialState
 
 from ..core.checks import check_integer, check_one_of, check_type
 from .gaussian_process import GaussianProcessSampler
 from .oracle import directions_of, is_tried, known_values, objective_of
+from .shared_jobs import SharedJobs
 
 SAMPLERS: Mapping[str, Any] = {
     "tpe": TPESampler,
@@ -85,6 +87,7 @@ class OptunaOracle(keras_tuner.Oracle):
             raise ValueError("`objective` must be one objective. Received: several")
         self.sampler, self.known = sampler, tuple(known)
         self.storage, self.study_name = storage, study_name
+        self.shared: SharedJobs | None = None  # of several machines, one of which proposes a trial
         self._study: optuna.Study | None = None
 
     @property
@@ -105,7 +108,8 @@ class OptunaOracle(keras_tuner.Oracle):
                     f"`storage` must have the study {name!r} of the search that is resumed. "
                     f"Received: storage={self.storage!r}, which has no trial of it"
                 )
-            if not self.trials and any(trial.state == TrialState.COMPLETE for trial in known):
+            others = any(trial.state == TrialState.COMPLETE for trial in known)
+            if others and not self.trials and self.shared is None:
                 raise ValueError(
                     f"The study {name!r} in `storage` has trials of another search. Choose another "
                     "directory, `project_name` or `storage`, or delete the study."
@@ -126,7 +130,12 @@ class OptunaOracle(keras_tuner.Oracle):
         self._tell()
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        self._tell()
+        if self.shared is None:
+            return self._propose(trial_id)
+        return self.shared.once(f"trial {int(trial_id)}", lambda: self._propose(trial_id))
+
+    def _propose(self, trial_id: str) -> dict[str, Any]:
+        self._tell(drop=True)
         for values in known_values(self.known, self.hyperparameters):
             if not is_tried(values, self.trials):
                 self._suggested(self._ask(trial_id, 0, values))
@@ -165,14 +174,19 @@ class OptunaOracle(keras_tuner.Oracle):
                 hp.values[parameter.name] = _suggest(trial, parameter)
         return hp.values
 
-    def _tell(self) -> None:
-        """Tell the study how its trials ended; one that KerasTuner never began is dropped."""
+    def _tell(self, *, drop: bool = False) -> None:
+        """Tell the study how its trials ended; drop those that KerasTuner never began.
+
+        Only the process that proposes a trial knows which those are: others may be ahead.
+        """
+        ours = {int(trial_id): trial for trial_id, trial in self.trials.items()}
         for frozen in self.study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
-            trial = self.trials.get(frozen.user_attrs.get("trial_id", ""))
-            if trial is None or trial.status in ("FAILED", "INVALID"):
-                self.study.tell(frozen.number, state=TrialState.FAIL)
-            elif trial.status == "COMPLETED":
-                self.study.tell(frozen.number, trial.score)
+            trial = ours.get(int(frozen.user_attrs.get("trial_id", -1)))
+            with contextlib.suppress(UpdateFinishedTrialError):  # another machine told it
+                if drop if trial is None else trial.status in ("FAILED", "INVALID"):
+                    self.study.tell(frozen.number, state=TrialState.FAIL, skip_if_finished=True)
+                elif trial is not None and trial.status == "COMPLETED":
+                    self.study.tell(frozen.number, trial.score, skip_if_finished=True)
 
 
 def check_sampler(sampler: Any) -> None:

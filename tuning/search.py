@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from .execution import Execution, new_session
 from .optuna_oracle import OptunaOracle
 from .oracle import OBJECTIVE, SIGN
 from .penalty_space import PenaltySpace
+from .settings import Resources
+from .shared_jobs import SharedJobs
 from .subject import Make
 from .tuner import Tuner
 from .workers import Workers
@@ -179,8 +181,9 @@ class PenaltyTuner(Tuner):
         seed: The seed of the first execution of each trial.
         directory: The directory of the search.
         on_execution: Function to call after each execution.
-        workers: The number of processes that run executions; 1 for this process.
+        resources: The number of processes that run executions; 1 for this process.
         prune: Whether candidates may stop early; see `MedianStopping`.
+        shared: The jobs that several machines share, if they do.
     """
 
     def __init__(
@@ -191,16 +194,19 @@ class PenaltyTuner(Tuner):
         seed: int,
         directory: Path,
         on_execution: Callable[[], Any],
-        workers: int,
+        resources: Resources,
         prune: bool,
+        shared: SharedJobs | None = None,
     ):
-        self.prune = prune
+        self.prune, self.shared = prune, shared
+        self._round_size = resources.round_size
         self.penalized, self.on_execution = hypermodel, on_execution
-        self.workers = Workers(workers, hypermodel.run) if workers > 1 else None
+        several = resources.workers > 1
+        self.workers = Workers(resources.workers, hypermodel.run) if several else None
         self._ended: set[tuple[str, int]] = set()
         self._curves: dict[tuple[str, int], np.ndarray] = {}
         self.folds = len(hypermodel.folds)
-        oracle.verbose = 0
+        oracle.verbose, oracle.shared = 0, shared
         path = {"directory": directory.parent, "project_name": directory.name}
         with contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner"
             super().__init__(
@@ -300,19 +306,59 @@ class PenaltyTuner(Tuner):
         return np.median(curves, axis=0).tolist() if len(curves) >= _MIN_TRIALS else []
 
     def _run_side_by_side(self, jobs: Sequence[tuple[Trial, int]], callbacks: Any) -> None:
-        """If there are workers, let them run the executions that have no record."""
-        if self.workers is None:
+        """Let workers, or other machines, run the executions that have no record.
+
+        Without any of them, `_execution` does.
+        """
+        if self.workers is None and self.shared is None:
             return
-        missing = {
-            (trial.trial_id, number): self._job(trial, number, callbacks)
-            for trial, number in jobs
-            if not self._file(trial.trial_id, number, ".json").exists()
-        }
-        for (trial_id, number), (execution, hp) in self.workers.run(missing):
-            trial = self.oracle.get_trial(trial_id)
-            trial.hyperparameters = hp
-            self._record(trial, number, execution)
-            self.on_execution_end(trial, number, execution)
+        missing = {}
+        for trial, number in jobs:
+            if not self._file(trial.trial_id, number, ".json").exists():
+                job = self._job(trial, number, callbacks)
+                missing[f"run {int(trial.trial_id)} {number}"] = trial, number, job
+        shared = self.shared
+        if shared is None:
+            for name, (execution, hp) in self._run(missing):
+                self._keep(*missing[name][:2], execution, hp)
+            return
+
+        def keep(names: Sequence[str]) -> None:
+            for name, result in shared.results(names).items():
+                trial, number, _ = missing.pop(name)
+                hp = keras_tuner.HyperParameters.from_config(result["hyperparameters"])
+                self._keep(trial, number, Execution(**result["execution"]), hp)
+
+        keep([*missing])
+        while missing:
+            ran = False
+            for name, (execution, hp) in self._run(missing, shared.claim):
+                result = {"execution": dataclasses.asdict(execution)}
+                shared.finish(name, {**result, "hyperparameters": hp.get_config()})
+                keep([name])
+                ran = True
+            if not ran:
+                shared.wait()
+            keep([*missing])
+
+    def _run(
+        self, jobs: Mapping[str, Any], claim: Callable[[str], bool] | None = None
+    ) -> Iterator[tuple[str, Any]]:
+        """Yield the name and the result of each job, here or in workers; see `Workers.run`."""
+        arguments = {name: job for name, (*_, job) in jobs.items()}
+        if self.workers is not None:
+            yield from self.workers.run(arguments, claim)
+            return
+        for name, each in arguments.items():
+            if claim is None or claim(name):
+                yield name, self.penalized.run(*each)
+
+    def _keep(self, trial: Trial, number: int, execution: Execution, hp: Any) -> None:
+        """Keep the record of an execution, and the hyperparameters that it declared."""
+        known = self.oracle.get_trial(trial.trial_id)
+        known.hyperparameters = hp
+        self._record(known, number, execution)
+        self.on_execution_end(known, number, execution)
 
     def _run_trials(self, *, callbacks: Sequence[Any]) -> None:
         while trials := self._next_trials():
@@ -328,10 +374,9 @@ class PenaltyTuner(Tuner):
         The trials of a round are proposed together. So what is proposed depends on the number of
         workers, but not on which of them is faster.
         """
-        size = 2 * self.workers.number if self.workers is not None else 1
         oracle: Any = self.oracle
         trials: list[Trial] = []
-        while not trials or oracle._retry_queue or len(oracle.trials) % size:
+        while not trials or oracle._retry_queue or len(oracle.trials) % self._round_size:
             trial = oracle.create_trial(f"{self.tuner_id}-{len(trials)}")
             if trial.status == "STOPPED":
                 break

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy.exc import ArgumentError
 
-from ..core.checks import check_bool, check_integer, check_type, message
+from ..core.checks import check_bool, check_integer, check_number, check_type, message
 from .optuna_oracle import check_sampler
 
 
@@ -64,23 +64,44 @@ class Resources:
             the search is the same whichever process is faster. A process that is killed loses only
             its training, which is begun anew. The model and the data must be in memory, and the
             classes of a user's layers registered with Keras. One GPU does not train faster.
-        storage: The address of a database for the study of Optuna, such as
-            `"postgresql+psycopg2://user@host/name"`. The study is named after the directory. By
-            default it is a file in the directory.
+        storage: The address of a database of Optuna, such as
+            `"postgresql+psycopg2://user@host/name"`. It has the candidates, the figures of all runs
+            and the study of Optuna, and the same call on several machines, each with a directory
+            of its own, is one search: they share the runs, and each ends with all figures. By
+            default the study is a file in the directory.
+        machines: The number of machines that are going to share the search. The candidates are
+            proposed in rounds of twice as many as all their workers. With another number, the
+            search is still shared, but some machines wait for others.
+        grace: The number of seconds without a sign of life of a machine, after which the others
+            repeat its unfinished runs.
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If `workers` is not positive, or `storage` is not an address.
+        ValueError: If a number is out of range, or `storage` is not an address, or missing for
+            several machines.
     """
 
     workers: int = 1
     storage: str | None = None
+    machines: int = 1
+    grace: float = 60.0
 
     def __post_init__(self):
         check_integer("workers", self.workers, minimum=1)
+        check_integer("machines", self.machines, minimum=1)
+        check_number("grace", self.grace, "(0, inf)")
         expected = "the address of a database, such as 'sqlite:///search.db', or None"
         check_type("storage", self.storage, (str, NoneType), expected)
         try:
             sqlalchemy.make_url(self.storage or "sqlite://")
         except ArgumentError as error:
             raise ValueError(message("storage", self.storage, expected)) from error
+        if self.machines > 1 and self.storage is None:
+            expected = "the address of a database if there are several `machines`"
+            raise ValueError(message("storage", None, expected))
+
+    @property
+    def round_size(self) -> int:
+        """The number of candidates that are proposed together."""
+        processes = self.workers * self.machines
+        return 1 if processes == 1 else 2 * processes

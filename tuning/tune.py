@@ -1,7 +1,10 @@
 """`tune`: search the regularization of a model."""
 
+import contextlib
+import hashlib
+import json
 import os
-import zlib
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from types import NoneType
 from typing import Any
@@ -25,6 +28,7 @@ from .oracle import OBJECTIVE
 from .refit import Training
 from .search import PenalizedModel, PenaltyTuner
 from .settings import Racing, Resources
+from .shared_jobs import SharedJobs
 from .subject import Subject, subject_of
 
 
@@ -177,36 +181,41 @@ def tune(
         arguments=("model", "data", "base", "search"),
         contents=(
             *("trial_*", "search.json", "optuna.db*", "tensorboard", "winner.json"),
-            *("refit", "refit.json", "pictures"),
+            *("refit", "refit.json", "pictures", "machine.json"),
         ),
     )
     files.open(config, resume=resume)
-    storage, finalists = resources.storage, min(racing.finalists, max_trials)
-    # In one database, searches in directories of the same name are several studies.
-    where = zlib.crc32(str(files.path.resolve()).encode())
-    study_name = None if storage is None else f"{files.path.name}-{where:08x}"
-    if storage is not None and not resume:
-        delete_study(storage, study_name)
+    finalists = min(racing.finalists, max_trials)
+    shared, name = None, _name(config)
+    if resources.storage is not None:
+        shared = SharedJobs(resources.storage, name, _owner(files), resources.grace)
     oracle = OptunaOracle(
         OBJECTIVE,
         max_trials,
         sampler=racing.sampler,
         known=subject.known,
-        storage=storage,
-        study_name=study_name,
+        storage=resources.storage,
+        study_name=None if shared is None else name,
         seed=seed,
     )
     metric = f"val_{data.task.metric}"
     runs = len(rows) * (max_trials + finalists * racing.seeds)
-    with tqdm(total=runs, unit="run", disable=not verbose) as bar:
+    with contextlib.ExitStack() as stack:
+        bar = stack.enter_context(tqdm(total=runs, unit="run", disable=not verbose))
+        if shared is not None:
+            stack.enter_context(shared)
+            if not resume:
+                shared.delete()
+                delete_study(resources.storage, name)
         tuner = PenaltyTuner(
             PenalizedModel(subject.make, subject.space, arguments, data, rows),
             oracle,
             seed=seed,
             directory=files.path,
             on_execution=bar.update,
-            workers=resources.workers,
+            resources=resources,
             prune=racing.prune,
+            shared=shared,
         )
         board = keras.callbacks.TensorBoard(files.path / "tensorboard", write_graph=False)
         tuner.race(finalists, racing.seeds, [board])
@@ -228,3 +237,23 @@ def _check_options(arguments: ArgumentSpace, subject: Subject, seed: int) -> Non
         except (TypeError, ValueError) as error:
             argument, expected = f"search[{name!r}]", "values that the model takes"
             raise ValueError(f"{message(argument, value, expected)}. {error}") from error
+
+
+def _name(config: Mapping[str, Any]) -> str:
+    """Return a name that searches on several machines share if their arguments are the same.
+
+    It leaves out what may differ between machines for the same data: directories, and the last
+    digits of means.
+    """
+    data = {name: config["data"][name] for name in ("sizes", "input_shape", "task")}
+    arguments = {n: v for n, v in config["data"]["arguments"].items() if n != "data_dir"}
+    same = json.dumps({**config, "data": {**data, "arguments": arguments}}, sort_keys=True)
+    return f"search-{hashlib.sha256(same.encode()).hexdigest()[:16]}"
+
+
+def _owner(files: WorkDirectory) -> str:
+    """Return the name of this machine in the search of a directory."""
+    path = files.path / "machine.json"
+    if not path.exists():
+        files.write_json(path, {"name": uuid.uuid4().hex})
+    return files.read_json(path)["name"]

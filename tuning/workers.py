@@ -44,11 +44,16 @@ class Workers:
                 f"({type(error).__name__}: {error}). Received: workers={number}"
             ) from error
 
-    def run(self, jobs: Mapping[Hashable, tuple[Any, ...]]) -> Iterator[tuple[Any, Any]]:
+    def run(
+        self,
+        jobs: Mapping[Hashable, tuple[Any, ...]],
+        claim: Callable[[Any], bool] | None = None,
+    ) -> Iterator[tuple[Any, Any]]:
         """Yield the name and the result of each job as soon as it is finished.
 
         Args:
             jobs: The arguments of the function for each name.
+            claim: Function that says, before a job begins, whether to do it.
 
         Raises:
             RuntimeError: If workers are killed again and again.
@@ -57,8 +62,10 @@ class Workers:
         free, running = list(range(self.number)), {}
         while waiting or running:
             while waiting and free:
-                name, worker = waiting.pop(0), free.pop()
-                running[self._submit(worker, jobs[name])] = name, worker
+                name = waiting.pop(0)
+                if claim is None or claim(name):
+                    worker = free.pop()
+                    running[self._submit(worker, jobs[name])] = name, worker
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 name, worker = running.pop(future)
                 free.append(worker)

@@ -22,6 +22,8 @@ def test_errors_of_racing(settings, message):
     [
         ({"workers": 0}, "`workers` must be an integer >= 1"),
         ({"storage": "hello"}, "`storage` must be the address of a database, such as 'sqlite:"),
+        ({"machines": 2}, "`storage` must be the address of a database if there are several"),
+        ({"grace": 0}, r"`grace` must be a number in \(0, inf\)"),
         ({"storage": 3}, "`storage` must be the address of a database"),
     ],
 )

@@ -2,12 +2,9 @@
 
 import os
 import re
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -80,31 +77,6 @@ def test_the_runs_are_those_of_one_process(data, found, tmp_path):
     assert pattern.sub("", ours.read_text()) == pattern.sub("", theirs.read_text())
 
 
-@pytest.fixture(scope="module")
-def postgresql(tmp_path_factory):
-    """The address of an empty database of PostgreSQL."""
-    (programs,) = Path("/usr/lib/postgresql").glob("*/bin")
-    directory = Path(tempfile.mkdtemp(dir="/tmp"))  # the path of a socket must be short
-    as_user = []
-    if os.getuid() == 0:  # PostgreSQL does not run as root
-        shutil.chown(directory, "postgres")
-        as_user = ["runuser", "-u", "postgres", "--"]
-
-    def run(program, *arguments):
-        command = [*as_user, str(programs / program), "-D", str(directory / "data"), *arguments]
-        subprocess.run(command, check=True, cwd=directory, stdout=subprocess.DEVNULL)
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    run("initdb", "--auth=trust", "--username=occam", "--no-sync")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={directory}"
-    run("pg_ctl", "-w", "-o", options, "-l", str(directory / "log"), "start")
-    yield f"postgresql+psycopg2://occam@127.0.0.1:{port}/postgres"
-    run("pg_ctl", "-m", "immediate", "stop")
-    shutil.rmtree(directory)
-
-
 @pytest.mark.slow
 def test_a_killed_worker_interrupts_no_other_job(tmp_path):
     def work(name):
@@ -144,12 +116,6 @@ def test_a_killed_worker_changes_nothing(data, found, postgresql, tmp_path):
     (study,) = optuna.get_all_study_summaries(storage=postgresql)
     assert study.study_name.startswith("search-")
     assert study.n_trials == ARGUMENTS["max_trials"]
-    arguments |= {"max_trials": 1, "resources": tuning.Resources(storage=postgresql)}
-    anew = tuning.tune(build, data, **arguments, resume=False)
-    assert len(anew.candidates) == 1
-    # Another directory of the same name is another study.
-    tuning.tune(build, data, **{**arguments, "directory": tmp_path / "other" / "search"})
-    assert len(optuna.get_all_study_summaries(storage=postgresql)) == 2
 
 
 SCRIPT = """
