@@ -261,7 +261,8 @@ class Tuning:
             A `Refit`. If the data has no test part, its `test` and `optimism` are `None`.
 
         Raises:
-            ValueError: If the data is not in memory, so that its parts cannot be joined.
+            ValueError: If the data is not in memory, so that its parts cannot be joined, or the
+                test part was looked at for another choice, before the search went on.
             FloatingPointError: If the training diverged.
 
         Example:

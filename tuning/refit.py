@@ -1,5 +1,6 @@
 """`Refit`: the choice of a search, trained on all rows but the test part, and tested once."""
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -152,6 +153,7 @@ def refit(
     fitter = Fitter(
         model, data, regularization, budget, learning_rate=rate, seed=seed, verbose=verbose
     )
+    _check_same_choice(directory, trial)
     files = RunDirectory(directory / "refit")
     files.open(config, resume=True)
     if files.finished:
@@ -179,6 +181,18 @@ def refit(
     }
     files.close(model, fit.history, result)
     return _recorded(Refit(model, Run(config, fit.history, result, files.path)), directory)
+
+
+def _check_same_choice(directory: Path, trial: int) -> None:
+    """Raise an error if the test part was looked at for another candidate."""
+    record = directory / "refit.json"
+    if not record.exists() or (before := json.loads(record.read_text())["trial"]) == trial:
+        return
+    raise ValueError(
+        f"The test part was looked at for trial {before}, before the search went on and chose "
+        f"trial {trial}. A second look is too optimistic; to take it nevertheless, delete {record} "
+        f"and {directory / 'refit'}."
+    )
 
 
 def _recorded(found: Refit, directory: Path) -> Refit:

@@ -86,7 +86,7 @@ def tune(
             `{"batch_size": [16, 32, 64], "learning_rate": (1e-4, 1e-2)}`. The first candidates have
             the value that the argument has otherwise, if that is in the search.
         base: All other fields: a `Regularization`, the name of a tier, or `None` for all off.
-        max_trials: The number of candidates.
+        max_trials: The number of candidates. With a larger number, a finished search goes on.
         racing: How the candidates are proposed, and how many finalists run on how many seeds: a
             `tuning.Racing`, by default 4 finalists on 3 more seeds.
         epochs: The maximum number of epochs of a run. Use the number of the final training: longer
@@ -167,7 +167,6 @@ def tune(
         "search": {
             "folds": len(rows),
             "space": list(subject.space.fields),
-            "max_trials": max_trials,
             **racing.to_dict(),
             "epochs": epochs,
             "learning_rate": learning_rate,
@@ -217,6 +216,9 @@ def tune(
             prune=racing.prune,
             shared=shared,
         )
+        if (before := len(oracle.trials)) > max_trials:
+            expected = f"at least {before}, the candidates of the search in {files.path}"
+            raise ValueError(message("max_trials", max_trials, expected))
         board = keras.callbacks.TensorBoard(files.path / "tensorboard", write_graph=False)
         tuner.race(finalists, racing.seeds, [board])
     runs = (run for trial in tuner.oracle.start_order for run in tuner.executions(trial))

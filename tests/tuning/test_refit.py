@@ -75,6 +75,13 @@ def test_the_choice_is_trained_once_and_tested_once(found, digits, tmp_path, mon
         np.testing.assert_array_equal(array, same)
 
 
+def test_a_second_choice_does_not_look_at_the_test_part_again(found, monkeypatch):
+    (found.directory / "refit.json").write_text(json.dumps({"trial": 7}))
+    monkeypatch.setattr(Data, "test", property(lambda self: pytest.fail("test was read again")))
+    with pytest.raises(ValueError, match="looked at for trial 7, before the search went on and ch"):
+        found.refit(verbose=0)
+
+
 def test_on_the_same_rows_the_refit_repeats_a_run_of_the_search(found, monkeypatch):
     monkeypatch.setattr(Data, "without_validation", lambda self: self)
     refit = found.refit(verbose=0)

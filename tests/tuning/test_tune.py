@@ -138,6 +138,29 @@ def test_a_finished_search_is_read_back(found, digits, monkeypatch):
     assert len(list((found.directory / "tensorboard").glob("events.out.tfevents.*"))) == 1
 
 
+def test_a_finished_search_goes_on_as_if_it_had_been_longer(digits, tmp_path, monkeypatch):
+    fits = []
+
+    def fit(model, data, regularization, *, seed, **kwargs):
+        fits.append(seed)
+        loss = 1 + abs(np.log10(regularization.l2 or 1) + 4) + 0.1 * seed  # the best is 1e-4
+        return {"val_data_loss": [loss], "val_accuracy": [0.5]}
+
+    monkeypatch.setattr("occam.zoo.training.engine.fit", fit)
+    arguments = {**ARGUMENTS, "space": ["l2"], "epochs": 1}
+    arguments["racing"] = tuning.Racing(2, 1, sampler="random")
+    first = tuning.tune("mlp", digits, directory=tmp_path / "a", **{**arguments, "max_trials": 3})
+    before, arguments["max_trials"] = len(fits), 10
+    longer = tuning.tune("mlp", digits, directory=tmp_path / "a", **arguments)
+    assert len(fits) - before < 10 + 2  # what was finished is not repeated
+    assert longer.chosen != first.chosen
+    once = tuning.tune("mlp", digits, directory=tmp_path / "b", **arguments)
+    assert longer.candidates == once.candidates
+    assert longer.winner == once.winner
+    with pytest.raises(ValueError, match="`max_trials` must be at least 10, the candidates of the"):
+        tuning.tune("mlp", digits, directory=tmp_path / "a", **{**arguments, "max_trials": 3})
+
+
 def test_a_search_that_begins_anew_forgets_the_look_at_the_test_part(digits, tmp_path, monkeypatch):
     history = {"val_data_loss": [1.0], "val_accuracy": [0.5]}
     monkeypatch.setattr("occam.zoo.training.engine.fit", lambda *args, **kwargs: history)
