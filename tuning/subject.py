@@ -10,6 +10,7 @@ import keras_tuner
 from keras_tuner.src.engine.hypermodel import get_hypermodel  # of KerasTuner 1.4.8
 
 from ..core.checks import check_type, message
+from ..core.model_graph import functional_of
 from ..zoo import Data, Regularization, create_model, regularize
 from ..zoo.models import Setting, get_architecture, resolve
 from ..zoo.training import engine
@@ -85,6 +86,7 @@ def subject_of(
     example = hypermodel.build(keras_tuner.HyperParameters())
     if not isinstance(example, keras.Model):
         raise TypeError(message("model", example, "a function that returns a keras.Model"))
+    _check_built(example, given=isinstance(model, keras.Model))
     data = as_data(data, validation_data, compiled=engine.is_compiled(example), seed=seed)
     return _of_a_user(hypermodel, example, data, space, base, learning_rate, argument), data
 
@@ -168,11 +170,41 @@ def _of_a_user(
         record["weights"] = describe(example.get_weights())
     subject = Subject(make, penalties, [], record)
     if engine.is_compiled(example):
+        _check_optimizer_fields(penalties, argument)
         check_compiled(example, data, subject.weakest, learning_rate)
     else:
         check_model(example, data)
     penalized(example, subject.weakest, 0)  # raises if the model does not support a field
     return subject
+
+
+def _check_built(example: keras.Model, *, given: bool) -> None:
+    """Raise an error unless a model has weights and layers that can be copied."""
+    start = "`model` must be" if given else "`model` must return"
+    kind = type(example).__name__
+    if not example.built:
+        raise ValueError(
+            f"{start} a built model: begin a Sequential with keras.Input(shape), or call "
+            f"model.build((None, *shape)). Received: {kind} {example.name!r}, which is not built"
+        )
+    if functional_of(example) is None:
+        raise ValueError(
+            f"{start} a functional or sequential model, whose layers can be copied with other "
+            f"penalties; tuning.Tuner searches any model. Received: {kind} {example.name!r}"
+        )
+
+
+def _check_optimizer_fields(penalties: PenaltySpace, argument: str) -> None:
+    """Raise an error if a compiled model would need another optimizer."""
+    for name in ("weight_decay", "sam_rho"):
+        reason = "since `model` is compiled with an optimizer of its own"
+        if name in penalties.fields:
+            raise ValueError(
+                f"`{argument}` must not have {name!r}, {reason}. "
+                f"Received: {argument}={', '.join(penalties.fields)}"
+            )
+        if value := getattr(penalties.around, name):
+            raise ValueError(f"`base` must have {name}=0, {reason}. Received: {name}={value:g}")
 
 
 def _hypermodel(model: Any) -> keras_tuner.HyperModel:

@@ -227,7 +227,7 @@ def test_plot_writes_a_picture(along_l1, tmp_path):
         ({"field": "dropout", "values": [1.0]}, ValueError, r"must be a number in \(0, 1\)"),
         ({"field": "max_norm", "values": [2.0, 1.0]}, ValueError, "from the strongest"),
         ({"field": "spatial_dropout"}, ValueError, "spatial_dropout"),
-        ({"field": "weight_decay"}, ValueError, "`weight_decay` must be 0, since model"),
+        ({"field": "weight_decay"}, ValueError, "`field` must not have 'weight_decay', since"),
         ({"relaxed": True}, ValueError, "`relaxed` must be False for 'l2': only l1 and group_l"),
         ({"relaxed": 1}, TypeError, "`relaxed` must be True or False"),
         ({"seeds": 0}, ValueError, "`seeds` must be an integer >= 1"),

@@ -307,6 +307,27 @@ def test_the_precision_policy_outlives_a_search(digits, tmp_path):
         keras.config.set_dtype_policy("float32")
 
 
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__(name="sub")
+        self.dense = keras.layers.Dense(10)
+
+    def call(self, x):
+        return self.dense(keras.ops.reshape(x, (-1, 64)))
+
+
+def subclassed(hp):
+    model = Subclassed()
+    model(np.zeros((1, 8, 8, 1)))
+    return model
+
+
+def test_a_dataset_needs_validation_data(digits, tmp_path):
+    expected = "`validation_data` must be given if `data` is a dataset of batches.*data=<_"
+    with pytest.raises(ValueError, match=expected):
+        tuning.tune("mlp", digits.train, directory=tmp_path / "search")
+
+
 class WithFit(keras_tuner.HyperModel):
     def build(self, hp):
         return small(hp)
@@ -319,7 +340,31 @@ class WithFit(keras_tuner.HyperModel):
     ("model", "change", "message"),
     [
         (small, {"space": ["stochastic_depth"]}, "stochastic_depth.*It has no residual sum"),
-        (compiled, {"space": ["weight_decay"]}, "`weight_decay` must be 0, since model"),
+        (
+            compiled,
+            {"space": ["l2", "sam_rho"]},
+            "`space` must not have 'sam_rho', since `model` is comp.*Received: space=l2, sam_rho",
+        ),
+        (
+            compiled,
+            {"space": ["l2"], "base": zoo.Regularization(weight_decay=0.1)},
+            "`base` must have weight_decay=0, since `model` is comp.*Received: weight_decay=0.1",
+        ),
+        (
+            keras.Sequential([keras.layers.Dense(10)]),
+            {},
+            r"`model` must be a built model: begin a Sequential with keras.Input.* not built",
+        ),
+        (
+            lambda hp: keras.Sequential([keras.layers.Dense(10)], name="late"),
+            {},
+            "`model` must return a built model.*Received: Sequential 'late'",
+        ),
+        (
+            subclassed,
+            {},
+            "`model` must return a functional or sequential model.*Received: Subclassed 'sub'",
+        ),
         (compiled, {"learning_rate": 0.1}, "`learning_rate` must be None, since model"),
         (small, {"width": 3}, "`width` is no argument: only models of the zoo have other options"),
         (WithFit(), {}, "`model` must not have a `fit` of its own: use tuning.Tuner"),

@@ -332,6 +332,9 @@ def as_data(data: Any, validation_data: Any, *, compiled: bool, seed: int) -> Da
     ):
         expected = f"{Data.EXPECTED}, or what `fit` takes: (x, y) or a dataset of batches"
         raise TypeError(message("data", data, expected))
+    if validation_data is None and isinstance(data, tf.data.Dataset | keras.utils.PyDataset):
+        expected = "given if `data` is a dataset of batches, of which no part is held out"
+        raise ValueError(f"{message('validation_data', None, expected)} and data={data!r}")
     task = "given" if compiled else None
     options = {"validation": validation_data, "test": False, "standardize": False}
     try:
