@@ -5,14 +5,16 @@ import dataclasses
 import json
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from ..zoo import Regularization
 from .command import Command, DataFlags, ModelName, OptionFlags, Tier, from_json
+
+if TYPE_CHECKING:
+    from ..tuning import Tuning
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -58,7 +60,9 @@ class TuneCommand(Command, DataFlags, OptionFlags):
     sampler: Literal["tpe", "cmaes", "qmc", "gp", "random"] = "tpe"
     """How Optuna proposes the candidates after the tiers."""
 
-    epochs: int = 50
+    epochs: Annotated[
+        int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: as occam train)")
+    ] = None
     """Maximum number of passes over the training data in a run."""
 
     learning_rate: float = 5e-3
@@ -122,30 +126,29 @@ class TuneCommand(Command, DataFlags, OptionFlags):
         print(f"search: {found.directory}, with the choice in winner.json")
         rows = "all rows but the test part" if data.divisible else "the training part"
         print(f"\nTo train it on {rows}:")
-        command = self._train_command(
-            found.regularization, found.hyperparameters, refit=data.divisible
-        )
-        print(shlex.join(command))
+        print(shlex.join(self._train_command(found, refit=data.divisible)))
 
-    def _train_command(
-        self, regularization: Regularization, searched: Mapping[str, Any], *, refit: bool
-    ) -> list[str]:
+    def _train_command(self, found: "Tuning", *, refit: bool) -> list[str]:
         """Return the command that trains the model with the choice of the search."""
-        training = {"epochs": self.epochs, "learning_rate": self.learning_rate, **searched}
+        shared: Any = found.training
+        searched = found.hyperparameters
+        training, length = shared.arguments_of(searched), shared.budget(searched)
         command = ["occam", "train", self.model, *_flag("data", self.data)]
         for field in dataclasses.fields(DataFlags):
             value = training.get(field.name, getattr(self, field.name))
             if field.name != "data" and value not in (field.default, {}):
                 command += _flag(field.name, value)
         options = dict(self.options)
-        for name in searched.keys() - {"epochs", "learning_rate", "batch_size"}:
+        for name in searched.keys() - training.keys():
             options[name] = json.dumps(searched[name], separators=(",", ":"))
         if options:
             command += _flag("options", dict(sorted(options.items())))
         command += _flag("regularization", "none")
-        for name, value in regularization.on().items():
+        for name, value in found.regularization.on().items():
             command += _flag(name, value)
-        command += _flag("epochs", training["epochs"])
+        # Of several passes, an epoch of `occam train` is not an epoch of the search.
+        name = "epochs" if length.passes == 1 else "steps"
+        command += _flag(name, getattr(length, name))
         command += _flag("learning_rate", training["learning_rate"])
         if self.seed != TuneCommand.seed:
             command += _flag("seed", self.seed)

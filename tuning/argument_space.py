@@ -85,7 +85,10 @@ class ArgumentSpace:
 
     def decoded(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return hyperparameters with the values of arguments in the place of their texts."""
-        return {name: self._texts.get(name, {}).get(each, each) for name, each in values.items()}
+        return {
+            name: self._texts.get(name, {}).get(each, each) if isinstance(each, str) else each
+            for name, each in values.items()  # a value that is no text may be a list
+        }
 
     def samples(self) -> Iterator[tuple[str, Any, keras_tuner.HyperParameters]]:
         """Yield the name and each value, or end of the range, of searched options of the model.

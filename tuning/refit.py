@@ -103,6 +103,7 @@ class Training:
         make: Function from hyperparameters, regularization, seed and options to the model.
         data: The data.
         arguments: The arguments of the training, and what is searched of them and of the model.
+        passes: The number of passes over the training part in an epoch.
         seed: The first seed.
         record: What identifies the model, as JSON values.
     """
@@ -110,8 +111,22 @@ class Training:
     make: Make
     data: Data
     arguments: ArgumentSpace
+    passes: int
     seed: int
     record: dict[str, Any]
+
+    def arguments_of(self, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of the training of a candidate."""
+        hp = keras_tuner.HyperParameters()
+        hp.values = dict(hyperparameters)
+        return self.arguments.training(hp)
+
+    def budget(self, hyperparameters: Mapping[str, Any]) -> Budget:
+        """Return the length of the runs of a candidate, without a patience."""
+        arguments = self.arguments_of(hyperparameters)
+        batches = self.data.with_batch_size(arguments["batch_size"]).steps_per_epoch
+        epochs = arguments["epochs"]
+        return Budget(epochs, self.passes, epochs * self.passes * batches, None)
 
 
 def refit(
@@ -137,7 +152,7 @@ def refit(
     """
     hp = keras_tuner.HyperParameters()
     hp.values = dict(hyperparameters)
-    arguments, seed = training.arguments.training(hp), training.seed
+    arguments, seed = training.arguments_of(hyperparameters), training.seed
     data = training.data.with_batch_size(arguments["batch_size"])
     if not data.divisible:
         raise ValueError(message("data", data.origin, "in memory, to join its parts for a refit"))
@@ -145,7 +160,7 @@ def refit(
     model = training.make(hp, regularization, seed, **training.arguments.options(hp))
     keras.utils.set_random_seed(seed)
     rate = None if engine.is_compiled(model) else arguments["learning_rate"]
-    budget = Budget.of(data, epochs=arguments["epochs"], patience=None)  # steps as in the search
+    budget = training.budget(hyperparameters)
     length = {**budget.to_dict(), "learning_rate": rate, "train_eval": 0.0, "seed": seed}
     config = configuration(
         model, data, regularization, {**length, "validation_by": "search", "trial": trial}

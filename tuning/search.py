@@ -44,7 +44,9 @@ class PenalizedModel(keras_tuner.HyperModel):
         make: Function that builds the model, compiled or not.
         space: The fields of the search.
         arguments: The arguments of the training, and what is searched of them and of the model.
-        data: The data. An epoch has as many steps as one pass over its training part.
+        data: The data.
+        passes: The number of passes over the training part of `data` in an epoch; on a fold, an
+            epoch has as many steps.
         folds: The data of each fold to train and judge on, or `[data]`.
 
     `build` uses the seed and the fold of the attributes `seed` and `fold`, which `run` sets.
@@ -56,11 +58,12 @@ class PenalizedModel(keras_tuner.HyperModel):
         space: PenaltySpace,
         arguments: ArgumentSpace,
         data: Data,
+        passes: int,
         folds: Sequence[Data],
     ):
         super().__init__()
         self.make, self.space, self.arguments = make, space, arguments
-        self.data, self.folds = data, folds
+        self.data, self.passes, self.folds = data, passes, folds
         self.seed, self.fold = 0, 0  # of the next execution
         self.models = CompiledModels()
         self._batches: dict[tuple[int, int], Data] = {}
@@ -141,7 +144,7 @@ class PenalizedModel(keras_tuner.HyperModel):
         return self._batches[key]
 
     def _epoch_steps(self, arguments: dict[str, Any]) -> int:
-        return self.data.with_batch_size(arguments["batch_size"]).steps_per_epoch
+        return self.passes * self.data.with_batch_size(arguments["batch_size"]).steps_per_epoch
 
 
 class MedianStopping(keras.callbacks.Callback):

@@ -18,6 +18,7 @@ from ..zoo import Regularization
 from ..zoo.data.folds import parse_folds
 from ..zoo.data.split import DatasetSplit
 from ..zoo.training import engine
+from ..zoo.training.budget import Budget
 from ..zoo.training.prepare import LEARNING_RATE
 from ..zoo.training.train_transform import check_train_transform
 from ..zoo.training.work_directory import WorkDirectory
@@ -43,7 +44,7 @@ def tune(
     base: Regularization | str | None = None,
     max_trials: int = 28,
     racing: Racing | None = None,
-    epochs: int = 50,
+    epochs: int | None = None,
     learning_rate: float | None = None,
     seed: int = 0,
     directory: str | os.PathLike[str],
@@ -89,9 +90,10 @@ def tune(
         max_trials: The number of candidates. With a larger number, a finished search goes on.
         racing: How the candidates are proposed, and how many finalists run on how many seeds: a
             `tuning.Racing`, by default 4 finalists on 3 more seeds.
-        epochs: The maximum number of epochs of a run. Use the number of the final training: longer
-            training needs more regularization. A run stops after a fifth of them (at least 10)
-            without improvement.
+        epochs: The maximum number of epochs of a run, each a pass over the training part. Use the
+            number of the final training: longer training needs more regularization. By default, a
+            run is as long as that of `zoo.train`, in epochs of at least 30 steps. It stops after a
+            fifth of its epochs (at least 10) without improvement.
         learning_rate: The peak of the learning rate, 0.005 by default. `None` for a compiled model.
         seed: The seed of the search and of the first runs. The finalists have the next ones.
         directory: The directory of the search, with the runs of each trial. TensorBoard shows all
@@ -135,7 +137,7 @@ def tune(
     check_type("resources", resources, (Resources, NoneType), expected.format("Resources"))
     racing, resources = racing or Racing(), resources or Resources()
     check_integer("max_trials", max_trials, minimum=1)
-    check_integer("epochs", epochs, minimum=1)
+    check_integer("epochs", epochs, minimum=1, optional=True)
     check_number("learning_rate", learning_rate, "(0, inf)", optional=True)
     check_integer("seed", seed, minimum=0)
     subject, data = subject_of(
@@ -150,7 +152,8 @@ def tune(
     check_train_transform(data, subject.weakest)
     hp = keras_tuner.HyperParameters()
     example = subject.make(hp, subject.space.around, seed)  # raises early
-    training = {"epochs": epochs, "learning_rate": learning_rate or LEARNING_RATE}
+    budget = Budget.of(data, epochs=epochs, patience=None)
+    training = {"epochs": budget.epochs, "learning_rate": learning_rate or LEARNING_RATE}
     training["batch_size"] = data.batch_size
     fixed = {}
     if engine.is_compiled(example):
@@ -168,7 +171,8 @@ def tune(
             "folds": len(rows),
             "space": list(subject.space.fields),
             **racing.to_dict(),
-            "epochs": epochs,
+            "epochs": budget.epochs,
+            "passes": budget.passes,
             "learning_rate": learning_rate,
             "arguments": arguments.to_dict(),
             "seed": seed,
@@ -207,7 +211,7 @@ def tune(
                 shared.delete()
                 delete_study(resources.storage, name)
         tuner = PenaltyTuner(
-            PenalizedModel(subject.make, subject.space, arguments, data, rows),
+            PenalizedModel(subject.make, subject.space, arguments, data, budget.passes, rows),
             oracle,
             seed=seed,
             directory=files.path,
@@ -225,7 +229,7 @@ def tune(
     if not all(metric in run.metrics for run in runs if run.score is not None):
         metric = OBJECTIVE.name  # a compiled model may have other metrics, or none
     candidates = tuner.candidates(finalists, metric)
-    shared = Training(subject.make, data, arguments, seed, subject.record)
+    shared = Training(subject.make, data, arguments, budget.passes, seed, subject.record)
     found = Tuning(candidates, subject.space.fields, files.path, metric, len(rows), shared)
     files.write_json(files.path / "winner.json", found.winner)
     return found

@@ -3,7 +3,7 @@ import json
 import os
 import shlex
 import sys
-import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +12,7 @@ from occam.cli.main import _parse
 from occam.cli.tune import TuneCommand, _live, _values
 from occam.tuning.progress import Progress
 from occam.zoo import Regularization, Run
+from occam.zoo.training.budget import Budget
 
 
 @pytest.mark.slow
@@ -68,7 +69,17 @@ def test_the_command_keeps_all_flags_of_the_data(tmp_path):
     regularization = Regularization(l2=1 / 3000, augmentation="light", dropout=0.1)
     command.options = {"spectrum": "true"}
     searched = {"learning_rate": 0.02, "units": (8, 9), "batch_size": 16}
-    line = shlex.join(command._train_command(regularization, searched, refit=False))
+    training = {"epochs": 50, "learning_rate": 0.02, "batch_size": 16}
+    lengths = [Budget(50, passes, 50 * passes, None) for passes in (1, 3)]
+    lines = []
+    for length in lengths:
+        shared = SimpleNamespace(arguments_of=lambda _: training, budget=lambda _, b=length: b)
+        found = SimpleNamespace(
+            regularization=regularization, hyperparameters=searched, training=shared
+        )
+        lines.append(shlex.join(command._train_command(found, refit=False)))
+    line, of_several_passes = lines
+    assert of_several_passes == line.replace("--epochs 50", "--steps 150")
     parsed = _parse(shlex.split(line)[1:])
     names = [field.name for field in dataclasses.fields(DataFlags)]
     assert {name: getattr(parsed, name) for name in names} == {**vars(flags), "batch_size": 16}
@@ -121,10 +132,13 @@ def test_a_terminal_shows_the_progress(unfinished, monkeypatch):
     terminal, stderr = os.openpty()
     with open(stderr, "w") as file:
         monkeypatch.setattr(sys, "stderr", file)
+        shown = ""
         with _live(unfinished, 8):
-            time.sleep(0.1)
-        file.flush()
-        shown = os.read(terminal, 10_000).decode()
+            for _ in range(100):  # on a busy machine, the first picture takes a while
+                file.flush()
+                shown += os.read(terminal, 10_000).decode()
+                if "l2" in shown:
+                    break
     os.close(terminal)
     assert "trial  val_data_loss  runs  units  l2      dropout" in shown
     assert "4/8" in shown

@@ -75,6 +75,24 @@ def test_the_choice_is_trained_once_and_tested_once(found, digits, tmp_path, mon
         np.testing.assert_array_equal(array, same)
 
 
+def test_by_default_runs_are_as_long_as_those_of_a_training(tmp_path):
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(60, 3)).astype("float32")
+    data = zoo.load_data((x, (x[:, 0] > 0).astype("int32")), seed=0)
+    small = {"max_trials": 1, "racing": tuning.Racing(1, 1), "space": ["l2"], "units": (4,)}
+    found = tuning.tune("mlp", data, directory=tmp_path, verbose=0, **small)
+    run = zoo.train(zoo.create_model("mlp", data=data, units=(4,)), data, verbose=0)
+    length = ("epochs", "passes", "steps")
+    expected = {name: run.config["training"][name] for name in length}
+    assert {name: vars(found.training.budget({}))[name] for name in length} == expected
+    assert expected["passes"] > 1
+    assert found.epochs > 1
+    refit = found.refit(verbose=0)
+    steps = found.epochs * expected["passes"] * data.steps_per_epoch
+    assert int(refit.model.optimizer.iterations) == steps
+    assert {name: refit.run.config["training"][name] for name in length} == expected
+
+
 def test_a_second_choice_does_not_look_at_the_test_part_again(found, monkeypatch):
     (found.directory / "refit.json").write_text(json.dumps({"trial": 7}))
     monkeypatch.setattr(Data, "test", property(lambda self: pytest.fail("test was read again")))
