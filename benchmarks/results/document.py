@@ -16,6 +16,7 @@ from .runs import (
     ATTACKED,
     DATA,
     EPSILON,
+    FOLDS,
     MINIROCKET,
     MODEL,
     TIERS,
@@ -143,8 +144,9 @@ is typed by hand, but for those that are called published. Each row is the mean 
   `zoo.train(model, data, seed=seed)`.
 - Each **method alone** has the middle of its search range, not tuned: {alone}.
 - **cocktail** is the tier `medium`, which depends on the data.
-- **tuned** is the choice of `tuning.tune("{MODEL}", data, max_trials={TRIALS})` on the training and
-  validation part of seed 0, trained with each seed.
+- **tuned** is the choice of `tuning.tune("{MODEL}", data, max_trials={TRIALS})`, with three
+  finalists on two more seeds, on the training and validation part of seed 0. It is trained with
+  each seed. The series of the UCR archive are judged by {FOLDS} folds.
 - **minirocket** is a linear model of MiniRocket's features under the tier `medium`:
   `zoo.load_data(name, standardize="minirocket")`, and `mlp` with `units=()`.
 - **scikit-learn's baselines** have their defaults and all rows but the test part; the penalties of

@@ -42,7 +42,7 @@ ALONE = ("l2", "weight_decay", "dropout", "augmentation", "mixup", "label_smooth
 EPSILON = 0.1  # of the attack, in standard deviations of the data
 ATTACKED = 100  # test rows
 ATTACK = {"steps": 50, "queries": 1000}
-TRIALS = 16
+TRIALS, FOLDS = 12, 3
 PAPER_STEPS = 6000
 
 
@@ -111,8 +111,10 @@ def tune(data: str, directory: Path, workers: int) -> None:
         MODEL,
         zoo.load_data(data, seed=0),
         directory=directory / data.replace("/", "-"),
+        folds=FOLDS if data in FIVE else None,
         max_trials=TRIALS,
-        workers=workers,
+        racing=tuning.Racing(finalists=3, seeds=2),
+        resources=tuning.Resources(workers=workers),
     )
     on = {name: getattr(found.regularization, name) for name in found.regularization.on()}
     choices[data] = {"regularization": on, "seconds": round(time.perf_counter() - began)}
