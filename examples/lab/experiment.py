@@ -101,7 +101,8 @@ def experiments() -> tuple[str, ...]:
     """Return the names of the experiments, in alphabetical order."""
     package = __name__.rpartition(".")[0]
     modules = pkgutil.iter_modules(importlib.import_module(package).__path__)
-    return tuple(m.name for m in modules if m.name != __name__.rpartition(".")[2])
+    shared = ("experiment", "side_by_side")
+    return tuple(m.name for m in modules if m.name not in shared)
 
 
 def load(name: str) -> ModuleType:
