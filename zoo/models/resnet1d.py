@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from ..regularization import Regularization
 from .architecture import SERIES
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, MAPS, RESIDUAL, Norm, Wiring
@@ -13,6 +14,13 @@ from .wiring import ACTIVATIONS, KERNELS, MAPS, RESIDUAL, Norm, Wiring
     "resnet1d",
     supports=(*KERNELS, *ACTIVATIONS, *MAPS, *RESIDUAL),
     presets=SERIES,
+    # With 10 or 33 samples per class, smoothed labels helped no more than nothing (docs/suite.md).
+    other_presets={
+        "scarce": {
+            "light": Regularization(weight_decay=0.01),
+            "medium": Regularization(weight_decay=0.01, dropout=0.2),
+        }
+    },
     ranks=(2,),
     reference="Wang, Yan & Oates, Time Series Classification from Scratch, 2017, "
     "https://arxiv.org/abs/1611.06455",
