@@ -68,6 +68,12 @@ class ExportCommand(Command):
     """Add intervals that cover the targets of a regression with this probability, by half of the
     validation data; the other half checks it."""
 
+    prediction_sets: Annotated[
+        float | None, tyro.conf.arg(metavar="COVERAGE", help_behavior_hint="(default: none)")
+    ] = None
+    """Add sets that contain the class with this probability, by half of the validation data; the
+    other half checks it."""
+
     keep: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: all)")] = (
         None
     )
@@ -97,11 +103,15 @@ class ExportCommand(Command):
         if self.thresholds:
             logits, labels = _predict(run, data)
             thresholds = exports.fit_thresholds(expit(logits), labels)
-        checks, intervals = checks_on(data), None
-        if self.intervals is not None:
-            fitted, checked = _halves(_checked_rows(data))
-            intervals = exports.Intervals(self.intervals, data=fitted)
-            checks = exports.Checks(data=checked)
+        checks, conformal = checks_on(data), {}
+        for name, coverage, kind in (
+            ("intervals", self.intervals, exports.Intervals),
+            ("prediction_sets", self.prediction_sets, exports.PredictionSets),
+        ):
+            if coverage is not None:
+                fitted, checked = _halves(_checked_rows(data))
+                conformal[name] = kind(coverage, data=fitted)
+                checks = exports.Checks(data=checked)
         signatures: list[Any] = [*self.signatures]
         if self.uncertainty is not None:
             signatures.append(exports.Uncertainty(samples=self.uncertainty))
@@ -115,13 +125,13 @@ class ExportCommand(Command):
             signatures=signatures,
             temperature=temperature,
             thresholds=thresholds,
-            intervals=intervals,
             fold=self.fold,
             remove_dead_units=self.remove_dead_units,
             formats=formats,
             warmup=self.warmup,
             checks=checks,
             keep=self.keep,
+            **conformal,
         )
         if self.promote is not None:
             exports.promote(self.directory, published.version, self.promote)
@@ -132,6 +142,7 @@ class ExportCommand(Command):
             ("--temperature", self.temperature != 1.0, "classification"),
             ("--thresholds", self.thresholds, "multilabel"),
             ("--intervals", self.intervals is not None, "regression"),
+            ("--prediction-sets", self.prediction_sets is not None, "classification"),
         ):
             if given and kind != needed:
                 raise ValueError(f"`{flag}` is for {needed} runs. Received: a run of {kind}")
@@ -187,8 +198,10 @@ def _sample(data: "Data | None", part: str, count: int) -> tuple[dict[str, Any],
     from ..zoo.data.source import data_errors
 
     if data is None:
-        flags = "`--temperature fit`, `--thresholds`, `--intervals` and `--formats litert_int8`"
-        raise ValueError(f"{flags} need the data of the run: omit `--skip-data`.")
+        raise ValueError(
+            "`--temperature fit`, `--thresholds`, `--intervals`, `--prediction-sets` and "
+            "`--formats litert_int8` need the data of the run: omit `--skip-data`."
+        )
     rows = data.raw(part).unbatch().shuffle(10 * count, seed=0).batch(count)
     with data_errors():
         x, targets, *_ = next(iter(rows.as_numpy_iterator()))

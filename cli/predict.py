@@ -128,11 +128,12 @@ def _columns(predictor: "Predictor", answers: Any) -> Iterator[tuple[str, list[A
     """Yield the name and the values of each column of the output."""
     if predictor.task == "classification":
         yield "label", answers["label"].tolist()
+        if "prediction_set" in answers:
+            yield "prediction_set", _joined(answers["prediction_set"])
         for name, column in zip(predictor.class_names, answers["probabilities"].T, strict=True):
             yield name, column.tolist()
     elif predictor.task == "multilabel":
-        chosen = ([label for label in row if label] for row in answers["labels"].tolist())
-        yield "labels", [" ".join(labels) for labels in chosen]
+        yield "labels", _joined(answers["labels"])
         for name, column in zip(predictor.class_names, answers["probabilities"].T, strict=True):
             yield name, column.tolist()
     elif predictor.task == "regression":
@@ -146,6 +147,10 @@ def _columns(predictor: "Predictor", answers: Any) -> Iterator[tuple[str, list[A
             flat = array.reshape(len(array), -1)
             for place, column in enumerate(flat.T):
                 yield name if flat.shape[1] == 1 else f"{name} {place}", column.tolist()
+
+
+def _joined(names: Any) -> list[str]:
+    return [" ".join(name for name in row if name) for row in names.tolist()]
 
 
 def _scores(predictor: "Predictor", answers: Any, targets: "np.ndarray[Any, Any]") -> str:

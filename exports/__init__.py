@@ -7,12 +7,12 @@ from .blessing import Blessing
 from .calibration import expected_calibration_error, fit_temperature
 from .checks import Checks
 from .compression import Compression, LayerChange, Refusal, fold_batch_norm, shrink
+from .conformal import Intervals, PredictionSets
 from .errors import ExportError
 from .export import Export, export
 from .formats import ONNX, Format, LiteRT, OpenVINO
 from .gates import GateResult
 from .heads.multilabel import fit_thresholds
-from .intervals import Intervals
 from .load import load
 from .predictor import Predictor
 from .publishing import Version, labels, listing, models_config, promote, prune, rollback
@@ -35,6 +35,7 @@ __all__ = [
     "LayerChange",
     "LiteRT",
     "OpenVINO",
+    "PredictionSets",
     "Predictor",
     "Refusal",
     "Signature",

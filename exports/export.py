@@ -14,11 +14,11 @@ from .blessing import bless
 from .card import check_card, write_card
 from .checks import Checks, checked_data
 from .compression import Compression, fold_batch_norm, row_seconds, shrink
+from .conformal import Intervals, PredictionSets
 from .formats import Format, check_formats, convert
 from .gates import ExportCandidate, run_gates
 from .gates.sample import sample
 from .heads import HEADS
-from .intervals import Intervals
 from .lookup import choose_formats, choose_signatures
 from .predictor import Predictor
 from .publishing import labels, listing, prune, publish, staging
@@ -110,6 +110,7 @@ def export(
     temperature: float = 1.0,
     thresholds: Sequence[float] | None = None,
     intervals: Intervals | None = None,
+    prediction_sets: PredictionSets | None = None,
     fold: bool = False,
     remove_dead_units: bool = False,
     formats: Sequence[str | Format] = (),
@@ -125,7 +126,9 @@ def export(
 
     ================  =============================================================================
     classification    `probabilities` (float32, `(n, classes)`), `class_id` (int64, `(n,)`) and
-                      `label` (string, `(n,)`)
+                      `label` (string, `(n,)`), and with `prediction_sets` also `prediction_set`
+                      (string, `(n, classes)`, the classes in the set and then "") and `set_size`
+                      (int64, `(n,)`, how many)
     multilabel        `probabilities` (float32, `(n, labels)`), `labels` (string, `(n, labels)`, the
                       predicted ones and then "") and `count` (int64, `(n,)`, how many)
     regression        `values` (float32, `(n, targets)`), the outputs of the model, and with
@@ -148,9 +151,9 @@ def export(
             compiled loss and the last activation: a cross-entropy or softmax means classification,
             a binary cross-entropy or sigmoid classification for one unit and multilabel for
             several, and a squared, absolute or Huber error regression. `class_names` for several
-            units, `from_logits`, `thresholds`, `target_names` and `intervals` tell it as well. If
-            nothing does, or two of them contradict each other, it is an error. A classifier of one
-            unit gives the second of two classes.
+            units, `from_logits`, `thresholds`, `target_names`, `intervals` and `prediction_sets`
+            tell it as well. If nothing does, or two of them contradict each other, it is an error.
+            A classifier of one unit gives the second of two classes.
         class_names: One name per class or label; by default "0", "1", ...
         target_names: One name per target of a regression; by default "target", or "target_0", ...
         preprocessing: A function of TensorFlow operations or a Keras layer or model, from raw
@@ -168,6 +171,7 @@ def export(
         thresholds: The threshold of each label of a multilabel classifier, as `fit_thresholds`
             returns them; by default 0.5.
         intervals: A coverage and data for the intervals of a regression.
+        prediction_sets: A coverage and data for the prediction sets of a classification.
         fold: Whether to fold batch normalization into the kernels, by `fold_batch_norm`.
         remove_dead_units: Whether to remove dead units, by `shrink`.
         formats: Formats besides the SavedModel, written to `formats/<name>/`, with the numbers of
@@ -223,6 +227,7 @@ def export(
         temperature=temperature,
         thresholds=thresholds,
         intervals=intervals,
+        prediction_sets=prediction_sets,
     )
     checks = checked_data(checks, served.inputs.specs, served.head)
     check_formats(others, served.inputs.specs, checks.data, served.head)

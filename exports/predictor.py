@@ -79,11 +79,13 @@ class Predictor:
 
         Returns:
             For classification `probabilities`, float32 `(n, classes)`; `class_id`, int64 `(n,)`,
-            the most probable class; `label`, str `(n,)`, its name. For multilabel `probabilities`,
-            float32 `(n, labels)`; `labels`, str `(n, labels)`, the predicted ones and then ""; and
-            `count`, int64 `(n,)`, how many are predicted. For regression `values`, float32
-            `(n, targets)`, and `intervals`, float32 `(n, targets, 2)`, if the export has them. For
-            other tasks, the outputs of the model by name. For no rows, empty arrays.
+            the most probable class; `label`, str `(n,)`, its name; and, if the export has them,
+            `prediction_set`, str `(n, classes)`, the classes in the set and then "", and
+            `set_size`, int64 `(n,)`, how many. For multilabel `probabilities`, float32
+            `(n, labels)`; `labels`, str `(n, labels)`, the predicted ones and then ""; and `count`,
+            int64 `(n,)`, how many are predicted. For regression `values`, float32 `(n, targets)`,
+            and `intervals`, float32 `(n, targets, 2)`, if the export has them. For other tasks, the
+            outputs of the model by name. For no rows, empty arrays.
 
         Raises:
             ValueError: If a shape is wrong, an input missing or unknown, or numbers of rows differ.

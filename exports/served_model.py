@@ -8,11 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from ..core.checks import check_type, message
+from .conformal import Intervals, PredictionSets
 from .errors import ExportError
-from .heads import RegressionHead
 from .heads.choose import Told, choose_head, units_of
 from .inference import Inputs, infer
-from .intervals import Intervals
 from .predictor import decoded
 from .specs import features_of
 
@@ -44,8 +43,8 @@ class ServedModel:
         outputs = _symbolic_outputs(model, inputs.structure)
         self.units = units_of(outputs) or 0
         self.head = choose_head(model, outputs, arguments)
-        if arguments.intervals is not None and isinstance(self.head, RegressionHead):
-            self._add_intervals(arguments.intervals, self.head)
+        self._calibrate("intervals", arguments.intervals, Intervals)
+        self._calibrate("prediction_sets", arguments.prediction_sets, PredictionSets)
 
     @property
     def variables(self) -> list[Any]:
@@ -86,11 +85,13 @@ class ServedModel:
             return infer(self._preprocessing, raw)
         return self._preprocessing(raw)
 
-    def _add_intervals(self, intervals: Any, head: RegressionHead) -> None:
-        expected = "exports.Intervals(coverage, data)"
-        check_type("intervals", intervals, Intervals, expected)
-        features = features_of(self.inputs.specs, intervals.data[0], " in the data of intervals")
-        self.head = intervals.fit(head, features, lambda x: self.predict(x)["values"])
+    def _calibrate(self, name: str, given: Any, kind: type) -> None:
+        """Replace the head by one with the intervals or sets that are asked for, if any."""
+        if given is None:
+            return
+        check_type(name, given, kind, f"exports.{kind.__name__}(coverage, data)")
+        features = features_of(self.inputs.specs, given.data[0], f" in the data of {name}")
+        self.head = given.fit(self.head, features, self.predict)
 
 
 def _symbolic_outputs(model: keras.Model, inputs: Any) -> Any:

@@ -1,7 +1,5 @@
 """Gates on data with targets: the metric, coverage, and agreement of approximate formats."""
 
-import numpy as np
-
 from ..saved_model import open_version
 from .gate import ExportCandidate, GateResult, failed, gate, passed
 
@@ -46,13 +44,10 @@ def metric(candidate: ExportCandidate) -> GateResult | None:
 
 @gate("saved_model", "exact_format", "approximate_format")
 def coverage(candidate: ExportCandidate) -> GateResult | None:
-    """Fail intervals that cover fewer targets than chance allows, in 1 of 10,000 cases.
+    """Fail intervals and prediction sets that cover fewer targets than chance allows.
 
-    Of m rows that are exchangeable with the n rows of `Intervals`, the number that is covered has a
-    beta-binomial distribution with the parameters k and n + 1 - k for the k-th smallest residual.
-
-    Reference: Vovk, Conditional Validity of Inductive Conformal Predictors, 2012,
-        https://arxiv.org/abs/1209.2673
+    Rows that are exchangeable with those of `Intervals` or `PredictionSets` fail in 1 of 10,000
+    cases; see `least_covered`.
     """
     checks, head = candidate.checks, candidate.predictor.head
     if checks.data is None:
@@ -62,15 +57,16 @@ def coverage(candidate: ExportCandidate) -> GateResult | None:
     if found is None:
         return None
     shares, least = found
-    figures = dict(zip(head.names, map(float, shares), strict=True))
-    share = float(shares.min())
-    if share * len(targets) < least - 0.5:
+    name = min(shares, key=lambda name: shares[name])
+    covered = round(shares[name] * len(targets))
+    if covered < least:
+        what = "prediction sets" if head.task == "classification" else "intervals"
         return failed(
-            f"The intervals must cover at least {least} of {len(targets)} targets. Received: "
-            f"{round(share * len(targets))} of {head.names[int(np.argmin(shares))]!r}",
-            figures,
+            f"The {what} must cover at least {least} of {len(targets)} targets. Received: "
+            f"{covered} of {name!r}",
+            shares,
         )
-    return passed(f"at least {share:.4f} of each target on {len(targets)} rows", figures)
+    return passed(f"at least {shares[name]:.4f} of each target on {len(targets)} rows", shares)
 
 
 @gate("approximate_format")

@@ -37,6 +37,7 @@ class Told:
     temperature: float = 1.0
     thresholds: Sequence[float] | None = None
     intervals: Any = None
+    prediction_sets: Any = None
 
     def __post_init__(self):
         if self.task is not None:
@@ -52,6 +53,7 @@ class Told:
             "thresholds": ("multilabel",),
             "target_names": ("regression",),
             "intervals": ("regression",),
+            "prediction_sets": ("classification",),
         }
         for name, tasks in of_task.items():
             if getattr(self, name) is not None and task not in tasks:
@@ -155,6 +157,8 @@ def _task(model: keras.Model, units: int, told: Told) -> str:
         found["`target_names` or `intervals`"] = "regression"
     if told.thresholds is not None:
         found["`thresholds`"] = "multilabel"
+    if told.prediction_sets is not None:
+        found["`prediction_sets`"] = "classification"
     if not set(_OF_CLASSES) & set(found.values()):
         if told.from_logits is not None:
             found["`from_logits`"] = "classification"

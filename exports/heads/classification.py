@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from ..calibration import expected_calibration_error
 from ..errors import ExportError
-from .head import Agreement, Arrays, Head
+from .conformal import least_covered
+from .head import Agreement, Arrays, Head, chosen_names, count_chosen
 
 _TINY = float(np.finfo("float32").tiny)
 _HALF_STEP = 2.0**-9  # of a probability in 8 bits, which holds nothing smaller
@@ -19,27 +20,42 @@ class ClassificationHead(Head):
     """One of at least two exclusive classes; one output unit stands for two classes.
 
     Answers: `probabilities`, float32 `(n, classes)`; `class_id`, int64 `(n,)`; `label`, string
-    `(n,)`.
+    `(n,)`; with `coverage` also `prediction_set`, string `(n, classes)`, the names of the classes
+    in the set, in order, padded with ""; and `set_size`, int64 `(n,)`, how many there are.
 
     Args:
         names: The name of each class.
         from_logits: Whether the outputs are logits rather than probabilities.
         temperature: The number that divides all logits.
+        coverage: The probability with which a set contains the true class, or None for no sets.
+        least_probability: The smallest probability of a class in the set.
+        calibration_rows: The number of rows that `least_probability` was fitted on.
     """
 
     from_logits: bool = False
     temperature: float = 1.0
+    coverage: float | None = None
+    least_probability: float = 0.0
+    calibration_rows: int = 0
 
     task = "classification"
     title = "Classes"
     noun = "classifier"
-    text_answers = ("label",)
+    text_answers = ("label", "prediction_set")
 
     def numbers(self, outputs):
-        return classes(probabilities(outputs[0], self.from_logits, self.temperature))
+        p = probabilities(outputs[0], self.from_logits, self.temperature)
+        answers = {"probabilities": p, "class_id": tf.argmax(p, axis=-1, output_type=tf.int64)}
+        if self.coverage is None:
+            return answers
+        return answers | {"set_size": count_chosen(self._in_set(p))}
 
     def text(self, numbers):
-        return {"label": tf.gather(tf.constant(self.names), numbers["class_id"])}
+        answers = {"label": tf.gather(tf.constant(self.names), numbers["class_id"])}
+        if self.coverage is None:
+            return answers
+        chosen = self._in_set(numbers["probabilities"])
+        return answers | {"prediction_set": chosen_names(self.names, chosen)}
 
     def logits(self, outputs):
         return logits(outputs[0], self.from_logits, self.temperature)
@@ -65,7 +81,12 @@ class ClassificationHead(Head):
         best = np.sort(answers["probabilities"], axis=-1)
         limit = self.limit(answers, "probabilities", relative)[:, 0]
         close = best[:, -1] - best[:, -2] <= 2 * limit
-        return {"class_id": close, "label": close}
+        found = {"class_id": close, "label": close}
+        if self.coverage is None:
+            return found
+        distance = np.abs(answers["probabilities"] - np.float32(self.least_probability))
+        close = (distance <= 2 * limit[:, None]).any(axis=-1)
+        return found | {"set_size": close, "prediction_set": close}
 
     def problem(self, answers):
         right = answers["probabilities"]
@@ -78,19 +99,25 @@ class ClassificationHead(Head):
             )
         return None
 
-    def targets(self, data):
+    def targets(self, data, argument="data"):
         labels = np.asarray(data)
         if labels.ndim != 1 or labels.dtype.kind not in "iuU":
             raise ValueError(
-                "`data` must have labels of shape (n,), class ids or names. Received: "
+                f"`{argument}` must have labels of shape (n,), class ids or names. Received: "
                 f"labels of dtype {labels.dtype} and shape {labels.shape}"
             )
         ids = labels.dtype.kind in "iu"
         known: Any = range(len(self.names)) if ids else set(self.names)
         if unknown := [label for label in np.unique(labels).tolist() if label not in known]:
             expected = f"from 0 to {len(self.names) - 1}" if ids else f"among {list(self.names)}"
-            raise ExportError(f"`data` must have labels {expected}. Received: {unknown[:10]}")
+            raise ExportError(f"`{argument}` must have labels {expected}. Received: {unknown[:10]}")
         return labels
+
+    def class_ids(self, targets: np.ndarray) -> np.ndarray:
+        """Return the class id of each label of `targets`, which may be names."""
+        if targets.dtype.kind in "iu":
+            return targets
+        return np.array([self.names.index(label) for label in targets], "int64")
 
     def scores(self, answers, targets):
         ids = targets.dtype.kind in "iu"
@@ -107,8 +134,7 @@ class ClassificationHead(Head):
 
     def agreement(self, answers, right, targets, checks):
         """Compare class ids and likelihood; probabilities below 1/512 count as 1/512."""
-        if targets.dtype.kind not in "iu":
-            targets = np.array([self.names.index(label) for label in targets])
+        targets = self.class_ids(targets)
         share = float(np.mean(answers["class_id"] == right["class_id"]))
         ours, model = (
             negative_log_likelihood(a["probabilities"], targets, _HALF_STEP)
@@ -122,10 +148,19 @@ class ClassificationHead(Head):
             share >= checks.min_agreement and ours - model <= checks.max_nll_increase,
         )
 
+    def coverage_of(self, answers, targets):
+        """Return the share of labels in their set, and the smallest count to accept."""
+        if self.coverage is None:
+            return None
+        ids = self.class_ids(targets)
+        inside = answers["probabilities"][np.arange(len(ids)), ids] >= np.float32(
+            self.least_probability
+        )
+        least = least_covered(len(ids), self.calibration_rows, self.coverage)
+        return {"label": float(inside.mean())}, least
 
-def classes(p: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Return probabilities `(n, classes)` and the most probable class."""
-    return {"probabilities": p, "class_id": tf.argmax(p, axis=-1, output_type=tf.int64)}
+    def _in_set(self, p: tf.Tensor) -> tf.Tensor:
+        return p >= tf.constant(self.least_probability, tf.float32)
 
 
 def probabilities(outputs: tf.Tensor, from_logits: bool, temperature: float = 1.0) -> tf.Tensor:

@@ -108,8 +108,10 @@ class Head(abc.ABC):
     ) -> Agreement:
         """Compare the answers of an approximate format with the model's."""
 
-    def coverage_of(self, answers: Arrays, targets: np.ndarray) -> tuple[np.ndarray, int] | None:
-        """Return the share of each target within its interval, and the least accepted count."""
+    def coverage_of(
+        self, answers: Arrays, targets: np.ndarray
+    ) -> tuple[dict[str, float], int] | None:
+        """Return the share of each target in its interval or set, and the least accepted count."""
         return None
 
     def to_dict(self) -> dict[str, Any]:
@@ -125,6 +127,19 @@ class Head(abc.ABC):
 
 
 HEADS: dict[str, type[Head]] = {}
+
+
+def count_chosen(chosen: tf.Tensor) -> tf.Tensor:
+    """Return the number of chosen names of each row as int64, from bool `(n, names)`."""
+    return tf.reduce_sum(tf.cast(chosen, tf.int64), axis=-1)
+
+
+def chosen_names(names: Sequence[str], chosen: tf.Tensor) -> tf.Tensor:
+    """Return the chosen names of each row, in order and padded with "", from bool `(n, names)`."""
+    # A stable sort moves the chosen names to the front.
+    order = tf.argsort(tf.cast(~chosen, tf.int32), axis=-1, stable=True)
+    inside = tf.range(len(names), dtype=tf.int64) < count_chosen(chosen)[:, None]
+    return tf.where(inside, tf.gather(tf.constant(names), order), "")
 
 
 def head_from_dict(values: Mapping[str, Any]) -> Head:

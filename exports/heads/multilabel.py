@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from ...core.checks import message
 from .classification import moments
-from .head import Agreement, Head
+from .head import Agreement, Head, chosen_names, count_chosen
 
 _TINY = float(np.finfo("float32").tiny)
 _HALF_STEP = 2.0**-9  # of a probability in 8 bits, which holds nothing smaller
@@ -42,16 +42,10 @@ class MultilabelHead(Head):
 
     def numbers(self, outputs):
         p = self._probabilities(outputs[0])
-        count = tf.reduce_sum(tf.cast(self._chosen(p), tf.int64), axis=-1)
-        return {"probabilities": p, "count": count}
+        return {"probabilities": p, "count": count_chosen(self._chosen(p))}
 
     def text(self, numbers):
-        chosen = self._chosen(numbers["probabilities"])
-        # A stable sort moves the chosen labels to the front.
-        order = tf.argsort(tf.cast(~chosen, tf.int32), axis=-1, stable=True)
-        names = tf.gather(tf.constant(self.names), order)
-        inside = tf.range(len(self.names), dtype=tf.int64) < numbers["count"][:, None]
-        return {"labels": tf.where(inside, names, "")}
+        return {"labels": chosen_names(self.names, self._chosen(numbers["probabilities"]))}
 
     def logits(self, outputs):
         z = tf.cast(outputs[0], tf.float32)

@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from ..errors import ExportError
+from .conformal import least_covered
 from .head import Agreement, Head
 
-_MISTAKEN = 1e-4  # how often the gate `coverage` fails a correct interval
 _SCALED = ("values", "intervals", "mean", "standard_deviation")
 
 
@@ -97,16 +97,13 @@ class RegressionHead(Head):
 
     def coverage_of(self, answers, targets):
         """Return the covered share of each target, and the smallest count to accept."""
-        from scipy.stats import betabinom
-
         if self.coverage is None:
             return None
         ends = answers["intervals"].astype("float64")
         inside = (targets >= ends[..., 0]) & (targets <= ends[..., 1])
-        rank = conformal_rank(self.calibration_rows, self.coverage)
-        # The count among m new rows, for exchangeable rows without ties.
-        count = betabinom(len(targets), rank, self.calibration_rows + 1 - rank)
-        return inside.mean(axis=0), int(count.ppf(_MISTAKEN / len(self.names)))
+        shares = dict(zip(self.names, inside.mean(axis=0).tolist(), strict=True))
+        known, count = self.calibration_rows, len(self.names)
+        return shares, least_covered(len(targets), known, self.coverage, count)
 
 
 def real_targets(argument: str, data: Any, width: int) -> np.ndarray:
@@ -122,8 +119,3 @@ def real_targets(argument: str, data: Any, width: int) -> np.ndarray:
             f"Received: {given.dtype} of shape {given.shape}"
         )
     return targets.astype("float64")
-
-
-def conformal_rank(rows: int, coverage: float) -> int:
-    """Return ceil((n + 1) coverage), the rank of the residual that is half of an interval."""
-    return int(np.ceil(np.round((rows + 1) * coverage, 9)))

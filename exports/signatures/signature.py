@@ -74,7 +74,8 @@ class ServingDefault(Signature):
     """The answers of the task of a model; every export has it.
 
     Answers: for classification `probabilities`, float32 `(n, classes)`, `class_id`, int64 `(n,)`,
-    and `label`, string `(n,)`; for multilabel `probabilities`, float32 `(n, labels)`, `labels`,
+    and `label`, string `(n,)`, and on request `prediction_set`, string `(n, classes)`, and
+    `set_size`, int64 `(n,)`; for multilabel `probabilities`, float32 `(n, labels)`, `labels`,
     string `(n, labels)`, the predicted ones first and then "", and `count`, int64 `(n,)`, how many
     are predicted; for regression `values`, float32 `(n, targets)`, and on request `intervals`,
     float32 `(n, targets, 2)`; otherwise the outputs of the model by name.

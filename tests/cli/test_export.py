@@ -74,6 +74,16 @@ def test_fewer_bits_are_calibrated_and_judged_on_the_data_of_the_run(digits, exp
     assert drawn == kept
 
 
+def test_one_half_of_the_data_fits_the_sets_and_the_other_checks_them(digits, exported):
+    arguments = exported(digits.to_dict(), prediction_sets=0.8)
+    sets = arguments["prediction_sets"]
+    assert (type(sets).__name__, sets.coverage) == ("PredictionSets", 0.8)
+    halves = [sets.data[0]["features"], arguments["checks"].data[0]["features"]]
+    fitted, checked = ({row.tobytes() for row in half} for half in halves)
+    assert sum(map(len, halves)) == digits.sizes["validation"]
+    assert not fitted & checked
+
+
 def test_flags_become_arguments_without_data(exported):
     flags = {"signatures": ("logits",), "uncertainty": 8, "formats": ("onnx",), "skip_data": True}
     arguments = exported({"task": TASK.to_dict()}, **flags)
@@ -97,6 +107,7 @@ def test_a_label_is_checked_before_anything_is_done():
         (TASK, {"formats": ("litert_int8",)}),
         (TAGS, {"thresholds": True}),
         (PRICE, {"intervals": 0.9}),
+        (TASK, {"prediction_sets": 0.9}),
     ],
 )
 def test_some_flags_need_the_data(exported, task, flags):
@@ -110,6 +121,7 @@ def test_some_flags_need_the_data(exported, task, flags):
         (PRICE, {"temperature": "fit"}, "`--temperature` is for classification runs. Received: a"),
         (PRICE, {"thresholds": True}, "is for multilabel runs. Received: a run of regression"),
         (TAGS, {"intervals": 0.9}, "is for regression runs. Received: a run of multilabel"),
+        (PRICE, {"prediction_sets": 0.9}, "`--prediction-sets` is for classification runs"),
     ],
 )
 def test_a_flag_of_another_task_is_refused_before_anything_is_done(exported, task, flags, message):

@@ -49,6 +49,17 @@ def test_a_table_goes_from_a_file_to_answers(inside, tmp_path):
     assert scored.stdout.startswith("r2 0."), scored.stderr
 
 
+def test_prediction_sets_are_a_column(inside, tmp_path):
+    model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Softmax()])
+    known = np.zeros((9, 2))
+    known[-1] = [1.0, 0.0]  # the smallest probability of the true class, that of "b"
+    sets = exports.PredictionSets(0.9, data=(known, ["b"] * 9))
+    exports.export(model, tmp_path / "exports", class_names=["a", "b"], prediction_sets=sets)
+    np.savez(tmp_path / "new.npz", x=np.array([[0.0, 0.0], [0.0, 2.0]]))
+    lines = inside("predict", "exports", "new.npz").stdout.splitlines()
+    assert [line.split(",")[1] for line in lines] == ["prediction_set", "a b", "b"]
+
+
 @pytest.mark.usefixtures("houses")
 def test_columns_that_are_not_there(inside):
     done = inside("train", "mlp", "--data", "houses.csv", "--target", "prize", "--log-dir", "run")

@@ -1,6 +1,5 @@
 """Conformal prediction: sets and intervals that cover new targets with a stated probability."""
 
-import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from ...core.checks import check_integer, check_number, check_one_of, check_type, message
 from ...core.text_table import counted
-from ...exports.heads.regression import conformal_rank
+from ...exports.heads.conformal import conformal_rank, rows_needed
 
 Method = Literal["lac", "aps"]
 
@@ -75,12 +74,10 @@ def conformal_threshold(scores: ArrayLike, coverage: float) -> np.ndarray:
     rows = len(values)
     rank = conformal_rank(rows, coverage)
     if rank > rows:
-        needed = max(rows, math.floor(coverage / (1 - coverage)) - 1)
-        while conformal_rank(needed, coverage) > needed:
-            needed += 1
+        needed = counted(rows_needed(coverage), "row")
         raise ValueError(
-            f"A coverage of {coverage:g} needs at least {counted(needed, 'row')} of scores or "
-            f"calibration data. Received: {counted(rows, 'row')}"
+            f"A coverage of {coverage:g} needs at least {needed} of scores or calibration data. "
+            f"Received: {counted(rows, 'row')}"
         )
     return np.sort(values, axis=0)[rank - 1]
 

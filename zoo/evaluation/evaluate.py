@@ -9,7 +9,7 @@ from scipy.special import softmax
 
 from ...core.calibration import reliability_bins
 from ...core.checks import check_integer, check_number, check_one_of, check_type, message
-from ...exports.heads.regression import conformal_rank
+from ...exports.heads.conformal import conformal_rank
 from ..data import Data
 from ..data.split import ArraySplit
 from ..tasks import Classification, Multilabel, Regression, Task

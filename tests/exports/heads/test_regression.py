@@ -6,7 +6,7 @@ from scipy.stats import betabinom
 
 from occam import exports
 from occam.exports.heads import RegressionHead
-from occam.exports.heads.regression import conformal_rank
+from occam.exports.heads.conformal import conformal_rank
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(400, 4)).astype("float32")

@@ -34,6 +34,19 @@ def test_values_and_intervals_are_served(tmp_path):
         np.testing.assert_allclose(upper - lower, 2, rtol=1e-5)
 
 
+def test_prediction_sets_are_served(tmp_path):
+    model = keras.Sequential([keras.Input((2,), name="x"), layers.Dense(2, activation="softmax")])
+    model.set_weights([np.eye(2), np.zeros(2)])
+    # The smallest probability of the true class is sigmoid(-1), that of the last row.
+    known = np.zeros((9, 2))
+    known[-1] = [1.0, 0.0]
+    sets = exports.PredictionSets(0.9, data=({"x": known}, [1] * 9))
+    exports.export(model, tmp_path / "tags", class_names=["red", "blue"], prediction_sets=sets)
+    answers = ask(tmp_path / "tags", [[0, 0], [0, 2], [2, 0]])
+    found = [(answer["prediction_set"], answer["set_size"]) for answer in answers]
+    assert found == [(["red", "blue"], 2), (["blue", ""], 1), (["red", ""], 1)]
+
+
 def test_a_single_target_is_not_named_as_in_tensorflow_serving(tmp_path):
     model = keras.Sequential([keras.Input((2,), name="x"), layers.Dense(1)])
     model.compile("sgd", "mse")
