@@ -15,6 +15,7 @@ from .saved_model import format_files
 # The keys of a model card's header, in the order in which they are written.
 _HEADER = ("license", "language", "library_name", "tags", "datasets", "metrics", "base_model")
 _HEADER += ("pipeline_tag", "model-index")
+_INTERVAL = ("value", "low", "high")  # the keys of a figure with its interval
 _FORMAT = 1
 
 Facts = Mapping[str, Any]
@@ -37,7 +38,8 @@ def write_card(
 
     The README begins with the YAML header of a model card on the Hugging Face Hub: the keys of the
     user's `card` that belong there (`license`, `datasets`, `tags`, ...). The others become a table,
-    and so do the measurements and compressions of the export, `made`.
+    with a mapping of `value`, `low` and `high` as an interval, and so do the measurements and
+    compressions of the export, `made`.
     """
     content = {
         "format": _FORMAT,
@@ -103,7 +105,7 @@ def _readme(path: Path, predictor: Predictor, blessing: Blessing, card: Facts, m
 def _flat(figures: Facts, prefix: str = "") -> list[tuple[str, str]]:
     rows = []
     for key, value in figures.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and value.keys() != {*_INTERVAL}:
             rows += _flat(value, f"{prefix}{key}/")
         else:
             rows.append((f"{prefix}{key}", _text(value)))
@@ -111,6 +113,9 @@ def _flat(figures: Facts, prefix: str = "") -> list[tuple[str, str]]:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        figure, low, high = (value[name] for name in _INTERVAL)
+        return _text(figure) if low is None else f"{figure:.4g} [{low:.4g}, {high:.4g}]"
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):

@@ -49,6 +49,7 @@ def exported(monkeypatch):
             load_model=dict,
             load_preprocessing=dict,
             card=dict,
+            directory=None,
         )
         run.export = partial(zoo.Run.export, run)
         arguments = {}

@@ -14,6 +14,7 @@ from ..data import Data
 from ..data.split import ArraySplit
 from ..tasks import Classification, Multilabel, Regression, Task
 from ..training import Run, engine
+from ..training.evaluated import weights_digest
 from .answers import Answers, PredictiveDistribution
 from .bootstrap import Interval, bootstrap_replicates
 from .calibration import BINS, Calibration, brier_score, calibration_figures
@@ -153,6 +154,7 @@ def evaluate(
         weights=tuple(weights),
         inference=inference,
         left_out=left_out,
+        weights_digest=None if subject.is_ensemble else weights_digest(subject.models[0]),
     )
 
 

@@ -62,6 +62,8 @@ class Evaluation:
         weights: The statistics of each kernel.
         inference: Whether predictions depend on their inputs alone.
         left_out: The sections that are missing, each with the reason.
+        weights_digest: The SHA-256 of the weights of the model, by which an export knows that the
+            evaluation is of it; `None` for an ensemble.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Evaluation:
     weights: tuple[KernelStatistics, ...] = ()
     inference: InferenceReport | None = None
     left_out: dict[str, str] = field(default_factory=dict)
+    weights_digest: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the evaluation as JSON values; an interval has `value`, `low` and `high`."""
@@ -104,6 +107,7 @@ class Evaluation:
             "weights": [asdict(each) for each in self.weights],
             "inference": self.inference and self.inference.to_dict(),
             "left_out": self.left_out,
+            "weights_digest": self.weights_digest,
         }
 
     def save(self, directory: str | os.PathLike[str]) -> list[Path]:

@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -19,7 +19,11 @@ from ...exports import Export, export
 from ..models import Blueprint
 from ..regularization import Regularization
 from ..tasks import Given, Regression, Task
+from .evaluated import figures_of_evaluation, note_on_export
 from .work_directory import WorkDirectory
+
+if TYPE_CHECKING:
+    from ..evaluation import Evaluation
 
 
 @dataclass(frozen=True)
@@ -103,23 +107,38 @@ class Run:
         config = copy.deepcopy(self.config["data"]["preprocessing"])
         return keras.saving.deserialize_keras_object(config)
 
-    def export(self, directory: str | os.PathLike[str], **arguments: Any) -> Export:
+    def export(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        evaluation: "Evaluation | None" = None,
+        **arguments: Any,
+    ) -> Export:
         """Publish the trained model, with its preprocessing, task, names and card.
 
         Args:
             directory: The directory of the versions.
+            evaluation: The result of `zoo.evaluate`, whose scores, gap, calibration and conformal
+                coverage become the entry `evaluation` of the card; by default that in the directory
+                of the run, `evaluation/evaluation.json` of `occam evaluate`, if there is one.
             **arguments: More arguments of `exports.export`, such as `checks` or `intervals`.
 
         Raises:
             ExportError: If a gate fails; nothing is published then.
+            ValueError: If the evaluation is of other weights than those of the run.
         """
         task = self.task
         names = {}
         if not isinstance(task, Given):
             kind_of_names = "target_names" if isinstance(task, Regression) else "class_names"
             names = {"task": task.kind, kind_of_names: task.names}
+        model = self.load_model()
         given = {"preprocessing": self.load_preprocessing(), "card": self.card(), **names}
-        return export(self.load_model(), directory, **given | arguments)
+        given |= arguments
+        if figures := figures_of_evaluation(evaluation, model, self.directory):
+            figures |= note_on_export(given)
+            given["card"] = {**(given["card"] or {}), "evaluation": figures}
+        return export(model, directory, **given)
 
     def card(self) -> dict[str, Any]:
         """Return the content of a model card as JSON values, for `exports.export(card=...)`."""
