@@ -41,6 +41,11 @@ class EvaluateCommand(Command):
     ] = None
     """File with raw features of out-of-distribution samples, as array x."""
 
+    attack: Annotated[
+        float | None, tyro.conf.arg(metavar="EPSILON", help_behavior_hint="(default: none)")
+    ] = None
+    """Largest change of a feature by an adversary, in standard deviations; attacks a classifier."""
+
     bootstrap: int = 1000
     """Number of bootstrap samples for the intervals; 0 for none."""
 
@@ -62,6 +67,7 @@ class EvaluateCommand(Command):
             coverage=self.coverage,
             samples=self.samples,
             outliers=outliers,
+            attack=self.attack,
             bootstrap=self.bootstrap,
             seed=self.seed,
         )

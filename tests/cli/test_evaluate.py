@@ -39,11 +39,13 @@ def test_flags_become_arguments(inside, run, tmp_path):
     width = data.input_shape[0]
     np.savez(tmp_path / "far.npz", x=np.random.default_rng(0).normal(size=(9, width)))
     flags = ("--part", "validation", "--coverage", 0.8, "--bootstrap", 0, "--outliers", "far.npz")
-    done = inside("evaluate", trained.directory, "--directory", "judged", *flags)
+    far = ("--attack", 100)  # fools the model at once
+    done = inside("evaluate", trained.directory, "--directory", "judged", *flags, *far)
     assert done.returncode == 0, done.stderr
     values = json.loads((tmp_path / "judged" / "evaluation.json").read_text())
     assert values["part"] == "validation"
     assert values["rows"]["outliers"] == 9
+    assert values["robustness"]["epsilon"] == 100
     assert values["scores"]["test"]["accuracy"]["low"] is None
 
 

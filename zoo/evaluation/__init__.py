@@ -1,6 +1,7 @@
 """Evaluation: what a model is worth on data that it has not seen, and how sure it should be."""
 
 from .answers import PredictiveDistribution
+from .attacked import Robustness
 from .bootstrap import Interval, bootstrap_replicates
 from .calibration import Calibration, adaptive_calibration_error, brier_score
 from .conformal import Conformal, conformal_threshold, prediction_sets
@@ -24,6 +25,7 @@ __all__ = [
     "OutlierDetection",
     "PredictiveDistribution",
     "RiskCoverage",
+    "Robustness",
     "Uncertainty",
     "adaptive_calibration_error",
     "bootstrap_replicates",

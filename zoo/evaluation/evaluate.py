@@ -16,6 +16,7 @@ from ..tasks import Classification, Multilabel, Regression, Task
 from ..training import Run, engine
 from ..training.evaluated import weights_digest
 from .answers import Answers, PredictiveDistribution
+from .attacked import Robustness, judge_robustness
 from .bootstrap import Interval, bootstrap_replicates
 from .calibration import BINS, Calibration, brier_score, calibration_figures
 from .conformal import Conformal, judge_intervals, judge_sets
@@ -39,6 +40,7 @@ def evaluate(
     coverage: float = 0.9,
     samples: int = 0,
     outliers: Any = None,
+    attack: float | None = None,
     bootstrap: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
@@ -66,6 +68,9 @@ def evaluate(
         samples: The number of passes of `mc_predict`, at least 2; 0 for none, and for an ensemble.
         outliers: Raw features of out-of-distribution samples, as `data.raw` has them, to see
             whether a classifier is less sure of them.
+        attack: The largest change of a feature by an adversary, in the standard deviations of
+            `data.preprocessing`, such as 0.1. A classifier is then attacked by PGD and AutoAttack
+            on 200 random rows, and judged under common corruptions; this may take minutes.
         bootstrap: The number of bootstrap samples, at least 20; 0 for figures without intervals.
         seed: The seed of the bootstrap, of the adaptive sets and of the passes.
 
@@ -97,6 +102,7 @@ def evaluate(
         if 0 < value < least:
             raise ValueError(message(name, value, f"0 or an integer >= {least}"))
     check_integer("seed", seed, 0)
+    check_number("attack", attack, "(0, inf)", optional=True)
     if outliers is not None and not isinstance(data.task, Classification):
         expected = f"None for the task {data.task.kind!r}, only for classification"
         raise ValueError(message("outliers", outliers, expected))
@@ -111,10 +117,10 @@ def evaluate(
     y, z = parts[part]
     scores, gap, own = _scores(parts, part, task, answers, bootstrap, seed)
     rows = {name: len(targets) for name, (targets, _) in parts.items()}
-    whole = bool(samples) or subject.is_ensemble
+    whole = bool(samples) or subject.is_ensemble or attack is not None
     x, known = subject.inputs(part, None if whole else _CHECKED_ROWS)
     passes = subject.passes(x, samples, seed)
-    conformal, calibration, inference, weights, detected = {}, None, None, [], {}
+    conformal, calibration, inference, robustness, weights, detected = {}, None, None, None, [], {}
     try:
         conformal = _conformal(subject, parts, part, coverage, seed)
     except LeftOut as reason:
@@ -134,6 +140,11 @@ def evaluate(
             inference = check_inference(subject.models[0], first)
         else:
             left_out["inference"] = f"the part has fewer than {_MIN_CHECKED} rows"
+    if attack is not None:
+        try:
+            robustness = _robustness(subject, x, known, attack, bootstrap, seed)
+        except LeftOut as reason:
+            left_out["robustness"] = str(reason)
     if outliers is not None:
         detected, rows["outliers"] = _outliers(subject, outliers, z, passes, bootstrap, seed)
         if "energy" not in detected:
@@ -151,6 +162,7 @@ def evaluate(
         risk_coverage=_curves((y, z), (known, passes)) if isinstance(task, Classification) else {},
         uncertainty=None if passes is None else _uncertainty(subject, passes, known),
         outliers=detected,
+        robustness=robustness,
         weights=tuple(weights),
         inference=inference,
         left_out=left_out,
@@ -230,6 +242,23 @@ def _conformal(
         method: judge_sets(known, new, task.names, method=method, seed=seed, **how)
         for method in ("lac", "aps")
     }
+
+
+def _robustness(
+    subject: Subject, x: Any, y: np.ndarray, epsilon: float, resamples: int, seed: int
+) -> Robustness:
+    data = subject.given
+    if not isinstance(data.task, Classification):
+        raise LeftOut("attacks are for classifications")
+    if subject.is_ensemble:
+        raise LeftOut("evaluate the members one by one")
+    bounds = None
+    if not isinstance(x, dict) and x.ndim == 4:  # pixels have a range, which a row may exceed
+        low, high = data.standardized_range
+        axes = (0, 1, 2)
+        bounds = np.minimum(low, x.min(axis=axes)), np.maximum(high, x.max(axis=axes))
+    options: Any = {"bounds": bounds, "resamples": resamples, "seed": seed}
+    return judge_robustness(subject.models[0], x, y, epsilon, **options)
 
 
 def _curves(

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...core.checks import check_path, message
 from ...core.text_table import blocks, table
+from .attacked import Robustness
 from .bootstrap import Interval
 from .calibration import Calibration
 from .conformal import Conformal
@@ -59,6 +60,7 @@ class Evaluation:
         uncertainty: The predictions of Monte Carlo dropout, with `samples`, or of the members of
             an ensemble.
         outliers: How outliers are told from the data, by score.
+        robustness: The accuracy under attacks and corruptions, with `attack`.
         weights: The statistics of each kernel.
         inference: Whether predictions depend on their inputs alone.
         left_out: The sections that are missing, each with the reason.
@@ -78,6 +80,7 @@ class Evaluation:
     risk_coverage: dict[str, RiskCoverage] = field(default_factory=dict)
     uncertainty: Uncertainty | None = None
     outliers: dict[str, OutlierDetection] = field(default_factory=dict)
+    robustness: Robustness | None = None
     weights: tuple[KernelStatistics, ...] = ()
     inference: InferenceReport | None = None
     left_out: dict[str, str] = field(default_factory=dict)
@@ -104,6 +107,7 @@ class Evaluation:
                 name: {"auroc": each.auroc._asdict(), "fpr95": each.fpr95._asdict()}
                 for name, each in self.outliers.items()
             },
+            "robustness": self.robustness and self.robustness.to_dict(),
             "weights": [asdict(each) for each in self.weights],
             "inference": self.inference and self.inference.to_dict(),
             "left_out": self.left_out,
@@ -113,8 +117,8 @@ class Evaluation:
     def save(self, directory: str | os.PathLike[str]) -> list[Path]:
         """Write `evaluation.json`, the card `evaluation.md` and its pictures; return the paths.
 
-        The pictures are `reliability.png` and `risk_coverage.png`, where there is such a section.
-        Files of these names are replaced.
+        The pictures are `reliability.png`, `risk_coverage.png` and `robustness.png`, where there is
+        such a section. Files of these names are replaced.
         """
         from .pictures import draw  # matplotlib is slow to import
 
@@ -146,7 +150,7 @@ class Evaluation:
         )
         for title, head, rows in self._tables():
             lines += [f"## {title}", _markdown_table(head, rows)]
-            drawn = [name for name in pictures if _SECTION_OF[name] == title]
+            drawn = [name for name in pictures if title.startswith(_SECTION_OF[name])]
             lines += [f"![{title}]({name})" for name in drawn]
         if self.left_out:
             lines += ["## Left out", _markdown_table(("section", "reason"), self.left_out.items())]
@@ -185,6 +189,9 @@ class Evaluation:
             rows = [(name, str(o.auroc), str(o.fpr95)) for name, o in self.outliers.items()]
             head = ("score", "AUROC", "outliers above 95% of the data")
             yield f"Outliers ({self.rows['outliers']:,})", head, rows
+        if self.robustness:
+            title = f"Robustness ({self.robustness.rows:,})"
+            yield title, ("inputs", "accuracy"), _robustness_rows(self.robustness)
         if self.weights:
             head = ("kernel", "shape", "norm", "spectral norm", "zeros", "effective rank")
             yield "Weights", head, [_weight_row(each) for each in self.weights]
@@ -196,7 +203,11 @@ class Evaluation:
             yield "Inference", ("check", "result", "detail"), rows
 
 
-_SECTION_OF = {"reliability.png": "Calibration", "risk_coverage.png": "Selective prediction"}
+_SECTION_OF = {
+    "reliability.png": "Calibration",
+    "risk_coverage.png": "Selective prediction",
+    "robustness.png": "Robustness",
+}
 
 
 def _conformal_row(each: Conformal) -> tuple[str, ...]:
@@ -224,6 +235,19 @@ def _uncertainty_rows(found: Uncertainty) -> list[tuple[str, str]]:
     if found.mutual_information is not None:
         rows.append(("mean mutual information", f"{found.mutual_information:.4g}"))
     return [("passes", str(found.samples)), *rows]
+
+
+def _robustness_rows(found: Robustness) -> list[tuple[str, str]]:
+    within = f"l-infinity, epsilon {found.epsilon:g}"
+    rows = [
+        (f"PGD within {epsilon:g}", f"{accuracy:.4g}")
+        for epsilon, accuracy in zip(found.curve.epsilons, found.curve.accuracies, strict=True)
+    ]
+    rows[0] = ("not changed", rows[0][1])
+    rows.append((f"AutoAttack ({within})", str(found.accuracy)))
+    corruptions = found.corruptions
+    rows += [(f"{kind}, mean of severities", f"{v:.4g}") for kind, v in corruptions.by_kind.items()]
+    return [*rows, *(("note", note) for note in found.notes)]
 
 
 def _weight_row(kernel: KernelStatistics) -> tuple[str, ...]:

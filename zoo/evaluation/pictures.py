@@ -7,6 +7,7 @@ import numpy as np
 
 from ...callbacks.tensorboard.pictures import reliability_diagram
 from ...callbacks.tensorboard.summaries import new_figure
+from .attacked import robustness_figure
 from .selective import RiskCoverage
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _EVENTS = {
 
 
 def draw(found: "Evaluation", directory: Path) -> list[Path]:
-    """Draw the reliability diagram and the risk-coverage curves that there are as PNG files."""
+    """Draw the pictures of the sections that there are as PNG files."""
     figures = {}
     if found.calibration:
         each = found.calibration
@@ -29,6 +30,8 @@ def draw(found: "Evaluation", directory: Path) -> list[Path]:
         )
     if found.risk_coverage:
         figures["risk_coverage"] = risk_coverage_figure(found.risk_coverage)
+    if found.robustness:
+        figures["robustness"] = robustness_figure(found.robustness)
     paths = []
     for name, figure in figures.items():
         paths.append(directory / f"{name}.png")

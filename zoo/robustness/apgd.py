@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from ...core.checks import check_integer, check_number, check_one_of, message
+from ..training import Run
 from .attack import AttackResult, Strongest, run
 from .ball import Ball
 from .classifier import Classifier
@@ -17,7 +18,7 @@ _CLASSES = {"ce": 2, "dlr": 3, "dlr-targeted": 4}  # the fewest for which a loss
 
 
 def apgd(
-    model: keras.Model | Classifier,
+    model: keras.Model | Run | Classifier,
     x: Any,
     y: Any,
     epsilon: float,

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...core.checks import check_integer
 from ...core.text_table import table
+from ..training import Run
 from .ball import Ball
 from .classifier import Classifier
 
@@ -51,7 +52,7 @@ class AttackResult:
 def run(
     name: str,
     search: Search,
-    model: keras.Model | Classifier,
+    model: keras.Model | Run | Classifier,
     x: Any,
     y: Any,
     epsilon: float,

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from ...core.checks import check_integer, check_number
+from ..training import Run
 from .apgd import apgd
 from .attack import AttackResult
 from .ball import Ball
@@ -23,7 +24,7 @@ _NO_GRADIENT = "The gradient of the loss is exactly 0 at {} of {} samples"
 
 
 def auto_attack(
-    model: keras.Model | Classifier,
+    model: keras.Model | Run | Classifier,
     x: Any,
     y: Any,
     epsilon: float,
@@ -127,7 +128,7 @@ def auto_attack(
 
 
 def gradient_masking(
-    model: keras.Model | Classifier,
+    model: keras.Model | Run | Classifier,
     x: Any,
     y: Any,
     epsilon: float,

@@ -10,6 +10,7 @@ import tensorflow as tf
 from ...core.checks import check_type, message
 from ...exports.heads.activation import describe_last, last_activation
 from ...exports.inference import infer
+from ..training import Run
 
 _BATCH = 512  # samples a call; the results do not depend on it, beyond rounding
 _TINY = 1e-12  # as in the reference implementation of AutoAttack
@@ -22,10 +23,11 @@ class Classifier:
     `training=False`. All methods take and return NumPy arrays.
 
     Args:
-        model: A model with one float input `(batch, ...)` and one output `(batch, classes)`.
+        model: A model with one float input `(batch, ...)` and one output `(batch, classes)`, or a
+            finished run with such a model.
 
     Raises:
-        TypeError: If `model` is not a Keras model.
+        TypeError: If `model` is neither a Keras model nor a run.
         ValueError: If it has another input or output, or returns probabilities.
         RuntimeError: If the backend is not TensorFlow.
 
@@ -33,8 +35,8 @@ class Classifier:
         classes: The number of classes.
     """
 
-    def __init__(self, model: keras.Model):
-        check_type("model", model, keras.Model, "a Keras model")
+    def __init__(self, model: keras.Model | Run):
+        model = model_of(model)
         if keras.backend.backend() != "tensorflow":
             raise RuntimeError(
                 "Attacks need the gradients of TensorFlow. "
@@ -59,7 +61,7 @@ class Classifier:
         self._functions: dict[str, Callable[..., Any]] = {}
 
     @classmethod
-    def of(cls, model: "keras.Model | Classifier") -> "Classifier":
+    def of(cls, model: "keras.Model | Run | Classifier") -> "Classifier":
         """Return a model as a classifier; one that is a classifier already is not compiled anew."""
         return model if isinstance(model, Classifier) else cls(model)
 
@@ -140,6 +142,12 @@ class Classifier:
             self._functions[name](*(tf.constant(a[s : s + _BATCH]) for a in arrays)) for s in starts
         ]
         return [np.concatenate([np.asarray(p) for p in part]) for part in zip(*parts, strict=True)]
+
+
+def model_of(model: keras.Model | Run) -> keras.Model:
+    """Return a model, or the model of a run; raise a `TypeError` for anything else."""
+    check_type("model", model, (keras.Model, Run), "a Keras model or a finished occam.zoo.Run")
+    return model.load_model() if isinstance(model, Run) else model
 
 
 def _sum_to_one(outputs: np.ndarray) -> bool:

@@ -7,8 +7,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from ...core.checks import check_integer, check_one_of, check_type, message
+from ...core.checks import check_integer, check_one_of, message
 from ...core.text_table import table
+from ..training import Run
+from .classifier import model_of
 from .corruptions import SEVERITIES, corrupt, list_corruptions
 
 _BATCH = 512
@@ -52,11 +54,11 @@ class CorruptionAccuracy:
 
 
 def corruption_accuracy(
-    model: keras.Model,
+    model: keras.Model | Run,
     x: Any,
     y: Any,
     *,
-    kinds: Sequence[str] | None = None,
+    kinds: Sequence[str] | str | None = None,
     severities: Sequence[int] = SEVERITIES,
     bounds: Any = None,
     seed: int = 0,
@@ -67,15 +69,16 @@ def corruption_accuracy(
     model, as the mCE of ImageNet-C is by those of AlexNet, because there is none for other data.
 
     Args:
-        model: A Keras model with the output `(batch, classes)`, logits or probabilities.
+        model: A Keras model with the output `(batch, classes)`, logits or probabilities, or a
+            finished `zoo.Run` with such a model.
         x: Samples with standardized features: rows of a table, series or images; see `corrupt`.
         y: Their class ids `(n,)`.
-        kinds: The kinds of corruption, by default all that suit the rank of `x`.
+        kinds: The kinds of corruption, or one of them; by default all that suit the rank of `x`.
         severities: The severities, 1 to 5.
         bounds, seed: As in `corrupt`.
 
     Raises:
-        TypeError: If `model` is not a Keras model.
+        TypeError: If `model` is neither a Keras model nor a run.
         ValueError: If its output or the samples have another shape, or an argument is out of range.
 
     Example: the sign of the first column, whose offset is below the margin of 0.5 up to severity 2.
@@ -91,10 +94,10 @@ def corruption_accuracy(
     Reference: Hendrycks & Dietterich, Benchmarking Neural Network Robustness to Common Corruptions
     and Perturbations, 2019, https://arxiv.org/abs/1903.12261
     """
-    check_type("model", model, keras.Model, "a Keras model")
+    model = model_of(model)
     x, y = np.asarray(x), np.asarray(y)
     possible = list_corruptions(x.ndim)
-    kinds = possible if kinds is None else tuple(kinds)
+    kinds = possible if kinds is None else (kinds,) if isinstance(kinds, str) else tuple(kinds)
     severities = tuple(severities)
     for kind in kinds:
         check_one_of("kinds", kind, possible)

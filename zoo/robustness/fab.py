@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from ...core.checks import check_bool, check_integer
+from ..training import Run
 from .apgd import targets
 from .attack import AttackResult, run
 from .ball import Ball
@@ -19,7 +20,7 @@ _HALVINGS = 12  # of the way to the sample, in the final search
 
 
 def fab(
-    model: keras.Model | Classifier,
+    model: keras.Model | Run | Classifier,
     x: Any,
     y: Any,
     epsilon: float = math.inf,

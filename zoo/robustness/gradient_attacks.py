@@ -6,13 +6,14 @@ import keras
 import numpy as np
 
 from ...core.checks import check_integer, check_number
+from ..training import Run
 from .attack import AttackResult, Strongest, run
 from .ball import Ball
 from .classifier import Classifier
 
 
 def fgsm(
-    model: keras.Model | Classifier,
+    model: keras.Model | Run | Classifier,
     x: Any,
     y: Any,
     epsilon: float,
@@ -30,7 +31,8 @@ def fgsm(
     the model takes them: with standardized ones, epsilon counts standard deviations.
 
     Args:
-        model: A Keras model with one float input and the output `(batch, classes)`, logits.
+        model: A finished `zoo.Run`, or a Keras model with one float input and the output
+            `(batch, classes)`, logits.
         x: The samples `(n, ...)`: rows of a table, series or images. They and a few arrays of their
             size are held in memory.
         y: Their class ids `(n,)`. Samples that the model gets wrong are not changed.
@@ -41,7 +43,7 @@ def fgsm(
         seed: Has no effect; all attacks take it.
 
     Raises:
-        TypeError: If `model` is not a Keras model.
+        TypeError: If `model` is neither a Keras model nor a run.
         ValueError: If the model returns probabilities, the samples do not fit it or are outside of
             `bounds`, or an argument is out of range.
         RuntimeError: If the backend is not TensorFlow.
@@ -69,7 +71,7 @@ def fgsm(
 
 
 def pgd(
-    model: keras.Model | Classifier,
+    model: keras.Model | Run | Classifier,
     x: Any,
     y: Any,
     epsilon: float,

@@ -11,6 +11,8 @@ from keras import ops
 
 from ...callbacks.probes.probe import Probe, check_model, losses, value_and_gradients
 from ...core.checks import check_integer, check_number
+from ..training import Run
+from .classifier import model_of
 
 _Vector = list[Any]  # a tensor for each trainable variable
 
@@ -35,7 +37,7 @@ class HessianEigenvalue:
 
 
 def hessian_eigenvalue(
-    model: keras.Model,
+    model: keras.Model | Run,
     x: Any,
     y: Any,
     *,
@@ -58,7 +60,8 @@ def hessian_eigenvalue(
     that were trained in the same way.
 
     Args:
-        model: A model compiled with its loss. Its weights are neither changed nor assigned.
+        model: A model compiled with its loss, or a finished `zoo.Run`. Its weights are neither
+            changed nor assigned.
         x: The samples, as in `model.fit`.
         y: The targets, as in `model.fit`.
         iterations: The largest number of products with H.
@@ -88,6 +91,7 @@ def hessian_eigenvalue(
     check_integer("iterations", iterations, minimum=2)
     check_number("tolerance", tolerance, "(0, 1)")
     check_integer("seed", seed, minimum=0)
+    model = model_of(model)
     check_model(model, "hessian_eigenvalue")
     if not model.trainable_variables:
         raise ValueError(f"`model` must have a trainable weight. Received: {model.name!r}")

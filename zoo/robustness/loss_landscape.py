@@ -11,6 +11,8 @@ from keras import ops
 from ...callbacks.probes.probe import Probe, check_model, losses
 from ...callbacks.probes.sharpness_probe import filter_normalized, is_kernel
 from ...core.checks import check_integer, check_number, check_path, message
+from ..training import Run
+from .classifier import model_of
 
 _LOG_RANGE = 20  # the ratio of losses from which a picture has a logarithmic scale
 
@@ -68,7 +70,7 @@ class LossLandscape:
 
 
 def loss_landscape(
-    model: keras.Model,
+    model: keras.Model | Run,
     x: Any,
     y: Any,
     *,
@@ -89,7 +91,7 @@ def loss_landscape(
     hundred samples are enough. The weights of the model are never assigned.
 
     Args:
-        model: A model compiled with its loss.
+        model: A model compiled with its loss, or a finished `zoo.Run`.
         x, y: The samples and targets, as in `model.fit`.
         directions: 1 or 2.
         radius: The largest distance along each direction.
@@ -118,6 +120,7 @@ def loss_landscape(
     check_integer("seed", seed, minimum=0)
     if points % 2 == 0:
         raise ValueError(message("points", points, "odd, so that one is at the weights"))
+    model = model_of(model)
     check_model(model, "loss_landscape")
     if not any(map(is_kernel, model.trainable_variables)):
         expected = "a model with a trainable weight of rank 2 or more"

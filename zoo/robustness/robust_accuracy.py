@@ -10,6 +10,7 @@ import numpy as np
 
 from ...core.checks import check_number, check_one_of, check_path, message
 from ...core.text_table import table
+from ..training import Run
 from .apgd import apgd
 from .attack import AttackResult
 from .auto_attack import auto_attack
@@ -86,7 +87,7 @@ class RobustnessCurve:
 
 
 def robust_accuracy(
-    model: keras.Model | Classifier,
+    model: keras.Model | Run | Classifier,
     x: Any,
     y: Any,
     *,

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from ...core.checks import check_integer, check_number
+from ..training import Run
 from .attack import AttackResult, run
 from .ball import Ball
 from .classifier import Classifier
@@ -19,7 +20,7 @@ _HALVED_AFTER = np.array([10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000]) / 10_
 
 
 def square(
-    model: keras.Model | Classifier,
+    model: keras.Model | Run | Classifier,
     x: Any,
     y: Any,
     epsilon: float,

@@ -12,6 +12,7 @@ import numpy as np
 from ...core.checks import message
 
 FILE = Path("evaluation", "evaluation.json")  # in the directory of a run, by `occam evaluate`
+_OF_ROBUSTNESS = ("epsilon", "norm", "rows", "accuracy")
 _OF_CONFORMAL = ("target", "coverage", "size", "calibrated_on", "calibration_rows")
 
 
@@ -59,7 +60,7 @@ def figures_of_evaluation(
             f"{source} must be of the weights that are exported, with the digest {expected[:12]}. "
             f"Received: {str(found)[:12]}. {advice}"
         )
-    calibration = values["calibration"] or {}
+    calibration, robustness = values["calibration"] or {}, values["robustness"] or {}
     return {
         **{name: values[name] for name in ("data", "part", "rows", "scores", "gap")},
         "calibration": {name: each for name, each in calibration.items() if name != "bins"},
@@ -67,6 +68,7 @@ def figures_of_evaluation(
             method: {name: each[name] for name in _OF_CONFORMAL}
             for method, each in values["conformal"].items()
         },
+        "robustness": {name: robustness[name] for name in _OF_ROBUSTNESS if name in robustness},
     }
 
 

@@ -164,6 +164,11 @@ def test_the_table_has_a_row_for_each_kind_and_the_means(mlp):
     assert lines[-1][-1] == f"{found.mean:.3f}"
 
 
+def test_one_kind_may_be_given_by_its_name(mlp):
+    one = corruption_accuracy(mlp.model, mlp.x, mlp.y, kinds="noise", severities=[2])
+    assert one.kinds == ("noise",)
+
+
 def test_probabilities_give_the_same_accuracy_as_logits(image_model):
     with_softmax = keras.Sequential([image_model.model, keras.layers.Softmax()])
     given = {"kinds": ["contrast"], "severities": [4]}
@@ -178,6 +183,7 @@ def test_probabilities_give_the_same_accuracy_as_logits(image_model):
     ("changes", "match"),
     [
         ({"kinds": ["fog"]}, "`kinds` must be one of"),
+        ({"kinds": "fog"}, "`kinds` must be one of .* kinds='fog'"),
         ({"kinds": []}, "`kinds` must be at least one"),
         ({"severities": [0]}, "`severities` must be an integer from 1 to 5"),
         ({"severities": []}, "`severities` must be at least one"),
