@@ -1,7 +1,7 @@
 """Callbacks for any Keras model."""
 
 from . import schedules
-from .averaging import BatchNormReestimation, WeightAverage
+from .averaging import BatchNormReestimation, Snapshots, WeightAverage
 from .backup_and_restore import BackupAndRestore
 from .diagnosis import Diagnosis, Verdict, baseline_loss, diagnose
 from .ledger import LossLedger
@@ -25,6 +25,7 @@ __all__ = [
     "ProximalPenalty",
     "Schedule",
     "SharpnessProbe",
+    "Snapshots",
     "Stopwatch",
     "SuccessiveIncreases",
     "TensorBoard",

@@ -57,6 +57,22 @@ def cosine(start: float, end: float, count: int) -> Callable[[float], float]:
     )
 
 
+def cosine_restarts(peak: float, period: int) -> Callable[[float], float]:
+    """Fall from `peak` toward 0 along half a cosine, again and again, for `callbacks.Snapshots`.
+
+        peak / 2 (1 + cos(pi (time mod period) / period))
+
+    The value never is 0: the next one is `peak`.
+
+    >>> [round(cosine_restarts(1.0, 3)(epoch), 3) for epoch in range(5)]
+    [1.0, 0.75, 0.25, 1.0, 0.75]
+
+    Reference: Huang et al., Snapshot Ensembles, 2017, https://arxiv.org/abs/1704.00109
+    """
+    check_integer("period", period, minimum=1)
+    return lambda time: peak * (1.0 + math.cos(math.pi * (time % period) / period)) / 2.0
+
+
 def step(start: float, changes: Mapping[int, float]) -> Callable[[float], float]:
     """Begin with `start`, and change to the values in `changes` at their times.
 
