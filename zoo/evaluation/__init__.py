@@ -9,6 +9,7 @@ from .ensemble import ensemble_predict
 from .evaluate import evaluate
 from .evaluation import Evaluation, Uncertainty
 from .inference import InferenceCheck, InferenceReport, check_inference
+from .label_sets import label_sets
 from .monte_carlo import mc_predict
 from .outliers import OutlierDetection, detect_outliers, energy
 from .selective import RiskCoverage, risk_coverage
@@ -36,6 +37,7 @@ __all__ = [
     "energy",
     "ensemble_predict",
     "evaluate",
+    "label_sets",
     "mc_predict",
     "prediction_sets",
     "risk_coverage",

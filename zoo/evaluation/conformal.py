@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...core.arrays import float_array
 from ...core.checks import check_integer, check_number, check_one_of, check_type, message
 from ...core.text_table import counted
 from ...exports.heads.conformal import conformal_rank, rows_needed
@@ -18,17 +19,19 @@ class Conformal:
     """Prediction sets of a classifier, or intervals of a regression, on rows that were not used.
 
     Args:
-        method: "lac" or "aps", see `prediction_sets`, or "absolute_residual".
+        method: "lac" or "aps", see `prediction_sets`; "crc", see `label_sets`; or
+            "absolute_residual".
         target: The coverage that was asked for.
         calibrated_on: "validation", or "folds" for the out-of-fold outputs of a cross-validation.
         calibration_rows: The number of rows that the thresholds come from.
-        thresholds: The largest score of a class in the set, or half the width of the interval of
-            each target, in its unit.
-        coverage: The share of rows whose target is covered; the mean over targets.
-        by_name: The share of each class, of its own rows, or of each target. A class without rows
-            is not there.
-        size: The mean number of classes in a set, or the mean width of an interval.
-        empty: The share of sets without a class.
+        thresholds: The largest score of a class in the set, the smallest probability of a label in
+            the set, or half the width of the interval of each target, in its unit.
+        coverage: The share of rows whose target is covered; the mean over targets. For independent
+            labels, 1 minus the mean false negative rate.
+        by_name: The share of each class or label, of its own rows, or of each target. A class or
+            label without rows is not there.
+        size: The mean number of classes or labels in a set, or the mean width of an interval.
+        empty: The share of sets without a class or label.
     """
 
     method: str
@@ -68,18 +71,22 @@ def conformal_threshold(scores: ArrayLike, coverage: float) -> np.ndarray:
     Reference: Vovk et al., Algorithmic Learning in a Random World, 2005
     """
     check_number("coverage", coverage, "(0, 1)")
-    values = np.asarray(scores, "float64")
+    values = float_array("scores", scores, "numbers of shape (n,) or (n, targets)")
     if not values.ndim or np.isnan(values).any():
         raise ValueError(message("scores", scores, "numbers of shape (n,) or (n, targets)"))
     rows = len(values)
-    rank = conformal_rank(rows, coverage)
-    if rank > rows:
+    check_rows(rows, coverage)
+    return np.sort(values, axis=0)[conformal_rank(rows, coverage) - 1]
+
+
+def check_rows(rows: int, coverage: float) -> None:
+    """Raise a `ValueError` if so many calibration rows are too few for a coverage."""
+    if conformal_rank(rows, coverage) > rows:
         needed = counted(rows_needed(coverage), "row")
         raise ValueError(
             f"A coverage of {coverage:g} needs at least {needed} of scores or calibration data. "
             f"Received: {counted(rows, 'row')}"
         )
-    return np.sort(values, axis=0)[rank - 1]
 
 
 def prediction_sets(
@@ -130,24 +137,25 @@ def prediction_sets(
     check_number("coverage", coverage, "(0, 1)")
     check_integer("seed", seed, 0)
     check_type("calibration", calibration, (tuple, list), "a pair of probabilities and class ids")
-    known, labels = np.asarray(calibration[0], "float64"), np.asarray(calibration[1])
-    p = np.asarray(probabilities, "float64")
     expected = "probabilities (n, classes) and class ids (n,) from 0 to classes - 1"
+    known, labels = float_array("calibration", calibration[0], expected), np.asarray(calibration[1])
+    p = float_array("probabilities", probabilities, "numbers in [0, 1]")
     if known.ndim != 2 or labels.shape != known.shape[:1] or labels.dtype.kind not in "iu":
         raise ValueError(message("calibration", calibration, expected))
     if p.ndim != 2 or p.shape[1] != known.shape[1]:
         shape = f"of shape (m, {known.shape[1]}), like those of `calibration`"
         raise ValueError(message("probabilities", probabilities, shape))
-    if not np.isin(labels, np.arange(known.shape[1])).all() or not _are_probabilities(known):
+    if not np.isin(labels, np.arange(known.shape[1])).all() or not are_probabilities(known):
         raise ValueError(message("calibration", calibration, expected))
-    if not _are_probabilities(p):
+    if not are_probabilities(p):
         raise ValueError(message("probabilities", probabilities, "numbers in [0, 1]"))
     generator = np.random.default_rng(seed)
     threshold = _threshold(known, labels, coverage, method, generator)
     return _scores(p, method, generator) <= threshold
 
 
-def _are_probabilities(p: np.ndarray) -> bool:
+def are_probabilities(p: np.ndarray) -> bool:
+    """Return whether all numbers are in [0, 1]."""
     return bool(((p >= 0) & (p <= 1)).all())
 
 

@@ -22,6 +22,7 @@ from .calibration import BINS, Calibration, brier_score, calibration_figures
 from .conformal import Conformal, judge_intervals, judge_sets
 from .evaluation import Evaluation, Uncertainty
 from .inference import check_inference
+from .label_sets import judge_label_sets
 from .monte_carlo import is_stochastic
 from .outliers import OutlierDetection, detect_outliers, energy
 from .selective import RiskCoverage, risk_coverage
@@ -222,8 +223,6 @@ def _conformal(
     subject: Subject, parts: dict[str, Any], part: str, coverage: float, seed: int
 ) -> dict[str, Conformal]:
     task, source = subject.given.task, "validation"
-    if isinstance(task, Multilabel):
-        raise LeftOut("there are no sets for independent labels")
     if "validation" in parts:
         calibration = parts["validation"]
     else:
@@ -238,6 +237,8 @@ def _conformal(
     if isinstance(task, Regression):
         return {"absolute_residual": judge_intervals(known, new, task.names, **how)}
     known, new = [(subject.answers[0].probabilities(z), y) for z, y in (known, new)]
+    if isinstance(task, Multilabel):
+        return {"crc": judge_label_sets(known, new, task.names, **how)}
     return {
         method: judge_sets(known, new, task.names, method=method, seed=seed, **how)
         for method in ("lac", "aps")

@@ -10,7 +10,7 @@ from sklearn import metrics
 
 from occam import zoo
 from occam.core.calibration import expected_calibration_error
-from occam.zoo.evaluation import Interval
+from occam.zoo.evaluation import Interval, label_sets
 
 from .conftest import TARGETS, X, load, train
 
@@ -73,7 +73,18 @@ def test_figures_of_labels_are_those_of_scikit_learn(trained):
     brier = [metrics.brier_score_loss(y[:, k], expit(logits[:, k])) for k in range(2)]
     assert found.calibration.brier.value == pytest.approx(np.mean(brier))
     assert found.calibration.counts.sum() == y.size
-    assert found.left_out == {"conformal": "there are no sets for independent labels"}
+    assert found.left_out == {}
+    (sets,) = found.conformal.values()
+    _, known, outputs = outputs_of(run, data, "validation")
+    inside = label_sets((expit(outputs), known), p := expit(logits), 0.9)
+    assert (sets.method, sets.calibrated_on, sets.target) == ("crc", "validation", 0.9)
+    np.testing.assert_array_equal(inside, p >= sets.thresholds[0])
+    rows = y.any(axis=1)
+    missed = (~inside & (y > 0)).sum(axis=1)[rows] / y.sum(axis=1)[rows]
+    assert sets.coverage == pytest.approx(1 - missed.sum() / len(y))
+    recalls = [metrics.recall_score(y[:, k], inside[:, k]) for k in range(2)]
+    assert [*sets.by_name.values()] == pytest.approx(recalls)
+    assert sets.size == inside.sum(axis=1).mean()
     assert found.risk_coverage == {}
     assert found.uncertainty.entropy > found.uncertainty.mutual_information > 0
 

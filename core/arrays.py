@@ -1,0 +1,23 @@
+"""Arrays of numbers from what users pass."""
+
+from typing import Any
+
+import numpy as np
+
+from .checks import message
+
+
+def float_array(name: str, values: Any, expected: str = "numbers") -> np.ndarray:
+    """Return an argument as float64; raise a `ValueError` unless it is `expected`, numbers.
+
+    >>> float_array("scores", ["a"], "numbers of shape (n,)")
+    Traceback (most recent call last):
+    ValueError: `scores` must be numbers of shape (n,). Received: scores=['a']
+    """
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind not in "US":  # NumPy would read "0.5" as a number
+            return array.astype("float64")
+    except (TypeError, ValueError):  # NumPy's message does not name the argument
+        pass
+    raise ValueError(message(name, values, expected))
