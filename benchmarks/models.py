@@ -17,8 +17,8 @@ from statistics import mean
 from typing import Any
 
 from occam import zoo
+from occam.core.statistics import standard_error
 from occam.core.text_table import table
-from occam.tuning.choice import standard_error
 from occam.zoo.models.card import MEASURED
 
 from .runs import Job, figure, run_all

@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from occam import zoo
-from occam.tuning.choice import standard_error
+from occam.core.statistics import standard_error
 
 EDGES = np.logspace(-6, 0.5, 66)  # histogram bins of |weight| in the kernels
 

@@ -33,8 +33,8 @@ import numpy as np
 
 from occam import zoo
 from occam.callbacks import LossLedger
+from occam.core.statistics import standard_error
 from occam.core.text_table import table
-from occam.tuning.choice import standard_error
 
 STRENGTHS = (0.0, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 OBJECTIVES = ("val_loss", "val_data_loss")

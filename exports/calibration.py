@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
 from ..core import calibration
+from ..core.arrays import float_array
 from ..core.checks import check_integer
 
 _LARGEST = 100.0  # temperature; the smallest is 1/100
@@ -89,7 +90,8 @@ def _slope(logits: np.ndarray, labels: np.ndarray, log_beta: float) -> float:
 
 def _checked(rows: ArrayLike, labels: ArrayLike, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Return `rows` as float64 `(n, classes)` and `labels` as class ids `(n,)`."""
-    array, classes = np.asarray(rows, "float64"), np.asarray(labels)
+    array = float_array(name, rows, "finite numbers of shape (n, classes)")
+    classes = np.asarray(labels)
     if array.ndim != 2 or array.shape[1] < 2 or not len(array) or not np.isfinite(array).all():
         raise ValueError(
             f"`{name}` must be finite numbers of shape (n, classes), n >= 1 and classes >= 2. "

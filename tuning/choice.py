@@ -6,12 +6,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import mean, median, stdev
+from statistics import mean, median
 from typing import Any
 
 import pandas
 
 from ..core.checks import check_path
+from ..core.statistics import standard_error
 from ..core.text_table import table
 from ..zoo import Regularization
 from .execution import Execution
@@ -70,17 +71,6 @@ class Candidate:
     def metric_error(self) -> float:
         """The standard error of the mean metric."""
         return standard_error(self.metrics)
-
-
-def standard_error(values: Sequence[float]) -> float:
-    """Return the standard error of the mean, `s / sqrt(n)`; 0 for a single value.
-
-    Example:
-
-    >>> standard_error([1.0, 3.0])
-    1.0
-    """
-    return stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
 
 
 def choose(candidates: Sequence[Candidate], space: Sequence[str]) -> Candidate:

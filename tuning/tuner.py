@@ -19,8 +19,8 @@ from keras_tuner.src.engine.trial import Trial
 from ..callbacks import LossLedger
 from ..callbacks.state_file import StateFile
 from ..core.checks import check_integer, check_type, message
+from ..core.statistics import standard_error
 from ..zoo.training.work_directory import differences, write_json
-from .choice import standard_error
 from .dashboard import Dashboard, boards_of, row_of, run_of
 from .execution import Execution, describe, has_fit, new_session
 from .oracle import OF_THE_LEDGER, DefaultsFirst, GoOn, directions_of, objective_of, restore_grid

@@ -6,8 +6,8 @@ from statistics import mean
 from typing import NamedTuple
 
 from occam import zoo
+from occam.core.statistics import standard_error
 from occam.core.text_table import counted
-from occam.tuning.choice import standard_error
 
 from ..pages import markdown_table
 from ..records import Record

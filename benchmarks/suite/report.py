@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import mean
 
-from occam.tuning.choice import standard_error
+from occam.core.statistics import standard_error
 
 from ..pages import markdown_table
 from ..records import Record

@@ -2,17 +2,12 @@ import math
 
 import pytest
 
-from occam.tuning.choice import Candidate, choose, standard_error
+from occam.tuning.choice import Candidate, choose
 from occam.zoo import Regularization
 
 
 def tried(l2, *losses):
     return Candidate(0, Regularization(l2=l2), losses, metrics=())
-
-
-def test_standard_error():
-    assert standard_error([1.0, 2.0, 3.0]) == pytest.approx(1 / math.sqrt(3))
-    assert standard_error([5.0]) == 0
 
 
 def test_the_most_regularized_within_one_standard_error_is_chosen():

@@ -1,6 +1,5 @@
 """The statistics of a comparison: paired differences, Student's t and Holm's correction."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +7,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from ...core.arrays import float_array
 from ...core.checks import check_number, message
+from ...core.statistics import standard_error
 
 _ROUNDING = 1e-9  # differences whose spread is a smaller share of the values have none
 
@@ -19,9 +20,8 @@ def mean_and_error(values: Sequence[float]) -> tuple[float, float | None]:
     >>> mean_and_error([1.0, 3.0]), mean_and_error([1.0])
     ((2.0, 1.0), (1.0, None))
     """
-    array = np.asarray(values, "float64")
-    error = float(array.std(ddof=1) / math.sqrt(array.size)) if array.size > 1 else None
-    return float(array.mean()), error
+    values = [float(value) for value in values]
+    return float(np.mean(values)), standard_error(values) if len(values) > 1 else None
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ def paired_difference(
         confidence: The coverage of the interval, in (0, 1).
 
     Raises:
-        ValueError: If the numbers of values differ, or `confidence` is out of range.
+        ValueError: If the numbers of values differ, a value is not a finite number, or `confidence`
+            is out of range.
 
     Example:
 
@@ -75,12 +76,14 @@ def paired_difference(
     Reference: Student, The probable error of a mean, Biometrika 6, 1908.
     """
     check_number("confidence", confidence, "(0, 1)")
-    if len(ours) != len(theirs):
+    given = {"ours": ours, "theirs": theirs}
+    pair = [_finite(name, values, "finite numbers (n,)") for name, values in given.items()]
+    if len(pair[0]) != len(pair[1]):
         raise ValueError(message("theirs", theirs, f"{len(ours)} values, one for each of `ours`"))
-    pairs = len(ours)
+    pairs = len(pair[0])
     if pairs == 0:
         return Difference(0)
-    values = np.array([ours, theirs], "float64")
+    values = np.array(pair)
     differences = values[0] - values[1]
     mean, error = mean_and_error(differences)
     if error is None:
@@ -102,6 +105,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
     Rejecting where p' <= alpha, the probability of a false rejection among all tests is at most
     alpha, whatever their dependence.
 
+    Raises:
+        ValueError: If a p-value is not a number in [0, 1].
+
     Example:
 
     >>> holm([0.01, 0.04, 0.03])
@@ -110,8 +116,19 @@ def holm(p_values: Sequence[float]) -> list[float]:
     Reference: Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal
     of Statistics 6, 1979.
     """
-    adjusted, largest = [0.0] * len(p_values), 0.0
-    for rank, index in enumerate(np.argsort(p_values, kind="stable")):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+    expected = "numbers in [0, 1] of shape (n,)"
+    values = _finite("p_values", p_values, expected)
+    if ((values < 0) | (values > 1)).any():
+        raise ValueError(message("p_values", p_values, expected))
+    adjusted, largest = [0.0] * len(values), 0.0
+    for rank, index in enumerate(np.argsort(values, kind="stable")):
+        largest = max(largest, min(1.0, (len(values) - rank) * values[index]))
         adjusted[index] = float(largest)
     return adjusted
+
+
+def _finite(name: str, values: Any, expected: str) -> np.ndarray:
+    array = float_array(name, values, expected)
+    if array.ndim != 1 or not np.isfinite(array).all():
+        raise ValueError(message(name, values, expected))
+    return array

@@ -133,6 +133,15 @@ class Answers:
         return PredictiveDistribution(passes, **{n: value.numpy() for n, value in found.items()})
 
 
+def check_outputs(model: keras.Model, outputs: Any) -> None:
+    """Raise a `ValueError` if an output of a model is not a finite number."""
+    if wrong := int((~np.isfinite(np.asarray(outputs, "float64"))).sum()):
+        raise ValueError(
+            "`model` must return finite numbers; its training may have diverged. Received: "
+            f"{model.name!r} with {wrong} of {np.size(outputs)} outputs that are NaN or infinite"
+        )
+
+
 def _log(p: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(p, _TINY))
 

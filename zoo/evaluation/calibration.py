@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...core.arrays import float_array
 from ...core.calibration import reliability_bins
 from ...core.checks import check_integer, message
 from .bootstrap import Interval
@@ -119,7 +120,7 @@ def brier_score(probabilities: ArrayLike, targets: ArrayLike) -> float:
     Reference: Brier, Verification of Forecasts Expressed in Terms of Probability, 1950,
     https://doi.org/10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2
     """
-    p, y = np.asarray(probabilities, "float64"), np.asarray(targets)
+    p, y = float_array("probabilities", probabilities, "numbers in [0, 1]"), np.asarray(targets)
     if p.ndim != 2 or y.shape not in (p.shape[:1], p.shape):
         expected = "class ids (n,), or zeros and ones of the shape of `probabilities`"
         raise ValueError(message("targets", targets, expected))
@@ -136,7 +137,8 @@ def brier_score(probabilities: ArrayLike, targets: ArrayLike) -> float:
 
 
 def _events(probability: Any, happened: Any) -> tuple[np.ndarray, np.ndarray]:
-    p, y = np.asarray(probability, "float64"), np.asarray(happened, "float64")
+    p = float_array("probability", probability, "numbers in [0, 1] of shape (n,)")
+    y = float_array("happened", happened, f"booleans of shape {p.shape}, like `probability`")
     if p.ndim != 1 or not len(p) or not ((p >= 0) & (p <= 1)).all():
         raise ValueError(message("probability", probability, "numbers in [0, 1] of shape (n,)"))
     if y.shape != p.shape or not np.isin(y, (0, 1)).all():

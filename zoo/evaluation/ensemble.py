@@ -9,7 +9,7 @@ import numpy as np
 from ...core.checks import check_integer, message
 from ..tasks import Task
 from ..training import Run
-from .answers import Answers, PredictiveDistribution
+from .answers import Answers, PredictiveDistribution, check_outputs
 
 
 def ensemble_predict(
@@ -38,8 +38,9 @@ def ensemble_predict(
 
     Raises:
         TypeError: If `models` is not a list of models and runs.
-        ValueError: If there is one member only, the members answer different tasks, an argument is
-            out of range, or the outputs could mean two things.
+        ValueError: If there is one member only, or one of them twice, the members answer different
+            tasks, an argument is out of range, an output is not a finite number, or the outputs
+            could mean two things.
 
     Example:
 
@@ -61,6 +62,7 @@ def ensemble_predict(
     for model in members:
         model = model.load_model() if isinstance(model, Run) else model
         outputs = model.predict(x, batch_size=batch_size, verbose=0)
+        check_outputs(model, outputs)
         found = Answers(model, outputs, task)
         answers = answers or found
         passes.append(found.probabilities(found.logits(outputs)))
@@ -79,4 +81,11 @@ def check_members(argument: str, models: Any) -> list[keras.Model | Run]:
         raise TypeError(message(argument, wrong[0], expected))
     if len(models) < 2:
         raise ValueError(f"`{argument}` must be {expected}. Received: {len(models)}")
+    seen = []
+    for each in models:
+        directory = each.directory and each.directory.resolve() if isinstance(each, Run) else None
+        if (identity := directory or id(each)) in seen:
+            name = each.name if isinstance(each, keras.Model) else directory
+            raise ValueError(f"`{argument}` must differ. Received: {name} more than once")
+        seen.append(identity)
     return list(models)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
+from ...core.arrays import float_array
 from ...core.checks import message
 from .bootstrap import Interval, bootstrap_replicates
 
@@ -39,7 +40,7 @@ def energy(logits: ArrayLike) -> np.ndarray:
     Reference: Liu et al., Energy-based Out-of-distribution Detection, 2020,
     https://arxiv.org/abs/2010.03759
     """
-    return np.asarray(logsumexp(np.asarray(logits, "float64"), axis=-1))
+    return np.asarray(logsumexp(float_array("logits", logits), axis=-1))
 
 
 def detect_outliers(
@@ -65,7 +66,7 @@ def detect_outliers(
     Reference: Hendrycks & Gimpel, A Baseline for Detecting Misclassified and Out-of-Distribution
     Examples in Neural Networks, 2017, https://arxiv.org/abs/1610.02136
     """
-    inside, outside = np.asarray(inliers, "float64"), np.asarray(outliers, "float64")
+    inside, outside = float_array("inliers", inliers), float_array("outliers", outliers)
     for name, array in (("inliers", inside), ("outliers", outside)):
         if array.ndim != 1 or not len(array) or np.isnan(array).any():
             raise ValueError(message(name, array, "numbers of shape (n,), n > 0"))

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...core.arrays import float_array
 from ...core.checks import message
 
 
@@ -69,12 +70,12 @@ def risk_coverage(confidence: ArrayLike, correct: ArrayLike) -> RiskCoverage:
     https://arxiv.org/abs/1705.08500; the excess: Geifman et al., Bias-Reduced Uncertainty
     Estimation for Deep Neural Classifiers, 2019, https://arxiv.org/abs/1805.08206
     """
-    confidence = np.asarray(confidence, "float64")
-    mistakes = 1.0 - np.asarray(correct, "float64")
+    confidence = float_array("confidence", confidence, "numbers of shape (n,), n > 0")
+    expected = f"booleans of shape {confidence.shape}, like `confidence`"
+    mistakes = 1.0 - float_array("correct", correct, expected)
     if confidence.ndim != 1 or not len(confidence) or np.isnan(confidence).any():
         raise ValueError(message("confidence", confidence, "numbers of shape (n,), n > 0"))
     if mistakes.shape != confidence.shape or not np.isin(mistakes, (0, 1)).all():
-        expected = f"booleans of shape {confidence.shape}, like `confidence`"
         raise ValueError(message("correct", correct, expected))
     ordered = shared_by_ties(confidence, mistakes)[np.argsort(-confidence, kind="stable")]
     number = np.arange(1, len(ordered) + 1)

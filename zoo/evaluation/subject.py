@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from ...core.checks import message
 from ..data import Data
@@ -16,7 +17,7 @@ from ..tasks import Given
 from ..training import Run, engine
 from ..training.run import RunDirectory
 from ..training.work_directory import differences
-from .answers import Answers, PredictiveDistribution
+from .answers import Answers, PredictiveDistribution, check_outputs
 from .ensemble import check_members, ensemble_predict
 from .monte_carlo import mc_predict
 
@@ -71,7 +72,7 @@ class Subject:
         models = [each.load_model() if isinstance(each, Run) else each for each in members]
         with data_errors():
             x, *_ = next(iter(engine.batches_of(rows, "train").as_numpy_iterator()))
-        answers = [Answers(each, each.predict_on_batch(x), data.task) for each in models]
+        answers = [Answers(each, _outputs(each, x), data.task) for each in models]
         name = models[0].name if one else f"ensemble of {len(models)}"
         if one and runs and runs[0].directory:
             name = runs[0].directory.name
@@ -108,7 +109,7 @@ class Subject:
         targets, logits, first = [], [], self.answers[0]
         for x, y, *_ in batches.as_numpy_iterator():
             pairs = zip(self.models, self.answers, strict=True)
-            each = [answers.logits(model.predict_on_batch(x)) for model, answers in pairs]
+            each = [answers.logits(_outputs(model, x)) for model, answers in pairs]
             if self.is_ensemble:
                 each = [first.inverse(np.mean([first.probabilities(z) for z in each], axis=0))]
             targets.append(y)
@@ -143,3 +144,19 @@ class Subject:
             outputs = np.empty((len(y), *values.shape[1:])) if outputs is None else outputs
             outputs[mask] = values
         return y, self.answers[0].logits(outputs)
+
+
+def _outputs(model: keras.Model, x: Any) -> Any:
+    """Return the outputs for a batch; raise a `ValueError` for other features, NaN or infinity."""
+    taken = [tensor.shape for tensor in getattr(model, "inputs", None) or ()]
+    try:
+        outputs = model.predict_on_batch(x)
+    except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
+        raise ValueError(
+            "`model` must take the features of the data after its preprocessing, of shape "
+            f"{keras.tree.map_structure(np.shape, x)}. Received: {model.name!r}, which takes "
+            f"{', '.join(map(str, taken)) or 'others'} and fails with {type(error).__name__}"
+        ) from error
+    if isinstance(outputs, np.ndarray):  # several outputs are refused by `Answers`
+        check_outputs(model, outputs)
+    return outputs

@@ -78,6 +78,8 @@ class Classifier:
         if not fits or not len(x):
             expected = f"at least one sample of the shape {self.input_shape}"
             raise ValueError(message("x", x.shape, expected))
+        if x.dtype.kind not in "biuf":
+            raise ValueError(message("x", x, "finite numbers"))
         x = x.astype("float32")
         if not np.isfinite(x).all():
             raise ValueError(message("x", x, "finite numbers"))

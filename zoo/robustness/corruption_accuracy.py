@@ -120,6 +120,8 @@ def corruption_accuracy(
             raise ValueError(message("y", (int(y.min()), int(y.max())), expected))
         return float(np.mean(outputs.argmax(axis=1) == y))
 
+    if x.dtype.kind not in "biuf":
+        raise ValueError(message("x", x, "finite numbers"))
     clean = accuracy(x.astype("float32"))
     accuracies = [
         [accuracy(corrupt(x, kind, level, seed, bounds=bounds)) for level in severities]

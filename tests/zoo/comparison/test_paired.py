@@ -52,6 +52,12 @@ def test_the_same_difference_in_all_pairs_has_no_interval(difference):
 def test_values_without_a_partner_and_a_confidence_out_of_range_are_refused():
     with pytest.raises(ValueError, match="`theirs` must be 2 values, one for each of `ours`"):
         paired_difference([1.0, 2.0], [1.0])
+    for wrong in ([1.0, np.nan], [[1.0, 2.0]], ["a", "b"], 1.0):
+        with pytest.raises(ValueError, match=r"`theirs` must be finite numbers \(n,\)"):
+            paired_difference([1.0, 2.0], wrong)
+    for wrong in ([0.1, np.nan], [[0.1]], [-0.1], [1.5], ["0.1"]):
+        with pytest.raises(ValueError, match=r"`p_values` must be numbers in \[0, 1\] of shape"):
+            holm(wrong)
     with pytest.raises(ValueError, match=r"`confidence` must be a number in \(0, 1\)"):
         paired_difference([1.0, 2.0], [1.0, 3.0], confidence=95)
 

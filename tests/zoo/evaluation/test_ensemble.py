@@ -57,9 +57,10 @@ def test_an_ensemble_answers_with_the_mean_of_its_members(task):
 def test_equal_members_do_not_disagree():
     data = load("classification")
     (model,) = members_for(data, 1)
-    information: Any = ensemble_predict([model, model], X).mutual_information
+    (same,) = members_for(data, 1)
+    information: Any = ensemble_predict([model, same], X).mutual_information
     np.testing.assert_allclose(information, 0, atol=1e-6)
-    one, twice = (zoo.evaluate(each, data, bootstrap=20) for each in (model, [model, model]))
+    one, twice = (zoo.evaluate(each, data, bootstrap=20) for each in (model, [model, same]))
     for name, interval in one.scores["test"].items():
         assert twice.scores["test"][name] == pytest.approx(interval, rel=1e-6)
     assert twice.conformal["aps"].by_name == one.conformal["aps"].by_name
@@ -96,6 +97,16 @@ def test_members_that_do_not_belong_together_are_refused():
     with pytest.raises(TypeError, match="`models` must be a list"):
         ensemble_predict(model, X)
     with pytest.raises(ValueError, match="`samples` must be 0 for an ensemble"):
-        zoo.evaluate([model, model], data, samples=2)
+        zoo.evaluate(members_for(data, 2), data, samples=2)
     with pytest.raises(ValueError, match="`model` must be a list of at least two"):
         zoo.evaluate([keras.Sequential()], data)
+
+
+def test_a_member_counts_once(classified):
+    run, data = classified
+    again = zoo.Run.load(run.directory)  # another object of the same run
+    with pytest.raises(ValueError, match=r"`model` must differ\. Received: .*run more than once"):
+        zoo.evaluate([run, run.load_model(), again], data)
+    model = run.load_model()
+    with pytest.raises(ValueError, match=r"`models` must differ\. Received: mlp more than once"):
+        ensemble_predict([model, model], X)

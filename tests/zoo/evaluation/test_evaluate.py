@@ -265,6 +265,27 @@ def test_a_model_without_random_layers_has_no_passes(classified):
     assert found.left_out["uncertainty"] == "no layer of the model is random in training"
 
 
+def test_a_diverged_model_is_refused_by_name(classified):
+    run, data = classified
+    model = run.load_model()
+    model.layers[-1].bias.assign([np.nan, 0, 0])
+    message = r"`model` must return finite numbers; .* diverged.* 'mlp' with \d+ of \d+ outputs"
+    with pytest.raises(ValueError, match=message):
+        zoo.evaluate(model, data)
+    x = np.zeros((4, 3), "float32")
+    with pytest.raises(ValueError, match=message):
+        zoo.ensemble_predict([run, model], x)
+
+
+def test_a_model_of_other_features_is_refused_by_name(classified):
+    _, data = classified
+    dense = keras.layers.Dense(3)
+    other = keras.Sequential([keras.Input((5,)), dense], name="five")
+    message = r"the features of the data .* \(32, 3\)\. Received: 'five', which takes \(None, 5\)"
+    with pytest.raises(ValueError, match=message):
+        zoo.evaluate(other, data)
+
+
 def test_arguments_that_do_not_suit_are_refused(classified, tmp_path):
     run, data = classified
     plain = zoo.create_model("mlp", data=data, regularization="none", seed=0, units=(4,))
