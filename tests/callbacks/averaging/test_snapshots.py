@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -38,7 +40,8 @@ class Record(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.weights.append([np.array(w) for w in self.model.get_weights()])
-        self.outputs.append(np.asarray(self.model(X, training=False)))
+        model: Any = self.model
+        self.outputs.append(np.asarray(model(X, training=False)))
 
 
 def same(ours, theirs):
