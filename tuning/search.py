@@ -323,7 +323,8 @@ class PenaltyTuner(Tuner):
         shared = self.shared
         if shared is None:
             for name, (execution, hp) in self._run(missing):
-                self._keep(*missing[name][:2], execution, hp)
+                trial, number, _ = missing[name]
+                self._keep(trial, number, execution, hp)
             return
 
         def keep(names: Sequence[str]) -> None:

@@ -122,8 +122,9 @@ def restart(model: keras.Model, blocks: list[ResidualBranch], seed: int) -> None
     generator = np.random.default_rng(seed)
     for layer in [*model.layers, *(layer for block in blocks for layer in block.branch)]:
         if isinstance(layer, keras.layers.Dense):
-            spread = (2 / layer.kernel.shape[0]) ** 0.5
-            layer.kernel.assign(spread * generator.normal(size=layer.kernel.shape))
+            kernel: Any = layer.kernel
+            spread = (2 / kernel.shape[0]) ** 0.5
+            kernel.assign(spread * generator.normal(size=kernel.shape))
             if layer.use_bias:
                 layer.bias.assign(np.zeros(layer.bias.shape))
         elif isinstance(layer, keras.layers.BatchNormalization):
