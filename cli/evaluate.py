@@ -16,7 +16,7 @@ class EvaluateCommand(Command):
 
     Prints the scores with intervals, the generalization gap, the calibration, the coverage of
     conformal prediction, the weights and a check of the inference, and writes evaluation.json, a
-    card evaluation.md and pictures.
+    card evaluation.md and pictures. The card of a later export has these figures.
     """
 
     run_directory: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN")]]
