@@ -60,8 +60,10 @@ class ArgumentSpace:
                 )
         names = {**training, **options}
         if unknown := [name for name in self.search if name not in names]:
-            expected = f"among the arguments to search, {', '.join(names)}"
-            raise ValueError(f"`search` must be {expected}. Received: {', '.join(unknown)}")
+            raise ValueError(
+                f"`search` must only have names among {', '.join(names)}. "
+                f"Received: {', '.join(unknown)}"
+            )
         self._texts: dict[str, dict[str, Any]] = {}  # the choices by their text in JSON
         for name, values in self.search.items():
             if isinstance(values, list):
@@ -85,10 +87,11 @@ class ArgumentSpace:
 
     def decoded(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return hyperparameters with the values of arguments in the place of their texts."""
-        return {
-            name: self._texts.get(name, {}).get(each, each) if isinstance(each, str) else each
-            for name, each in values.items()  # a value that is no text may be a list
-        }
+        return {name: self._texts.get(name, {}).get(each, each) for name, each in values.items()}
+
+    def encoded(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the inverse of `decoded`."""
+        return {n: _text(each) if n in self._texts else each for n, each in values.items()}
 
     def samples(self) -> Iterator[tuple[str, Any, keras_tuner.HyperParameters]]:
         """Yield the name and each value, or end of the range, of searched options of the model.

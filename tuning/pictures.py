@@ -61,10 +61,11 @@ def draw(found: "Tuning", directory: Path) -> list[Path]:
     """Draw the pictures of a search as PNG files; see `Tuning.plot`."""
     trials, losses = [], []
     for candidate in found.candidates:
-        scores = [run.score for run in found.executions(candidate)[: found.folds]]
-        if None not in scores:
+        runs = found.executions(candidate)[: found.folds]
+        scores = np.array([np.nan if run.score is None else run.score for run in runs])
+        if not np.isnan(scores).any():
             trials.append(candidate)
-            losses.append(SIGN * np.mean(scores))
+            losses.append(SIGN * scores.mean())
     losses = np.array(losses)
     numbers = np.array([candidate.trial for candidate in trials])
     axes = _axes(found, trials)
@@ -102,7 +103,8 @@ def _axes(found: "Tuning", trials: list[Any]) -> list[Axis]:
         if name in found.space:
             values = [trial.regularization.on().get(name) for trial in trials]
         else:
-            values = [trial.hyperparameters.get(name) for trial in trials]
+            encoded = found.training.arguments.encoded if found.training else dict
+            values = [encoded(trial.hyperparameters).get(name) for trial in trials]
         positions = [_OFF if v is None else _position(parameter, v) for v in values]
         ticks = {parameter.value_to_prob(tick): _label(tick) for tick in _ticks(parameter)}
         if None in values:
@@ -113,8 +115,6 @@ def _axes(found: "Tuning", trials: list[Any]) -> list[Axis]:
 
 def _position(parameter: Any, value: Any) -> float:
     """Return the position of a value; tiers may lie outside of the range of the search."""
-    if isinstance(value, list | tuple):  # of an option of the model
-        value = json.dumps(value)
     return min(max(float(parameter.value_to_prob(value)), -_BEYOND), 1 + _BEYOND)
 
 

@@ -115,11 +115,15 @@ class Training:
     seed: int
     record: dict[str, Any]
 
+    def parameters(self, hyperparameters: Mapping[str, Any]) -> keras_tuner.HyperParameters:
+        """Return the hyperparameters of a candidate as those of a trial."""
+        hp = keras_tuner.HyperParameters()
+        hp.values = self.arguments.encoded(hyperparameters)
+        return hp
+
     def arguments_of(self, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments of the training of a candidate."""
-        hp = keras_tuner.HyperParameters()
-        hp.values = dict(hyperparameters)
-        return self.arguments.training(hp)
+        return self.arguments.training(self.parameters(hyperparameters))
 
     def budget(self, hyperparameters: Mapping[str, Any]) -> Budget:
         """Return the length of the runs of a candidate, without a patience."""
@@ -150,9 +154,8 @@ def refit(
         directory: The directory of the search.
         verbose: 0 is silent, 1 shows a progress bar.
     """
-    hp = keras_tuner.HyperParameters()
-    hp.values = dict(hyperparameters)
-    arguments, seed = training.arguments_of(hyperparameters), training.seed
+    hp, seed = training.parameters(hyperparameters), training.seed
+    arguments = training.arguments.training(hp)
     data = training.data.with_batch_size(arguments["batch_size"])
     if not data.divisible:
         raise ValueError(message("data", data.origin, "in memory, to join its parts for a refit"))

@@ -14,7 +14,7 @@ import keras_tuner
 from tqdm import tqdm
 
 from ..core.checks import check_bool, check_integer, check_number, check_path, check_type, message
-from ..zoo import Regularization
+from ..zoo import Data, Regularization
 from ..zoo.data.folds import parse_folds
 from ..zoo.data.split import DatasetSplit
 from ..zoo.training import engine
@@ -143,32 +143,18 @@ def tune(
     subject, data = subject_of(
         model, data, validation_data, space, base, learning_rate, options, seed=seed
     )
-    rows = [data]
-    if isinstance(folds, int):
-        check_integer("folds", folds, minimum=2)
-    if folds is not None or data.cv:
-        k, repeats = parse_folds(data.cv if folds is None else str(folds))
-        rows, data = data.folds(k, repeats), data.without_validation()
+    divided = _folds(data, folds)
+    rows = data.folds(*divided) if divided else [data]
+    data = data.without_validation() if divided else data
     check_train_transform(data, subject.weakest)
-    hp = keras_tuner.HyperParameters()
-    example = subject.make(hp, subject.space.around, seed)  # raises early
     budget = Budget.of(data, epochs=epochs, patience=None)
-    training = {"epochs": budget.epochs, "learning_rate": learning_rate or LEARNING_RATE}
-    training["batch_size"] = data.batch_size
-    fixed = {}
-    if engine.is_compiled(example):
-        fixed["learning_rate"] = "`model` is compiled with an optimizer of its own"
-    if isinstance(data.raw_splits["train"], DatasetSplit):
-        fixed["batch_size"] = "`data` is a dataset of batches, which have one size"
-    arguments = ArgumentSpace(search, training, subject.options, fixed)
-    arguments.training(hp)  # raises if `model` has a hyperparameter of the same name
-    _check_options(arguments, subject, seed)
+    arguments = _argument_space(search, subject, data, budget.epochs, learning_rate, seed)
     config = {
         "model": subject.record,
         "data": data.to_dict(),
         "base": subject.space.around.to_dict(),
         "search": {
-            "folds": len(rows),
+            "folds": divided,
             "space": list(subject.space.fields),
             **racing.to_dict(),
             "epochs": budget.epochs,
@@ -201,7 +187,6 @@ def tune(
         study_name=None if shared is None else name,
         seed=seed,
     )
-    metric = f"val_{data.task.metric}"
     runs = len(rows) * (max_trials + finalists * racing.seeds)
     with contextlib.ExitStack() as stack:
         bar = stack.enter_context(tqdm(total=runs, unit="run", disable=not verbose))
@@ -225,24 +210,53 @@ def tune(
             raise ValueError(message("max_trials", max_trials, expected))
         board = keras.callbacks.TensorBoard(files.path / "tensorboard", write_graph=False)
         tuner.race(finalists, racing.seeds, [board])
-    runs = (run for trial in tuner.oracle.start_order for run in tuner.executions(trial))
-    if not all(metric in run.metrics for run in runs if run.score is not None):
+    metric = f"val_{data.task.metric}"
+    records = (run for trial in oracle.start_order for run in tuner.executions(trial))
+    if not all(metric in run.metrics for run in records if run.score is not None):
         metric = OBJECTIVE.name  # a compiled model may have other metrics, or none
     candidates = tuner.candidates(finalists, metric)
-    shared = Training(subject.make, data, arguments, budget.passes, seed, subject.record)
-    found = Tuning(candidates, subject.space.fields, files.path, metric, len(rows), shared)
+    training = Training(subject.make, data, arguments, budget.passes, seed, subject.record)
+    found = Tuning(candidates, subject.space.fields, files.path, metric, len(rows), training)
     files.write_json(files.path / "winner.json", found.winner)
     return found
 
 
-def _check_options(arguments: ArgumentSpace, subject: Subject, seed: int) -> None:
-    """Raise an error if the model cannot be built with a searched option."""
-    for name, value, hp in arguments.samples():
+def _folds(data: Data, folds: int | str | None) -> tuple[int, int] | None:
+    """Return the number of folds and of repeats, or `None` if there is a validation part."""
+    if isinstance(folds, int):
+        check_integer("folds", folds, minimum=2)
+    if folds is None and not data.cv:
+        return None
+    return parse_folds(data.cv if folds is None else str(folds))
+
+
+def _argument_space(
+    search: Any,
+    subject: Subject,
+    data: Data,
+    epochs: int,
+    learning_rate: float | None,
+    seed: int,
+) -> ArgumentSpace:
+    """Return what is searched beside the penalties, after the model was built with each option."""
+    hp = keras_tuner.HyperParameters()
+    example = subject.make(hp, subject.space.around, seed)
+    training = {"epochs": epochs, "learning_rate": learning_rate or LEARNING_RATE}
+    training["batch_size"] = data.batch_size
+    fixed = {}
+    if engine.is_compiled(example):
+        fixed["learning_rate"] = "`model` is compiled with an optimizer of its own"
+    if isinstance(data.raw_splits["train"], DatasetSplit):
+        fixed["batch_size"] = "`data` is a dataset of batches, which have one size"
+    arguments = ArgumentSpace(search, training, subject.options, fixed)
+    arguments.training(hp)  # raises if `model` has a hyperparameter of the same name
+    for name, value, each in arguments.samples():
         try:
-            subject.make(hp, subject.space.around, seed, **arguments.options(hp))
+            subject.make(each, subject.space.around, seed, **arguments.options(each))
         except (TypeError, ValueError) as error:
             argument, expected = f"search[{name!r}]", "values that the model takes"
             raise ValueError(f"{message(argument, value, expected)}. {error}") from error
+    return arguments
 
 
 def _name(config: Mapping[str, Any]) -> str:

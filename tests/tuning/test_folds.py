@@ -64,8 +64,10 @@ def test_each_seed_of_a_candidate_runs_on_every_fold_the_same_for_all(fits, tmp_
     fits.clear()
     assert tuning.tune("mlp", samples(), folds="3", **arguments) == found  # is read back
     assert not fits
-    with pytest.raises(ValueError, match=r"other arguments \(search folds 3, now 4\)"):
+    with pytest.raises(ValueError, match=r"search folds \[3, 1\], now \[4, 1\]"):
         tuning.tune("mlp", samples(), folds=4, **arguments)
+    with pytest.raises(ValueError, match=r"search folds \[3, 1\], now \[3, 2\]"):
+        tuning.tune("mlp", samples(), folds="3x2", **arguments)
 
 
 def test_a_run_is_stopped_by_the_others_on_its_fold(fits, tmp_path):
