@@ -58,12 +58,8 @@ def run(*, small: bool = False) -> Report:
 
 def tune(data: zoo.Data, small: bool) -> zoo.Regularization:
     """Search the combination of all methods by the validation loss."""
-    count = (
-        {"max_trials": 4, "finalists": 1, "seeds": 1}
-        if small
-        else {"max_trials": 8, "finalists": 2, "seeds": 2}
-    )
-    budget: Any = {**count, "epochs": EPOCHS[data.name]}
+    trials, racing = (4, tuning.Racing(1, 1)) if small else (8, tuning.Racing(2, 2))
+    budget: Any = {"max_trials": trials, "racing": racing, "epochs": EPOCHS[data.name]}
     with tempfile.TemporaryDirectory() as directory:
         shared: Any = {"space": [*ALONE], "directory": directory, "units": UNITS, "verbose": 0}
         return tuning.tune("mlp", data, **budget, **shared).regularization
