@@ -107,7 +107,10 @@ def test_the_last_operation_counts_like_a_layer():
         ([layers.Dense(3, activation="tanh")], "softmax .* Received: Dense '.*' with tanh"),
         ([layers.Dense(3, activation="sigmoid")], "output of 3 unit.* with sigmoid"),
         ([layers.Dense(1, activation="softmax")], "sigmoid .* with softmax"),
-        ([layers.ReLU(name="re_lu")], "Received: ReLU 're_lu' with no activation. If .* from_logits=True"),
+        (
+            [layers.ReLU(name="re_lu")],
+            "Received: ReLU 're_lu' with no activation. If .* from_logits=True",
+        ),
     ],
 )
 def test_another_activation_or_a_wrapper_that_hides_it_asks_for_from_logits(last, message):
