@@ -6,6 +6,7 @@ The docstring of an experiment begins with a title of one line. Paragraphs `Clai
 still shows the claim.
 """
 
+import ast
 import hashlib
 import importlib
 import json
@@ -55,7 +56,7 @@ class Record:
         findings: The findings.
         seconds: The time that the experiment took.
         small: Whether it ran at a reduced size.
-        source: The SHA-256 of the module that ran.
+        source: The SHA-256 of the code of the module that ran.
     """
 
     findings: tuple[Finding, ...]
@@ -72,11 +73,11 @@ class Record:
 def run(name: str, directory: Path, *, small: bool = False, restart: bool = False) -> Record:
     """Run an experiment, and write its picture `NAME.png` and its findings `NAME.json`.
 
-    If `directory` has the findings of the same module at the same size, they are returned and
-    nothing runs, unless `restart`. A change of the library does not count.
+    If `directory` has the findings of the same code at the same size, they are returned and nothing
+    runs, unless `restart`. A change of the docstring or of the library does not count.
     """
     module = load(name)
-    source = hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()
+    source = _digest(Path(str(module.__file__)).read_text("utf-8"))
     kept = directory / f"{name}.json"
     if kept.exists() and not restart:
         values = json.loads(kept.read_text("utf-8"))
@@ -95,6 +96,13 @@ def run(name: str, directory: Path, *, small: bool = False, restart: bool = Fals
     temporary.write_text(text + "\n", "utf-8")
     os.replace(temporary, kept)
     return record
+
+
+def _digest(source: str) -> str:
+    """Return the SHA-256 of the lines of a module after its docstring."""
+    first, lines = ast.parse(source).body[0], source.splitlines()
+    code = lines[first.end_lineno :] if isinstance(first, ast.Expr) else lines
+    return hashlib.sha256("\n".join(code).encode()).hexdigest()
 
 
 def experiments() -> tuple[str, ...]:

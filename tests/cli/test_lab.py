@@ -53,7 +53,7 @@ def two_experiments(monkeypatch, tmp_path_factory):
             return lab.Report((finding,), Figure())
 
         module.run, path = run, source / f"{name}.py"
-        path.write_text("first version")
+        path.write_text('"""About it."""\n\nversion = 1\n')
         module.__file__ = str(path)
     monkeypatch.setattr(lab, "experiments", lambda: tuple(modules))
     for package in (lab, experiment):
@@ -99,7 +99,8 @@ def test_what_has_run_does_not_run_again(inside, two_experiments, tmp_path):
     inside("lab", "run", "right", "--directory", "pictures", "--restart")
     inside("lab", "run", "right", "--directory", "pictures", "--small")  # of another size
     assert runs == ["right", "wrong", "right", "right"]
-    (source / "wrong.py").write_text("second version")
+    (source / "right.py").write_text('"""About it, in other words."""\n\nversion = 1\n')
+    (source / "wrong.py").write_text('"""About it."""\n\nversion = 2\n')
     inside("lab", "run", "all", "--directory", "pictures", "--small")
     assert runs == ["right", "wrong", "right", "right", "wrong"]
 
