@@ -54,7 +54,8 @@ endif
 
 # XLA compiles inception_time for a minute, and all its layers are also in resnet1d.
 test-jax: .venv/.jax        ## backend-neutral code on JAX
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 --dist loadfile $(NEUTRAL)
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 --dist loadfile $(NEUTRAL) \
+		tests/benchmarks/test_stacked.py
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 tests/zoo/models/test_registry.py \
 		-k "(gradient_reaches or inference_ignores) and not inception"
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 $(IN_THE_STEP) -k "mnist1d_proves or traces_nothing \

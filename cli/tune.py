@@ -130,9 +130,9 @@ class TuneCommand(Command, DataFlags, OptionFlags):
 
     def _train_command(self, found: "Tuning", *, refit: bool) -> list[str]:
         """Return the command that trains the model with the choice of the search."""
-        shared: Any = found.training
+        runs: Any = found.training
         searched = found.hyperparameters
-        training, length = shared.arguments_of(searched), shared.budget(searched)
+        training, length = runs.arguments_of(searched), runs.budget(searched)
         command = ["occam", "train", self.model, *_flag("data", self.data)]
         for field in dataclasses.fields(DataFlags):
             value = training.get(field.name, getattr(self, field.name))

@@ -1,4 +1,4 @@
-"""Arrays of numbers from what users pass."""
+"""Arrays of numbers from what users pass; apart from `checks`, which does not import NumPy."""
 
 from typing import Any
 

@@ -7,6 +7,7 @@ from typing import Any
 import keras_tuner
 
 from ..core.checks import check_integer, check_number, check_type, message
+from .penalty_space import declared_otherwise
 
 _EXPECTED = "a list of choices, or a tuple of the smaller and the larger end of a range"
 
@@ -132,13 +133,11 @@ class ArgumentSpace:
             kind, default = (hp.Int, round(default)) if integers else (hp.Float, default)
             value: Any = kind(name, low, high, sampling="log", default=default)
             declared = {"min_value": low, "max_value": high, "sampling": "log"}
-        for parameter in (each for each in hp.space if each.name == name):
-            config = parameter.get_config()
-            if any(config.get(key) != each for key, each in declared.items()):
-                raise ValueError(
-                    f"`search` must not have {name!r}, since `model` declares a hyperparameter of "
-                    f"that name. Received: search={{{name!r}: {values!r}}} and {parameter}"
-                )
+        if other := declared_otherwise(hp, name, declared):
+            raise ValueError(
+                f"`search` must not have {name!r}, since `model` declares a hyperparameter of "
+                f"that name. Received: search={{{name!r}: {values!r}}} and {other}"
+            )
         return self.decoded({name: value})[name]
 
     def _check_choices(self, name: str, values: list[Any]) -> None:

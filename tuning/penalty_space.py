@@ -1,6 +1,6 @@
 """`PenaltySpace`: fields of `Regularization` as hyperparameters of KerasTuner."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import keras_tuner
@@ -96,14 +96,26 @@ class PenaltySpace:
                 start = field.middle if default == field.off else default
                 value = hp.Float(name, low, high, sampling=field.scale, default=start)
                 declared = {"min_value": low, "max_value": high, "sampling": field.scale}
-        for parameter in (each for each in hp.space if each.name == name):
-            config = parameter.get_config()
-            if any(config.get(key) != each for key, each in declared.items()):
-                raise ValueError(
-                    f"`hp` must have no other hyperparameter {name!r} than that of PenaltySpace. "
-                    f"Declare it in an hp.name_scope. Received: {parameter}"
-                )
+        if other := declared_otherwise(hp, name, declared):
+            raise ValueError(
+                f"`hp` must have no other hyperparameter {name!r} than that of PenaltySpace. "
+                f"Declare it in an hp.name_scope. Received: {other}"
+            )
         return value if on else field.off
+
+
+def declared_otherwise(
+    hp: keras_tuner.HyperParameters, name: str, declared: Mapping[str, Any]
+) -> Any:
+    """Return a hyperparameter of this name whose configuration differs, or `None`.
+
+    KerasTuner returns the value of the first declaration for all of them.
+    """
+    for parameter in (each for each in hp.space if each.name == name):
+        config = parameter.get_config()
+        if any(config.get(key) != value for key, value in declared.items()):
+            return parameter
+    return None
 
 
 def _range(field: Strength, default: float) -> tuple[float, float]:

@@ -12,6 +12,7 @@ import keras_tuner
 import numpy as np
 
 from ..core.checks import message
+from ..core.statistics import mean_and_error
 from ..core.text_table import counted, table
 from ..zoo import Data, Regularization, Run
 from ..zoo.tasks import Given
@@ -227,7 +228,7 @@ def _errors(model: keras.Model, data: Data) -> dict[str, float]:
     loss = engine.sample_loss(model, data.task)
     y, outputs, weights = engine.rows_of(model, data.test) if loss else (np.empty(0),) * 3
     if loss and len(y) > 1:
-        errors["data_loss_error"] = engine.mean_and_error(loss(y, outputs), weights)[1]
+        errors["data_loss_error"] = mean_and_error(loss(y, outputs), weights)[1]
         if not (isinstance(data.task, Given) or engine.is_compiled(model)):
             all_rows = np.ones((1, 1, len(y)), bool)
             scores = scores_and_errors(data.task, y, all_rows, [outputs])

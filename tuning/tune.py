@@ -175,16 +175,17 @@ def tune(
     )
     files.open(config, resume=resume)
     finalists = min(racing.finalists, max_trials)
-    shared, name = None, _name(config)
-    if resources.storage is not None:
-        shared = SharedJobs(resources.storage, name, _owner(files), resources.grace)
+    storage, shared, name = resources.storage, None, None
+    if storage is not None:
+        name = _name(config)
+        shared = SharedJobs(storage, name, _owner(files), resources.grace)
     oracle = OptunaOracle(
         OBJECTIVE,
         max_trials,
         sampler=racing.sampler,
         known=subject.known,
-        storage=resources.storage,
-        study_name=None if shared is None else name,
+        storage=storage,
+        study_name=name,
         seed=seed,
     )
     runs = len(rows) * (max_trials + finalists * racing.seeds)
@@ -194,7 +195,7 @@ def tune(
             stack.enter_context(shared)
             if not resume:
                 shared.delete()
-                delete_study(resources.storage, name)
+                delete_study(storage, name)
         tuner = PenaltyTuner(
             PenalizedModel(subject.make, subject.space, arguments, data, budget.passes, rows),
             oracle,

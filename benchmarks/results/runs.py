@@ -44,6 +44,7 @@ EPSILON = 0.1  # of the attack, in standard deviations of the data
 ATTACKED = 100  # test rows
 ATTACK = {"steps": 50, "queries": 1000}
 TRIALS, FOLDS = 12, 3
+PARTS = ("train", "test")
 PAPER_STEPS = 6000
 
 
@@ -84,11 +85,12 @@ def train(job: Job) -> Record:
     found = zoo.evaluate(model, data, bootstrap=0)
     metric = data.task.scores_up[0]
     calibration = found.calibration and found.calibration.error.value
+    attacked = calibration is not None and not recipe.data  # features are not attacked
     return {
         "metric": metric,
         **{part: found.scores[part][metric].value for part in ("train", "test")},
         "calibration_error": calibration,
-        "robust": _robust_accuracy(model, data) if calibration and not recipe.data else None,
+        "robust": _robust_accuracy(model, data) if attacked else None,
         "seconds": seconds,
     }
 
@@ -176,9 +178,6 @@ def _fit_baseline(job: Job, data: zoo.Data) -> Record:
         "robust": None,
         "seconds": seconds,
     }
-
-
-PARTS = ("train", "test")
 
 
 def _rows(data: zoo.Data, part: str) -> tuple[np.ndarray, np.ndarray]:

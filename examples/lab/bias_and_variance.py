@@ -29,6 +29,7 @@ from sklearn.linear_model import Ridge
 from occam import zoo
 
 from .experiment import Finding, Report
+from .side_by_side import error_of
 
 ROWS, NOISE, WAVES, UNITS = 30, 0.7, 8, 32
 EPOCH, RATE = 100, 0.1
@@ -128,11 +129,6 @@ def measure(fit: Any, strengths: np.ndarray, runs: int) -> Decomposition:
     return Decomposition(*map(np.array, zip(*columns, strict=True)))
 
 
-def error_of(values: np.ndarray) -> np.ndarray:
-    """Return the standard error of the mean over the last axis."""
-    return values.std(axis=-1, ddof=1) / np.sqrt(values.shape[-1])
-
-
 def fit_ridge(y: np.ndarray, strength: float) -> np.ndarray:
     """Fit `1/n |X w - y|^2 + lambda |w|^2` to each row of targets; return the predictions."""
     model = Ridge(alpha=ROWS * strength, fit_intercept=False).fit(waves(X), y.T)
@@ -148,8 +144,8 @@ def fit_networks(y: np.ndarray, strength: float, steps: int) -> np.ndarray:
     runs = len(y)
 
     def dense(units: int, seed: int, activation: str | None = None) -> keras.layers.Layer:
-        # Glorot's initial weights of one network; Keras counts the inputs of all of them
-        initializer = keras.initializers.VarianceScaling(runs, "fan_avg", seed=seed)
+        # LeCun's initial weights: of EinsumDense, Keras counts the inputs of one network.
+        initializer = keras.initializers.VarianceScaling(1.0, "fan_in", seed=seed)
         options: Any = {"kernel_initializer": initializer, "bias_axes": "rj"}
         return keras.layers.EinsumDense(
             "nri,rij->nrj", (runs, units), activation=activation, **options

@@ -26,6 +26,7 @@ from occam import zoo
 from occam.core.calibration import calibration_bins, expected_calibration_error
 
 from .experiment import Finding, Report
+from .side_by_side import error_of
 
 BINS = 15
 MEASURES = {
@@ -87,11 +88,6 @@ def compare(name: str, measure: str, runs: dict[float, Any]) -> Finding:
     )
 
 
-def error_of(values: np.ndarray) -> float:
-    """Return the standard error of the mean, 0 of a single seed."""
-    return values.std(ddof=min(1, len(values) - 1)) / np.sqrt(len(values))
-
-
 def draw(found: dict[str, dict[float, list[dict[str, Any]]]]) -> Figure:
     """Draw the measures over the amount of smoothing, and reliability diagrams."""
     figure = Figure(figsize=(13, 3.5 * len(found)), layout="constrained")
@@ -106,7 +102,7 @@ def draw(found: dict[str, dict[float, list[dict[str, Any]]]]) -> Figure:
             (ece, "ece", "C3"),
         ):
             values = np.array([[run[measure] for run in each] for each in runs.values()])
-            mean, spread = values.mean(axis=1), [error_of(each) for each in values]
+            mean, spread = values.mean(axis=1), error_of(values)
             style: Any = {"color": color, "marker": "o", "capsize": 3}
             axis.errorbar([*runs], mean, spread, label=MEASURES[measure], **style)
             axis.set(xlabel="label smoothing", title=f"{name}: {MEASURES[measure]}")

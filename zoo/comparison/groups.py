@@ -9,7 +9,7 @@ import numpy as np
 from ...core.checks import message
 from ..regularization import Regularization
 from ..training import Run, engine
-from .paired import mean_and_error
+from .paired import mean_over_seeds
 
 FieldPath = tuple[str, ...]  # of a field in the configuration of a run
 
@@ -73,7 +73,7 @@ class Group:
 
     def mean(self, quantity: str) -> tuple[float, float | None]:
         """Return the mean of a quantity over the seeds, and its standard error."""
-        return mean_and_error(self.figures[quantity])
+        return mean_over_seeds(self.figures[quantity])
 
     def of(self, quantity: str, seeds: Sequence[Seed]) -> list[float]:
         """Return the values of a quantity for some of the seeds."""

@@ -14,10 +14,10 @@ from ...core.statistics import standard_error
 _ROUNDING = 1e-9  # differences whose spread is a smaller share of the values have none
 
 
-def mean_and_error(values: Sequence[float]) -> tuple[float, float | None]:
+def mean_over_seeds(values: Sequence[float]) -> tuple[float, float | None]:
     """Return the mean and its standard error, `s / sqrt(n)`; `None` for a single value.
 
-    >>> mean_and_error([1.0, 3.0]), mean_and_error([1.0])
+    >>> mean_over_seeds([1.0, 3.0]), mean_over_seeds([1.0])
     ((2.0, 1.0), (1.0, None))
     """
     values = [float(value) for value in values]
@@ -85,7 +85,7 @@ def paired_difference(
         return Difference(0)
     values = np.array(pair)
     differences = values[0] - values[1]
-    mean, error = mean_and_error(differences)
+    mean, error = mean_over_seeds(differences)
     if error is None:
         return Difference(pairs, mean)
     if np.ptp(differences) <= _ROUNDING * np.abs(values).max():

@@ -70,8 +70,8 @@ class Wiring:
         """Raise a `ValueError` if a field that is on was never applied."""
         if lost := [n for n in self.regularization.only("model").on() if n not in self.wired]:
             raise ValueError(
-                f"The architecture with these options applies {', '.join(lost)} to no layer: set "
-                f"it to 0 in {self.regularization}. If the architecture is yours, remove it from "
+                f"The architecture with these options applies {', '.join(lost)} to no layer: leave "
+                f"it out of {self.regularization}. If the architecture is yours, remove it from "
                 "its `supports`."
             )
 

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from ...core.checks import check_type, message
+from ...core.statistics import mean_and_error
 from ...core.text_table import counted
 from ..data import Data
 from ..data.folds import parse_folds
@@ -62,7 +63,7 @@ class CrossValidation:
     @property
     def data_loss(self) -> float:
         """The mean of `sample_losses`."""
-        return engine.mean_and_error(self.sample_losses, self.weights)[0]
+        return mean_and_error(self.sample_losses, self.weights)[0]
 
     @property
     def data_loss_error(self) -> float:
@@ -71,7 +72,7 @@ class CrossValidation:
         It is that of this training data. It does not know that the folds share most of their
         training rows, for which there is no unbiased estimator.
         """
-        return engine.mean_and_error(self.sample_losses, self.weights)[1]
+        return mean_and_error(self.sample_losses, self.weights)[1]
 
     def difference(self, other: "CrossValidation") -> tuple[float, float]:
         """Return by how much the data loss is above that of `other`, with its standard error.
@@ -82,7 +83,7 @@ class CrossValidation:
         if self.losses.shape[1] != other.losses.shape[1]:
             expected = f"a cross-validation of the same {self.losses.shape[1]} rows"
             raise ValueError(message("other", other.losses.shape[1], expected))
-        return engine.mean_and_error(self.sample_losses - other.sample_losses, self.weights)
+        return mean_and_error(self.sample_losses - other.sample_losses, self.weights)
 
     @cached_property
     def history(self) -> dict[str, list[float]]:
@@ -257,7 +258,7 @@ def choose_epoch(losses: np.ndarray, weights: np.ndarray) -> int:
     2
     """
     best = int(np.argmin(losses @ weights))
-    rise, error = engine.mean_and_error(losses[-1] - losses[best], weights)
+    rise, error = mean_and_error(losses[-1] - losses[best], weights)
     return best + 1 if rise > error else len(losses)
 
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 from ...callbacks import weight_penalty
 from ...callbacks.diagnosis.baseline_loss import compiled_baseline_loss
 from ...callbacks.ledger import evaluate
+from ...core.statistics import mean_and_error
 from ..augmentation import augment
 from ..data import Data
 from ..data.source import data_errors
@@ -231,22 +232,3 @@ def by_sample(loss: Any) -> Callable[[Any, Any], np.ndarray]:
         return values.reshape(len(y), -1).mean(axis=1)
 
     return losses
-
-
-def mean_and_error(values: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """Return the weighted mean of a value of each sample, and its standard error.
-
-        mean = sum_i w_i v_i / sum_i w_i,
-        error^2 = n / (n - 1) * sum_i w_i^2 (v_i - mean)^2 / (sum_i w_i)^2,
-
-    which is the variance over n if all weights are equal. Samples are taken to be independent.
-
-    Example:
-
-    >>> mean_and_error(np.array([1.0, 3.0]), np.ones(2))
-    (2.0, 1.0)
-    """
-    total, n = weights.sum(), len(values)
-    mean = float(weights @ values / total)
-    scatter = np.sum((weights * (values - mean)) ** 2) * n / max(n - 1, 1)
-    return mean, float(np.sqrt(scatter) / total)

@@ -14,6 +14,7 @@ from scipy.special import log_softmax
 from tqdm import tqdm
 
 from ...core.checks import check_integer, check_number, check_path, check_type, message
+from ...core.statistics import mean_and_error
 from ...core.text_table import table
 from ..data import Data
 from ..data.folds import parse_folds
@@ -95,7 +96,7 @@ class Race:
         """Return by how much the mean loss is above the best, and the standard error of that."""
         if not np.isfinite(self.mean_loss(tier)):
             return np.inf, np.nan
-        return engine.mean_and_error(self.losses[tier] - self.losses[self.best], self.weights)
+        return mean_and_error(self.losses[tier] - self.losses[self.best], self.weights)
 
     def __str__(self) -> str:
         rows = [

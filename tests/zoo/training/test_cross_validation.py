@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from occam import zoo
+from occam.core.statistics import mean_and_error
 from occam.zoo.training.cross_validation import choose_epoch
-from occam.zoo.training.engine import mean_and_error
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(48, 4)).astype("float32")
