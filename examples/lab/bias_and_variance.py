@@ -225,8 +225,8 @@ def draw(exact: Decomposition, ridge: Decomposition, networks: Decomposition) ->
         test, spread = points.test.mean(axis=1), error_of(points.test)
         style = {"fmt": "s", "color": "black", "fillstyle": "none", "markersize": 7}
         axis.errorbar(points.strengths, test, spread, label="test error without the noise", **style)
-        axis.set(xscale="log", xlabel="lambda", ylim=(0, 0.8), title=title)
+        axis.set(xscale="log", xlabel="lambda", ylim=(0, 0.9), title=title)
         axis.spines[["top", "right"]].set_visible(False)
     figure.axes[0].set_ylabel("squared error")
-    figure.axes[1].legend(frameon=False, loc="upper left")
+    figure.axes[0].legend(frameon=False, loc="upper right")
     return figure
