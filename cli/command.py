@@ -165,7 +165,7 @@ class OptionFlags:
         dict[str, str],
         tyro.conf.arg(metavar="NAME VALUE ...", help_behavior_hint="(default: the model's)"),
     ] = dataclasses.field(default_factory=dict)
-    """Options of the architecture, with values in JSON: units [64,64] spectrum true."""
+    """Options of the architecture, with values in JSON: units [64,64] summaries true."""
 
     def parsed_options(self) -> dict[str, Any]:
         """Return the options with their values."""

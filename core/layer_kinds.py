@@ -103,7 +103,7 @@ class Kind(Enum):
         *("Equalization", "MaxNumBoundingBoxes", "Resizing", "Solarization"),
         *("CategoryEncoding", "Discretization", "HashedCrossing", "Hashing", "IntegerLookup"),
         *("MelSpectrogram", "STFTSpectrogram", "StringLookup", "TextVectorization"),
-        "occam.LogSpectrum",
+        *("occam.LogSpectrum", "occam.SortedValues"),
     )
     WRAPPER = ("Wrapper", "Bidirectional", "SpectralNormalization", "TimeDistributed")
     CONTAINER = ("Pipeline",)

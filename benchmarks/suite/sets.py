@@ -27,11 +27,15 @@ class Recipe(NamedTuple):
     options: Mapping[str, Any]
 
 
-# A linear model of the features of fixed convolutions.
-RECIPES = {"minirocket": Recipe("mlp", {"standardize": "minirocket"}, {"units": ()})}
+RECIPES = {
+    # A linear model of the features of fixed convolutions.
+    "minirocket": Recipe("mlp", {"standardize": "minirocket"}, {"units": ()}),
+    # An mlp that reads the spectrum and the quantiles of a series, too.
+    "mlp_summaries": Recipe("mlp", {}, {"summaries": True}),
+}
 
 MODELS: Mapping[Kind, tuple[str, ...]] = {
-    "series": ("mlp", "resnet1d", "minirocket"),
+    "series": ("mlp", "mlp_summaries", "resnet1d", "minirocket"),
     "image": ("mlp", "lenet"),
     "table": ("mlp", "tabular_resnet"),
 }

@@ -12,9 +12,13 @@ def test_the_expected_best_of_many_trials_is_the_best():
     assert tuner.expected_best(losses, 1) == pytest.approx(np.mean(losses), abs=0.005)
 
 
+def test_a_search_is_as_good_at_its_first_loss_of_the_target():
+    searches = [[(4.0, 0.5), (6.0, 0.3), (9.0, 0.2)], [(5.0, 0.6)]]
+    assert tuner.until(0.3, searches, np.array([20.0, 10.0])) == "0.30, never (2.00)"
+
+
 @pytest.mark.slow
 def test_it_prints_a_row_for_each_search(monkeypatch, capsys):
-    monkeypatch.setattr(tuner, "BUDGET", 2)
     sizes = ["--models", "mlp", "--rounds", "1", "--trials", "2", "--epochs", "1"]
     monkeypatch.setattr(sys, "argv", ["tuner", *sizes])
     tuner.main()

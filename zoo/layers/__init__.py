@@ -6,11 +6,11 @@ from .drop_connect import DropConnect
 from .dropout import Dropout, SpatialDropout
 from .ensemble import EnsembleMean, MemberScale
 from .gaussian_noise import GaussianNoise
-from .log_spectrum import LogSpectrum
 from .penalized import Penalized
 from .periodic_embedding import PeriodicEmbedding
 from .residual_branch import ResidualBranch
 from .stochastic_depth import StochasticDepth, depth_rates, linear_depth_rates
+from .summaries import LogSpectrum, SortedValues
 
 __all__ = [
     "ConcreteDropout",
@@ -24,6 +24,7 @@ __all__ = [
     "Penalized",
     "PeriodicEmbedding",
     "ResidualBranch",
+    "SortedValues",
     "SpatialDropout",
     "StochasticDepth",
     "depth_rates",

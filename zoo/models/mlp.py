@@ -3,7 +3,7 @@
 import keras
 
 from ...core.checks import message
-from ..layers import LogSpectrum
+from ..layers import LogSpectrum, SortedValues
 from ..regularization import Regularization
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, Wiring
@@ -38,28 +38,28 @@ from .wiring import ACTIVATIONS, KERNELS, Wiring
     reference="Greydanus & Kobak, Scaling Down Deep Learning with MNIST-1D, 2020, "
     "https://arxiv.org/abs/2011.14439",
 )
-def mlp(inputs, num_classes, wiring: Wiring, *, units=(512, 512), spectrum=False):
+def mlp(inputs, num_classes, wiring: Wiring, *, units=(512, 512), summaries=False):
     """Flatten, then for each hidden layer `x <- dropout(relu(W x + b))`, then the logits.
 
     The MLP of the MNIST-1D paper, 15,210 parameters, has `units=(100, 100)`. The wider default
     leaves more to regularize, and generalizes better when regularized.
 
-    With `spectrum`, the model also reads the `LogSpectrum` of series, which does not depend on
-    where a pattern begins, and each value is normalized over the batch. Of series with a few dozen
-    samples per class, this makes a far better baseline.
+    With `summaries`, the model also reads the `LogSpectrum` and the `SortedValues` of series, which
+    do not depend on where a pattern begins, and each value is normalized over the batch. Of series
+    with a few dozen samples per class, this makes a far better baseline.
     """
     if not isinstance(units, tuple | list):
         raise ValueError(message("units", units, "a tuple of the widths of layers"))
     x = wiring.noise(inputs)
-    if spectrum:
+    if summaries:
         if len(inputs.shape) != 3:
             raise ValueError(
-                "`spectrum` needs series (steps, channels). "
+                "`summaries` needs series (steps, channels). "
                 f"Received: input_shape={tuple(inputs.shape[1:])}"
             )
-        x = keras.layers.Concatenate(axis=1)([x, LogSpectrum()(x)])
+        x = keras.layers.Concatenate(axis=1)([x, LogSpectrum()(x), SortedValues()(x)])
     x = keras.layers.Flatten()(x)
-    if spectrum:
+    if summaries:
         x = keras.layers.BatchNormalization(center=False, scale=False)(x)
     for width in units:
         x = wiring.dropout(wiring.relu(wiring.dense(x, width)))

@@ -62,6 +62,7 @@ REFUSE = {
     "RandomErasing": {},
     "RandomScale1D": {"factor": 0.1},
     "RandomShift1D": {"max_shift": 1},
+    "SortedValues": {},
     "TimeWarp": {"stddev": 0.1},
     "TrivialAugment": {},
 }

@@ -1,8 +1,7 @@
-"""`LogSpectrum`: the magnitudes of the Fourier transform of series."""
-
-from typing import Any
+"""`LogSpectrum` and `SortedValues`: what is in a series, wherever in it a pattern begins."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from ...core.checks import check_number, message
@@ -17,6 +16,10 @@ class LogSpectrum(keras.layers.Layer):
 
     The magnitudes do not change if a series is shifted around its end, so a dense layer that reads
     them finds a pattern wherever it begins. White noise of variance 1 has magnitudes around 1.
+
+    The transform is a product with constant matrices, of the cost of a dense layer with as many
+    units as steps: a fast Fourier transform cannot be exported to ONNX, and to LiteRT only for
+    steps that are a power of 2.
 
     Args:
         epsilon: A number > 0, below which magnitudes count as 0.
@@ -48,12 +51,17 @@ class LogSpectrum(keras.layers.Layer):
         if len(input_shape) != 3 or input_shape[1] is None:
             expected = "of shape (batch, steps, channels), with a known number of steps"
             raise ValueError(message("inputs", input_shape, expected))
+        steps = input_shape[1]
+        turns = np.outer(np.arange(steps), np.arange(steps // 2 + 1)) % steps / steps
+        waves = np.stack([np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)])
+        self._waves = (waves / np.sqrt(steps)).astype("float32")
 
     def call(self, inputs):
-        steps = inputs.shape[1]
-        spectrum: Any = ops.rfft(ops.cast(ops.swapaxes(inputs, 1, 2), "float32"))
-        real, imaginary = spectrum
-        power = (ops.square(real) + ops.square(imaginary)) / steps
+        real, imaginary = (
+            ops.matmul(ops.cast(ops.swapaxes(inputs, 1, 2), "float32"), wave)
+            for wave in self._waves
+        )
+        power = ops.square(real) + ops.square(imaginary)
         # The square root has no gradient at 0.
         magnitude = ops.sqrt(ops.maximum(power, keras.config.epsilon() ** 2))
         log = ops.log(self.epsilon + magnitude)
@@ -65,3 +73,39 @@ class LogSpectrum(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable(package="occam")
+class SortedValues(keras.layers.Layer):
+    """The values of each channel of a series in ascending order: its empirical quantiles.
+
+    They do not depend on the order of the values, so a dense layer that reads them finds how often
+    a series is high or low, whenever that is.
+
+    Shapes: `(batch, steps, channels)`, unchanged.
+
+    Raises:
+        ValueError: If Keras is set to "channels_first", or the inputs are not series.
+
+    Example:
+
+    >>> import numpy as np
+    >>> np.asarray(SortedValues()(np.array([[[3.0], [1.0], [2.0]]])))[0, :, 0].tolist()
+    [1.0, 2.0, 3.0]
+
+    Reference: David & Nagaraja, Order Statistics, 2003, chapter 1.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        check_channels_last(type(self).__name__)
+
+    def build(self, input_shape):
+        if len(input_shape) != 3:
+            raise ValueError(message("inputs", input_shape, "of shape (batch, steps, channels)"))
+
+    def call(self, inputs):
+        return ops.sort(inputs, axis=1)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape

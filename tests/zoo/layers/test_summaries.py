@@ -4,7 +4,7 @@ import pytest
 from keras import ops
 
 from occam import zoo
-from occam.zoo.layers import LogSpectrum
+from occam.zoo.layers import LogSpectrum, SortedValues
 
 
 @pytest.mark.parametrize("steps", [7, 8])
@@ -30,7 +30,20 @@ def test_epsilon_is_checked():
         LogSpectrum(0)
 
 
-def test_the_mlp_of_a_spectrum_recognizes_shifted_patterns():
+def test_sorted_values_are_those_of_numpy():
+    x = np.random.default_rng(0).normal(size=(3, 7, 2)).astype("float32")
+    layer = SortedValues.from_config(SortedValues().get_config())
+    np.testing.assert_array_equal(np.asarray(layer(x)), np.sort(x, axis=1))
+    assert layer.compute_output_shape(x.shape) == x.shape
+
+
+def test_sorted_values_of_other_data_are_an_error():
+    message = r"`inputs` must be of shape \(batch, steps, channels\)"
+    with pytest.raises(ValueError, match=message):
+        SortedValues()(np.zeros((2, 3), "float32"))
+
+
+def test_the_mlp_of_summaries_recognizes_shifted_patterns():
     random = np.random.default_rng(0)
     y = np.arange(300) % 2
     x = random.normal(scale=0.1, size=(300, 32, 1))
@@ -38,15 +51,15 @@ def test_the_mlp_of_a_spectrum_recognizes_shifted_patterns():
         series[[first, (first + 5 + 4 * label) % 32]] += 1  # two peaks, 5 or 9 steps apart
     data = zoo.load_data((x[:40], y[:40]), test=(x[40:], y[40:]), batch_size=36)
     accuracy = {}
-    for spectrum in (False, True):
-        options = {"units": (16,), "spectrum": spectrum}
+    for summaries in (False, True):
+        options = {"units": (16,), "summaries": summaries}
         model = zoo.create_model("mlp", data=data, seed=0, **options)
         run = zoo.train(model, data, steps=90, verbose=0)
-        accuracy[spectrum] = run.result["test"]["accuracy"]
+        accuracy[summaries] = run.result["test"]["accuracy"]
     assert accuracy[True] > accuracy[False] + 0.1  # one standard error is at most 0.035 each
 
 
-def test_a_spectrum_of_other_data_is_an_error():
-    message = r"`spectrum` needs series \(steps, channels\). Received: input_shape=\(30,\)"
+def test_summaries_of_other_data_are_an_error():
+    message = r"`summaries` needs series \(steps, channels\). Received: input_shape=\(30,\)"
     with pytest.raises(ValueError, match=message):
-        zoo.create_model("mlp", input_shape=(30,), num_classes=2, spectrum=True)
+        zoo.create_model("mlp", input_shape=(30,), num_classes=2, summaries=True)
