@@ -11,13 +11,13 @@ from occam.core.text_table import counted
 
 from ..pages import markdown_table
 from ..records import Record
+from ..suite.sets import RECIPES
 from .runs import (
     ALONE,
     ATTACKED,
     DATA,
     EPSILON,
     FOLDS,
-    MINIROCKET,
     MODEL,
     TIERS,
     TRIALS,
@@ -94,7 +94,7 @@ def page(records: Records) -> str:
 def summary(records: Records) -> str:
     """Return the table of the README: a line for each data set."""
     head = ["data", "published", "scikit-learn's best", "none", "best alone", "cocktail", "tuned"]
-    head.append("MiniRocket")
+    head += map(_title, RECIPES)
     lines = []
     for data in DATA:
         rows = {row.method: row for row in rows_of(records, data)}
@@ -110,7 +110,7 @@ def summary(records: Records) -> str:
                 _best(rows, ALONE),
                 *(
                     rows[name].cell("test") if name in rows else ""
-                    for name in ("cocktail", "tuned", MINIROCKET)
+                    for name in ("cocktail", "tuned", *RECIPES)
                 ),
             ]
         )
@@ -147,7 +147,9 @@ is typed by hand, but for those that are called published. Each row is the mean 
 - **tuned** is the choice of `tuning.tune("{MODEL}", data, max_trials={TRIALS})`, with three
   finalists on two more seeds, on the training and validation part of seed 0. It is trained with
   each seed. The series of the UCR archive are judged by {FOLDS} folds.
-- **minirocket** is a linear model of MiniRocket's features under the tier `medium`:
+- **summaries** is `mlp` with `summaries=True`, which also reads the spectrum and the quantiles of
+  the series, under the tier `medium`.
+- **MiniRocket** is a linear model of MiniRocket's features under the tier `medium`:
   `zoo.load_data(name, standardize="minirocket")`, and `mlp` with `units=()`.
 - **scikit-learn's baselines** have their defaults and all rows but the test part; the penalties of
   the linear models are chosen by cross-validation. Series and images are flattened.
@@ -193,6 +195,8 @@ def _choices() -> dict:
 
 
 def _title(method: str) -> str:
+    if method in RECIPES:
+        return {"mlp_summaries": "summaries", "minirocket": "MiniRocket"}[method]
     if method in ALONE:
         return f"`{method}`"
     return f"**{method}**" if method in (*TIERS, "tuned") else method

@@ -37,8 +37,7 @@ TUNED = Path(__file__).parent / "tuned.json"
 MODEL = "mlp"
 SERIES = ("mnist1d", *FIVE)
 DATA = ("mnist1d", "digits", "breast_cancer", "diabetes", *FIVE)
-MINIROCKET = "minirocket"
-TIERS = {"none": "none", "cocktail": "medium", MINIROCKET: "medium"}
+TIERS = {"none": "none", "cocktail": "medium", **dict.fromkeys(RECIPES, "medium")}
 ALONE = ("l2", "weight_decay", "dropout", "augmentation", "mixup", "label_smoothing")
 EPSILON = 0.1  # of the attack, in standard deviations of the data
 ATTACKED = 100  # test rows
@@ -61,8 +60,8 @@ def methods(data: str) -> list[str]:
     regression = data == "diabetes"
     alone = [name for name in ALONE if not (regression and name == "label_smoothing")]
     papers = [*PAPERS] if data == "mnist1d" else []
-    features = [MINIROCKET] if data in FIVE else []
-    return [*papers, *baselines(data), "none", *alone, "cocktail", "tuned", *features]
+    recipes = [*RECIPES] if data in FIVE else []
+    return [*papers, *baselines(data), "none", *alone, "cocktail", "tuned", *recipes]
 
 
 def train(job: Job) -> Record:
@@ -71,7 +70,7 @@ def train(job: Job) -> Record:
     keras.utils.set_random_seed(job.seed)
     if job.method in PAPERS:
         return _train_paper(job)
-    recipe = RECIPES[MINIROCKET] if job.method == MINIROCKET else Recipe(MODEL, {}, {})
+    recipe = RECIPES.get(job.method, Recipe(MODEL, {}, {}))
     data = zoo.load_data(job.data, seed=job.seed, **recipe.data)
     if job.method in baselines(job.data):
         return _fit_baseline(job, data)

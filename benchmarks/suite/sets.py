@@ -28,10 +28,10 @@ class Recipe(NamedTuple):
 
 
 RECIPES = {
-    # A linear model of the features of fixed convolutions.
-    "minirocket": Recipe("mlp", {"standardize": "minirocket"}, {"units": ()}),
     # An mlp that reads the spectrum and the quantiles of a series, too.
     "mlp_summaries": Recipe("mlp", {}, {"summaries": True}),
+    # A linear model of the features of fixed convolutions.
+    "minirocket": Recipe("mlp", {"standardize": "minirocket"}, {"units": ()}),
 }
 
 MODELS: Mapping[Kind, tuple[str, ...]] = {

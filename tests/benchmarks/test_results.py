@@ -35,7 +35,7 @@ def test_each_data_set_is_trained_without_alone_together_and_tuned():
         assert len(baselines(data)) == 3
     assert "label_smoothing" not in methods("diabetes")
     assert "the paper's CNN" in methods("mnist1d")
-    assert "minirocket" in methods("ucr/GunPoint")
+    assert {"mlp_summaries", "minirocket"} <= set(methods("ucr/GunPoint"))
 
 
 def test_a_method_alone_has_the_middle_of_its_search_range():
@@ -58,7 +58,7 @@ def test_the_summary_has_the_best_of_each_kind():
     assert head.startswith("| data | published |")
     assert digits == (
         "| digits (accuracy) |  | 0.900 (random forest) | 0.750 ± 0.050 | 0.850 (weight decay) | "
-        "0.950 |  |  |"
+        "0.950 |  |  |  |"
     )
 
 
