@@ -25,16 +25,18 @@ class Execution:
 
     Args:
         seed: The seed of the initial weights, the order of samples and dropout.
-        score: The best value of the objective over all epochs, or `None` if the training failed.
+        score: The best value of the objective over all epochs, or the last one with `at_end`;
+            `None` if the training failed.
         best_epoch: The epoch of the score, from 1.
         history: The value of each name after each epoch; empty if `fit` returned numbers.
-        metrics: The values at the best epoch.
+        metrics: The values at that epoch.
         seconds: The time of building and training.
         error: Why the training failed, or `None`.
         build_config: What an unbuilt model needs to be built.
         reused: Whether it trained a model that was compiled for an earlier one.
         stopped: Whether it was stopped because it was worse than others.
         fold: The number of the fold on which it was judged, from 0.
+        at_end: Whether it is judged by its last epoch, and not by its best.
     """
 
     seed: int
@@ -48,10 +50,16 @@ class Execution:
     reused: bool = False
     stopped: bool = False
     fold: int = 0
+    at_end: bool = False
 
     @classmethod
     def run(
-        cls, train: Callable[[], tuple[Any, dict[str, Any] | None]], objective: Any, seed: int
+        cls,
+        train: Callable[[], tuple[Any, dict[str, Any] | None]],
+        objective: Any,
+        seed: int,
+        *,
+        at_end: bool = False,
     ) -> "Execution":
         """Run `train` and return its record.
 
@@ -60,6 +68,7 @@ class Execution:
                 `HyperModel.fit` and the build config of the model.
             objective: The objective of the search.
             seed: The seed of the training.
+            at_end: Whether to judge by the last epoch, of a `fit` that returns a history.
 
         Raises:
             ValueError: If the objective is not among the logged values.
@@ -87,16 +96,24 @@ class Execution:
                 )
         if error := _not_finite(history or result, objective):
             return cls(seed, None, 0, history, {}, seconds, error)
-        values = tuner_utils.convert_to_metrics_dict(result, objective)
-        metrics = {name: _plain(value) for name, value in values.items()}
-        best = tuner_utils.get_best_step(result, objective) + 1 if history else 0
+        if at_end:
+            metrics = {name: values[-1] for name, values in history.items()}
+            epoch = len(history[objective.name])
+        else:
+            values = tuner_utils.convert_to_metrics_dict(result, objective)
+            metrics = {name: _plain(value) for name, value in values.items()}
+            epoch = tuner_utils.get_best_step(result, objective) + 1 if history else 0
         score = float(objective.get_value(metrics))
-        return cls(seed, score, best, history, metrics, seconds, build_config=build_config)
+        return cls(
+            *(seed, score, epoch, history, metrics, seconds),
+            build_config=build_config,
+            at_end=at_end,
+        )
 
     @property
     def result(self) -> keras.callbacks.History | dict[str, Any]:
-        """The result of `HyperModel.fit`, in the form that KerasTuner takes."""
-        if not self.history:
+        """The result of `HyperModel.fit`, in a form of which KerasTuner takes the same score."""
+        if self.at_end or not self.history:
             return self.metrics
         history = keras.callbacks.History()
         history.history = self.history

@@ -48,6 +48,7 @@ class PenalizedModel(keras_tuner.HyperModel):
         passes: The number of passes over the training part of `data` in an epoch; on a fold, an
             epoch has as many steps.
         folds: The data of each fold to train and judge on, or `[data]`.
+        at_end: Whether a training is judged by its last epoch, and so does not stop early.
 
     `build` uses the seed and the fold of the attributes `seed` and `fold`, which `run` sets.
     """
@@ -60,10 +61,12 @@ class PenalizedModel(keras_tuner.HyperModel):
         data: Data,
         passes: int,
         folds: Sequence[Data],
+        *,
+        at_end: bool,
     ):
         super().__init__()
         self.make, self.space, self.arguments = make, space, arguments
-        self.data, self.passes, self.folds = data, passes, folds
+        self.data, self.passes, self.folds, self.at_end = data, passes, folds, at_end
         self.seed, self.fold = 0, 0  # of the next execution
         self.models = CompiledModels()
         self._batches: dict[tuple[int, int], Data] = {}
@@ -93,14 +96,16 @@ class PenalizedModel(keras_tuner.HyperModel):
     ) -> keras.callbacks.History:
         arguments = self.arguments.training(hp)
         data, epochs = self._rows(arguments), arguments["epochs"]
-        stopping = EarlyStopping(
-            OBJECTIVE.name,
-            mode=OBJECTIVE.direction,
-            patience=max(10, epochs // 5),
-            verbose=0,
-            restore_best_weights=False,
-        )
-        ours = [BatchNormReestimation(engine.first_batches(data)), stopping]
+        ours: list[Any] = [BatchNormReestimation(engine.first_batches(data))]
+        if not self.at_end:
+            stopping = EarlyStopping(
+                OBJECTIVE.name,
+                mode=OBJECTIVE.direction,
+                patience=max(10, epochs // 5),
+                verbose=0,
+                restore_best_weights=False,
+            )
+            ours.append(stopping)
         if engine.is_compiled(model):
             ours.insert(0, LossLedger())
         history = keras.callbacks.History()
@@ -131,7 +136,7 @@ class PenalizedModel(keras_tuner.HyperModel):
             keras.utils.set_random_seed(seed)
             return self.fit(hp, model, callbacks=list(callbacks)), None
 
-        execution = Execution.run(train, OBJECTIVE, seed)
+        execution = Execution.run(train, OBJECTIVE, seed, at_end=self.at_end)
         stopped = any(c.stopped for c in callbacks if isinstance(c, MedianStopping))
         record = {"fold": fold, "reused": self.models.reused, "stopped": stopped}
         return dataclasses.replace(execution, **record), hp
@@ -152,23 +157,29 @@ class MedianStopping(keras.callbacks.Callback):
 
         min over epochs i <= e of loss(i)  >  median(e),    e >= first
 
+    A training that is judged by its last epoch has loss(e) in the place of the minimum.
+
     Args:
-        medians: The median of the best losses of other trainings after each epoch.
+        medians: The median of the best losses, or of the losses, of other trainings after each
+            epoch.
         first: The first epoch after which to stop, from 1.
+        at_end: Whether trainings are judged by their last epoch.
 
     Reference: Golovin et al., Google Vizier: A Service for Black-Box Optimization, 2017, section
     3.2.2, with the best loss in the place of the mean
     """
 
-    def __init__(self, medians: Sequence[float], first: int):
+    def __init__(self, medians: Sequence[float], first: int, *, at_end: bool = False):
         super().__init__()
-        self.medians, self.first = medians, first
+        self.medians, self.first, self.at_end = medians, first, at_end
         self.best = math.inf
         self.stopped = False
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.best = min(self.best, SIGN * logs[OBJECTIVE.name])
-        if epoch + 1 >= self.first and self.best > self.medians[epoch]:
+        loss = SIGN * logs[OBJECTIVE.name]
+        self.best = min(self.best, loss)
+        judged = loss if self.at_end else self.best
+        if epoch + 1 >= self.first and judged > self.medians[epoch]:
             self.model.stop_training = self.stopped = True
 
 
@@ -282,13 +293,13 @@ class PenaltyTuner(Tuner):
         epochs = self.penalized.arguments.training(trial.hyperparameters)["epochs"]
         if self.prune and seed == 0 and (medians := self._medians(fold, epochs)):
             first = max(math.ceil(_PRUNED_FROM * epochs), _MIN_EPOCHS)
-            copies.append(MedianStopping(medians, first))
+            copies.append(MedianStopping(medians, first, at_end=self.penalized.at_end))
         return trial.hyperparameters, self.seed + seed, fold, copies
 
     def _medians(self, fold: int, epochs: int) -> list[float]:
-        """Return the medians of the best losses of finished trials on a fold, after each epoch.
+        """Return the medians of the losses of finished trials on a fold, as `MedianStopping` has.
 
-        A training that stopped counts with its best loss thereafter, and one of another length at
+        A training that stopped counts with its last value thereafter, and one of another length at
         the same fraction of its epochs. There are none for fewer than four trials.
         """
         for trial_id in self.oracle.end_order:
@@ -296,7 +307,8 @@ class PenaltyTuner(Tuner):
                 continue
             for run in self.executions(trial_id)[fold : fold + 1]:
                 if run.score is not None:
-                    curve = np.minimum.accumulate(SIGN * np.array(run.history[OBJECTIVE.name]))
+                    curve = SIGN * np.array(run.history[OBJECTIVE.name])
+                    curve = curve if run.at_end else np.minimum.accumulate(curve)
                     hp = self.oracle.get_trial(trial_id).hyperparameters
                     rest = self.penalized.arguments.training(hp)["epochs"] - len(curve)
                     self._curves[trial_id, fold] = np.pad(curve, (0, rest), mode="edge")

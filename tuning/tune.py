@@ -59,8 +59,9 @@ def tune(
     new ones. The best of them, the finalists, are then trained on several other seeds, the same for
     all. (For a Keras model, these vary only the order of samples and the dropout.) Of these runs,
     the most regularized finalist within one standard error of the best is chosen. Each run is
-    judged by the objective (`tuning.oracle.OBJECTIVE`): its smallest validation data loss, without
-    the penalty. The test part is not used.
+    judged by the objective (`tuning.oracle.OBJECTIVE`): its validation data loss, without the
+    penalty. That is the smallest of all epochs, or the last one where `zoo.train` would not stop
+    early on `data`, as with fewer than 40 validation samples. The test part is not used.
 
     The first candidates are the tiers of a model of the zoo, beginning with `"none"`, if they
     differ in the fields of the search; for another model, it is `base`. A killed search resumes
@@ -93,7 +94,7 @@ def tune(
         epochs: The maximum number of epochs of a run, each a pass over the training part. Use the
             number of the final training: longer training needs more regularization. By default, a
             run is as long as that of `zoo.train`, in epochs of at least 30 steps. It stops after a
-            fifth of its epochs (at least 10) without improvement.
+            fifth of its epochs (at least 10) without improvement, if it is not judged at its end.
         learning_rate: The peak of the learning rate, 0.005 by default. `None` for a compiled model.
         seed: The seed of the search and of the first runs. The finalists have the next ones.
         directory: The directory of the search, with the runs of each trial. TensorBoard shows all
@@ -145,6 +146,7 @@ def tune(
     )
     divided = _folds(data, folds)
     rows = data.folds(*divided) if divided else [data]
+    at_end = Budget.of(data, epochs=epochs).patience is None
     data = data.without_validation() if divided else data
     check_train_transform(data, subject.weakest)
     budget = Budget.of(data, epochs=epochs, patience=None)
@@ -159,6 +161,7 @@ def tune(
             **racing.to_dict(),
             "epochs": budget.epochs,
             "passes": budget.passes,
+            "at_end": at_end,
             "learning_rate": learning_rate,
             "arguments": arguments.to_dict(),
             "seed": seed,
@@ -196,8 +199,11 @@ def tune(
             if not resume:
                 shared.delete()
                 delete_study(storage, name)
+        hypermodel = PenalizedModel(
+            subject.make, subject.space, arguments, data, budget.passes, rows, at_end=at_end
+        )
         tuner = PenaltyTuner(
-            PenalizedModel(subject.make, subject.space, arguments, data, budget.passes, rows),
+            hypermodel,
             oracle,
             seed=seed,
             directory=files.path,

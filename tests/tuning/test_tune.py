@@ -12,7 +12,9 @@ import keras_tuner
 import numpy as np
 import pytest
 
+from occam import callbacks as callbacks_
 from occam import tuning, zoo
+from occam.tuning.search import MedianStopping
 
 ARGUMENTS = {
     "space": ["l2", "dropout"],
@@ -249,6 +251,50 @@ def test_the_penalties_of_a_keras_model_are_searched(digits, tmp_path):
     other = small(keras_tuner.HyperParameters())
     with pytest.raises(ValueError, match=r"model weights \['float32"):
         tuning.tune(other, digits, directory=tmp_path / "search", base=base, **arguments)
+
+
+@pytest.mark.parametrize("rows", [390, 400])
+def test_runs_that_zoo_train_would_not_stop_early_are_judged_at_their_end(
+    tmp_path, monkeypatch, rows
+):
+    histories, stopping = [], []
+
+    def fit(*args, callbacks, **kwargs):
+        stopping.append(any(isinstance(c, callbacks_.EarlyStopping) for c in callbacks))
+        best = 1.0 + len(histories)
+        histories.append([best + 1, best, best + 3 / best])
+        return {"val_data_loss": histories[-1], "val_accuracy": [0.1, 0.2, 0.3]}
+
+    monkeypatch.setattr("occam.zoo.training.engine.fit", fit)
+    x = np.random.default_rng(0).normal(size=(rows, 4)).astype("float32")
+    data = zoo.load_data((x, np.arange(rows) % 2), test=False)  # a tenth is held out
+    assert data.sizes["validation"] == rows // 10
+    found = tuning.tune(
+        *("mlp", data),
+        **{**ARGUMENTS, "epochs": None, "racing": ONE, "directory": tmp_path},
+    )
+    at_end = rows < 400
+    runs = [run for candidate in found.candidates for run in found.executions(candidate)]
+    assert [run.at_end for run in runs] == [at_end] * 4
+    assert [run.best_epoch for run in runs] == [3 if at_end else 2] * 4
+    assert stopping == [not at_end] * 4
+    for run in runs:
+        loss = run.history["val_data_loss"]
+        assert run.score == run.metrics["val_data_loss"] == (loss[-1] if at_end else min(loss))
+        assert run.metrics["val_accuracy"] == (0.3 if at_end else 0.2)
+    state = json.loads((tmp_path / "search.json").read_text())
+    scores = {int(trial["trial_id"]): trial["score"] for trial in state["trials"]}
+    assert scores == {c.trial: found.executions(c)[0].score for c in found.candidates}
+    assert found.epochs == (3 if at_end else 2)
+
+
+@pytest.mark.parametrize(("at_end", "after"), [(False, 5), (True, 3)])
+def test_the_median_of_the_best_losses_or_of_the_losses_stops(at_end, after):
+    stopping = MedianStopping([9.0, 2.0, 2.0, 2.0, 0.5], first=2, at_end=at_end)
+    stopping.set_model(keras.Sequential())
+    for epoch, loss in enumerate([1.0, 1.5, 2.5, 0.9, 0.8]):
+        stopping.on_epoch_end(epoch, {"val_data_loss": loss})
+        assert stopping.stopped == (epoch + 1 >= after)
 
 
 @pytest.mark.slow
