@@ -28,7 +28,7 @@ class Recipe(NamedTuple):
 
 
 RECIPES = {
-    # An mlp that reads the spectrum and the quantiles of a series, too.
+    # An mlp of the series, their spectrum and their quantiles.
     "mlp_summaries": Recipe("mlp", {}, {"summaries": True}),
     # A linear model of the features of fixed convolutions.
     "minirocket": Recipe("mlp", {"standardize": "minirocket"}, {"units": ()}),
