@@ -80,9 +80,10 @@ class DataFlags:
     validation_fraction: float = 0.1
     """Fraction of the non-test samples to hold out for validation."""
 
-    standardize: Literal["yes", "no", "robust", "minirocket"] = "yes"
+    standardize: Literal["yes", "no", "robust", "summaries", "minirocket"] = "yes"
     """Scale numbers by their mean and standard deviation; robust scales by quartiles and bounds
-    outliers; minirocket turns series into features of fixed convolutions, for mlp."""
+    outliers. For mlp, summaries adds to series their spectrum and quantiles, and minirocket turns
+    them into features of fixed convolutions."""
 
     image_size: Annotated[
         tuple[int, int] | None,
@@ -165,7 +166,7 @@ class OptionFlags:
         dict[str, str],
         tyro.conf.arg(metavar="NAME VALUE ...", help_behavior_hint="(default: the model's)"),
     ] = dataclasses.field(default_factory=dict)
-    """Options of the architecture, with values in JSON: units [64,64] summaries true."""
+    """Options of the architecture, with values in JSON: units [64,64]."""
 
     def parsed_options(self) -> dict[str, Any]:
         """Return the options with their values."""

@@ -35,7 +35,7 @@ class ArgumentSpace:
 
     >>> search = {"learning_rate": (1e-4, 1e-2), "units": [(64,), (64, 64)]}
     >>> training = {"learning_rate": 5e-3, "epochs": 50, "batch_size": 100}
-    >>> space = ArgumentSpace(search, training, options={"units": (512, 512), "summaries": False})
+    >>> space = ArgumentSpace(search, training, options={"units": (512, 512)})
     >>> hp = keras_tuner.HyperParameters()
     >>> space.training(hp), space.options(hp)
     ({'learning_rate': 0.005, 'epochs': 50, 'batch_size': 100}, {'units': (64,)})

@@ -147,8 +147,8 @@ is typed by hand, but for those that are called published. Each row is the mean 
 - **tuned** is the choice of `tuning.tune("{MODEL}", data, max_trials={TRIALS})`, with three
   finalists on two more seeds, on the training and validation part of seed 0. It is trained with
   each seed. The series of the UCR archive are judged by {FOLDS} folds.
-- **summaries** is `mlp` with `summaries=True`, which has hidden layers for the spectrum and the
-  quantiles of the series, too, under the tier `medium`.
+- **summaries** is `mlp` under the tier `medium`, of series with their spectrum and their quantiles:
+  `zoo.load_data(name, standardize="summaries")`.
 - **MiniRocket** is a linear model of MiniRocket's features under the tier `medium`:
   `zoo.load_data(name, standardize="minirocket")`, and `mlp` with `units=()`.
 - **scikit-learn's baselines** have their defaults and all rows but the test part; the penalties of

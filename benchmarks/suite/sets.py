@@ -29,7 +29,7 @@ class Recipe(NamedTuple):
 
 RECIPES = {
     # An mlp of the series, their spectrum and their quantiles.
-    "mlp_summaries": Recipe("mlp", {}, {"summaries": True}),
+    "mlp_summaries": Recipe("mlp", {"standardize": "summaries"}, {}),
     # A linear model of the features of fixed convolutions.
     "minirocket": Recipe("mlp", {"standardize": "minirocket"}, {"units": ()}),
 }

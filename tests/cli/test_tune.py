@@ -67,7 +67,7 @@ def test_the_command_keeps_all_flags_of_the_data(tmp_path):
     )
     command = TuneCommand(model="mlp", directory=tmp_path / "a", **vars(flags), seed=4)
     regularization = Regularization(l2=1 / 3000, augmentation="light", dropout=0.1)
-    command.options = {"summaries": "true"}
+    command.options = {"norm": "true"}
     searched = {"learning_rate": 0.02, "units": (8, 9), "batch_size": 16}
     training = {"epochs": 50, "learning_rate": 0.02, "batch_size": 16}
     lengths = [Budget(50, passes, 50 * passes, None) for passes in (1, 3)]
@@ -83,7 +83,7 @@ def test_the_command_keeps_all_flags_of_the_data(tmp_path):
     parsed = _parse(shlex.split(line)[1:])
     names = [field.name for field in dataclasses.fields(DataFlags)]
     assert {name: getattr(parsed, name) for name in names} == {**vars(flags), "batch_size": 16}
-    assert parsed.parsed_options() == {"summaries": True, "units": [8, 9]}
+    assert parsed.parsed_options() == {"norm": True, "units": [8, 9]}
     assert (parsed.model, parsed.seed, parsed.epochs, parsed.refit) == ("mlp", 4, 50, "auto")
     assert parsed.learning_rate == 0.02
     assert parsed.log_dir == tmp_path / "a-winner"

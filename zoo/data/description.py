@@ -62,6 +62,8 @@ def _preprocessed(data: "Data") -> str:
         return f"numbers of {data.vocabulary_size} words, those of the training part"
     if data.arguments["standardize"] == "minirocket":
         return f"{data.input_shape[0]} standardized features of MiniRocket, by the training part"
+    if data.arguments["standardize"] == "summaries":
+        return f"{data.input_shape[0]} standardized values and summaries, by the training part"
     robust = data.arguments["standardize"] == "robust"
     scaled = "scaled by quartiles and bounded" if robust else "standardized"
     if data.columns:

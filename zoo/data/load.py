@@ -36,6 +36,7 @@ from .packaged import is_packaged, read_packaged
 from .preprocessing import fit_preprocessing
 from .source import Source, data_errors
 from .split import ArraySplit, Split, StreamSplit
+from .summaries import fit_summaries
 from .table import TABLES, read_table
 from .text import fit_text
 from .tfds_reader import is_dataset, read_dataset
@@ -52,7 +53,7 @@ def load_data(
     batch_size: int | None = None,
     seed: int = 0,
     validation_fraction: float = 0.1,
-    standardize: bool | Literal["robust", "minirocket"] = True,
+    standardize: bool | Literal["robust", "summaries", "minirocket"] = True,
     class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
     **options: Any,
 ) -> Data:
@@ -97,8 +98,9 @@ def load_data(
         standardize: Whether to standardize numeric features over their last axis, and to number the
             words of texts; if not, they are as given. The columns of a table are always encoded.
             "robust" scales by the median and the quartiles, and bounds outliers, as `RobustScale`
-            does; the data must be in memory. "minirocket" turns series into about 10,000
-            standardized features of `MiniRocket`, for `mlp`; they must be in memory.
+            does; the data must be in memory. For `mlp`, "summaries" adds to series their spectrum
+            and their quantiles (`fit_summaries`), and "minirocket" turns them into about 10,000
+            features of `MiniRocket`, each standardized; the series must be in memory.
         class_weight: The weight of each class, by its label or name, for training, evaluation and
             tuning. "balanced" weighs a class by `samples / (classes * samples of the class)` in the
             training part; `None` weighs all samples equally.
@@ -145,7 +147,7 @@ def load_data(
     check_integer("batch_size", batch_size, minimum=1, optional=True)
     check_integer("seed", seed, 0, 2**32 - 1)
     check_number("validation_fraction", validation_fraction, "(0, 1)")
-    check_one_of("standardize", standardize, (True, False, "robust", "minirocket"))
+    check_one_of("standardize", standardize, (True, False, "robust", "summaries", "minirocket"))
     if isinstance(source, os.PathLike):
         source = str(Path(source).absolute())
     name = source if isinstance(source, str) else type(source).__name__
@@ -170,6 +172,8 @@ def load_data(
                 expected = "True or False for texts"
                 raise ValueError(message("standardize", standardize, expected))
             fit = functools.partial(fit, robust=True)
+        if standardize == "summaries":
+            fit = fit_summaries
         if standardize == "minirocket":
             fit = functools.partial(fit_minirocket, seed=seed)
         preprocessing = fit(train, read.origin)  # reads all of `train`

@@ -10,14 +10,13 @@ from keras import ops
 
 from ...core.checks import check_bool, message
 from .preprocessing import fit_standardization
-from .split import ArraySplit
+from .series_features import check_series, with_standardized_features
 
 _TAPS = 9
 _KERNELS = np.array([*combinations(range(_TAPS), 3)])  # the taps of weight 2; the others have -1
 _MAX_DILATIONS = 32
 _GOLDEN = (1 + math.sqrt(5)) / 2
 _FEATURES = 5000  # of the series and of its differences each
-_ROUNDING = 1e-12  # a variance below is that of a constant feature
 _TIE = 2e-5  # well above rounding: values equal to a quantile are not above the threshold
 
 
@@ -119,14 +118,7 @@ def fit_minirocket(
     Transformations for Fast and Effective Time Series Classification, 2022,
     https://arxiv.org/abs/2102.00457
     """
-    shape = split.input_shape
-    series = isinstance(split, ArraySplit) and isinstance(shape, tuple) and len(shape) == 2
-    if not series or shape[0] <= _TAPS:
-        raise ValueError(
-            "`standardize` must be True, False or 'robust' unless the features are series (steps, "
-            f"channels) of at least {_TAPS + 1} steps, in memory. "
-            f"Received: standardize='minirocket' for {origin}, features of shape {shape}"
-        )
+    check_series(split, origin, standardize="minirocket", steps=_TAPS + 1)
     standardize = fit_standardization(split, origin)
     rows = split.standardized(standardize).features
     random = np.random.default_rng(seed)
@@ -134,19 +126,10 @@ def fit_minirocket(
         _fit_thresholds(rows, features, random, name="minirocket"),
         _fit_thresholds(rows, features, random, differences=True, name="minirocket_differences"),
     )
-    inputs = keras.Input(shape, name="series")
+    inputs = keras.Input(split.input_shape, name="series")
     x = standardize(inputs)
     joined = keras.layers.Concatenate(name="joined")([layer(x) for layer in layers])
-    values = split.standardized(keras.Model(inputs, joined)).features
-    mean, variance = values.mean(axis=0, dtype="float64"), values.var(axis=0, dtype="float64")
-    variance = np.where(variance > _ROUNDING, variance, 1.0) * values.shape[1]
-    scale = keras.layers.Normalization(
-        mean=mean.tolist(),
-        variance=variance.tolist(),
-        dtype="float32",
-        name="feature_standardization",
-    )
-    return keras.Model(inputs, scale(joined), name="minirocket_features")
+    return with_standardized_features(split, inputs, joined, length=1, name="minirocket_features")
 
 
 def _fit_thresholds(

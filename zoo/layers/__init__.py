@@ -10,7 +10,6 @@ from .penalized import Penalized
 from .periodic_embedding import PeriodicEmbedding
 from .residual_branch import ResidualBranch
 from .stochastic_depth import StochasticDepth, depth_rates, linear_depth_rates
-from .summaries import LogSpectrum, SortedValues
 
 __all__ = [
     "ConcreteDropout",
@@ -19,12 +18,10 @@ __all__ = [
     "Dropout",
     "EnsembleMean",
     "GaussianNoise",
-    "LogSpectrum",
     "MemberScale",
     "Penalized",
     "PeriodicEmbedding",
     "ResidualBranch",
-    "SortedValues",
     "SpatialDropout",
     "StochasticDepth",
     "depth_rates",

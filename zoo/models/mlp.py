@@ -3,7 +3,6 @@
 import keras
 
 from ...core.checks import message
-from ..layers import LogSpectrum, SortedValues
 from ..regularization import Regularization
 from .registry import register_model
 from .wiring import ACTIVATIONS, KERNELS, Wiring
@@ -38,35 +37,15 @@ from .wiring import ACTIVATIONS, KERNELS, Wiring
     reference="Greydanus & Kobak, Scaling Down Deep Learning with MNIST-1D, 2020, "
     "https://arxiv.org/abs/2011.14439",
 )
-def mlp(inputs, num_classes, wiring: Wiring, *, units=(512, 512), summaries=False):
+def mlp(inputs, num_classes, wiring: Wiring, *, units=(512, 512)):
     """Flatten, then for each hidden layer `x <- dropout(relu(W x + b))`, then the logits.
 
     The MLP of the MNIST-1D paper, 15,210 parameters, has `units=(100, 100)`. The wider default
     leaves more to regularize, and generalizes better when regularized.
-
-    With `summaries`, the hidden layers exist three times: for series, for their `LogSpectrum` and
-    for their `SortedValues`, which do not depend on where a pattern begins. The logits read all
-    three. Of series with a few dozen samples per class, this makes a far better baseline.
     """
     if not isinstance(units, tuple | list):
         raise ValueError(message("units", units, "a tuple of the widths of layers"))
-    x = wiring.noise(inputs)
-    views = [keras.layers.Flatten()(x)]
-    if summaries:
-        if len(inputs.shape) != 3:
-            raise ValueError(
-                "`summaries` needs series (steps, channels). "
-                f"Received: input_shape={tuple(inputs.shape[1:])}"
-            )
-        for summary in (LogSpectrum(), SortedValues()):
-            flat = keras.layers.Flatten()(summary(x))
-            views.append(keras.layers.BatchNormalization(center=False, scale=False)(flat))
-    hidden = [_hidden_layers(view, wiring, units) for view in views]
-    x = keras.layers.Concatenate()(hidden) if summaries else hidden[0]
-    return wiring.head(x, num_classes)
-
-
-def _hidden_layers(x, wiring, units):
+    x = keras.layers.Flatten()(wiring.noise(inputs))
     for width in units:
         x = wiring.dropout(wiring.relu(wiring.dense(x, width)))
-    return x
+    return wiring.head(x, num_classes)

@@ -56,13 +56,11 @@ OF_NO_LAYOUT = {
 FOLLOW = {"DropBlock", "SpatialDropout"}
 REFUSE = {
     "CutMix": {"num_classes": 3},
-    "LogSpectrum": {},
     "Mix": {"num_classes": 3},
     "RandAugment": {},
     "RandomErasing": {},
     "RandomScale1D": {"factor": 0.1},
     "RandomShift1D": {"max_shift": 1},
-    "SortedValues": {},
     "TimeWarp": {"stddev": 0.1},
     "TrivialAugment": {},
 }

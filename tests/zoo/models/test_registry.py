@@ -279,7 +279,7 @@ def test_no_regularization_adds_no_layers():
 def test_blueprint_rebuilds_the_model():
     model = build("mlp", "light", units=(7,), seed=None)
     blueprint = model.blueprint
-    assert blueprint.options == {"units": (7,), "summaries": False}
+    assert blueprint.options == {"units": (7,)}
     again = build("mlp", blueprint.regularization, units=(7,), seed=blueprint.seed)
     for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -315,7 +315,7 @@ def test_a_copy_has_the_blueprint(copied, kind, tmp_path):
         model, _ = zoo.regularize(model, zoo.Regularization(l2=1e-3, mixup=0.2))
     if kind == "quantized":
         model.quantize("int8")
-    assert model.blueprint.options == {"units": (7,), "summaries": False}
+    assert model.blueprint.options == {"units": (7,)}
     assert COPIES[copied](model, tmp_path).blueprint == model.blueprint
 
 

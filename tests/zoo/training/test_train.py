@@ -77,7 +77,7 @@ def test_the_files_of_a_run(finished):
     how = {"validation_by": "part", "refit": False, "rerun": True}
     rest = {"learning_rate": 5e-3, "train_eval": 0.2, "seed": 0}
     assert config["training"] == length | rest | how
-    assert config["model"]["options"] == {"units": (32,), "summaries": False}
+    assert config["model"]["options"] == {"units": (32,)}
     assert config["git"] is None or len(config["git"]["commit"]) == 40
     assert config["data"]["name"] == "digits"
     assert set(config["versions"]) > {"python", "keras", "tensorflow", "keras-occam"}
