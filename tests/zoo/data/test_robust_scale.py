@@ -141,7 +141,7 @@ def test_what_cannot_be_scaled_is_refused(source, expected):
 
 
 def test_another_word_is_refused():
-    with pytest.raises(ValueError, match=r"one of True, False, 'robust', 'minirocket'. Received"):
+    with pytest.raises(ValueError, match=r"one of True, False, 'robust', 'summaries', 'minirocket'. Received"):
         load_data((X, Y), standardize="quantile")
 
 
