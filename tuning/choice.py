@@ -27,9 +27,9 @@ class Candidate:
     Args:
         trial: The number of the trial, from 0.
         regularization: The regularization of the trial.
-        losses: The best value of the objective in the run with each seed, and of each seed on each
-            fold, negated if larger values are better. For a finalist, without the seed that
-            selected it.
+        losses: The value of the objective by which the run with each seed is judged, and of each
+            seed on each fold, negated if larger values are better. For a finalist, without the seed
+            that selected it.
         metrics: The values of the metric of the task at the same epochs, on validation data.
         finalist: Whether it was among the best trials, and trained on several seeds.
         hyperparameters: The values of the other hyperparameters: searched arguments, and those of a
@@ -232,7 +232,7 @@ class Tuning:
 
     @property
     def epochs(self) -> int:
-        """The median of the best epochs of the runs of the chosen candidate, at least 1."""
+        """The median of the epochs by which the runs of the choice are judged, at least 1."""
         runs = self.executions(self.chosen)[-len(self.chosen.losses) :]
         return max(round(median(run.best_epoch for run in runs)), 1)
 
