@@ -157,29 +157,23 @@ class MedianStopping(keras.callbacks.Callback):
 
         min over epochs i <= e of loss(i)  >  median(e),    e >= first
 
-    A training that is judged by its last epoch has loss(e) in the place of the minimum.
-
     Args:
-        medians: The median of the best losses, or of the losses, of other trainings after each
-            epoch.
+        medians: The median of the best losses of other trainings after each epoch.
         first: The first epoch after which to stop, from 1.
-        at_end: Whether trainings are judged by their last epoch.
 
     Reference: Golovin et al., Google Vizier: A Service for Black-Box Optimization, 2017, section
     3.2.2, with the best loss in the place of the mean
     """
 
-    def __init__(self, medians: Sequence[float], first: int, *, at_end: bool = False):
+    def __init__(self, medians: Sequence[float], first: int):
         super().__init__()
-        self.medians, self.first, self.at_end = medians, first, at_end
+        self.medians, self.first = medians, first
         self.best = math.inf
         self.stopped = False
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        loss = SIGN * logs[OBJECTIVE.name]
-        self.best = min(self.best, loss)
-        judged = loss if self.at_end else self.best
-        if epoch + 1 >= self.first and judged > self.medians[epoch]:
+        self.best = min(self.best, SIGN * logs[OBJECTIVE.name])
+        if epoch + 1 >= self.first and self.best > self.medians[epoch]:
             self.model.stop_training = self.stopped = True
 
 
@@ -196,7 +190,8 @@ class PenaltyTuner(Tuner):
         directory: The directory of the search.
         on_execution: Function to call after each execution.
         resources: The number of processes that run executions; 1 for this process.
-        prune: Whether candidates may stop early; see `MedianStopping`.
+        prune: Whether candidates may stop early; see `MedianStopping`. Those that are judged by
+            their last epoch do not, since their losses before may be smaller.
         shared: The jobs that several machines share, if they do.
     """
 
@@ -212,7 +207,7 @@ class PenaltyTuner(Tuner):
         prune: bool,
         shared: SharedJobs | None = None,
     ):
-        self.prune, self.shared = prune, shared
+        self.prune, self.shared = prune and not hypermodel.at_end, shared
         self._round_size = resources.round_size
         self.penalized, self.on_execution = hypermodel, on_execution
         several = resources.workers > 1
@@ -293,13 +288,13 @@ class PenaltyTuner(Tuner):
         epochs = self.penalized.arguments.training(trial.hyperparameters)["epochs"]
         if self.prune and seed == 0 and (medians := self._medians(fold, epochs)):
             first = max(math.ceil(_PRUNED_FROM * epochs), _MIN_EPOCHS)
-            copies.append(MedianStopping(medians, first, at_end=self.penalized.at_end))
+            copies.append(MedianStopping(medians, first))
         return trial.hyperparameters, self.seed + seed, fold, copies
 
     def _medians(self, fold: int, epochs: int) -> list[float]:
-        """Return the medians of the losses of finished trials on a fold, as `MedianStopping` has.
+        """Return the medians of the best losses of finished trials on a fold, after each epoch.
 
-        A training that stopped counts with its last value thereafter, and one of another length at
+        A training that stopped counts with its best loss thereafter, and one of another length at
         the same fraction of its epochs. There are none for fewer than four trials.
         """
         for trial_id in self.oracle.end_order:
@@ -307,8 +302,7 @@ class PenaltyTuner(Tuner):
                 continue
             for run in self.executions(trial_id)[fold : fold + 1]:
                 if run.score is not None:
-                    curve = SIGN * np.array(run.history[OBJECTIVE.name])
-                    curve = curve if run.at_end else np.minimum.accumulate(curve)
+                    curve = np.minimum.accumulate(SIGN * np.array(run.history[OBJECTIVE.name]))
                     hp = self.oracle.get_trial(trial_id).hyperparameters
                     rest = self.penalized.arguments.training(hp)["epochs"] - len(curve)
                     self._curves[trial_id, fold] = np.pad(curve, (0, rest), mode="edge")

@@ -22,7 +22,8 @@ class Racing:
             a sampler of Optuna.
         prune: Whether to stop candidates whose best objective so far is worse than the median of
             all finished candidates at the same epoch, after three tenths of the epochs but not
-            before the fifth, once four candidates have finished.
+            before the fifth, once four candidates have finished. None is stopped if the last epoch
+            counts, with few validation samples.
 
     Raises:
         TypeError: If an argument has the wrong type.

@@ -138,7 +138,7 @@ def with_rate(hp):
     ("search", "message"),
     [
         (["units"], "`search` must be a mapping from names of arguments to their values, or None"),
-        ({"width": [3]}, "`search` must only have names among epochs, .*, units, .*: width"),
+        ({"width": [3]}, "`search` must only have names among epochs, .*, units.*: width"),
         ({"units": [64]}, r"`search\['units'\]` must be values that the model takes.*`units` must"),
         ({"units": []}, r"`search\['units'\]` must be one or more choices, each once"),
         ({"units": [(8,), (8,)]}, "each once"),

@@ -72,7 +72,7 @@ def test_each_seed_of_a_candidate_runs_on_every_fold_the_same_for_all(fits, tmp_
 
 def test_a_run_is_stopped_by_the_others_on_its_fold(fits, tmp_path):
     arguments = {**ARGUMENTS, "racing": tuning.Racing(1, 1), "epochs": 2, "directory": tmp_path}
-    found = tuning.tune("mlp", samples(), folds=2, max_trials=5, **arguments)
+    found = tuning.tune("mlp", samples(450), folds=2, max_trials=5, **arguments)
     runs = [found.executions(candidate) for candidate in found.candidates[:4]]
     for fold, (*_, callbacks) in enumerate(fits[8:10]):
         (stopping,) = (c for c in callbacks if isinstance(c, MedianStopping))

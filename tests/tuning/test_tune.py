@@ -260,7 +260,8 @@ def test_runs_that_zoo_train_would_not_stop_early_are_judged_at_their_end(
     histories, stopping = [], []
 
     def fit(*args, callbacks, **kwargs):
-        stopping.append(any(isinstance(c, callbacks_.EarlyStopping) for c in callbacks))
+        kinds = (callbacks_.EarlyStopping, MedianStopping)
+        stopping.append([any(isinstance(c, kind) for c in callbacks) for kind in kinds])
         best = 1.0 + len(histories)
         histories.append([best + 1, best, best + 3 / best])
         return {"val_data_loss": histories[-1], "val_accuracy": [0.1, 0.2, 0.3]}
@@ -271,13 +272,15 @@ def test_runs_that_zoo_train_would_not_stop_early_are_judged_at_their_end(
     assert data.sizes["validation"] == rows // 10
     found = tuning.tune(
         *("mlp", data),
-        **{**ARGUMENTS, "epochs": None, "racing": ONE, "directory": tmp_path},
+        **{**ARGUMENTS, "epochs": None, "racing": ONE, "directory": tmp_path, "max_trials": 5},
     )
     at_end = rows < 400
     runs = [run for candidate in found.candidates for run in found.executions(candidate)]
-    assert [run.at_end for run in runs] == [at_end] * 4
-    assert [run.best_epoch for run in runs] == [3 if at_end else 2] * 4
-    assert stopping == [not at_end] * 4
+    assert [run.at_end for run in runs] == [at_end] * 6
+    assert [run.best_epoch for run in runs] == [3 if at_end else 2] * 6
+    assert [early for early, _ in stopping] == [not at_end] * 6
+    # By the median of the first four; the final run is not stopped.
+    assert [median for _, median in stopping] == [False] * 4 + [not at_end, False]
     for run in runs:
         loss = run.history["val_data_loss"]
         assert run.score == run.metrics["val_data_loss"] == (loss[-1] if at_end else min(loss))
@@ -286,15 +289,6 @@ def test_runs_that_zoo_train_would_not_stop_early_are_judged_at_their_end(
     scores = {int(trial["trial_id"]): trial["score"] for trial in state["trials"]}
     assert scores == {c.trial: found.executions(c)[0].score for c in found.candidates}
     assert found.epochs == (3 if at_end else 2)
-
-
-@pytest.mark.parametrize(("at_end", "after"), [(False, 5), (True, 3)])
-def test_the_median_of_the_best_losses_or_of_the_losses_stops(at_end, after):
-    stopping = MedianStopping([9.0, 2.0, 2.0, 2.0, 0.5], first=2, at_end=at_end)
-    stopping.set_model(keras.Sequential())
-    for epoch, loss in enumerate([1.0, 1.5, 2.5, 0.9, 0.8]):
-        stopping.on_epoch_end(epoch, {"val_data_loss": loss})
-        assert stopping.stopped == (epoch + 1 >= after)
 
 
 @pytest.mark.slow
