@@ -103,7 +103,6 @@ class Kind(Enum):
         *("Equalization", "MaxNumBoundingBoxes", "Resizing", "Solarization"),
         *("CategoryEncoding", "Discretization", "HashedCrossing", "Hashing", "IntegerLookup"),
         *("MelSpectrogram", "STFTSpectrogram", "StringLookup", "TextVectorization"),
-        *("occam.LogSpectrum", "occam.MiniRocket", "occam.SortedValues"),
     )
     WRAPPER = ("Wrapper", "Bidirectional", "SpectralNormalization", "TimeDistributed")
     CONTAINER = ("Pipeline",)
