@@ -186,7 +186,10 @@ def _section(records: Records, data: str) -> str:
         on = ", ".join(
             f"{name}={value!r}" for name, value in choices[data]["regularization"].items()
         )
-        parts.append(f"Tuned: `Regularization({on})`, found in {choices[data]['seconds']} s.")
+        seconds = choices[data].get("seconds")  # missing if the search was paused
+        parts.append(
+            f"Tuned: `Regularization({on})`" + (f", found in {seconds} s." if seconds else ".")
+        )
     return "\n\n".join(parts)
 
 
