@@ -16,7 +16,6 @@ from ..core.statistics import standard_error
 from ..core.text_table import table
 from ..zoo import Regularization
 from .execution import Execution
-from .oracle import OBJECTIVE, SIGN
 from .refit import Refit, Training, refit
 
 
@@ -28,8 +27,7 @@ class Candidate:
         trial: The number of the trial, from 0.
         regularization: The regularization of the trial.
         losses: The value of the objective by which the run with each seed is judged, and of each
-            seed on each fold, negated if larger values are better. For a finalist, without the seed
-            that selected it.
+            seed on each fold. For a finalist, without the seed that selected it.
         metrics: The values of the metric of the task at the same epochs, on validation data.
         finalist: Whether it was among the best trials, and trained on several seeds.
         hyperparameters: The values of the other hyperparameters: searched arguments, and those of a
@@ -110,6 +108,7 @@ class Tuning:
         space: The fields of the search.
         directory: The directory with the trials, their TensorBoard logs, and `winner.json`.
         metric: The name of the metric of the candidates.
+        objective: The name of the loss of the candidates.
         folds: The number of runs with each seed.
         training: What all runs of the search share, for `refit`.
 
@@ -136,6 +135,7 @@ class Tuning:
     space: tuple[str, ...]
     directory: Path
     metric: str = "val_accuracy"
+    objective: str = "val_data_loss"
     folds: int = 1
     training: Training | None = field(default=None, compare=False, repr=False)
 
@@ -180,13 +180,13 @@ class Tuning:
         value in `Regularization`, 0 or "none".
         """
         chosen = self.chosen
-        error = f"{OBJECTIVE.name}_error"
+        error = f"{self.objective}_error"
         rows = [
             {
                 "trial": c.trial,
-                OBJECTIVE.name: SIGN * c.loss,
+                self.objective: c.loss,
                 error: c.loss_error if len(c.losses) > 1 else None,
-                **({self.metric: c.metric} if self.metric != OBJECTIVE.name else {}),
+                **({self.metric: c.metric} if self.metric != self.objective else {}),
                 "seeds": len(c.losses) // self.folds,
                 **dict.fromkeys(self._hyperparameter_names),
                 **c.hyperparameters,
@@ -201,12 +201,12 @@ class Tuning:
 
     def __str__(self) -> str:
         chosen, names = self.chosen, self._hyperparameter_names
-        metric = [self.metric] if self.metric != OBJECTIVE.name else []
-        head = ("trial", OBJECTIVE.name, *metric, *names, *self.space)
+        metric = [self.metric] if self.metric != self.objective else []
+        head = ("trial", self.objective, *metric, *names, *self.space)
         rows = [
             (
                 f"{'*' if c is chosen else ' '} {c.trial:>3}",
-                f"{SIGN * c.loss:.4f}" + f" ± {c.loss_error:.4f}" * (len(c.losses) > 1),
+                f"{c.loss:.4f}" + f" ± {c.loss_error:.4f}" * (len(c.losses) > 1),
                 *([c.metric] if metric else []),
                 *(_text(c.hyperparameters.get(name, "")) for name in names),
                 *(_text(c.regularization.on().get(name, "off")) for name in self.space),
@@ -316,14 +316,20 @@ class Tuning:
         return list({name: None for c in self.candidates for name in c.hyperparameters})
 
     def _validation(self, candidate: Candidate) -> dict[str, float]:
-        """Return the figures of a candidate, named as in `Run.result`."""
-        figures = {OBJECTIVE.name: (SIGN * candidate.loss, candidate.loss_error)}
-        figures[self.metric] = figures.get(self.metric, (candidate.metric, candidate.metric_error))
+        """Return the figures of a candidate at the epochs that judge it, named as in `Run.result`.
+
+        They are its loss, its data loss if that is another one, and its metric.
+        """
+        figures = {self.objective: candidate.losses}
+        if self.objective != "val_data_loss":
+            runs = self.executions(candidate)[-len(candidate.losses) :]
+            figures["val_data_loss"] = [run.metrics["val_data_loss"] for run in runs]
+        figures.setdefault(self.metric, candidate.metrics)
         found = {}
-        for name, (value, error) in figures.items():
-            found[name.removeprefix("val_")] = value
-            if len(candidate.losses) > 1:
-                found[f"{name.removeprefix('val_')}_error"] = error
+        for name, values in figures.items():
+            found[name.removeprefix("val_")] = mean(values)
+            if len(values) > 1:
+                found[f"{name.removeprefix('val_')}_error"] = standard_error(values)
         return {name: value for name, value in found.items() if math.isfinite(value)}
 
 

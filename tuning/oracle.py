@@ -1,4 +1,4 @@
-"""The objective of `tune`, the oracle `DefaultsFirst`, and additions to those of KerasTuner."""
+"""The oracle `DefaultsFirst`, and additions to those of KerasTuner."""
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,11 +9,6 @@ import keras_tuner
 
 from ..callbacks.model_state import ModelState
 from ..callbacks.state_file import StateFile
-
-# The objective of `tune`: a name in the training history, and "min" or "max". Not "val_loss": it
-# contains the penalties.
-OBJECTIVE = keras_tuner.Objective("val_data_loss", "min")
-SIGN = 1 if OBJECTIVE.direction == "min" else -1  # loss = SIGN * objective
 
 OF_THE_LEDGER = ("data_loss", "penalty", "val_data_loss", "val_penalty")
 

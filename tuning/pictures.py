@@ -16,12 +16,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from optuna.distributions import FloatDistribution
 
-from .oracle import OBJECTIVE, SIGN
-
 if TYPE_CHECKING:
     from .choice import Tuning
 
-_LOSS = OBJECTIVE.name if SIGN == 1 else f"-{OBJECTIVE.name}"
 _OFF = -0.2  # the position of a field that is off, below those of its range, 0 to 1
 _BEYOND = 0.08  # how far outside of the range the positions of all values beyond it are
 _MIN_TRIALS = 30  # for importances
@@ -65,14 +62,14 @@ def draw(found: "Tuning", directory: Path) -> list[Path]:
         scores = np.array([np.nan if run.score is None else run.score for run in runs])
         if not np.isnan(scores).any():
             trials.append(candidate)
-            losses.append(SIGN * scores.mean())
+            losses.append(scores.mean())
     losses = np.array(losses)
     numbers = np.array([candidate.trial for candidate in trials])
-    axes = _axes(found, trials)
+    axes, is_chosen = _axes(found, trials), numbers == found.chosen.trial
     figures = {
-        "history": _history(numbers, losses, found.chosen.trial),
-        "slices": _slices(axes, losses, numbers == found.chosen.trial),
-        "parallel_coordinates": _parallel_coordinates(axes, losses, numbers == found.chosen.trial),
+        "history": _history(found.objective, numbers, losses, found.chosen.trial),
+        "slices": _slices(found.objective, axes, losses, is_chosen),
+        "parallel_coordinates": _parallel_coordinates(found.objective, axes, losses, is_chosen),
         "learning_curves": _learning_curves(found),
     }
     if len(losses) > 1:
@@ -143,7 +140,7 @@ def _figure(width: float, height: float, title: str) -> Figure:
     return figure
 
 
-def _history(numbers: np.ndarray, losses: np.ndarray, chosen: int) -> Figure:
+def _history(name: str, numbers: np.ndarray, losses: np.ndarray, chosen: int) -> Figure:
     """Draw the losses of the trials in their order, and the smallest so far."""
     figure = _figure(6.4, 4, "Trials, in their order")
     axis = figure.add_subplot()
@@ -152,12 +149,12 @@ def _history(numbers: np.ndarray, losses: np.ndarray, chosen: int) -> Figure:
     marked = numbers == chosen
     axis.scatter(numbers[marked], losses[marked], **_CHOSEN)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set(xlabel="trial", ylabel=_LOSS)
+    axis.set(xlabel="trial", ylabel=name)
     axis.legend(frameon=False)
     return figure
 
 
-def _slices(axes: list[Axis], losses: np.ndarray, chosen: np.ndarray) -> Figure:
+def _slices(name: str, axes: list[Axis], losses: np.ndarray, chosen: np.ndarray) -> Figure:
     """Draw the losses against each searched value."""
     columns = 2 if len(axes) in (2, 4) else min(len(axes), 3)
     rows = -(-len(axes) // columns)
@@ -171,13 +168,15 @@ def _slices(axes: list[Axis], losses: np.ndarray, chosen: np.ndarray) -> Figure:
         axis.set_xticks(*each.ticks, fontsize=8)
         axis.set(xlabel=each.name, xlim=(min(each.positions.min(), 0) - 0.06, 1.12))
         if number % columns == 1 or columns == 1:
-            axis.set_ylabel(_LOSS)
+            axis.set_ylabel(name)
         else:
             axis.tick_params(labelleft=False)
     return figure
 
 
-def _parallel_coordinates(axes: list[Axis], losses: np.ndarray, chosen: np.ndarray) -> Figure:
+def _parallel_coordinates(
+    name: str, axes: list[Axis], losses: np.ndarray, chosen: np.ndarray
+) -> Figure:
     """Draw a line through the values of each trial, the best ones on top."""
     figure = _figure(1.6 * len(axes) + 2.4, 4.2, "The values of each trial")
     axis = figure.add_subplot()
@@ -197,24 +196,24 @@ def _parallel_coordinates(axes: list[Axis], losses: np.ndarray, chosen: np.ndarr
     axis.spines[:].set_visible(False)
     axis.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1))
     bar = figure.colorbar(colors, ax=axis, pad=0.02, ticks=MaxNLocator(5, integer=True))
-    bar.set_label(f"rank by {_LOSS} on the first seed", fontsize=8)
+    bar.set_label(f"rank by {name} on the first seed", fontsize=8)
     bar.ax.invert_yaxis()
     return figure
 
 
 def _learning_curves(found: "Tuning") -> Figure:
-    """Draw the data loss of the finalists after each epoch, over the seeds that judge them."""
+    """Draw the loss of the finalists after each epoch, over the seeds that judge them."""
     runs = "seeds" if found.folds == 1 else "seeds and folds"
     figure = _figure(6.8, 4.2, f"Finalists: mean over the {runs}, with its standard error")
     axis = figure.add_subplot()
     finalists = [each for each in found.candidates if each.finalist]
     for candidate in sorted(finalists, key=lambda each: each.loss):
         runs = found.executions(candidate)[-len(candidate.losses) :]
-        curves = [run.history[OBJECTIVE.name] for run in runs if run.score is not None]
+        curves = [run.history[found.objective] for run in runs if run.score is not None]
         if not curves:
             continue
         shortest = min(map(len, curves))  # from there on, the mean would be of other seeds
-        values = SIGN * np.array([curve[:shortest] for curve in curves])
+        values = np.array([curve[:shortest] for curve in curves])
         mean, epochs = values.mean(axis=0), np.arange(1, shortest + 1)
         mark = ", chosen" if candidate is found.chosen else ""
         (line,) = axis.plot(epochs, mean, marker="." if shortest < 10 else "")
@@ -226,7 +225,7 @@ def _learning_curves(found: "Tuning") -> Figure:
                 epochs, mean - error, mean + error, color=line.get_color(), alpha=0.2, linewidth=0
             )
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set(xlabel="epoch", ylabel=_LOSS)
+    axis.set(xlabel="epoch", ylabel=found.objective)
     low, high = axis.dataLim.intervaly
     if low > 0 and high / low > 5:
         axis.set_yscale("log")

@@ -10,7 +10,6 @@ from typing import Any
 from tqdm import tqdm
 
 from ..core.text_table import table
-from .oracle import OBJECTIVE, SIGN
 
 _BEST = 5  # candidates in the table
 
@@ -57,7 +56,7 @@ class Progress:
         options: Any = {"initial": self._before, "unit": "run", "ncols": width}
         lines = [tqdm.format_meter(done, self.runs, elapsed, **options)]
         finite = [t for t in trials if scores[t["trial_id"]] and None not in scores[t["trial_id"]]]
-        finite.sort(key=lambda t: (-len(scores[t["trial_id"]]), SIGN * mean(scores[t["trial_id"]])))
+        finite.sort(key=lambda t: (-len(scores[t["trial_id"]]), mean(scores[t["trial_id"]])))
         best = [(t, t["hyperparameters"]["values"]) for t in finite[:_BEST]]
         names = {n.removesuffix(" on"): None for _, values in best for n in values}
         rows = [
@@ -70,7 +69,7 @@ class Progress:
             for trial, values in best
         ]
         if rows:
-            lines.append(table(("trial", OBJECTIVE.name, "runs", *names), rows))
+            lines.append(table(("trial", "loss", "runs", *names), rows))
         return "\n".join(lines)
 
     def _scores_of(self, trial_id: str) -> list[float | None]:

@@ -76,7 +76,8 @@ class Refit:
 
     @property
     def _names(self) -> list[str]:
-        return [name for name in self.validation if not name.endswith("_error")]
+        of_test = self.run.result.get("test", self.validation)  # it has no refined loss
+        return [n for n in self.validation if not n.endswith("_error") and n in of_test]
 
     def __str__(self) -> str:
         columns = {"validation": self.validation}

@@ -16,12 +16,13 @@ from keras_tuner.src.engine.trial import Trial  # of KerasTuner 1.4.8; it is not
 from ..callbacks import BatchNormReestimation, EarlyStopping, LossLedger
 from ..zoo import Data
 from ..zoo.training import engine
+from ..zoo.training.refined_loss import NAME as VAL_REFINED_LOSS
+from ..zoo.training.refined_loss import RefinedLoss
 from .argument_space import ArgumentSpace
 from .choice import Candidate
 from .compiled_models import CompiledModels
 from .execution import Execution, new_session
 from .optuna_oracle import OptunaOracle
-from .oracle import OBJECTIVE, SIGN
 from .penalty_space import PenaltySpace
 from .settings import Resources
 from .shared_jobs import SharedJobs
@@ -48,6 +49,7 @@ class PenalizedModel(keras_tuner.HyperModel):
         passes: The number of passes over the training part of `data` in an epoch; on a fold, an
             epoch has as many steps.
         folds: The data of each fold to train and judge on, or `[data]`.
+        objective: The value in the history by which a training is judged; less is better.
         at_end: Whether a training is judged by its last epoch, and so does not stop early.
 
     `build` uses the seed and the fold of the attributes `seed` and `fold`, which `run` sets.
@@ -62,11 +64,13 @@ class PenalizedModel(keras_tuner.HyperModel):
         passes: int,
         folds: Sequence[Data],
         *,
+        objective: keras_tuner.Objective,
         at_end: bool,
     ):
         super().__init__()
         self.make, self.space, self.arguments = make, space, arguments
-        self.data, self.passes, self.folds, self.at_end = data, passes, folds, at_end
+        self.data, self.passes, self.folds = data, passes, folds
+        self.objective, self.at_end = objective, at_end
         self.seed, self.fold = 0, 0  # of the next execution
         self.models = CompiledModels()
         self._batches: dict[tuple[int, int], Data] = {}
@@ -97,10 +101,12 @@ class PenalizedModel(keras_tuner.HyperModel):
         arguments = self.arguments.training(hp)
         data, epochs = self._rows(arguments), arguments["epochs"]
         ours: list[Any] = [BatchNormReestimation(engine.first_batches(data))]
+        if self.objective.name == VAL_REFINED_LOSS:
+            ours.append(RefinedLoss(data))
         if not self.at_end:
             stopping = EarlyStopping(
-                OBJECTIVE.name,
-                mode=OBJECTIVE.direction,
+                self.objective.name,
+                mode="min",
                 patience=max(10, epochs // 5),
                 verbose=0,
                 restore_best_weights=False,
@@ -136,7 +142,7 @@ class PenalizedModel(keras_tuner.HyperModel):
             keras.utils.set_random_seed(seed)
             return self.fit(hp, model, callbacks=list(callbacks)), None
 
-        execution = Execution.run(train, OBJECTIVE, seed, at_end=self.at_end)
+        execution = Execution.run(train, self.objective, seed, at_end=self.at_end)
         stopped = any(c.stopped for c in callbacks if isinstance(c, MedianStopping))
         record = {"fold": fold, "reused": self.models.reused, "stopped": stopped}
         return dataclasses.replace(execution, **record), hp
@@ -158,6 +164,7 @@ class MedianStopping(keras.callbacks.Callback):
         min over epochs i <= e of loss(i)  >  median(e),    e >= first
 
     Args:
+        loss: The name of the loss in the logs.
         medians: The median of the best losses of other trainings after each epoch.
         first: The first epoch after which to stop, from 1.
 
@@ -165,14 +172,14 @@ class MedianStopping(keras.callbacks.Callback):
     3.2.2, with the best loss in the place of the mean
     """
 
-    def __init__(self, medians: Sequence[float], first: int):
+    def __init__(self, loss: str, medians: Sequence[float], first: int):
         super().__init__()
-        self.medians, self.first = medians, first
+        self.loss, self.medians, self.first = loss, medians, first
         self.best = math.inf
         self.stopped = False
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.best = min(self.best, SIGN * logs[OBJECTIVE.name])
+        self.best = min(self.best, logs[self.loss])
         if epoch + 1 >= self.first and self.best > self.medians[epoch]:
             self.model.stop_training = self.stopped = True
 
@@ -185,7 +192,7 @@ class PenaltyTuner(Tuner):
 
     Args:
         hypermodel: The model.
-        oracle: The oracle, with the objective `OBJECTIVE`.
+        oracle: The oracle, with the objective of the model.
         seed: The seed of the first execution of each trial.
         directory: The directory of the search.
         on_execution: Function to call after each execution.
@@ -266,7 +273,7 @@ class PenaltyTuner(Tuner):
         return Candidate(
             int(trial_id),
             space(hp),
-            tuple(math.inf if run.score is None else SIGN * run.score for run in runs),
+            tuple(math.inf if run.score is None else run.score for run in runs),
             tuple(math.nan if run.score is None else run.metrics[metric] for run in runs),
             finalist,
             self.penalized.arguments.decoded(space.others(hp)),
@@ -288,7 +295,7 @@ class PenaltyTuner(Tuner):
         epochs = self.penalized.arguments.training(trial.hyperparameters)["epochs"]
         if self.prune and seed == 0 and (medians := self._medians(fold, epochs)):
             first = max(math.ceil(_PRUNED_FROM * epochs), _MIN_EPOCHS)
-            copies.append(MedianStopping(medians, first))
+            copies.append(MedianStopping(self.penalized.objective.name, medians, first))
         return trial.hyperparameters, self.seed + seed, fold, copies
 
     def _medians(self, fold: int, epochs: int) -> list[float]:
@@ -302,7 +309,7 @@ class PenaltyTuner(Tuner):
                 continue
             for run in self.executions(trial_id)[fold : fold + 1]:
                 if run.score is not None:
-                    curve = np.minimum.accumulate(SIGN * np.array(run.history[OBJECTIVE.name]))
+                    curve = np.minimum.accumulate(run.history[self.penalized.objective.name])
                     hp = self.oracle.get_trial(trial_id).hyperparameters
                     rest = self.penalized.arguments.training(hp)["epochs"] - len(curve)
                     self._curves[trial_id, fold] = np.pad(curve, (0, rest), mode="edge")

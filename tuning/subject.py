@@ -36,6 +36,7 @@ class Subject:
         known: The values of the first trials.
         record: What identifies the model, as JSON values.
         options: The options that `make` takes, and their values otherwise.
+        compiled: Whether `make` returns models that a user compiled.
     """
 
     make: Make
@@ -43,6 +44,7 @@ class Subject:
     known: list[dict[str, Any]]
     record: dict[str, Any]
     options: Mapping[str, Any] = field(default_factory=dict)
+    compiled: bool = False
 
     @property
     def weakest(self) -> Regularization:
@@ -168,8 +170,8 @@ def _of_a_user(
     record = {"from": "elsewhere", **model_record(example)}
     if isinstance(hypermodel, _Always):  # each candidate begins with its weights
         record["weights"] = describe(example.get_weights())
-    subject = Subject(make, penalties, [], record)
-    if engine.is_compiled(example):
+    subject = Subject(make, penalties, [], record, compiled=engine.is_compiled(example))
+    if subject.compiled:
         _check_optimizer_fields(penalties, argument)
         check_compiled(example, data, subject.weakest, learning_rate)
     else:

@@ -17,15 +17,15 @@ from ..core.checks import check_bool, check_integer, check_number, check_path, c
 from ..zoo import Data, Regularization
 from ..zoo.data.folds import parse_folds
 from ..zoo.data.split import DatasetSplit
-from ..zoo.training import engine
+from ..zoo.tasks import Classification
 from ..zoo.training.budget import Budget
 from ..zoo.training.prepare import LEARNING_RATE
+from ..zoo.training.refined_loss import NAME as VAL_REFINED_LOSS
 from ..zoo.training.train_transform import check_train_transform
 from ..zoo.training.work_directory import WorkDirectory
 from .argument_space import ArgumentSpace
 from .choice import Tuning
 from .optuna_oracle import OptunaOracle, delete_study
-from .oracle import OBJECTIVE
 from .refit import Training
 from .search import PenalizedModel, PenaltyTuner
 from .settings import Racing, Resources
@@ -59,9 +59,11 @@ def tune(
     new ones. The best of them, the finalists, are then trained on several other seeds, the same for
     all. (For a Keras model, these vary only the order of samples and the dropout.) Of these runs,
     the most regularized finalist within one standard error of the best is chosen. Each run is
-    judged by the objective (`tuning.oracle.OBJECTIVE`): its validation data loss, without the
-    penalty. That is the smallest of all epochs, or the last one where `zoo.train` would not stop
-    early on `data`, as with fewer than 40 validation samples. The test part is not used.
+    judged by its validation data loss, without the penalty; of classifiers, by that after
+    temperature scaling, `val_refined_loss`. (Label smoothing and mixup leave a model too modest,
+    which an export corrects. A model that a user compiled may output anything, and is judged by
+    its own loss.) That is the smallest of all epochs, or the last one where `zoo.train` would not
+    stop early on `data`, as with fewer than 40 validation samples. The test part is not used.
 
     The first candidates are the tiers of a model of the zoo, beginning with `"none"`, if they
     differ in the fields of the search; for another model, it is `base`. A killed search resumes
@@ -129,7 +131,10 @@ def tune(
     >>> found.regularization
     Regularization()
 
-    Reference: Breiman et al., Classification and Regression Trees, 1984, section 3.4.3 (the rule)
+    References:
+        - Breiman et al., Classification and Regression Trees, 1984, section 3.4.3 (the rule)
+        - Berta, Holzmueller, Jordan & Bach, Rethinking Early Stopping: Refine, Then Calibrate,
+          2025, https://arxiv.org/abs/2501.19195 (the loss after temperature scaling)
     """
     check_path("directory", directory)
     check_bool("resume", resume)
@@ -148,6 +153,8 @@ def tune(
     rows = data.folds(*divided) if divided else [data]
     at_end = Budget.of(data, epochs=epochs).patience is None
     data = data.without_validation() if divided else data
+    refined = isinstance(data.task, Classification) and not subject.compiled
+    objective = keras_tuner.Objective(VAL_REFINED_LOSS if refined else "val_data_loss", "min")
     check_train_transform(data, subject.weakest)
     budget = Budget.of(data, epochs=epochs, patience=None)
     arguments = _argument_space(search, subject, data, budget.epochs, learning_rate, seed)
@@ -161,6 +168,7 @@ def tune(
             **racing.to_dict(),
             "epochs": budget.epochs,
             "passes": budget.passes,
+            "objective": objective.name,
             "at_end": at_end,
             "learning_rate": learning_rate,
             "arguments": arguments.to_dict(),
@@ -183,7 +191,7 @@ def tune(
         name = _name(config)
         shared = SharedJobs(storage, name, _owner(files), resources.grace)
     oracle = OptunaOracle(
-        OBJECTIVE,
+        objective,
         max_trials,
         sampler=racing.sampler,
         known=subject.known,
@@ -200,7 +208,9 @@ def tune(
                 shared.delete()
                 delete_study(storage, name)
         hypermodel = PenalizedModel(
-            subject.make, subject.space, arguments, data, budget.passes, rows, at_end=at_end
+            *(subject.make, subject.space, arguments, data, budget.passes, rows),
+            objective=objective,
+            at_end=at_end,
         )
         tuner = PenaltyTuner(
             hypermodel,
@@ -220,10 +230,13 @@ def tune(
     metric = f"val_{data.task.metric}"
     records = (run for trial in oracle.start_order for run in tuner.executions(trial))
     if not all(metric in run.metrics for run in records if run.score is not None):
-        metric = OBJECTIVE.name  # a compiled model may have other metrics, or none
+        metric = objective.name  # a compiled model may have other metrics, or none
     candidates = tuner.candidates(finalists, metric)
     training = Training(subject.make, data, arguments, budget.passes, seed, subject.record)
-    found = Tuning(candidates, subject.space.fields, files.path, metric, len(rows), training)
+    found = Tuning(
+        *(candidates, subject.space.fields, files.path, metric, objective.name, len(rows)),
+        training=training,
+    )
     files.write_json(files.path / "winner.json", found.winner)
     return found
 
@@ -247,11 +260,11 @@ def _argument_space(
 ) -> ArgumentSpace:
     """Return what is searched beside the penalties, after the model was built with each option."""
     hp = keras_tuner.HyperParameters()
-    example = subject.make(hp, subject.space.around, seed)
+    subject.make(hp, subject.space.around, seed)  # declares its hyperparameters
     training = {"epochs": epochs, "learning_rate": learning_rate or LEARNING_RATE}
     training["batch_size"] = data.batch_size
     fixed = {}
-    if engine.is_compiled(example):
+    if subject.compiled:
         fixed["learning_rate"] = "`model` is compiled with an optimizer of its own"
     if isinstance(data.raw_splits["train"], DatasetSplit):
         fixed["batch_size"] = "`data` is a dataset of batches, which have one size"

@@ -25,7 +25,7 @@ def test_the_last_line_trains_the_choice(inside, tmp_path):
     assert tuned.returncode == 0, tuned.stderr
     head, first, empty, chosen, arguments, where, *_, last = tuned.stdout.splitlines()
     names = ["batch_size", "learning_rate", "units"]
-    assert head.split() == ["trial", "val_data_loss", "val_accuracy", *names, "l2"]
+    assert head.split() == ["trial", "val_refined_loss", "val_accuracy", *names, "l2"]
     assert first.startswith("*   0  ")
     assert (empty, chosen[:23]) == ("", "chosen: Regularization(")
     assert arguments.strip() == "batch_size=200, learning_rate=0.01, units=[8, 9]"
@@ -120,7 +120,7 @@ def test_the_progress_of_a_search_is_read_from_its_files(unfinished):
     bar, *table = progress.text(60).splitlines()
     assert " 4/8 [" in bar
     assert [line.split() for line in table] == [
-        ["trial", "val_data_loss", "runs", "units", "l2", "dropout"],
+        ["trial", "loss", "runs", "units", "l2", "dropout"],
         ["0", "0.6000", "2", "8", "off", "off"],
         ["2", "0.4000", "1", "8", "0.0001", "off"],
     ]
@@ -140,5 +140,5 @@ def test_a_terminal_shows_the_progress(unfinished, monkeypatch):
                 if "l2" in shown:
                     break
     os.close(terminal)
-    assert "trial  val_data_loss  runs  units  l2      dropout" in shown
+    assert "trial  loss    runs  units  l2      dropout" in shown
     assert "4/8" in shown

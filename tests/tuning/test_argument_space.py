@@ -99,7 +99,8 @@ def test_the_medians_of_longer_trainings_are_at_the_same_fraction(digits, tmp_pa
     def fit(*args, epochs, callbacks, **kwargs):
         medians.extend((epochs, c.medians) for c in callbacks if isinstance(c, MedianStopping))
         curve = np.linspace(4 - 4 / epochs + 1, 1, epochs).tolist()
-        return {"val_data_loss": curve, "val_accuracy": [0.5] * epochs}
+        others = {"val_data_loss": curve, "val_accuracy": [0.5] * epochs}
+        return {"val_refined_loss": curve, **others}
 
     monkeypatch.setattr("occam.zoo.training.engine.fit", fit)
     arguments = {**ARGUMENTS, "search": {"epochs": [2, 4]}, "units": (8,)}

@@ -27,7 +27,8 @@ def fits(monkeypatch):
     def fit(model, data, regularization, *, epochs, seed, epoch_steps, callbacks):
         made.append((data, seed, epoch_steps, callbacks))
         loss = 1 + 0.1 * (len(made) % 7)
-        return {"val_data_loss": [2 * loss, loss], "val_accuracy": [0.5, 0.6]}
+        others = {"val_data_loss": [1.0, 1.0], "val_accuracy": [0.5, 0.6]}
+        return {"val_refined_loss": [2 * loss, loss], **others}
 
     monkeypatch.setattr("occam.zoo.training.engine.fit", fit)
     return made

@@ -30,7 +30,8 @@ def searched(digits, tmp_path_factory):
 
         def fit(*args, **kwargs):
             loss = next(losses)
-            return {"val_data_loss": [4 * loss, loss], "val_accuracy": [0.5, 0.6]}
+            others = {"val_data_loss": [1.0, 1.0], "val_accuracy": [0.5, 0.6]}
+            return {"val_refined_loss": [4 * loss, loss], **others}
 
         patch.setattr("occam.zoo.training.engine.fit", fit)
         return tuning.tune(

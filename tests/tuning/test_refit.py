@@ -34,12 +34,9 @@ def test_the_choice_is_trained_once_and_tested_once(found, digits, tmp_path, mon
     steps = found.epochs * digits.steps_per_epoch  # as in the search, though there are more rows
     assert int(refit.model.optimizer.iterations) == steps
     chosen = found.chosen
-    assert refit.validation == {
-        "data_loss": chosen.loss,
-        "data_loss_error": chosen.loss_error,
-        "accuracy": chosen.metric,
-        "accuracy_error": chosen.metric_error,
-    }
+    assert refit.validation == found.winner["validation"]
+    assert refit.validation["refined_loss"] == chosen.loss
+    assert set(refit.test) == {"data_loss", "data_loss_error", "accuracy", "accuracy_error"}
     x, y = (np.concatenate(each) for each in zip(*digits.test.as_numpy_iterator(), strict=True))
     logits = refit.model.predict(x, verbose=0)
     accuracy = (logits.argmax(axis=1) == y).mean()

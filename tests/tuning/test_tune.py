@@ -58,7 +58,7 @@ def test_the_best_on_the_first_seed_are_the_finalists(found):
 
 
 def test_random_candidates_follow_without_duplicates(digits, tmp_path, monkeypatch):
-    history = {"val_data_loss": [1.0], "val_accuracy": [0.5]}
+    history = {"val_refined_loss": [1.0], "val_data_loss": [1.0], "val_accuracy": [0.5]}
     monkeypatch.setattr("occam.zoo.training.engine.fit", lambda *args, **kwargs: history)
     arguments = {**ARGUMENTS, "space": ["noise"], "max_trials": 7, "racing": ONE}
     tried = [
@@ -72,7 +72,7 @@ def test_random_candidates_follow_without_duplicates(digits, tmp_path, monkeypat
 def test_the_choice_is_one_of_the_candidates_and_marked_in_the_table(found):
     assert found.regularization in [c.regularization for c in found.candidates]
     head, *rows = str(found).splitlines()
-    assert head.split() == ["trial", "val_data_loss", "val_accuracy", "l2", "dropout"]
+    assert head.split() == ["trial", "val_refined_loss", "val_accuracy", "l2", "dropout"]
     assert len(rows) == 3
     (chosen,) = (row for row in rows if row.startswith("*"))
     assert chosen.split()[1] == str(found.chosen.trial)
@@ -80,7 +80,7 @@ def test_the_choice_is_one_of_the_candidates_and_marked_in_the_table(found):
     assert list(table.index) == [int(row[1:].split()[0]) for row in rows]
     assert table.index[table.chosen].tolist() == [found.chosen.trial]
     assert table.finalist.tolist() == [True, True, False]
-    assert table.val_data_loss_error.isna().tolist() == [False, False, True]
+    assert table.val_refined_loss_error.isna().tolist() == [False, False, True]
     assert [zoo.Regularization(l2=row.l2, dropout=row.dropout) for row in table.itertuples()] == [
         found.candidates[trial].regularization for trial in table.index
     ]
@@ -91,12 +91,18 @@ def test_the_winner_is_written(found):
     assert zoo.Regularization.from_dict(winner["regularization"]) == found.regularization
     assert (winner["trial"], winner["seeds"]) == (found.chosen.trial, 2)
     assert winner["model"] == {"name": "mlp", "units": [16]}
-    assert winner["validation"] == {
-        "data_loss": found.chosen.loss,
-        "data_loss_error": found.chosen.loss_error,
-        "accuracy": found.chosen.metric,
-        "accuracy_error": found.chosen.metric_error,
-    }
+    runs = found.executions(found.chosen)[1:]
+    losses = [run.metrics["val_data_loss"] for run in runs]
+    assert winner["validation"] == pytest.approx(
+        {
+            "refined_loss": found.chosen.loss,
+            "refined_loss_error": found.chosen.loss_error,
+            "data_loss": np.mean(losses),
+            "data_loss_error": np.std(losses, ddof=1) / len(losses) ** 0.5,
+            "accuracy": found.chosen.metric,
+            "accuracy_error": found.chosen.metric_error,
+        }
+    )
 
 
 def test_each_trial_has_a_directory_and_each_run_its_figures(found):
@@ -125,7 +131,7 @@ def test_hparams_are_effective_values_of_every_run(found):
         low = zoo.Regularization.fields()["l2"].search[0]
         assert logarithm == pytest.approx(math.log10(values["l2"] or low / 10))
         assert start.group_name == str(candidate.trial)
-        (judged,) = events.Tensors("val_data_loss")
+        (judged,) = events.Tensors("val_refined_loss")
         value = tensor_util.make_ndarray(judged.tensor_proto)
         assert float(value) == pytest.approx(candidate.losses[-1])
 
@@ -146,7 +152,7 @@ def test_a_finished_search_goes_on_as_if_it_had_been_longer(digits, tmp_path, mo
     def fit(model, data, regularization, *, seed, **kwargs):
         fits.append(seed)
         loss = 1 + abs(np.log10(regularization.l2 or 1) + 4) + 0.1 * seed  # the best is 1e-4
-        return {"val_data_loss": [loss], "val_accuracy": [0.5]}
+        return {"val_refined_loss": [loss], "val_data_loss": [1.0], "val_accuracy": [0.5]}
 
     monkeypatch.setattr("occam.zoo.training.engine.fit", fit)
     arguments = {**ARGUMENTS, "space": ["l2"], "epochs": 1}
@@ -164,7 +170,7 @@ def test_a_finished_search_goes_on_as_if_it_had_been_longer(digits, tmp_path, mo
 
 
 def test_a_search_that_begins_anew_forgets_the_look_at_the_test_part(digits, tmp_path, monkeypatch):
-    history = {"val_data_loss": [1.0], "val_accuracy": [0.5]}
+    history = {"val_refined_loss": [1.0], "val_data_loss": [1.0], "val_accuracy": [0.5]}
     monkeypatch.setattr("occam.zoo.training.engine.fit", lambda *args, **kwargs: history)
     arguments = {**ARGUMENTS, "max_trials": 1, "racing": ONE, "directory": tmp_path}
     tuning.tune("mlp", digits, **arguments)
@@ -264,7 +270,8 @@ def test_runs_that_zoo_train_would_not_stop_early_are_judged_at_their_end(
         stopping.append([any(isinstance(c, kind) for c in callbacks) for kind in kinds])
         best = 1.0 + len(histories)
         histories.append([best + 1, best, best + 3 / best])
-        return {"val_data_loss": histories[-1], "val_accuracy": [0.1, 0.2, 0.3]}
+        others = {"val_data_loss": [3.0, 2.0, 1.0], "val_accuracy": [0.1, 0.2, 0.3]}
+        return {"val_refined_loss": histories[-1], **others}
 
     monkeypatch.setattr("occam.zoo.training.engine.fit", fit)
     x = np.random.default_rng(0).normal(size=(rows, 4)).astype("float32")
@@ -282,8 +289,8 @@ def test_runs_that_zoo_train_would_not_stop_early_are_judged_at_their_end(
     # By the median of the first four; the final run is not stopped.
     assert [median for _, median in stopping] == [False] * 4 + [not at_end, False]
     for run in runs:
-        loss = run.history["val_data_loss"]
-        assert run.score == run.metrics["val_data_loss"] == (loss[-1] if at_end else min(loss))
+        loss = run.history["val_refined_loss"]
+        assert run.score == run.metrics["val_refined_loss"] == (loss[-1] if at_end else min(loss))
         assert run.metrics["val_accuracy"] == (0.3 if at_end else 0.2)
     state = json.loads((tmp_path / "search.json").read_text())
     scores = {int(trial["trial_id"]): trial["score"] for trial in state["trials"]}
@@ -298,7 +305,7 @@ def test_candidates_below_the_median_stop(digits, tmp_path):
     found = tuning.tune("mlp", digits, directory=tmp_path, **arguments)
     curves, stopped = [], []
     for candidate in found.candidates:
-        losses = found.executions(candidate)[0].history["val_data_loss"]
+        losses = found.executions(candidate)[0].history["val_refined_loss"]
         best = np.minimum.accumulate(losses)
         worse = [
             len(curves) >= 4 and best[e] > np.median([c[min(e, len(c) - 1)] for c in curves])

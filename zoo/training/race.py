@@ -9,8 +9,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
 from tqdm import tqdm
 
 from ...core.checks import check_integer, check_number, check_path, check_type, message
@@ -20,18 +18,18 @@ from ..data import Data
 from ..data.folds import parse_folds
 from ..models import Setting, blueprint_of, create_model, get_architecture
 from ..regularization import Regularization
-from ..tasks import Classification, Given, Task
+from ..tasks import Classification, Given
 from . import engine
 from .budget import EPOCH_STEPS, Budget
-from .configuration import model_record
+from .configuration import check_model, model_record
 from .fit import Fitter
 from .prepare import LEARNING_RATE
+from .refined_loss import refined_losses
 from .work_directory import WorkDirectory
 
 COST = 2  # trainings of full length; the training that follows is the third
 FOLDS = 5
 ENOUGH = 400  # samples to judge by; more folds than they need are not trained
-_TEMPERATURES = (0.01, 100.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +41,8 @@ class Race:
         losses: The loss of each held-out sample `(samples,)` for each candidate; infinite if its
             training diverged.
         weights: The weight of each sample in a mean `(samples,)`.
-        scores: The main score of the task on the held-out samples, for each candidate.
+        scores: The main score of the task on the held-out samples, for each candidate; NaN if it
+            diverged, or if a compiled model has other outputs than those of the task.
         score: The name of the score.
         folds: The number of trainings of each candidate.
         steps: The number of steps of each training.
@@ -138,7 +137,8 @@ def choose_regularization(
     Candidates are judged by the data loss of each held-out sample. Of classifiers it is that after
     temperature scaling: otherwise, label smoothing and mixup would be judged by how confident they
     leave a model, which an export corrects, and not by what it can tell apart. Of the candidates
-    within one standard error of the best, the most regularized one is chosen.
+    within one standard error of the best, the most regularized one is chosen. (A model that a user
+    compiled is judged by its own loss.)
 
     Args:
         model: A name of `list_models()`, or a Keras model. The layers of a Keras model stay as they
@@ -179,6 +179,7 @@ def choose_regularization(
     check_path("directory", directory, optional=True)
     if isinstance(data.task, Given):
         raise ValueError("`data` must have a task, not targets of task 'given'.")
+    loss = _loss_of(model, data)
     tiers = _checked_tiers(tiers) if tiers is not None else _tiers_of(model, data)
     length = COST * Budget.of(data, epochs=epochs, steps=steps).steps // len(tiers)
     folds = _folds(data, length)
@@ -221,11 +222,14 @@ def choose_regularization(
         name = f"candidate-{number}"
         rows = _held_out(files, name, folds, lambda r=regularization: fitter_of(r))
         targets, outputs, weights = rows
-        losses[tier], scores[tier] = _judged(data.task, score, targets, outputs, weights)
+        finite = np.isfinite(outputs).all()
+        losses[tier] = loss(targets, outputs, weights) if finite else np.full(len(targets), np.inf)
+        comparable = finite and outputs.shape[1:] == (data.task.units,)
+        scores[tier] = data.task.scores(targets, outputs)[score] if comparable else np.nan
         if verbose:
             mean = np.average(losses[tier], weights=weights)
             text = f"loss {mean:.4f}, {score} {scores[tier]:.3f}"
-            text = text if np.isfinite(mean) else "diverged"
+            text = text if finite else "diverged"
             tqdm.write(f"  {tier:<8} {text}", file=sys.stderr)
     race = Race(tiers, losses, weights, scores, score, len(folds), budget.steps)
     if not np.isfinite(race.mean_loss(race.best)):
@@ -241,44 +245,18 @@ def race_directory(log_dir: str | os.PathLike[str]) -> str:
     return f"{Path(log_dir)}-race"
 
 
-def sample_losses(
-    task: Task, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None = None
-) -> np.ndarray:
-    """Return the loss `(samples,)` by which `choose_regularization` judges.
-
-    For classes, with the temperature T that minimizes their weighted mean:
-
-        l_i = -log softmax(z_i / T)[y_i]
-
-    Example: what is right and too sure of itself is as good as what is right and too modest.
-
-    >>> task, y = Classification(("a", "b")), np.array([0, 0, 0, 1])
-    >>> logits = np.array([[9.0, 0.0]] * 4)
-    >>> sure, modest = (sample_losses(task, y, scale * logits) for scale in (1, 0.01))
-    >>> bool(np.allclose(sure, modest, atol=1e-3)), round(float(sure.mean()), 3)
-    (True, 0.562)
-    """
-    if not isinstance(task, Classification):
-        return engine.by_sample(task.loss())(targets, outputs)
-    rows = np.arange(len(targets))
-
-    def losses(log_temperature: float) -> np.ndarray:
-        return -log_softmax(outputs / np.exp(log_temperature), axis=1)[rows, targets]
-
-    bounds = tuple(np.log(_TEMPERATURES))
-    fitted: Any = minimize_scalar(
-        lambda log_t: np.average(losses(log_t), weights=weights), bounds=bounds
-    )
-    return losses(fitted.x)
-
-
-def _judged(
-    task: Task, score: str, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """Return the loss of each sample and the score, infinite and NaN if the training diverged."""
-    if not np.isfinite(outputs).all():
-        return np.full(len(targets), np.inf), np.nan
-    return sample_losses(task, targets, outputs, weights), task.scores(targets, outputs)[score]
+def _loss_of(model: str | keras.Model, data: Data) -> Callable[..., np.ndarray]:
+    """Return the function from targets, outputs and weights to the loss of each sample."""
+    compiled = isinstance(model, keras.Model) and engine.is_compiled(model)
+    if isinstance(model, keras.Model) and not compiled:
+        check_model(model, data)
+    if isinstance(data.task, Classification) and not compiled:
+        return refined_losses
+    loss = engine.sample_loss(model, data.task) if compiled else engine.by_sample(data.task.loss())
+    if loss is None:
+        expected = "compiled with one loss of Keras, to judge single samples"
+        raise ValueError(message("model", model.loss, expected))
+    return lambda targets, outputs, weights: loss(targets, outputs)
 
 
 def _at_most(steps: int, data: Data) -> Budget:

@@ -2,15 +2,14 @@
 
 import sys
 
+import keras
 import numpy as np
 import pytest
 
 from occam import zoo
-from occam.exports.calibration import fit_temperature
 from occam.zoo.regularization import Regularization
-from occam.zoo.tasks import Classification
 from occam.zoo.training import race as module
-from occam.zoo.training.race import Race, choose_regularization, sample_losses
+from occam.zoo.training.race import Race, choose_regularization
 
 TIERS = {"none": Regularization(), "strong": Regularization(l2=1.0)}
 OPTIONS = {"units": (8,), "verbose": 0, "tiers": TIERS}
@@ -42,16 +41,6 @@ def test_samples_that_all_agree_decide_at_once():
     race = race_of(none=[1, 2, 3], light=[0.9, 1.9, 2.9], strong=[0.95, 1.95, 2.95])
     assert race.chosen == "light"
     assert [line.split()[0] for line in str(race).splitlines()[1:]] == ["none", "*", "strong"]
-
-
-def test_the_loss_of_classes_has_the_fitted_temperature():
-    random = np.random.default_rng(0)
-    y = random.integers(0, 3, 200)
-    logits = random.normal(size=(200, 3)) + 2 * np.eye(3)[y]
-    scaled = logits / fit_temperature(logits, y)
-    expected = np.log(np.exp(scaled).sum(axis=1)) - scaled[np.arange(200), y]
-    losses = sample_losses(Classification(("a", "b", "c")), y, logits)
-    np.testing.assert_allclose(losses, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_the_race_costs_two_trainings_and_reads_no_test_part():
@@ -191,3 +180,40 @@ def test_a_built_model_keeps_its_layers_and_its_weights(tmp_path, monkeypatch):
 def test_auto_needs_data():
     with pytest.raises(ValueError, match=r"`data` .*'auto'"):
         zoo.create_model("mlp", input_shape=(5,), num_classes=2, regularization="auto")
+
+
+def compiled(units, activation, loss):
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(units, activation)])
+    model.compile("adam", loss, metrics=["accuracy"])
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "has_score"),
+    [
+        (compiled(2, "softmax", "sparse_categorical_crossentropy"), True),
+        (compiled(1, "sigmoid", "binary_crossentropy"), False),
+    ],
+)
+def test_a_compiled_model_is_judged_by_its_own_loss(model, has_score):
+    data = zoo.load_data(noisy(20), validation=noisy(30, seed=1), test=False)
+    arguments = {"steps": 4, "verbose": 0, "tiers": {"none": Regularization()}}
+    race = choose_regularization(model, data, **arguments)
+    x, y = next(iter(data.validation.unbatch().batch(30).as_numpy_iterator()))
+    assert np.isfinite(race.scores["none"]) == has_score
+    zoo.train(model, data, steps=race.steps, patience=None, log_dir=None, verbose=0)
+    loss, _ = model.evaluate(x, y, verbose=0)
+    assert race.mean_loss("none") == pytest.approx(loss, rel=1e-4)
+
+
+def test_a_compiled_model_needs_a_loss_of_single_samples():
+    model = compiled(2, "softmax", lambda y, outputs: keras.ops.mean(outputs))
+    data = zoo.load_data(noisy(20), test=False)
+    with pytest.raises(ValueError, match="`model` must be compiled with one loss of Keras, to ju"):
+        choose_regularization(model, data, verbose=0)
+
+
+def test_a_model_that_is_not_compiled_must_return_logits():
+    layers = [keras.Input((5,)), keras.layers.Dense(2, "softmax")]
+    with pytest.raises(ValueError, match="must return logits: remove the activation from its last"):
+        choose_regularization(keras.Sequential(layers), zoo.load_data(noisy(20), test=False))
