@@ -46,6 +46,9 @@ class EvaluateCommand(Command):
     ] = None
     """Largest change of a feature by an adversary, in standard deviations; attacks a classifier."""
 
+    flatness: bool = False
+    """Measure the sharpness of the minimum."""
+
     bootstrap: int = 1000
     """Number of bootstrap samples for the intervals; 0 for none."""
 
@@ -68,6 +71,7 @@ class EvaluateCommand(Command):
             samples=self.samples,
             outliers=outliers,
             attack=self.attack,
+            flatness=self.flatness,
             bootstrap=self.bootstrap,
             seed=self.seed,
         )
@@ -79,7 +83,9 @@ def _read(path: Path) -> Any:
     import numpy as np
 
     if not path.is_file():
-        raise ValueError(f"`--outliers` must be an .npz file with an array x. Received: {path}")
+        found = "is a directory" if path.is_dir() else "does not exist"
+        expected = "`--outliers` must be an .npz file with an array x"
+        raise ValueError(f"{expected}. Received: {path}, which {found}")
     with np.load(path) as arrays:
         if "x" not in arrays:
             raise ValueError(f"{path} must hold an array x. Received: {', '.join(arrays)}")

@@ -20,7 +20,8 @@ _ABOUT = """\
 # The laboratory
 Claims about regularization as experiments that anyone can run. `occam lab list` names them,
 `occam lab run NAME` runs one, and `make lab` regenerates this page. The code is in `examples/lab/`,
-one short module an experiment.
+one short module an experiment. `±` is one standard error over seeds. A difference
+holds if it is beyond two standard errors of the pairs; the module has the rule of each line.
 """
 
 
@@ -114,7 +115,7 @@ class LabCommand(Command):
             [
                 f"## {parts['Title']}",
                 f"**Claim.** {parts['Claim']}\n",
-                *([f"**{_verdict(record)}**\n"] if record.failed else []),
+                f"**Found.** {_verdict(record)} {parts['Expected']}\n",
                 *(f"| {line} |" for line in lines),
                 f"\n![{parts['Title']}]({Path(picture).as_posix()})\n",
                 f"**Reference.** {parts['Reference']}\n",
@@ -136,9 +137,10 @@ def _rows(record: "Record") -> list[tuple[str, ...]]:
 
 def _verdict(record: "Record") -> str:
     if not record.failed:
-        return "The claim holds."
+        return "All findings agree with the claim."
+    count = f"{len(record.failed)} of {len(record.findings)} findings"
     quantities = "; ".join(finding.quantity for finding in record.failed)
-    return f"The claim does not hold here: {quantities}."
+    return f"Against the claim ({count}): {quantities}."
 
 
 def _text(name: str, parts: dict[str, str], record: "Record") -> str:

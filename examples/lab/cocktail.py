@@ -6,7 +6,7 @@ most data sets, and a plain MLP with it is strong.
 Reference: Kadra, Lindauer, Hutter & Grabocka, Well-tuned Simple Nets Excel on Tabular Datasets,
 2021, https://arxiv.org/abs/2106.11189
 
-Time: 220 seconds on two cores that others used as well.
+Time: 320 seconds on two shared cores.
 
 Expected: The claim does not hold with the small budget of this experiment, 8 candidates a search
 by `tuning.tune`. The cocktail is far better than none where there is much to gain: by 0.144 on

@@ -9,7 +9,7 @@ Reference: Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks f
 2014, https://jmlr.org/papers/v15/srivastava14a.html; the ensemble: Goodfellow et al., Deep
 Learning, 2016, section 7.12, https://www.deeplearningbook.org
 
-Time: 12 seconds.
+Time: 4.8 seconds on two shared cores.
 
 Expected: [1, 2, -5, 0.5] under the mask [1, 0, 1, 0] becomes [2, 0, -10, 0] at a rate of 0.5; the
 geometric mean of all sub-networks of a softmax regression equals inference to float precision.

@@ -10,7 +10,7 @@ Reference: Goodfellow, Bengio & Courville, Deep Learning, 2016, section 7.8,
 https://www.deeplearningbook.org; the bound of 1.22: Ali, Kolter & Tibshirani, A Continuous-Time
 View of Early Stopping for Least Squares Regression, 2019, https://arxiv.org/abs/1810.10082
 
-Time: 5 seconds on two cores that others used as well.
+Time: 5 seconds on two shared cores.
 
 Expected: A Keras model trained with SGD follows the closed form up to rounding in float64. The
 profiles `1 - exp(-u)` and `u / (1 + u)`, for u = s eta t, differ by at most 0.204. At its best, the

@@ -73,23 +73,27 @@ class Record:
 def run(name: str, directory: Path, *, small: bool = False, restart: bool = False) -> Record:
     """Run an experiment, and write its picture `NAME.png` and its findings `NAME.json`.
 
-    If `directory` has the findings of the same code at the same size, they are returned and nothing
-    runs, unless `restart`. A change of the docstring or of the library does not count.
+    If `directory` has the findings of the same code at the same size and their picture, they are
+    returned and nothing runs, unless `restart`. A change of the docstring or of the library does
+    not count.
     """
     module = load(name)
     source = _digest(Path(str(module.__file__)).read_text("utf-8"))
-    kept = directory / f"{name}.json"
-    if kept.exists() and not restart:
-        values = json.loads(kept.read_text("utf-8"))
+    kept, picture = directory / f"{name}.json", directory / f"{name}.png"
+    if kept.exists() and picture.exists() and not restart:
+        try:
+            values = json.loads(kept.read_text("utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{kept} must be a JSON file. Received: {error}") from error
         if (values["small"], values["source"]) == (small, source):
             findings = tuple(Finding(**finding) for finding in values.pop("findings"))
             return Record(findings, **values)
+    directory.mkdir(parents=True, exist_ok=True)  # before minutes of work
     began = time.perf_counter()
     report = module.run(small=small)
     record = Record(report.findings, time.perf_counter() - began, small, source)
-    directory.mkdir(parents=True, exist_ok=True)
     # Without the version of Matplotlib, an unchanged picture is an unchanged file.
-    report.figure.savefig(directory / f"{name}.png", metadata={"Software": None})
+    report.figure.savefig(picture, metadata={"Software": None})
     temporary = kept.with_suffix(".tmp")
     # `holds` may be a bool of NumPy.
     text = json.dumps(asdict(record), indent=2, ensure_ascii=False, default=bool)

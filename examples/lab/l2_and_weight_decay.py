@@ -8,7 +8,7 @@ fraction.
 Reference: Loshchilov & Hutter, Decoupled Weight Decay Regularization, 2019,
 https://arxiv.org/abs/1711.05101
 
-Time: 19 seconds.
+Time: 11 seconds on two shared cores.
 
 Expected: Under SGD, L2 and weight decay train the same weights to float precision. Under Adam, they
 part at once, and what L2 takes from a weight falls as its gradients grow.

@@ -27,7 +27,7 @@ def test_run_prints_claim_and_findings_and_draws_a_picture(inside, tmp_path):
     assert "\nClaim: Dropout multiplies by a random mask" in done.stdout
     assert "\nReference: Srivastava et al." in done.stdout
     assert "\nat inference " in done.stdout
-    assert "\nThe claim holds. (" in done.stdout
+    assert "\nAll findings agree with the claim. (" in done.stdout
     assert [path.name for path in tmp_path.rglob("*.png")] == [f"{NAME}.png"]
     assert "picture: pictures/dropout_mask.png" in done.stdout
 
@@ -67,15 +67,16 @@ def test_run_all_writes_a_page_that_says_which_claims_do_not_hold(
     done = inside("lab", "run", "all", "--directory", "docs/images", "--page", "docs/lab.md")
     assert done.returncode == 0, done.stderr
     assert "2/2" in done.stderr
-    assert "\nThe claim holds. (0.0 seconds)\n" in done.stdout
-    assert "\nThe claim does not hold here: |w|. (0.0 seconds)\n" in done.stdout
+    assert "\nAll findings agree with the claim. (0.0 seconds)\n" in done.stdout
+    assert "\nAgainst the claim (1 of 1 findings): |w|. (0.0 seconds)\n" in done.stdout
     assert done.stdout.endswith("page: docs/lab.md\n")
     right, wrong = (tmp_path / "docs/lab.md").read_text().split("## About ")[1:]
     assert "| quantity | expected | found | holds |\n| --- | --- | --- | --- |\n" in right
     assert "\n| \\|w\\| | 1 | 1 | yes |\n" in right
     assert "\n![About right](images/right.png)\n" in right
-    assert "does not hold" not in right
-    assert "\n**The claim does not hold here: |w|.**\n" in wrong
+    assert "Against the claim" not in right
+    assert "\n**Found.** All findings agree with the claim. 1.\n" in right
+    assert "\n**Found.** Against the claim (1 of 1 findings): |w|. 1.\n" in wrong
     assert "\n| \\|w\\| | 1 | 2 | NO |\n" in wrong
     assert "`occam lab run wrong`: 0.0 seconds." in wrong
     assert (tmp_path / "docs/images/wrong.png").exists()
@@ -95,7 +96,7 @@ def test_what_has_run_does_not_run_again(inside, two_experiments, tmp_path):
     assert kept["findings"] == [{"quantity": "|w|", "expected": "1", "found": "1", "holds": True}]
     done = inside("lab", "run", "all", "--directory", "pictures")
     assert runs == ["right", "wrong"]
-    assert "\nThe claim holds. (" in done.stdout
+    assert "\nAll findings agree with the claim. (" in done.stdout
     inside("lab", "run", "right", "--directory", "pictures", "--restart")
     inside("lab", "run", "right", "--directory", "pictures", "--small")  # of another size
     assert runs == ["right", "wrong", "right", "right"]

@@ -102,6 +102,8 @@ def write_tensorboard(comparison: "Comparison", directory: str | os.PathLike[str
     """Write the curves of the groups for TensorBoard; see `Comparison.write_tensorboard`."""
     check_path("directory", directory)
     root = Path(directory)
+    if root.exists() and not root.is_dir():
+        raise ValueError(message("directory", str(root), "a directory, or a new path"))
     if root.exists() and any(root.rglob("*tfevents*")):
         expected = "a new directory, or one without TensorBoard logs"
         raise ValueError(message("directory", str(root), expected))

@@ -120,7 +120,7 @@ def robustness_figure(found: Robustness) -> Any:
     attacked, corrupted = figure.subplots(1, 2, sharey=True)
     curve = found.curve
     attacked.plot(curve.epsilons, curve.accuracies, marker="o", markersize=4, label="PGD")
-    band = [np.clip(curve.accuracies + sign * curve.errors, 0, 1) for sign in (-1, 1)]
+    band = [np.clip(curve.accuracies + sign * 1.96 * curve.errors, 0, 1) for sign in (-1, 1)]
     attacked.fill_between(curve.epsilons, *band, alpha=0.2, linewidth=0)
     value, low, high = found.accuracy
     ends = None if low is None or high is None else [[value - low], [high - value]]
@@ -128,7 +128,8 @@ def robustness_figure(found: Robustness) -> Any:
         [found.epsilon], [value], yerr=ends, fmt="s", color="C3", capsize=3, label="AutoAttack"
     )
     attacked.set(xlabel="largest change of a feature, in standard deviations", ylabel="accuracy")
-    attacked.set_title(f"attacks, {found.rows} samples", fontsize=10, loc="left")
+    title = f"attacks, {found.rows} samples, 95% intervals"
+    attacked.set_title(title, fontsize=10, loc="left")
     severities = (0, *found.corruptions.severities)
     pairs = zip(found.corruptions.kinds, found.corruptions.accuracies, strict=True)
     for kind, accuracies in pairs:

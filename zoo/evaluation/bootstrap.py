@@ -51,6 +51,10 @@ def bootstrap_replicates(
     Returns:
         The replicates of each figure, `(resamples,)`.
 
+    Raises:
+        TypeError: If `statistic` is not a function, or returns something else than a dict.
+        ValueError: If a number is out of range.
+
     Example:
 
     >>> values = np.arange(100.0)
@@ -66,4 +70,7 @@ def bootstrap_replicates(
         raise TypeError(message("statistic", statistic, "a function of the indices of rows"))
     generator = np.random.default_rng(seed)
     drawn = [statistic(generator.integers(0, rows, rows)) for _ in range(resamples)]
+    if drawn and not isinstance(drawn[0], dict):
+        expected = "a function that returns a dict of figures by name"
+        raise TypeError(message("statistic", drawn[0], expected))
     return {name: np.array([each[name] for each in drawn]) for name in (drawn or [{}])[0]}

@@ -72,7 +72,7 @@ def conformal_threshold(scores: ArrayLike, coverage: float) -> np.ndarray:
     """
     check_number("coverage", coverage, "(0, 1)")
     values = float_array("scores", scores, "numbers of shape (n,) or (n, targets)")
-    if not values.ndim or np.isnan(values).any():
+    if values.ndim not in (1, 2) or np.isnan(values).any():
         raise ValueError(message("scores", scores, "numbers of shape (n,) or (n, targets)"))
     rows = len(values)
     check_rows(rows, coverage)
@@ -105,7 +105,7 @@ def prediction_sets(
         lac:  score_k = 1 - p_k                                  (least ambiguous sets)
         aps:  score_k = sum of all p_j before p_k + u p_k        (adaptive prediction sets)
 
-    where classes are in the order of falling probability, and u is uniform in [0, 1], one number
+    where classes are in decreasing order of probability, and u is uniform in [0, 1], one number
     for each row. The sets of "lac" are the smallest on average, but cover easy rows too often and
     hard ones too rarely; those of "aps" grow on hard rows. Sets may be empty.
 
@@ -136,7 +136,10 @@ def prediction_sets(
     check_one_of("method", method, ("lac", "aps"))
     check_number("coverage", coverage, "(0, 1)")
     check_integer("seed", seed, 0)
-    check_type("calibration", calibration, (tuple, list), "a pair of probabilities and class ids")
+    pair = "a pair of probabilities and class ids"
+    check_type("calibration", calibration, (tuple, list), pair)
+    if len(calibration) != 2:
+        raise ValueError(message("calibration", calibration, pair))
     expected = "probabilities (n, classes) and class ids (n,) from 0 to classes - 1"
     known, labels = float_array("calibration", calibration[0], expected), np.asarray(calibration[1])
     p = float_array("probabilities", probabilities, "numbers in [0, 1]")

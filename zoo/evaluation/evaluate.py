@@ -8,7 +8,14 @@ import numpy as np
 from scipy.special import softmax
 
 from ...core.calibration import reliability_bins
-from ...core.checks import check_integer, check_number, check_one_of, check_type, message
+from ...core.checks import (
+    check_bool,
+    check_integer,
+    check_number,
+    check_one_of,
+    check_type,
+    message,
+)
 from ...exports.heads.conformal import conformal_rank
 from ..data import Data
 from ..data.split import ArraySplit
@@ -21,6 +28,8 @@ from .bootstrap import Interval, bootstrap_replicates
 from .calibration import BINS, Calibration, brier_score, calibration_figures
 from .conformal import Conformal, judge_intervals, judge_sets
 from .evaluation import Evaluation, Uncertainty
+from .flatness import ROWS as FLATNESS_ROWS
+from .flatness import Flatness, judge_flatness
 from .inference import check_inference
 from .label_sets import judge_label_sets
 from .monte_carlo import is_stochastic
@@ -30,6 +39,7 @@ from .subject import LeftOut, Subject
 from .weights import weight_statistics
 
 _CHECKED_ROWS, _MIN_CHECKED = 32, 4  # of the inference check
+_DRAWN_ROWS = 1000
 _CALIBRATION = ("error", "adaptive_error", "brier")
 
 
@@ -42,6 +52,7 @@ def evaluate(
     samples: int = 0,
     outliers: Any = None,
     attack: float | None = None,
+    flatness: bool = False,
     bootstrap: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
@@ -72,6 +83,8 @@ def evaluate(
         attack: The largest change of a feature by an adversary, in the standard deviations of
             `data.preprocessing`, such as 0.1. A classifier is then attacked by PGD and AutoAttack
             on 200 random rows, and judged under common corruptions; this may take minutes.
+        flatness: Whether to measure the sharpness of the minimum, on the first 500 rows of the
+            training part. It takes a second for an `mlp`, and needs a model with a compiled loss.
         bootstrap: The number of bootstrap samples, at least 20; 0 for figures without intervals.
         seed: The seed of the bootstrap, of the adaptive sets and of the passes.
 
@@ -104,6 +117,7 @@ def evaluate(
             raise ValueError(message(name, value, f"0 or an integer >= {least}"))
     check_integer("seed", seed, 0)
     check_number("attack", attack, "(0, inf)", optional=True)
+    check_bool("flatness", flatness)
     if outliers is not None and not isinstance(data.task, Classification):
         expected = f"None for the task {data.task.kind!r}, only for classification"
         raise ValueError(message("outliers", outliers, expected))
@@ -132,6 +146,8 @@ def evaluate(
         calibration = Calibration(**own, **bins)
     else:
         left_out["calibration"] = "a regression has no probabilities"
+    if not isinstance(task, Classification):
+        left_out["selective prediction"] = "only classes have one confidence for each row"
     if subject.is_ensemble:
         left_out["weights"] = left_out["inference"] = "evaluate the members one by one"
     else:
@@ -146,6 +162,12 @@ def evaluate(
             robustness = _robustness(subject, x, known, attack, bootstrap, seed)
         except LeftOut as reason:
             left_out["robustness"] = str(reason)
+    flat = None
+    if flatness:
+        try:
+            flat = _flatness(subject, seed)
+        except LeftOut as reason:
+            left_out["flatness"] = str(reason)
     if outliers is not None:
         detected, rows["outliers"] = _outliers(subject, outliers, z, passes, bootstrap, seed)
         if "energy" not in detected:
@@ -164,8 +186,10 @@ def evaluate(
         uncertainty=None if passes is None else _uncertainty(subject, passes, known),
         outliers=detected,
         robustness=robustness,
+        flatness=flat,
         weights=tuple(weights),
         inference=inference,
+        predictions=_predictions(task, y, z) if isinstance(task, Regression) else {},
         left_out=left_out,
         weights_digest=None if subject.is_ensemble else weights_digest(subject.models[0]),
     )
@@ -206,7 +230,7 @@ def _scores(
     for name in scores["train"] if part != "train" else ():
         sign = -1 if name in task.scores_up else 1
         drawn = [sign * replicates[each][name] for each in (part, "train") if resamples]
-        value = sign * (values[part][name] - values["train"][name])
+        value = sign * (values[part][name] - values["train"][name]) + 0.0  # not -0
         gap[name] = Interval.of(value, drawn[0] - drawn[1] if drawn else None)
     return scores, gap, own
 
@@ -262,6 +286,13 @@ def _robustness(
     return judge_robustness(subject.models[0], x, y, epsilon, **options)
 
 
+def _flatness(subject: Subject, seed: int) -> Flatness:
+    if subject.is_ensemble:
+        raise LeftOut("evaluate the members one by one")
+    x, y = subject.inputs("train", FLATNESS_ROWS)
+    return judge_flatness(subject.models[0], x, y, seed)
+
+
 def _curves(
     predicted: tuple[np.ndarray, np.ndarray], uncertain: tuple[np.ndarray, Any]
 ) -> dict[str, RiskCoverage]:
@@ -274,6 +305,14 @@ def _curves(
         right = passes.mean.argmax(axis=1) == y
         found["predictive_entropy"] = risk_coverage(-passes.predictive_entropy, right)
     return found
+
+
+def _predictions(
+    task: Regression, y: np.ndarray, z: np.ndarray
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    rows = slice(_DRAWN_ROWS)
+    columns = zip(task.names, y[rows].T, z[rows].T, strict=True)
+    return {name: (targets, values) for name, targets, values in columns}
 
 
 def _uncertainty(subject: Subject, passes: PredictiveDistribution, y: np.ndarray) -> Uncertainty:
@@ -301,11 +340,15 @@ def _outliers(
     train = subject.given.raw_splits["train"]
     raw = keras.tree.map_structure(np.asarray, outliers)
     shape = keras.tree.map_structure(lambda array: array.shape[1:], raw)
-    if shape != train.input_shape:
+    leaves = keras.tree.flatten(raw)
+    n = min((len(leaf) if leaf.ndim else 0 for leaf in leaves), default=0)
+    if shape != train.input_shape or not n:
         expected = f"raw features like those of the data, rows of shape {train.input_shape}"
-        raise ValueError(message("outliers", shape, expected))
-    n = len(keras.tree.flatten(raw)[0])
+        shapes = keras.tree.map_structure(np.shape, raw)
+        raise ValueError(f"`outliers` must be {expected}. Received: shape {shapes}")
     split = ArraySplit(raw, np.zeros(n)).standardized(subject.given.preprocessing)
+    if not all(np.isfinite(leaf).all() for leaf in keras.tree.flatten(split.features)):
+        raise ValueError("`outliers` must be finite numbers. Received: NaN or infinity")
     logits = [z, subject.predict(split.batches(subject.given.batch_size))[1]]
     scores = {"max_probability": [softmax(each, axis=1).max(axis=1) for each in logits]}
     if subject.answers[0].from_logits and not subject.is_ensemble:

@@ -7,12 +7,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ...core.checks import check_path, message
 from ...core.text_table import blocks, table
 from .attacked import Robustness
 from .bootstrap import Interval
 from .calibration import Calibration
 from .conformal import Conformal
+from .flatness import Flatness
 from .inference import InferenceReport
 from .outliers import OutlierDetection
 from .selective import RiskCoverage
@@ -61,8 +64,11 @@ class Evaluation:
             an ensemble.
         outliers: How outliers are told from the data, by score.
         robustness: The accuracy under attacks and corruptions, with `attack`.
+        flatness: The sharpness of the minimum, with `flatness`.
         weights: The statistics of each kernel.
         inference: Whether predictions depend on their inputs alone.
+        predictions: The targets and the predictions of a regression by the name of the target,
+            each `(rows,)`, of at most 1,000 rows; for the picture.
         left_out: The sections that are missing, each with the reason.
         weights_digest: The SHA-256 of the weights of the model, by which an export knows that the
             evaluation is of it; `None` for an ensemble.
@@ -81,8 +87,10 @@ class Evaluation:
     uncertainty: Uncertainty | None = None
     outliers: dict[str, OutlierDetection] = field(default_factory=dict)
     robustness: Robustness | None = None
+    flatness: Flatness | None = None
     weights: tuple[KernelStatistics, ...] = ()
     inference: InferenceReport | None = None
+    predictions: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     weights_digest: str | None = None
 
@@ -108,6 +116,7 @@ class Evaluation:
                 for name, each in self.outliers.items()
             },
             "robustness": self.robustness and self.robustness.to_dict(),
+            "flatness": self.flatness and self.flatness.to_dict(),
             "weights": [asdict(each) for each in self.weights],
             "inference": self.inference and self.inference.to_dict(),
             "left_out": self.left_out,
@@ -118,7 +127,8 @@ class Evaluation:
         """Write `evaluation.json`, the card `evaluation.md` and its pictures; return the paths.
 
         The pictures are `reliability.png`, `risk_coverage.png` and `robustness.png`, where there is
-        such a section. Files of these names are replaced.
+        such a section, `flatness.png`, the loss along a direction, and `predictions.png` of a
+        regression. Files of these names are replaced.
         """
         from .pictures import draw  # matplotlib is slow to import
 
@@ -187,11 +197,14 @@ class Evaluation:
             yield title, ("figure", "value"), _uncertainty_rows(self.uncertainty)
         if self.outliers:
             rows = [(name, str(o.auroc), str(o.fpr95)) for name, o in self.outliers.items()]
-            head = ("score", "AUROC", "outliers above 95% of the data")
+            head = ("score", "AUROC", "FPR at 95% TPR")
             yield f"Outliers ({self.rows['outliers']:,})", head, rows
         if self.robustness:
             title = f"Robustness ({self.robustness.rows:,})"
             yield title, ("inputs", "accuracy"), _robustness_rows(self.robustness)
+        if self.flatness:
+            title = f"Flatness ({self.flatness.rows:,} training rows)"
+            yield title, ("figure", "value"), _flatness_rows(self.flatness)
         if self.weights:
             head = ("kernel", "shape", "norm", "spectral norm", "zeros", "effective rank")
             yield "Weights", head, [_weight_row(each) for each in self.weights]
@@ -204,9 +217,11 @@ class Evaluation:
 
 
 _SECTION_OF = {
+    "predictions.png": "Scores",
     "reliability.png": "Calibration",
     "risk_coverage.png": "Selective prediction",
     "robustness.png": "Robustness",
+    "flatness.png": "Flatness",
 }
 
 
@@ -220,6 +235,15 @@ def _conformal_row(each: Conformal) -> tuple[str, ...]:
         f"{each.size:.4g}",
         f"{each.calibration_rows:,} rows, {each.calibrated_on}",
     )
+
+
+def _flatness_rows(found: Flatness) -> list[tuple[str, str]]:
+    rise = f"rise of the loss if the filters change by {found.rho:.0%}"
+    return [
+        ("largest eigenvalue of the Hessian", f"{found.eigenvalue.value:.4g}"),
+        (f"{rise}, at random", f"{found.random:.3g}"),
+        (f"{rise}, worst case", f"{found.worst:.3g}"),
+    ]
 
 
 def _risks(curve: RiskCoverage, *coverages: str) -> Iterator[str]:

@@ -7,9 +7,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from ...core.checks import check_number, check_type, message
+from ...core.checks import check_number
 from ...core.text_table import table
 from ...exports.gates.sample import tolerance as tolerance_of
+from ..robustness.classifier import model_of
+from ..training import Run
 
 _SMALL_BATCHES = (1, 3)
 
@@ -61,7 +63,7 @@ class InferenceReport:
 
 
 def check_inference(
-    model: keras.Model, x: Any, *, tolerance: float | None = None
+    model: keras.Model | Run, x: Any, *, tolerance: float | None = None
 ) -> InferenceReport:
     """Check that predictions depend on nothing but the inputs of their own row.
 
@@ -82,7 +84,7 @@ def check_inference(
     same of a SavedModel. The variables have their values again at the end.
 
     Args:
-        model: A built Keras model.
+        model: A built Keras model, or a finished run.
         x: A batch of inputs as the model takes them, an array or arrays by name, of at least 4
             rows; about 32 are enough.
         tolerance: The largest accepted difference, relative to the largest output. By default 1e-5,
@@ -90,7 +92,7 @@ def check_inference(
 
     Raises:
         ValueError: If there are fewer than 4 rows, or an argument is out of range.
-        TypeError: If `model` is not a Keras model.
+        TypeError: If `model` is neither a Keras model nor a run.
 
     Example:
 
@@ -100,12 +102,14 @@ def check_inference(
     >>> [check.name for check in found.checks if not check.passed]
     ['call']
     """
-    check_type("model", model, keras.Model, "a keras.Model")
+    model = model_of(model)
     check_number("tolerance", tolerance, "[0, inf)", optional=True)
     x = keras.tree.map_structure(np.asarray, x)
-    rows = len(keras.tree.flatten(x)[0])
+    leaves = keras.tree.flatten(x)
+    rows = min((len(leaf) if leaf.ndim else 0 for leaf in leaves), default=0)
     if rows < 4:
-        raise ValueError(message("x", rows, "a batch of at least 4 rows"))
+        shapes = keras.tree.map_structure(np.shape, x)
+        raise ValueError(f"`x` must be a batch of at least 4 rows. Received: shape {shapes}")
     if tolerance is None:
         tolerance = tolerance_of(model.compute_dtype)
     variables = list({id(v): v for v in model.variables}.values())
@@ -137,9 +141,11 @@ def _compared(name: str, pairs: list[tuple[Any, Any]], tolerance: float) -> Infe
                 return InferenceCheck(name, False, None, detail)
             ours, right = ours.astype("float64"), right.astype("float64")
             scale = np.abs(right[np.isfinite(right)]).max(initial=1.0)
-            different = (ours != right) & ~(np.isnan(ours) & np.isnan(right))
+            different = ours != right  # NaN is no prediction, and differs from itself
             distance = np.abs(ours[different] - right[different]) / scale
-            largest = max(largest, float(np.nan_to_num(distance, nan=np.inf).max(initial=0.0)))
+            if np.isnan(distance).any():
+                return InferenceCheck(name, False, None, "predictions are NaN")
+            largest = max(largest, float(distance.max(initial=0.0)))
     passed = largest <= tolerance
     detail = f"within {largest:.1e}" if passed else f"differs by {largest:.1e}: {_CAUSES[name]}"
     return InferenceCheck(name, passed, largest, detail)

@@ -45,7 +45,10 @@ def label_sets(
     Reference: Angelopoulos et al., Conformal Risk Control, 2022, https://arxiv.org/abs/2208.02814
     """
     check_number("coverage", coverage, "(0, 1)")
-    check_type("calibration", calibration, (tuple, list), "a pair of probabilities and labels")
+    pair = "a pair of probabilities and labels"
+    check_type("calibration", calibration, (tuple, list), pair)
+    if len(calibration) != 2:
+        raise ValueError(message("calibration", calibration, pair))
     known = float_array("calibration", calibration[0], "probabilities (n, labels)")
     y = float_array("calibration", calibration[1], "zeros and ones (n, labels)")
     p = float_array("probabilities", probabilities, "numbers in [0, 1]")

@@ -8,17 +8,19 @@ from typing import Any
 import keras
 import numpy as np
 
-from ...core.checks import check_integer, check_type
+from ...core.checks import check_integer
 from ...core.layer_kinds import Kind, drop_rates, kind_of
 from ...exports.signatures.monte_carlo import stochastic
+from ..robustness.classifier import model_of
 from ..tasks import Task
+from ..training import Run
 from .answers import Answers, PredictiveDistribution
 
 _RANDOM_INPUTS = (Kind.AUGMENTATION, Kind.RANDOM_CROP)
 
 
 def mc_predict(
-    model: keras.Model,
+    model: keras.Model | Run,
     x: Any,
     *,
     samples: int = 32,
@@ -35,7 +37,7 @@ def mc_predict(
     results. `exports.Uncertainty` serves the same, with a seed for each row.
 
     Args:
-        model: A model of the zoo, or any Keras model with one output `(n, units)`.
+        model: A finished run, a model of the zoo, or any Keras model with one output `(n, units)`.
         x: Inputs as the model takes them, an array or arrays by name.
         samples: The number of passes, >= 2.
         seed: The seed, an integer >= 0.
@@ -49,7 +51,7 @@ def mc_predict(
     Raises:
         ValueError: If no layer is random, an argument is out of range, or the outputs could mean
             two things.
-        TypeError: If `model` is not a Keras model.
+        TypeError: If `model` is neither a Keras model nor a run.
 
     Example:
 
@@ -62,7 +64,7 @@ def mc_predict(
     Reference: Gal & Ghahramani, Dropout as a Bayesian Approximation: Representing Model Uncertainty
     in Deep Learning, 2016, https://arxiv.org/abs/1506.02142
     """
-    check_type("model", model, keras.Model, "a keras.Model")
+    model = model_of(model)
     check_integer("samples", samples, 2)
     check_integer("seed", seed, 0)
     check_integer("batch_size", batch_size, 1)
@@ -71,7 +73,14 @@ def mc_predict(
             "`model` must have a layer that is random in training, such as dropout, noise or "
             f"stochastic depth, at a rate above 0. Received: {model.name!r} without any"
         )
-    rows = len(keras.tree.flatten(x)[0])
+    x = keras.tree.map_structure(np.asarray, x)
+    leaves = keras.tree.flatten(x)
+    rows = min((len(leaf) if leaf.ndim else 0 for leaf in leaves), default=0)
+    if not rows:
+        shapes = keras.tree.map_structure(np.shape, x)
+        raise ValueError(f"`x` must have at least one row. Received: shape {shapes}")
+    if not all(np.isfinite(leaf).all() for leaf in leaves if leaf.dtype.kind == "f"):
+        raise ValueError("`x` must be finite numbers. Received: NaN or infinity")
     outputs = [
         np.concatenate(
             [

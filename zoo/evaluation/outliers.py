@@ -1,4 +1,4 @@
-"""`OutlierDetection`: whether a model is less sure of inputs that are none of its data."""
+"""`OutlierDetection`: whether a model is less sure of out-of-distribution inputs."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,8 @@ class OutlierDetection:
     Args:
         auroc: The probability that an outlier has a lower score than a sample of the data; 0.5 is
             chance.
-        fpr95: The share of outliers above the score that 95% of the samples of the data reach.
+        fpr95: The share of outliers (false positives) above the score that 95% of the samples of
+            the data (true positives) reach.
     """
 
     auroc: Interval
@@ -32,6 +33,12 @@ def energy(logits: ArrayLike) -> np.ndarray:
 
     It needs logits: behind a softmax, they are known only up to a constant for each row.
 
+    Args:
+        logits: The outputs of a model before the softmax, `(n, classes)`.
+
+    Raises:
+        ValueError: If they have another shape, or one is not finite.
+
     Example:
 
     >>> energy([[0.0, 0.0], [3.0, 0.0]]).round(3).tolist()
@@ -40,7 +47,10 @@ def energy(logits: ArrayLike) -> np.ndarray:
     Reference: Liu et al., Energy-based Out-of-distribution Detection, 2020,
     https://arxiv.org/abs/2010.03759
     """
-    return np.asarray(logsumexp(float_array("logits", logits), axis=-1))
+    z = float_array("logits", logits)
+    if z.ndim != 2 or not np.isfinite(z).all():
+        raise ValueError(message("logits", logits, "finite numbers of shape (n, classes)"))
+    return np.asarray(logsumexp(z, axis=-1))
 
 
 def detect_outliers(
@@ -74,7 +84,7 @@ def detect_outliers(
     def figures(rows: np.ndarray) -> dict[str, float]:
         first = rows[rows < len(inside)]
         others = rows[rows >= len(inside)] - len(inside)
-        if not len(first) or not len(others):  # as good as never, but for a handful of rows
+        if not len(first) or not len(others):  # practically only for a handful of rows
             return figures(np.arange(len(inside) + len(outside)))
         return _figures(inside[first], outside[others])
 

@@ -8,11 +8,13 @@ import numpy as np
 from ...callbacks.tensorboard.pictures import reliability_diagram
 from ...callbacks.tensorboard.summaries import new_figure
 from .attacked import robustness_figure
+from .conformal import Conformal
 from .selective import RiskCoverage
 
 if TYPE_CHECKING:
     from .evaluation import Evaluation
 
+_PANELS = 4
 _EVENTS = {
     "classification": ("confidence", "accuracy", "samples"),
     "multilabel": ("probability of a label", "frequency", "labels"),
@@ -32,6 +34,10 @@ def draw(found: "Evaluation", directory: Path) -> list[Path]:
         figures["risk_coverage"] = risk_coverage_figure(found.risk_coverage)
     if found.robustness:
         figures["robustness"] = robustness_figure(found.robustness)
+    if found.flatness:
+        figures["flatness"] = found.flatness.landscape.figure()
+    if found.predictions:
+        figures["predictions"] = predictions_figure(found.predictions, found.conformal)
     paths = []
     for name, figure in figures.items():
         paths.append(directory / f"{name}.png")
@@ -59,4 +65,30 @@ def risk_coverage_figure(curves: dict[str, RiskCoverage]) -> Any:
     axis.set(xlim=(0, 1), ylim=(0, None), title="Risk if the least confident are not answered")
     axis.legend(frameon=False, fontsize=8)
     axis.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def predictions_figure(
+    predictions: dict[str, tuple[np.ndarray, np.ndarray]], conformal: dict[str, Conformal]
+) -> Any:
+    """Return a figure of the targets against the predictions, with their conformal intervals.
+
+    Of several targets, the first four are drawn.
+    """
+    names = [*predictions][:_PANELS]
+    figure = new_figure(4.2 * len(names), 3.8)
+    axes = figure.subplots(1, len(names), squeeze=False)[0]
+    intervals = conformal.get("absolute_residual")
+    for number, (axis, name) in enumerate(zip(axes, names, strict=True)):
+        targets, values = predictions[name]
+        ends = np.array([min(targets.min(), values.min()), max(targets.max(), values.max())])
+        axis.plot(ends, ends, color="gray", linewidth=1, linestyle="--")
+        if intervals:
+            half = intervals.thresholds[number]
+            label = f"{intervals.target:.0%} intervals, which cover {intervals.by_name[name]:.0%}"
+            axis.fill_between(ends, ends - half, ends + half, color="C1", alpha=0.2, label=label)
+            axis.legend(frameon=False, fontsize=8)
+        axis.scatter(values, targets, s=10, alpha=0.6, linewidths=0)
+        axis.set(xlabel=f"predicted {name}", ylabel=f"true {name}")
+        axis.spines[["top", "right"]].set_visible(False)
     return figure

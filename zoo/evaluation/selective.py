@@ -85,7 +85,7 @@ def risk_coverage(confidence: ArrayLike, correct: ArrayLike) -> RiskCoverage:
 
 
 def shared_by_ties(keys: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return the mean of the values of all rows with the same key, so that their order is nothing.
+    """Return the mean of the values of all rows with the same key, so that ties count alike.
 
     >>> shared_by_ties(np.array([0.5, 0.9, 0.5]), np.array([1.0, 1.0, 0.0])).tolist()
     [0.5, 1.0, 0.5]

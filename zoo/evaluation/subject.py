@@ -60,11 +60,12 @@ class Subject:
             raise TypeError(message("model", model, expected))
         members = [model] if one else check_members("model", model)
         runs = [member for member in members if isinstance(member, Run)]
-        ours = json.loads(json.dumps(dict(data.arguments)))
+        ours = _samples_of(json.loads(json.dumps(dict(data.arguments))))
         for run in runs:
-            if different := [*differences("data", run.config["data"]["arguments"], ours)]:
+            theirs = _samples_of(run.config["data"]["arguments"])
+            if different := [*differences("data", theirs, ours)]:
                 raise ValueError(
-                    "`data` must be that of the run, for other data pass `run.load_model()`. "
+                    "`data` must be that of the run; for other data, pass `run.load_model()`. "
                     f"Received: other arguments ({'; '.join(different)})"
                 )
         refit = any(run.result.get("refit") for run in runs)
@@ -131,7 +132,7 @@ class Subject:
         if run is None or run.directory is None or run.result["validation_by"] == "part":
             raise LeftOut(
                 "there are no rows that the model has not trained on but those of the test part, "
-                "and no out-of-fold outputs"
+                "and no out-of-fold outputs, as of a training with validation='cv:5x2'"
             )
         reruns = len(run.result["reruns"])
         directory = run.directory / f"rerun-{reruns}" if reruns else run.directory
@@ -144,6 +145,11 @@ class Subject:
             outputs = np.empty((len(y), *values.shape[1:])) if outputs is None else outputs
             outputs[mask] = values
         return y, self.answers[0].logits(outputs)
+
+
+def _samples_of(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `load_data` without the size of batches, which changes no sample."""
+    return {name: value for name, value in arguments.items() if name != "batch_size"}
 
 
 def _outputs(model: keras.Model, x: Any) -> Any:

@@ -52,7 +52,8 @@ class Classifier:
         units = outputs[0].shape[-1]
         if len(outputs[0].shape) != 2 or units is None or units < 2:
             expected = "a classifier with the output (batch, classes) and at least 2 classes"
-            raise ValueError(message("model", outputs[0].shape, expected))
+            received = f"{model.name!r} with the output {tuple(outputs[0].shape)}"
+            raise ValueError(f"`model` must be {expected}. Received: {received}")
         if last_activation(model) in ("softmax", "sigmoid"):
             raise _returns_probabilities(model, describe_last(model))
         self.model = model

@@ -91,6 +91,7 @@ def list_corruptions(rank: int) -> tuple[str, ...]:
     >>> list_corruptions(2)
     ('noise', 'impulse', 'missing', 'offset', 'scale')
     """
+    check_integer("rank", rank, 2, 4)
     data = _data(rank)
     return tuple(kind for kind, corruption in CORRUPTIONS.items() if data in corruption.of)
 

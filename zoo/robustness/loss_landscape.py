@@ -38,10 +38,14 @@ class LossLandscape:
 
     def plot(self, path: str | os.PathLike[str]) -> None:
         """Plot the loss into a file: a curve along one direction, contours along two."""
+        check_path("path", path)
+        self.figure().savefig(path, dpi=100)
+
+    def figure(self) -> Any:
+        """Return the figure of `plot`."""
         from matplotlib.colors import LogNorm  # slow to import
         from matplotlib.figure import Figure
 
-        check_path("path", path)
         figure = Figure(figsize=(5, 4), layout="constrained")
         axis = figure.add_subplot()
         values = np.ma.masked_invalid(self.losses)
@@ -66,7 +70,7 @@ class LossLandscape:
             axis.plot(0, 0, "o", color="C3")
             axis.set(xlabel="first direction", ylabel="second direction", aspect="equal")
         axis.set_title(f"data loss {self.loss:.4g} at the weights", fontsize=10, loc="left")
-        figure.savefig(path, dpi=100)
+        return figure
 
 
 def loss_landscape(

@@ -4,6 +4,7 @@ import copy
 import csv
 import json
 import os
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,12 +59,19 @@ class Run:
 
         Raises:
             FileNotFoundError: If `directory` holds no finished run.
+            ValueError: If one of its files is damaged.
         """
         check_path("directory", directory)
         files = RunDirectory(directory)
         if not files.finished:
             raise FileNotFoundError(f"{directory} holds no finished run: no {files.result.name}")
         config, result = files.read_json(files.config), files.read_json(files.result)
+        for path, values, needed in (
+            (files.config, config, ("model", "data", "regularization", "training")),
+            (files.result, result, ("train", "epochs", "verdict")),
+        ):
+            if missing := [name for name in needed if name not in values]:
+                raise ValueError(f"{path} must be that of a run. Received: no {missing[0]!r} in it")
         return cls(config, files.read_history(), result, files.path)
 
     @property
@@ -93,6 +101,9 @@ class Run:
         if self.directory is None:
             raise ValueError("zoo.train wrote no model: it was called with log_dir=None.")
         path = RunDirectory(self.directory).model
+        if not zipfile.is_zipfile(path):
+            found = "a damaged file" if path.exists() else "no file"
+            raise FileNotFoundError(f"{path} must be the model of the run. Received: {found}")
         try:
             model: Any = keras.saving.load_model(path)
         except (TypeError, ValueError):

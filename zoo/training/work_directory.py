@@ -88,8 +88,11 @@ class WorkDirectory:
             )
 
     def read_json(self, path: Path) -> dict[str, Any]:
-        """Read a JSON file."""
-        return json.loads(path.read_text())
+        """Read a JSON file; raise a `ValueError` with its path if it is none."""
+        try:
+            return json.loads(path.read_text())
+        except ValueError as error:
+            raise ValueError(f"{path} must be a JSON file. Received: {error}") from error
 
     def write_json(self, path: Path, values: dict[str, Any]) -> None:
         """Write a JSON file, entirely or not at all. NaN and infinity are errors."""

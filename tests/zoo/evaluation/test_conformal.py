@@ -157,3 +157,8 @@ def test_logits_are_no_probabilities():
 def test_the_rows_that_a_coverage_needs_are_said_at_once():
     with pytest.raises(ValueError, match="needs at least 999,999 rows"):
         conformal_threshold([1.0], 0.999999)
+
+
+def test_the_calibration_is_a_pair():
+    with pytest.raises(ValueError, match="`calibration` must be a pair of probabilities and class"):
+        prediction_sets((np.ones((9, 1)),), np.ones((2, 1)))

@@ -11,6 +11,7 @@ from sklearn import metrics
 from occam import zoo
 from occam.core.calibration import expected_calibration_error
 from occam.zoo.evaluation import Interval, label_sets
+from occam.zoo.training import engine
 
 from .conftest import TARGETS, X, load, train
 
@@ -73,7 +74,7 @@ def test_figures_of_labels_are_those_of_scikit_learn(trained):
     brier = [metrics.brier_score_loss(y[:, k], expit(logits[:, k])) for k in range(2)]
     assert found.calibration.brier.value == pytest.approx(np.mean(brier))
     assert found.calibration.counts.sum() == y.size
-    assert found.left_out == {}
+    assert [*found.left_out] == ["selective prediction"]
     (sets,) = found.conformal.values()
     _, known, outputs = outputs_of(run, data, "validation")
     inside = label_sets((expit(outputs), known), p := expit(logits), 0.9)
@@ -102,7 +103,12 @@ def test_conformal_intervals_cover_the_targets_of_a_regression(trained):
     assert [*intervals.by_name.values()] == inside.tolist()
     assert intervals.calibrated_on == "validation"
     assert found.calibration is None
-    assert found.left_out == {"calibration": "a regression has no probabilities"}
+    assert found.left_out == {
+        "calibration": "a regression has no probabilities",
+        "selective prediction": "only classes have one confidence for each row",
+    }
+    drawn = [values for _, values in found.predictions.values()]
+    np.testing.assert_allclose(np.stack(drawn, axis=1), values[:1000], rtol=1e-5)
     assert found.uncertainty.entropy is None
 
 
@@ -226,7 +232,7 @@ def test_the_evaluation_is_written_as_json_a_card_and_pictures(trained, tmp_path
     pictures = {
         "classification": ["reliability.png", "risk_coverage.png"],
         "multilabel": ["reliability.png"],
-        "regression": [],
+        "regression": ["predictions.png"],
     }[data.task.kind]
     assert names == ["evaluation.json", "evaluation.md", *pictures]
     assert json.loads(paths[0].read_text()) == json.loads(json.dumps(found.to_dict()))
@@ -310,3 +316,50 @@ def test_arguments_that_do_not_suit_are_refused(classified, tmp_path):
     given = zoo.load_data((X, X), task="given")
     with pytest.raises(ValueError, match="`data` must have a task"):
         zoo.evaluate(plain, given)
+
+
+@pytest.mark.parametrize(
+    ("outliers", "received"),
+    [
+        (np.full((5, 3), np.nan), "`outliers` must be finite numbers. Received: NaN or infinity"),
+        (np.ones((0, 3)), r"rows of shape \(3,\). Received: shape \(0, 3\)"),
+        (np.ones((5, 2)), r"rows of shape \(3,\). Received: shape \(5, 2\)"),
+        ("x", r"rows of shape \(3,\). Received: shape \(\)"),
+    ],
+)
+def test_outliers_that_are_no_features_are_an_error(classified, outliers, received):
+    with pytest.raises(ValueError, match=received):
+        zoo.evaluate(*classified, outliers=outliers, bootstrap=0)
+
+
+def test_the_size_of_batches_is_not_part_of_the_data(classified):
+    run, data = classified
+    expected = zoo.evaluate(run, data, bootstrap=0).scores["test"]["accuracy"].value
+    smaller = zoo.evaluate(run, data.with_batch_size(7), bootstrap=0)
+    assert smaller.scores["test"]["accuracy"].value == expected
+
+
+@pytest.mark.parametrize("task", ["classification", "multilabel", "regression"])
+def test_the_flatness_is_that_of_its_functions_on_training_rows(trained, task, tmp_path):
+    run, data = trained(task)
+    found = zoo.evaluate(run, data, flatness=True, bootstrap=0, seed=3)
+    batches = (batch[:2] for batch in engine.batches_of(data, "train").as_numpy_iterator())
+    x, y = (np.concatenate(each)[:500] for each in zip(*batches, strict=True))
+    expected = zoo.robustness.hessian_eigenvalue(run, x, y, seed=3)
+    assert found.flatness.rows == len(y)
+    assert found.flatness.eigenvalue.value == pytest.approx(expected.value, rel=0.02)
+    assert found.flatness.worst >= max(0, found.flatness.random)
+    assert found.flatness.landscape.loss == pytest.approx(
+        found.flatness.landscape.losses[len(found.flatness.landscape.losses) // 2]
+    )
+    names = [path.name for path in found.save(tmp_path)]
+    assert "flatness.png" in names
+    assert "| largest eigenvalue of the Hessian | " in (tmp_path / "evaluation.md").read_text()
+
+
+def test_without_a_compiled_loss_there_is_no_flatness(classified):
+    _, data = classified
+    model = zoo.create_model("mlp", data=data, regularization="none", units=(4,))
+    found = zoo.evaluate(model, data, flatness=True, bootstrap=0)
+    assert found.flatness is None
+    assert "needs a model compiled with a loss" in found.left_out["flatness"]

@@ -127,7 +127,23 @@ def test_wrong_arguments_are_refused():
     model = model_of(keras.layers.Dense(4))
     with pytest.raises(ValueError, match="`x` must be a batch of at least 4 rows"):
         check_inference(model, X[:3])
-    with pytest.raises(TypeError, match="`model` must be a keras"):
+    with pytest.raises(TypeError, match="`model` must be a Keras model or a finished"):
         check_inference(keras.layers.Dense(4), X)
     with pytest.raises(ValueError, match="`tolerance` must be a number"):
         check_inference(model, X, tolerance=-1)
+
+
+def test_predictions_of_nan_fail():
+    model = keras.Sequential([keras.Input(X.shape[1:]), keras.layers.Rescaling(np.nan)])
+    found = check_inference(model, X)
+    assert [check.name for check in found.checks if not check.passed] == [
+        *("repeatable", "batch size", "order", "call")
+    ]
+    assert found.checks[0].detail == "predictions are NaN"
+
+
+@pytest.mark.parametrize("x", [None, np.ones((3, 4)), 1.0])
+def test_few_rows_or_none_are_an_error(x):
+    model = keras.Sequential([keras.Input((4,))])
+    with pytest.raises(ValueError, match=r"`x` must be a batch of at least 4 rows\. Received: sh"):
+        check_inference(model, x)

@@ -168,3 +168,17 @@ def test_outputs_that_could_mean_two_things_and_wrong_arguments_are_refused():
         mc_predict(model, X, task="ranking")
     with pytest.raises(ValueError, match="outputs for the 2 names of its task"):
         mc_predict(model, X, task=zoo.tasks.Multilabel(("red", "blue")))
+
+
+@pytest.mark.parametrize(
+    ("x", "received"),
+    [
+        (np.ones((0, 4)), r"`x` must have at least one row\. Received: shape \(0, 4\)"),
+        (None, r"`x` must have at least one row\. Received: shape \(\)"),
+        (np.full((2, 4), np.nan), r"`x` must be finite numbers\. Received: NaN"),
+    ],
+)
+def test_inputs_without_numbers_are_an_error(x, received):
+    layers = [keras.layers.Dropout(0.5), keras.layers.Dense(3, activation="softmax")]
+    with pytest.raises(ValueError, match=received):
+        mc_predict(keras.Sequential([keras.Input((4,)), *layers]), x)

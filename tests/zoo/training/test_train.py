@@ -1,5 +1,6 @@
 import copy
 import json
+import re
 import shutil
 
 import keras
@@ -389,3 +390,25 @@ def test_a_history_may_hold_arrays(tmp_path):
     assert history["loss"] == [0.5, 0.25]
     assert history["f1"] == [0.5, 1.0]
     np.testing.assert_array_equal(history["of"], np.ones((2, 2)))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("config.json", "{}", "config.json must be that of a run. Received: no 'model' in it"),
+        ("result.json", "{", "result.json must be a JSON file. Received: Expecting"),
+        ("result.json", '{"job": 1}', "result.json must be that of a run. Received: no 'train' in"),
+    ],
+)
+def test_a_damaged_file_of_a_run_is_named(finished, tmp_path, name, text, expected):
+    copy = shutil.copytree(finished[0].directory, tmp_path / "run")
+    (copy / name).write_text(text)
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        zoo.Run.load(copy)
+
+
+def test_a_damaged_model_of_a_run_is_named(finished, tmp_path):
+    copy = shutil.copytree(finished[0].directory, tmp_path / "run")
+    (copy / "model.keras").write_bytes(b"PK")
+    with pytest.raises(FileNotFoundError, match=r"model.keras must be the model of the run\. Rec"):
+        zoo.Run.load(copy).load_model()
