@@ -20,7 +20,7 @@ _ABOUT = """\
 # The laboratory
 Claims about regularization as experiments that anyone can run. `occam lab list` names them,
 `occam lab run NAME` runs one, and `make lab` regenerates this page. The code is in `examples/lab/`,
-one short module an experiment. `±` is one standard error over seeds. A difference
+one short module per experiment. `±` is one standard error over seeds. A difference
 holds if it is beyond two standard errors of the pairs; the module has the rule of each line.
 """
 

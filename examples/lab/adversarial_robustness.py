@@ -14,7 +14,7 @@ Time: 370 seconds on two shared cores.
 
 Expected: Within 10% of the range of a pixel, FGSM leaves an MLP an accuracy of 0.50, and AutoAttack
 0.40. L2, dropout and noise on the inputs really add 0.09, 0.14 and 0.27 under AutoAttack, and
-adversarial training has 0.84, at no cost without attack. Of label smoothing, the claim does not
+adversarial training has 0.84, at no cost without attack. For label smoothing, the claim does not
 hold: FGSM says that it adds 0.15, and AutoAttack that it takes away 0.10.
 """
 

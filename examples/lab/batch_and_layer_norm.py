@@ -139,7 +139,8 @@ def draw(found: Any, best: Any, batches: list[int], rates: list[float]) -> Figur
             title="no normalization" if norm == "none" else f"{norm} normalization",
         )
     maps[0].set_ylabel("learning rate")
-    figure.colorbar(image, ax=maps[-1], label="test error")
+    figure.colorbar(image, ax=maps[-1])
+    figure.suptitle("Test error")
     for norm, color in COLORS.items():
         values = np.array(best[norm])
         style: Any = {"color": color, "label": norm, "capsize": 3}
@@ -147,7 +148,8 @@ def draw(found: Any, best: Any, batches: list[int], rates: list[float]) -> Figur
     lines.set(
         xscale="log",
         xlabel="batch size",
-        title="test error at the best learning rate",
+        ylabel="test error",
+        title="the best learning rate",
     )
     lines.set_xticks(batches, batches)
     lines.minorticks_off()

@@ -10,8 +10,8 @@ Elements of Statistical Learning, 2009, section 7.3, https://hastie.su.domains/E
 
 Time: 42 seconds on two shared cores.
 
-Expected: Of ridge regression, the measured parts are those of the closed form. Of the networks, the
-squared bias rises from 0 to 0.64 and the variance falls from 0.74 to 0.02. Their sum has its
+Expected: For ridge regression, measured bias and variance match the closed form. For the networks,
+the squared bias rises from 0 to 0.64 and the variance falls from 0.74 to 0.02. Their sum has its
 minimum in between: 0.25 at lambda = 0.2 for ridge, where 0.66 and 0.57 are at the ends, and 0.17 at
 0.006 for the networks (0.74 and 0.65). The test error minus the noise equals the sum.
 """

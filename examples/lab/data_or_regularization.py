@@ -138,7 +138,7 @@ def draw(found: dict[str, Any], strengths: np.ndarray) -> Figure:
             axis.text(column, row, f"{100 * value:.0f}", fontsize=8, **text)
         axis.plot(mean.argmin(axis=0), "o", color="C3", fillstyle="none", markersize=16)
         axis.set_xticks(range(len(sizes)), sizes)
-        axis.set_yticks(range(len(mean)), ["0", *(f"{s:.1g}" for s in strengths)])
+        axis.set_yticks(range(len(mean)), ["0", *(f"{s:.2g}" for s in strengths)])
         axis.set(
             xlabel="training rows",
             ylabel="lambda of L2",

@@ -11,7 +11,7 @@ Descent, 2021, https://arxiv.org/abs/2003.01897
 Time: 230 seconds on two shared cores.
 
 Expected: With Adam at 0.003, the test error over the width falls to 0.13 with 6 units, rises to
-0.23 with 32, where the training error reaches 0, and falls to 0.14 with 256. L2 and stopping by the
+0.24 with 32, where the training error reaches 0, and falls to 0.14 with 256. L2 and stopping by the
 validation loss leave no rise, and dropout one of 0.01. Over the epochs, the claim does not hold in
 the same setting: the test error of 256 units rises from 0.07 to 0.14, and stays there. It holds
 with large and noisy steps (0.02, batches of 20) from initial weights that are 2.2 times as large as

@@ -61,7 +61,7 @@ def run(*, small: bool = False) -> Report:
     reached = Finding(
         "largest training loss at the end",
         f"below {GOAL}",
-        f"{max(losses):.3f}",
+        f"{max(losses):.4f}",
         max(losses) < GOAL,
     )
     pairs = ((SMALL, "128" if small else LARGE), (SAM, "128"))

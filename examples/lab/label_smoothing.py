@@ -105,8 +105,10 @@ def draw(found: dict[str, dict[float, list[dict[str, Any]]]]) -> Figure:
             mean, spread = values.mean(axis=1), error_of(values)
             style: Any = {"color": color, "marker": "o", "capsize": 3}
             axis.errorbar([*runs], mean, spread, label=MEASURES[measure], **style)
-            axis.set(xlabel="label smoothing", title=f"{name}: {MEASURES[measure]}")
-        sure.set(title=f"{name}: confidence and accuracy", ylim=(0.4, 1.02))
+            axis.set(xlabel="label smoothing")
+            axis.set_title(f"{name}: {MEASURES[measure]}", fontsize=10)
+        sure.set_title(f"{name}: confidence and accuracy", fontsize=10)
+        sure.set_ylim(0.4, 1.02)
         sure.legend(frameon=False, loc="best")
         norm.set(ylim=(0, 36))
         ece.set(ylim=(0, 0.25))
@@ -114,10 +116,11 @@ def draw(found: dict[str, dict[float, list[dict[str, Any]]]]) -> Figure:
             counts, right, mean = np.sum([pooled(run["bins"]) for run in runs[amount]], axis=0)
             many = counts >= 20
             sure_of, rate = mean[many] / counts[many], right[many] / counts[many]
-            reliability.plot(sure_of, rate, "o-", color=color, markersize=4, label=f"{amount:g}")
+            style = {"color": color, "markersize": 4, "clip_on": False, "label": f"{amount:g}"}
+            reliability.plot(sure_of, rate, "o-", **style)
         reliability.plot([0, 1], [0, 1], color="gray", linestyle="--", linewidth=1)
         reliability.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02))
-        reliability.set(title=f"{name}: reliability")
+        reliability.set_title(f"{name}: reliability", fontsize=10)
         reliability.legend(title="label smoothing", frameon=False, loc="upper left")
         for axis in row:
             axis.spines[["top", "right"]].set_visible(False)

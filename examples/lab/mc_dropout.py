@@ -170,7 +170,9 @@ def draw(curve: dict[str, np.ndarray], digits: list[dict[str, Any]]) -> Figure:
         low, high = (curve["mean"] + sign * times * curve["spread"] for sign in (-1, 1))
         band.fill_between(GRID, low, high, color="C0", alpha=alpha, linewidth=0)
     band.set(xlabel="x", ylabel="y", title="Regression: mean, 1 and 2 standard deviations")
-    band.legend(frameon=False, loc="upper left", fontsize=8)
+    low, high = band.get_ylim()
+    band.set_ylim(low - 0.2 * (high - low), high)  # room for the legend
+    band.legend(frameon=False, loc="lower center", ncols=3, fontsize=8)
     for name, amounts, unit, color in (
         ("rotated by", np.array(ANGLES) / 90, "rotation, up to 90 degrees", "C1"),
         ("shifted by", np.array(SHIFTS) / 3, "shift, up to 3 pixels", "C2"),

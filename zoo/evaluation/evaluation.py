@@ -183,7 +183,7 @@ class Evaluation:
             }
             yield "Calibration", ("figure", "value"), [(n, str(i)) for n, i in found.items()]
         if self.conformal:
-            head = ("method", "asked for", "covered", "least covered", "mean size", "calibration")
+            head = ("method", "target", "coverage", "lowest coverage", "mean size", "calibration")
             yield "Conformal", head, [_conformal_row(each) for each in self.conformal.values()]
         if self.risk_coverage:
             head = ("confidence", "AURC", "excess", "risk at 80%", "risk at 100%")
@@ -198,9 +198,9 @@ class Evaluation:
         if self.outliers:
             rows = [(name, str(o.auroc), str(o.fpr95)) for name, o in self.outliers.items()]
             head = ("score", "AUROC", "FPR at 95% TPR")
-            yield f"Outliers ({self.rows['outliers']:,})", head, rows
+            yield f"Outliers ({self.rows['outliers']:,} rows)", head, rows
         if self.robustness:
-            title = f"Robustness ({self.robustness.rows:,})"
+            title = f"Robustness ({self.robustness.rows:,} rows)"
             yield title, ("inputs", "accuracy"), _robustness_rows(self.robustness)
         if self.flatness:
             title = f"Flatness ({self.flatness.rows:,} training rows)"
@@ -267,7 +267,7 @@ def _robustness_rows(found: Robustness) -> list[tuple[str, str]]:
         (f"PGD within {epsilon:g}", f"{accuracy:.4g}")
         for epsilon, accuracy in zip(found.curve.epsilons, found.curve.accuracies, strict=True)
     ]
-    rows[0] = ("not changed", rows[0][1])
+    rows[0] = ("clean", rows[0][1])
     rows.append((f"AutoAttack ({within})", str(found.accuracy)))
     corruptions = found.corruptions
     rows += [(f"{kind}, mean of severities", f"{v:.4g}") for kind, v in corruptions.by_kind.items()]

@@ -18,8 +18,8 @@ class OutlierDetection:
     Args:
         auroc: The probability that an outlier has a lower score than a sample of the data; 0.5 is
             chance.
-        fpr95: The share of outliers (false positives) above the score that 95% of the samples of
-            the data (true positives) reach.
+        fpr95: The false positive rate at a true positive rate of 95%: the fraction of outliers that
+            pass as data, at the score that 95% of the data reach.
     """
 
     auroc: Interval
