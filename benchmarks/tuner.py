@@ -7,11 +7,11 @@ with the same optimizer and number of epochs. `Tuner` runs the same script as ra
 trains as `zoo.train` does, in several processes, and stops bad candidates early. `ratio` is that of
 the trainings a minute: the median of the rounds.
 
-`until as good` is the time that `tune` takes to reach the validation data loss that random search
-is expected to end with, relative to the whole random search of the same round, for each round. The
-loss is the mean of the smallest of so many draws, with replacement, from its trials in all rounds.
-"never (1.02)" is a search whose smallest loss is 1.02 times that. Luck favors random search: each
-of its trials has other initial weights, those of one `tune` the same.
+`until as good` is the time until the best candidate of `tune` so far is as good as that of the
+whole random search of the same round, relative to the time of that search, for each round. How
+good a candidate is does not depend on luck with initial weights: it is its expected validation
+data loss, the mean over three fresh seeds, trained as random search does. "never (1.02)" is a
+search whose candidates have at least 1.02 times the loss.
 """
 
 import argparse
@@ -19,8 +19,10 @@ import itertools
 import json
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import Any, NamedTuple
 
 import keras
 import keras_tuner
@@ -33,6 +35,7 @@ from occam.core.text_table import table
 
 FIELDS = ("l2", "dropout", "noise")
 LEARNING_RATE = 5e-3
+FRESH = (101, 102, 103)  # seeds
 
 
 def main() -> None:
@@ -51,38 +54,58 @@ def compare(name: str, arguments: argparse.Namespace) -> list[tuple[str, ...]]:
     """Return the rows of a model."""
     subject = Subject(name, arguments.epochs, arguments.workers)
     trials, seeds = arguments.trials, itertools.count(1)
-    losses: list[float] = []
-    ends: list[list[tuple[float, float]]] = []
+    random: list[zoo.Regularization] = []
+    tuned: list[list[Trial]] = []
     seconds = time_in_turn(
         {
-            "RandomSearch": lambda: losses.extend(subject.random_search(trials, next(seeds))),
+            "RandomSearch": lambda: random.append(subject.random_search(trials, next(seeds))),
             "Tuner": lambda: subject.tuner(trials, next(seeds)),
-            "tune": lambda: ends.append(subject.tune(trials, next(seeds))),
+            "tune": lambda: tuned.append(subject.tune(trials, next(seeds))),
         },
         arguments.rounds,
     )
-    stock, target = seconds["RandomSearch"], expected_best(losses, trials)
-    last = {"RandomSearch": "1.00", "Tuner": "", "tune": until(target, ends, stock)}
+    shares = [
+        until(subject.expected_loss(target), best_so_far(each), whole, subject.expected_loss)
+        for target, each, whole in zip(random, tuned, seconds["RandomSearch"], strict=True)
+    ]
+    stock = seconds["RandomSearch"]
+    last = {"RandomSearch": "1.00", "Tuner": "", "tune": ", ".join(shares)}
     return [
         (name, way, f"{60 * trials / median(own):.1f}", f"{median(stock / own):.2f}", last[way])
         for way, own in seconds.items()
     ]
 
 
-def until(target: float, searches: list[list[tuple[float, float]]], stock: np.ndarray) -> str:
-    """Return when each search first has a loss of `target`, relative to the stock search."""
-    shares = []
-    for ends, whole in zip(searches, stock, strict=True):
-        reached = [after / whole for after, loss in ends if loss <= target]
-        best = min(loss for _, loss in ends)
-        shares.append(f"{min(reached):.2f}" if reached else f"never ({best / target:.2f})")
-    return ", ".join(shares)
+class Trial(NamedTuple):
+    """A trial of a search: the seconds until it ended, its loss and its regularization."""
+
+    end: float
+    loss: float
+    regularization: zoo.Regularization
 
 
-def expected_best(losses: list[float], trials: int) -> float:
-    """Return the mean of the smallest loss of so many trials, drawn with replacement."""
-    drawn = np.random.default_rng(0).choice(losses, (10_000, trials))
-    return float(drawn.min(axis=1).mean())
+def best_so_far(trials: list[Trial]) -> list[Trial]:
+    """Return the trials that were the best of the search when they ended."""
+    found: list[Trial] = []
+    for trial in sorted(trials, key=lambda trial: trial.end):
+        if not found or trial.loss < found[-1].loss:
+            found.append(trial)
+    return found
+
+
+def until(
+    target: float,
+    trials: list[Trial],
+    whole: float,
+    expected_loss: Callable[[zoo.Regularization], float],
+) -> str:
+    """Return when the first of the trials has an expected loss of `target`, in parts of `whole`."""
+    losses = []
+    for trial in trials:
+        losses.append(expected_loss(trial.regularization))
+        if losses[-1] <= target:
+            return f"{trial.end / whole:.2f}"
+    return f"never ({min(losses) / target:.2f})"
 
 
 class Subject:
@@ -97,10 +120,16 @@ class Subject:
     def __init__(self, name: str, epochs: int, workers: int):
         self.name, self.epochs, self.workers = name, epochs, workers
         self.data, self.space = zoo.load_data("mnist1d"), tuning.PenaltySpace(FIELDS)
+        self.losses: dict[zoo.Regularization, float] = {}  # the expected ones that are known
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Return a model, compiled with the defaults of Keras."""
-        model = zoo.create_model(self.name, data=self.data, regularization=self.space(hp))
+        return self.compiled(self.space(hp))
+
+    def compiled(self, regularization: zoo.Regularization, seed: int | None = None) -> keras.Model:
+        model = zoo.create_model(
+            self.name, data=self.data, regularization=regularization, seed=seed
+        )
         steps = self.epochs * self.data.steps_per_epoch
         loss = self.data.task.loss()
         model.compile(
@@ -111,15 +140,28 @@ class Subject:
         )
         return model
 
-    def random_search(self, trials: int, seed: int) -> list[float]:
-        """Search with KerasTuner and return the validation data loss of each trial."""
+    def expected_loss(self, regularization: zoo.Regularization) -> float:
+        """Return the validation data loss of a candidate, its mean over fresh seeds."""
+        if regularization not in self.losses:
+            found = []
+            for seed in FRESH:
+                keras.utils.set_random_seed(seed)
+                keras.backend.clear_session()
+                history = self.compiled(regularization, seed).fit(**self.fit_arguments)
+                found.append(min(history.history["val_data_loss"]))
+            self.losses[regularization] = float(np.mean(found))
+        return self.losses[regularization]
+
+    def random_search(self, trials: int, seed: int) -> zoo.Regularization:
+        """Search with KerasTuner and return the best regularization."""
         objective = keras_tuner.Objective("val_data_loss", "min")
         with tempfile.TemporaryDirectory() as directory:
             tuner = keras_tuner.RandomSearch(
                 self.build, objective, trials, seed=seed, directory=directory
             )
             self.run(tuner)
-        return [trial.score for trial in tuner.oracle.trials.values()]
+            (best,) = tuner.get_best_hyperparameters(1)
+        return self.space(best)
 
     def tuner(self, trials: int, seed: int) -> None:
         """Search with the same script and `tuning.Tuner`."""
@@ -128,22 +170,20 @@ class Subject:
             self.run(tuner)
 
     def run(self, tuner: keras_tuner.Tuner) -> None:
-        tuner.search(
-            *arrays(self.data.train),
-            validation_data=arrays(self.data.validation),
-            batch_size=self.data.batch_size,
-            epochs=self.epochs,
-            verbose=0,
-        )
+        tuner.search(**self.fit_arguments)
 
-    def tune(self, trainings: int, seed: int) -> list[tuple[float, float]]:
-        """Search with `tuning.tune` and return the seconds until each trial ended, and its loss.
+    @property
+    def fit_arguments(self) -> dict[str, Any]:
+        x, y = arrays(self.data.train)
+        validation = arrays(self.data.validation)
+        arguments = {"batch_size": self.data.batch_size, "epochs": self.epochs, "verbose": 0}
+        return {"x": x, "y": y, "validation_data": validation, **arguments}
 
-        The last of the trainings is that of the finalist.
-        """
+    def tune(self, trainings: int, seed: int) -> list[Trial]:
+        """Search with `tuning.tune` and return its trials; the last training is a finalist's."""
         with tempfile.TemporaryDirectory() as directory:
             start = time.time()
-            tuning.tune(
+            found = tuning.tune(
                 self.name,
                 self.data,
                 space=FIELDS,
@@ -156,10 +196,13 @@ class Subject:
                 verbose=0,
                 resources=tuning.Resources(self.workers),
             )
-            records = [*Path(directory).glob("trial_*/execution-0.json")]
-            ends = [record.stat().st_mtime - start for record in records]
-            losses = [json.loads(record.read_text())["score"] for record in records]
-        return [(end, loss) for end, loss in zip(ends, losses, strict=True) if loss is not None]
+            trials, candidates = [], {each.trial: each for each in found.candidates}
+            for record in Path(directory).glob("trial_*/execution-0.json"):
+                number = int(record.parent.name.removeprefix("trial_"))
+                if (loss := json.loads(record.read_text())["score"]) is not None:
+                    end, candidate = record.stat().st_mtime - start, candidates[number]
+                    trials.append(Trial(end, loss, candidate.regularization))
+        return trials
 
 
 if __name__ == "__main__":

@@ -1,20 +1,20 @@
 import sys
 
-import numpy as np
 import pytest
 
 from benchmarks import tuner
+from occam.zoo import Regularization
 
 
-def test_the_expected_best_of_many_trials_is_the_best():
-    losses = [0.3, 0.1, 0.2]
-    assert tuner.expected_best(losses, 200) == pytest.approx(0.1)
-    assert tuner.expected_best(losses, 1) == pytest.approx(np.mean(losses), abs=0.005)
-
-
-def test_a_search_is_as_good_at_its_first_loss_of_the_target():
-    searches = [[(4.0, 0.5), (6.0, 0.3), (9.0, 0.2)], [(5.0, 0.6)]]
-    assert tuner.until(0.3, searches, np.array([20.0, 10.0])) == "0.30, never (2.00)"
+def test_a_search_is_as_good_once_its_best_candidate_is():
+    a, b, c = (Regularization(l2=l2) for l2 in (1e-4, 1e-3, 1e-2))
+    trials = [tuner.Trial(9.0, 0.2, c), tuner.Trial(4.0, 0.5, a), tuner.Trial(6.0, 0.7, b)]
+    best = tuner.best_so_far(trials)
+    assert [trial.regularization for trial in best] == [a, c]
+    expected = {a: 0.6, c: 0.3}.__getitem__
+    assert tuner.until(0.3, best, 20.0, expected) == "0.45"
+    assert tuner.until(0.7, best, 20.0, expected) == "0.20"
+    assert tuner.until(0.2, best, 20.0, expected) == "never (1.50)"
 
 
 @pytest.mark.slow
