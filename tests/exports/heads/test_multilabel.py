@@ -99,7 +99,8 @@ def test_targets_that_are_not_binary_are_refused(targets, tmp_path):
 
 
 def test_outputs_outside_of_0_and_1_are_refused(tmp_path):
-    model = keras.Sequential([keras.Input((4,), name="x"), layers.Dense(3)])
+    dense = layers.Dense(3, kernel_initializer=keras.initializers.RandomNormal(stddev=5, seed=0))
+    model = keras.Sequential([keras.Input((4,), name="x"), dense])
     with pytest.raises(exports.ExportError, match=r"probabilities from 0 to 1\. Received: from -"):
         exports.export(model, tmp_path, task="multilabel", from_logits=False)
 
