@@ -54,9 +54,9 @@ def refined_losses(
     Example: a model that is right and too confident is as good as one that is too modest.
 
     >>> targets, logits = np.array([0, 0, 0, 1] * 50), np.array([[9.0, 0.0]] * 200)
-    >>> confident, modest = (refined_losses(targets, scale * logits) for scale in (1, 0.01))
-    >>> bool(np.allclose(confident, modest, atol=0.03)), round(float(confident.mean()), 3)
-    (True, 0.563)
+    >>> means = [refined_losses(targets, scale * logits).mean() for scale in (1, 0.01)]
+    >>> print(f"{means[0]:.2f} {means[1]:.2f}")
+    0.56 0.56
 
     References:
         - Guo et al., On Calibration of Modern Neural Networks, 2017,
