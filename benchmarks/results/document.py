@@ -146,7 +146,8 @@ is typed by hand, but for those that are called published. Each row is the mean 
 - **cocktail** is the tier `medium`, which depends on the data.
 - **tuned** is the choice of `tuning.tune("{MODEL}", data, max_trials={TRIALS})`, with three
   finalists on two more seeds, on the training and validation part of seed 0. It is trained with
-  each seed. The series of the UCR archive are judged by {FOLDS} folds.
+  each seed. The series of the UCR archive are judged by {FOLDS} folds. These searches judged
+  classifiers by the data loss, not yet by that after temperature scaling.
 - **summaries** is `mlp` under the tier `medium`, of series with their spectrum and their quantiles:
   `zoo.load_data(name, standardize="summaries")`.
 - **MiniRocket** is a linear model of MiniRocket's features under the tier `medium`:
