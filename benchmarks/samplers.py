@@ -127,7 +127,7 @@ class StandIn:
             forest=forest,
             losses=forest.predict(x),
             noise=float(np.std(y - predicted)),
-            correlation=float(spearmanr(y, predicted).statistic),
+            correlation=float(spearmanr(y, predicted)[0]),  # pyright: ignore[reportArgumentType]
         )
 
     def search(self, sampler: str, trials: int, seed: int) -> tuple[list[float], float, float]:

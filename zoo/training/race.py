@@ -247,16 +247,18 @@ def race_directory(log_dir: str | os.PathLike[str]) -> str:
 
 def _loss_of(model: str | keras.Model, data: Data) -> Callable[..., np.ndarray]:
     """Return the function from targets, outputs and weights to the loss of each sample."""
-    compiled = isinstance(model, keras.Model) and engine.is_compiled(model)
-    if isinstance(model, keras.Model) and not compiled:
+    if isinstance(model, keras.Model) and engine.is_compiled(model):
+        loss = engine.sample_loss(model, data.task)
+        if loss is None:
+            expected = "compiled with one loss of Keras, to judge single samples"
+            raise ValueError(message("model", model.loss, expected))
+        return lambda targets, outputs, weights: loss(targets, outputs)
+    if isinstance(model, keras.Model):
         check_model(model, data)
-    if isinstance(data.task, Classification) and not compiled:
+    if isinstance(data.task, Classification):
         return refined_losses
-    loss = engine.sample_loss(model, data.task) if compiled else engine.by_sample(data.task.loss())
-    if loss is None:
-        expected = "compiled with one loss of Keras, to judge single samples"
-        raise ValueError(message("model", model.loss, expected))
-    return lambda targets, outputs, weights: loss(targets, outputs)
+    by_sample = engine.by_sample(data.task.loss())
+    return lambda targets, outputs, weights: by_sample(targets, outputs)
 
 
 def _at_most(steps: int, data: Data) -> Budget:

@@ -72,7 +72,8 @@ def refined_losses(
         return -log_softmax(logits / np.exp(log_t), axis=1)[samples, targets]
 
     def objective(log_t: float) -> float:
-        return len(targets) * np.average(losses(log_t), weights=weights) + log_t**2 / 2
+        mean = np.average(losses(log_t), weights=weights)
+        return len(targets) * float(mean) + log_t**2 / 2
 
     fitted: Any = minimize_scalar(objective, bounds=tuple(np.log(_TEMPERATURES)))
     return losses(fitted.x)
