@@ -9,7 +9,7 @@ Reference: Ioffe & Szegedy, Batch Normalization, 2015, https://arxiv.org/abs/150
 Hinton, Layer Normalization, 2016, https://arxiv.org/abs/1607.06450; the noise: Luo et al., Towards
 Understanding Regularization in Batch Normalization, 2019, https://arxiv.org/abs/1809.00846
 
-Time: 150 seconds on two shared cores.
+Time: 250 seconds on two shared cores.
 
 Expected: With a batch of 1, batch normalization guesses (a test error of 0.89), and with 2 and 4 it
 is worse than nothing; layer normalization has 0.52 there, and 0.51 to 0.53 at all batch sizes. With

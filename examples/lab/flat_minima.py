@@ -10,7 +10,7 @@ Efficiently Improving Generalization, 2021, https://arxiv.org/abs/2010.01412; th
 Cohen et al., Gradient Descent on Neural Networks Typically Occurs at the Edge of Stability, 2021,
 https://arxiv.org/abs/2103.00065
 
-Time: 62 seconds on two shared cores.
+Time: 60 seconds on two shared cores.
 
 Expected: At a training loss of 0.1, the largest eigenvalue of the Hessian is 2.4 with batches of 8,
 5, 9 and 10 with batches of 32, 128 and 1,000, and 2.7 with SAM and batches of 128. The rise of the

@@ -7,7 +7,7 @@ to its accuracy, a lower expected calibration error (ECE).
 Reference: Mueller, Kornblith & Hinton, When Does Label Smoothing Help?, 2019,
 https://arxiv.org/abs/1906.02629
 
-Time: 60 seconds on two shared cores.
+Time: 110 seconds on two shared cores.
 
 Expected: With a label smoothing of 0.1, weights and confidence are smaller on both data sets. On
 mnist1d, whose MLP is overconfident, the ECE falls from 0.21 to 0.05. On digits, the model without

@@ -10,7 +10,7 @@ https://arxiv.org/abs/1506.02142; the gap between two clusters: Foong, Burt, Li 
 On the Expressiveness of Approximate Inference in Bayesian Neural Networks, 2020,
 https://arxiv.org/abs/1909.00719
 
-Time: 21 seconds on two shared cores.
+Time: 53 seconds on two shared cores.
 
 Expected: The spread of the regression is 2.7 times as large outside of the data as at the data,
 and 1.6 times in the gap; the curve that the data came from is still far outside of the band. The
