@@ -2,7 +2,7 @@
 
     python -m benchmarks.samplers [--directory samplers] [--seeds 10] [--trials 28]
 
-A search of 28 trials with each sampler and seed, on real trainings, would take many hours. So a
+A search of 28 trials with each sampler and seed, on real trainings, would take hours. So a
 search of 128 quasi-random candidates of the default space of an `mlp` is trained once for each
 data set, on one seed. A forest of extremely randomized trees, fitted to their losses, then stands
 for the training, with normal noise of the size of its error in 10-fold cross-validation.

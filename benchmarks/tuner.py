@@ -127,6 +127,7 @@ class Subject:
         return self.compiled(self.space(hp))
 
     def compiled(self, regularization: zoo.Regularization, seed: int | None = None) -> keras.Model:
+        """Return a compiled model of a regularization, with the initial weights of a seed."""
         model = zoo.create_model(
             self.name, data=self.data, regularization=regularization, seed=seed
         )

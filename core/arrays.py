@@ -1,5 +1,6 @@
 """Arrays of numbers from what users pass; apart from `checks`, which does not import NumPy."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -21,3 +22,12 @@ def float_array(name: str, values: Any, expected: str = "numbers") -> np.ndarray
     except (TypeError, ValueError):  # NumPy's message does not name the argument
         pass
     raise ValueError(message(name, values, expected))
+
+
+def count_rows(arrays: Iterable[np.ndarray]) -> int:
+    """Return the smallest number of rows of some arrays; that of a number, or of none, is 0.
+
+    >>> count_rows([np.zeros((5, 2)), np.zeros(4)]), count_rows([np.float64(1.0)]), count_rows([])
+    (4, 0, 0)
+    """
+    return min((len(array) if array.ndim else 0 for array in arrays), default=0)

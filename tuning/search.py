@@ -16,8 +16,7 @@ from keras_tuner.src.engine.trial import Trial  # of KerasTuner 1.4.8; it is not
 from ..callbacks import BatchNormReestimation, EarlyStopping, LossLedger
 from ..zoo import Data
 from ..zoo.training import engine
-from ..zoo.training.refined_loss import NAME as VAL_REFINED_LOSS
-from ..zoo.training.refined_loss import RefinedLoss
+from ..zoo.training.refined_loss import VAL_REFINED_LOSS, RefinedLoss
 from .argument_space import ArgumentSpace
 from .choice import Candidate
 from .compiled_models import CompiledModels

@@ -20,7 +20,7 @@ from ..zoo.data.split import DatasetSplit
 from ..zoo.tasks import Classification
 from ..zoo.training.budget import Budget
 from ..zoo.training.prepare import LEARNING_RATE
-from ..zoo.training.refined_loss import NAME as VAL_REFINED_LOSS
+from ..zoo.training.refined_loss import VAL_REFINED_LOSS
 from ..zoo.training.train_transform import check_train_transform
 from ..zoo.training.work_directory import WorkDirectory
 from .argument_space import ArgumentSpace

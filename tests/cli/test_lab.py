@@ -106,6 +106,27 @@ def test_what_has_run_does_not_run_again(inside, two_experiments, tmp_path):
     assert runs == ["right", "wrong", "right", "right", "wrong"]
 
 
+def test_a_missing_picture_is_drawn_again_and_damaged_findings_are_named(
+    inside, two_experiments, tmp_path
+):
+    runs, _ = two_experiments
+    inside("lab", "run", "right")
+    (tmp_path / "lab" / "right.png").unlink()
+    inside("lab", "run", "right")
+    assert runs == ["right", "right"]
+    assert (tmp_path / "lab" / "right.png").exists()
+    (tmp_path / "lab" / "right.json").write_text("{")
+    done = inside("lab", "run", "right")
+    assert "lab/right.json must be a JSON file. Received: Expecting" in done.stderr
+
+
+def test_an_unusable_directory_is_an_error_before_the_experiment(inside, two_experiments, tmp_path):
+    runs, _ = two_experiments
+    (tmp_path / "file").touch()
+    assert inside("lab", "run", "right", "--directory", "file").returncode == 1
+    assert runs == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

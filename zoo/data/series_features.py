@@ -1,4 +1,4 @@
-"""What the preprocessings that turn series into features have in common."""
+"""Shared parts of the preprocessings that turn series into features."""
 
 from typing import Any
 

@@ -20,6 +20,7 @@ from .bootstrap import Interval, bootstrap_replicates
 from .subject import LeftOut
 
 ATTACKED, _CORRUPTED = 200, 2000  # rows
+_NORMAL_95 = 1.96  # standard errors on each side of a 95% interval
 _SHARES = (0.25, 0.5, 0.75, 1.0)  # of epsilon, on the curve
 
 
@@ -120,7 +121,7 @@ def robustness_figure(found: Robustness) -> Any:
     attacked, corrupted = figure.subplots(1, 2, sharey=True)
     curve = found.curve
     attacked.plot(curve.epsilons, curve.accuracies, marker="o", markersize=4, label="PGD")
-    band = [np.clip(curve.accuracies + sign * 1.96 * curve.errors, 0, 1) for sign in (-1, 1)]
+    band = [np.clip(curve.accuracies + sign * _NORMAL_95 * curve.errors, 0, 1) for sign in (-1, 1)]
     attacked.fill_between(curve.epsilons, *band, alpha=0.2, linewidth=0)
     value, low, high = found.accuracy
     ends = None if low is None or high is None else [[value - low], [high - value]]

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.checks import check_integer, message
 from ..tasks import Task
-from ..training import Run
+from ..training.run import Run, model_of
 from .answers import Answers, PredictiveDistribution, check_outputs
 
 
@@ -59,8 +59,7 @@ def ensemble_predict(
     check_integer("batch_size", batch_size, 1)
     members = check_members("models", models)
     passes, answers = [], None
-    for model in members:
-        model = model.load_model() if isinstance(model, Run) else model
+    for model in map(model_of, members):
         outputs = model.predict(x, batch_size=batch_size, verbose=0)
         check_outputs(model, outputs)
         found = Answers(model, outputs, task)

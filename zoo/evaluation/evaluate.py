@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from scipy.special import softmax
 
+from ...core.arrays import count_rows
 from ...core.calibration import reliability_bins
 from ...core.checks import (
     check_bool,
@@ -28,8 +29,7 @@ from .bootstrap import Interval, bootstrap_replicates
 from .calibration import BINS, Calibration, brier_score, calibration_figures
 from .conformal import Conformal, judge_intervals, judge_sets
 from .evaluation import Evaluation, Uncertainty
-from .flatness import ROWS as FLATNESS_ROWS
-from .flatness import Flatness, judge_flatness
+from .flatness import judge_flatness
 from .inference import check_inference
 from .label_sets import judge_label_sets
 from .monte_carlo import is_stochastic
@@ -165,7 +165,7 @@ def evaluate(
     flat = None
     if flatness:
         try:
-            flat = _flatness(subject, seed)
+            flat = judge_flatness(subject, seed)
         except LeftOut as reason:
             left_out["flatness"] = str(reason)
     if outliers is not None:
@@ -286,13 +286,6 @@ def _robustness(
     return judge_robustness(subject.models[0], x, y, epsilon, **options)
 
 
-def _flatness(subject: Subject, seed: int) -> Flatness:
-    if subject.is_ensemble:
-        raise LeftOut("evaluate the members one by one")
-    x, y = subject.inputs("train", FLATNESS_ROWS)
-    return judge_flatness(subject.models[0], x, y, seed)
-
-
 def _curves(
     predicted: tuple[np.ndarray, np.ndarray], uncertain: tuple[np.ndarray, Any]
 ) -> dict[str, RiskCoverage]:
@@ -340,8 +333,7 @@ def _outliers(
     train = subject.given.raw_splits["train"]
     raw = keras.tree.map_structure(np.asarray, outliers)
     shape = keras.tree.map_structure(lambda array: array.shape[1:], raw)
-    leaves = keras.tree.flatten(raw)
-    n = min((len(leaf) if leaf.ndim else 0 for leaf in leaves), default=0)
+    n = count_rows(keras.tree.flatten(raw))
     if shape != train.input_shape or not n:
         expected = f"raw features like those of the data, rows of shape {train.input_shape}"
         shapes = keras.tree.map_structure(np.shape, raw)

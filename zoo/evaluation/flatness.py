@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-import keras
-
 from ...callbacks import SharpnessProbe
 from ..robustness import HessianEigenvalue, LossLandscape, hessian_eigenvalue, loss_landscape
-from .subject import LeftOut
+from .subject import LeftOut, Subject
 
-ROWS = 500
+_ROWS = 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +40,15 @@ class Flatness:
         }
 
 
-def judge_flatness(model: keras.Model, x: Any, y: Any, seed: int) -> Flatness:
-    """Measure the flatness of a compiled model on samples.
+def judge_flatness(subject: Subject, seed: int) -> Flatness:
+    """Measure the flatness of a compiled model on the first rows of the training part.
 
     Raises:
-        LeftOut: If the model has no compiled loss, no kernel, or no second derivative.
+        LeftOut: If it is an ensemble, has no compiled loss or kernel, or no second derivative.
     """
+    if subject.is_ensemble:
+        raise LeftOut("evaluate the members one by one")
+    (model,), (x, y) = subject.models, subject.inputs("train", _ROWS)
     probe = SharpnessProbe((x, y), seed=seed)
     probe.set_model(model)
     try:

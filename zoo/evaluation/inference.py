@@ -7,11 +7,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from ...core.arrays import count_rows
 from ...core.checks import check_number
 from ...core.text_table import table
 from ...exports.gates.sample import tolerance as tolerance_of
-from ..robustness.classifier import model_of
-from ..training import Run
+from ..training.run import Run, model_of
 
 _SMALL_BATCHES = (1, 3)
 
@@ -105,8 +105,7 @@ def check_inference(
     model = model_of(model)
     check_number("tolerance", tolerance, "[0, inf)", optional=True)
     x = keras.tree.map_structure(np.asarray, x)
-    leaves = keras.tree.flatten(x)
-    rows = min((len(leaf) if leaf.ndim else 0 for leaf in leaves), default=0)
+    rows = count_rows(keras.tree.flatten(x))
     if rows < 4:
         shapes = keras.tree.map_structure(np.shape, x)
         raise ValueError(f"`x` must be a batch of at least 4 rows. Received: shape {shapes}")

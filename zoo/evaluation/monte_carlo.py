@@ -8,12 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from ...core.arrays import count_rows
 from ...core.checks import check_integer
 from ...core.layer_kinds import Kind, drop_rates, kind_of
 from ...exports.signatures.monte_carlo import stochastic
-from ..robustness.classifier import model_of
 from ..tasks import Task
-from ..training import Run
+from ..training.run import Run, model_of
 from .answers import Answers, PredictiveDistribution
 
 _RANDOM_INPUTS = (Kind.AUGMENTATION, Kind.RANDOM_CROP)
@@ -75,7 +75,7 @@ def mc_predict(
         )
     x = keras.tree.map_structure(np.asarray, x)
     leaves = keras.tree.flatten(x)
-    rows = min((len(leaf) if leaf.ndim else 0 for leaf in leaves), default=0)
+    rows = count_rows(leaves)
     if not rows:
         shapes = keras.tree.map_structure(np.shape, x)
         raise ValueError(f"`x` must have at least one row. Received: shape {shapes}")

@@ -15,7 +15,7 @@ from ..data.folds import parse_folds
 from ..data.source import data_errors
 from ..tasks import Given
 from ..training import Run, engine
-from ..training.run import RunDirectory
+from ..training.run import RunDirectory, model_of
 from ..training.work_directory import differences
 from .answers import Answers, PredictiveDistribution, check_outputs
 from .ensemble import check_members, ensemble_predict
@@ -70,7 +70,7 @@ class Subject:
                 )
         refit = any(run.result.get("refit") for run in runs)
         rows = data.without_validation() if refit else data
-        models = [each.load_model() if isinstance(each, Run) else each for each in members]
+        models = [model_of(each) for each in members]
         with data_errors():
             x, *_ = next(iter(engine.batches_of(rows, "train").as_numpy_iterator()))
         answers = [Answers(each, _outputs(each, x), data.task) for each in models]

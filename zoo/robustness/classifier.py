@@ -7,10 +7,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ...core.checks import check_type, message
+from ...core.checks import message
 from ...exports.heads.activation import describe_last, last_activation
 from ...exports.inference import infer
-from ..training import Run
+from ..training.run import Run, model_of
 
 _BATCH = 512  # samples a call; the results do not depend on it, beyond rounding
 _TINY = 1e-12  # as in the reference implementation of AutoAttack
@@ -145,12 +145,6 @@ class Classifier:
             self._functions[name](*(tf.constant(a[s : s + _BATCH]) for a in arrays)) for s in starts
         ]
         return [np.concatenate([np.asarray(p) for p in part]) for part in zip(*parts, strict=True)]
-
-
-def model_of(model: keras.Model | Run) -> keras.Model:
-    """Return a model, or the model of a run; raise a `TypeError` for anything else."""
-    check_type("model", model, (keras.Model, Run), "a Keras model or a finished occam.zoo.Run")
-    return model.load_model() if isinstance(model, Run) else model
 
 
 def _sum_to_one(outputs: np.ndarray) -> bool:

@@ -9,8 +9,7 @@ import numpy as np
 
 from ...core.checks import check_integer, check_one_of, message
 from ...core.text_table import table
-from ..training import Run
-from .classifier import model_of
+from ..training.run import Run, model_of
 from .corruptions import SEVERITIES, corrupt, list_corruptions
 
 _BATCH = 512

@@ -11,8 +11,7 @@ from keras import ops
 
 from ...callbacks.probes.probe import Probe, check_model, losses, value_and_gradients
 from ...core.checks import check_integer, check_number
-from ..training import Run
-from .classifier import model_of
+from ..training.run import Run, model_of
 
 _Vector = list[Any]  # a tensor for each trainable variable
 

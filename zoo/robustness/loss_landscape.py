@@ -11,8 +11,7 @@ from keras import ops
 from ...callbacks.probes.probe import Probe, check_model, losses
 from ...callbacks.probes.sharpness_probe import filter_normalized, is_kernel
 from ...core.checks import check_integer, check_number, check_path, message
-from ..training import Run
-from .classifier import model_of
+from ..training.run import Run, model_of
 
 _LOG_RANGE = 20  # the ratio of losses from which a picture has a logarithmic scale
 

@@ -10,7 +10,7 @@ from scipy.special import log_softmax
 from ..data import Data
 from . import engine
 
-NAME = "val_refined_loss"
+VAL_REFINED_LOSS = "val_refined_loss"
 _TEMPERATURES = (0.01, 100.0)
 
 
@@ -28,7 +28,7 @@ class RefinedLoss(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         targets, logits, weights = engine.rows_of(self.model, self.data.validation)
         losses = refined_losses(targets, logits, weights)
-        logs[NAME] = float(np.average(losses, weights=weights))
+        logs[VAL_REFINED_LOSS] = float(np.average(losses, weights=weights))
 
 
 def refined_losses(

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...callbacks import Verdict
 from ...callbacks.backup_and_restore import STATE
-from ...core.checks import check_path
+from ...core.checks import check_path, check_type
 from ...core.text_table import counted
 from ...exports import Export, export
 from ..models import Blueprint
@@ -189,6 +189,12 @@ class Run:
         """Return a figure as text, with its standard error if that is known."""
         error = self.result[part].get(f"{name}_error")
         return f"{self.result[part][name]:.3f}" + ("" if error is None else f" ± {error:.3f}")
+
+
+def model_of(model: keras.Model | Run) -> keras.Model:
+    """Return a model, or the model of a run; raise a `TypeError` for anything else."""
+    check_type("model", model, (keras.Model, Run), "a Keras model or a finished occam.zoo.Run")
+    return model.load_model() if isinstance(model, Run) else model
 
 
 class RunDirectory(WorkDirectory):

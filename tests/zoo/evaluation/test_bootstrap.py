@@ -47,3 +47,10 @@ def test_wrong_arguments_are_refused():
         bootstrap_replicates(lambda rows: {}, 3, -1)
     with pytest.raises(TypeError, match="`statistic` must be a function"):
         bootstrap_replicates(3, 3)
+
+
+def test_a_statistic_returns_figures_by_name():
+    with pytest.raises(
+        TypeError, match="`statistic` must be a function that returns a dict of fig"
+    ):
+        bootstrap_replicates(lambda rows: rows.mean(), 10, 5)

@@ -162,3 +162,8 @@ def test_the_rows_that_a_coverage_needs_are_said_at_once():
 def test_the_calibration_is_a_pair():
     with pytest.raises(ValueError, match="`calibration` must be a pair of probabilities and class"):
         prediction_sets((np.ones((9, 1)),), np.ones((2, 1)))
+
+
+def test_scores_have_at_most_two_axes():
+    with pytest.raises(ValueError, match=r"`scores` must be numbers of shape \(n,\) or \(n, targ"):
+        conformal_threshold(np.zeros((20, 2, 2)), 0.9)

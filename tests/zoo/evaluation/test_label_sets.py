@@ -95,3 +95,10 @@ def test_the_expected_share_of_missed_labels_is_controlled():
 def test_wrong_arguments_are_refused(calibration, new, coverage, message):
     with pytest.raises(ValueError, match=message):
         label_sets(calibration, new, coverage)
+
+
+def test_the_calibration_is_a_pair():
+    with pytest.raises(
+        ValueError, match="`calibration` must be a pair of probabilities and labels"
+    ):
+        label_sets((np.ones((9, 2)),), np.ones((2, 2)))

@@ -40,3 +40,11 @@ def test_missing_scores_are_refused():
         detect_outliers([], [1.0])
     with pytest.raises(ValueError, match="`outliers` must be numbers"):
         detect_outliers([1.0], [np.nan])
+
+
+@pytest.mark.parametrize("logits", [[[np.nan, 0.0]], [0.0, 1.0]])
+def test_the_energy_needs_finite_logits_of_rows(logits):
+    with pytest.raises(
+        ValueError, match=r"`logits` must be finite numbers of shape \(n, classes\)"
+    ):
+        energy(logits)
